@@ -1,0 +1,9 @@
+"""What can be built: search spaces, genotypes and their counts, as pure values (no torch)."""
+
+from hwnas.space import darts, nasbench201, tnd
+from hwnas.space.space import SPACES, Choices, Mask, Probabilities, Slot, Space
+
+for _space in (darts.SPACE, tnd.SPACE, nasbench201.SPACE):
+    SPACES[_space.name] = _space
+
+__all__ = ["SPACES", "Choices", "Mask", "Probabilities", "Slot", "Space"]

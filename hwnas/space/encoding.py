@@ -1,0 +1,111 @@
+"""Between genotypes and choice vectors: sample, mutate, encode, derive, project and count a space."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from hwnas.space.genotype import Cell, Edge, Genotype
+from hwnas.space.space import NONE, SPACES, CellKind, Choices, Mask, Probabilities, Space
+from profilers.errors import InputError
+
+
+def sample(space: Space, rng: np.random.Generator, mask: Mask | None = None) -> Choices:
+    """One operation per edge, uniformly among the survivors in ``mask`` (default: all), shape (edges,)."""
+    allowed = space.mask if mask is None else mask
+    keys = np.where(allowed, rng.random(allowed.shape), -1.0)
+    return np.asarray(keys.argmax(axis=1), dtype=np.int64)
+
+
+def mutate(space: Space, choices: Choices, rng: np.random.Generator, mask: Mask | None = None) -> Choices:
+    """A copy with another surviving operation on one edge, edge and operation drawn uniformly.
+
+    Returns an unchanged copy where no edge has a second survivor.
+    """
+    allowed = (space.mask if mask is None else mask).copy()
+    allowed[np.arange(len(choices)), choices] = False
+    free = np.flatnonzero(allowed.any(axis=1))
+    changed = choices.copy()
+    if len(free):
+        row = int(rng.choice(free))
+        changed[row] = int(rng.choice(np.flatnonzero(allowed[row])))
+    return changed
+
+
+def to_genotype(space: Space, choices: Choices) -> Genotype:
+    """The genotype of a sample: all drawn edges, those with ``none`` left out unless the space writes them."""
+    cells: dict[CellKind, Cell] = {"normal": (), "reduce": ()}
+    for cell in space.cells:
+        nodes: list[list[Edge]] = [[] for _ in range(space.nodes)]
+        for row in space.rows(cell):
+            slot = space.slots[row]
+            op = slot.ops[int(choices[row])]
+            if op != NONE or space.none_is_written:
+                nodes[slot.node - space.inputs].append(Edge(op, slot.source))
+        cells[cell] = tuple(tuple(node) for node in nodes)
+    return Genotype(space.name, cells["normal"], cells["reduce"])
+
+
+def to_choices(genotype: Genotype) -> Choices:
+    """The sample whose genotype this is, shape (edges,); edges that are not written become ``none``.
+
+    Raises InputError where the space has no edge for one of the genotype's.
+    """
+    space = SPACES[genotype.space]
+    drawn = {
+        (cell, node, edge.source): edge.op
+        for cell in space.cells
+        for node, edges in enumerate(genotype.cell(cell), start=space.inputs)
+        for edge in edges
+    }
+    choices = [slot.ops.index(drawn.pop((slot.cell, slot.node, slot.source), NONE)) for slot in space.slots]
+    if drawn:
+        raise InputError(f"{space.name} has no edge for {sorted(drawn)[0]}")
+    return np.array(choices, dtype=np.int64)
+
+
+def one_hot(space: Space, choices: Choices) -> npt.NDArray[np.float64]:
+    """(edges, operations) with 1 at the drawn operation of each edge: the encoding that predictors read."""
+    return np.eye(space.width)[choices]
+
+
+def derive(space: Space, probabilities: Probabilities) -> Genotype:
+    """The genotype that the space's own rule reads off softmax(alpha), shape (edges, operations)."""
+    return to_genotype(space, space.rule(space, probabilities))
+
+
+def project(space: Space, choices: Choices, probabilities: Probabilities) -> Choices:
+    """The nearest sample that obeys the space's derivation rule: a finalist must be a network one can publish.
+
+    Drawn operations always outrank the others; among them, and where too few real ones were drawn,
+    ``probabilities`` (edges, operations) decide. A sample that already obeys the rule is returned unchanged.
+    """
+    # Any drawn operation (> 1) outranks any other; an undrawn one only serves where nothing real was drawn.
+    preference = np.where(space.mask, probabilities, -1.0)
+    preference[np.arange(len(choices)), choices] += 2.0
+    return space.rule(space, np.maximum(preference, 0.0))
+
+
+def size_sampled(space: Space, mask: Mask | None = None) -> int:
+    """How many samples the space holds: the product of the survivors over its edges."""
+    counts = (space.mask if mask is None else mask).sum(axis=1)
+    return math.prod(int(count) for count in counts)
+
+
+def size_derived(space: Space) -> int:
+    """How many genotypes the derivation rule can give (before the skip_connect limit of DARTS).
+
+    DARTS: per node two of its inputs and one of 7 operations on each, so (prod_n C(n, 2) 7^2)^2. TND: all
+    samples whose every node keeps an input. NAS-Bench-201: 5^6.
+    """
+    if space.none_is_written:
+        return size_sampled(space)
+    total = 1
+    for cell in space.cells:
+        real = len(space.ops(cell)) - 1
+        for node in range(space.inputs, space.inputs + space.nodes):
+            kept = space.in_degree
+            total *= (real + 1) ** node - 1 if kept is None else math.comb(node, kept) * real**kept
+    return total

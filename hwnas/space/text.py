@@ -1,0 +1,166 @@
+"""Genotypes as text: our JSON, published DARTS namedtuples, NAS-Bench-201 strings and published names.
+
+Text comes from outside: nothing is evaluated, and size and depth are bounded.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from typing import Any
+
+from hwnas.space.genotype import Cell, Edge, Genotype, arch_string
+from hwnas.space.published import PUBLISHED
+from hwnas.space.space import SPACES, CellKind
+from profilers.errors import InputError, nearest
+
+MAX_CHARACTERS = 20_000
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
+
+
+def parse(text: str) -> Genotype:
+    """Read a genotype in any known form. Raises InputError with one line that says what is wrong."""
+    text = text.strip()
+    if len(text) > MAX_CHARACTERS:
+        raise InputError(f"genotype: {len(text)} characters, at most {MAX_CHARACTERS} are read")
+    if text.startswith("{"):
+        return from_dict(_json(text))
+    if text.startswith("|"):
+        return _from_arch_string(text)
+    if text.startswith("Genotype("):
+        return _from_namedtuple(text)
+    if text in PUBLISHED:
+        return PUBLISHED[text]
+    if _NAME.fullmatch(text):
+        raise InputError(f"genotype: no published cell is called {text!r}{nearest(text, PUBLISHED)}")
+    raise InputError(f"genotype: expected JSON, Genotype(...), |op~0|+... or a name, not {text[:40]!r}")
+
+
+def format_text(genotype: Genotype) -> str:
+    """The published form: an architecture string, else namedtuple text.
+
+    DARTS pairs where every node has two inputs; lists per node where the in-degree varies, because the flat form
+    cannot say which node an edge belongs to.
+    """
+    if SPACES[genotype.space].none_is_written:
+        return arch_string(genotype)
+    flat = all(len(node) == 2 for cell in (genotype.normal, genotype.reduce) for node in cell)
+    parts = []
+    for kind in ("normal", "reduce"):
+        nodes = [[(edge.op, edge.source) for edge in node] for node in getattr(genotype, kind)]
+        written = [pair for node in nodes for pair in node] if flat else nodes
+        parts.append(f"{kind}={written!r}, {kind}_concat=range(2, 6)")
+    return f"Genotype({', '.join(parts)})"
+
+
+def from_dict(data: Any) -> Genotype:
+    """Read the JSON form: {space, normal, reduce} or {space, arch_str}. Raises InputError."""
+    if not isinstance(data, dict) or not isinstance(data.get("space"), str):
+        raise InputError("genotype: expected an object with the key 'space'")
+    name = data["space"]
+    if name not in SPACES:
+        raise InputError(f"genotype: unknown space {name!r}{nearest(name, SPACES)}")
+    legal = {"space", "arch_str"} if SPACES[name].none_is_written else {"space", "normal", "reduce"}
+    for key in data:
+        if key not in legal:
+            raise InputError(f"genotype of {name}: unknown key {str(key)[:40]!r}{nearest(str(key), legal)}")
+    if SPACES[name].none_is_written:
+        if not isinstance(data.get("arch_str"), str):
+            raise InputError(f"genotype of {name}: expected the key 'arch_str'")
+        return _from_arch_string(data["arch_str"], name)
+    return Genotype(name, _cell(data.get("normal"), "normal"), _cell(data.get("reduce"), "reduce"))
+
+
+def _cell(nodes: Any, kind: CellKind) -> Cell:
+    if not isinstance(nodes, list | tuple):
+        raise InputError(f"genotype: {kind} must be a list with the edges of each node")
+    return tuple(_node(node, kind) for node in nodes)
+
+
+def _node(edges: Any, kind: CellKind) -> tuple[Edge, ...]:
+    if not isinstance(edges, list | tuple):
+        raise InputError(f"genotype: every node of {kind} must be a list of [operation, source]")
+    return tuple(_edge(edge, kind) for edge in edges)
+
+
+def _edge(pair: Any, kind: CellKind) -> Edge:
+    if isinstance(pair, list | tuple) and len(pair) == 2:
+        op, source = pair
+        if isinstance(op, str) and isinstance(source, int) and not isinstance(source, bool):
+            return Edge(op, source)
+    raise InputError(f"genotype: an edge of {kind} must be [operation, source], not {str(pair)[:60]}")
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"genotype: not valid JSON ({str(error)[:80]})") from None
+
+
+_NODE = re.compile(r"\|(?:[a-z0-9_]{1,40}~[0-9]{1,3}\|)+")
+
+
+def _from_arch_string(text: str, space: str = "nasbench201") -> Genotype:
+    nodes = text.strip().split("+")
+    if not all(_NODE.fullmatch(node) for node in nodes):
+        raise InputError(f"genotype: expected |op~0|+|op~0|op~1|+..., not {text[:60]!r}")
+    pairs = [[part.rsplit("~", 1) for part in node.strip("|").split("|")] for node in nodes]
+    return Genotype(space, tuple(tuple(Edge(op, int(source)) for op, source in node) for node in pairs))
+
+
+def _from_namedtuple(text: str) -> Genotype:
+    try:
+        call = ast.parse(text, mode="eval").body
+        if not isinstance(call, ast.Call) or call.args:
+            raise ValueError("expected Genotype(normal=..., normal_concat=..., ...)")
+        fields = {keyword.arg: _literal(keyword.value) for keyword in call.keywords}
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise InputError(f"genotype: not a readable Genotype(...) ({str(error)[:80]})") from None
+    known = {"normal", "normal_concat", "reduce", "reduce_concat"}
+    if None in fields or not set(fields) <= known or not {"normal", "reduce"} <= set(fields):
+        raise InputError(f"genotype: Genotype(...) needs the fields {', '.join(sorted(known))}")
+    for kind in ("normal_concat", "reduce_concat"):
+        if kind in fields and fields[kind] != [2, 3, 4, 5]:
+            raise InputError(f"genotype: {kind} must be range(2, 6): the output joins all four nodes")
+    return _first_that_fits(fields["normal"], fields["reduce"])
+
+
+def _literal(node: ast.expr) -> Any:
+    """A literal, with ``range(a, b)`` and ``[*range(a, b)]`` (both published) read as lists of small integers."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"range", "list"}:
+        arguments = [_literal(argument) for argument in node.args]
+        if node.func.id == "list" and len(arguments) == 1 and isinstance(arguments[0], list):
+            return arguments[0]
+        if node.func.id == "range" and 1 <= len(arguments) <= 2:
+            if all(isinstance(bound, int) and 0 <= bound <= 64 for bound in arguments):
+                return list(range(*arguments))
+        raise ValueError("only range(2, 6) may be called")
+    return ast.literal_eval(node)
+
+
+def _first_that_fits(normal: Any, reduce: Any) -> Genotype:
+    """DARTS operations where they suffice, else the TND space; published text does not name its space."""
+    cells = _nodes_of(normal, "normal"), _nodes_of(reduce, "reduce")
+    try:
+        return Genotype("darts", *cells)
+    except InputError as darts_says:
+        foreign = {edge.op for cell in cells for node in cell for edge in node} - set(
+            SPACES["darts"].ops("normal")
+        )
+        if not foreign & (set(SPACES["tnd"].ops("normal")) | set(SPACES["tnd"].ops("reduce"))):
+            raise darts_says from None
+        return Genotype("tnd", *cells)
+
+
+def _nodes_of(cell: Any, kind: CellKind) -> Cell:
+    if not isinstance(cell, list | tuple):
+        raise InputError(f"genotype: {kind} must be a list of edges")
+    if all(isinstance(item, list | tuple) and len(item) == 2 and isinstance(item[0], str) for item in cell):
+        if len(cell) != 8:
+            raise InputError(
+                f"genotype: {kind} needs 8 pairs (two per node), not {len(cell)}; write a list per node"
+            )
+        return tuple((_edge(cell[i], kind), _edge(cell[i + 1], kind)) for i in range(0, 8, 2))
+    return _cell(cell, kind)
