@@ -1,0 +1,203 @@
+"""What a profiler hands back: a number with its unit, its interval, its samples and where it came from.
+
+Everything here is a frozen value that survives JSON unchanged. A number never travels without its `origin`
+and its `Receipt`; a measurement that went wrong is a `Failure`, a value too, so that it costs one trial and
+never a search.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, get_args
+
+Better = Literal["lower", "higher"]
+Origin = Literal["counted", "measured", "table", "estimated"]
+ORIGINS: tuple[Origin, ...] = get_args(Origin)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A quantity: its name, its unit and which way is better."""
+
+    name: str
+    unit: str
+    better: Better = "lower"
+
+
+PARAMS = Metric("params", "parameters")
+MACS = Metric("macs", "MAC")
+FLOPS = Metric("flops", "FLOP")
+LATENCY = Metric("latency", "ms")
+MEMORY = Metric("memory", "MiB")
+METRICS: dict[str, Metric] = {m.name: m for m in (PARAMS, MACS, FLOPS, LATENCY, MEMORY)}
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """How a number was obtained, in enough detail to obtain it again.
+
+    `versions` and `settings` are sorted (key, value) pairs; `host` is a fingerprint of the machine that
+    measured (or counted); `time` is ISO 8601 in UTC and is given by the caller; `noisy` marks a host that was
+    too busy to trust the last digits; `statistic` is the one that `value` is (median, p10, min), empty for
+    counts.
+    """
+
+    backend: str
+    device: str = ""
+    versions: tuple[tuple[str, str], ...] = ()
+    threads: int | None = None
+    batch: int | None = None
+    shape: tuple[int, ...] = ()
+    dtype: str = ""
+    host: str = ""
+    time: str = ""
+    statistic: str = ""
+    noisy: bool = False
+    settings: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON form; `from_dict` is its inverse."""
+        return {
+            "backend": self.backend,
+            "device": self.device,
+            "versions": dict(self.versions),
+            "threads": self.threads,
+            "batch": self.batch,
+            "shape": list(self.shape),
+            "dtype": self.dtype,
+            "host": self.host,
+            "time": self.time,
+            "statistic": self.statistic,
+            "noisy": self.noisy,
+            "settings": dict(self.settings),
+            "notes": list(self.notes),
+        }
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> Receipt:
+        """Read `to_dict`'s form; absent keys take their defaults, a ValueError names an unknown one."""
+        unknown = sorted(set(data) - set(Receipt.__dataclass_fields__))
+        if unknown:
+            raise ValueError(f"receipt: unknown key '{unknown[0]}'")
+        return Receipt(
+            backend=str(data["backend"]),
+            device=str(data.get("device", "")),
+            versions=pairs(data.get("versions", {})),
+            threads=_optional_int(data.get("threads")),
+            batch=_optional_int(data.get("batch")),
+            shape=tuple(int(size) for size in data.get("shape", ())),
+            dtype=str(data.get("dtype", "")),
+            host=str(data.get("host", "")),
+            time=str(data.get("time", "")),
+            statistic=str(data.get("statistic", "")),
+            noisy=bool(data.get("noisy", False)),
+            settings=pairs(data.get("settings", {})),
+            notes=tuple(str(note) for note in data.get("notes", ())),
+        )
+
+    def with_notes(self, *notes: str) -> Receipt:
+        """The same receipt with more notes."""
+        return replace(self, notes=self.notes + notes)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One value of one metric with its interval [low, high], in the metric's unit.
+
+    `samples` are all raw samples, in the metric's unit and in the order they were taken; empty for what was
+    not sampled. `origin` says how the value was obtained.
+    """
+
+    metric: Metric
+    value: float
+    low: float
+    high: float
+    samples: tuple[float, ...] = field(repr=False)
+    origin: Origin
+    receipt: Receipt
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be a measurement (ValueError)."""
+        if not (math.isfinite(self.value) and self.low <= self.value <= self.high):
+            raise ValueError(f"{self.metric.name}: {self.value} is not inside [{self.low}, {self.high}]")
+        if self.origin not in ORIGINS:
+            raise ValueError(f"origin '{self.origin}' is none of {', '.join(ORIGINS)}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON form: name, value, unit, low, high, origin, backend, receipt, better, samples."""
+        return {
+            "name": self.metric.name,
+            "value": self.value,
+            "unit": self.metric.unit,
+            "low": self.low,
+            "high": self.high,
+            "origin": self.origin,
+            "backend": self.receipt.backend,
+            "receipt": self.receipt.to_dict(),
+            "better": self.metric.better,
+            "samples": list(self.samples),
+        }
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> Measurement:
+        """Read `to_dict`'s form. Raises ValueError (or KeyError) for what is not one."""
+        better: Better = "higher" if data.get("better") == "higher" else "lower"
+        return Measurement(
+            metric=Metric(str(data["name"]), str(data["unit"]), better),
+            value=float(data["value"]),
+            low=float(data["low"]),
+            high=float(data["high"]),
+            samples=tuple(float(sample) for sample in data.get("samples", ())),
+            origin=data["origin"],
+            receipt=Receipt.from_dict(data["receipt"]),
+        )
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A measurement that gave no number: what was asked, the reason in a word, the details in a line."""
+
+    metric: Metric
+    reason: str
+    detail: str
+    receipt: Receipt
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON form, as a measurement's with null in place of the numbers."""
+        return {
+            "name": self.metric.name,
+            "value": None,
+            "unit": self.metric.unit,
+            "low": None,
+            "high": None,
+            "origin": "failed",
+            "backend": self.receipt.backend,
+            "receipt": self.receipt.to_dict(),
+            "better": self.metric.better,
+            "failure": {"reason": self.reason, "detail": self.detail},
+        }
+
+
+Outcome = Measurement | Failure
+
+
+def counted(metric: Metric, value: int, receipt: Receipt) -> Measurement:
+    """An exact count: its interval has no width and it has no samples."""
+    return Measurement(metric, float(value), float(value), float(value), (), "counted", receipt)
+
+
+def measurements(outcomes: Iterable[Outcome]) -> list[Measurement]:
+    """Only the outcomes that are numbers."""
+    return [outcome for outcome in outcomes if isinstance(outcome, Measurement)]
+
+
+def pairs(mapping: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
+    """Sorted (key, value) pairs of strings: a mapping that is hashable and frozen."""
+    return tuple(sorted((str(key), str(value)) for key, value in mapping.items()))
+
+
+def _optional_int(value: object) -> int | None:
+    return None if value is None else int(str(value))
