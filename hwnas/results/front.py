@@ -1,0 +1,143 @@
+"""Pareto fronts of accuracy against costs: filter and hypervolume by pymoo, with a stored reference point.
+
+Above `to_minimise` accuracy is better when higher; below it everything is minimised. pymoo keeps both of two
+equal points and lets a NaN row spoil the rest, so both are removed first.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pymoo.indicators.hv import HV
+from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One architecture by its key: accuracy in 0..1 (higher is better), costs (lower is better) in order."""
+
+    key: str
+    accuracy: float
+    costs: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The box that a hypervolume is normalised by: 0 is the best and 1 the worst side of every axis."""
+
+    accuracy: tuple[float, float]  # (min, max)
+    costs: tuple[tuple[float, float], ...]  # (min, max) of each
+
+    def to_dict(self, names: Sequence[str]) -> dict[str, list[float]]:
+        """{"accuracy": [min, max], <cost>: [min, max], ...}."""
+        pairs = zip(("accuracy", *names), (self.accuracy, *self.costs), strict=True)
+        return {name: [float(low), float(high)] for name, (low, high) in pairs}
+
+
+@dataclass(frozen=True)
+class ParetoFront:
+    """Non-dominated points by rising first cost, and the hypervolume they span."""
+
+    names: tuple[str, ...]  # of the costs
+    points: tuple[Point, ...]
+    bounds: Bounds
+    hypervolume: float  # of the box, in 0..1
+
+    @property
+    def reference_point(self) -> dict[str, float]:
+        """The corner the hypervolume is measured from: lowest accuracy, highest costs, in their own units."""
+        worst = {name: float(high) for name, (_, high) in zip(self.names, self.bounds.costs, strict=True)}
+        return {"accuracy": float(self.bounds.accuracy[0]), **worst}
+
+
+def to_minimise(accuracy: Floats, costs: Floats) -> Floats:
+    """The one place where the sign flips: accuracy (N,), costs (N, C) to rows (N, 1 + C) to minimise."""
+    return np.column_stack([-np.asarray(accuracy, dtype=np.float64), np.asarray(costs, dtype=np.float64)])
+
+
+def non_dominated(values: Floats) -> Ints:
+    """Indices, rising, of the rows of values (N, D) that no other row dominates; all is minimised.
+
+    Of equal rows the first stays; a row with a NaN never does.
+    """
+    usable = np.flatnonzero(~np.isnan(values).any(axis=1))
+    if not len(usable):
+        return np.zeros(0, dtype=np.int64)
+    _, first = np.unique(values[usable], axis=0, return_index=True)
+    usable = usable[np.sort(first)]
+    kept = NonDominatedSorting().do(values[usable], only_non_dominated_front=True)
+    return np.sort(usable[kept]).astype(np.int64)
+
+
+def bounds_of(accuracy: Floats, costs: Floats) -> Bounds:
+    """The smallest box that holds all N points, NaN rows left out. Raises ValueError when none is left."""
+    values = np.column_stack([accuracy, costs])
+    values = values[~np.isnan(values).any(axis=1)]
+    if not len(values):
+        raise ValueError("no complete point to take bounds from")
+    low, high = values.min(axis=0), values.max(axis=0)
+    pairs = [(float(a), float(b)) for a, b in zip(low, high, strict=True)]
+    return Bounds(pairs[0], tuple(pairs[1:]))
+
+
+def normalise(values: Floats, bounds: Bounds) -> Floats:
+    """Rows of `to_minimise` in units of the box: 0 at its best corner, 1 at the reference point.
+
+    An axis on which the box has no extent becomes 0 at or better than it, 2 (out of the box) when worse.
+    """
+    low = np.array([-bounds.accuracy[1], *(pair[0] for pair in bounds.costs)])
+    high = np.array([-bounds.accuracy[0], *(pair[1] for pair in bounds.costs)])
+    extent = high - low
+    flat = np.where(values > high, 2.0, 0.0)
+    return np.where(extent > 0, (values - low) / np.where(extent > 0, extent, 1.0), flat)
+
+
+def hypervolume(accuracy: Floats, costs: Floats, bounds: Bounds) -> float:
+    """The share of the box that N points dominate, 0..1; what lies outside of it adds nothing more.
+
+    accuracy (N,), costs (N, C). A point better than the box counts as on its edge.
+    """
+    unit = np.clip(normalise(to_minimise(accuracy, costs), bounds), 0.0, None)
+    unit = unit[(unit < 1.0).all(axis=1)]  # a NaN row compares false and goes with them
+    if not len(unit):
+        return 0.0
+    return float(HV(ref_point=np.ones(unit.shape[1]))(unit[non_dominated(unit)]))
+
+
+def pareto_front(points: Sequence[Point], names: Sequence[str], bounds: Bounds | None = None) -> ParetoFront:
+    """The front of `points`, with costs called `names`; bounds default to the box of all the points.
+
+    Raises ValueError when no point is complete.
+    """
+    accuracy, costs = _columns(points, len(names))
+    box = bounds_of(accuracy, costs) if bounds is None else bounds
+    kept = [points[i] for i in non_dominated(to_minimise(accuracy, costs))]
+    ordered = tuple(sorted(kept, key=lambda p: (p.costs, -p.accuracy, p.key)))
+    return ParetoFront(tuple(names), ordered, box, hypervolume(accuracy, costs, box))
+
+
+def _columns(points: Sequence[Point], costs: int) -> tuple[Floats, Floats]:
+    accuracy = np.array([point.accuracy for point in points], dtype=np.float64)
+    return accuracy, np.array([point.costs for point in points], dtype=np.float64).reshape(len(points), costs)
+
+
+def knee(front: ParetoFront) -> Point:
+    """The point nearest to the ideal one: smallest sum of axes, each scaled by the front's own extent.
+
+    With one cost that is the largest distance from the chord between both ends. Ties go to the lower first
+    cost.
+    """
+    accuracy, costs = _columns(front.points, len(front.names))
+    unit = normalise(to_minimise(accuracy, costs), bounds_of(accuracy, costs))
+    return front.points[int(np.argmin(unit.sum(axis=1)))]
+
+
+def within_target(front: ParetoFront, targets: Mapping[str, float]) -> tuple[Point, ...]:
+    """The members whose named costs are all at most their targets, best accuracy first."""
+    columns = [(front.names.index(name), limit) for name, limit in targets.items()]
+    met = [p for p in front.points if all(p.costs[column] <= limit for column, limit in columns)]
+    return tuple(sorted(met, key=lambda p: (-p.accuracy, p.costs)))
