@@ -144,17 +144,25 @@ PRIMITIVES: dict[str, Builder] = {
 """What each primitive executes. A user's own operation is one more entry, and one in hwnas.nets.operations."""
 
 
+def half(size: Size) -> Size:
+    """Height and width after stride 2."""
+    return (-(-size[0] // 2), -(-size[1] // 2))
+
+
 @dataclass(frozen=True, slots=True)
 class CellSite:
-    """One cell of a network: its kind, width, and the sizes its edges see.
+    """One cell of a network: its kind, width, the sizes its edges see, and what prepares its inputs.
 
-    ``size`` belongs to the two (or one) preprocessed inputs, ``size_out`` to every computed node.
+    ``size`` belongs to the two (or one) prepared inputs, ``size_out`` to every computed node. ``before`` holds the
+    layers in front of c_{k-2} and c_{k-1} (reduction_cells), or the two branches of the residual block that
+    stands before the first cell of a group (residual_blocks; empty elsewhere).
     """
 
     kind: CellKind
     channels: int
     size: Size
     size_out: Size
+    before: tuple[tuple[Layer, ...], ...]
 
     def edge(self, source: int, inputs: int) -> tuple[int, Size]:
         """(stride, input size) of an edge: stride 2 on edges from a reduction cell's inputs only."""
@@ -165,15 +173,20 @@ class CellSite:
 
 @dataclass(frozen=True, slots=True)
 class Skeleton:
-    """A network without its cells' edges: the layers that every genotype executes, and where the cells stand."""
+    """A network without its cells' edges: the layers that every genotype executes, and where the cells stand.
 
-    fixed: tuple[Layer, ...]
+    ``stem`` has one part per map that the first cell reads: the ImageNet stem goes on where c_{k-2} is taken.
+    """
+
+    stem: tuple[tuple[Layer, ...], ...]
     cells: tuple[CellSite, ...]
+    head: tuple[Layer, ...]
 
-
-def half(size: Size) -> Size:
-    """Height and width after stride 2."""
-    return (-(-size[0] // 2), -(-size[1] // 2))
+    @property
+    def fixed(self) -> tuple[Layer, ...]:
+        """All layers that do not depend on the genotype."""
+        parts = [*self.stem, *(part for cell in self.cells for part in cell.before), self.head]
+        return tuple(layer for part in parts for layer in part)
 
 
 def skeleton(
@@ -196,63 +209,60 @@ def reduction_positions(cells: int) -> frozenset[int]:
     return frozenset({cells // 3, 2 * cells // 3})
 
 
-def _stem(channels: int, image: tuple[int, int, int], stem: Stem) -> tuple[list[Layer], int, Size, Size]:
-    """Layers, output width, and the sizes of the two maps that the first cell reads."""
+def _conv_bn(cin: int, cout: int, size: Size, stride: int = 1) -> tuple[Layer, ...]:
+    return relu_conv_bn(cin, cout, size, 3, stride)[1:]
+
+
+def _stem(channels: int, image: tuple[int, int, int], stem: Stem) -> tuple[tuple[Layer, ...], ...]:
     size = (image[1], image[2])
     if stem == "cifar":
-        conv = Layer("conv", image[0], 3 * channels, size, (3, 3))
-        return [conv, Layer("batch_norm", 3 * channels, 3 * channels, size)], 3 * channels, size, size
-    first = Layer("conv", image[0], channels // 2, size, (3, 3), (2, 2))
-    second = Layer("conv", channels // 2, channels, first.size_out, (3, 3), (2, 2))
-    third = Layer("conv", channels, channels, second.size_out, (3, 3), (2, 2))
-    layers = [
-        first,
-        Layer("batch_norm", channels // 2, channels // 2, first.size_out),
-        Layer("relu", channels // 2, channels // 2, first.size_out),
-        second,
-        Layer("batch_norm", channels, channels, second.size_out),
-        Layer("relu", channels, channels, second.size_out),
-        third,
-        Layer("batch_norm", channels, channels, third.size_out),
-    ]
-    return layers, channels, second.size_out, third.size_out
+        return (_conv_bn(image[0], 3 * channels, size),)
+    quarter = half(half(size))
+    first = _conv_bn(image[0], channels // 2, size, 2) + relu_conv_bn(channels // 2, channels, half(size), 3, 2)
+    return first, relu_conv_bn(channels, channels, quarter, 3, 2)
 
 
 def _reduction_cells(
     channels: int, cells: int, classes: int, image: tuple[int, int, int], stem: Stem
 ) -> Skeleton:
-    fixed, width, size_before, size = _stem(channels, image, stem)
-    width_before, sites = width, []
+    parts = _stem(channels, image, stem)
+    width_before, size_before = parts[0][-1].channels_out, parts[0][-1].size_out
+    width, size = parts[-1][-1].channels_out, parts[-1][-1].size_out
+    sites = []
     for index in range(cells):
         kind: CellKind = "reduce" if index in reduction_positions(cells) else "normal"
-        if kind == "reduce":
-            channels *= 2
+        channels = 2 * channels if kind == "reduce" else channels
         if size_before != size:
-            fixed += factorized_reduce(width_before, channels, size_before)
+            first = factorized_reduce(width_before, channels, size_before)
         else:
-            fixed += relu_conv_bn(width_before, channels, size)
-        fixed += relu_conv_bn(width, channels, size)
+            first = relu_conv_bn(width_before, channels, size)
         size_out = half(size) if kind == "reduce" else size
-        sites.append(CellSite(kind, channels, size, size_out))
+        sites.append(CellSite(kind, channels, size, size_out, (first, relu_conv_bn(width, channels, size))))
         width_before, width = width, 4 * channels
         size_before, size = size, size_out
-    return Skeleton((*fixed, *_head(width, classes, size)), tuple(sites))
+    return Skeleton(parts, tuple(sites), _head(width, classes, size))
 
 
 def _residual_blocks(channels: int, cells: int, classes: int, image: tuple[int, int, int]) -> Skeleton:
     size: Size = (image[1], image[2])
-    fixed = [Layer("conv", image[0], channels, size, (3, 3)), Layer("batch_norm", channels, channels, size)]
+    stem = _conv_bn(image[0], channels, size)
     sites: list[CellSite] = []
-    for group in range(3):
-        if group:
-            fixed += relu_conv_bn(channels, 2 * channels, size, 3, 2)
-            fixed += relu_conv_bn(2 * channels, 2 * channels, half(size), 3)
-            fixed += [Layer("avg_pool", channels, channels, size, (2, 2), (2, 2))]
-            fixed += [Layer("conv", channels, 2 * channels, half(size))]
+    for index in range(cells):
+        before: tuple[tuple[Layer, ...], ...] = ()
+        if index and index % (cells // 3) == 0:
+            before = _residual_block(channels, size)
             channels, size = 2 * channels, half(size)
-        sites += [CellSite("normal", channels, size, size)] * (cells // 3)
-    fixed += [Layer("batch_norm", channels, channels, size), Layer("relu", channels, channels, size)]
-    return Skeleton((*fixed, *_head(channels, classes, size)), tuple(sites))
+        sites.append(CellSite("normal", channels, size, size, before))
+    last = (Layer("batch_norm", channels, channels, size), Layer("relu", channels, channels, size))
+    return Skeleton((stem,), tuple(sites), (*last, *_head(channels, classes, size)))
+
+
+def _residual_block(channels: int, size: Size) -> tuple[tuple[Layer, ...], ...]:
+    """Main branch and shortcut of the step between two groups."""
+    main = relu_conv_bn(channels, 2 * channels, size, 3, 2)
+    main += relu_conv_bn(2 * channels, 2 * channels, half(size), 3)
+    pool = Layer("avg_pool", channels, channels, size, (2, 2), (2, 2))
+    return main, (pool, Layer("conv", channels, 2 * channels, half(size)))
 
 
 def _head(width: int, classes: int, size: Size) -> tuple[Layer, ...]:

@@ -1,0 +1,1 @@
+"""torch modules: primitives, discrete networks and the weight-sharing supernet."""

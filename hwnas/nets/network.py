@@ -1,0 +1,204 @@
+"""Discrete networks: one genotype at a width and a depth, with auxiliary head and drop-path.
+
+Structures: DARTS CIFAR and ImageNet networks (arXiv 1806.09055), NAS-Bench-201 networks (arXiv 2001.00326).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hwnas.nets.operations import body, sequence
+from hwnas.space.genotype import Architecture, Genotype
+from hwnas.space.layers import PRIMITIVES, CellSite, Layer, Size, Skeleton, Stem, skeleton
+from hwnas.space.space import SPACES
+
+
+@dataclass(frozen=True, slots=True)
+class DropPath:
+    """Probability of dropping an edge's output for one image, and the generator that decides (None: torch's own)."""
+
+    probability: float = 0.0
+    generator: torch.Generator | None = None
+
+
+def drop_path(x: Tensor, drop: DropPath) -> Tensor:
+    """x: (n, c, h, w), each image kept with probability 1 - p and then divided by it (arXiv 1605.07648)."""
+    keep = 1.0 - drop.probability
+    mask = torch.empty(x.shape[0], 1, 1, 1, dtype=x.dtype, device=x.device)
+    return x * mask.bernoulli_(keep, generator=drop.generator).div_(keep)
+
+
+class Cell(nn.Module):
+    """The edges of one cell: states in, (n, nodes * channels, h, w) out, or the last node in nasbench201."""
+
+    def __init__(self, genotype: Genotype, site: CellSite) -> None:
+        super().__init__()
+        space = SPACES[genotype.space]
+        self.site = site
+        self.joined = space.stacking == "reduction_cells"
+        self.inputs = space.inputs
+        self.edges = nn.ModuleList()
+        self.plan: list[list[tuple[int, bool, bool]]] = []
+        for node in genotype.cell(site.kind):
+            steps = []
+            for edge in node:
+                layers = PRIMITIVES[edge.op](site.channels, *site.edge(edge.source, space.inputs))
+                if edge.op == "none":
+                    continue
+                rectified, module = body(layers)
+                self.edges.append(module)
+                steps.append((edge.source, rectified, not layers))
+            self.plan.append(steps)
+
+    def forward(self, states: list[Tensor], drop: DropPath) -> Tensor:
+        """states: the preprocessed inputs, (n, channels, h, w) each."""
+        states, rectified = list(states), dict[int, Tensor]()
+        edges = iter(self.edges)
+        for steps in self.plan:
+            total: Tensor | None = None
+            for source, relu_first, identity in steps:
+                if relu_first and source not in rectified:
+                    rectified[source] = F.relu(states[source])
+                y = next(edges)(rectified[source] if relu_first else states[source])
+                if self.training and drop.probability > 0 and not identity:
+                    y = drop_path(y, drop)
+                total = y if total is None else total + y
+            states.append(self._empty(states[0]) if total is None else total)
+        return torch.cat(states[self.inputs :], dim=1) if self.joined else states[-1]
+
+    def _empty(self, like: Tensor) -> Tensor:
+        return like.new_zeros(like.shape[0], self.site.channels, *self.site.size_out)
+
+
+class AuxiliaryHead(nn.Module):
+    """The classifier on the map after the second reduction: (n, width, h, w) -> (n, classes).
+
+    CIFAR windows are 5x5 at stride 3 on an 8x8 map, ImageNet's 5x5 at stride 2 on 7x7 (and, as published, without
+    the second BatchNorm); other maps are averaged to 2x2.
+    """
+
+    def __init__(self, width: int, classes: int, size: Size, stem: Stem) -> None:
+        super().__init__()
+        published = {("cifar", (8, 8)): 3, ("imagenet", (7, 7)): 2}
+        stride = published.get((stem, size))
+        pool = (
+            nn.AvgPool2d(5, stride, count_include_pad=False)
+            if stride
+            else nn.AdaptiveAvgPool2d((min(2, size[0]), min(2, size[1])))
+        )
+        kernel = (min(2, size[0]), min(2, size[1]))
+        self.features = nn.Sequential(
+            nn.ReLU(),
+            pool,
+            nn.Conv2d(width, 128, 1, bias=False),
+            nn.BatchNorm2d(128),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(128, 768, kernel, bias=False),
+            nn.BatchNorm2d(768) if stem == "cifar" else nn.Identity(),
+            nn.ReLU(inplace=True),
+        )
+        self.classifier = nn.Linear(768, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        return self.classifier(self.features(x).flatten(1))  # type: ignore[no-any-return]
+
+
+class ResidualBlock(nn.Module):
+    """NAS-Bench-201's step between groups: (n, c, h, w) -> (n, 2c, ceil(h/2), ceil(w/2))."""
+
+    def __init__(self, main: tuple[Layer, ...], shortcut: tuple[Layer, ...]) -> None:
+        super().__init__()
+        self.main = sequence(main)
+        self.shortcut = sequence(shortcut)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        return self.main(x) + self.shortcut(x)  # type: ignore[no-any-return]
+
+
+class Frame(nn.Module):
+    """Stem, what stands between the cells, and head: the part that a discrete network and a supernet share.
+
+    ``cell(index, states)`` is given by the caller: it computes cell ``index`` from its prepared inputs.
+    """
+
+    def __init__(self, frame: Skeleton, affine: bool = True, running: bool = True) -> None:
+        super().__init__()
+        self.stem = nn.ModuleList(sequence(part, running=running) for part in frame.stem)
+        self.paired = any(len(site.before) == 2 for site in frame.cells[:1])
+        if self.paired:
+            self.before = nn.ModuleList(
+                nn.ModuleList(sequence(part, affine, running) for part in site.before) for site in frame.cells
+            )
+        else:
+            self.before = nn.ModuleList(
+                ResidualBlock(*site.before) if site.before else nn.Identity() for site in frame.cells
+            )
+        # The classifier is the head's last layer; global pooling is a mean, the same with fewer nodes when exported.
+        self.last = sequence(frame.head[:-2], running=running)
+        self.classifier = sequence(frame.head[-1:])[0]
+
+    def features(self, x: Tensor, cell: Callable[[int, list[Tensor]], Tensor]) -> Tensor:
+        """Images (n, c, h, w) -> the last cell's map (n, width, h', w')."""
+        maps = [self.stem[0](x)]
+        for part in self.stem[1:]:
+            maps.append(part(maps[-1]))
+        before, now = maps[0], maps[-1]
+        for index, prepare in enumerate(self.before):
+            if self.paired:
+                states = [prepare[0](before), prepare[1](now)]
+                before, now = now, cell(index, states)
+            else:
+                now = cell(index, [prepare(now)])
+        return now
+
+    def classify(self, x: Tensor) -> Tensor:
+        """The last cell's map (n, width, h, w) -> logits (n, classes)."""
+        return self.classifier(self.last(x).mean((2, 3)))  # type: ignore[no-any-return]
+
+
+class Network(nn.Module):
+    """A discrete network: images (n, c, h, w) -> logits (n, classes).
+
+    With ``auxiliary`` and in training mode the result is (logits, auxiliary logits). ``drop`` may be replaced
+    before any step: the drop-path probability usually grows during training.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        classes: int,
+        image: tuple[int, int, int],
+        stem: Stem = "cifar",
+        auxiliary: bool = False,
+    ) -> None:
+        super().__init__()
+        genotype = architecture.genotype
+        space = SPACES[genotype.space]
+        frame = skeleton(space, architecture.channels, architecture.cells, classes, image, stem)
+        self.drop = DropPath()
+        self.frame = Frame(frame)
+        self.cells = nn.ModuleList(Cell(genotype, site) for site in frame.cells)
+        self.auxiliary_after = 2 * len(frame.cells) // 3 if auxiliary and self.frame.paired else None
+        if self.auxiliary_after is not None:
+            site = frame.cells[self.auxiliary_after]
+            self.auxiliary = AuxiliaryHead(space.nodes * site.channels, classes, site.size_out, stem)
+
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """See the class."""
+        extra: list[Tensor] = []
+
+        def run(index: int, states: list[Tensor]) -> Tensor:
+            y: Tensor = self.cells[index](states, self.drop)
+            if self.training and index == self.auxiliary_after:
+                extra.append(self.auxiliary(y))
+            return y
+
+        logits = self.frame.classify(self.frame.features(x, run))
+        return (logits, extra[0]) if extra else logits

@@ -1,0 +1,81 @@
+"""torch modules of the pure layer lists in hwnas.space.layers: one description, counted there and built here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hwnas.space.layers import Layer
+
+
+class Halve(nn.Module):
+    """Two 1x1 convolutions of stride 2 side by side, the second on the map shifted by one pixel.
+
+    (n, channels_in, h, w) -> (n, channels_out, ceil(h/2), ceil(w/2)). An odd edge is padded with one zero, so that
+    images of any size can be halved; even sizes are as in DARTS (arXiv 1806.09055, FactorizedReduce).
+    """
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__()
+        self.even = nn.Conv2d(channels_in, channels_out // 2, 1, stride=2, bias=False)
+        self.odd = nn.Conv2d(channels_in, channels_out - channels_out // 2, 1, stride=2, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        height, width = x.shape[-2:]
+        shifted = F.pad(x, (0, width % 2, 0, height % 2))[:, :, 1:, 1:]
+        return torch.cat([self.even(x), self.odd(shifted)], dim=1)
+
+
+def module_of(layer: Layer, affine: bool, running: bool) -> nn.Module:
+    """The torch module of one layer. ``affine``, ``running``: BatchNorm with scale and shift, with running statistics."""
+    if layer.kind == "conv":
+        padding = tuple(layer.dilation * (k - 1) // 2 for k in layer.kernel)
+        return nn.Conv2d(
+            layer.channels_in,
+            layer.channels_out,
+            layer.kernel,
+            layer.stride,
+            padding,
+            layer.dilation,
+            layer.groups,
+            bias=False,
+        )
+    if layer.kind == "batch_norm":
+        return nn.BatchNorm2d(layer.channels_out, affine=affine, track_running_stats=running)
+    if layer.kind == "max_pool":
+        return nn.MaxPool2d(layer.kernel, layer.stride, layer.kernel[0] // 2)
+    if layer.kind == "avg_pool":
+        # A pool whose kernel is its stride (the residual block's shortcut) tiles the map and needs no padding.
+        padding_px = 0 if layer.kernel == layer.stride else layer.kernel[0] // 2
+        return nn.AvgPool2d(
+            layer.kernel, layer.stride, padding_px, ceil_mode=padding_px == 0, count_include_pad=False
+        )
+    if layer.kind == "halve":
+        return Halve(layer.channels_in, layer.channels_out)
+    if layer.kind == "global_pool":
+        return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    if layer.kind == "linear":
+        return nn.Linear(layer.channels_in, layer.channels_out)
+    return nn.ReLU()
+
+
+def sequence(layers: Sequence[Layer], affine: bool = True, running: bool = True) -> nn.Sequential:
+    """The modules of ``layers`` in order. A ReLU that follows a layer of its own works in place."""
+    modules = [module_of(layer, affine, running) for layer in layers]
+    for before, module in zip(layers, modules[1:], strict=False):
+        if isinstance(module, nn.ReLU) and before.kind == "batch_norm":
+            module.inplace = True
+    return nn.Sequential(*modules)
+
+
+def body(layers: Sequence[Layer], affine: bool = True, running: bool = True) -> tuple[bool, nn.Sequential]:
+    """(whether a ReLU comes first, the modules after it).
+
+    Edges that leave one state all begin with the same ReLU: the cell computes it once and shares the result.
+    """
+    rectified = bool(layers) and layers[0].kind == "relu"
+    return rectified, sequence(layers[1:] if rectified else layers, affine, running)
