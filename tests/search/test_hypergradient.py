@@ -82,7 +82,7 @@ def test_the_implicit_gradient_is_what_solving_again_for_a_moved_alpha_gives(pro
 
 
 def test_no_product_and_gamma_lr_is_darts_second_order_where_the_step_is_zero(problem: Problem) -> None:
-    # At the minimum d_w L1 = 0, so DARTS' moved weights are the weights and both take d_w L2 at the same place.
+    # At the minimum d_w L1 = 0, so the moved weights are the weights: both take d_w L2 at one place.
     at = problem.train_loss, problem.valid_loss, problem.weights, problem.alpha
     darts = flat(unrolled(*at, 0.1, products="exact").alpha)
     assert torch.allclose(flat(neumann(*at, 0.1, terms=0).alpha), darts, atol=1e-10)
