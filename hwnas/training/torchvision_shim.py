@@ -1,8 +1,9 @@
 """The one place that imports torchvision, late and also beside a torch it was not built for.
 
-A torchvision wheel built for CUDA fails to import beside a CPU build of torch: its compiled operators cannot load, and
-`torchvision.ops` then asks for `torchvision::nms` and `torchvision::qnms`, which nobody declared. We use neither, so
-declaring the two names is enough for `torchvision.datasets` to work; `torchvision.ops` and `torchvision.io` do not.
+A torchvision wheel built for CUDA fails to import beside a CPU build of torch: its compiled operators cannot
+load, and `torchvision.ops` then asks for `torchvision::nms` and `torchvision::qnms`, which nobody declared.
+We use neither, so declaring the two names is enough for `torchvision.datasets` to work; `torchvision.ops` and
+`torchvision.io` do not.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def _forget_half_loaded() -> None:
 
 def _declare_operators() -> None:
     if not _declared:
-        library = torch.library.Library("torchvision", "FRAGMENT")
+        library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
         for operator in _MISSING:
-            library.define(operator + _SCHEMA)
+            library.define(operator + _SCHEMA)  # type: ignore[no-untyped-call]
         _declared.append(library)

@@ -1,0 +1,236 @@
+"""Data sets from arrays in memory: checks, noise, normalisation, and the user's own `.npz`."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hwnas.training.augment import Augment
+from hwnas.training.dataset import Dataset, Images, generator, halves
+from profilers.errors import InputError
+
+# More than this does not fit beside a search on the machines we know; a folder of images is read as it is
+# needed.
+LARGEST_BYTES = 8 << 30
+# A cell-based network halves height and width twice.
+SMALLEST_SIDE = 8
+
+
+class Labelled(NamedTuple):
+    """`images`: uint8 (N, C, H, W), or files; `labels`: (N,) int64 class indices."""
+
+    images: Images
+    labels: Tensor
+
+
+def build(
+    name: str,
+    classes: tuple[str, ...],
+    train: Labelled,
+    test: Labelled,
+    *,
+    image: tuple[int, int, int],
+    augment: Augment,
+    seed: int,
+    statistics: tuple[tuple[float, ...], tuple[float, ...]] | None = None,
+) -> Dataset:
+    """Join checked parts into a `Dataset`, with the training set halved by `seed`.
+
+    `statistics`: (mean, std) per channel; measured on the training images, which then have to be in memory,
+    where it is not given. Raises `InputError` where a class has fewer than two training images or no test
+    image is left.
+    """
+    _check_labels(name, classes, train.labels, test.labels)
+    weights, policy = halves(train.labels, seed)
+    if statistics is None:
+        statistics = channel_statistics(train.images[torch.arange(len(train.images))])
+    return Dataset(
+        name=name,
+        classes=classes,
+        image=image,
+        train=train.images,
+        train_labels=train.labels,
+        test=test.images,
+        test_labels=test.labels,
+        mean=statistics[0],
+        std=statistics[1],
+        split=MappingProxyType(
+            {"weights": weights, "policy": policy, "train": torch.arange(len(train.labels))}
+        ),
+        augment=augment,
+    )
+
+
+def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and standard deviation per channel of pixel values in 0..1, exactly, from histograms.
+
+    A channel that never changes gets the deviation 1, so that normalising it is harmless.
+    """
+    values = torch.arange(256, dtype=torch.float64) / 255
+    means, deviations = [], []
+    for channel in range(images.shape[1]):
+        counts = torch.bincount(images[:, channel].reshape(-1).int(), minlength=256).double()
+        share = counts / counts.sum()
+        mean = float(share @ values)
+        means.append(mean)
+        deviations.append(float(share @ (values - mean) ** 2) ** 0.5 or 1.0)
+    return tuple(means), tuple(deviations)
+
+
+def with_noise(images: Tensor, std: float, stream: int) -> Tensor:
+    """Return uint8 images with Gaussian noise of `std` (of the range 0..1) added, clipped as a sensor would.
+
+    The noise of an image depends on `std`, `stream` and its position alone: it is the same in every epoch and
+    run.
+    """
+    if not std:
+        return images
+    chunks = [noisy(chunk, std, generator(stream, number)) for number, chunk in enumerate(torch.split(images,
+    1000))] return torch.cat(chunks)
+
+
+def noisy(pixels: Tensor, std: float, source: torch.Generator) -> Tensor:
+    """Return uint8 `pixels` plus Gaussian noise of `std` (of the range 0..1), rounded and clipped."""
+    disturbed = pixels.float() + 255 * std * torch.randn(pixels.shape, generator=source)
+    return disturbed.round().clamp(0, 255).to(torch.uint8)
+
+
+def default_augment(image: tuple[int, int, int]) -> Augment:
+    """Crop by an eighth of the side, as is usual for 32 x 32; mirror photographs, but not figures in grey."""
+    channels, height, width = image
+    return Augment(crop_padding=min(height, width) // 8, flip=channels > 1)
+
+
+def load_npz(path: Path, *, seed: int, noise: float) -> Dataset:
+    """Read `x_train`, `y_train`, `x_test`, `y_test` and, if present, the names `classes` from an archive.
+
+    Images: (N, H, W), (N, H, W, C) or (N, C, H, W) with C of 1, 3 or 4; uint8, or floats in 0..1 or 0..255.
+    Labels: (N,) whole numbers from 0. Nothing is unpickled. Raises `InputError` that names the file and the
+    array.
+    """
+    arrays = _read_npz(path)
+    train, test = (
+        Labelled(
+            as_images(arrays[f"x_{part}"], f"{path}: x_{part}"),
+            as_labels(arrays[f"y_{part}"], len(arrays[f"x_{part}"]), f"{path}: y_{part}"),
+        )
+        for part in ("train", "test")
+    )
+    assert isinstance(train.images, Tensor) and isinstance(test.images, Tensor)
+    if train.images.shape[1:] != test.images.shape[1:]:
+        raise InputError(
+            f"{path}: x_train has images of {tuple(train.images.shape[1:])}, x_test of "
+            f"{tuple(test.images.shape[1:])} (channels, height, width)"
+        )
+    image = _image(train.images)
+    return build(
+        path.stem,
+        _class_names(arrays, int(train.labels.max()) + 1, path),
+        train._replace(images=with_noise(train.images, noise, 0)),
+        test._replace(images=with_noise(test.images, noise, 1)),
+        image=image,
+        augment=default_augment(image),
+        seed=seed,
+    )
+
+
+def as_images(array: np.ndarray[Any, Any], where: str) -> Tensor:
+    """Return `array` as uint8 (N, C, H, W), or raise `InputError` that begins with `where`."""
+    if array.ndim == 3:
+        array = array[:, None]
+    elif array.ndim == 4 and array.shape[3] in (1, 3, 4):
+        array = array.transpose(0, 3, 1, 2)
+    if array.ndim != 4 or array.shape[1] not in (1, 3, 4) or not len(array):
+        raise InputError(f"{where}: shape {array.shape}, expected (N, H, W), (N, H, W, C) or (N, C, H, W)")
+    if min(array.shape[2:]) < SMALLEST_SIDE:
+        raise InputError(
+            f"{where}: images of {array.shape[2:]} are smaller than {SMALLEST_SIDE} x {SMALLEST_SIDE}"
+        )
+    return torch.from_numpy(np.ascontiguousarray(_as_bytes(array, where)))
+
+
+def as_labels(array: np.ndarray[Any, Any], count: int, where: str) -> Tensor:
+    """Return `array` as int64 (count,), or raise `InputError` that begins with `where`."""
+    if array.shape != (count,):
+        raise InputError(f"{where}: shape {array.shape}, expected ({count},), one label per image")
+    if array.dtype.kind not in "iu" or array.min() < 0:
+        raise InputError(f"{where}: labels are whole numbers from 0, not {array.dtype} from {array.min()}")
+    return torch.from_numpy(array.astype(np.int64))
+
+
+def _as_bytes(array: np.ndarray[Any, Any], where: str) -> np.ndarray[Any, Any]:
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype.kind not in "fiu":
+        raise InputError(
+            f"{where}: pixels of type {array.dtype}, expected uint8 or numbers in 0..1 or 0..255"
+        )
+    low, high = float(array.min()), float(array.max())
+    # Written so that NaN, for which every comparison is false, is refused as well.
+    if not 0 <= low <= high <= 255:
+        raise InputError(f"{where}: pixels from {low} to {high}, expected numbers in 0..1 or 0..255")
+    scale = 255 if array.dtype.kind == "f" and high <= 1 else 1
+    return np.round(array * scale).astype(np.uint8)
+
+
+def _read_npz(path: Path) -> dict[str, np.ndarray[Any, Any]]:
+    wanted = ("x_train", "y_train", "x_test", "y_test")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(member.file_size for member in archive.infolist())
+        if unpacked > LARGEST_BYTES:
+            raise InputError(
+                f"{path}: {unpacked >> 20} MiB unpacked, more than {LARGEST_BYTES >> 20}; use a folder"
+            )
+        with np.load(path, allow_pickle=False) as archive:
+            missing = [name for name in wanted if name not in archive]
+            if missing:
+                raise InputError(
+                    f"{path}: no array '{missing[0]}' (arrays: {', '.join(archive.files) or 'none'})"
+                )
+            return {name: archive[name] for name in (*wanted, "classes") if name in archive}
+    except InputError:
+        raise
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zipfile.zlib.error) as error:  # type:
+    ignore[attr-defined]
+        raise InputError(f"{path}: not a readable .npz archive of plain arrays ({error})") from error
+
+
+def _class_names(arrays: Mapping[str, np.ndarray[Any, Any]], count: int, path: Path) -> tuple[str, ...]:
+    if "classes" not in arrays:
+        return tuple(map(str, range(count)))
+    names = tuple(map(str, arrays["classes"].reshape(-1)))
+    if len(names) < count or len(set(names)) < len(names):
+        raise InputError(
+            f"{path}: classes has {len(set(names))} different names for labels up to {count - 1}"
+        )
+    return names
+
+
+def _check_labels(name: str, classes: tuple[str, ...], train: Tensor, test: Tensor) -> None:
+    if len(classes) < 2:
+        raise InputError(f"data set '{name}': one class only, nothing to tell apart")
+    if not len(test):
+        raise InputError(f"data set '{name}': no test images")
+    counts = torch.bincount(train, minlength=len(classes))
+    if int(counts.min()) < 2:
+        raise InputError(
+            f"data set '{name}': class '{classes[int(counts.argmin())]}' has {int(counts.min())} training "
+            "images; each half of the training set needs one"
+        )
+    if int(test.max()) >= len(classes):
+        raise InputError(
+            f"data set '{name}': test label {int(test.max())}, but {len(classes)} classes in training"
+        )
+
+
+def _image(images: Tensor) -> tuple[int, int, int]:
+    _, channels, height, width = images.shape
+    return channels, height, width

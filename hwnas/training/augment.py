@@ -1,0 +1,83 @@
+"""Random crops, flips and cutout of a whole batch at once, on its device, from an explicit generator."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+@dataclass(frozen=True)
+class Augment:
+    """What may happen to a training image.
+
+    `smallest_area`: below 1, a rectangle of that share of the image or more, of sides 3:4 to 4:3, is scaled
+    to the full size, as for ImageNet; `crop_padding`: pixels of black added on each side before a crop of the
+    old size; `flip`: mirror left and right with probability 1/2; `cutout`: side of the square that is blacked
+    out (DeVries and Taylor, arXiv:1708.04552).
+    """
+
+    smallest_area: float = 1.0
+    crop_padding: int = 0
+    flip: bool = False
+    cutout: int = 0
+
+
+def augmented(pixels: Tensor, augment: Augment, generator: torch.Generator) -> Tensor:
+    """Return an augmented copy of `pixels` (n, C, H, W); every image draws for itself.
+
+    `generator` lives on the CPU, so that the same seed gives the same images on every device.
+    """
+    if augment.smallest_area < 1:
+        pixels = _resized_crop(pixels, augment.smallest_area, generator)
+    if augment.crop_padding:
+        pixels = _crop(pixels, augment.crop_padding, generator)
+    if augment.flip:
+        mirrored = torch.rand(len(pixels), generator=generator).to(pixels.device) < 0.5
+        pixels = torch.where(mirrored.view(-1, 1, 1, 1), pixels.flip(-1), pixels)
+    if augment.cutout:
+        pixels = _cut_out(pixels, augment.cutout, generator)
+    return pixels
+
+
+def _resized_crop(pixels: Tensor, smallest_area: float, generator: torch.Generator) -> Tensor:
+    """Scale one rectangle of each image to the full size, by bilinear interpolation."""
+    count = len(pixels)
+    area, ratio, x, y = torch.rand((4, count), generator=generator)
+    side = (smallest_area + (1 - smallest_area) * area).sqrt()
+    stretch = torch.exp((2 * ratio - 1) * math.log(4 / 3) / 2)
+    # In the coordinates of `affine_grid` an image reaches from -1 to 1, so a side is its share of the image.
+    width, height = (side * stretch).clamp(max=1), (side / stretch).clamp(max=1)
+    zero = torch.zeros(count)
+    rows = (width, zero, (2 * x - 1) * (1 - width)), (zero, height, (2 * y - 1) * (1 - height))
+    theta = torch.stack([torch.stack(row, dim=1) for row in rows], dim=1).to(pixels.device)
+    grid = functional.affine_grid(theta, list(pixels.shape), align_corners=False)
+    scaled = functional.grid_sample(pixels.float(), grid, padding_mode="border", align_corners=False)
+    return scaled.round().to(torch.uint8)
+
+
+def _crop(pixels: Tensor, padding: int, generator: torch.Generator) -> Tensor:
+    count, channels, height, width = pixels.shape
+    device = pixels.device
+    padded = functional.pad(pixels, (padding,) * 4)
+    top, left = torch.randint(2 * padding + 1, (2, count, 1), generator=generator).to(device)
+    rows = top + torch.arange(height, device=device)
+    columns = left + torch.arange(width, device=device)
+    image = torch.arange(count, device=device).view(-1, 1, 1, 1)
+    channel = torch.arange(channels, device=device).view(1, -1, 1, 1)
+    return padded[image, channel, rows[:, None, :, None], columns[:, None, None, :]]
+
+
+def _cut_out(pixels: Tensor, side: int, generator: torch.Generator) -> Tensor:
+    """Black out a square around a random centre; at the border part of it lies outside, as in the paper."""
+    count, _, height, width = pixels.shape
+    inside = []
+    for extent in (height, width):
+        centre = torch.randint(extent, (count, 1), generator=generator)
+        offset = torch.arange(extent) - (centre - side // 2)
+        inside.append((offset >= 0) & (offset < side))
+    hole = inside[0][:, None, :, None] & inside[1][:, None, None, :]
+    return pixels.masked_fill(hole.to(pixels.device), 0)

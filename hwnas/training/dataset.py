@@ -1,0 +1,171 @@
+"""A data set as a frozen value, and batches as a pure function of it, a seed and a position.
+
+Nothing here holds the state of a random generator: batch k of an epoch depends on (data, split, batch size, seed, k)
+alone, so a search that was stopped resumes with exactly the batches that it would have seen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hwnas.training.augment import Augment, augmented
+
+Split = Literal["weights", "policy", "train", "test"]
+
+
+class Images(Protocol):
+    """Images by index: a uint8 tensor (N, C, H, W) in memory, or files that are read when asked for."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: Tensor, /) -> Tensor:
+        """`index`: (n,) int64. Returns uint8 (n, C, H, W)."""
+
+
+class Batch(NamedTuple):
+    """`x`: (n, C, H, W) float32, normalised per channel. `y`: (n,) int64 class indices."""
+
+    x: Tensor
+    y: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images, labels and the split of the training set.
+
+    `split` holds the indices of "weights" and "policy" (the two disjoint halves of the training set, class by class)
+    and of "train" (both) within `train`. "test" is a set of its own, which a search never touches.
+    `mean`, `std`: per channel, of pixel values in 0..1.
+    `augment`: what suits these images; apply it by passing it to `batches`.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    image: tuple[int, int, int]
+    train: Images
+    train_labels: Tensor
+    test: Images
+    test_labels: Tensor
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    split: Mapping[str, Tensor]
+    augment: Augment = field(default_factory=Augment)
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+
+def size(dataset: Dataset, split: Split) -> int:
+    """Return the number of images of a split."""
+    return len(dataset.test) if split == "test" else len(dataset.split[split])
+
+
+def batch_count(dataset: Dataset, split: Split, batch_size: int, drop_last: bool = False) -> int:
+    """Return how many batches one pass over `split` has."""
+    full, rest = divmod(size(dataset, split), batch_size)
+    return full + (rest > 0 and not drop_last)
+
+
+def batches(
+    dataset: Dataset,
+    split: Split,
+    batch_size: int,
+    seed: tuple[int, ...] | None = None,
+    *,
+    augment: Augment | None = None,
+    start: int = 0,
+    drop_last: bool = False,
+) -> Iterator[Batch]:
+    """Yield one pass over `split`, from batch number `start`.
+
+    `seed`, for example (run seed, stage, epoch), sets the order and the augmentation of every batch; None
+    keeps the order of the data, as an evaluation does, and allows no augmentation.
+    """
+    if augment is not None and seed is None:
+        raise ValueError("augmentation needs a seed")
+    order = _order(dataset, split, seed)
+    for number in range(start, batch_count(dataset, split, batch_size, drop_last)):
+        index = order[number * batch_size : (number + 1) * batch_size]
+        yield _read(dataset, split, index, augment, None if seed is None else (*seed, number))
+
+
+def sample(
+    dataset: Dataset, split: Split, count: int, seed: tuple[int, ...], *, augment: Augment | None = None
+) -> Batch:
+    """Draw `count` different images of `split` (all of them where there are fewer); a function of `seed` alone."""
+    return _read(dataset, split, _order(dataset, split, seed)[:count], augment, (*seed, 0))
+
+
+def to_device(dataset: Dataset, device: torch.device | str) -> Dataset:
+    """Return the data set with its batches, and where they are in memory its images, on `device`."""
+    device = torch.device(device)
+    train, test = (
+        images.to(device) if isinstance(images, Tensor) else images
+        for images in (dataset.train, dataset.test)
+    )
+    return replace(dataset, train=train, test=test, device=device)
+
+
+def digest(dataset: Dataset) -> str:
+    """Return 16 hex digits that change with images, labels or split: what a resumed run compares.
+
+    Images in memory count with every pixel; files count with the paths and sizes that `repr` of them states.
+    """
+    total = hashlib.sha256(repr((dataset.classes, dataset.image)).encode())
+    for images in (dataset.train, dataset.test):
+        total.update(images.cpu().numpy().tobytes() if isinstance(images, Tensor) else repr(images).encode())
+    for tensor in (dataset.train_labels, dataset.test_labels, *dataset.split.values()):
+        total.update(tensor.cpu().numpy().tobytes())
+    return total.hexdigest()[:16]
+
+
+def generator(*words: int) -> torch.Generator:
+    """Return a CPU generator seeded by a tuple of integers, without the collisions of adding them up."""
+    state = np.random.SeedSequence([word % 2**64 for word in words]).generate_state(2, np.uint32)
+    return torch.Generator().manual_seed(int(state[0]) << 32 | int(state[1]))
+
+
+def halves(labels: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+    """Split indices into two disjoint halves, the first larger by one where the number is odd.
+
+    Within each class the halves differ by one image at the most. `labels`: (N,) int64. Both results are
+    sorted.
+    """
+    by_class = stratified_order(labels, seed)
+    return by_class[0::2].sort().values, by_class[1::2].sort().values
+
+
+def stratified_order(labels: Tensor, seed: int) -> Tensor:
+    """Return a permutation of the indices that goes class by class, shuffled within each."""
+    shuffled = torch.randperm(len(labels), generator=generator(seed, len(labels)))
+    return shuffled[labels[shuffled].argsort(stable=True)]
+
+
+def _order(dataset: Dataset, split: Split, seed: tuple[int, ...] | None) -> Tensor:
+    members = torch.arange(len(dataset.test)) if split == "test" else dataset.split[split]
+    return members if seed is None else members[torch.randperm(len(members), generator=generator(*seed))]
+
+
+def _read(
+    dataset: Dataset, split: Split, index: Tensor, augment: Augment | None, seed: tuple[int, ...] | None
+) -> Batch:
+    images, labels = (
+        (dataset.test, dataset.test_labels) if split == "test" else (dataset.train, dataset.train_labels)
+    )
+    pixels = images[index.to(images.device) if isinstance(images, Tensor) else index].to(dataset.device)
+    if augment is not None and seed is not None:
+        # One more word than the seed of the order, so that the two draws have nothing in common.
+        pixels = augmented(pixels, augment, generator(*seed, 1))
+    return Batch(_normalised(dataset, pixels), labels[index].to(dataset.device))
+
+
+def _normalised(dataset: Dataset, pixels: Tensor) -> Tensor:
+    """(x / 255 - mean) / std as one multiplication and one addition."""
+    mean = torch.tensor(dataset.mean, device=pixels.device).view(-1, 1, 1)
+    std = torch.tensor(dataset.std, device=pixels.device).view(-1, 1, 1)
+    return torch.addcmul(-mean / std, pixels.float(), 1 / (255 * std))
