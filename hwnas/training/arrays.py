@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -21,6 +22,8 @@ from profilers.errors import InputError
 LARGEST_BYTES = 8 << 30
 # A cell-based network halves height and width twice.
 SMALLEST_SIDE = 8
+# What zipfile and NumPy raise on damaged bytes; a header may also claim more than the memory there is.
+_DAMAGE = (OSError, ValueError, EOFError, NotImplementedError, MemoryError, zipfile.BadZipFile, zlib.error)
 
 
 class Labelled(NamedTuple):
@@ -87,13 +90,12 @@ def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, 
 def with_noise(images: Tensor, std: float, stream: int) -> Tensor:
     """Return uint8 images with Gaussian noise of `std` (of the range 0..1) added, clipped as a sensor would.
 
-    The noise of an image depends on `std`, `stream` and its position alone: it is the same in every epoch and
-    run.
+    The noise of an image depends on `std`, `stream` and its position alone: the same in every epoch and run.
     """
     if not std:
         return images
-    chunks = [noisy(chunk, std, generator(stream, number)) for number, chunk in enumerate(torch.split(images,
-    1000))] return torch.cat(chunks)
+    chunks = enumerate(torch.split(images, 1000))
+    return torch.cat([noisy(chunk, std, generator(stream, number)) for number, chunk in chunks])
 
 
 def noisy(pixels: Tensor, std: float, source: torch.Generator) -> Tensor:
@@ -198,8 +200,7 @@ def _read_npz(path: Path) -> dict[str, np.ndarray[Any, Any]]:
             return {name: archive[name] for name in (*wanted, "classes") if name in archive}
     except InputError:
         raise
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zipfile.zlib.error) as error:  # type:
-    ignore[attr-defined]
+    except _DAMAGE as error:
         raise InputError(f"{path}: not a readable .npz archive of plain arrays ({error})") from error
 
 

@@ -1,7 +1,7 @@
 """A data set as a frozen value, and batches as a pure function of it, a seed and a position.
 
-Nothing here holds the state of a random generator: batch k of an epoch depends on (data, split, batch size, seed, k)
-alone, so a search that was stopped resumes with exactly the batches that it would have seen.
+Nothing here holds the state of a random generator: batch k of an epoch depends on (data, split, batch size,
+seed, k) alone, so a search that was stopped resumes with exactly the batches that it would have seen.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class Batch(NamedTuple):
 class Dataset:
     """Images, labels and the split of the training set.
 
-    `split` holds the indices of "weights" and "policy" (the two disjoint halves of the training set, class by class)
-    and of "train" (both) within `train`. "test" is a set of its own, which a search never touches.
+    `split` holds the indices within `train` of "weights" and "policy" (the two disjoint halves of the training
+    set, class by class) and of "train" (both). "test" is a set of its own, which a search never touches.
     `mean`, `std`: per channel, of pixel values in 0..1.
     `augment`: what suits these images; apply it by passing it to `batches`.
     """
@@ -97,7 +97,7 @@ def batches(
 def sample(
     dataset: Dataset, split: Split, count: int, seed: tuple[int, ...], *, augment: Augment | None = None
 ) -> Batch:
-    """Draw `count` different images of `split` (all of them where there are fewer); a function of `seed` alone."""
+    """Draw `count` different images of `split`, all where there are fewer; a function of `seed` alone."""
     return _read(dataset, split, _order(dataset, split, seed)[:count], augment, (*seed, 0))
 
 

@@ -125,7 +125,7 @@ def load_imagenet(root: Path, *, seed: int, noise: float, image_size: int | None
     except (RuntimeError, OSError, EOFError) as error:
         raise InputError(
             f"data set 'imagenet': not found or damaged in {root} ({error}); request ILSVRC 2012 at "
-            "image-net.org, put its devkit, train and val archives in one folder and name that with --data-root"
+            "image-net.org, put its devkit, train and val archives in one folder, name it with --data-root"
         ) from error
     parts = [_labelled(part.samples, image, noise, stream) for stream, part in enumerate((train, test))]
     return build(
