@@ -40,8 +40,8 @@ class Batch(NamedTuple):
 class Dataset:
     """Images, labels and the split of the training set.
 
-    `split` holds the indices within `train` of "weights" and "policy" (the two disjoint halves of the training
-    set, class by class) and of "train" (both). "test" is a set of its own, which a search never touches.
+    `split` holds the indices within `train` of "weights" and "policy" (two disjoint halves of the training set,
+    class by class) and of "train" (both). "test" is a set of its own, which a search never touches.
     `mean`, `std`: per channel, of pixel values in 0..1.
     `augment`: what suits these images; apply it by passing it to `batches`.
     """

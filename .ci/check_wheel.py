@@ -1,0 +1,30 @@
+"""Check what a wheel holds: `hwnas`, `profilers` and the data files of the checkout, each once, and nothing else."""
+
+from __future__ import annotations
+
+import sys
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("hwnas", "profilers")
+
+
+def expected() -> set[str]:
+    """Return the files that the checkout asks for, by their names in the wheel."""
+    files = {path for package in PACKAGES for path in (ROOT / package).rglob("*") if path.suffix in {".py", ".typed"}}
+    data = {path for folder in ("devices", "configs") for path in (ROOT / folder).glob("*.toml")}
+    return {path.relative_to(ROOT).as_posix() for path in files} | {
+        f"hwnas/_data/{path.relative_to(ROOT).as_posix()}" for path in data
+    }
+
+
+def main(wheel: str) -> None:
+    """Exit with a message where the wheel differs from the checkout."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name for name in archive.namelist() if ".dist-info/" not in name}
+    if names != expected():
+        sys.exit(f"{wheel}: missing {sorted(expected() - names)}, unexpected {sorted(names - expected())}")
+
+
+main(sys.argv[1])

@@ -1,0 +1,53 @@
+# Two commands for a machine that has python3, pip and make and nothing else:
+#   make demo    install into .venv and run the sentence that this project is about
+#   make test    install what testing needs and run the fast tests
+# PYTHON=python3.12 make demo chooses the interpreter, VENV=somewhere the place.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+CODE := hwnas profilers tests benchmarks setup.py
+
+# Two processes of one thread each: two threads each on two cores lose three to forty times (docs/log.md).
+PYTEST := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+.PHONY: demo test test-slow check format clean
+
+demo: $(VENV)/.installed
+	$(BIN)/hwnas search --target 1080ti --objective params
+
+test: $(VENV)/.installed-dev
+	$(PYTEST)
+
+test-slow: $(VENV)/.installed-dev
+	$(PYTEST) -m slow
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(PYTEST)
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff format $(CODE)
+	$(BIN)/ruff check --fix $(CODE)
+
+# Runs stay: they are results.
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find hwnas profilers tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# The constraints are the versions that CI ran. They carry no local label, so pip takes the CPU build of torch where
+# an index offers it and the CUDA build elsewhere.
+$(VENV)/.installed: pyproject.toml setup.py constraints.txt | $(BIN)/python
+	$(PIP) install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
