@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +21,7 @@ from hwnas.space.space import SPACES
 
 @dataclass(frozen=True, slots=True)
 class DropPath:
-    """Probability of dropping an edge's output for one image, and the generator that decides (None: torch's own)."""
+    """Probability that an edge's output is dropped for one image; who decides (None: torch's generator)."""
 
     probability: float = 0.0
     generator: torch.Generator | None = None
@@ -78,8 +79,8 @@ class Cell(nn.Module):
 class AuxiliaryHead(nn.Module):
     """The classifier on the map after the second reduction: (n, width, h, w) -> (n, classes).
 
-    CIFAR windows are 5x5 at stride 3 on an 8x8 map, ImageNet's 5x5 at stride 2 on 7x7 (and, as published, without
-    the second BatchNorm); other maps are averaged to 2x2.
+    CIFAR windows are 5x5 at stride 3 on an 8x8 map, ImageNet's 5x5 at stride 2 on 7x7 (and, as published,
+    without the second BatchNorm); other maps are averaged to 2x2.
     """
 
     def __init__(self, width: int, classes: int, size: Size, stem: Stem) -> None:
@@ -140,19 +141,21 @@ class Frame(nn.Module):
             self.before = nn.ModuleList(
                 ResidualBlock(*site.before) if site.before else nn.Identity() for site in frame.cells
             )
-        # The classifier is the head's last layer; global pooling is a mean, the same with fewer nodes when exported.
+        # The classifier is the head's last layer; global pooling is a mean: fewer nodes when exported.
         self.last = sequence(frame.head[:-2], running=running)
         self.classifier = sequence(frame.head[-1:])[0]
 
     def features(self, x: Tensor, cell: Callable[[int, list[Tensor]], Tensor]) -> Tensor:
         """Images (n, c, h, w) -> the last cell's map (n, width, h', w')."""
-        maps = [self.stem[0](x)]
+        maps: list[Tensor] = [self.stem[0](x)]
         for part in self.stem[1:]:
             maps.append(part(maps[-1]))
         before, now = maps[0], maps[-1]
+        prepare: Any  # two modules per cell where they come in pairs, else one
         for index, prepare in enumerate(self.before):
             if self.paired:
-                states = [prepare[0](before), prepare[1](now)]
+                older, newer = prepare
+                states = [older(before), newer(now)]
                 before, now = now, cell(index, states)
             else:
                 now = cell(index, [prepare(now)])

@@ -1,4 +1,4 @@
-"""torch modules of the pure layer lists in hwnas.space.layers: one description, counted there and built here."""
+"""torch modules of the layer lists in hwnas.space.layers: one description, counted there and built here."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from hwnas.space.layers import Layer
 class Halve(nn.Module):
     """Two 1x1 convolutions of stride 2 side by side, the second on the map shifted by one pixel.
 
-    (n, channels_in, h, w) -> (n, channels_out, ceil(h/2), ceil(w/2)). An odd edge is padded with one zero, so that
-    images of any size can be halved; even sizes are as in DARTS (arXiv 1806.09055, FactorizedReduce).
+    (n, channels_in, h, w) -> (n, channels_out, ceil(h/2), ceil(w/2)). An odd edge is padded with one zero, so
+    that images of any size can be halved; even sizes are as in DARTS (arXiv 1806.09055, FactorizedReduce).
     """
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
@@ -31,9 +31,9 @@ class Halve(nn.Module):
 
 
 def module_of(layer: Layer, affine: bool, running: bool) -> nn.Module:
-    """The torch module of one layer. ``affine``, ``running``: BatchNorm with scale and shift, with running statistics."""
+    """The torch module of one layer. BatchNorm: with ``affine`` scale and shift, ``running`` statistics."""
     if layer.kind == "conv":
-        padding = tuple(layer.dilation * (k - 1) // 2 for k in layer.kernel)
+        padding = (layer.dilation * (layer.kernel[0] - 1) // 2, layer.dilation * (layer.kernel[1] - 1) // 2)
         return nn.Conv2d(
             layer.channels_in,
             layer.channels_out,
@@ -49,7 +49,7 @@ def module_of(layer: Layer, affine: bool, running: bool) -> nn.Module:
     if layer.kind == "max_pool":
         return nn.MaxPool2d(layer.kernel, layer.stride, layer.kernel[0] // 2)
     if layer.kind == "avg_pool":
-        # A pool whose kernel is its stride (the residual block's shortcut) tiles the map and needs no padding.
+        # A pool whose kernel is its stride (the residual block's shortcut) tiles the map: no padding.
         padding_px = 0 if layer.kernel == layer.stride else layer.kernel[0] // 2
         return nn.AvgPool2d(
             layer.kernel, layer.stride, padding_px, ceil_mode=padding_px == 0, count_include_pad=False

@@ -1,14 +1,15 @@
-"""The weight-sharing supernet: every surviving operation of every edge, run one path at a time or as a mixture.
+"""The weight-sharing supernet: every surviving operation of every edge, one path at a time or as a mixture.
 
 BatchNorm always uses the statistics of its batch, in training and in evaluation alike: a sub-network's own
-statistics are never those of another (algorithms.md, the alpha step). Two savings change nothing in the result:
-edges that leave one state share its ReLU, and operations without weights (pooling) are computed once per state.
+statistics are never those of another (TND-NAS's alpha step, arXiv 2111.03892). Two savings change nothing in
+the result: edges that leave one state share its ReLU, and pooling is computed once per state.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -22,7 +23,7 @@ from hwnas.space.space import NONE, SKIP, Choices, Mask, Space
 
 @dataclass(frozen=True, slots=True)
 class SkipDropout:
-    """Dropout on skip_connect (P-DARTS, arXiv 1904.12760): its probability, and the generator that decides."""
+    """Dropout on skip_connect (P-DARTS, arXiv 1904.12760): its probability and the generator that decides."""
 
     probability: float = 0.0
     generator: torch.Generator | None = None
@@ -40,7 +41,7 @@ class _Edge:
     row: int
     source: int
     ops: tuple[tuple[int, str, bool, bool, bool], ...]
-    """(column of alpha, primitive, ReLU first, has weights, ends in a BatchNorm that can carry the mixture weight)"""
+    """(column of alpha, primitive, ReLU first, has weights, ends in a BatchNorm that can carry its weight)"""
 
 
 class SuperCell(nn.Module):
@@ -71,9 +72,13 @@ class SuperCell(nn.Module):
             self.nodes[slot.node - space.inputs].append(_Edge(row, slot.source, tuple(found)))
 
     def forward(
-        self, states: list[Tensor], choices: Sequence[int] | None, weights: Tensor | None, dropout: SkipDropout
+        self,
+        states: list[Tensor],
+        choices: Sequence[int] | None,
+        weights: Tensor | None,
+        dropout: SkipDropout,
     ) -> Tensor:
-        """states: the prepared inputs (n, channels, h, w); exactly one of ``choices`` and ``weights`` is given."""
+        """states: the prepared inputs (n, channels, h, w). One of ``choices`` and ``weights`` is given."""
         run = _Run(self.ops, list(states), dropout)
         for edges in self.nodes:
             total: Tensor | None = None
@@ -132,11 +137,11 @@ def _pool_norm(channels: int) -> nn.Module:
     return nn.BatchNorm2d(channels, affine=False, track_running_stats=False)
 
 
-def _scaled(module: nn.Module, x: Tensor, scale: Tensor | None) -> Tensor:
+def _scaled(module: Any, x: Tensor, scale: Tensor | None) -> Tensor:
     """``module(x) * scale`` for a Sequential that ends in a BatchNorm without scale of its own.
 
-    The mixture weight becomes that BatchNorm's scale: the product costs no pass over the map, and its gradient
-    falls out of BatchNorm's backward.
+    The mixture weight becomes that BatchNorm's scale: the product costs no pass over the map, and its
+    gradient falls out of BatchNorm's backward.
     """
     if scale is None:
         return module(x)  # type: ignore[no-any-return]
@@ -149,9 +154,9 @@ def _scaled(module: nn.Module, x: Tensor, scale: Tensor | None) -> Tensor:
 class Supernet(nn.Module):
     """Shared weights of all sub-networks that ``mask`` (edges, operations) leaves.
 
-    ``sampled(x, choices)`` executes only the drawn operations. ``mixture(x, weights)`` executes all, summed with
-    ``weights`` (edges, operations), differentiable in them. Both give logits (n, classes). alpha lives in the
-    policy, not here.
+    ``sampled(x, choices)`` executes only the drawn operations. ``mixture(x, weights)`` executes all, summed
+    with ``weights`` (edges, operations), differentiable in them. Both give logits (n, classes). alpha lives
+    in the policy, not here.
     """
 
     def __init__(
@@ -178,7 +183,7 @@ class Supernet(nn.Module):
         return self._run(x, drawn, None)
 
     def mixture(self, x: Tensor, weights: Tensor) -> Tensor:
-        """The weighted sum of all operations. x: (n, c, h, w), weights: (edges, operations) -> (n, classes)."""
+        """The weighted sum of all. x: (n, c, h, w), weights: (edges, operations) -> (n, classes)."""
         return self._run(x, None, weights)
 
     def _run(self, x: Tensor, choices: Sequence[int] | None, weights: Tensor | None) -> Tensor:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hwnas.space.genotype import Architecture
 from hwnas.space.encoding import to_choices
+from hwnas.space.genotype import Architecture
 from hwnas.space.layers import PRIMITIVES, Skeleton, Stem, skeleton
 from hwnas.space.space import SPACES, Choices, Probabilities, Space
 
@@ -21,15 +21,16 @@ Table = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Additive:
-    """A cost that adds up: ``constant`` of the skeleton plus one entry of ``table`` (edges, operations) per edge."""
+    """A cost that adds up: the skeleton's ``constant`` and one entry of ``table`` per edge."""
 
     constant: float
     table: Table
+    """(edges, operations)"""
 
     def of(self, choices: Choices) -> Table:
         """The cost of one sample (edges,) or of many (count, edges): a scalar array or shape (count,)."""
         edges = np.arange(self.table.shape[0])
-        return self.constant + self.table[edges, choices].sum(axis=-1)
+        return np.asarray(self.constant + self.table[edges, choices].sum(axis=-1))
 
     def expected(self, probabilities: Probabilities) -> float:
         """The mean cost of samples drawn from ``probabilities`` (edges, operations)."""
@@ -52,7 +53,7 @@ def count_table(
     image: tuple[int, int, int],
     stem: Stem = "cifar",
 ) -> Counts:
-    """The tables of the discrete evaluation network (no auxiliary head). ``image``: (channels, height, width)."""
+    """The tables of the discrete network, no auxiliary head. ``image``: (channels, height, width)."""
     frame = skeleton(space, channels, cells, classes, image, stem)
     params, macs = _edge_tables(space, frame)
     return Counts(

@@ -24,7 +24,7 @@ def derive(space: Space, strength: Probabilities) -> Choices:
     """Per node the two incoming edges of largest max_{o != none} strength, each with its strongest operation.
 
     ``strength``: (edges, operations), softmax(alpha) or any non-negative weight. While the normal cell holds
-    more than two skip_connect, the weakest of them loses its strength and the cell is derived again (P-DARTS).
+    more than two skip_connect, the weakest loses its strength and the cell is derived again (P-DARTS).
     """
     strength = strength.copy()
     skip, normal = PRIMITIVES.index(SKIP), set(space.rows("normal"))

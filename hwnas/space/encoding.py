@@ -35,7 +35,7 @@ def mutate(space: Space, choices: Choices, rng: np.random.Generator, mask: Mask 
 
 
 def to_genotype(space: Space, choices: Choices) -> Genotype:
-    """The genotype of a sample: all drawn edges, those with ``none`` left out unless the space writes them."""
+    """The genotype of a sample: all drawn edges; ``none`` is left out unless the space writes it."""
     cells: dict[CellKind, Cell] = {"normal": (), "reduce": ()}
     for cell in space.cells:
         nodes: list[list[Edge]] = [[] for _ in range(space.nodes)]
@@ -77,7 +77,7 @@ def derive(space: Space, probabilities: Probabilities) -> Genotype:
 
 
 def project(space: Space, choices: Choices, probabilities: Probabilities) -> Choices:
-    """The nearest sample that obeys the space's derivation rule: a finalist must be a network one can publish.
+    """The nearest sample that obeys the space's derivation rule: a finalist must be publishable.
 
     Drawn operations always outrank the others; among them, and where too few real ones were drawn,
     ``probabilities`` (edges, operations) decide. A sample that already obeys the rule is returned unchanged.

@@ -29,8 +29,8 @@ Cell = tuple[tuple[Edge, ...], ...]
 class Genotype:
     """A cell (or a pair of cells) of a named space, validated and in canonical order on construction.
 
-    Raises InputError for an unknown space or operation, a source that does not come before its node, two edges
-    from one source, or the wrong number of nodes.
+    Raises InputError for an unknown space or operation, a source that does not come before its node, two
+    edges from one source, or the wrong number of nodes.
     """
 
     space: str
@@ -42,7 +42,7 @@ class Genotype:
             raise InputError(f"genotype: unknown space {self.space!r}{nearest(self.space, SPACES)}")
         space = SPACES[self.space]
         for kind in ("normal", "reduce"):
-            object.__setattr__(self, kind, _canonical_cell(space, kind, getattr(self, kind)))  # type: ignore[arg-type]
+            object.__setattr__(self, kind, _canonical_cell(space, kind, getattr(self, kind)))
 
     def cell(self, kind: CellKind) -> Cell:
         """The cell of one kind."""
@@ -67,7 +67,7 @@ class Genotype:
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """What is counted, trained and exported: a genotype, its initial channels and its number of searched cells.
+    """What is counted, trained and exported: a genotype, initial channels and a number of searched cells.
 
     In nasbench201 ``cells`` counts the searched cells of all three groups: 15 for the benchmark's N = 5.
     """

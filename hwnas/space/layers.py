@@ -1,6 +1,6 @@
-"""What a network executes, layer by layer, as pure values: the base of counts, tables and roofline estimates.
+"""What a network executes, layer by layer, as pure values: the base of counts, tables and rooflines.
 
-Structures: DARTS operations and CIFAR/ImageNet stems (arXiv 1806.09055), the TND additions (arXiv 2111.03892),
+Structures: DARTS operations and CIFAR/ImageNet stems (arXiv 1806.09055), TND's additions (arXiv 2111.03892),
 NAS-Bench-201's residual stacking (arXiv 2001.00326). Sizes halve with rounding up at stride 2.
 """
 
@@ -22,8 +22,8 @@ Stem = Literal["cifar", "imagenet"]
 class Layer:
     """One layer on a feature map. ``size`` is its input's height and width, in pixels.
 
-    ``halve`` is DARTS's FactorizedReduce without its ReLU and BatchNorm: two 1x1 convolutions of stride 2, the
-    second on the map shifted by one pixel, each giving half of the output channels.
+    ``halve`` is DARTS's FactorizedReduce without its ReLU and BatchNorm: two 1x1 convolutions of stride 2,
+    the second on the map shifted by one pixel, each giving half of the output channels.
     """
 
     kind: Kind
@@ -141,7 +141,7 @@ PRIMITIVES: dict[str, Builder] = {
     "nor_conv_1x1": _conv(1),
     "nor_conv_3x3": _conv(3),
 }
-"""What each primitive executes. A user's own operation is one more entry, and one in hwnas.nets.operations."""
+"""What each primitive executes. A user's own operation is one more entry."""
 
 
 def half(size: Size) -> Size:
@@ -153,9 +153,9 @@ def half(size: Size) -> Size:
 class CellSite:
     """One cell of a network: its kind, width, the sizes its edges see, and what prepares its inputs.
 
-    ``size`` belongs to the two (or one) prepared inputs, ``size_out`` to every computed node. ``before`` holds the
-    layers in front of c_{k-2} and c_{k-1} (reduction_cells), or the two branches of the residual block that
-    stands before the first cell of a group (residual_blocks; empty elsewhere).
+    ``size`` belongs to the two (or one) prepared inputs, ``size_out`` to every computed node. ``before``
+    holds the layers in front of c_{k-2} and c_{k-1} (reduction_cells), or the two branches of the residual
+    block that stands before the first cell of a group (residual_blocks; empty elsewhere).
     """
 
     kind: CellKind
@@ -218,8 +218,9 @@ def _stem(channels: int, image: tuple[int, int, int], stem: Stem) -> tuple[tuple
     if stem == "cifar":
         return (_conv_bn(image[0], 3 * channels, size),)
     quarter = half(half(size))
-    first = _conv_bn(image[0], channels // 2, size, 2) + relu_conv_bn(channels // 2, channels, half(size), 3, 2)
-    return first, relu_conv_bn(channels, channels, quarter, 3, 2)
+    first = _conv_bn(image[0], channels // 2, size, 2)
+    second = relu_conv_bn(channels // 2, channels, half(size), 3, 2)
+    return first + second, relu_conv_bn(channels, channels, quarter, 3, 2)
 
 
 def _reduction_cells(

@@ -1,4 +1,4 @@
-"""A cell-based search space as a pure value: which edges a cell has and which operations each edge may take."""
+"""A cell-based search space as a pure value: which edges a cell has, which operations each may take."""
 
 from __future__ import annotations
 

@@ -40,8 +40,8 @@ def parse(text: str) -> Genotype:
 def format_text(genotype: Genotype) -> str:
     """The published form: an architecture string, else namedtuple text.
 
-    DARTS pairs where every node has two inputs; lists per node where the in-degree varies, because the flat form
-    cannot say which node an edge belongs to.
+    DARTS pairs where every node has two inputs; lists per node where the in-degree varies, because the flat
+    form cannot say which node an edge belongs to.
     """
     if SPACES[genotype.space].none_is_written:
         return arch_string(genotype)
@@ -128,14 +128,14 @@ def _from_namedtuple(text: str) -> Genotype:
 
 
 def _literal(node: ast.expr) -> Any:
-    """A literal, with ``range(a, b)`` and ``[*range(a, b)]`` (both published) read as lists of small integers."""
+    """A literal, with ``range(a, b)`` and ``list(range(a, b))`` (both published) read as small integers."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"range", "list"}:
         arguments = [_literal(argument) for argument in node.args]
         if node.func.id == "list" and len(arguments) == 1 and isinstance(arguments[0], list):
             return arguments[0]
-        if node.func.id == "range" and 1 <= len(arguments) <= 2:
-            if all(isinstance(bound, int) and 0 <= bound <= 64 for bound in arguments):
-                return list(range(*arguments))
+        small = all(isinstance(bound, int) and 0 <= bound <= 64 for bound in arguments)
+        if node.func.id == "range" and 1 <= len(arguments) <= 2 and small:
+            return list(range(*arguments))
         raise ValueError("only range(2, 6) may be called")
     return ast.literal_eval(node)
 

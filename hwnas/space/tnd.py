@@ -24,8 +24,8 @@ REDUCE = (NONE, SKIP, "max_pool_3x3", "avg_pool_3x3", "max_pool_5x5", "max_pool_
 def derive(space: Space, strength: Probabilities) -> Choices:
     """Every edge takes its strongest operation; ``none`` is one of them and removes the edge.
 
-    No top-2 rule and no skip limit. A node that would lose every input keeps its strongest real edge, because a
-    node of a network has 1 to 4 inputs. ``strength``: (edges, operations).
+    No top-2 rule and no skip limit. A node that would lose every input keeps its strongest real edge, because
+    a node of a network has 1 to 4 inputs. ``strength``: (edges, operations).
     """
     choices = np.asarray(strength.argmax(axis=1), dtype=np.int64)
     for cell in space.cells:
