@@ -1,0 +1,239 @@
+"""What a search is told: one frozen value, read from TOML and flags, written back as resolved.
+
+Every default that a paper prints cites it; the others were chosen by measurement (docs/log.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from hwnas.catalog import find_config, read_toml
+from hwnas.space import SPACES
+from profilers.errors import InputError, nearest
+
+Positive = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(gt=0, le=10)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+METRICS = {"params": "parameters", "macs": "MAC", "flops": "FLOP", "latency": "ms", "memory": "MiB"}
+"""Every cost that can be an objective, and its unit."""
+
+EXPONENTS = (0.0, -0.03, -0.06, -0.1, -0.15, -0.25, -0.4, -0.7)
+"""Eight penalty exponents: accuracy alone, then from a mild to a hard penalty."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ObjectiveConfig(_Frozen):
+    """One cost to keep low. ``target`` with its unit, for the network that is handed back; None: the power law."""
+
+    metric: Literal["params", "macs", "flops", "latency", "memory"]
+    target: str | None = Field(default=None, max_length=40)
+
+
+class DataConfig(_Frozen):
+    """Images: a name, a folder or an .npz file, and how they are read (hwnas.training.data.load)."""
+
+    source: str = Field(default="digits", max_length=4096)
+    root: str | None = Field(default=None, max_length=4096)
+    download: bool = False
+    noise: float = Field(default=0.0, ge=0, le=1)
+    image_size: int | None = Field(default=None, ge=4, le=1024)
+
+
+class Stage(_Frozen):
+    """One stage of progressive search: depth of its supernet, epochs, and dropout on skip_connect at its start."""
+
+    cells: Positive
+    epochs: Positive
+    frozen_epochs: int = Field(default=0, ge=0)
+    skip_dropout: Share = 0.0
+
+    @model_validator(mode="after")
+    def _some_epoch_learns(self) -> Stage:
+        if self.frozen_epochs >= self.epochs:
+            raise ValueError(f"frozen_epochs ({self.frozen_epochs}) must be below epochs ({self.epochs})")
+        return self
+
+
+class WeightStep(_Frozen):
+    """SGD of the shared weights [TND-NAS source]: cosine from ``lr`` to ``lr_end`` in every stage."""
+
+    lr: Rate = 0.04
+    lr_end: float = Field(default=0.0, ge=0, le=10)
+    momentum: Share = 0.9
+    nesterov: bool = False
+    weight_decay: float = Field(default=3e-4, ge=0, le=1)
+    clip: float = Field(default=5.0, gt=0)
+    batch_size: Positive = 64
+
+
+class AlphaStep(_Frozen):
+    """REINFORCE on alpha: ``samples`` sub-networks, each on ``images`` validation images, every ``every`` steps."""
+
+    samples: Positive = 10
+    every: Positive = 4
+    images: Positive = 64
+    lr: Rate = 6e-3
+    weight_decay: float = Field(default=1e-3, ge=0, le=1)
+    clip: float = Field(default=5.0, gt=0)
+    baseline_decay: Share = 0.95
+    entropy: float = Field(default=0.0, ge=0, le=1)
+
+
+class Evaluation(_Frozen):
+    """The discrete network that is counted, and trained in the end: initial channels and searched cells."""
+
+    channels: Positive = 16
+    cells: Positive = 8
+    stem: Literal["cifar", "imagenet"] = "cifar"
+
+
+class Ndarts(_Frozen):
+    """The accuracy-only mode (NDARTS, Algorithms 2023, 16(12), 536): hypergradient and weights."""
+
+    terms: int = Field(default=2, ge=0, le=64)
+    gamma: float | Literal["lr", "power"] = "lr"
+    weight_steps: Positive = 4
+    alpha_lr: Rate = 3e-4
+    alpha_weight_decay: float = Field(default=1e-3, ge=0, le=1)
+    hypergradient: Literal["neumann", "first_order", "second_order"] = "neumann"
+    weights: Literal["sgd", "es", "sgd+es"] = "sgd"
+    samples_per_epoch: int | None = Field(default=None, ge=1)
+    sigma: float = Field(default=0.01, gt=0)
+    population: Positive = 10
+    es_lr: Rate = 1e-2
+
+
+class Config(_Frozen):
+    """A whole search, resolved. The same config and seed give the same trials and front on a CPU."""
+
+    algorithm: Literal["tndnas", "ndarts", "random", "nsga2"] = "tndnas"
+    space: str = "darts"
+    target: str = "cpu"
+    seed: int = Field(default=0, ge=0, lt=2**31)
+    objectives: tuple[ObjectiveConfig, ...] = Field(default=(), max_length=4)
+    exponents: tuple[float, ...] = Field(default=EXPONENTS, min_length=1, max_length=64)
+    reward: Literal["power", "hard", "absolute"] = "power"
+    weights: Literal["sampled", "mixture"] = "sampled"
+    require: Literal["any", "table", "measured"] = "any"
+    channels: Positive = 8
+    stages: tuple[Stage, ...] = Field(
+        default=(
+            Stage(cells=3, epochs=20, frozen_epochs=6, skip_dropout=0.3),
+            Stage(cells=5, epochs=20, frozen_epochs=6, skip_dropout=0.6),
+            Stage(cells=8, epochs=20, frozen_epochs=6, skip_dropout=0.8),
+        ),
+        min_length=1,
+        max_length=16,
+    )
+    finalists_per_policy: Positive = 4
+    threads: Positive = 1
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    data: DataConfig = DataConfig()
+    weight_step: WeightStep = WeightStep()
+    alpha_step: AlphaStep = AlphaStep()
+    evaluation: Evaluation = Evaluation()
+    ndarts: Ndarts = Ndarts()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Config:
+        if self.space not in SPACES:
+            raise ValueError(f"space: unknown space {self.space!r}{nearest(self.space, SPACES)}")
+        if any(not -100 <= exponent <= 0 for exponent in self.exponents):
+            raise ValueError("exponents: a penalty exponent must be within -100..0")
+        names = [objective.metric for objective in self.objectives]
+        if len(set(names)) != len(names):
+            raise ValueError("objectives: each metric can be an objective once")
+        if SPACES[self.space].stacking == "residual_blocks":
+            depths = [("evaluation.cells", self.evaluation.cells), *(("stages.cells", s.cells) for s in self.stages)]
+            for key, cells in depths:
+                if cells % 3:
+                    raise ValueError(f"{key}: {self.space} needs a multiple of 3, not {cells}")
+        return self
+
+
+NASBENCH201_DEFAULTS: dict[str, Any] = {
+    "channels": 8,
+    "stages": [{"cells": 3, "epochs": 40, "frozen_epochs": 8}],
+    "evaluation": {"channels": 16, "cells": 15},
+}
+"""NAS-Bench-201 has one stage and no shrinking; its networks are stacked in three groups."""
+
+
+def resolve(overrides: Mapping[str, Any], file: str | None = None) -> Config:
+    """Defaults, then the TOML file (a name of the catalog or a path), then flags; tables merge key by key.
+
+    Without any cost objective and without an algorithm the accuracy-only mode, ndarts, is taken. Raises
+    InputError with one line that names the key and the nearest valid one.
+    """
+    given: dict[str, Any] = {}
+    where = "config"
+    if file is not None:
+        path = find_config(file)
+        given, where = read_toml(path), str(path)
+    merged = _merge(given, overrides)
+    defaults = NASBENCH201_DEFAULTS if merged.get("space") == "nasbench201" else {}
+    merged = _merge(defaults, merged)
+    if "algorithm" not in merged and not merged.get("objectives"):
+        merged["algorithm"] = "ndarts"
+    return validate(merged, where)
+
+
+def validate(data: Mapping[str, Any], where: str) -> Config:
+    """A Config from plain data, or InputError in one line that begins with ``where``."""
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        raise InputError(f"{where}: {_one_line(error)}") from None
+
+
+def load(path: Path) -> Config:
+    """The resolved config of a run directory."""
+    return validate(read_toml(path), str(path))
+
+
+def dump(config: Config) -> bytes:
+    """The config as TOML; keys without a value are left out, and reading it back gives an equal config."""
+    return tomli_w.dumps(config.model_dump(mode="json", exclude_none=True)).encode()
+
+
+def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        merged[key] = _merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def _one_line(error: ValidationError) -> str:
+    first = error.errors()[0]
+    path = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"unknown key {path!r}{nearest(str(first['loc'][-1]), _known_keys(first['loc'][:-1]))}"
+    message = str(first["msg"]).removeprefix("Value error, ")
+    return f"{path}: {message}" if path else message
+
+
+def _known_keys(path: tuple[int | str, ...]) -> list[str]:
+    """The keys that the table at ``path`` may have."""
+    model: type[BaseModel] = Config
+    tables: dict[str, type[BaseModel]] = {
+        "data": DataConfig,
+        "weight_step": WeightStep,
+        "alpha_step": AlphaStep,
+        "evaluation": Evaluation,
+        "ndarts": Ndarts,
+        "stages": Stage,
+        "objectives": ObjectiveConfig,
+    }
+    for part in path:
+        model = tables.get(str(part), model)
+    return list(model.model_fields)

@@ -1,0 +1,240 @@
+"""The run directory: everything a search leaves behind, readable after its process is gone, on any machine.
+
+runs/<name>/: config.toml (as resolved), environment.json, trials.jsonl (append only), checkpoint/ (two safetensors
+files, tensors and JSON, never a pickle), front.json. Only this module writes there during a search.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from hwnas import config as configs
+from hwnas.config import Config
+from hwnas.results.atomic import atomic_write
+from profilers.errors import InputError
+
+Arrays = dict[str, NDArray[Any]]
+MAX_FRONT_BYTES = 64_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One evaluation of one sub-network during a search: shared weights, a few validation images.
+
+    ``choices``: operation index per edge. ``accuracy`` in 0..1. ``costs`` in the units of their objectives.
+    """
+
+    number: int
+    stage: int
+    epoch: int
+    step: int
+    key: str
+    choices: tuple[int, ...]
+    accuracy: float
+    costs: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run directory and the resolved config inside it."""
+
+    path: Path
+    config: Config
+
+    @property
+    def trials_path(self) -> Path:
+        """One JSON object per evaluation, append only."""
+        return self.path / "trials.jsonl"
+
+    @property
+    def front_path(self) -> Path:
+        """The summary that ``hwnas show`` prints; there once the search has ended."""
+        return self.path / "front.json"
+
+    @property
+    def checkpoint_path(self) -> Path:
+        """The newest state; the one before stands beside it."""
+        return self.path / "checkpoint" / "state.safetensors"
+
+
+def create(path: Path, config: Config, command: list[str], data_digest: str) -> Run:
+    """Start a run directory. Raises InputError where something already stands at ``path``, or can't be made."""
+    try:
+        path.mkdir(parents=True)
+    except FileExistsError:
+        raise InputError(f"run directory {path} already exists: choose another --out, or resume it") from None
+    except OSError as error:
+        raise InputError(f"run directory {path} can't be made: {error.strerror}") from None
+    (path / "checkpoint").mkdir()
+    atomic_write(path / "environment.json", _json(environment(command, data_digest)))
+    atomic_write(path / "config.toml", configs.dump(config))
+    return Run(path, config)
+
+
+def open_run(path: Path) -> Run:
+    """An existing run directory. Raises InputError where ``path`` holds none."""
+    if not (path / "config.toml").is_file():
+        raise InputError(f"{path}: not a run directory (no config.toml in it)")
+    return Run(path, configs.load(path / "config.toml"))
+
+
+def lock(run: Run) -> FileLock:
+    """Take the run for this process. Raises InputError while another process has it."""
+    held = FileLock(run.path / ".lock")
+    try:
+        held.acquire(timeout=0)
+    except Timeout:
+        raise InputError(f"run directory {run.path} is in use by another process") from None
+    return held
+
+
+def environment(command: list[str], data_digest: str) -> dict[str, Any]:
+    """What a figure depended on: the command, versions, the machine, and a digest of the images."""
+    names = ("hwnas", "torch", "torchvision", "numpy", "pymoo", "onnxruntime", "scikit-learn")
+    return {
+        "command": command,
+        "data_digest": data_digest,
+        "python": sys.version.split()[0],
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "versions": {name: version for name in names if (version := _version(name))},
+    }
+
+
+def append_trials(run: Run, trials: Iterable[Trial]) -> None:
+    """Add evaluations to trials.jsonl and give them to the system, so that a killed process loses none."""
+    lines = "".join(json.dumps(asdict(trial), separators=(",", ":")) + "\n" for trial in trials)
+    with open(run.trials_path, "ab") as file:
+        file.write(lines.encode())
+
+
+def read_trials(run: Run) -> list[Trial]:
+    """All whole lines of trials.jsonl; a last line that a dying process tore is passed over."""
+    return list(_whole_trials(run.trials_path))
+
+
+def truncate_trials(run: Run, count: int) -> None:
+    """Keep the first ``count`` trials: what a checkpoint knows of. The rest will be made again, identically."""
+    kept = 0
+    if run.trials_path.exists():
+        with open(run.trials_path, "rb+") as file:
+            for _ in range(count):
+                line = file.readline()
+                if not line.endswith(b"\n"):
+                    raise InputError(f"{run.trials_path}: fewer trials than its checkpoint counts")
+                kept += len(line)
+            file.truncate(kept)
+    elif count:
+        raise InputError(f"{run.trials_path}: missing")
+
+
+def save_checkpoint(run: Run, arrays: Mapping[str, NDArray[Any]], state: Mapping[str, Any]) -> None:
+    """Replace the checkpoint, keeping the one before it. ``state`` is JSON; arrays are written as they are."""
+    content = save(
+        {name: np.ascontiguousarray(array) for name, array in arrays.items()},
+        {"state": json.dumps(state), "digest": _digest(arrays)},
+    )
+    path = run.checkpoint_path
+    if path.exists():
+        os.replace(path, path.with_name("previous.safetensors"))
+    atomic_write(path, content)
+
+
+def load_checkpoint(run: Run) -> tuple[Arrays, dict[str, Any]] | None:
+    """The newest whole checkpoint, or None where none was written. Raises InputError where both are damaged."""
+    paths = [run.checkpoint_path, run.checkpoint_path.with_name("previous.safetensors")]
+    existing = [path for path in paths if path.exists()]
+    for path in existing:
+        found = _read_checkpoint(path)
+        if found is not None:
+            return found
+    if existing:
+        raise InputError(f"{run.checkpoint_path.parent}: no checkpoint in it can be read")
+    return None
+
+
+def write_front(run: Run, summary: Mapping[str, Any]) -> None:
+    """Write front.json."""
+    atomic_write(run.front_path, _json(summary))
+
+
+def read_front(run: Run) -> dict[str, Any]:
+    """The summary of a finished search. Raises InputError where it has not ended or can't be read."""
+    if not run.front_path.is_file():
+        raise InputError(f"{run.path}: the search has not ended; go on with: hwnas resume {run.path}")
+    if run.front_path.stat().st_size > MAX_FRONT_BYTES:
+        raise InputError(f"{run.front_path}: larger than {MAX_FRONT_BYTES} bytes")
+    try:
+        summary = json.loads(run.front_path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        raise InputError(f"{run.front_path}: not valid JSON") from None
+    if not isinstance(summary, dict) or not isinstance(summary.get("front"), list):
+        raise InputError(f"{run.front_path}: not the summary of a search (no list 'front')")
+    return summary
+
+
+def _whole_trials(path: Path) -> Iterator[Trial]:
+    if not path.exists():
+        return
+    with open(path, "rb") as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                try:
+                    data = json.loads(line)
+                    yield Trial(**{**data, "choices": tuple(data["choices"])})
+                except (ValueError, TypeError, KeyError, RecursionError):
+                    raise InputError(f"{path}: damaged line {line[:40]!r}") from None
+
+
+def _read_checkpoint(path: Path) -> tuple[Arrays, dict[str, Any]] | None:
+    try:
+        with safe_open(path, framework="numpy") as file:
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+            notes = file.metadata() or {}
+        state = json.loads(notes["state"])
+    except (SafetensorError, OSError, KeyError, ValueError, RecursionError):
+        return None
+    return (arrays, state) if notes.get("digest") == _digest(arrays) and isinstance(state, dict) else None
+
+
+def _digest(arrays: Mapping[str, NDArray[Any]]) -> str:
+    total = hashlib.blake2b(digest_size=16)
+    for name in sorted(arrays):
+        total.update(name.encode())
+        total.update(np.ascontiguousarray(arrays[name]).tobytes())
+    return total.hexdigest()
+
+
+def _json(value: Mapping[str, Any]) -> bytes:
+    return (json.dumps(value, indent=1) + "\n").encode()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    named = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor()
