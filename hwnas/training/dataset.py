@@ -126,7 +126,10 @@ def digest(dataset: Dataset) -> str:
 
 def generator(*words: int) -> torch.Generator:
     """Return a CPU generator seeded by a tuple of integers, without the collisions of adding them up."""
-    state = np.random.SeedSequence([word % 2**64 for word in words]).generate_state(2, np.uint32)
+    # SeedSequence reads (0, 1) and (0, 1, 0) alike, and a long integer like two short ones: state the length, and
+    # give every word two places.
+    places = [half for word in words for half in (word & 0xFFFFFFFF, word >> 32 & 0xFFFFFFFF)]
+    state = np.random.SeedSequence([len(words), *places]).generate_state(2, np.uint32)
     return torch.Generator().manual_seed(int(state[0]) << 32 | int(state[1]))
 
 

@@ -95,6 +95,8 @@ def load_folder(path: Path, *, seed: int, noise: float, image_size: int | None =
     if test_folder is None:
         labels = torch.tensor([label for _, label in train_files])
         train_index, test_index = hold_out(labels)
+        if not len(test_index):
+            raise InputError(f"data folder {path}: {len(labels)} images, too few to hold out a fifth")
         test_files = [train_files[i] for i in test_index.tolist()]
         train_files = [train_files[i] for i in train_index.tolist()]
     else:

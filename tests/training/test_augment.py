@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import torch
+from torch.nn import functional
+
+from hwnas.training.augment import Augment, augmented
+from hwnas.training.dataset import generator
+
+# Every pixel of an image has its own value, and no pixel is black.
+IMAGES = (1 + torch.arange(64, dtype=torch.uint8)).view(1, 1, 8, 8).repeat(200, 2, 1, 1)
+
+
+def test_a_crop_is_a_window_of_the_padded_image():
+    cropped = augmented(IMAGES, Augment(crop_padding=1), generator(0))
+    padded = functional.pad(IMAGES[0], (1, 1, 1, 1))
+    windows = {padded[:, i : i + 8, j : j + 8].numpy().tobytes() for i in range(3) for j in range(3)}
+    assert {image.numpy().tobytes() for image in cropped} == windows
+
+
+def test_a_flip_mirrors_about_half_of_the_images():
+    flipped = augmented(IMAGES, Augment(flip=True), generator(0))
+    mirrored = (flipped == IMAGES.flip(-1)).flatten(1).all(1)
+    assert torch.equal(flipped[~mirrored], IMAGES[~mirrored])
+    assert 70 <= int(mirrored.sum()) <= 130
+
+
+def test_cutout_blacks_out_one_square_that_may_leave_the_image():
+    black = augmented(IMAGES, Augment(cutout=4), generator(0)) == 0
+    assert torch.equal(black[:, 0], black[:, 1])
+    counts = black[:, 0].flatten(1).sum(1)
+    # The centre is inside, so at least half of each side is, rounded as the centre of an even side must be.
+    assert set(counts.tolist()) <= {a * b for a in (2, 3, 4) for b in (2, 3, 4)}
+    assert 16 in counts
+
+
+def test_a_resized_crop_keeps_the_range_and_a_flat_image():
+    flat = torch.full((20, 3, 8, 8), 77, dtype=torch.uint8)
+    assert torch.equal(augmented(flat, Augment(smallest_area=0.1), generator(0)), flat)
+    crops = augmented(IMAGES, Augment(smallest_area=0.1), generator(0))
+    assert crops.min() >= 1
+    assert crops.max() <= 64
+    assert len(crops.flatten(1).unique(dim=0)) > 100
+
+
+def test_the_input_is_left_as_it_was():
+    before = IMAGES.clone()
+    augmented(IMAGES, Augment(crop_padding=2, flip=True, cutout=3, smallest_area=0.5), generator(1))
+    assert torch.equal(IMAGES, before)
