@@ -40,8 +40,8 @@ class Batch(NamedTuple):
 class Dataset:
     """Images, labels and the split of the training set.
 
-    `split` holds the indices within `train` of "weights" and "policy" (two disjoint halves of the training set,
-    class by class) and of "train" (both). "test" is a set of its own, which a search never touches.
+    `split` holds the indices within `train` of "weights" and "policy" (disjoint halves, class by class)
+    and of "train" (both). "test" is a set of its own, which a search never touches.
     `mean`, `std`: per channel, of pixel values in 0..1.
     `augment`: what suits these images; apply it by passing it to `batches`.
     """
@@ -126,8 +126,8 @@ def digest(dataset: Dataset) -> str:
 
 def generator(*words: int) -> torch.Generator:
     """Return a CPU generator seeded by a tuple of integers, without the collisions of adding them up."""
-    # SeedSequence reads (0, 1) and (0, 1, 0) alike, and a long integer like two short ones: state the length, and
-    # give every word two places.
+    # SeedSequence reads (0, 1) and (0, 1, 0) alike, and a long integer like two short ones: state the length,
+    # and give every word two places.
     places = [half for word in words for half in (word & 0xFFFFFFFF, word >> 32 & 0xFFFFFFFF)]
     state = np.random.SeedSequence([len(words), *places]).generate_state(2, np.uint32)
     return torch.Generator().manual_seed(int(state[0]) << 32 | int(state[1]))
