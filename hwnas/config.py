@@ -121,7 +121,7 @@ class Config(_Frozen):
     seed: int = Field(default=0, ge=0, lt=2**31)
     objectives: tuple[ObjectiveConfig, ...] = Field(default=(), max_length=4)
     exponents: tuple[float, ...] = Field(default=EXPONENTS, min_length=1, max_length=64)
-    reward: Literal["power", "hard", "absolute"] = "power"
+    reward: Literal["power", "hard", "absolute"] | None = None
     weights: Literal["sampled", "mixture"] = "sampled"
     require: Literal["any", "table", "measured"] = "any"
     channels: Positive = 8

@@ -1,0 +1,147 @@
+"""What candidates cost: one value per metric, its origin said, evaluated for thousands of samples at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwnas.config import METRICS, Config
+from hwnas.search.reward import Objective, parse_quantity
+from hwnas.space.counts import Additive, count_table
+from hwnas.space.encoding import project, sample
+from hwnas.space.space import SPACES, Choices, Space
+from profilers.errors import InputError, nearest
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One cost of the discrete evaluation network: ``of`` maps choices (n, edges) to values (n,) in ``unit``."""
+
+    name: str
+    unit: str
+    origin: str
+    source: str
+    of: Callable[[Choices], Floats]
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What 1,000 uniform samples cost, drawn and as the networks that the derivation rule leaves of them.
+
+    ``bounds``: smallest and largest cost of what can be handed back. ``ratio``: median cost of a sample, all
+    drawn edges kept, over that of a derived network: a target is given for the derived network, so a policy aims
+    for ``ratio`` times it.
+    """
+
+    cost: Cost
+    sampled_median: float
+    bounds: tuple[float, float]
+    ratio: float
+
+
+def build_costs(config: Config, classes: int, image: tuple[int, int, int]) -> tuple[Cost, ...]:
+    """The objectives in order, then parameters and MACs, which are always reported.
+
+    Raises InputError for a metric that nothing here can predict.
+    """
+    space = SPACES[config.space]
+    at = config.evaluation
+    counts = count_table(space, at.channels, at.cells, classes, image, at.stem)
+    where = f"{space.name} network of {at.cells} cells, {at.channels} channels"
+    known = {
+        "params": Cost("params", METRICS["params"], "counted", where, counts.params.of),
+        "macs": Cost("macs", METRICS["macs"], "counted", where, counts.macs.of),
+        "flops": Cost("flops", METRICS["flops"], "counted", f"2 x MACs of the {where}", _twice(counts.macs)),
+    }
+    names = dict.fromkeys([objective.metric for objective in config.objectives] + ["params", "macs"])
+    return tuple(known[name] if name in known else _predicted(name, config, classes, image) for name in names)
+
+
+def _twice(macs: Additive) -> Callable[[Choices], Floats]:
+    return lambda choices: 2.0 * macs.of(choices)
+
+
+def _predicted(name: str, config: Config, classes: int, image: tuple[int, int, int]) -> Cost:
+    raise InputError(f"objective {name!r} is not available{nearest(name, ('params', 'macs', 'flops'))}")
+
+
+def reach(space: Space, cost: Cost, rng: np.random.Generator, count: int = 1000) -> Reach:
+    """Sample the space: what does this cost range over? Milliseconds for counted costs."""
+    samples = np.stack([sample(space, rng) for _ in range(count)])
+    noise = rng.random((count, *space.mask.shape))
+    derived = np.stack([project(space, one, some) for one, some in zip(samples, noise, strict=True)])
+    drawn, left = cost.of(samples), cost.of(derived)
+    low, high = _extremes(space, cost)
+    bounds = min(low, float(left.min())), max(high, float(left.max()))
+    return Reach(cost, float(np.median(drawn)), bounds, float(np.median(drawn) / np.median(left)))
+
+
+def _extremes(space: Space, cost: Cost) -> tuple[float, float]:
+    """Costs of the cheapest and the dearest network that can be derived, exact for a cost that adds up.
+
+    Each operation's own cost is read off networks that differ in one edge; the derivation rule then picks the
+    cheapest, or the dearest, edges.
+    """
+    cheapest = np.array([slot.ops.index("none") for slot in space.slots], dtype=np.int64)
+    rows = [(row, column) for row, slot in enumerate(space.slots) for column in range(len(slot.ops))]
+    single = np.repeat(cheapest[None], len(rows), axis=0)
+    for number, (row, column) in enumerate(rows):
+        single[number, row] = column
+    own = cost.of(single) - float(cost.of(cheapest[None])[0])
+    table = np.zeros(space.mask.shape)
+    for (row, column), value in zip(rows, own, strict=True):
+        table[row, column] = value
+    scale = max(float(table.max()), 1e-9)
+    ends = [space.rule(space, np.where(space.mask, strength, 0.0)) for strength in (2 - table / scale, 1 + table / scale)]
+    values = cost.of(np.stack(ends))
+    return float(values.min()), float(values.max())
+
+
+def objectives_of(config: Config, reaches: dict[str, Reach]) -> tuple[tuple[Objective, ...], ...]:
+    """One tuple of objectives per policy, with the exponents, targets and forms of the last stage.
+
+    Without a target: the power law around the median sample. With one: every second policy (a single one, too)
+    pursues it with the absolute form, unless ``reward`` says otherwise. Where there are several costs the
+    policies take turns: towards each cost alone (others at a third), then towards all.
+
+    Raises InputError for a target below or above everything that the space can give.
+    """
+    return tuple(
+        tuple(
+            _objective(config, number, position, reaches[wanted.metric], wanted.target)
+            for position, wanted in enumerate(config.objectives)
+        )
+        for number in range(len(config.exponents))
+    )
+
+
+def _objective(config: Config, number: int, position: int, reach: Reach, target: str | None) -> Objective:
+    exponent, many = config.exponents[number], len(config.objectives)
+    turn = number % (many + 1)
+    share = 1.0 if many == 1 or turn in (position, many) else 1 / 3
+    form = config.reward or "power"
+    aim = reach.sampled_median
+    if target is not None:
+        aim = reach.ratio * target_value(target, reach)
+        if config.reward is None and (number % 2 == 1 or len(config.exponents) == 1):
+            form = "absolute"
+    if form == "absolute" and exponent == 0 and target is not None and config.reward is not None:
+        exponent = -0.1  # the absolute form without a slope would not look at the target at all (TuNAS's value)
+    return Objective(reach.cost.name, reach.cost.unit, aim, exponent * share, form)
+
+
+def target_value(target: str, reach: Reach) -> float:
+    """A target in the metric's unit. Raises InputError where no network of the space can meet it."""
+    value = parse_quantity(target, reach.cost.unit)
+    low, high = reach.bounds
+    if value < low:
+        unit = reach.cost.unit
+        raise InputError(
+            f"target-value: {reach.cost.name} {target} can't be met, this space reaches {low:.4g} to {high:.4g} {unit}"
+        )
+    return value

@@ -1,0 +1,255 @@
+"""The one loop that joins the parts: train shared weights, ask, evaluate, tell, shrink, and score the finalists.
+
+Every draw is a function of (seed, stage, epoch, step), so that a search has no random state: it resumes exactly
+from its position, and the same seed gives the same trials and front on a CPU.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+
+import numpy as np
+
+from hwnas.config import Config, Stage
+from hwnas.nets.supernet import SkipDropout, Supernet, build_supernet
+from hwnas.results.run import Run, Trial, append_trials, load_checkpoint, read_trials, save_checkpoint, truncate_trials
+from hwnas.search import shared_weights
+from hwnas.search.costs import Cost
+from hwnas.search.progressive import skip_dropout
+from hwnas.search.searcher import Searcher
+from hwnas.search.shared_weights import SharedWeights
+from hwnas.space.encoding import to_genotype
+from hwnas.space.space import SPACES
+from hwnas.training.data import Dataset, batch_count, batches, sample
+from hwnas.training.dataset import generator
+
+# What a draw is for: the last word of its seed, so that no two purposes share a stream.
+WEIGHTS, ALPHA, PATHS, ASK, DROPOUT, STAGE, FINAL = range(7)
+CHECKPOINT_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The next weight step: stage, epoch in it, step in the epoch, and trials and seconds so far."""
+
+    stage: int = 0
+    epoch: int = 0
+    step: int = 0
+    trials: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a watcher is told after each epoch."""
+
+    stage: int
+    stages: int
+    epoch: int
+    epochs: int
+    loss: float
+    accuracy: float | None
+    entropies: tuple[float, ...]
+    evaluations: int
+    seconds: float
+    share_done: float
+
+
+Watcher = Callable[[Progress], None]
+
+
+@dataclass
+class _State:
+    """The running search: the only thing in this module that changes."""
+
+    searcher: Searcher
+    shared: SharedWeights
+    position: Position
+    losses: list[float] = field(default_factory=list)
+    accuracies: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Searched:
+    """A search that has run its stages: what was learnt, the last supernet, and the last stage's trials."""
+
+    searcher: Searcher
+    net: Supernet
+    trials: tuple[Trial, ...]
+    evaluations: int
+    seconds: float
+
+
+def run_stages(
+    run: Run,
+    dataset: Dataset,
+    costs: tuple[Cost, ...],
+    searcher: Searcher,
+    watch: Watcher,
+    clock: Callable[[], float] = time.monotonic,
+) -> Searched:
+    """Run, or go on with, all stages of the search in ``run``. Ctrl-C leaves the last checkpoint behind."""
+    config = run.config
+    state = _restore(run, dataset, searcher)
+    began = clock() - state.position.seconds
+    saved = clock()
+    while state.position.stage < len(config.stages):
+        for _ in _epoch(run, dataset, costs, state):
+            if clock() - saved > CHECKPOINT_SECONDS:
+                saved = _save(run, state, clock, began)
+        watch(_progress(config, state, clock() - began))
+        _advance(config, dataset, state)
+        saved = _save(run, state, clock, began)
+    last = len(config.stages) - 1
+    trials = tuple(trial for trial in read_trials(run) if trial.stage == last)
+    return Searched(state.searcher, state.shared.net, trials, state.position.trials, clock() - began)
+
+
+def _epoch(run: Run, dataset: Dataset, costs: tuple[Cost, ...], state: _State) -> Iterator[None]:
+    """One epoch from the present step on; yields after every step, position already moved past it."""
+    config, at = run.config, state.position
+    stage, seed = config.stages[at.stage], (config.seed, at.stage, at.epoch)
+    state.losses, state.accuracies = [], []
+    steps = batch_count(dataset, "weights", config.weight_step.batch_size, drop_last=_drops(dataset, config))
+    train = batches(
+        dataset,
+        "weights",
+        config.weight_step.batch_size,
+        (*seed, WEIGHTS),
+        augment=dataset.augment,
+        start=at.step,
+        drop_last=_drops(dataset, config),
+    )
+    for step, batch in enumerate(train, start=at.step):
+        _set_dropout(state.shared.net, stage, at.epoch, (*seed, step, DROPOUT))
+        done = (at.epoch + step / steps) / stage.epochs
+        lr = shared_weights.cosine(config.weight_step, done)
+        path = (
+            state.searcher.mixture()
+            if config.weights == "mixture"
+            else state.searcher.paths(1, rng(*seed, step, PATHS))[0]
+        )
+        state.losses.append(shared_weights.weight_step(state.shared, batch, path, lr))
+        if at.epoch >= stage.frozen_epochs and (step + 1) % config.alpha_step.every == 0:
+            _alpha_step(run, dataset, costs, state, step)
+        state.position = replace(state.position, step=step + 1)
+        yield
+
+
+def _alpha_step(run: Run, dataset: Dataset, costs: tuple[Cost, ...], state: _State, step: int) -> None:
+    """Ask, evaluate on one shared validation batch, write the trials down, tell."""
+    config, at = run.config, state.position
+    seed = (config.seed, at.stage, at.epoch, step)
+    asked = state.searcher.ask(config.alpha_step.samples, rng(*seed, ASK))
+    batch = sample(dataset, "policy", config.alpha_step.images, (*seed, ALPHA))
+    state.shared.net.dropout = SkipDropout()
+    accuracy = np.array([shared_weights.accuracy(state.shared.net, one, [batch]) for one in asked])
+    values = np.stack([cost.of(asked) for cost in costs], axis=1)
+    space = SPACES[config.space]
+    append_trials(
+        run,
+        [
+            Trial(
+                at.trials + number,
+                at.stage,
+                at.epoch,
+                step,
+                to_genotype(space, one).key,
+                tuple(int(op) for op in one),
+                float(accuracy[number]),
+                {cost.name: float(value) for cost, value in zip(costs, values[number], strict=True)},
+            )
+            for number, one in enumerate(asked)
+        ],
+    )
+    state.searcher = state.searcher.tell(asked, accuracy, values[:, : len(config.objectives)])
+    state.accuracies.append(float(accuracy.mean()))
+    state.position = replace(state.position, trials=at.trials + len(asked))
+
+
+def _advance(config: Config, dataset: Dataset, state: _State) -> None:
+    """To the next epoch, or to the next stage with its shrunken, rebuilt supernet."""
+    at = state.position
+    if at.epoch + 1 < config.stages[at.stage].epochs:
+        state.position = replace(at, epoch=at.epoch + 1, step=0)
+        return
+    state.position = replace(at, stage=at.stage + 1, epoch=0, step=0)
+    if at.stage + 1 < len(config.stages):
+        state.searcher = state.searcher.next_stage(rng(config.seed, at.stage + 1, STAGE))
+        state.shared = _supernet(config, dataset, state.searcher, at.stage + 1)
+
+
+def _supernet(config: Config, dataset: Dataset, searcher: Searcher, stage: int) -> SharedWeights:
+    net = build_supernet(
+        SPACES[config.space],
+        config.channels,
+        config.stages[stage].cells,
+        len(dataset.classes),
+        dataset.image,
+        seed=int(np.random.SeedSequence([config.seed, stage]).generate_state(1)[0]),
+        mask=searcher.mask(),
+        stem=config.evaluation.stem,
+    )
+    return shared_weights.optimise(net.to(dataset.device), config.weight_step)
+
+
+def _restore(run: Run, dataset: Dataset, searcher: Searcher) -> _State:
+    """The state of the newest checkpoint, or the start."""
+    found = load_checkpoint(run)
+    if found is None:
+        truncate_trials(run, 0)
+        return _State(searcher, _supernet(run.config, dataset, searcher, 0), Position())
+    arrays, state = found
+    position = Position(**state["position"])
+    truncate_trials(run, position.trials)
+    searcher = searcher.with_arrays(
+        {name.removeprefix("searcher."): a for name, a in arrays.items() if name.startswith("searcher.")}
+    )
+    stage = min(position.stage, len(run.config.stages) - 1)
+    shared = _supernet(run.config, dataset, searcher, stage)
+    shared_weights.from_arrays(shared, arrays)
+    return _State(searcher, shared, position)
+
+
+def _save(run: Run, state: _State, clock: Callable[[], float], began: float) -> float:
+    """Write a checkpoint; returns the time it was done."""
+    state.position = replace(state.position, seconds=clock() - began)
+    arrays = shared_weights.to_arrays(state.shared)
+    arrays |= {f"searcher.{name}": array for name, array in state.searcher.to_arrays().items()}
+    save_checkpoint(run, arrays, {"position": asdict(state.position)})
+    return clock()
+
+
+def _set_dropout(net: Supernet, stage: Stage, epoch: int, seed: tuple[int, ...]) -> None:
+    p = skip_dropout(stage, epoch)
+    net.dropout = SkipDropout(p, generator(*seed)) if p > 0 else SkipDropout()
+
+
+def _drops(dataset: Dataset, config: Config) -> bool:
+    """A ragged last batch gives BatchNorm poor statistics: leave it out where a whole batch remains."""
+    return batch_count(dataset, "weights", config.weight_step.batch_size, drop_last=True) > 0
+
+
+def _progress(config: Config, state: _State, seconds: float) -> Progress:
+    at, stage = state.position, config.stages[state.position.stage]
+    weights = [one.cells * one.epochs for one in config.stages]
+    done = sum(weights[: at.stage]) + stage.cells * (at.epoch + 1)
+    return Progress(
+        at.stage,
+        len(config.stages),
+        at.epoch + 1,
+        stage.epochs,
+        float(np.mean(state.losses)) if state.losses else float("nan"),
+        float(np.mean(state.accuracies)) if state.accuracies else None,
+        tuple(state.searcher.entropies()),
+        at.trials,
+        seconds,
+        done / sum(weights),
+    )
+
+
+def rng(*words: int) -> np.random.Generator:
+    """A generator that is a function of its seed words alone."""
+    return np.random.default_rng(list(words))

@@ -1,0 +1,17 @@
+"""Progressive search's schedule inside a stage (P-DARTS, arXiv 1904.12760; constants as in TND-NAS's source)."""
+
+from __future__ import annotations
+
+import math
+
+from hwnas.config import Stage
+
+
+def skip_dropout(stage: Stage, epoch: int) -> float:
+    """Probability of dropout on skip_connect in ``epoch`` (from 0) of a stage of E epochs, E0 of them frozen.
+
+    While alpha is frozen p = p0 (E - e - 1) / E, afterwards p = p0 exp(-0.2 (e - E0)).
+    """
+    if epoch < stage.frozen_epochs:
+        return stage.skip_dropout * (stage.epochs - epoch - 1) / stage.epochs
+    return stage.skip_dropout * math.exp(-0.2 * (epoch - stage.frozen_epochs))
