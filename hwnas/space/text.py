@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import reprlib
 from typing import Any
 
 from hwnas.space.genotype import Cell, Edge, Genotype, arch_string
@@ -16,6 +17,7 @@ from hwnas.space.space import SPACES, CellKind
 from profilers.errors import InputError, nearest
 
 MAX_CHARACTERS = 20_000
+MAX_DEPTH = 16
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 
 
@@ -24,6 +26,9 @@ def parse(text: str) -> Genotype:
     text = text.strip()
     if len(text) > MAX_CHARACTERS:
         raise InputError(f"genotype: {len(text)} characters, at most {MAX_CHARACTERS} are read")
+    # Before any parser sees it: their own limits differ between Python versions, and some end the process.
+    if _depth(text) > MAX_DEPTH or "\\" in text:
+        raise InputError(f"genotype: brackets nested deeper than {MAX_DEPTH}, or a backslash")
     if text.startswith("{"):
         return from_dict(_json(text))
     if text.startswith("|"):
@@ -35,6 +40,15 @@ def parse(text: str) -> Genotype:
     if _NAME.fullmatch(text):
         raise InputError(f"genotype: no published cell is called {text!r}{nearest(text, PUBLISHED)}")
     raise InputError(f"genotype: expected JSON, Genotype(...), |op~0|+... or a name, not {text[:40]!r}")
+
+
+def _depth(text: str) -> int:
+    """How deep brackets nest, quoted ones included."""
+    depth = deepest = 0
+    for character in text:
+        depth += (character in "([{") - (character in ")]}")
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def format_text(genotype: Genotype) -> str:
@@ -89,7 +103,8 @@ def _edge(pair: Any, kind: CellKind) -> Edge:
         op, source = pair
         if isinstance(op, str) and isinstance(source, int) and not isinstance(source, bool):
             return Edge(op, source)
-    raise InputError(f"genotype: an edge of {kind} must be [operation, source], not {str(pair)[:60]}")
+    found = reprlib.repr(pair)[:60]
+    raise InputError(f"genotype: an edge of {kind} must be [operation, source], not {found}")
 
 
 def _json(text: str) -> Any:
