@@ -7,7 +7,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-CODE := hwnas profilers tests benchmarks setup.py
+CODE := hwnas profilers tests benchmarks setup.py .ci/check_wheel.py
 
 # Two processes of one thread each: two threads each on two cores lose three to forty times (docs/log.md).
 PYTEST := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
@@ -39,8 +39,11 @@ clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find hwnas profilers tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
+# Some distributions leave pip out of `venv`; then the system's pip puts it there.
 $(BIN)/python:
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV) || ( \
+	  $(PYTHON) -m venv --clear --without-pip $(VENV) && \
+	  $(PYTHON) -m pip --python $(BIN)/python install --quiet pip )
 
 # The constraints are the versions that CI ran. They carry no local label, so pip takes the CPU build of torch where
 # an index offers it and the CUDA build elsewhere.

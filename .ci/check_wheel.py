@@ -12,7 +12,12 @@ PACKAGES = ("hwnas", "profilers")
 
 def expected() -> set[str]:
     """Return the files that the checkout asks for, by their names in the wheel."""
-    files = {path for package in PACKAGES for path in (ROOT / package).rglob("*") if path.suffix in {".py", ".typed"}}
+    files = {
+        path
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*")
+        if path.suffix in {".py", ".typed"}
+    }
     data = {path for folder in ("devices", "configs") for path in (ROOT / folder).glob("*.toml")}
     return {path.relative_to(ROOT).as_posix() for path in files} | {
         f"hwnas/_data/{path.relative_to(ROOT).as_posix()}" for path in data
