@@ -116,6 +116,15 @@ def environment(command: list[str], data_digest: str) -> dict[str, Any]:
     }
 
 
+def read_environment(run: Run) -> dict[str, Any]:
+    """What ``environment`` wrote when the run began; empty where the file can't be read."""
+    try:
+        found = json.loads((run.path / "environment.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def append_trials(run: Run, trials: Iterable[Trial]) -> None:
     """Add evaluations to trials.jsonl and give them to the system, so that a killed process loses none."""
     lines = "".join(json.dumps(asdict(trial), separators=(",", ":")) + "\n" for trial in trials)

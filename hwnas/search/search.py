@@ -1,0 +1,131 @@
+"""A whole search from a config to a front: the one public door, used by the command line and from Python."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from hwnas.catalog import find_device
+from hwnas.config import Config
+from hwnas.results import run as runs
+from hwnas.results.run import Run
+from hwnas.search import tndnas
+from hwnas.search.costs import Cost, Reach, build_costs, objectives_of, reach
+from hwnas.search.finish import finish
+from hwnas.search.loop import STAGE, Progress, rng, run_stages
+from hwnas.search.reward import Objective
+from hwnas.search.searcher import Searcher
+from hwnas.space.space import SPACES
+from hwnas.training.data import Dataset, digest, load, to_device
+from profilers import device as devices
+from profilers.device import Device
+from profilers.errors import InputError
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a search is about to do: known before anything is written or trained."""
+
+    config: Config
+    dataset: Dataset
+    device: Device
+    costs: tuple[Cost, ...]
+    reaches: dict[str, Reach]
+    objectives: tuple[tuple[Objective, ...], ...]
+
+
+def plan(config: Config) -> Plan:
+    """Load images and target, and check that what is asked for can be had. Raises InputError."""
+    device = devices.load(find_device(config.target))
+    data = config.data
+    dataset = load(
+        data.source,
+        root=Path(data.root) if data.root else None,
+        download=data.download,
+        seed=config.seed,
+        noise=data.noise,
+        image_size=data.image_size,
+    )
+    costs = build_costs(config, len(dataset.classes), dataset.image)
+    generator = rng(config.seed, STAGE)
+    reaches = {cost.name: reach(SPACES[config.space], cost, generator) for cost in costs}
+    return Plan(config, dataset, device, costs, reaches, objectives_of(config, reaches))
+
+
+def feasibility(planned: Plan) -> list[str]:
+    """One line per objective: what the space reaches, and what the policies pursue."""
+    lines = []
+    for number, wanted in enumerate(planned.config.objectives):
+        found = planned.reaches[wanted.metric]
+        low, high = found.bounds
+        aims = sorted({mine[number].target for mine in planned.objectives})
+        forms = sorted({mine[number].form for mine in planned.objectives})
+        exponents = ", ".join(f"{mine[number].exponent:g}" for mine in planned.objectives)
+        goal = f"target {wanted.target}" if wanted.target else "no target: power law around the median sample"
+        lines.append(
+            f"{wanted.metric}: this space reaches {low:,.4g} to {high:,.4g} {found.cost.unit}"
+            f" ({found.cost.origin}); {goal}; {'/'.join(forms)} reward,"
+            f" samples aim at {aims[0]:,.4g}, exponents {exponents}"
+        )
+    return lines
+
+
+def search(
+    config: Config,
+    out: Path,
+    watch: Callable[[Progress], None] = lambda progress: None,
+    planned: Plan | None = None,
+) -> Run:
+    """Search and leave a run directory at ``out``, whose front.json is the summary. Raises InputError."""
+    planned = planned or plan(config)
+    started = runs.create(out, config, sys.argv, digest(planned.dataset))
+    return _go(started, planned, watch)
+
+
+def resume(path: Path, watch: Callable[[Progress], None] = lambda progress: None) -> Run:
+    """Go on with a search that was stopped, from its last checkpoint. A finished one is left as it is."""
+    found = runs.open_run(path)
+    if found.front_path.exists():
+        return found
+    planned = plan(found.config)
+    if runs.read_environment(found).get("data_digest") != digest(planned.dataset):
+        raise InputError(f"{path}: the images are not those that the search began with")
+    return _go(found, planned, watch)
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """The summary of a finished search: what ``hwnas show RUN --json`` prints."""
+    return runs.read_front(run)
+
+
+def _go(run: Run, planned: Plan, watch: Callable[[Progress], None]) -> Run:
+    config = planned.config
+    torch.set_num_threads(config.threads)
+    dataset = to_device(planned.dataset, compute_device(config))
+    with runs.lock(run):
+        searched = run_stages(run, dataset, planned.costs, _searcher(planned), watch)
+        result = finish(config, dataset, planned.costs, planned.reaches, searched)
+        runs.write_front(run, {**result, "device": {"name": planned.device.name}})
+    return run
+
+
+def compute_device(config: Config) -> torch.device:
+    """Where the supernet runs: a GPU when there is one, unless the config names a place."""
+    if config.device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise InputError("device: cuda was asked for, but torch sees no CUDA device here")
+    return torch.device(config.device)
+
+
+def _searcher(planned: Plan) -> Searcher:
+    config, generator = planned.config, np.random.default_rng([planned.config.seed, STAGE, STAGE])
+    if config.algorithm == "tndnas":
+        return tndnas.start(config, planned.objectives, generator)
+    raise InputError(f"algorithm {config.algorithm!r} is not available")
