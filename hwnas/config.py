@@ -187,6 +187,17 @@ def resolve(overrides: Mapping[str, Any], file: str | None = None) -> Config:
     return validate(merged, where)
 
 
+def with_epochs(config: Config, epochs: int) -> Config:
+    """The same search with ``epochs`` in every stage, its share of frozen epochs kept. Raises InputError."""
+    if epochs < 1:
+        raise InputError(f"epochs: at least 1, not {epochs}")
+    stages = [
+        {**stage.model_dump(), "epochs": epochs, "frozen_epochs": stage.frozen_epochs * epochs // stage.epochs}
+        for stage in config.stages
+    ]
+    return validate({**config.model_dump(), "stages": stages}, "epochs")
+
+
 def validate(data: Mapping[str, Any], where: str) -> Config:
     """A Config from plain data, or InputError in one line that begins with ``where``."""
     try:

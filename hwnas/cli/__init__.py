@@ -1,0 +1,43 @@
+"""The command line. Commands import what they need when they run, so that ``hwnas --help`` loads no torch."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from hwnas import __version__
+from hwnas.cli import resume, search, show
+from profilers.errors import InputError
+
+app = typer.Typer(
+    name="hwnas",
+    help="Find small, fast, accurate networks for your device from your images.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def _top(version: bool = typer.Option(False, "--version", help="Print the version and stop.")) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+app.command("search")(search.search)
+app.command("resume")(resume.resume)
+app.command("show")(show.show)
+
+
+def main() -> None:
+    """Run the command line: exit code 2 and one line for bad input, 130 after Ctrl-C."""
+    try:
+        app()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)

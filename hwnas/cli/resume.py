@@ -1,0 +1,29 @@
+"""``hwnas resume``: go on with a search that was stopped."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def resume(
+    run: Annotated[Path, typer.Argument(help="A run directory.")],
+    json: Annotated[bool, typer.Option("--json", help="Only JSON on standard output.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Go on from the last checkpoint; a search that has ended is only shown."""
+    from hwnas.cli.progress import watching
+    from hwnas.cli.show import print_summary
+    from hwnas.search.search import resume as go_on
+    from hwnas.search.search import summary
+
+    try:
+        with watching(quiet) as watch:
+            found = go_on(run, watch)
+    except KeyboardInterrupt:
+        print(f"stopped; go on with: hwnas resume {run}", file=sys.stderr)
+        raise
+    print_summary(summary(found), run, json)

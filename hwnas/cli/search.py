@@ -1,0 +1,162 @@
+"""``hwnas search``: from images and a target to a Pareto front."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from profilers.errors import InputError
+
+Option = typer.Option
+
+
+def search(
+    target: Annotated[
+        str | None, Option(help="Device to search for: a name, an alias or a .toml file (default: cpu).")
+    ] = None,
+    objective: Annotated[
+        list[str] | None, Option(help="A cost to keep low: params, macs, flops, latency, memory. Repeatable.")
+    ] = None,
+    target_value: Annotated[
+        list[str] | None, Option(help="What must be met, with its unit: 1.5M, or latency=2ms. Repeatable.")
+    ] = None,
+    data: Annotated[
+        str | None, Option(help="digits, cifar10, cifar100, fashion-mnist, imagenet, a folder, or a .npz file.")
+    ] = None,
+    out: Annotated[Path | None, Option(help="Run directory to make (default: a new one under runs/).")] = None,
+    space: Annotated[str | None, Option(help="darts, tnd or nasbench201.")] = None,
+    algorithm: Annotated[
+        str | None,
+        Option(help="tndnas, ndarts (accuracy only; the default without --objective), random or nsga2."),
+    ] = None,
+    seed: Annotated[int | None, Option(help="Same seed, same trials and front on a CPU.")] = None,
+    epochs: Annotated[int | None, Option(help="Epochs of each stage.")] = None,
+    exponents: Annotated[
+        str | None, Option(help="Penalty exponents, one policy each, such as 0,-0.1,-0.3 (0 or below).")
+    ] = None,
+    reward: Annotated[str | None, Option(help="power, hard or absolute.")] = None,
+    weights: Annotated[str | None, Option(help="sampled (one path a step) or mixture (all operations).")] = None,
+    config: Annotated[
+        str | None, Option(help="A named search (quickstart, tnd-cifar10, ...) or a .toml file; flags win.")
+    ] = None,
+    channels: Annotated[int | None, Option(help="Initial channels of the networks handed back.")] = None,
+    cells: Annotated[int | None, Option(help="Cells of the networks handed back.")] = None,
+    data_root: Annotated[Path | None, Option(help="Folder of the public data sets.")] = None,
+    download: Annotated[bool, Option("--download", help="Fetch a missing public data set.")] = False,
+    data_noise: Annotated[float | None, Option(help="Gaussian noise on every image, 0..1: a harder task.")] = None,
+    image_size: Annotated[int | None, Option(help="Side in pixels that folders of images are read at.")] = None,
+    require: Annotated[
+        str | None, Option(help="Least that a latency must be: any (estimates too), table or measured.")
+    ] = None,
+    device: Annotated[str | None, Option(help="Where the search itself computes: auto, cpu or cuda.")] = None,
+    threads: Annotated[int | None, Option(help="CPU threads of the search itself.")] = None,
+    json: Annotated[bool, Option("--json", help="Only JSON on standard output.")] = False,
+    quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Search for a Pareto front of architectures and leave a run directory.
+
+    hwnas search --target 1080ti --objective params
+    """
+    flags: dict[str, Any] = {
+        "target": target,
+        "space": space,
+        "algorithm": algorithm,
+        "seed": seed,
+        "reward": reward,
+        "weights": weights,
+        "require": require,
+        "device": device,
+        "threads": threads,
+        "exponents": _exponents(exponents),
+        "objectives": _objectives(objective, target_value),
+        "data": _given(
+            source=data,
+            root=str(data_root) if data_root else None,
+            download=download or None,
+            noise=data_noise,
+            image_size=image_size,
+        ),
+        "evaluation": _given(channels=channels, cells=cells),
+    }
+    _run(_given(**flags), config, epochs, out, json, quiet)
+
+
+def _run(
+    flags: dict[str, Any], file: str | None, epochs: int | None, out: Path | None, json: bool, quiet: bool
+) -> None:
+    from hwnas.cli.progress import notes, watching
+    from hwnas.cli.show import print_summary
+    from hwnas.config import resolve, with_epochs
+
+    resolved = resolve(flags, file)
+    if epochs is not None:
+        resolved = with_epochs(resolved, epochs)
+    path = out or _new_directory(resolved.data.source, [one.metric for one in resolved.objectives])
+    if path.exists():
+        raise InputError(f"run directory {path} already exists: choose another --out, or resume it")
+    from hwnas.search.search import feasibility, plan, search, summary
+
+    say = notes(quiet)
+    planned = plan(resolved)
+    if not resolved.objectives:
+        say(f"no cost objective: accuracy only, by {resolved.algorithm}")
+    for line in feasibility(planned):
+        say(line)
+    say(f"run directory: {path}")
+    try:
+        with watching(quiet) as watch:
+            run = search(resolved, path, watch, planned)
+    except KeyboardInterrupt:
+        print(f"stopped; go on with: hwnas resume {path}", file=sys.stderr)
+        raise
+    print_summary(summary(run), path, json)
+
+
+def _new_directory(source: str, metrics: list[str]) -> Path:
+    """runs/<data>-<objectives>-<date>-<time>: a name that says what it was, and is new."""
+    data = Path(source).stem if "/" in source or source.endswith(".npz") else source
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    return Path("runs") / "-".join([data, *(metrics or ["accuracy"]), stamp])
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    """Only what was said: flags that were left out must not hide the config file."""
+    return {key: value for key, value in values.items() if value is not None and value != {}}
+
+
+def _exponents(text: str | None) -> tuple[float, ...] | None:
+    if text is None:
+        return None
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise InputError(f"exponents: expected numbers such as 0,-0.1,-0.3, not {text[:60]!r}") from None
+
+
+def _objectives(metrics: list[str] | None, targets: list[str] | None) -> list[dict[str, str]] | None:
+    """The objectives in the order given, each with its target; ``latency=2ms`` names its metric."""
+    from hwnas.config import METRICS
+    from profilers.errors import nearest
+
+    if not metrics:
+        if targets:
+            raise InputError("target-value: needs an --objective")
+        return None
+    for metric in metrics:
+        if metric not in METRICS:
+            raise InputError(f"objective: unknown metric {metric!r}{nearest(metric, METRICS)}")
+    found: dict[str, dict[str, str]] = {metric: {"metric": metric} for metric in metrics}
+    for text in targets or []:
+        metric, sign, value = text.partition("=")
+        if not sign:
+            if len(found) > 1:
+                raise InputError(f"target-value: say of which objective, such as {metrics[0]}={text}")
+            metric, value = metrics[0], text
+        if metric not in found:
+            raise InputError(f"target-value: {metric!r} is no objective of this search{nearest(metric, found)}")
+        found[metric]["target"] = value
+    return list(found.values())
