@@ -9,7 +9,9 @@ from hwnas.training.data import Dataset, Split, batches
 
 
 def logits(network: nn.Module, dataset: Dataset, split: Split, batch: int = 256) -> Tensor:
-    """(images, classes) in the order of the data, on the CPU, in float32. The network's mode is left as found."""
+    """(images, classes) in the order of the data, on the CPU, in float32. The network's mode is left as
+    found.
+    """
     was_training = network.training
     network.eval()
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from profilers.errors import InputError, nearest
 
@@ -16,15 +16,15 @@ Precision = Literal["float32", "bfloat16", "float16"]
 class Recipe:
     """One way to train. Times are in epochs, sides in pixels, probabilities and shares in 0..1.
 
-    ``schedule`` goes from ``learning_rate`` to ``final_learning_rate`` in every step, after ``warmup_epochs`` of a
-    linear rise. ``drop_path`` is reached linearly at the last epoch. ``auxiliary_weight`` multiplies the loss of an
-    auxiliary head; 0 builds none. ``augment`` applies what suits the data set, ``cutout`` comes on top.
-    ``calibrate`` re-estimates the statistics of every BatchNorm on so many training images at the end (0 keeps the
-    running ones): after few epochs running averages lag behind the weights.
-    ``average`` is the decay of the exponential moving average of the weights that is tested and kept (0: none).
-    ``hold_out`` keeps a share of the training images aside to choose the best epoch by; with 0 the best epoch is
-    chosen by the test images, and only the last one's accuracy is an honest estimate.
-    ``precision`` other than float32 needs a CUDA device; ``compile`` runs torch.compile.
+    ``schedule`` goes from ``learning_rate`` to ``final_learning_rate`` in every step, after ``warmup_epochs``
+    of a linear rise. ``drop_path`` is reached linearly at the last epoch. ``auxiliary_weight`` multiplies the
+    loss of an auxiliary head; 0 builds none. ``augment`` applies what suits the data set, ``cutout`` comes on
+    top. ``calibrate`` re-estimates the statistics of every BatchNorm on so many training images at the end (0
+    keeps the running ones): after few epochs running averages lag behind the weights. ``average`` is the
+    decay of the exponential moving average of the weights that is tested and kept (0: none). ``hold_out``
+    keeps a share of the training images aside to choose the best epoch by; with 0 the best epoch is chosen by
+    the test images, and only the last one's accuracy is an honest estimate. ``precision`` other than float32
+    needs a CUDA device; ``compile`` runs torch.compile.
     """
 
     name: str
@@ -55,9 +55,9 @@ class Recipe:
             if not low <= value <= high:
                 raise InputError(f"recipe {self.name}: {name} must be within {low:g}..{high:g}, not {value}")
         for name, choices in (("schedule", Schedule), ("precision", Precision)):
-            legal = choices.__args__
-            if getattr(self, name) not in legal:
-                raise InputError(f"recipe {self.name}: {name} {getattr(self, name)!r}{nearest(name, legal)}")
+            given, legal = str(getattr(self, name)), get_args(choices)
+            if given not in legal:
+                raise InputError(f"recipe {self.name}: unknown {name} {given!r}{nearest(given, legal)}")
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
@@ -100,7 +100,8 @@ RECIPES: dict[str, Recipe] = {
         label_smoothing=0.1,
         auxiliary_weight=0.4,
     ),
-    # For small images and short runs on a CPU: a high rate, and BatchNorm statistics that belong to the last weights.
+    # For small images and short runs on a CPU: a high rate, and BatchNorm statistics that belong to the last
+    # weights.
     "quick": Recipe(
         "quick", epochs=10, batch=64, learning_rate=0.1, warmup_epochs=1, calibrate=2048, evaluate_every=5
     ),

@@ -1,0 +1,137 @@
+"""The state of a training on disk: one safetensors file, replaced whole, with what is no tensor in its
+header.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from hwnas.results.atomic import atomic_write
+from profilers.errors import InputError
+
+STATE = "training.safetensors"
+WEIGHTS = "weights.safetensors"
+BEST = "best.safetensors"
+# What reading a file that is not one of ours may raise.
+DAMAGE = (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError)
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One point of the learning curve. Accuracies in 0..1; those on unseen images are None where not
+    measured.
+
+    ``train_loss`` and ``train_accuracy`` are means over the epoch's augmented images while the weights moved.
+    """
+
+    number: int
+    learning_rate: float
+    train_loss: float
+    train_accuracy: float
+    held_out_accuracy: float | None
+    test_accuracy: float | None
+    seconds: float
+
+
+@dataclass
+class Progress:
+    """How far a training is: the next step to make, and what was seen so far. ``seconds`` of all calls
+    together.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    epoch_seconds: float = 0.0
+    best_epoch: int = -1
+    best_accuracy: float = -1.0
+    curve: list[Epoch] = field(default_factory=list)
+    scaler: dict[str, Any] = field(default_factory=dict)
+
+
+def save_progress(
+    folder: Path, settings: Mapping[str, Any], progress: Progress, tensors: Mapping[str, Tensor]
+) -> None:
+    """Replace the state in ``folder``. Raises OSError where it cannot be written; the old one then still
+    stands.
+    """
+    header = json.dumps({"settings": settings, "progress": asdict(progress)})
+    atomic_write(folder / STATE, pack(tensors, {"training": header, "digest": _digest(header, tensors)}))
+
+
+def load_progress(
+    folder: Path, settings: Mapping[str, Any], progress: Progress, tensors: Mapping[str, Tensor]
+) -> None:
+    """Fill ``progress`` and ``tensors`` in place from ``folder``, or leave them where nothing is stored.
+
+    Raises InputError where the stored training had other settings, or its file is damaged.
+    """
+    path = folder / STATE
+    if not path.exists():
+        return
+    try:
+        with safe_open(path, framework="pt") as file:
+            notes = file.metadata() or {}
+            header = json.loads(notes["training"])
+            found = header["settings"]
+            _check_settings(path, found, settings)
+            saved = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        if notes.get("digest") != _digest(notes["training"], saved) or set(saved) != set(tensors):
+            raise ValueError("its contents do not match their digest")
+        fields = header["progress"]
+        curve = [Epoch(**epoch) for epoch in fields.pop("curve")]
+    except (SafetensorError, OSError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(
+            f"{path}: not a readable training state ({error}); delete it to start over"
+        ) from error
+    except InputError:
+        raise
+    except ValueError as error:
+        raise InputError(
+            f"{path}: not a readable training state ({error}); delete it to start over"
+        ) from error
+    with torch.no_grad():
+        for name, tensor in tensors.items():
+            tensor.copy_(saved[name])
+    for name, value in {**fields, "curve": curve}.items():
+        setattr(progress, name, value)
+
+
+def pack(tensors: Mapping[str, Tensor], notes: Mapping[str, str]) -> bytes:
+    """The bytes of a safetensors file; layouts other than contiguous are not kept (they change no value)."""
+    return save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, dict(notes))
+
+
+def _check_settings(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    # Through JSON, because a tuple comes back as a list.
+    for key, value in json.loads(json.dumps(wanted)).items():
+        if isinstance(value, dict) and isinstance(found.get(key), dict):
+            _check_settings(path, found[key], value)
+        elif found.get(key) != value:
+            raise InputError(
+                f"{path}: a training with {key} {_short(found.get(key))}, not {_short(value)}; "
+                "go on with the same settings, or start afresh"
+            )
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _digest(header: str, tensors: Mapping[str, Tensor]) -> str:
+    total = hashlib.blake2b(header.encode(), digest_size=16)
+    for name in sorted(tensors):
+        total.update(name.encode())
+        total.update(tensors[name].detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return total.hexdigest()

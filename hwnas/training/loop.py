@@ -1,0 +1,260 @@
+"""One training as it goes: steps, epochs, tests, and what is kept of them."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hwnas.nets.network import DropPath, Network
+from hwnas.space.genotype import Architecture
+from hwnas.space.layers import Stem
+from hwnas.training.checkpoint import BEST, WEIGHTS, Epoch, Progress, load_progress, save_progress
+from hwnas.training.curves import write_curves
+from hwnas.training.data import Augment, Batch, Dataset, batch_count, batches
+from hwnas.training.dataset import generator
+from hwnas.training.evaluate import accuracy
+from hwnas.training.recipe import Recipe, drop_path_probability, learning_rate
+from hwnas.training.statistics import calibrate
+from hwnas.training.weights import save_weights
+
+# The word after the seed says what is drawn.
+_WEIGHTS, _IMAGES, _DROP, _CALIBRATION, HOLD_OUT = range(5)
+
+
+class Diverged(RuntimeError):
+    """The loss is no longer a number."""
+
+
+class Training:
+    """What changes while training: weights, momentum, average, and how far it is. One method per verb."""
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        data: Dataset,
+        recipe: Recipe,
+        seed: int,
+        stem: Stem,
+        device: torch.device,
+    ) -> None:
+        self.architecture, self.data, self.recipe, self.seed, self.device = (
+            architecture,
+            data,
+            recipe,
+            seed,
+            device,
+        )
+        self.progress = Progress()
+        self.folder: Path | None = None
+        self.settings: dict[str, Any] = {}
+        self.network = build(architecture, data, seed, stem, recipe.auxiliary_weight > 0).to(device)
+        self.settled = build(architecture, data, seed, stem, False).to(device).eval()
+        self.runner: nn.Module = torch.compile(self.network) if recipe.compile else self.network  # type: ignore[assignment]
+        self.optimizer = torch.optim.SGD(
+            self.network.parameters(),
+            lr=recipe.learning_rate,
+            momentum=recipe.momentum,
+            weight_decay=recipe.weight_decay,
+            foreach=True,
+        )
+        for parameter in self.network.parameters():
+            # As if the first step had been made from rest; so that there is always the same set of tensors to
+            # save.
+            self.optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+        weights = self.network.state_dict()
+        self.average = {name: value.clone() for name, value in weights.items()} if recipe.average else {}
+        self.totals = torch.zeros(3, dtype=torch.float64, device=device)  # loss x images, right, images
+        self.scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "float16")
+        self.drop_source = torch.Generator(device)
+        self.steps = batch_count(data, "train", self._batch, drop_last=True)
+
+    @property
+    def _batch(self) -> int:
+        """Images per step; a smaller data set is one batch. The rest that fills no batch is left out of an
+        epoch.
+        """
+        return min(self.recipe.batch, len(self.data.split["train"]))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything that a step changes, by name, as the live tensors."""
+        named = {f"weights.{name}": value for name, value in self.network.state_dict().items()}
+        named |= {
+            f"momentum.{name}": self.optimizer.state[parameter]["momentum_buffer"]
+            for name, parameter in self.network.named_parameters()
+        }
+        return (
+            named
+            | {f"average.{name}": value for name, value in self.average.items()}
+            | {"totals": self.totals}
+        )
+
+    def resume(self, folder: Path, settings: dict[str, Any]) -> None:
+        """Keep the state in ``folder`` from now on, and go on from what is there."""
+        self.folder, self.settings = folder, settings
+        load_progress(folder, settings, self.progress, self.tensors())
+        if self.progress.scaler:
+            self.scaler.load_state_dict(self.progress.scaler)
+
+    def save(self) -> None:
+        """Store the state, where there is a folder for it."""
+        if self.folder is not None:
+            self.progress.scaler = self.scaler.state_dict()
+            save_progress(self.folder, self.settings, self.progress, self.tensors())
+
+    def run_epoch(self, checkpoint_s: float) -> None:
+        """Make the remaining steps of this epoch, then test, and store what came of it."""
+        progress, start = self.progress, time.monotonic()
+        saved, before = start, progress.epoch_seconds
+        source = batches(
+            self.data,
+            "train",
+            self._batch,
+            (self.seed, _IMAGES, progress.epoch),
+            augment=self._augment(),
+            start=progress.step,
+            drop_last=True,
+        )
+        self.runner.train()
+        for batch in source:
+            self.step(batch)
+            progress.step += 1
+            if time.monotonic() - saved >= checkpoint_s:
+                saved = time.monotonic()
+                progress.epoch_seconds = before + saved - start
+                self.save()
+        self._finish_epoch(before, start)
+
+    def step(self, batch: Batch) -> None:
+        """One SGD step on one mini-batch."""
+        progress, recipe = self.progress, self.recipe
+        rate = learning_rate(recipe, progress.epoch, progress.step, self.steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self._set_drop_path()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss, logits = self._loss(batch)
+        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        self.scaler.unscale_(self.optimizer)
+        nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip, foreach=True)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        if self.average:
+            self._average()
+        with torch.no_grad():
+            right = (logits.argmax(1) == batch.y).sum()
+            self.totals += torch.stack(
+                [loss.detach() * len(batch.y), right, torch.full_like(right, len(batch.y))]
+            )
+
+    def settle(self) -> None:
+        """Bring the weights that count, with BatchNorm statistics that belong to them, into ``settled``."""
+        source = self.average or self.network.state_dict()
+        wanted = self.settled.state_dict()
+        self.settled.load_state_dict({name: source[name] for name in wanted})
+        if self.recipe.calibrate:
+            seed = (self.seed, _CALIBRATION, self.progress.epoch)
+            size = min(self._batch, 256)
+            count = max(1, min(self.recipe.calibrate, len(self.data.split["train"])) // size)
+            limited = zip(range(count), batches(self.data, "train", size, seed, drop_last=True), strict=False)
+            calibrate(self.settled, (_layout(batch.x) for _, batch in limited))
+
+    def _augment(self) -> Augment | None:
+        if not self.recipe.augment:
+            return None
+        return replace(self.data.augment, cutout=self.recipe.cutout or self.data.augment.cutout)
+
+    def _set_drop_path(self) -> None:
+        progress = self.progress
+        probability = drop_path_probability(self.recipe, progress.epoch)
+        if probability > 0:
+            word = generator(self.seed, _DROP, progress.epoch, progress.step).initial_seed()
+            self.drop_source.manual_seed(word)
+        self.network.drop = DropPath(probability, self.drop_source)
+
+    def _loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        recipe = self.recipe
+        kind = {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(recipe.precision)
+        with torch.autocast(self.device.type, dtype=kind, enabled=kind is not None):
+            output = self.runner(_layout(batch.x))
+            logits, extra = output if isinstance(output, tuple) else (output, None)
+            loss = F.cross_entropy(logits, batch.y, label_smoothing=recipe.label_smoothing)
+            if extra is not None:
+                extra_loss = F.cross_entropy(extra, batch.y, label_smoothing=recipe.label_smoothing)
+                loss = loss + recipe.auxiliary_weight * extra_loss
+        return loss, logits
+
+    def _average(self) -> None:
+        """average <- d average + (1 - d) weights; d rises from 0.1, so that the start is forgotten."""
+        done = self.progress.epoch * self.steps + self.progress.step
+        share = 1 - min(self.recipe.average, (1 + done) / (10 + done))
+        with torch.no_grad():
+            for name, value in self.network.state_dict().items():
+                if value.is_floating_point():
+                    self.average[name].lerp_(value, share)
+                else:
+                    self.average[name].copy_(value)
+
+    def _finish_epoch(self, before: float, start: float) -> None:
+        progress, recipe = self.progress, self.recipe
+        loss, right, seen = (float(value) for value in self.totals)
+        if not math.isfinite(loss):
+            raise Diverged(
+                f"the loss of epoch {progress.epoch + 1} is {loss}: train with a lower learning rate"
+            )
+        last = progress.epoch + 1 == recipe.epochs
+        held_out, tested = (
+            self._test() if last or (progress.epoch + 1) % recipe.evaluate_every == 0 else (None, None)
+        )
+        seconds = before + time.monotonic() - start
+        rate = learning_rate(recipe, progress.epoch, self.steps - 1, self.steps)
+        point = Epoch(progress.epoch + 1, rate, loss / seen, right / seen, held_out, tested, seconds)
+        judged = held_out if recipe.hold_out else tested
+        better = judged is not None and judged > progress.best_accuracy
+        if better and judged is not None:
+            progress.best_accuracy, progress.best_epoch = judged, point.number
+        progress.curve.append(point)
+        progress.seconds += seconds
+        progress.epoch, progress.step, progress.epoch_seconds = progress.epoch + 1, 0, 0.0
+        self.totals.zero_()
+        self._store(better, last)
+
+    def _test(self) -> tuple[float | None, float]:
+        """Accuracy on the held-out part of the training images, if any, and on the test images."""
+        self.settle()
+        held_out = accuracy(self.settled, self.data, "policy") if self.recipe.hold_out else None
+        return held_out, accuracy(self.settled, self.data, "test")
+
+    def _store(self, better: bool, last: bool) -> None:
+        """Weights before the state that counts them: whatever is repeated after a kill comes out the same."""
+        if self.folder is None:
+            return
+        for name, wanted in ((BEST, better), (WEIGHTS, last)):
+            if wanted:
+                save_weights(self.folder / name, self.architecture, self.settled, self.data, self._notes())
+        write_curves(self.folder, self.progress.curve)
+        self.save()
+
+    def _notes(self) -> dict[str, Any]:
+        last = self.progress.curve[-1]
+        return {**self.settings, "epoch": last.number, "test_accuracy": last.test_accuracy}
+
+
+def build(architecture: Architecture, data: Dataset, seed: int, stem: Stem, auxiliary: bool) -> Network:
+    """A network for ``data`` with weights drawn from ``seed``, channels last; torch's own generator stays as
+    it is.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(generator(seed, _WEIGHTS).initial_seed())
+        network = Network(architecture, len(data.classes), data.image, stem, auxiliary)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def _layout(x: Tensor) -> Tensor:
+    return x.contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,132 @@
+"""Training from scratch (P-DARTS settings, arXiv 1904.12760): a discrete network, a data set and a recipe.
+
+Every random draw is a function of (seed, epoch, step): the order of the images, their augmentation and
+drop-path. A training that was killed and is called again with the same ``out_dir`` therefore ends in the same
+weights, to the bit on a CPU (with the same number of threads), without any state of a random generator being
+stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hwnas.nets.network import Network
+from hwnas.space.genotype import Architecture
+from hwnas.space.layers import Stem
+from hwnas.training.checkpoint import Epoch
+from hwnas.training.data import Dataset, digest, to_device
+from hwnas.training.dataset import generator, stratified_order
+from hwnas.training.loop import HOLD_OUT, Diverged, Training
+from hwnas.training.recipe import Recipe
+from profilers.errors import InputError
+
+__all__ = ["Diverged", "Trained", "train"]
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A trained network. ``network`` is in evaluation mode and holds the last weights (averaged, where asked
+    for).
+
+    ``test_accuracy``, in 0..1, is that of the last epoch, never the best of several looks at the test images.
+    ``seconds`` counts training and evaluation over all calls that it took.
+    """
+
+    architecture: Architecture
+    network: Network
+    test_accuracy: float
+    epochs: int
+    seconds: float
+    curve: tuple[Epoch, ...]
+    best_epoch: int
+
+
+def train(
+    architecture: Architecture,
+    dataset: Dataset,
+    recipe: Recipe,
+    seed: int,
+    out_dir: Path | None = None,
+    *,
+    device: str | torch.device = "cpu",
+    stem: Stem = "cifar",
+    report: Callable[[Epoch], None] | None = None,
+    checkpoint_s: float = 300.0,
+) -> Trained:
+    """Train ``architecture`` on the training images of ``dataset`` and test it on the test images.
+
+    With ``out_dir`` the state is kept there after every epoch and every ``checkpoint_s`` seconds, and a call
+    with the same arguments goes on from it; ``weights.safetensors`` (last) and ``best.safetensors`` are left
+    there. ``report`` hears of every epoch. Raises InputError where ``out_dir`` holds a training with other
+    settings or the recipe does not fit the device or the data, Diverged where the loss is no number any more.
+    """
+    device = torch.device(device)
+    _check(recipe, dataset, device)
+    data = to_device(_hold_out(dataset, recipe.hold_out, seed), device)
+    training = Training(architecture, data, recipe, seed, stem, device)
+    if out_dir is not None:
+        out_dir.mkdir(parents=True, exist_ok=True)
+        training.resume(out_dir, _settings(architecture, dataset, recipe, seed, stem))
+    progress = training.progress
+    if progress.epoch == recipe.epochs:
+        training.settle()
+    while progress.epoch < recipe.epochs:
+        training.run_epoch(checkpoint_s)
+        if report is not None:
+            report(progress.curve[-1])
+    return Trained(
+        architecture,
+        training.settled,
+        progress.curve[-1].test_accuracy or 0.0,
+        recipe.epochs,
+        progress.seconds,
+        tuple(progress.curve),
+        progress.best_epoch,
+    )
+
+
+def _hold_out(dataset: Dataset, share: float, seed: int) -> Dataset:
+    """Move ``share`` of the training images, class by class, from "train" to "policy"."""
+    if not share:
+        return dataset
+    members = dataset.split["train"]
+    order = stratified_order(dataset.train_labels[members], generator(seed, HOLD_OUT).initial_seed() % 2**31)
+    aside = torch.zeros(len(members), dtype=torch.bool)
+    aside[order[:: max(2, round(1 / share))]] = True
+    kept, held = members[~aside], members[aside]
+    return replace(dataset, split={"train": kept, "weights": kept, "policy": held})
+
+
+def _check(recipe: Recipe, dataset: Dataset, device: torch.device) -> None:
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise InputError("device cuda: no CUDA device is attached, or this torch is built without CUDA")
+    if recipe.precision != "float32" and device.type == "cpu":
+        raise InputError(
+            f"recipe {recipe.name}: precision {recipe.precision} needs a CUDA device, not {device}"
+        )
+    if recipe.cutout >= 2 * min(dataset.image[1:]):
+        side = min(dataset.image[1:])
+        raise InputError(
+            f"recipe {recipe.name}: cutout {recipe.cutout} blacks out whole images of {side} pixels"
+        )
+
+
+def _settings(
+    architecture: Architecture, dataset: Dataset, recipe: Recipe, seed: int, stem: Stem
+) -> dict[str, Any]:
+    """What has to be equal for a training to go on."""
+    return {
+        "genotype": architecture.genotype.to_dict(),
+        "channels": architecture.channels,
+        "cells": architecture.cells,
+        "stem": stem,
+        "seed": seed,
+        "recipe": recipe.to_dict(),
+        "data": dataset.name,
+        "data_digest": digest(dataset),
+    }

@@ -1,0 +1,92 @@
+"""Trained weights as one safetensors file that says what they belong to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from torch import Tensor, nn
+
+from hwnas.results.atomic import atomic_write
+from hwnas.space.genotype import Architecture
+from hwnas.space.layers import Stem
+from hwnas.space.text import from_dict
+from hwnas.training.checkpoint import DAMAGE, pack
+from hwnas.training.data import Dataset
+from profilers.errors import InputError
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Tensors by name, what they were trained as, and free notes (accuracy, recipe, data)."""
+
+    tensors: Mapping[str, Tensor]
+    architecture: Architecture
+    classes: tuple[str, ...]
+    image: tuple[int, int, int]
+    stem: Stem
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    notes: Mapping[str, Any]
+
+
+def save_weights(
+    path: Path, architecture: Architecture, network: nn.Module, data: Dataset, notes: Mapping[str, Any]
+) -> None:
+    """Write all tensors of ``network``, and beside them everything that is needed to use them."""
+    header = {
+        "genotype": architecture.genotype.to_dict(),
+        "channels": architecture.channels,
+        "cells": architecture.cells,
+        "classes": data.classes,
+        "image": data.image,
+        "mean": data.mean,
+        "std": data.std,
+        **notes,
+    }
+    atomic_write(path, pack(network.state_dict(), {"hwnas": json.dumps(header)}))
+
+
+def load_weights(path: Path) -> Weights:
+    """Read what ``save_weights`` wrote. Raises InputError where the file is missing, damaged or not ours."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {})["hwnas"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        architecture = Architecture(
+            from_dict(header.pop("genotype")), header.pop("channels"), header.pop("cells")
+        )
+        classes, image = tuple(map(str, header.pop("classes"))), tuple(map(int, header.pop("image")))
+        mean, std = (tuple(map(float, header.pop(name))) for name in ("mean", "std"))
+        stem = header.pop("stem", "cifar")
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except DAMAGE as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise InputError(f"{path}: not a weights file of hwnas train ({reason})") from error
+    if len(image) != 3 or stem not in ("cifar", "imagenet"):
+        raise InputError(f"{path}: not a weights file of hwnas train (image {image}, stem {stem!r})")
+    return Weights(tensors, architecture, classes, image, stem, mean, std, header)
+
+
+def fill(network: nn.Module, weights: Weights, where: str) -> None:
+    """Copy ``weights`` into ``network``. Raises InputError that names the first tensor that does not fit."""
+    wanted = network.state_dict()
+    for name in wanted:
+        if name not in weights.tensors:
+            raise InputError(f"{where}: no tensor {name!r}, which this architecture has")
+    for name, tensor in weights.tensors.items():
+        if name not in wanted:
+            raise InputError(f"{where}: tensor {name!r} belongs to no layer of this architecture")
+        if tensor.shape != wanted[name].shape:
+            shapes = f"{tuple(tensor.shape)}, not {tuple(wanted[name].shape)}"
+            raise InputError(f"{where}: tensor {name!r} has shape {shapes}")
+    with torch.no_grad():
+        network.load_state_dict(dict(weights.tensors))
