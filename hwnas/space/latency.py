@@ -1,0 +1,155 @@
+"""A candidate's latency without running it: from a device's table, else from its peaks.
+
+Both answer in microseconds per candidate and neither measures; what they say is marked `table` or
+`estimated`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from hwnas.space.counts import Additive
+from hwnas.space.features import designs, executed, with_operations
+from hwnas.space.kernels import edge_kernels, fixed_kernels
+from hwnas.space.layers import Stem, skeleton
+from hwnas.space.space import SPACES, Choices, Space
+from profilers.errors import InputError, nearest
+from profilers.roofline import COSTS, Kernel, Peaks, Runtime, device_us, issue_us, together
+from profilers.table import Network, Table
+
+Floats = npt.NDArray[np.float64]
+
+
+class Predictor(Protocol):
+    """What the search asks: latencies in ms, where they come from, and a line that says so."""
+
+    @property
+    def origin(self) -> Literal["table", "estimated"]:
+        """How the numbers were obtained."""
+
+    @property
+    def source(self) -> str:
+        """What to print beside them."""
+
+    def predict(self, choices: Choices) -> Floats:
+        """Latencies in ms of samples, (count, edges) -> (count,)."""
+
+
+@dataclass(frozen=True)
+class TablePredictor:
+    """Latencies from a fitted table."""
+
+    table: Table
+    source: str
+    origin: Literal["table", "estimated"] = "table"
+
+    def __post_init__(self) -> None:
+        """Refuse (InputError) a table whose space or features are not known here."""
+        if self.table.space not in SPACES:
+            where = f"{self.source}: unknown space {self.table.space!r}"
+            raise InputError(f"{where}{nearest(self.table.space, SPACES)}")
+        sample = np.zeros((1, len(self.space.slots)), dtype=np.int64)
+        try:
+            self.predict(sample)
+        except (StopIteration, ValueError, IndexError) as error:
+            raise InputError(f"{self.source}: does not fit the space {self.table.space} ({error})") from None
+
+    @property
+    def space(self) -> Space:
+        """The space that the table is about."""
+        return SPACES[self.table.space]
+
+    def predict(self, choices: Choices) -> Floats:
+        """Latencies in ms of samples, (count, edges) -> (count,)."""
+        choices = np.atleast_2d(choices)
+        cells = {} if self.table.network is None else {"cells": self.table.network.cells}
+        known = designs(self.space, choices, only=self.table.fitted.form.design, **cells)
+        if self._operations is not None:
+            known = tuple(with_operations(design, self._operations.of(choices)) for design in known)
+        return self.table.fitted.predict(known)
+
+    @cached_property
+    def _operations(self) -> Additive | None:
+        measured = self.table.operations
+        if measured is None:
+            return None
+        edges = np.zeros((len(self.space.slots), self.space.width))
+        for row, values in enumerate(measured.edges):
+            edges[row, : len(values)] = values
+        return Additive(measured.fixed, edges)
+
+
+@dataclass(frozen=True)
+class Roofline:
+    """Latencies estimated from a device's peaks; see ``profilers.roofline`` for what that is worth.
+
+    issue, device: microseconds that the host and the device need, each additive over (edge, operation).
+    """
+
+    space: Space
+    runtime: Runtime
+    issue: Additive
+    device: Additive
+    source: str
+    origin: Literal["table", "estimated"] = "estimated"
+
+    def predict(self, choices: Choices) -> Floats:
+        """Latencies in ms of samples, (count, edges) -> (count,)."""
+        choices = np.atleast_2d(choices)
+        runs = self._runs(choices)
+        edges = np.arange(choices.shape[1])
+        issue, device = (
+            part.constant + np.where(runs, part.table[edges, choices], 0.0).sum(axis=1)
+            for part in (self.issue, self.device)
+        )
+        return np.asarray(together(issue, device, COSTS[self.runtime]) / 1000)
+
+    def _runs(self, choices: Choices) -> npt.NDArray[np.bool_]:
+        """(count, edges): an eager runtime executes every edge, ``none`` included; a compiler drops dead
+        ones."""
+        if self.runtime.startswith("eager"):
+            return np.ones(choices.shape, dtype=bool)
+        runs = np.zeros(choices.shape, dtype=bool)
+        for cell in self.space.cells:
+            runs[:, list(self.space.rows(cell))] = executed(self.space, choices, cell, "reached")[0]
+        return runs
+
+
+def roofline(
+    space: Space,
+    network: Network,
+    peaks: Peaks,
+    runtime: Runtime,
+    source: str,
+    batch: int = 1,
+    stem: Stem = "cifar",
+) -> Roofline:
+    """The estimate of every network of a space at one width and depth."""
+    frame = skeleton(space, network.channels, network.cells, network.classes, network.image, stem)
+    issue = np.zeros((len(space.slots), space.width))
+    device = np.zeros_like(issue)
+    costs = COSTS[runtime]
+    for site in frame.cells:
+        for row in space.rows(site.kind):
+            for column, op in enumerate(space.slots[row].ops):
+                kernels = edge_kernels(space, site, space.slots[row], op, batch)
+                issue[row, column] += sum(issue_us(kernel, costs) for kernel in kernels)
+                device[row, column] += _device_us(kernels, peaks, runtime)
+    fixed = fixed_kernels(space, frame, batch)
+    return Roofline(
+        space=space,
+        runtime=runtime,
+        issue=Additive(sum(issue_us(kernel, costs) for kernel in fixed), issue),
+        device=Additive(_device_us(fixed, peaks, runtime), device),
+        source=source,
+    )
+
+
+def _device_us(kernels: Iterable[Kernel], peaks: Peaks, runtime: Runtime) -> float:
+    return sum(device_us(kernel, peaks, COSTS[runtime]) for kernel in kernels)

@@ -1,0 +1,188 @@
+"""A latency model as one portable JSON file: what was fitted, to what, how well, and where it came from.
+
+The file is data that people pass around, so it is read as such: no pickle, every field checked, sizes
+bounded.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from profilers.errors import InputError
+from profilers.fit import Fitted, Form, Process
+
+FORMAT = "latency table 1"
+_LARGEST_FILE_BYTES = 20_000_000
+
+
+@dataclass(frozen=True)
+class Network:
+    """The macro structure that latencies belong to: initial channels, searched cells, classes, image (c, h,
+    w)."""
+
+    channels: int
+    cells: int
+    classes: int
+    image: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Operations:
+    """Measured operations summed over the cells of a network, in ms.
+
+    ``edges``: one entry per (slot, operation), ``fixed``: everything that every genotype runs.
+    """
+
+    fixed: float
+    edges: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Everything a latency file says. Latencies are in ms whatever unit they were given in.
+
+    ``agreement`` holds mape_percent and kendall_tau by protocol (cross_validation, held_out, ...), each with
+    its count of networks; ``provenance`` says what was read or measured, when, and with which versions.
+    """
+
+    device: str
+    space: str
+    batch: int | None
+    network: Network | None
+    fitted: Fitted
+    agreement: Mapping[str, Mapping[str, Any]]
+    provenance: Mapping[str, Any]
+    operations: Operations | None = None
+    measured: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+
+
+def save(table: Table, path: Path) -> None:
+    """Write a table, replacing the file in one step."""
+    data = {
+        "format": FORMAT,
+        "device": table.device,
+        "space": table.space,
+        "metric": "latency",
+        "unit": "ms",
+        "batch": table.batch,
+        "network": None if table.network is None else asdict(table.network),
+        "agreement": table.agreement,
+        "model": _fitted_to_dict(table.fitted),
+        "operations": None if table.operations is None else asdict(table.operations),
+        "provenance": table.provenance,
+        "measured": list(table.measured),
+    }
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def load(path: Path) -> Table:
+    """Read a table. Raises InputError, naming file and key, for anything that is not one."""
+    try:
+        if path.stat().st_size > _LARGEST_FILE_BYTES:
+            raise InputError(f"{path}: larger than {_LARGEST_FILE_BYTES} bytes, not a latency table")
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not valid JSON ({str(error)[:80]})") from None
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        raise InputError(f"{path}: not a latency table (expected format = '{FORMAT}')")
+    try:
+        return _from_dict(data)
+    except KeyError as error:
+        raise InputError(f"{path}: the key {error} is missing") from None
+    except (TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{path}: {str(error)[:120]}") from None
+
+
+def _from_dict(data: Mapping[str, Any]) -> Table:
+    network, operations = data["network"], data["operations"]
+    return Table(
+        device=str(data["device"]),
+        space=str(data["space"]),
+        batch=None if data["batch"] is None else int(data["batch"]),
+        network=None if network is None else _network(network),
+        fitted=_fitted(data["model"]),
+        agreement=dict(data["agreement"]),
+        provenance=dict(data["provenance"]),
+        operations=None if operations is None else _operations(operations),
+        measured=tuple(dict(item) for item in data["measured"]),
+    )
+
+
+def _network(data: Mapping[str, Any]) -> Network:
+    channels, height, width = (int(size) for size in data["image"])
+    return Network(int(data["channels"]), int(data["cells"]), int(data["classes"]), (channels, height, width))
+
+
+def _operations(data: Mapping[str, Any]) -> Operations:
+    edges = tuple(tuple(_number(value) for value in row) for row in data["edges"])
+    return Operations(_number(data["fixed"]), edges)
+
+
+def _fitted_to_dict(fitted: Fitted) -> dict[str, Any]:
+    process = fitted.process
+    return {
+        "design": fitted.form.design,
+        "loss": fitted.form.loss,
+        "ridge": fitted.form.ridge,
+        "nodes": fitted.form.nodes,
+        "view": fitted.form.view,
+        "constant": fitted.constant,
+        "coefficients": fitted.coefficients,
+        "smallest": fitted.smallest,
+        "process": None
+        if process is None
+        else {
+            "points": process.points.tolist(),
+            "weights": process.weights.tolist(),
+            "scale": process.scale.tolist(),
+            "length": process.length,
+            "noise": process.noise,
+        },
+    }
+
+
+def _fitted(data: Mapping[str, Any]) -> Fitted:
+    if data["loss"] not in ("squares", "absolute"):
+        raise ValueError(f"model.loss is {data['loss']!r}; expected squares or absolute")
+    if data["view"] not in ("none", "counts", "edges", "both"):
+        raise ValueError(f"model.view is {data['view']!r}; expected none, counts, edges or both")
+    form = Form(str(data["design"]), data["loss"], _number(data["ridge"]), bool(data["nodes"]), data["view"])
+    process = data["process"]
+    return Fitted(
+        form=form,
+        constant=_number(data["constant"]),
+        coefficients={str(name): _number(value) for name, value in data["coefficients"].items()},
+        smallest=_number(data["smallest"]),
+        process=None if process is None else _process(process),
+    )
+
+
+def _process(data: Mapping[str, Any]) -> Process:
+    points, weights, scale = (
+        np.asarray(data[key], dtype=np.float64) for key in ("points", "weights", "scale")
+    )
+    if points.ndim != 2 or weights.shape != points.shape[:1] or scale.shape != points.shape[1:]:
+        raise ValueError("model.process: points, weights and scale do not fit together")
+    if not all(np.isfinite(array).all() for array in (points, weights, scale)):
+        raise ValueError("model.process: not all numbers are finite")
+    return Process(points, weights, scale, _number(data["length"]), _number(data["noise"]))
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"expected a finite number, not {str(value)[:40]!r}")
+    return float(value)
