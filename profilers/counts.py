@@ -26,7 +26,7 @@ from torch.nn.modules.pooling import (
     _MaxPoolNd,
 )
 
-from .preserve import example_input, left_as_found
+from profilers.preserve import example_input, left_as_found
 
 Rule = Callable[[Any, tuple[Tensor, ...], Tensor], int]
 
@@ -129,13 +129,14 @@ def rule_for(kind: type[nn.Module], rules: Mapping[type[nn.Module], Rule]) -> Ru
 
 def convolution_macs(conv: _ConvNd, inputs: tuple[Tensor, ...], output: Tensor) -> int:
     """Every output value takes (in channels / groups) x kernel volume MACs."""
-    kernel = math.prod(conv.kernel_size)
-    return output.numel() * (conv.in_channels // conv.groups) * kernel
+    per_output: int = (conv.in_channels // conv.groups) * math.prod(conv.kernel_size)
+    return output.numel() * per_output
 
 
 def transposed_convolution_macs(conv: _ConvNd, inputs: tuple[Tensor, ...], output: Tensor) -> int:
     """Every input value is spread over (out channels / groups) x kernel volume outputs."""
-    return inputs[0].numel() * (conv.out_channels // conv.groups) * math.prod(conv.kernel_size)
+    per_input: int = (conv.out_channels // conv.groups) * math.prod(conv.kernel_size)
+    return inputs[0].numel() * per_input
 
 
 def linear_macs(linear: nn.Linear, inputs: tuple[Tensor, ...], output: Tensor) -> int:
@@ -168,7 +169,8 @@ def attention_macs(layer: nn.MultiheadAttention, inputs: tuple[Tensor, ...], out
     length, source = (query.shape[-2], key.shape[-2]) if layer.batch_first else (query.shape[0], key.shape[0])
     batch = query.numel() // (length * width)
     projections = 2 * query.numel() * width + (key.numel() + value.numel()) * width
-    return projections + 2 * batch * length * source * width
+    macs: int = projections + 2 * batch * length * source * width
+    return macs
 
 
 def no_macs(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> int:

@@ -107,8 +107,9 @@ class Receipt:
 class Measurement:
     """One value of one metric with its interval [low, high], in the metric's unit.
 
-    `samples` are all raw samples, in the metric's unit and in the order they were taken; empty for what was
-    not sampled. `origin` says how the value was obtained.
+    `samples` are all raw samples, in the metric's unit and in order; empty for what was not sampled. `series`
+    holds raw series beside them by name (the device's own time, the reference's), in the same unit. `origin`
+    says how the value was obtained.
     """
 
     metric: Metric
@@ -118,6 +119,7 @@ class Measurement:
     samples: tuple[float, ...] = field(repr=False)
     origin: Origin
     receipt: Receipt
+    series: tuple[tuple[str, tuple[float, ...]], ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be a measurement (ValueError)."""
@@ -139,6 +141,7 @@ class Measurement:
             "receipt": self.receipt.to_dict(),
             "better": self.metric.better,
             "samples": list(self.samples),
+            "series": {name: list(values) for name, values in self.series},
         }
 
     @staticmethod
@@ -153,6 +156,7 @@ class Measurement:
             samples=tuple(float(sample) for sample in data.get("samples", ())),
             origin=data["origin"],
             receipt=Receipt.from_dict(data["receipt"]),
+            series=tuple((str(k), tuple(float(v) for v in vs)) for k, vs in data.get("series", {}).items()),
         )
 
 

@@ -45,7 +45,7 @@ def left_as_found(module: nn.Module) -> Iterator[nn.Module]:
 
 
 def same_bits(a: Tensor, b: Tensor) -> bool:
-    """Whether two tensors hold the same values, NaN equal to NaN; one without data equals any of its shape."""
+    """Whether two tensors hold the same values, NaN equal to NaN; without data only the shape counts."""
     if a.shape != b.shape or a.dtype != b.dtype:
         return False
     if a.is_meta or b.is_meta:

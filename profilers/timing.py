@@ -1,242 +1,248 @@
-"""The one sampling protocol of every latency: warm up until stable, sample in blocks until tight, summarise
-robustly.
+"""The one sampling protocol of every latency: warm up until stable, sample until tight, then summarise.
 
-Needs the standard library and numpy only, because the same file travels to remote hosts. It knows nothing of
-what it times: a sampler is a function that makes n runs and returns the n durations; clocks are arguments.
+It needs the standard library and numpy only, because the same file travels to remote hosts, and it knows
+nothing of what it times: a sampler makes n runs and returns their durations; clocks are arguments.
+
+Two things keep a number repeatable on a busy host. Each run has two durations: `own`, what the device itself
+spent (CPU time of the thread, CUDA events), which other processes cannot inflate by taking the core away, and
+`wall`. And a fixed reference workload may run in turn with the candidates: the host's drift (shared caches, a
+busy sibling thread, clock speed) hits both alike and cancels in their ratio, which is then reported at the
+reference's nominal speed on this host. docs/profilers.md shows what each of the two is worth.
 """
 
 from __future__ import annotations
 
+import gc
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
+
+from profilers.robust import NOISE_LIMIT, STATISTICS, Summary, choose_statistic, summarise
 
 Clock = Callable[[], float]
-Sampler = Callable[[int], Sequence[float]]
-Array = npt.NDArray[np.float64]
+AT_REFERENCE = "median at reference speed"
 
-STATISTICS: dict[str, Callable[[Array], Array]] = {
-    "median": lambda x: np.median(x, axis=-1),
-    "p10": lambda x: np.quantile(x, 0.10, axis=-1),
-    "min": lambda x: np.min(x, axis=-1),
-}
+
+@dataclass(frozen=True)
+class Duration:
+    """One run: seconds that the device itself spent on it, and seconds on the wall."""
+
+    own: float
+    wall: float
+
+
+Sampler = Callable[[int], Sequence[Duration]]
 
 
 @dataclass(frozen=True)
 class Protocol:
     """How long and how carefully to sample; times in seconds, `stable` and `tight` are fractions.
 
-    The warm-up lasts at least `warmup_s` and `warmup_runs` and goes on until the running median moves less
-    than `stable`, at most `warmup_limit_s`. Sampling then goes on in blocks of about `block_s` until the
-    interval of the ranked statistic is narrower than `tight` of its value (total width; at least `min_s` and
-    `min_samples`) or `budget_s` is over. `statistic` is "auto" (chosen by the host's noise) or a name in
-    `STATISTICS`.
+    The warm-up lasts at least `warmup_s` and `warmup_runs`, then until the running median moves less than
+    `stable`, at most `warmup_limit_s`. Sampling goes in cycles of about `cycle_s`, at most `cycle_most` runs
+    per candidate, until the 95 % interval of the ranked statistic is narrower than `tight` of its value (not
+    before `min_s` and `min_cycles`) or the candidate's `budget_s` is over. `statistic` is "auto" (at
+    reference speed where there is a reference, else chosen by the host's noise) or one of `STATISTICS`.
     """
 
     warmup_s: float = 0.05
     warmup_runs: int = 10
     warmup_limit_s: float = 1.0
     stable: float = 0.02
-    block_s: float = 0.05
+    cycle_s: float = 0.003
+    cycle_most: int = 25
+    check_s: float = 0.1
     min_s: float = 0.5
-    min_samples: int = 20
-    budget_s: float = 1.0
+    min_cycles: int = 20
+    budget_s: float = 2.0
     tight: float = 0.01
     statistic: str = "auto"
-    noise_limit: float = 0.02
-    resamples: int = 400
-    seed: int = 0
+    noise_limit: float = NOISE_LIMIT
 
-
-@dataclass(frozen=True)
-class Summary:
-    """What the samples of one candidate say; all times in seconds.
-
-    `value` is the ranked `statistic` with its 95 % interval [low, high] from a bootstrap over blocks; `noise` is the
-    relative spread of block medians and `noisy` says that it passed the protocol's limit.
-    """
-
-    n: int
-    min: float
-    p10: float
-    median: float
-    p90: float
-    p99: float
-    iqr: float
-    statistic: str
-    value: float
-    low: float
-    high: float
-    noise: float
-    noisy: bool
+    def __post_init__(self) -> None:
+        """Refuse an unknown statistic (ValueError)."""
+        if self.statistic not in ("auto", *STATISTICS):
+            raise ValueError(f"statistic '{self.statistic}' is none of auto, {', '.join(STATISTICS)}")
 
 
 @dataclass(frozen=True)
 class Samples:
-    """The raw durations of one candidate (seconds, in order), the warm-up's apart, and their summary."""
+    """Every raw duration of one candidate (seconds, in order) and what they say.
 
-    seconds: tuple[float, ...]
+    `own` and `wall` are per run; `cycles` is the number of runs in each cycle; `reference` is the reference's
+    own time in each cycle (empty without one). `summary` is of the ranked series, `wall_summary` of the wall.
+    """
+
+    own: tuple[float, ...]
+    wall: tuple[float, ...]
     warmup: tuple[float, ...]
+    cycles: tuple[int, ...]
+    reference: tuple[float, ...]
     summary: Summary
+    wall_summary: Summary
 
 
-def timed(run: Callable[[], object], clock: Clock = time.perf_counter) -> Sampler:
-    """A sampler that reads `clock` before and after each call of `run`."""
+def timed(
+    run: Callable[[], object], clock: Clock = time.perf_counter, own: Clock = time.thread_time
+) -> Sampler:
+    """A sampler that reads both clocks before and after each call of `run`.
 
-    def sampler(n: int) -> list[float]:
+    The default `own` clock is the calling thread's CPU time: right for work done in this one thread. For work
+    in several threads give the wall clock for both.
+    """
+
+    def sampler(n: int) -> list[Duration]:
         durations = []
         for _ in range(n):
-            start = clock()
+            start, own_start = clock(), own()
             run()
-            durations.append(clock() - start)
+            own_end, end = own(), clock()
+            durations.append(Duration(own_end - own_start, end - start))
         return durations
 
     return sampler
 
 
 def sample(sampler: Sampler, protocol: Protocol | None = None, clock: Clock = time.perf_counter) -> Samples:
-    """Warm up and sample one candidate; see `sample_interleaved`."""
+    """Warm up and sample one candidate without a reference; see `sample_interleaved`."""
     return sample_interleaved({"": sampler}, protocol, clock)[""]
 
 
 def sample_interleaved(
-    samplers: Mapping[str, Sampler], protocol: Protocol | None = None, clock: Clock = time.perf_counter
+    samplers: Mapping[str, Sampler],
+    protocol: Protocol | None = None,
+    clock: Clock = time.perf_counter,
+    reference: Sampler | None = None,
+    nominal_s: float | None = None,
 ) -> dict[str, Samples]:
-    """Sample several candidates in turn, block by block, so that drift of the host falls on all of them
-    alike.
+    """Sample several candidates in turn, cycle by cycle, so that the host's drift falls on all alike.
 
-    Each candidate has its own budget and stops when its own interval is tight. All are summarised by the same
-    statistic, the one that suits the noisiest of them, because a median must not be ranked against a minimum.
+    Each candidate has its own budget and stops when its own interval is tight. `reference` runs once per
+    cycle and `nominal_s` is its own time when the host is quiet (None: it is only recorded). All candidates
+    are ranked by the same statistic.
     """
     protocol = protocol or Protocol()
-    warmups = {name: warm_up(sampler, protocol, clock) for name, sampler in samplers.items()}
-    sizes = {name: block_size(warmup, protocol) for name, warmup in warmups.items()}
-    taken: dict[str, list[float]] = {name: [] for name in samplers}
-    spent = dict.fromkeys(samplers, 0.0)
-    unfinished = list(samplers)
-    while unfinished:
-        for name in tuple(unfinished):
+    rows = {name: _Row(sampler, protocol, clock, nominal_s) for name, sampler in samplers.items()}
+    if reference is not None:
+        warm_up(reference, protocol, clock)
+    with garbage_collector_off():
+        unfinished = list(rows.values())
+        while unfinished:
             start = clock()
-            taken[name].extend(samplers[name](sizes[name]))
-            spent[name] += clock() - start
-            if is_enough(taken[name], spent[name], protocol):
-                unfinished.remove(name)
-    statistic = choose_statistic(list(taken.values()), protocol)
-    return {
-        name: Samples(tuple(taken[name]), tuple(warmups[name]), summarise(taken[name], protocol, statistic))
-        for name in samplers
-    }
+            for row in unfinished:
+                row.cycle()
+            now = reference(1)[0].own if reference is not None else None
+            share = (clock() - start) / len(unfinished)
+            for row in unfinished:
+                row.close_cycle(now, share)
+            unfinished = [row for row in unfinished if not row.is_enough()]
+    statistic = protocol.statistic
+    if statistic == "auto":
+        statistic = choose_statistic([row.ranked for row in rows.values()], protocol.noise_limit)
+    return {name: row.samples(statistic) for name, row in rows.items()}
+
+
+class _Row:
+    """The growing record of one candidate while it is sampled."""
+
+    def __init__(self, sampler: Sampler, protocol: Protocol, clock: Clock, nominal_s: float | None) -> None:
+        self.sampler, self.protocol, self.nominal_s = sampler, protocol, nominal_s
+        self.warmup = warm_up(sampler, protocol, clock)
+        self.runs = cycle_runs(self.warmup, protocol)
+        self.own: list[float] = []
+        self.wall: list[float] = []
+        self.cycles: list[int] = []
+        self.reference: list[float] = []
+        self.corrected: list[float] = []
+        self.spent = self.checked = 0.0
+
+    def cycle(self) -> None:
+        durations = self.sampler(self.runs)
+        self.own += [duration.own for duration in durations]
+        self.wall += [duration.wall for duration in durations]
+        self.cycles.append(len(durations))
+
+    def close_cycle(self, reference: float | None, spent: float) -> None:
+        self.spent += spent
+        if reference is None:
+            return
+        self.reference.append(reference)
+        if self.nominal_s is not None and self.protocol.statistic == "auto":
+            latest = float(np.median(self.own[-self.cycles[-1] :]))
+            self.corrected.append(latest / max(reference, 1e-9) * self.nominal_s)
+
+    @property
+    def ranked(self) -> list[float]:
+        """The series that is ranked: one value per cycle at reference speed, else one per run."""
+        return self.corrected or self.own
+
+    def summary(self, statistic: str) -> Summary:
+        limit = self.protocol.noise_limit
+        if self.corrected:
+            return summarise(self.corrected, "median", label=AT_REFERENCE, noise_limit=limit)
+        return summarise(self.own, statistic, noise_limit=limit)
+
+    def is_enough(self) -> bool:
+        """Whether the budget is over or the interval tight; looks at the interval every `check_s` only."""
+        protocol = self.protocol
+        if self.spent >= protocol.budget_s:
+            return True
+        if self.spent < max(protocol.min_s, self.checked + protocol.check_s):
+            return False
+        self.checked = self.spent
+        if len(self.cycles) < protocol.min_cycles:
+            return False
+        summary = self.summary(protocol.statistic)
+        return summary.high - summary.low <= protocol.tight * summary.value
+
+    def samples(self, statistic: str) -> Samples:
+        return Samples(
+            own=tuple(self.own),
+            wall=tuple(self.wall),
+            warmup=tuple(self.warmup),
+            cycles=tuple(self.cycles),
+            reference=tuple(self.reference),
+            summary=self.summary(statistic),
+            wall_summary=summarise(self.wall, "median", noise_limit=self.protocol.noise_limit),
+        )
 
 
 def warm_up(sampler: Sampler, protocol: Protocol, clock: Clock = time.perf_counter) -> list[float]:
-    """Run until long enough, often enough and stable: the last runs' median is within `stable` of those
-    before.
+    """Run until long enough, often enough and stable; returns the wall durations of the warm-up.
+
+    Stable: the median of the last third of the runs is within `stable` of that of the third before it.
     """
     durations: list[float] = []
     start = clock()
     while True:
-        durations.extend(sampler(max(1, protocol.warmup_runs // 2)))
+        durations += [duration.wall for duration in sampler(max(1, protocol.warmup_runs // 2))]
         elapsed = clock() - start
         if elapsed >= protocol.warmup_limit_s:
             return durations
         if elapsed >= protocol.warmup_s and len(durations) >= protocol.warmup_runs:
-            window = max(protocol.warmup_runs // 2, len(durations) // 3)
+            window = max(1, len(durations) // 3)
             now, before = np.median(durations[-window:]), np.median(durations[-2 * window : -window])
             if abs(now - before) <= protocol.stable * before:
                 return durations
 
 
-def block_size(warmup: Sequence[float], protocol: Protocol) -> int:
-    """Runs that fill about `block_s`, at least one."""
+def cycle_runs(warmup: Sequence[float], protocol: Protocol) -> int:
+    """Runs that fill about `cycle_s`, from one to `cycle_most`."""
     typical = float(np.median(warmup[len(warmup) // 2 :]))
-    return max(1, min(1000, round(protocol.block_s / max(typical, 1e-9))))
+    return max(1, min(protocol.cycle_most, round(protocol.cycle_s / max(typical, 1e-9))))
 
 
-def is_enough(durations: Sequence[float], spent: float, protocol: Protocol) -> bool:
-    """Whether the budget is over or the interval tight. Looks at the interval rarely: it costs a millisecond."""
-    if spent >= protocol.budget_s:
-        return True
-    if spent < protocol.min_s or len(durations) < protocol.min_samples:
-        return False
-    summary = summarise(durations, protocol)
-    return summary.high - summary.low <= protocol.tight * summary.value and not summary.noisy
-
-
-def choose_statistic(candidates: Sequence[Sequence[float]], protocol: Protocol) -> str:
-    """The median on a quiet host; where block medians scatter, the low statistic whose blocks scatter least.
-
-    Contention only ever adds time, so under load the low end of the distribution moves less than its middle;
-    on a quiet host the minimum is an outlier and the median is the steadier one.
-    """
-    if protocol.statistic != "auto":
-        return protocol.statistic
-    spreads = {name: max(block_spread(durations, name) for durations in candidates) for name in STATISTICS}
-    if spreads["median"] <= protocol.noise_limit:
-        return "median"
-    return min(spreads, key=lambda name: spreads[name])
-
-
-def block_spread(durations: Sequence[float], statistic: str) -> float:
-    """Relative spread of a statistic over consecutive blocks: 1.4826 x median absolute deviation over the
-    median.
-    """
-    values = STATISTICS[statistic](in_blocks(durations))
-    middle = float(np.median(values))
-    return float(1.4826 * np.median(np.abs(values - middle)) / middle) if middle > 0 else 0.0
-
-
-def in_blocks(durations: Sequence[float], most: int = 20) -> Array:
-    """(blocks, size): the samples in time order, cut into 2 to `most` equal blocks; a remainder at the front
-    goes.
-    """
-    values = np.asarray(durations, dtype=np.float64)
-    if len(values) < 4:
-        return values.reshape(-1, 1)
-    blocks = min(most, max(2, len(values) // 5))
-    size = len(values) // blocks
-    return values[len(values) - blocks * size :].reshape(blocks, size)
-
-
-def summarise(
-    durations: Sequence[float], protocol: Protocol | None = None, statistic: str = "auto"
-) -> Summary:
-    """Order statistics of all samples and the bootstrap interval of the ranked one.
-
-    The bootstrap draws whole blocks with replacement, since neighbouring runs share the host's mood and are
-    not independent: drawing single runs would give intervals that repeats do not keep.
-    """
-    protocol = protocol or Protocol()
-    chosen = choose_statistic([durations], protocol) if statistic == "auto" else statistic
-    values = np.asarray(durations, dtype=np.float64)
-    value = float(STATISTICS[chosen](values))
-    low, high = bootstrap_interval(durations, chosen, protocol)
-    low, high = min(low, value), max(high, value)
-    q10, q25, q50, q75, q90, q99 = (float(q) for q in np.quantile(values, [0.1, 0.25, 0.5, 0.75, 0.9, 0.99]))
-    noise = block_spread(durations, "median")
-    return Summary(
-        n=len(values),
-        min=float(values.min()),
-        p10=q10,
-        median=q50,
-        p90=q90,
-        p99=q99,
-        iqr=q75 - q25,
-        statistic=chosen,
-        value=value,
-        low=low,
-        high=high,
-        noise=noise,
-        noisy=noise > protocol.noise_limit,
-    )
-
-
-def bootstrap_interval(durations: Sequence[float], statistic: str, protocol: Protocol) -> tuple[float, float]:
-    """95 % interval of `statistic` by resampling blocks; the same samples and seed give the same interval."""
-    blocks = in_blocks(durations)
-    draws = np.random.default_rng(protocol.seed).integers(len(blocks), size=(protocol.resamples, len(blocks)))
-    values = STATISTICS[statistic](blocks[draws].reshape(protocol.resamples, -1))
-    low, high = np.quantile(values, [0.025, 0.975])
-    return float(low), float(high)
+@contextmanager
+def garbage_collector_off() -> Iterator[None]:
+    """Collect once, then keep Python's collector from running in the middle of a sample."""
+    was_on = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

@@ -1,0 +1,210 @@
+"""Latency and memory of ONNX files under ONNX Runtime, each measurement in a process of its own.
+
+One thread by default. Several files of one call share a process and are sampled in turn, with a reference
+network beside them, so that what is compared was measured under the same conditions. What fails is a
+`Failure` among the results, never an exception; only a file that could not be measured anywhere (see
+`onnx_check`) raises InputError.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Literal
+
+from profilers.isolate import Answer, host_lock, measure
+from profilers.measurement import LATENCY, MEMORY, Failure, Measurement, Metric, Outcome, Receipt, pairs
+from profilers.onnx_check import OnnxModel, check_onnx
+from profilers.reference import default_store, nominal_speed, reference_model
+from profilers.timing import Protocol
+
+BACKEND = "onnxruntime"
+MS = 1000.0
+
+Provider = Literal["cpu", "cuda"]
+GraphLevel = Literal["disabled", "basic", "extended", "all"]
+# (request, seconds per model) -> the worker's facts, an answer per model; `isolate.measure` or a remote host.
+Measure = Callable[[Answer, float], tuple[Answer, list[Answer]]]
+
+
+@dataclass(frozen=True)
+class OnnxOptions:
+    """How ONNX Runtime is run. `limit_s` is the time limit for one model, start-up and warm-up included.
+
+    `reference`: sample a fixed network beside CPU measurements and report at its speed on a quiet host (see
+    `reference.py`); `store` is the file where that speed is remembered (None: nowhere).
+    """
+
+    threads: int = 1
+    provider: Provider = "cpu"
+    graph_level: GraphLevel = "all"
+    io_binding: bool = False
+    limit_s: float = 60.0
+    memory_limit_mib: float | None = None
+    reference: bool = True
+    store: Path | None = field(default_factory=default_store)
+    protocol: Protocol = field(default_factory=Protocol)
+    seed: int = 0
+
+
+def utc_now() -> str:
+    """Now, ISO 8601 in UTC, for receipts."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def measure_latency(
+    models: Sequence[OnnxModel | Path | str],
+    options: OnnxOptions | None = None,
+    *,
+    device: str = "",
+    now: Callable[[], str] = utc_now,
+    run: Measure = measure,
+) -> list[Outcome]:
+    """Latency in ms of each model, in the order given: one process for all, candidates in turn.
+
+    `device` is the target's name for the receipt; `run` is where it happens (this host by default, see
+    `remote.py`). Raises InputError for a file that `check_onnx` refuses.
+    """
+    options = options or OnnxOptions()
+    checked = [model if isinstance(model, OnnxModel) else check_onnx(model) for model in models]
+    with tempfile.TemporaryDirectory(prefix="hwnas-") as folder, host_lock():
+        reference = Path(folder) / "reference.onnx"
+        if uses_reference(options):
+            reference.write_bytes(reference_model())
+        request = latency_request(checked, options, reference if uses_reference(options) else None)
+        facts, answers = run(request, options.limit_s)
+    level = reference_level(facts, answers, options)
+    return [
+        latency_outcome(model, answer, facts, options, level, device, now())
+        for model, answer in zip(checked, answers, strict=True)
+    ]
+
+
+def measure_memory(
+    model: OnnxModel | Path | str,
+    options: OnnxOptions | None = None,
+    *,
+    device: str = "",
+    now: Callable[[], str] = utc_now,
+    run: Measure = measure,
+) -> Outcome:
+    """Peak memory in MiB that loading and running one model adds to a fresh process (resident set)."""
+    options = options or OnnxOptions()
+    checked = model if isinstance(model, OnnxModel) else check_onnx(model)
+    request = {**latency_request([checked], options, None), "memory": True}
+    with host_lock():
+        facts, answers = run(request, options.limit_s)
+    receipt = make_receipt(checked, facts, options, device, now(), statistic="peak resident set")
+    if "memory_mib" not in answers[0]:
+        return failed(MEMORY, answers[0], receipt)
+    value = float(answers[0]["memory_mib"])
+    return Measurement(MEMORY, value, value, value, (value,), "measured", receipt)
+
+
+def uses_reference(options: OnnxOptions) -> bool:
+    """Whether the reference runs: on the CPU, where other work disturbs, with the automatic statistic."""
+    return options.reference and options.provider == "cpu" and options.protocol.statistic == "auto"
+
+
+def latency_request(models: Sequence[OnnxModel], options: OnnxOptions, reference: Path | None) -> Answer:
+    """The worker's request as JSON (see `worker.py`). The reference counts as 1: it is scaled afterwards."""
+    return {
+        "models": [{"path": str(model.path.resolve()), "shapes": model.shapes} for model in models],
+        "threads": options.threads,
+        "provider": options.provider,
+        "graph_level": options.graph_level,
+        "io_binding": options.io_binding,
+        "memory_limit_mib": options.memory_limit_mib,
+        "reference": str(reference) if reference else None,
+        "nominal_s": 1.0 if reference else None,
+        "protocol": asdict(options.protocol),
+        "seed": options.seed,
+    }
+
+
+def reference_level(facts: Answer, answers: Sequence[Answer], options: OnnxOptions) -> float | None:
+    """Seconds that the reference takes on the quiet host that measured; None where it did not run."""
+    runs = max((answer.get("reference") or [] for answer in answers), key=len, default=[])
+    if not runs:
+        return None
+    versions = facts.get("versions", {}).get("onnxruntime", "?")
+    key = f"{facts.get('host', '?')} onnxruntime {versions} threads {options.threads} {options.graph_level}"
+    return nominal_speed(options.store, key, runs)
+
+
+def latency_outcome(
+    model: OnnxModel,
+    answer: Answer,
+    facts: Answer,
+    options: OnnxOptions,
+    level: float | None,
+    device: str,
+    time: str,
+) -> Outcome:
+    """One answer of a worker as a measurement in ms, or as the failure that it is."""
+    if "summary" not in answer:
+        return failed(LATENCY, answer, make_receipt(model, facts, options, device, time))
+    summary, wall = answer["summary"], answer["wall_summary"]
+    scale = MS * (level if answer["reference"] and level else 1.0)
+    details = {name: f"{MS * wall[name]:.6g}" for name in ("min", "p10", "median", "p90", "p99", "iqr")}
+    settings = {"runs": wall["n"], **{f"wall_{name}_ms": value for name, value in details.items()}}
+    if level is not None:
+        typical = sorted(answer["reference"])[len(answer["reference"]) // 2]
+        settings |= {"reference_ms": f"{MS * level:.6g}", "reference_now_ms": f"{MS * typical:.6g}"}
+    receipt = make_receipt(
+        model, facts, options, device, time, summary["statistic"], bool(wall["noisy"]), settings
+    )
+    return Measurement(
+        metric=LATENCY,
+        value=scale * summary["value"],
+        low=scale * summary["low"],
+        high=scale * summary["high"],
+        samples=tuple(MS * value for value in answer["wall"]),
+        origin="measured",
+        receipt=receipt,
+        series=tuple((name, tuple(MS * value for value in answer[name])) for name in ("own", "reference")),
+    )
+
+
+def make_receipt(
+    model: OnnxModel,
+    facts: Answer,
+    options: OnnxOptions,
+    device: str,
+    time: str,
+    statistic: str = "",
+    noisy: bool = False,
+    settings: dict[str, Any] | None = None,
+) -> Receipt:
+    """What a reader needs to repeat this measurement."""
+    shape = model.inputs[0][1] if model.inputs else ()
+    return Receipt(
+        backend=BACKEND,
+        device=device,
+        versions=pairs(facts.get("versions", {})),
+        threads=options.threads,
+        batch=shape[0] if shape else None,
+        shape=shape,
+        dtype=model.dtype,
+        host=str(facts.get("host", "")),
+        time=time,
+        statistic=statistic,
+        noisy=noisy,
+        settings=pairs(
+            {
+                "provider": options.provider,
+                "graph_level": options.graph_level,
+                "io_binding": options.io_binding,
+                **(settings or {}),
+            }
+        ),
+        notes=("the host was busy: its wall clock moved more than 2 % between blocks",) if noisy else (),
+    )
+
+
+def failed(metric: Metric, answer: Answer, receipt: Receipt) -> Failure:
+    """A worker's failure as a value."""
+    return Failure(metric, str(answer.get("failure", "crash")), str(answer.get("detail", "")), receipt)

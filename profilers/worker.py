@@ -1,0 +1,248 @@
+"""The process that runs a model under ONNX Runtime: one JSON request on stdin, JSON lines on stdout.
+
+It needs onnxruntime and numpy and nothing else, because this file travels to remote hosts. Whatever happens
+to it (a crash, a hang, no memory) happens to it alone; `isolate.py` watches over it.
+
+Request: `models` [{`path`, `shapes` {input: sizes}}], `threads`, `provider` cpu | cuda, `graph_level`,
+`io_binding`, `reference` (path or null), `nominal_s`, `protocol` {...}, `memory` (true: measure memory
+instead), `memory_limit_mib`, `seed`. Answer: one line per model {`model`: index, ...} and one with the
+versions.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, TextIO
+
+import numpy as np
+import onnxruntime
+
+from profilers.host import host, process_memory_mib
+from profilers.timing import Protocol, Sampler, Samples, sample_interleaved, timed
+
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+GRAPH_LEVELS = {
+    "disabled": "ORT_DISABLE_ALL",
+    "basic": "ORT_ENABLE_BASIC",
+    "extended": "ORT_ENABLE_EXTENDED",
+    "all": "ORT_ENABLE_ALL",
+}
+NUMPY_TYPES = {
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+    "tensor(float16)": np.float16,
+    "tensor(uint8)": np.uint8,
+    "tensor(int8)": np.int8,
+    "tensor(int32)": np.int32,
+    "tensor(int64)": np.int64,
+    "tensor(bool)": np.bool_,
+}
+
+
+class NotFinite(Exception):
+    """The model's outputs hold NaN or infinity."""
+
+
+def main() -> None:
+    """Answer the one request on stdin."""
+    answers = private_stdout()
+    request = json.load(sys.stdin)
+    limit_memory(request.get("memory_limit_mib"))
+    say(answers, {"versions": versions(), "host": host().fingerprint})
+    work = measure_memory if request.get("memory") else measure_latency
+    for answer in work(request):
+        say(answers, answer)
+
+
+def measure_latency(request: dict[str, Any]) -> list[dict[str, Any]]:
+    """Time all models of the request in turn, with the reference beside them if there is one."""
+    answers: dict[int, dict[str, Any]] = {}
+    samplers: dict[str, Sampler] = {}
+    for index, model in enumerate(request["models"]):
+        try:
+            samplers[str(index)] = model_sampler(model, request)
+        except Exception as error:
+            answers[index] = failure(index, error)
+    reference = None
+    if request.get("reference"):
+        reference = model_sampler({"path": request["reference"]}, request)
+    protocol = Protocol(**request.get("protocol", {}))
+    taken = (
+        {}
+        if not samplers
+        else sample_interleaved(samplers, protocol, reference=reference, nominal_s=request.get("nominal_s"))
+    )
+    for name, samples in taken.items():
+        answers[int(name)] = {"model": int(name), **plain(samples)}
+    return [answers[index] for index in sorted(answers)]
+
+
+def measure_memory(request: dict[str, Any]) -> list[dict[str, Any]]:
+    """Peak resident memory that loading and running the one model of the request added to this process."""
+    model = request["models"][0]
+    try:
+        before = process_memory_mib(peak=False)
+        run = model_run(model, request)
+        for _ in range(5):
+            run()
+        peak = process_memory_mib(peak=True)
+        if before is None or peak is None:
+            raise OSError("this system does not tell a process's memory")
+        return [{"model": 0, "memory_mib": max(0.0, peak - before), "before_mib": before}]
+    except Exception as error:
+        return [failure(0, error)]
+
+
+def model_sampler(model: dict[str, Any], request: dict[str, Any]) -> Sampler:
+    """A sampler of one model; CPU time is its own clock where all work is done in this one thread."""
+    run = model_run(model, request)
+    if (
+        request.get("provider", "cpu") != "cpu"
+        or request.get("threads", 1) != 1
+        or works_in_other_threads(run)
+    ):
+        return timed(run, own=time.perf_counter)
+    return timed(run)
+
+
+def works_in_other_threads(run: Callable[[], object]) -> bool:
+    """Whether other threads of this process spend CPU time during a run."""
+    thread, process = time.thread_time(), time.process_time()
+    for _ in range(3):
+        run()
+    thread, process = time.thread_time() - thread, time.process_time() - process
+    return process > 1.1 * thread
+
+
+def model_run(model: dict[str, Any], request: dict[str, Any]) -> Callable[[], object]:
+    """Load one model, check that its outputs are finite, and give back what runs it once."""
+    session = load(model["path"], request)
+    rng = np.random.default_rng(request.get("seed", 0))
+    feeds = {
+        argument.name: random_array(rng, sizes(argument, model.get("shapes") or {}), argument.type)
+        for argument in session.get_inputs()
+    }
+    for output in session.run(None, feeds):
+        if np.asarray(output).dtype.kind == "f" and not np.isfinite(output).all():
+            raise NotFinite("the outputs are not finite")
+    if request.get("io_binding") or request.get("provider") == "cuda":
+        return bound_run(session, feeds, request.get("provider", "cpu"))
+    return lambda: session.run(None, feeds)
+
+
+def load(path: str, request: dict[str, Any]) -> onnxruntime.InferenceSession:
+    """A session of one model with exactly the requested provider, threads and graph level."""
+    provider = PROVIDERS[request.get("provider", "cpu")]
+    if provider not in onnxruntime.get_available_providers():
+        raise RuntimeError(f"this onnxruntime has no {provider}")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = int(request.get("threads", 1))
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = 3
+    level = GRAPH_LEVELS[request.get("graph_level", "all")]
+    options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, level)
+    # Spinning threads burn a shared host's cores and slow down what is measured there.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    session = onnxruntime.InferenceSession(path, options, providers=[provider])
+    if session.get_providers()[0] != provider:
+        raise RuntimeError(f"onnxruntime could not start {provider}")
+    return session
+
+
+def bound_run(session: Any, feeds: dict[str, Any], provider: str) -> Callable[[], object]:
+    """A run whose inputs lie on the device and whose outputs stay there; it returns when all is done."""
+    binding = session.io_binding()
+    values = [onnxruntime.OrtValue.ortvalue_from_numpy(array, provider, 0) for array in feeds.values()]
+    for name, value in zip(feeds, values, strict=True):
+        binding.bind_ortvalue_input(name, value)
+    for output in session.get_outputs():
+        binding.bind_output(output.name, provider)
+
+    def run() -> object:
+        session.run_with_iobinding(binding)
+        binding.synchronize_outputs()
+        return values
+
+    return run
+
+
+def sizes(argument: Any, shapes: dict[str, list[int]]) -> list[int]:
+    """The shape of one input: as given, else as the model declares it."""
+    declared = shapes.get(argument.name, argument.shape)
+    if not all(isinstance(size, int) and size > 0 for size in declared):
+        raise ValueError(f"input '{argument.name}' has the dynamic shape {declared}")
+    return list(declared)
+
+
+def random_array(rng: np.random.Generator, shape: list[int], kind: str) -> Any:
+    """A fixed random input: normal for floating types, zeros and ones (valid as any index) for the others."""
+    if kind not in NUMPY_TYPES:
+        raise ValueError(f"an input of type {kind} cannot be made up")
+    dtype = np.dtype(NUMPY_TYPES[kind])
+    values = rng.standard_normal(shape) if dtype.kind == "f" else rng.integers(0, 2, shape)
+    return values.astype(dtype)
+
+
+def plain(samples: Samples) -> dict[str, Any]:
+    """JSON form of samples: seconds, rounded to the nanosecond that clocks have."""
+    return {
+        "own": [round(value, 9) for value in samples.own],
+        "wall": [round(value, 9) for value in samples.wall],
+        "reference": [round(value, 9) for value in samples.reference],
+        "cycles": list(samples.cycles),
+        "warmup_runs": len(samples.warmup),
+        "summary": vars(samples.summary),
+        "wall_summary": vars(samples.wall_summary),
+    }
+
+
+def failure(index: int, error: Exception) -> dict[str, Any]:
+    """What went wrong with one model, in one word and one line."""
+    text = " ".join(str(error).split())[:300] or type(error).__name__
+    memory = isinstance(error, MemoryError) or any(
+        word in text.lower()
+        for word in ("bad_alloc", "failed to allocate", "out of memory", "available memory")
+    )
+    reason = "out of memory" if memory else "not finite" if isinstance(error, NotFinite) else "refused"
+    return {"model": index, "failure": reason, "detail": text}
+
+
+def versions() -> dict[str, str]:
+    """Versions of what was used."""
+    return {
+        "onnxruntime": onnxruntime.__version__,
+        "numpy": np.__version__,
+        "python": ".".join(str(part) for part in sys.version_info[:3]),
+    }
+
+
+def limit_memory(limit_mib: float | None) -> None:
+    """Cap the address space of this process, so that a greedy model fails here and not the host."""
+    if limit_mib is None:
+        return
+    import resource
+
+    limit = int(limit_mib * 2**20)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def private_stdout() -> TextIO:
+    """A stream to the real stdout; anything that a library writes to fd 1 from now on goes to stderr."""
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    return os.fdopen(kept, "w", encoding="utf-8")
+
+
+def say(answers: TextIO, message: dict[str, Any]) -> None:
+    """Send one line at once, so that it survives a later crash."""
+    answers.write(json.dumps(message) + "\n")
+    answers.flush()
+
+
+if __name__ == "__main__":
+    main()
