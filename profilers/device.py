@@ -1,0 +1,183 @@
+"""What a target is, read from its TOML file, and what is attached to this machine.
+
+The schema is devices/README.md's. Files come from outside: unknown keys, wrong types and costly regular
+expressions are refused with one line that names the file and the key.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from profilers.errors import InputError, nearest
+from profilers.host import Host, host
+from profilers.measurement import pairs
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+KINDS = ("gpu", "cpu", "edge_gpu", "edge_cpu")
+LARGEST_FILE_BYTES = 1_000_000
+_TABLES = {
+    "peak": ("fp32_gmacs_per_s", "fp16_gmacs_per_s"),
+    "bandwidth": ("memory_gb_per_s",),
+    "match": ("cuda_name_regex", "cpu_model_regex"),
+}
+_KEYS = ("name", "aliases", "kind", "description", "memory_mib", "sources", *_TABLES)
+_LONGEST_NAME = 100
+
+
+@dataclass(frozen=True)
+class Device:
+    """A target. Figures that are not known are None: peaks in 10^9 MAC/s (dense), bandwidth in 10^9 bytes/s.
+
+    `cuda_name_regex` and `cpu_model_regex` recognise it when it is attached ("": never); `sources` are
+    (figure, where it is from) pairs; `path` is the file it was read from.
+    """
+
+    name: str
+    kind: str
+    description: str
+    aliases: tuple[str, ...] = ()
+    memory_mib: float | None = None
+    fp32_gmacs_per_s: float | None = None
+    fp16_gmacs_per_s: float | None = None
+    memory_gb_per_s: float | None = None
+    cuda_name_regex: str = ""
+    cpu_model_regex: str = ""
+    sources: tuple[tuple[str, str], ...] = ()
+    path: str = ""
+
+
+@dataclass(frozen=True)
+class Attached:
+    """What this machine has: the host and the names of its CUDA devices, in CUDA's order."""
+
+    host: Host
+    cuda: tuple[str, ...] = ()
+
+
+def load(path: Path | str) -> Device:
+    """Read a device file. Raises InputError that names the file, the key and the nearest valid one."""
+    file = Path(path)
+    data = _read(file)
+    _known(file, "", data, _KEYS)
+    for table, keys in _TABLES.items():
+        if not isinstance(data.get(table, {}), dict):
+            raise InputError(f"{file}: '{table}' must be a table")
+        _known(file, f"{table}.", data.get(table, {}), keys)
+    kind = _text(file, data, "kind", required=True)
+    if kind not in KINDS:
+        raise InputError(f"{file}: kind: unknown kind '{kind}'{nearest(kind, KINDS)}")
+    peak, bandwidth, match_ = (data.get(table, {}) for table in _TABLES)
+    sources = data.get("sources", {})
+    if not isinstance(sources, dict) or not all(isinstance(line, str) for line in sources.values()):
+        raise InputError(f"{file}: 'sources' must be a table of texts")
+    aliases = data.get("aliases", [])
+    if not isinstance(aliases, list) or not all(isinstance(alias, str) for alias in aliases):
+        raise InputError(f"{file}: 'aliases' must be a list of texts")
+    return Device(
+        name=_text(file, data, "name", required=True),
+        kind=kind,
+        description=_text(file, data, "description", required=True),
+        aliases=tuple(aliases),
+        memory_mib=_figure(file, data, "memory_mib"),
+        fp32_gmacs_per_s=_figure(file, peak, "fp32_gmacs_per_s"),
+        fp16_gmacs_per_s=_figure(file, peak, "fp16_gmacs_per_s"),
+        memory_gb_per_s=_figure(file, bandwidth, "memory_gb_per_s"),
+        cuda_name_regex=_pattern(file, match_, "cuda_name_regex"),
+        cpu_model_regex=_pattern(file, match_, "cpu_model_regex"),
+        sources=pairs(sources),
+        path=str(file),
+    )
+
+
+def attached() -> Attached:
+    """What is attached. Torch, slow to import, is asked for CUDA devices only where there is a driver."""
+    return Attached(host(), _cuda_names() if _has_cuda_driver() else ())
+
+
+def match(device: Device, here: Attached) -> str | None:
+    """Where a target can be measured on this machine: "cuda:0", "cpu", or None when it is not attached."""
+    if device.cuda_name_regex:
+        for index, name in enumerate(here.cuda):
+            if re.search(device.cuda_name_regex, name[:_LONGEST_NAME], re.IGNORECASE):
+                return f"cuda:{index}"
+    if device.cpu_model_regex and re.search(
+        device.cpu_model_regex, here.host.cpu[:_LONGEST_NAME], re.IGNORECASE
+    ):
+        return "cpu"
+    return None
+
+
+def _has_cuda_driver() -> bool:
+    return sys.platform == "win32" or any(
+        Path(path).exists()
+        for path in ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg", "/dev/nvhost-gpu", "/dev/nvmap")
+    )
+
+
+def _cuda_names() -> tuple[str, ...]:
+    try:
+        import torch
+    except ImportError:
+        return ()
+    if not torch.cuda.is_available():
+        return ()
+    return tuple(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        if file.stat().st_size > LARGEST_FILE_BYTES:
+            raise InputError(f"{file}: larger than {LARGEST_FILE_BYTES} bytes, not a device file")
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{file}: not a text file in UTF-8") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise InputError(f"{file}: not valid TOML: {str(error)[:200]}") from None
+
+
+def _known(file: Path, prefix: str, table: Mapping[str, Any], keys: tuple[str, ...]) -> None:
+    for key in table:
+        if key not in keys:
+            raise InputError(f"{file}: unknown key '{prefix}{key[:80]}'{nearest(key[:80], keys)}")
+
+
+def _text(file: Path, table: Mapping[str, Any], key: str, required: bool = False) -> str:
+    value = table.get(key, "")
+    if not isinstance(value, str) or (required and not value):
+        problem = f"'{key}' is missing" if key not in table else f"'{key}' must be a text"
+        raise InputError(f"{file}: {problem}")
+    return value
+
+
+def _figure(file: Path, table: Mapping[str, Any], key: str) -> float | None:
+    value = table.get(key)
+    if value is None:
+        return None
+    # bool is an int in Python, but no figure.
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+        raise InputError(f"{file}: '{key}' must be a positive number, not {str(value)[:40]!r}")
+    return float(value)
+
+
+def _pattern(file: Path, table: Mapping[str, Any], key: str) -> str:
+    """A regular expression that cannot run away: few repetitions, none of a group."""
+    pattern = _text(file, table, key)
+    if len(pattern) > 200 or re.search(r"\)\s*[*+{?]", pattern) or len(re.findall(r"[*+{]", pattern)) > 3:
+        raise InputError(f"{file}: '{key}' is too complex: at most 3 repetitions, none of a group")
+    try:
+        re.compile(pattern)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise InputError(f"{file}: '{key}' is no regular expression: {error}") from None
+    return pattern
