@@ -1,4 +1,4 @@
-"""Check what a wheel holds: `hwnas`, `profilers` and the data files of the checkout, each once, nothing else."""
+"""Check what a wheel holds: `hwnas`, `profilers` and the checkout's data files, each once, nothing else."""
 
 from __future__ import annotations
 

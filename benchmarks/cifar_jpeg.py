@@ -1,6 +1,6 @@
 """CIFAR-10 from a file of JPEGs to an ordinary `.npz` for `--data`.
 
-    python benchmarks/cifar_jpeg.py ../shared/data/cifar10_jpeg.npz cifar10k.npz --train 10000 --test 2000
+    python -m benchmarks.cifar_jpeg ../shared/data/cifar10_jpeg.npz cifar10k.npz --train 10000 --test 2000
 
 The JPEGs are lossy (quality about 75), so accuracies on them are not comparable to the last point with those
 on the original images; whoever prints one has to say so.
