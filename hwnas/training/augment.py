@@ -60,15 +60,12 @@ def _resized_crop(pixels: Tensor, smallest_area: float, generator: torch.Generat
 
 
 def _crop(pixels: Tensor, padding: int, generator: torch.Generator) -> Tensor:
-    count, channels, height, width = pixels.shape
-    device = pixels.device
+    count, _, height, width = pixels.shape
+    top, left = torch.randint(2 * padding + 1, (2, count), generator=generator).to(pixels.device)
     padded = functional.pad(pixels, (padding,) * 4)
-    top, left = torch.randint(2 * padding + 1, (2, count, 1), generator=generator).to(device)
-    rows = top + torch.arange(height, device=device)
-    columns = left + torch.arange(width, device=device)
-    image = torch.arange(count, device=device).view(-1, 1, 1, 1)
-    channel = torch.arange(channels, device=device).view(1, -1, 1, 1)
-    return padded[image, channel, rows[:, None, :, None], columns[:, None, None, :]]
+    # (n, C, top, left, H, W), a view of every window there is; the index copies one of them per image.
+    windows = padded.unfold(2, height, 1).unfold(3, width, 1)
+    return windows[torch.arange(count, device=pixels.device), :, top, left]
 
 
 def _cut_out(pixels: Tensor, side: int, generator: torch.Generator) -> Tensor:
