@@ -64,12 +64,12 @@ def module_of(layer: Layer, affine: bool, running: bool) -> nn.Module:
 
 
 def sequence(layers: Sequence[Layer], affine: bool = True, running: bool = True) -> nn.Sequential:
-    """The modules of ``layers`` in order. A ReLU that follows a layer of its own works in place."""
+    """The modules of ``layers`` in order; the identity for none. A ReLU after a BatchNorm works in place."""
     modules = [module_of(layer, affine, running) for layer in layers]
     for before, module in zip(layers, modules[1:], strict=False):
         if isinstance(module, nn.ReLU) and before.kind == "batch_norm":
             module.inplace = True
-    return nn.Sequential(*modules)
+    return nn.Sequential(*(modules or [nn.Identity()]))
 
 
 def body(layers: Sequence[Layer], affine: bool = True, running: bool = True) -> tuple[bool, nn.Sequential]:

@@ -148,7 +148,7 @@ def _scaled(module: Any, x: Tensor, scale: Tensor | None) -> Tensor:
     *head, norm = module
     for layer in head:
         x = layer(x)
-    # contiguous: torch's backward for channels_last maps reads the scale by its address, as if it were not expanded.
+    # contiguous: torch's backward for channels_last maps reads the scale by address, as if not expanded.
     return F.batch_norm(x, None, None, scale.expand(x.shape[1]).contiguous(), None, True, 0.0, norm.eps)
 
 

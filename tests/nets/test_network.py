@@ -1,0 +1,175 @@
+"""Discrete networks: golden parameter and MAC counts as built, auxiliary head, drop-path, odd sizes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from hwnas.nets.network import AuxiliaryHead, DropPath, Network, drop_path
+from hwnas.nets.supernet import Supernet, build_supernet
+from hwnas.space import SPACES
+from hwnas.space.counts import count_table
+from hwnas.space.encoding import sample, to_genotype
+from hwnas.space.genotype import Architecture
+from hwnas.space.published import PUBLISHED
+from hwnas.space.text import parse
+from profilers.counts import count
+
+from ..space.golden import GOLDEN, Golden, everywhere
+
+every_space = pytest.mark.parametrize("name", sorted(SPACES))
+
+
+def parameters(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
+
+
+def macs(net: nn.Module, image: tuple[int, int, int]) -> int:
+    """By torch's own counter."""
+    counter = FlopCounterMode(display=False)
+    with counter, torch.no_grad():
+        net.eval()(torch.zeros(1, *image))
+    assert counter.get_total_flops() % 2 == 0
+    return counter.get_total_flops() // 2
+
+
+@pytest.mark.parametrize("golden", GOLDEN, ids=lambda g: f"{g.text[:16]}-{g.channels}-{g.classes}")
+def test_built_networks_have_their_published_counts(golden: Golden) -> None:
+    architecture = Architecture(parse(golden.text), golden.channels, golden.cells)
+    net = Network(architecture, golden.classes, golden.image, golden.stem)
+    assert parameters(net) == golden.params
+    if golden.macs is not None:
+        assert macs(net, golden.image) == golden.macs
+    if golden.macs_m is not None:
+        assert f"{macs(net, golden.image) / 1e6:.1f}" == f"{golden.macs_m:.1f}"
+
+
+@pytest.mark.parametrize(("text", "printed"), [("DARTS_V2", 3_825_768), ("PDARTS", 3_910_224)])
+def test_auxiliary_heads_have_their_published_size(text: str, printed: int) -> None:
+    with torch.device("meta"):
+        net = Network(Architecture(PUBLISHED[text], 36, 20), 10, (3, 32, 32), auxiliary=True)
+    assert parameters(net) == printed
+
+
+@every_space
+def test_table_network_and_profiler_agree_on_a_hundred_random_genotypes(name: str) -> None:
+    space, rng, image = SPACES[name], np.random.default_rng(11), (3, 9, 12)
+    cells = 3
+    table = count_table(space, 4, cells, 7, image)
+    for _ in range(100):
+        choices = sample(space, rng)
+        net = Network(Architecture(to_genotype(space, choices), 4, cells), 7, image)
+        profiled = count(net, (1, *image))
+        assert table.params.of(choices) == parameters(net) == profiled.params
+        assert table.macs.of(choices) == profiled.macs
+        assert not profiled.uncounted
+        if rng.random() < 0.1:
+            assert macs(net, image) == profiled.macs
+
+
+@pytest.mark.parametrize("image", [(1, 28, 28), (3, 9, 13), (2, 5, 4)])
+@pytest.mark.parametrize("text", ["PDARTS", "TND_CIFAR10", GOLDEN[-3].text])
+def test_images_of_any_size_pass_forward_and_backward(text: str, image: tuple[int, int, int]) -> None:
+    net = Network(Architecture(parse(text), 4, 6), 7, image, auxiliary=True).train()
+    out = net(torch.randn(4, *image))
+    logits, extra = out if isinstance(out, tuple) else (out, out)
+    assert logits.shape == extra.shape == (4, 7)
+    (logits.sum() + extra.sum()).backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in net.parameters())
+
+
+def test_the_imagenet_network_gives_a_logit_per_class() -> None:
+    net = Network(Architecture(PUBLISHED["DARTS_V2"], 4, 6), 11, (3, 64, 64), "imagenet", auxiliary=True)
+    assert net.eval()(torch.randn(2, 3, 64, 64)).shape == (2, 11)
+    assert [y.shape for y in net.train()(torch.randn(2, 3, 64, 64))] == [(2, 11), (2, 11)]
+
+
+def test_the_auxiliary_head_speaks_in_training_only() -> None:
+    net = Network(Architecture(PUBLISHED["DARTS_V1"], 4, 3), 5, (3, 16, 16), auxiliary=True)
+    x = torch.randn(2, 3, 16, 16)
+    assert isinstance(net.train()(x), tuple)
+    assert net.eval()(x).shape == (2, 5)
+
+
+def test_auxiliary_heads_read_the_published_maps() -> None:
+    cifar, imagenet = AuxiliaryHead(8, 10, (8, 8), "cifar"), AuxiliaryHead(8, 10, (7, 7), "imagenet")
+    assert cifar.features[:2](torch.randn(1, 8, 8, 8)).shape[2:] == (2, 2)
+    assert imagenet.features[:2](torch.randn(1, 8, 7, 7)).shape[2:] == (2, 2)
+    assert isinstance(imagenet.features[6], nn.Identity)
+    assert AuxiliaryHead(8, 10, (1, 3), "cifar").eval()(torch.randn(2, 8, 1, 3)).shape == (2, 10)
+
+
+@every_space
+def test_a_discrete_network_equals_the_supernets_path_with_the_same_weights(name: str) -> None:
+    space, rng, image = SPACES[name], np.random.default_rng(5), (3, 8, 8)
+    # The supernet normalises pooled maps and a discrete network does not: draw no pools.
+    mask = space.mask.copy()
+    for row, slot in enumerate(space.slots):
+        mask[row, [column for column, op in enumerate(slot.ops) if "pool" in op]] = False
+    choices = sample(space, rng, mask)
+    supernet = build_supernet(space, 4, 3, 5, image, 0, mask)
+    net = Network(Architecture(to_genotype(space, choices), 4, 3), 5, image).train()
+    _inherit(net, supernet, choices)
+    x = torch.randn(4, *image, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        torch.testing.assert_close(net(x), supernet.sampled(x, choices), rtol=1e-4, atol=1e-5)
+
+
+def _inherit(net: Network, supernet: Supernet, choices: np.ndarray) -> None:
+    """Copy the shared weights of the drawn operations, edge by edge; BatchNorms stay at scale 1, shift 0."""
+    shared = dict(supernet.named_parameters())
+    own = dict(net.named_parameters())
+    with torch.no_grad():
+        for name, value in shared.items():
+            if name.startswith("frame."):
+                own[name].copy_(value)
+        for index, cell in enumerate(net.cells):
+            space = supernet.space
+            rows = [row for row in space.rows(cell.site.kind) if space.slots[row].ops[choices[row]] != "none"]
+            for row, edge in zip(rows, cell.edges, strict=True):
+                prefix = f"cells.{index}.ops.{row}_{choices[row]}."
+                values = [value for name, value in shared.items() if name.startswith(prefix)]
+                convolutions = [p for p in edge.parameters() if p.dim() == 4]
+                for mine, theirs in zip(convolutions, values, strict=True):
+                    mine.copy_(theirs)
+
+
+def test_drop_path_drops_whole_images_and_keeps_the_mean() -> None:
+    x = torch.ones(4000, 2, 3, 3)
+    y = drop_path(x, DropPath(0.3, torch.Generator().manual_seed(0)))
+    per_image = y.flatten(1)
+    assert (per_image == per_image[:, :1]).all()
+    kept = float((per_image[:, 0] > 0).float().mean())
+    assert abs(kept - 0.7) < 5 * (0.3 * 0.7 / 4000) ** 0.5
+    assert per_image.max() == pytest.approx(1 / 0.7)
+
+
+def test_drop_path_follows_its_generator_in_training_only() -> None:
+    net = Network(Architecture(PUBLISHED["DARTS_V1"], 4, 3), 5, (3, 8, 8))
+    x = torch.randn(6, 3, 8, 8)
+
+    def run(seed: int) -> torch.Tensor:
+        net.drop = DropPath(0.5, torch.Generator().manual_seed(seed))
+        return net(x)  # type: ignore[no-any-return]
+
+    net.train()
+    state = torch.get_rng_state()
+    assert torch.equal(run(0), run(0))
+    assert not torch.equal(run(0), run(1))
+    assert torch.equal(state, torch.get_rng_state())
+    net.eval()
+    assert torch.equal(run(0), run(1))
+
+
+def test_drop_path_spares_the_identity() -> None:
+    skips = parse(everywhere("skip_connect"))
+    convs = parse(everywhere("nor_conv_1x1"))
+    x = torch.randn(2, 3, 8, 8)
+    for genotype, same in ((skips, True), (convs, False)):
+        net = Network(Architecture(genotype, 4, 3), 5, (3, 8, 8)).train()
+        whole = net(x)
+        net.drop = DropPath(0.9, torch.Generator().manual_seed(0))
+        assert torch.equal(net(x), whole) is same
