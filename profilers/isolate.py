@@ -6,6 +6,7 @@ Standard library only: this file travels to remote hosts together with `worker.p
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import signal
@@ -28,6 +29,26 @@ def measure(request: Answer, limit_s: float, command: Sequence[str] = ()) -> tup
     gets a worker of its own, and those that die again are answered with `failure` crash | timeout | out of
     memory. `limit_s` is for each model; the whole worker gets the sum.
     """
+    with host_lock():
+        return _measure(request, limit_s, command)
+
+
+def serve(folder: Path, command: Sequence[str]) -> None:
+    """On a remote host: measure what `remote.py` unpacked into `folder` and print one line of JSON."""
+    request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
+    missing = [name for name in ("numpy", "onnxruntime") if importlib.util.find_spec(name) is None]
+    if missing:
+        sys.stdout.write(json.dumps({"error": f"needs the Python packages {', '.join(missing)}"}) + "\n")
+        return
+    for model in request["models"]:
+        model["path"] = str(folder / model["path"])
+    if request.get("reference"):
+        request["reference"] = str(folder / request["reference"])
+    facts, answers = measure(request, float(request["limit_s"]), command)
+    sys.stdout.write(json.dumps({"facts": facts, "answers": answers}) + "\n")
+
+
+def _measure(request: Answer, limit_s: float, command: Sequence[str]) -> tuple[Answer, list[Answer]]:
     models = request["models"]
     facts, answers, ended = run_worker(request, limit_s * len(models), command)
     if len(models) == 1:

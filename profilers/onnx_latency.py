@@ -1,4 +1,4 @@
-"""Latency and memory of ONNX files under ONNX Runtime, each measurement in a process of its own.
+"""Latency of ONNX files under ONNX Runtime, each measurement in a process of its own.
 
 One thread by default. Several files of one call share a process and are sampled in turn, with a reference
 network beside them, so that what is compared was measured under the same conditions. What fails is a
@@ -15,8 +15,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
 
-from profilers.isolate import Answer, host_lock, measure
-from profilers.measurement import LATENCY, MEMORY, Failure, Measurement, Metric, Outcome, Receipt, pairs
+from profilers.isolate import Answer, measure
+from profilers.measurement import LATENCY, Failure, Measurement, Metric, Outcome, Receipt, pairs
 from profilers.onnx_check import OnnxModel, check_onnx
 from profilers.reference import default_store, nominal_speed, reference_model
 from profilers.timing import Protocol
@@ -70,7 +70,7 @@ def measure_latency(
     """
     options = options or OnnxOptions()
     checked = [model if isinstance(model, OnnxModel) else check_onnx(model) for model in models]
-    with tempfile.TemporaryDirectory(prefix="hwnas-") as folder, host_lock():
+    with tempfile.TemporaryDirectory(prefix="hwnas-") as folder:
         reference = Path(folder) / "reference.onnx"
         if uses_reference(options):
             reference.write_bytes(reference_model())
@@ -81,27 +81,6 @@ def measure_latency(
         latency_outcome(model, answer, facts, options, level, device, now())
         for model, answer in zip(checked, answers, strict=True)
     ]
-
-
-def measure_memory(
-    model: OnnxModel | Path | str,
-    options: OnnxOptions | None = None,
-    *,
-    device: str = "",
-    now: Callable[[], str] = utc_now,
-    run: Measure = measure,
-) -> Outcome:
-    """Peak memory in MiB that loading and running one model adds to a fresh process (resident set)."""
-    options = options or OnnxOptions()
-    checked = model if isinstance(model, OnnxModel) else check_onnx(model)
-    request = {**latency_request([checked], options, None), "memory": True}
-    with host_lock():
-        facts, answers = run(request, options.limit_s)
-    receipt = make_receipt(checked, facts, options, device, now(), statistic="peak resident set")
-    if "memory_mib" not in answers[0]:
-        return failed(MEMORY, answers[0], receipt)
-    value = float(answers[0]["memory_mib"])
-    return Measurement(MEMORY, value, value, value, (value,), "measured", receipt)
 
 
 def uses_reference(options: OnnxOptions) -> bool:

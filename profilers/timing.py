@@ -125,6 +125,8 @@ def sample_interleaved(
     are ranked by the same statistic.
     """
     protocol = protocol or Protocol()
+    if not samplers:
+        return {}
     rows = {name: _Row(sampler, protocol, clock, nominal_s) for name, sampler in samplers.items()}
     if reference is not None:
         warm_up(reference, protocol, clock)

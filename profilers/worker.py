@@ -71,11 +71,7 @@ def measure_latency(request: dict[str, Any]) -> list[dict[str, Any]]:
     if request.get("reference"):
         reference = model_sampler({"path": request["reference"]}, request)
     protocol = Protocol(**request.get("protocol", {}))
-    taken = (
-        {}
-        if not samplers
-        else sample_interleaved(samplers, protocol, reference=reference, nominal_s=request.get("nominal_s"))
-    )
+    taken = sample_interleaved(samplers, protocol, reference=reference, nominal_s=request.get("nominal_s"))
     for name, samples in taken.items():
         answers[int(name)] = {"model": int(name), **plain(samples)}
     return [answers[index] for index in sorted(answers)]
@@ -157,8 +153,10 @@ def load(path: str, request: dict[str, Any]) -> onnxruntime.InferenceSession:
 def bound_run(session: Any, feeds: dict[str, Any], provider: str) -> Callable[[], object]:
     """A run whose inputs lie on the device and whose outputs stay there; it returns when all is done."""
     binding = session.io_binding()
-    values = [onnxruntime.OrtValue.ortvalue_from_numpy(array, provider, 0) for array in feeds.values()]
-    for name, value in zip(feeds, values, strict=True):
+    values = {
+        name: onnxruntime.OrtValue.ortvalue_from_numpy(array, provider, 0) for name, array in feeds.items()
+    }
+    for name, value in values.items():
         binding.bind_ortvalue_input(name, value)
     for output in session.get_outputs():
         binding.bind_output(output.name, provider)

@@ -1,0 +1,93 @@
+"""Timing on a CUDA device: events around every run, the wall clock beside them, graphs and cold caches.
+
+The events and the synchronisation are arguments, so that the order of calls can be tested without a device.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Protocol, cast
+
+import torch
+from torch import Tensor, nn
+
+from profilers.timing import Clock, Duration, Sampler
+
+MS = 1000.0
+
+
+class Event(Protocol):
+    """What is needed of torch.cuda.Event."""
+
+    def record(self) -> object:
+        """Mark this point of the device's work."""
+
+    def elapsed_time(self, end: Any) -> float:
+        """Milliseconds between two events that have happened."""
+
+
+def cuda_sampler(
+    run: Callable[[], object],
+    event: Callable[[], Event],
+    synchronize: Callable[[], object],
+    clock: Clock = time.perf_counter,
+    flush: Callable[[], object] | None = None,
+) -> Sampler:
+    """A sampler with two passes of n runs: events around each run, then the wall clock around each.
+
+    In the first pass the device is waited for once, at the end, so that the queue never runs dry; in the
+    second after every run, which is what a caller that needs the result sees.
+    """
+
+    def sampler(n: int) -> list[Duration]:
+        marks = [(event(), event()) for _ in range(n)]
+        synchronize()
+        for start, end in marks:
+            if flush is not None:
+                flush()
+            start.record()
+            run()
+            end.record()
+        synchronize()
+        walls = []
+        for _ in range(n):
+            if flush is not None:
+                flush()
+                synchronize()
+            begin = clock()
+            run()
+            synchronize()
+            walls.append(clock() - begin)
+        own = [start.elapsed_time(end) / MS for start, end in marks]
+        return [Duration(o, w) for o, w in zip(own, walls, strict=True)]
+
+    return sampler
+
+
+def captured(module: nn.Module, x: Tensor) -> Callable[[], object]:
+    """The module's forward as a CUDA graph: warmed up on a side stream, captured once, replayed by the
+    caller.
+    """
+    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        for _ in range(3):
+            module(x)
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        module(x)
+    return graph.replay
+
+
+def flusher(place: torch.device) -> Callable[[], object]:
+    """Overwrites a buffer of twice the device's L2 cache."""
+    size = 2 * int(getattr(torch.cuda.get_device_properties(place), "L2_cache_size", 2**26))
+    buffer = torch.empty(size, dtype=torch.int8, device=place)
+    return buffer.zero_
+
+
+def new_event() -> Event:
+    """An event of the current device that takes the time."""
+    return cast(Event, torch.cuda.Event(enable_timing=True))  # type: ignore[no-untyped-call]

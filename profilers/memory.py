@@ -1,0 +1,79 @@
+"""Peak memory of one forward pass: a process's resident set for ONNX Runtime, torch's allocator for CUDA."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from profilers.isolate import measure
+from profilers.measurement import MEMORY, Failure, Measurement, Outcome
+from profilers.onnx_check import OnnxModel, check_onnx
+from profilers.onnx_latency import Measure, OnnxOptions, failed, latency_request, make_receipt, utc_now
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from profilers.torch_latency import TorchOptions
+
+MIB = 2**20
+
+
+def onnx_memory(
+    model: OnnxModel | Path | str,
+    options: OnnxOptions | None = None,
+    *,
+    device: str = "",
+    now: Callable[[], str] = utc_now,
+    run: Measure = measure,
+) -> Outcome:
+    """Memory in MiB that loading and running one model adds to a fresh process at the peak (resident set)."""
+    options = options or OnnxOptions()
+    checked = model if isinstance(model, OnnxModel) else check_onnx(model)
+    request = {**latency_request([checked], options, None), "memory": True}
+    facts, answers = run(request, options.limit_s)
+    receipt = make_receipt(checked, facts, options, device, now(), statistic="peak resident set")
+    if "memory_mib" not in answers[0]:
+        return failed(MEMORY, answers[0], receipt)
+    value = float(answers[0]["memory_mib"])
+    return Measurement(MEMORY, value, value, value, (value,), "measured", receipt)
+
+
+def cuda_memory(
+    module: nn.Module,
+    input_shape: Sequence[int],
+    options: TorchOptions,
+    *,
+    device: str = "",
+    now: Callable[[], str] = utc_now,
+) -> Outcome:
+    """Memory in MiB that torch's CUDA allocator holds at the peak of one forward pass, weights included.
+
+    A copy is measured; the module is left as found. The context and the kernels' code, which CUDA keeps
+    outside the allocator, are not part of it.
+    """
+    import copy
+
+    import torch
+
+    from profilers.preserve import example_input, left_as_found
+    from profilers.torch_latency import DTYPES
+    from profilers.torch_latency import make_receipt as torch_receipt
+
+    shape = tuple(int(size) for size in input_shape)
+    receipt = torch_receipt(options, shape, device, now())
+    place, dtype = torch.device(options.place), DTYPES[options.dtype]
+    try:
+        torch.cuda.synchronize(place)
+        before = torch.cuda.memory_allocated(place)
+        torch.cuda.reset_peak_memory_stats(place)
+        with left_as_found(module), torch.inference_mode():
+            duplicate = copy.deepcopy(module).to(device=place, dtype=dtype)
+            duplicate(example_input(module, shape).to(device=place, dtype=dtype))
+        torch.cuda.synchronize(place)
+        value = (torch.cuda.max_memory_allocated(place) - before) / MIB
+    except (RuntimeError, AssertionError) as error:
+        # AssertionError is what a torch without CUDA raises.
+        reason = "out of memory" if isinstance(error, torch.OutOfMemoryError) else "refused"
+        return Failure(MEMORY, reason, " ".join(str(error).split())[:300], receipt)
+    return Measurement(MEMORY, value, value, value, (value,), "measured", receipt)
