@@ -202,10 +202,10 @@ def test_single_precision_agrees_with_double(name: str, mode: str) -> None:
         logits = net.sampled(images, case.choices()) if mode == "sampled" else net.mixture(images, weights)
         leaves = (*net.parameters(), *([weights] if mode == "mixture" else []))
         grads = torch.autograd.grad(loss_of(logits), leaves, allow_unused=True, materialize_grads=True)
-        return [logits, *grads]
+        return [logits.detach(), *grads]
 
     for single, double in zip(run(torch.float32), run(torch.float64), strict=True):
-        # A value that rounds across the kink of a ReLU changes a gradient by more than rounding: a loose bound.
+        # A value that rounds across a kink of ReLU changes a gradient by more than rounding: a loose bound.
         assert float((single - double).norm()) < 0.03 * float(double.norm()) + 1e-3
 
 
