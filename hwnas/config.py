@@ -153,7 +153,10 @@ class Config(_Frozen):
         if len(set(names)) != len(names):
             raise ValueError("objectives: each metric can be an objective once")
         if SPACES[self.space].stacking == "residual_blocks":
-            depths = [("evaluation.cells", self.evaluation.cells), *(("stages.cells", s.cells) for s in self.stages)]
+            depths = [
+                ("evaluation.cells", self.evaluation.cells),
+                *(("stages.cells", s.cells) for s in self.stages),
+            ]
             for key, cells in depths:
                 if cells % 3:
                     raise ValueError(f"{key}: {self.space} needs a multiple of 3, not {cells}")
@@ -192,7 +195,11 @@ def with_epochs(config: Config, epochs: int) -> Config:
     if epochs < 1:
         raise InputError(f"epochs: at least 1, not {epochs}")
     stages = [
-        {**stage.model_dump(), "epochs": epochs, "frozen_epochs": stage.frozen_epochs * epochs // stage.epochs}
+        {
+            **stage.model_dump(),
+            "epochs": epochs,
+            "frozen_epochs": stage.frozen_epochs * epochs // stage.epochs,
+        }
         for stage in config.stages
     ]
     return validate({**config.model_dump(), "stages": stages}, "epochs")
@@ -220,12 +227,15 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in over.items():
         below = merged.get(key)
-        merged[key] = _merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+        merged[key] = (
+            _merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+        )
     return merged
 
 
 def _one_line(error: ValidationError) -> str:
-    first = error.errors()[0]
+    # A misspelt key comes first: what is then missing follows from it.
+    first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
     path = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return f"unknown key {path!r}{nearest(str(first['loc'][-1]), _known_keys(first['loc'][:-1]))}"

@@ -25,9 +25,12 @@ def search(
         list[str] | None, Option(help="What must be met, with its unit: 1.5M, or latency=2ms. Repeatable.")
     ] = None,
     data: Annotated[
-        str | None, Option(help="digits, cifar10, cifar100, fashion-mnist, imagenet, a folder, or a .npz file.")
+        str | None,
+        Option(help="digits, cifar10, cifar100, fashion-mnist, imagenet, a folder, or a .npz file."),
     ] = None,
-    out: Annotated[Path | None, Option(help="Run directory to make (default: a new one under runs/).")] = None,
+    out: Annotated[
+        Path | None, Option(help="Run directory to make (default: a new one under runs/).")
+    ] = None,
     space: Annotated[str | None, Option(help="darts, tnd or nasbench201.")] = None,
     algorithm: Annotated[
         str | None,
@@ -39,7 +42,9 @@ def search(
         str | None, Option(help="Penalty exponents, one policy each, such as 0,-0.1,-0.3 (0 or below).")
     ] = None,
     reward: Annotated[str | None, Option(help="power, hard or absolute.")] = None,
-    weights: Annotated[str | None, Option(help="sampled (one path a step) or mixture (all operations).")] = None,
+    weights: Annotated[
+        str | None, Option(help="sampled (one path a step) or mixture (all operations).")
+    ] = None,
     config: Annotated[
         str | None, Option(help="A named search (quickstart, tnd-cifar10, ...) or a .toml file; flags win.")
     ] = None,
@@ -47,8 +52,12 @@ def search(
     cells: Annotated[int | None, Option(help="Cells of the networks handed back.")] = None,
     data_root: Annotated[Path | None, Option(help="Folder of the public data sets.")] = None,
     download: Annotated[bool, Option("--download", help="Fetch a missing public data set.")] = False,
-    data_noise: Annotated[float | None, Option(help="Gaussian noise on every image, 0..1: a harder task.")] = None,
-    image_size: Annotated[int | None, Option(help="Side in pixels that folders of images are read at.")] = None,
+    data_noise: Annotated[
+        float | None, Option(help="Gaussian noise on every image, 0..1: a harder task.")
+    ] = None,
+    image_size: Annotated[
+        int | None, Option(help="Side in pixels that folders of images are read at.")
+    ] = None,
     require: Annotated[
         str | None, Option(help="Least that a latency must be: any (estimates too), table or measured.")
     ] = None,
@@ -157,6 +166,8 @@ def _objectives(metrics: list[str] | None, targets: list[str] | None) -> list[di
                 raise InputError(f"target-value: say of which objective, such as {metrics[0]}={text}")
             metric, value = metrics[0], text
         if metric not in found:
-            raise InputError(f"target-value: {metric!r} is no objective of this search{nearest(metric, found)}")
+            raise InputError(
+                f"target-value: {metric!r} is no objective of this search{nearest(metric, found)}"
+            )
         found[metric]["target"] = value
     return list(found.values())

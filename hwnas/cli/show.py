@@ -38,7 +38,9 @@ def _table(summary: dict[str, Any]) -> Any:
     front = summary["front"]
     names = list(front[0]["costs"]) if front else []
     accuracy_origin = front[0]["accuracy"]["origin"] if front else "nothing scored"
-    table = Table(title=f"Pareto front: {summary['algorithm']} in the {summary['space']} space, {summary['data']}")
+    table = Table(
+        title=f"Pareto front: {summary['algorithm']} in the {summary['space']} space, {summary['data']}"
+    )
     table.add_column("key")
     table.add_column(f"accuracy\n{accuracy_origin}", justify="right")
     for name in names:
@@ -72,5 +74,7 @@ def _lines(summary: dict[str, Any], path: Path) -> list[str]:
         best = f"best within target: {met[0]}" if met else "no member of the front is within the target"
         lines.append(f"target {wanted}: {best}")
     lines.append(f"run directory: {path}")
-    lines.append(f"next: hwnas train {path} --knee   |   hwnas export {path} --knee   |   hwnas report {path}")
+    lines.append(
+        f"next: hwnas train {path} --knee   |   hwnas export {path} --knee   |   hwnas report {path}"
+    )
     return lines

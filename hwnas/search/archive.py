@@ -33,6 +33,8 @@ def collect(trials: Iterable[Trial], names: Sequence[str], edges: int) -> Archiv
     return Archive(
         np.array(list(found), dtype=np.int64).reshape(len(groups), edges),
         np.array([np.mean([trial.accuracy for trial in group]) for group in groups]),
-        np.array([[group[0].costs[name] for name in names] for group in groups]).reshape(len(groups), len(names)),
+        np.array([[group[0].costs[name] for name in names] for group in groups]).reshape(
+            len(groups), len(names)
+        ),
         np.array([len(group) for group in groups], dtype=np.int64),
     )

@@ -97,7 +97,10 @@ def _extremes(space: Space, cost: Cost) -> tuple[float, float]:
     for (row, column), value in zip(rows, own, strict=True):
         table[row, column] = value
     scale = max(float(table.max()), 1e-9)
-    ends = [space.rule(space, np.where(space.mask, strength, 0.0)) for strength in (2 - table / scale, 1 + table / scale)]
+    ends = [
+        space.rule(space, np.where(space.mask, strength, 0.0))
+        for strength in (2 - table / scale, 1 + table / scale)
+    ]
     values = cost.of(np.stack(ends))
     return float(values.min()), float(values.max())
 
@@ -131,7 +134,9 @@ def _objective(config: Config, number: int, position: int, reach: Reach, target:
         if config.reward is None and (number % 2 == 1 or len(config.exponents) == 1):
             form = "absolute"
     if form == "absolute" and exponent == 0 and target is not None and config.reward is not None:
-        exponent = -0.1  # the absolute form without a slope would not look at the target at all (TuNAS's value)
+        exponent = (
+            -0.1
+        )  # the absolute form without a slope would not look at the target at all (TuNAS's value)
     return Objective(reach.cost.name, reach.cost.unit, aim, exponent * share, form)
 
 

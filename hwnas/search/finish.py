@@ -56,7 +56,7 @@ def finish(
     ]
     front = pareto_front(points, names[:objectives], bounds)
     members = {key: _member(config, space, costs, scored, row) for row, key in enumerate(keys)}
-    targets = {
+    targets: dict[str, float] = {
         one.metric: target_value(one.target, reaches[one.metric]) for one in config.objectives if one.target
     }
     return {
@@ -80,9 +80,7 @@ def finish(
         "targets": targets,
         "within_target": [point.key for point in within_target(front, targets)] if targets else None,
         "front": [_marked(members[point.key], front, targets) for point in front.points],
-        "dominated": [
-            members[key] for key in keys if key not in {point.key for point in front.points}
-        ],
+        "dominated": [members[key] for key in keys if key not in {point.key for point in front.points}],
     }
 
 
@@ -93,7 +91,9 @@ def _marked(member: dict[str, Any], front: ParetoFront, targets: dict[str, float
     return {**member, "within_target": member["key"] in met}
 
 
-def _member(config: Config, space: Space, costs: tuple[Cost, ...], scored: Scored, row: int) -> dict[str, Any]:
+def _member(
+    config: Config, space: Space, costs: tuple[Cost, ...], scored: Scored, row: int
+) -> dict[str, Any]:
     genotype = to_genotype(space, scored.choices[row])
     return {
         "key": genotype.key,

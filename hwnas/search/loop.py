@@ -14,7 +14,15 @@ import numpy as np
 
 from hwnas.config import Config, Stage
 from hwnas.nets.supernet import SkipDropout, Supernet, build_supernet
-from hwnas.results.run import Run, Trial, append_trials, load_checkpoint, read_trials, save_checkpoint, truncate_trials
+from hwnas.results.run import (
+    Run,
+    Trial,
+    append_trials,
+    load_checkpoint,
+    read_trials,
+    save_checkpoint,
+    truncate_trials,
+)
 from hwnas.search import shared_weights
 from hwnas.search.costs import Cost
 from hwnas.search.progressive import skip_dropout

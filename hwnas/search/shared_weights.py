@@ -53,9 +53,11 @@ def weight_step(shared: SharedWeights, batch: Batch, path: Choices | Probabiliti
     shared.optimizer.param_groups[0]["lr"] = lr
     shared.optimizer.zero_grad(set_to_none=True)
     if path.ndim == 1:
-        logits = shared.net.sampled(batch.x, path)
+        logits = shared.net.sampled(batch.x, np.asarray(path, dtype=np.int64))
     else:
-        logits = shared.net.mixture(batch.x, torch.as_tensor(path, dtype=batch.x.dtype, device=batch.x.device))
+        logits = shared.net.mixture(
+            batch.x, torch.as_tensor(path, dtype=batch.x.dtype, device=batch.x.device)
+        )
     loss = F.cross_entropy(logits, batch.y)
     loss.backward()  # type: ignore[no-untyped-call]
     touched = [weight for weight in shared.net.parameters() if weight.grad is not None]

@@ -70,7 +70,8 @@ class TndNas:
         """Progressive shrinking: each policy keeps its own survivors, alpha and baseline begin again."""
         space, stage = SPACES[self.config.space], self.stage + 1
         keep = [
-            space.survivors[slot.cell][min(stage, len(space.survivors[slot.cell]) - 1)] for slot in space.slots
+            space.survivors[slot.cell][min(stage, len(space.survivors[slot.cell]) - 1)]
+            for slot in space.slots
         ]
         return replace(self, policies=policy.shrink(self.policies, np.array(keep), rng), stage=stage)
 
@@ -98,11 +99,11 @@ class TndNas:
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """The state that a checkpoint holds."""
-        return {**policy.to_arrays(self.policies), "stage": np.array(self.stage)}
+        return {**policy.to_arrays(self.policies), "stage": np.array([self.stage])}
 
     def with_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> TndNas:
         """The searcher with the state of a checkpoint."""
-        return replace(self, policies=policy.from_arrays(arrays), stage=int(arrays["stage"]))
+        return replace(self, policies=policy.from_arrays(arrays), stage=int(arrays["stage"][0]))
 
 
 def start(config: Config, objectives: tuple[tuple[Objective, ...], ...], rng: np.random.Generator) -> TndNas:

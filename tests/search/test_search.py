@@ -1,0 +1,158 @@
+"""A whole search: the same seed gives the same run, a stopped one ends as if it had not been stopped."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hwnas.results import run as runs
+from hwnas.search.loop import Progress
+from hwnas.search.search import plan, resume, search, summary
+from hwnas.space.counts import count
+from hwnas.space.genotype import Architecture
+from hwnas.space.text import from_dict
+from profilers.errors import InputError
+from tests.search import tiny
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.images(tmp_path_factory.mktemp("data") / "tiny.npz")
+
+
+def result(path: Path) -> dict[str, Any]:
+    found = json.loads((path / "front.json").read_text())
+    del found["seconds"]
+    return found
+
+
+def test_the_same_seed_gives_the_same_trials_and_front(data: Path, tmp_path: Path) -> None:
+    config = tiny.config(data)
+    for name in ("a", "b"):
+        search(config, tmp_path / name)
+    assert (tmp_path / "a/trials.jsonl").read_bytes() == (tmp_path / "b/trials.jsonl").read_bytes()
+    assert result(tmp_path / "a") == result(tmp_path / "b")
+    search(tiny.config(data, seed=1), tmp_path / "c")
+    assert (tmp_path / "a/trials.jsonl").read_bytes() != (tmp_path / "c/trials.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("stop_after", [1, 2, 3, 4])
+def test_a_stopped_search_ends_like_an_uninterrupted_one(data: Path, tmp_path: Path, stop_after: int) -> None:
+    config, epochs = tiny.config(data), 0
+
+    def interrupt(progress: Progress) -> None:
+        nonlocal epochs
+        epochs += 1
+        if epochs == stop_after:
+            raise KeyboardInterrupt
+
+    search(config, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        search(config, tmp_path / "stopped", interrupt)
+    resume(tmp_path / "stopped")
+    assert (tmp_path / "stopped/trials.jsonl").read_bytes() == (tmp_path / "whole/trials.jsonl").read_bytes()
+    assert result(tmp_path / "stopped") == result(tmp_path / "whole")
+    weights = [runs.load_checkpoint(runs.open_run(tmp_path / name)) for name in ("stopped", "whole")]
+    assert weights[0] is not None and weights[1] is not None
+    for name, array in weights[0][0].items():
+        np.testing.assert_array_equal(array, weights[1][0][name], err_msg=name)
+
+
+def test_the_summary_keeps_its_contract(data: Path, tmp_path: Path) -> None:
+    found = summary(search(tiny.config(data), tmp_path / "run"))
+    assert {"space", "algorithm", "seed", "evaluations", "hypervolume", "bounds", "baseline", "front"} <= set(
+        found
+    )
+    assert set(found["bounds"]) == set(found["reference_point"]) == {"accuracy", "params"}
+    assert set(found["baseline"]) == {"random_hypervolume", "random_evaluations"}
+    # 2 stages; 1 frozen epoch of 2 in the first: 3 epochs of 3 alpha steps of 4 samples each.
+    assert found["evaluations"] == 3 * 3 * 4
+    assert found["baseline"]["random_evaluations"] == len(found["front"]) + len(found["dominated"])
+    costs = [member["costs"]["params"]["value"] for member in found["front"]]
+    accuracies = [member["accuracy"]["value"] for member in found["front"]]
+    assert costs == sorted(costs) and accuracies == sorted(accuracies)
+    for member in found["front"]:
+        assert member["accuracy"]["origin"] == "shared weights (validation)"
+        genotype = from_dict(member["genotype"])
+        assert genotype.key == member["key"]
+        built = count(Architecture(genotype, member["channels"], member["cells"]), 3, (1, 8, 8))
+        assert (member["costs"]["params"]["value"], member["costs"]["macs"]["value"]) == built
+        assert all(len(node) == 2 for node in genotype.normal + genotype.reduce)
+
+
+def test_every_evaluated_genotype_is_written_down(data: Path, tmp_path: Path) -> None:
+    run = search(tiny.config(data), tmp_path / "run")
+    trials = runs.read_trials(run)
+    assert [trial.number for trial in trials] == list(range(36))
+    assert all(0 <= trial.accuracy <= 1 and trial.costs["params"] > 0 for trial in trials)
+
+
+@pytest.mark.parametrize("space", ["tnd", "nasbench201"])
+def test_other_spaces_search_too(data: Path, tmp_path: Path, space: str) -> None:
+    stages = [{"cells": 3, "epochs": 1}]
+    found = summary(search(tiny.config(data, space=space, stages=stages), tmp_path / "run"))
+    assert found["space"] == space and found["front"]
+
+
+def test_the_mixture_mode_searches_too(data: Path, tmp_path: Path) -> None:
+    stages = [{"cells": 3, "epochs": 1}]
+    found = summary(search(tiny.config(data, weights="mixture", stages=stages), tmp_path / "run"))
+    assert found["front"]
+
+
+def test_a_target_marks_the_members_that_meet_it(data: Path, tmp_path: Path) -> None:
+    objectives = [{"metric": "params", "target": "6k"}]
+    found = summary(search(tiny.config(data, objectives=objectives), tmp_path / "run"))
+    met = [m["key"] for m in found["front"] if m["costs"]["params"]["value"] <= 6000]
+    assert sorted(found["within_target"]) == sorted(met)
+    assert [m["key"] for m in found["front"] if m["within_target"]] == met
+    best = max(met, key=lambda key: next(m["accuracy"]["value"] for m in found["front"] if m["key"] == key))
+    assert found["within_target"][0] == best
+
+
+def test_a_target_that_nothing_meets_is_refused_before_anything_is_written(
+    data: Path, tmp_path: Path
+) -> None:
+    config = tiny.config(data, objectives=[{"metric": "params", "target": "100"}])
+    with pytest.raises(InputError, match="can't be met, this space reaches"):
+        search(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_half_of_the_policies_pursue_a_target(data: Path) -> None:
+    planned = plan(
+        tiny.config(data, objectives=[{"metric": "params", "target": "6k"}], exponents=[0, -0.1, -0.2, -0.4])
+    )
+    assert [mine[0].form for mine in planned.objectives] == ["power", "absolute", "power", "absolute"]
+
+
+def test_an_existing_directory_is_left_alone(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/mine.txt").write_text("keep")
+    with pytest.raises(InputError, match="already exists"):
+        search(tiny.config(data), tmp_path / "run")
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["mine.txt"]
+
+
+def test_resume_refuses_other_images(data: Path, tmp_path: Path) -> None:
+    moved = tiny.images(tmp_path / "moved.npz")
+
+    def interrupt(progress: Progress) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        search(tiny.config(moved), tmp_path / "run", interrupt)
+    tiny.images(moved, count=90)
+    with pytest.raises(InputError, match="not those that the search began with"):
+        resume(tmp_path / "run")
+
+
+def test_a_run_in_use_is_refused(data: Path, tmp_path: Path) -> None:
+    run = search(tiny.config(data), tmp_path / "run")
+    run.front_path.unlink()
+    with runs.lock(run), pytest.raises(InputError, match="in use by another process"):
+        resume(tmp_path / "run")
