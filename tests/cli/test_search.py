@@ -1,0 +1,131 @@
+"""The command line as a person meets it: one line for bad input, only JSON where JSON was asked for."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from hwnas.cli import main
+from tests.search import tiny
+
+QUICK = """
+channels = 2
+exponents = [0.0, -0.5]
+stages = [{ cells = 3, epochs = 1 }]
+finalists_per_policy = 1
+[evaluation]
+channels = 4
+cells = 3
+[weight_step]
+batch_size = 16
+[alpha_step]
+samples = 2
+every = 2
+images = 16
+"""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command left behind."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Command = Callable[..., Done]
+
+
+@pytest.fixture
+def hwnas(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run a command line in ``place``, in this process: importing torch once is enough."""
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*words: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["hwnas", *words])
+        code: object = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code
+        printed = capsys.readouterr()
+        return Done(int(str(code or 0)), printed.out, printed.err)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cli")
+    tiny.images(folder / "tiny.npz")
+    (folder / "quick.toml").write_text(QUICK)
+    return folder
+
+
+def test_the_users_own_sentence_with_small_settings(hwnas: Command) -> None:
+    sentence = ["search", "--target", "1080ti", "--objective", "params"]
+    done = hwnas(*sentence, "--config", "quick.toml", "--data", "tiny.npz", "--out", "run", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["target"] == "1080ti" and found["front"]
+    assert "this space reaches" in done.stderr and "run directory: run" in done.stderr
+    shown = hwnas("show", "run", "--json")
+    assert json.loads(shown.stdout) == found
+    table = hwnas("show", "run")
+    assert found["front"][0]["key"] in table.stdout
+    assert "shared weights (validation)" in table.stdout and "counted" in table.stdout
+    again = hwnas("resume", "run", "--json", "--quiet")
+    assert json.loads(again.stdout) == found and again.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("--target 1080tj --objective params", "unknown device '1080tj'; did you mean '1080ti'?"),
+        ("--objective parms", "objective: unknown metric 'parms'; did you mean 'params'?"),
+        (
+            "--objective params --data digit",
+            "unknown data set 'digit', and no folder or .npz file of that name",
+        ),
+        ("--objective params --data none.npz", "data file none.npz: not found"),
+        ("--objective params --space dart", "space: unknown space 'dart'; did you mean 'darts'?"),
+        ("--objective params --target-value 3", "can't be met, this space reaches"),
+        ("--objective params --target-value 2ms", "target-value: '2ms' is in 'ms', not in parameters"),
+        ("--target-value 1M", "target-value: needs an --objective"),
+        (
+            "--objective params --objective macs --target-value 1M",
+            "say of which objective, such as params=1M",
+        ),
+        ("--objective params --exponents 0,x", "exponents: expected numbers"),
+        ("--objective params --exponents 0.5", "a penalty exponent must be within -100..0"),
+        ("--objective params --epochs 0", "epochs: at least 1, not 0"),
+        ("--objective params --config nothing", "unknown config 'nothing'"),
+        ("--objective params --seed -1", "seed: Input should be greater than or equal to 0"),
+        ("--objective params --data cifar10 --data-root .", "--download"),
+    ],
+)
+def test_bad_input_ends_with_code_2_and_one_line(hwnas: Command, place: Path, words: str, line: str) -> None:
+    done = hwnas("search", *words.split(), "--out", "never")
+    assert done.returncode == 2
+    assert line in done.stderr and done.stderr.count("\n") == 1
+    assert done.stdout == "" and not (place / "never").exists()
+
+
+def test_an_existing_run_directory_is_not_touched(hwnas: Command, place: Path) -> None:
+    (place / "mine").mkdir()
+    done = hwnas("search", "--objective", "params", "--out", "mine")
+    assert done.returncode == 2 and "already exists" in done.stderr
+    assert list((place / "mine").iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["show", "resume"])
+def test_a_folder_that_is_no_run_is_refused(hwnas: Command, command: str) -> None:
+    done = hwnas(command, ".")
+    assert done.returncode == 2 and "not a run directory" in done.stderr
