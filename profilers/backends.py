@@ -7,8 +7,7 @@ one.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -123,10 +122,16 @@ def torch_backend(subject: Subject, device: Device, options: Options) -> list[Ou
 
 def onnxruntime(subject: Subject, device: Device, options: Options) -> list[Outcome]:
     """latency and memory of the ONNX file, or of the module exported once, each in a process of its own."""
+    return onnxruntime_together([subject], device, options)[0]
+
+
+def onnxruntime_together(
+    subjects: Sequence[Subject], device: Device, options: Options
+) -> list[list[Outcome]]:
+    """`onnxruntime` for several subjects, whose latencies are sampled in turn."""
     from profilers.isolate import measure
     from profilers.memory import onnx_memory
     from profilers.onnx_check import check_onnx
-    from profilers.onnx_export import export_onnx
     from profilers.onnx_latency import OnnxOptions, measure_latency
 
     how = OnnxOptions(
@@ -138,14 +143,20 @@ def onnxruntime(subject: Subject, device: Device, options: Options) -> list[Outc
         protocol=options.protocol,
     )
     run = options.run or measure
-    keep: AbstractContextManager[str] = nullcontext("") if subject.onnx else tempfile.TemporaryDirectory()
-    with keep as folder:
-        file = subject.onnx or export_onnx(needs_module(subject), subject.shape, Path(folder) / "model.onnx")
-        model = check_onnx(file, dict(options.shapes), options.batch)
-        return [
-            *measure_latency([model], how, device=device.name, run=run),
-            onnx_memory(model, how, device=device.name, run=run),
-        ]
+    with tempfile.TemporaryDirectory(prefix="hwnas-") as folder:
+        files = [_onnx_file(subject, Path(folder) / f"{i}.onnx") for i, subject in enumerate(subjects)]
+        models = [check_onnx(file, dict(options.shapes), options.batch) for file in files]
+        latencies = measure_latency(models, how, device=device.name, run=run)
+        memories = [onnx_memory(model, how, device=device.name, run=run) for model in models]
+    return [list(pair) for pair in zip(latencies, memories, strict=True)]
+
+
+def _onnx_file(subject: Subject, path: Path) -> Path:
+    if subject.onnx is not None:
+        return subject.onnx
+    from profilers.onnx_export import export_onnx
+
+    return export_onnx(needs_module(subject), subject.shape, path)
 
 
 BACKENDS: dict[str, Backend] = {

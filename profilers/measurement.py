@@ -130,12 +130,13 @@ class Measurement:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON form: name, value, unit, low, high, origin, backend, receipt, better, samples."""
+        number = int if self.origin == "counted" else float
         return {
             "name": self.metric.name,
-            "value": self.value,
+            "value": number(self.value),
             "unit": self.metric.unit,
-            "low": self.low,
-            "high": self.high,
+            "low": number(self.low),
+            "high": number(self.high),
             "origin": self.origin,
             "backend": self.receipt.backend,
             "receipt": self.receipt.to_dict(),

@@ -30,7 +30,7 @@ def onnx_memory(
     """Memory in MiB that loading and running one model adds to a fresh process at the peak (resident set)."""
     options = options or OnnxOptions()
     checked = model if isinstance(model, OnnxModel) else check_onnx(model)
-    request = {**latency_request([checked], options, None), "memory": True}
+    request = {**latency_request([checked], options, None), "measure": "memory"}
     facts, answers = run(request, options.limit_s)
     receipt = make_receipt(checked, facts, options, device, now(), statistic="peak resident set")
     if "memory_mib" not in answers[0]:

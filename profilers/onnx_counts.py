@@ -25,7 +25,7 @@ _PRODUCTS = {
 }
 _FOLDED = (
     *("Constant", "ConstantOfShape", "Identity", "Concat", "Reshape", "Slice", "Transpose", "Cast", "Shape"),
-    *("Gather", "Unsqueeze", "Squeeze", "Add", "Sub", "Mul", "Div"),
+    *("Gather", "Unsqueeze", "Squeeze", "Add", "Sub", "Mul", "Div", "Mod", "Neg", "Min", "Max", "Floor", "Ceil"),
 )
 _RECURRENT = ("LSTM", "GRU", "RNN", "Attention", "MultiHeadAttention", "Einsum")
 

@@ -22,7 +22,7 @@ from profilers.errors import InputError
 from profilers.isolate import Answer
 from profilers.onnx_latency import Measure
 
-TRAVELS = ("host.py", "robust.py", "timing.py", "worker.py", "isolate.py")
+TRAVELS = ("host.py", "robust.py", "timing.py", "session.py", "worker.py", "isolate.py")
 _MAIN = """import sys
 from pathlib import Path
 if sys.argv[1] == "worker":

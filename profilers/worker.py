@@ -3,10 +3,9 @@
 It needs onnxruntime and numpy and nothing else, because this file travels to remote hosts. Whatever happens
 to it (a crash, a hang, no memory) happens to it alone; `isolate.py` watches over it.
 
-Request: `models` [{`path`, `shapes` {input: sizes}}], `threads`, `provider` cpu | cuda, `graph_level`,
-`io_binding`, `reference` (path or null), `nominal_s`, `protocol` {...}, `memory` (true: measure memory
-instead), `memory_limit_mib`, `seed`. Answer: one line per model {`model`: index, ...} and one with the
-versions.
+Request: `models` [{`path`, `shapes` {input: sizes}}], `measure` latency | memory | operations, `threads`,
+`provider` cpu | cuda, `graph_level`, `io_binding`, `reference` (path or null), `nominal_s`, `protocol` {...},
+`memory_limit_mib`, `seed`. Answer: one line per model {`model`: index, ...} and one with the versions.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from typing import Any, TextIO
@@ -22,25 +22,8 @@ import numpy as np
 import onnxruntime
 
 from profilers.host import host, process_memory_mib
+from profilers.session import bound_run, load, made_up
 from profilers.timing import Protocol, Sampler, Samples, sample_interleaved, timed
-
-PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
-GRAPH_LEVELS = {
-    "disabled": "ORT_DISABLE_ALL",
-    "basic": "ORT_ENABLE_BASIC",
-    "extended": "ORT_ENABLE_EXTENDED",
-    "all": "ORT_ENABLE_ALL",
-}
-NUMPY_TYPES = {
-    "tensor(float)": np.float32,
-    "tensor(double)": np.float64,
-    "tensor(float16)": np.float16,
-    "tensor(uint8)": np.uint8,
-    "tensor(int8)": np.int8,
-    "tensor(int32)": np.int32,
-    "tensor(int64)": np.int64,
-    "tensor(bool)": np.bool_,
-}
 
 
 class NotFinite(Exception):
@@ -53,7 +36,8 @@ def main() -> None:
     request = json.load(sys.stdin)
     limit_memory(request.get("memory_limit_mib"))
     say(answers, {"versions": versions(), "host": host().fingerprint})
-    work = measure_memory if request.get("memory") else measure_latency
+    works = {"latency": measure_latency, "memory": measure_memory, "operations": measure_operations}
+    work = works[request.get("measure", "latency")]
     for answer in work(request):
         say(answers, answer)
 
@@ -93,6 +77,28 @@ def measure_memory(request: dict[str, Any]) -> list[dict[str, Any]]:
         return [failure(0, error)]
 
 
+def measure_operations(request: dict[str, Any]) -> list[dict[str, Any]]:
+    """What each node of the one model takes: median seconds of 50 runs, by ONNX Runtime's own profiler."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="hwnas-") as folder:
+            model = request["models"][0]
+            session = load(model["path"], {**request, "profile": os.path.join(folder, "ort")})
+            feeds = made_up(session, model, request)
+            for _ in range(50):
+                session.run(None, feeds)
+            with open(session.end_profiling(), encoding="utf-8") as file:
+                events = json.load(file)
+    except Exception as error:
+        return [failure(0, error)]
+    durations: dict[tuple[str, str], list[float]] = {}
+    for event in events:
+        if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
+            node = (event["name"][: -len("_kernel_time")], event["args"].get("op_name", ""))
+            durations.setdefault(node, []).append(event["dur"] / 1e6)
+    nodes = [[*node, float(np.median(values))] for node, values in durations.items()]
+    return [{"model": 0, "operations": nodes}]
+
+
 def model_sampler(model: dict[str, Any], request: dict[str, Any]) -> Sampler:
     """A sampler of one model; CPU time is its own clock where all work is done in this one thread."""
     run = model_run(model, request)
@@ -117,73 +123,13 @@ def works_in_other_threads(run: Callable[[], object]) -> bool:
 def model_run(model: dict[str, Any], request: dict[str, Any]) -> Callable[[], object]:
     """Load one model, check that its outputs are finite, and give back what runs it once."""
     session = load(model["path"], request)
-    rng = np.random.default_rng(request.get("seed", 0))
-    feeds = {
-        argument.name: random_array(rng, sizes(argument, model.get("shapes") or {}), argument.type)
-        for argument in session.get_inputs()
-    }
+    feeds = made_up(session, model, request)
     for output in session.run(None, feeds):
         if np.asarray(output).dtype.kind == "f" and not np.isfinite(output).all():
             raise NotFinite("the outputs are not finite")
     if request.get("io_binding") or request.get("provider") == "cuda":
         return bound_run(session, feeds, request.get("provider", "cpu"))
     return lambda: session.run(None, feeds)
-
-
-def load(path: str, request: dict[str, Any]) -> onnxruntime.InferenceSession:
-    """A session of one model with exactly the requested provider, threads and graph level."""
-    provider = PROVIDERS[request.get("provider", "cpu")]
-    if provider not in onnxruntime.get_available_providers():
-        raise RuntimeError(f"this onnxruntime has no {provider}")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = int(request.get("threads", 1))
-    options.inter_op_num_threads = 1
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.log_severity_level = 3
-    level = GRAPH_LEVELS[request.get("graph_level", "all")]
-    options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, level)
-    # Spinning threads burn a shared host's cores and slow down what is measured there.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    session = onnxruntime.InferenceSession(path, options, providers=[provider])
-    if session.get_providers()[0] != provider:
-        raise RuntimeError(f"onnxruntime could not start {provider}")
-    return session
-
-
-def bound_run(session: Any, feeds: dict[str, Any], provider: str) -> Callable[[], object]:
-    """A run whose inputs lie on the device and whose outputs stay there; it returns when all is done."""
-    binding = session.io_binding()
-    values = {
-        name: onnxruntime.OrtValue.ortvalue_from_numpy(array, provider, 0) for name, array in feeds.items()
-    }
-    for name, value in values.items():
-        binding.bind_ortvalue_input(name, value)
-    for output in session.get_outputs():
-        binding.bind_output(output.name, provider)
-
-    def run() -> object:
-        session.run_with_iobinding(binding)
-        binding.synchronize_outputs()
-        return values
-
-    return run
-
-
-def sizes(argument: Any, shapes: dict[str, list[int]]) -> list[int]:
-    """The shape of one input: as given, else as the model declares it."""
-    declared = shapes.get(argument.name, argument.shape)
-    if not all(isinstance(size, int) and size > 0 for size in declared):
-        raise ValueError(f"input '{argument.name}' has the dynamic shape {declared}")
-    return list(declared)
-
-
-def random_array(rng: np.random.Generator, shape: list[int], kind: str) -> Any:
-    """A fixed random input: normal for floating types, zeros and ones (valid as any index) for the others."""
-    if kind not in NUMPY_TYPES:
-        raise ValueError(f"an input of type {kind} cannot be made up")
-    dtype = np.dtype(NUMPY_TYPES[kind])
-    values = rng.standard_normal(shape) if dtype.kind == "f" else rng.integers(0, 2, shape)
-    return values.astype(dtype)
 
 
 def plain(samples: Samples) -> dict[str, Any]:

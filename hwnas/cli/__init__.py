@@ -7,7 +7,7 @@ import sys
 import typer
 
 from hwnas import __version__
-from hwnas.cli import resume, search, show
+from hwnas.cli import devices, profile, resume, search, show
 from profilers.errors import InputError
 
 app = typer.Typer(
@@ -28,6 +28,8 @@ def _top(version: bool = typer.Option(False, "--version", help="Print the versio
 
 
 app.command("search")(search.search)
+app.command("profile")(profile.profile)
+app.add_typer(devices.app, name="devices")
 app.command("resume")(resume.resume)
 app.command("show")(show.show)
 

@@ -1,0 +1,114 @@
+"""What `hwnas profile` prints: a table for people, one object for machines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from profilers.device import Device
+    from profilers.measurement import Outcome
+    from profilers.onnx_operations import Operation
+
+    Row = tuple[str, Outcome]
+
+
+def as_dict(
+    subject: str, device: Device, rows: Sequence[Row], operations: Sequence[tuple[str, Operation]]
+) -> dict[str, Any]:
+    """The object that `--json` prints."""
+    several = len({key for key, _ in rows}) > 1
+    metrics = []
+    for key, outcome in rows:
+        entry = {
+            name: value for name, value in outcome.to_dict().items() if name not in ("samples", "series")
+        }
+        metrics.append({"key": key, **entry} if several else entry)
+    answer = {"subject": subject, "target": device.name, "metrics": metrics}
+    return (
+        {**answer, "operations": [{"key": key, **vars(operation)} for key, operation in operations]}
+        if operations
+        else answer
+    )
+
+
+def show(
+    subject: str, device: Device, rows: Sequence[Row], operations: Sequence[tuple[str, Operation]]
+) -> None:
+    """Tables for people: one line per metric, with interval and origin; failures and notes below."""
+    from rich.console import Console
+    from rich.table import Table as Grid
+
+    console = Console()
+    grid = Grid(title=f"{short(subject)} on {device.name}", title_justify="left")
+    several = len({key for key, _ in rows}) > 1
+    for header in (*(["network"] if several else []), "metric", "value", "95 % interval", "unit", "origin"):
+        grid.add_column(header, justify="right" if header in ("value", "95 % interval") else "left")
+    for key, outcome in rows:
+        grid.add_row(*([key] if several else []), *cells_of(outcome))
+    console.print(grid)
+    for note in notes_of(rows):
+        console.print(note, markup=False, highlight=False, soft_wrap=True)
+    if operations:
+        console.print(operation_grid(operations))
+
+
+def cells_of(outcome: Outcome) -> list[str]:
+    """metric, value, interval, unit, origin of one outcome, as text."""
+    from profilers.measurement import Failure
+
+    name, unit, receipt = outcome.metric.name, outcome.metric.unit, outcome.receipt
+    if isinstance(outcome, Failure):
+        return [name, "failed", "", unit, f"{outcome.reason} ({receipt.backend})"]
+    exact = outcome.origin == "counted"
+    value = f"{outcome.value:,.0f}" if exact else f"{outcome.value:.4g}"
+    interval = "exact" if exact else f"{outcome.low:.4g} .. {outcome.high:.4g}"
+    return [name, value, interval, unit, f"{outcome.origin} ({receipt.backend})"]
+
+
+def notes_of(rows: Sequence[Row]) -> list[str]:
+    """What a reader should know beside the numbers, each said once."""
+    from profilers.measurement import Failure
+
+    notes: dict[str, None] = {}
+    for _, outcome in rows:
+        name, receipt = outcome.metric.name, outcome.receipt
+        if isinstance(outcome, Failure):
+            notes[f"{name}: {outcome.reason}: {outcome.detail}"] = None
+        elif outcome.origin == "measured":
+            notes[f"{name}: {receipt.statistic} on {receipt.host}, {receipt.threads} thread(s)"] = None
+        settings = dict(receipt.settings)
+        if "reference_now_ms" in settings:
+            wall, now, quiet = (
+                float(settings[key]) for key in ("wall_median_ms", "reference_now_ms", "reference_ms")
+            )
+            notes[
+                f"{name}: {settings['runs']} runs, median on the wall {wall:.4g} ms; the reference network took "
+                f"{now:.3g} ms beside them, {quiet:.3g} ms when the host is quiet"
+            ] = None
+        for note in receipt.notes:
+            notes[f"{name} ({receipt.backend}): {note}"] = None
+    return list(notes)
+
+
+def operation_grid(operations: Sequence[tuple[str, Operation]]) -> Any:
+    """The breakdown, the slowest first."""
+    from rich.table import Table as Grid
+
+    grid = Grid(title="operations", title_justify="left")
+    for header in ("network", "operation", "kind", "us", "share"):
+        grid.add_column(header, justify="right" if header in ("us", "share") else "left")
+    for key, operation in operations:
+        grid.add_row(
+            key,
+            operation.name,
+            operation.kind,
+            f"{operation.us:.1f}",
+            f"{100 * operation.share:.1f} %",
+        )
+    return grid
+
+
+def short(text: str) -> str:
+    """A subject for a title."""
+    return text if len(text) <= 60 else text[:57] + "..."

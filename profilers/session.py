@@ -1,0 +1,96 @@
+"""Sessions of ONNX Runtime as a measurement needs them: explicit threads, made-up inputs, bound buffers.
+
+It needs onnxruntime and numpy only: this file travels to remote hosts together with `worker.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+GRAPH_LEVELS = {
+    "disabled": "ORT_DISABLE_ALL",
+    "basic": "ORT_ENABLE_BASIC",
+    "extended": "ORT_ENABLE_EXTENDED",
+    "all": "ORT_ENABLE_ALL",
+}
+NUMPY_TYPES = {
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+    "tensor(float16)": np.float16,
+    "tensor(uint8)": np.uint8,
+    "tensor(int8)": np.int8,
+    "tensor(int32)": np.int32,
+    "tensor(int64)": np.int64,
+    "tensor(bool)": np.bool_,
+}
+
+
+def made_up(session: Any, model: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
+    """Fixed random inputs by name."""
+    rng = np.random.default_rng(request.get("seed", 0))
+    shapes = model.get("shapes") or {}
+    return {a.name: random_array(rng, sizes(a, shapes), a.type) for a in session.get_inputs()}
+
+
+def load(path: str, request: dict[str, Any]) -> onnxruntime.InferenceSession:
+    """A session of one model with exactly the requested provider, threads and graph level."""
+    provider = PROVIDERS[request.get("provider", "cpu")]
+    if provider not in onnxruntime.get_available_providers():
+        raise RuntimeError(f"this onnxruntime has no {provider}")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = int(request.get("threads", 1))
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = 3
+    level = GRAPH_LEVELS[request.get("graph_level", "all")]
+    options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, level)
+    if "profile" in request:
+        options.enable_profiling = True
+        options.profile_file_prefix = request["profile"]
+    # Spinning threads burn a shared host's cores and slow down what is measured there.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    session = onnxruntime.InferenceSession(path, options, providers=[provider])
+    if session.get_providers()[0] != provider:
+        raise RuntimeError(f"onnxruntime could not start {provider}")
+    return session
+
+
+def bound_run(session: Any, feeds: dict[str, Any], provider: str) -> Callable[[], object]:
+    """A run whose inputs lie on the device and whose outputs stay there; it returns when all is done."""
+    binding = session.io_binding()
+    values = {
+        name: onnxruntime.OrtValue.ortvalue_from_numpy(array, provider, 0) for name, array in feeds.items()
+    }
+    for name, value in values.items():
+        binding.bind_ortvalue_input(name, value)
+    for output in session.get_outputs():
+        binding.bind_output(output.name, provider)
+
+    def run() -> object:
+        session.run_with_iobinding(binding)
+        binding.synchronize_outputs()
+        return values
+
+    return run
+
+
+def sizes(argument: Any, shapes: dict[str, list[int]]) -> list[int]:
+    """The shape of one input: as given, else as the model declares it."""
+    declared = shapes.get(argument.name, argument.shape)
+    if not all(isinstance(size, int) and size > 0 for size in declared):
+        raise ValueError(f"input '{argument.name}' has the dynamic shape {declared}")
+    return list(declared)
+
+
+def random_array(rng: np.random.Generator, shape: list[int], kind: str) -> Any:
+    """A fixed random input: normal for floating types, zeros and ones (valid as any index) for the others."""
+    if kind not in NUMPY_TYPES:
+        raise ValueError(f"an input of type {kind} cannot be made up")
+    dtype = np.dtype(NUMPY_TYPES[kind])
+    values = rng.standard_normal(shape) if dtype.kind == "f" else rng.integers(0, 2, shape)
+    return values.astype(dtype)
