@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
 
+from hwnas.results.front import to_minimise
 from hwnas.results.run import Trial
 from hwnas.space.space import Choices
 
@@ -38,3 +40,12 @@ def collect(trials: Iterable[Trial], names: Sequence[str], edges: int) -> Archiv
         ),
         np.array([len(group) for group in groups], dtype=np.int64),
     )
+
+
+def by_rank(archive: Archive, count: int) -> Choices:
+    """The ``count`` best of the archive by non-dominated sorting, (count, edges); earlier seen first in a rank."""
+    if not len(archive.choices):
+        return archive.choices
+    ranks = NonDominatedSorting().do(to_minimise(archive.accuracy, archive.costs))
+    order = np.concatenate([np.sort(rank) for rank in ranks]).astype(np.int64)
+    return archive.choices[order[:count]]

@@ -15,10 +15,11 @@ from hwnas.catalog import find_device
 from hwnas.config import Config
 from hwnas.results import run as runs
 from hwnas.results.run import Run
-from hwnas.search import tndnas
+from hwnas.search import nsga2, tndnas
 from hwnas.search.costs import Cost, Reach, build_costs, objectives_of, reach
 from hwnas.search.finish import finish
 from hwnas.search.loop import STAGE, Progress, rng, run_stages
+from hwnas.search.random_search import RandomSearch
 from hwnas.search.reward import Objective
 from hwnas.search.searcher import Searcher
 from hwnas.space.space import SPACES
@@ -128,4 +129,8 @@ def _searcher(planned: Plan) -> Searcher:
     config, generator = planned.config, np.random.default_rng([planned.config.seed, STAGE, STAGE])
     if config.algorithm == "tndnas":
         return tndnas.start(config, planned.objectives, generator)
+    if config.algorithm == "nsga2":
+        return nsga2.start(config)
+    if config.algorithm == "random":
+        return RandomSearch(config)
     raise InputError(f"algorithm {config.algorithm!r} is not available")

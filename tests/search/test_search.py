@@ -98,6 +98,27 @@ def test_other_spaces_search_too(data: Path, tmp_path: Path, space: str) -> None
     assert found["space"] == space and found["front"]
 
 
+@pytest.mark.parametrize("algorithm", ["random", "nsga2"])
+def test_baselines_make_as_many_evaluations_and_resume_exactly(
+    data: Path, tmp_path: Path, algorithm: str
+) -> None:
+    config, epochs = tiny.config(data, algorithm=algorithm), 0
+
+    def interrupt(progress: Progress) -> None:
+        nonlocal epochs
+        epochs += 1
+        if epochs == 3:
+            raise KeyboardInterrupt
+
+    whole = summary(search(config, tmp_path / "whole"))
+    with pytest.raises(KeyboardInterrupt):
+        search(config, tmp_path / "stopped", interrupt)
+    resume(tmp_path / "stopped")
+    assert whole["evaluations"] == 36 and whole["front"]
+    assert (tmp_path / "stopped/trials.jsonl").read_bytes() == (tmp_path / "whole/trials.jsonl").read_bytes()
+    assert result(tmp_path / "stopped") == result(tmp_path / "whole")
+
+
 def test_the_mixture_mode_searches_too(data: Path, tmp_path: Path) -> None:
     stages = [{"cells": 3, "epochs": 1}]
     found = summary(search(tiny.config(data, weights="mixture", stages=stages), tmp_path / "run"))
