@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hwnas.cli.devices_calibrate import calibrate
+
 if TYPE_CHECKING:
     from profilers.table import Table
+
+__all__ = ["calibrate", "fit", "predict"]
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
 Arch = Annotated[

@@ -1,0 +1,147 @@
+"""`hwnas devices calibrate`: measure a space's operations and some networks, and keep a table of latencies."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from profilers.errors import InputError
+
+if TYPE_CHECKING:
+    from hwnas.results.bench import Bench
+    from profilers.device import Device
+    from profilers.table import Network, Table
+
+BACKENDS = ("onnxruntime", "torch")
+USUAL_CELLS = {"nasbench201": 15}
+
+
+def calibrate(
+    target: Annotated[str, typer.Option(help="Device: a name, an alias or a .toml file.")] = "cpu",
+    space: Annotated[str, typer.Option(help="Search space whose operations are measured.")] = "darts",
+    channels: Annotated[int, typer.Option(min=1, help="Initial channels of the networks.")] = 16,
+    cells: Annotated[int | None, typer.Option(min=1, help="Searched cells. [default: 8; 15]")] = None,
+    classes: Annotated[int, typer.Option(min=1)] = 10,
+    image: Annotated[str, typer.Option(help="Image: SIDE or CHANNELSxHEIGHTxWIDTH.")] = "32",
+    batch: Annotated[int, typer.Option(min=1)] = 1,
+    threads: Annotated[int, typer.Option(min=1)] = 1,
+    backend: Annotated[
+        str | None, typer.Option(help="onnxruntime or torch. [default: onnxruntime; on CUDA torch]")
+    ] = None,
+    ssh: Annotated[
+        str | None, typer.Option(help="Measure on user@host (onnxruntime and numpy there).")
+    ] = None,
+    run_with: Annotated[str | None, typer.Option(help="Measure there by COMMAND 'SHELL LINE'.")] = None,
+    train: Annotated[int, typer.Option(min=10, help="Networks to fit to, at most.")] = 100,
+    held_out: Annotated[int, typer.Option(min=5, help="Networks to judge the table by.")] = 40,
+    budget: Annotated[float, typer.Option(min=10, help="Seconds for everything.")] = 270.0,
+    seed: Annotated[int, typer.Option(help="Which networks are drawn.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="The table to write. [default: kept by name]")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Only JSON on standard output.")] = False,
+) -> None:
+    """Measure every operation of a space and some whole networks; write a table that predicts the others."""
+    from hwnas.catalog import find_device
+    from hwnas.cli.profile import image_size
+    from hwnas.results.calibrate import Plan, calibrate
+    from hwnas.space import SPACES
+    from hwnas.tables import user_folder
+    from profilers.device import load
+    from profilers.errors import nearest
+    from profilers.onnx_latency import utc_now
+    from profilers.table import Network, save
+
+    if space not in SPACES:
+        raise InputError(f"unknown space {space!r}{nearest(space, SPACES)}")
+    device = load(find_device(target))
+    network = Network(channels, cells or USUAL_CELLS.get(space, 8), classes, image_size(image))
+    bench = make_bench(device, network, batch, threads, backend, ssh, run_with)
+    path = out or user_folder() / f"{device.name}.{space}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    plan = Plan(SPACES[space], network, train, held_out, budget, seed)
+    table = calibrate(plan, bench, device.name, batch, lambda line: typer.echo(line, err=True), utc_now())
+    save(table, path)
+    if as_json:
+        typer.echo(json.dumps(summary(table, path)))
+    else:
+        _print(table, path)
+
+
+def make_bench(
+    device: Device,
+    network: Network,
+    batch: int,
+    threads: int,
+    backend: str | None,
+    ssh: str | None,
+    run_with: str | None,
+) -> Bench:
+    """Where to measure. Raises InputError where the target is not attached and no way to it is given."""
+    from hwnas.cli.profile import elsewhere, one_of, place
+    from hwnas.results.bench import OnnxBench, TorchBench
+    from profilers.isolate import measure
+    from profilers.onnx_latency import OnnxOptions
+    from profilers.timing import Protocol
+    from profilers.torch_latency import TorchOptions
+
+    where = place(device, ssh, run_with)
+    if not where:
+        raise InputError(
+            f"{device.name} is not attached here: calibrate where it is, or reach it with --ssh user@host"
+        )
+    run = elsewhere(ssh, run_with)
+    chosen = one_of("--backend", backend or ("onnxruntime" if run or where == "cpu" else "torch"), BACKENDS)
+    # A third of the usual budget: the errors of many networks average out in the fit.
+    protocol = Protocol(budget_s=0.7, min_s=0.3)
+    if chosen == "torch":
+        if run:
+            raise InputError("--backend torch measures here only; elsewhere it is onnxruntime")
+        return TorchBench(
+            network, device.name, TorchOptions(place=where, threads=threads, protocol=protocol), batch
+        )
+    provider = "cpu" if where == "cpu" else "cuda"
+    options = OnnxOptions(
+        threads=threads, provider=provider, io_binding=provider == "cuda", protocol=protocol
+    )
+    return OnnxBench(network, device.name, options, batch, run or measure)
+
+
+def summary(table: Table, path: Path) -> dict[str, Any]:
+    """What `calibrate --json` prints."""
+    held, repeat = table.agreement["held_out"], table.agreement["repeat"]
+    return {
+        "device": table.device,
+        "space": table.space,
+        "batch": table.batch,
+        "network": None if table.network is None else vars(table.network),
+        "unit": "ms",
+        "operations": len(table.measured),
+        "held_out": held["networks"],
+        "mape_percent": held["mape_percent"],
+        "kendall_tau": held["kendall_tau"],
+        "ceiling_kendall_tau": repeat["kendall_tau"],
+        "repeat_mape_percent": repeat["mape_percent"],
+        "agreement": table.agreement,
+        "seconds": table.provenance["seconds"],
+        "receipt": table.provenance["receipt"],
+        "out": str(path),
+    }
+
+
+def _print(table: Table, path: Path) -> None:
+    found = summary(table, path)
+    receipt = found["receipt"]
+    typer.echo(f"{path}: latency table of {found['device']} for {found['space']}, in ms")
+    typer.echo(f"  measured on {receipt.get('host', '?')} by {receipt.get('backend', '?')}")
+    typer.echo(f"  {table.provenance['how']} in {found['seconds']:.0f} s")
+    typer.echo(
+        f"  on {found['held_out']} networks held out: MAPE {found['mape_percent']:.2f} %, "
+        f"Kendall tau {found['kendall_tau']:.3f}"
+    )
+    typer.echo(
+        f"  the ceiling, measuring them twice: {found['repeat_mape_percent']:.2f} %, "
+        f"{found['ceiling_kendall_tau']:.3f}"
+    )
+    typer.echo(f"Next: hwnas search --target {found['device']} --objective latency")

@@ -1,0 +1,103 @@
+"""Where a calibration measures: operations and networks in ONNX Runtime, or as torch modules."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import onnx
+from torch import nn
+
+from hwnas.nets.network import Network as Net
+from hwnas.nets.operations import sequence
+from hwnas.results.export_onnx import onnx_model
+from hwnas.space.genotype import Architecture
+from hwnas.space.layers import Layer, Size
+from profilers.isolate import measure
+from profilers.measurement import Outcome
+from profilers.onnx_check import check_onnx
+from profilers.onnx_export import export_onnx
+from profilers.onnx_latency import Measure, OnnxOptions, measure_latency
+from profilers.table import Network
+from profilers.torch_latency import TorchOptions, measure_torch
+
+
+@dataclass(frozen=True)
+class Operation:
+    """The layers of one operation on a map of so many channels and such a size."""
+
+    layers: tuple[Layer, ...]
+    channels: int
+    size: Size
+
+
+Item = Operation | Architecture
+
+
+class Bench(Protocol):
+    """Measures items in turn, so that the host's drift falls on all of them alike."""
+
+    def latencies(self, items: Sequence[Item]) -> list[Outcome]:
+        """The latency of each item, in ms and in the order given."""
+
+
+@dataclass(frozen=True)
+class OnnxBench:
+    """ONNX Runtime, here or on another machine (`run`)."""
+
+    network: Network
+    device: str
+    options: OnnxOptions
+    batch: int = 1
+    run: Measure = measure
+
+    def latencies(self, items: Sequence[Item]) -> list[Outcome]:
+        """See Bench. Each item is written to an ONNX file once."""
+        with tempfile.TemporaryDirectory(prefix="hwnas-") as folder:
+            paths = [self._write(item, Path(folder) / f"{number}.onnx") for number, item in enumerate(items)]
+            models = [check_onnx(path, batch=self.batch) for path in paths]
+            return measure_latency(models, self.options, device=self.device, run=self.run)
+
+    def _write(self, item: Item, path: Path) -> Path:
+        if isinstance(item, Operation):
+            shape = (self.batch, item.channels, *item.size)
+            return export_onnx(sequence(item.layers).eval(), shape, path)
+        tensors = {name: tensor.numpy() for name, tensor in build(item, self.network).state_dict().items()}
+        classes = tuple(map(str, range(self.network.classes)))
+        onnx.save_model(onnx_model(item, tensors, classes, self.network.image), str(path))
+        return path
+
+
+@dataclass(frozen=True)
+class TorchBench:
+    """Eager torch on the CPU or on a CUDA device."""
+
+    network: Network
+    device: str
+    options: TorchOptions
+    batch: int = 1
+
+    def latencies(self, items: Sequence[Item]) -> list[Outcome]:
+        """See Bench. Items of one input shape are measured in turn."""
+        shapes = [self._shape(item) for item in items]
+        found: dict[int, Outcome] = {}
+        for shape in dict.fromkeys(shapes):
+            rows = [row for row, other in enumerate(shapes) if other == shape]
+            modules = [self._module(items[row]) for row in rows]
+            found |= zip(rows, measure_torch(modules, shape, self.options, device=self.device), strict=True)
+        return [found[row] for row in range(len(items))]
+
+    def _shape(self, item: Item) -> tuple[int, ...]:
+        image = (item.channels, *item.size) if isinstance(item, Operation) else self.network.image
+        return (self.batch, *image)
+
+    def _module(self, item: Item) -> nn.Module:
+        return sequence(item.layers) if isinstance(item, Operation) else build(item, self.network)
+
+
+def build(architecture: Architecture, network: Network) -> nn.Module:
+    """The discrete network, in inference mode."""
+    return Net(architecture, network.classes, network.image).eval()

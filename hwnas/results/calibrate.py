@@ -1,0 +1,246 @@
+"""Build a device's latency table by measuring: every operation of a space once, then whole networks.
+
+A sum of measured operations ranks networks well but is off by what a runtime fuses, re-orders and overlaps.
+So the sum is one column of a fit to whole networks, with counts per operation as corrections
+(``profilers.fit``). Networks that took no part in the fit say how good it is, and are measured twice: how well
+the repeats agree with each other is the ceiling that no prediction can pass.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hwnas.results.bench import Bench, Operation
+from hwnas.space.counts import Additive
+from hwnas.space.encoding import derive, sample, to_choices, to_genotype
+from hwnas.space.features import designs, folds, with_operations
+from hwnas.space.genotype import Architecture
+from hwnas.space.latency import TablePredictor
+from hwnas.space.layers import PRIMITIVES, Size, skeleton
+from hwnas.space.space import Choices, Space
+from profilers.agreement import kendall_tau, mape_percent
+from profilers.errors import InputError
+from profilers.fit import FEWEST_ROWS, fit
+from profilers.measurement import Measurement, Outcome
+from profilers.table import Network, Operations, Table
+
+Floats = npt.NDArray[np.float64]
+Say = Callable[[str], None]
+
+CHUNK = 10
+"""Networks that are built and measured together; half of the first chunks are held out."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to calibrate and how long: networks to fit and to hold out, seconds for everything."""
+
+    space: Space
+    network: Network
+    train: int = 60
+    held_out: int = 40
+    budget_s: float = 270.0
+    seed: int = 0
+
+
+@dataclass
+class _Measured:
+    """Networks and their latencies in ms as they come in."""
+
+    choices: list[Choices] = field(default_factory=list)
+    latency_ms: list[float] = field(default_factory=list)
+
+
+def calibrate(
+    plan: Plan,
+    bench: Bench,
+    device: str,
+    batch: int,
+    say: Say = lambda line: None,
+    now: str = "",
+    clock: Callable[[], float] = time.monotonic,
+) -> Table:
+    """Measure, fit, and judge on held-out networks. Raises InputError where too little could be measured.
+
+    ``plan.train`` is what is wanted; a slow host gets fewer, so that the whole ends within ``plan.budget_s``.
+    """
+    start = clock()
+    operations, receipts, receipt = measure_operations(plan, bench)
+    say(f"{len(receipts)} operations measured, {clock() - start:.0f} s")
+    train, held, second = _measure_networks(plan, bench, say, clock, start)
+    if len(train.choices) < FEWEST_ROWS or len(held.choices) < 2:
+        raise InputError(f"{device}: only {len(train.choices)} networks could be measured; give more time")
+    table = _fit(plan, train, operations, device, batch)
+    agreement = {**table.agreement, **_judge(table, held, second)}
+    provenance = {
+        "how": f"{len(receipts)} operations and {len(train.choices)} networks measured",
+        "receipt": receipt,
+        "time": now,
+        "seconds": round(clock() - start, 1),
+        "seed": plan.seed,
+        "failures": 2 * plan.held_out + plan.train - len(train.choices) - len(held.choices) - len(second),
+    }
+    return Table(
+        **{**vars(table), "agreement": agreement, "provenance": provenance, "measured": tuple(receipts)}
+    )
+
+
+def random_networks(space: Space, count: int, rng: np.random.Generator) -> list[Choices]:
+    """Random networks, half of them samples of the whole space and half obeying its derivation rule.
+
+    The search asks about the first kind, finalists are of the second. Constant networks are drawn again.
+    """
+    drawn: list[Choices] = []
+    while len(drawn) < count:
+        choices = sample(space, rng)
+        if len(drawn) % 2:
+            strength = rng.dirichlet(np.ones(space.width), len(space.slots)) * space.mask
+            choices = to_choices(derive(space, strength))
+        if not folds(space, choices)[0]:
+            drawn.append(choices)
+    return drawn
+
+
+def measure_operations(
+    plan: Plan, bench: Bench
+) -> tuple[Operations, list[dict[str, Any]], Mapping[str, Any]]:
+    """Every operation at each shape and stride once: per-edge sums, one record each, the common receipt."""
+    space, sites = plan.space, _sites(plan)
+    layers = {key: PRIMITIVES[key[0]](*key[1:]) for key in sites}
+    keys = [key for key, own in layers.items() if own]
+    outcomes = bench.latencies([Operation(layers[key], key[1], key[3]) for key in keys])
+    cost = {key: _value(outcome) for key, outcome in zip(keys, outcomes, strict=True)}
+    edges = np.zeros((len(space.slots), space.width))
+    for key, places in sites.items():
+        for place in places:
+            edges[place] += cost.get(key) or 0.0
+    records = [
+        {
+            "op": key[0],
+            "channels": key[1],
+            "stride": key[2],
+            "size": list(key[3]),
+            "latency_ms": outcome.value if isinstance(outcome, Measurement) else None,
+            "low": outcome.low if isinstance(outcome, Measurement) else None,
+            "high": outcome.high if isinstance(outcome, Measurement) else None,
+        }
+        for key, outcome in zip(keys, outcomes, strict=True)
+    ]
+    receipt = outcomes[0].receipt.to_dict() if outcomes else {}
+    table = tuple(
+        tuple(float(value) for value in edges[row, : len(slot.ops)]) for row, slot in enumerate(space.slots)
+    )
+    return Operations(0.0, table), records, receipt
+
+
+_Key = tuple[str, int, int, Size]
+
+
+def _sites(plan: Plan) -> dict[_Key, list[tuple[int, int]]]:
+    """(operation, channels, stride, size) -> every (edge, operation) place where a network has it."""
+    network = plan.network
+    frame = skeleton(plan.space, network.channels, network.cells, network.classes, network.image)
+    sites: dict[_Key, list[tuple[int, int]]] = {}
+    for site in frame.cells:
+        for row in plan.space.rows(site.kind):
+            slot = plan.space.slots[row]
+            stride, size = site.edge(slot.source, plan.space.inputs)
+            for column, op in enumerate(slot.ops):
+                sites.setdefault((op, site.channels, stride, size), []).append((row, column))
+    return sites
+
+
+def _measure_networks(
+    plan: Plan, bench: Bench, say: Say, clock: Callable[[], float], start: float
+) -> tuple[_Measured, _Measured, list[float]]:
+    """Training networks, held-out ones, and the held-out ones' second latencies, in time for the budget."""
+    drawn = random_networks(plan.space, plan.train + plan.held_out, np.random.default_rng(plan.seed))
+    held_left, train_left = drawn[: plan.held_out], drawn[plan.held_out :]
+    train, held = _Measured(), _Measured()
+    begun = clock()
+    while held_left or train_left:
+        done = len(train.choices) + len(held.choices)
+        each = (clock() - begun) / max(1, done)
+        # What is held out is measured again in the end.
+        if not held_left and clock() - start + (CHUNK + len(held.choices)) * each > plan.budget_s:
+            break
+        part = min(CHUNK // 2 if train_left else CHUNK, len(held_left))
+        chunk = held_left[:part] + train_left[: CHUNK - part]
+        values = _latencies(plan, bench, chunk)
+        for position, (choices, value) in enumerate(zip(chunk, values, strict=True)):
+            if value is not None:
+                to = held if position < part else train
+                to.choices.append(choices)
+                to.latency_ms.append(value)
+        held_left, train_left = held_left[part:], train_left[CHUNK - part :]
+        say(f"{len(train.choices) + len(held.choices)} networks measured, {clock() - start:.0f} s")
+    second: list[float] = []
+    for first in range(0, len(held.choices), CHUNK):
+        again = _latencies(plan, bench, held.choices[first : first + CHUNK])
+        second += [float("nan") if value is None else value for value in again]
+    return train, held, second
+
+
+def _latencies(plan: Plan, bench: Bench, drawn: list[Choices]) -> list[float | None]:
+    network = plan.network
+    items = [
+        Architecture(to_genotype(plan.space, choices), network.channels, network.cells) for choices in drawn
+    ]
+    return [_value(outcome) for outcome in bench.latencies(items)]
+
+
+def _fit(plan: Plan, train: _Measured, operations: Operations, device: str, batch: int) -> Table:
+    choices, latency = np.stack(train.choices), np.array(train.latency_ms)
+    edges = np.zeros((len(plan.space.slots), plan.space.width))
+    for row, values in enumerate(operations.edges):
+        edges[row, : len(values)] = values
+    sums = Additive(operations.fixed, edges).of(choices)
+    known = [with_operations(design, sums) for design in designs(plan.space, choices, plan.network.cells)]
+    fitted, validation = fit(known, latency, plan.seed)
+    return Table(
+        device=device,
+        space=plan.space.name,
+        batch=batch,
+        network=plan.network,
+        fitted=fitted,
+        agreement={
+            "operations_alone": {"networks": len(latency), "kendall_tau": kendall_tau(sums, latency)},
+            "cross_validation": {
+                "networks": len(latency),
+                "mape_percent": validation.mape_percent,
+                "kendall_tau": validation.kendall_tau,
+                "mape_percent_by_design": validation.by_design,
+            },
+        },
+        provenance={},
+        operations=operations,
+    )
+
+
+def _judge(table: Table, held: _Measured, second: list[float]) -> dict[str, dict[str, Any]]:
+    """Held-out agreement, and the ceiling: the first measurements as predictions of the second."""
+    first, again = np.array(held.latency_ms), np.array(second)
+    good = np.isfinite(again)
+    predicted = TablePredictor(table, table.device).predict(np.stack(held.choices))
+    return {
+        "held_out": {
+            "networks": len(first),
+            "mape_percent": mape_percent(predicted, first),
+            "kendall_tau": kendall_tau(predicted, first),
+        },
+        "repeat": {
+            "networks": int(good.sum()),
+            "mape_percent": mape_percent(first[good], again[good]),
+            "kendall_tau": kendall_tau(first[good], again[good]),
+        },
+    }
+
+
+def _value(outcome: Outcome) -> float | None:
+    return outcome.value if isinstance(outcome, Measurement) else None

@@ -1,0 +1,131 @@
+"""Which latency table, or which estimate, stands for a device that is not measured.
+
+Tables are found by path or by name: those of the user's own calibrations first, then those that ship in
+`devices/` (as `DEVICE.SPACE.json`).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from hwnas import catalog
+from hwnas.space.latency import Predictor, TablePredictor, roofline
+from hwnas.space.layers import Stem
+from hwnas.space.space import Space
+from profilers.device import Device
+from profilers.errors import InputError, nearest
+from profilers.host import host
+from profilers.roofline import Peaks, Runtime
+from profilers.table import Network, Table, load
+
+BENCHMARK = Network(16, 15, 10, (3, 32, 32))
+"""The networks that NAS-Bench-201's latencies are about; a table fitted to a CSV of them says nothing else."""
+RUNTIMES: dict[str, Runtime] = {
+    "gpu": "eager_gpu",
+    "edge_gpu": "graph_gpu",
+    "cpu": "graph_cpu",
+    "edge_cpu": "graph_cpu",
+}
+"""What a kind of device is taken to run: servers' GPUs eager PyTorch, the others a compiled graph."""
+
+
+def predictor(
+    device: Device,
+    space: Space,
+    network: Network,
+    batch: int = 1,
+    stem: Stem = "cifar",
+    table: str | None = None,
+) -> Predictor:
+    """What to ask about a device's latencies: the table that is named or fits, else the roofline.
+
+    Raises InputError where the named table is about other networks, or where there is neither table nor peaks.
+    """
+    if table is not None:
+        path = find_table(table)
+        found = load(path)
+        if not fits(found, space, network, batch, stem):
+            raise InputError(
+                f"{path}: a table of {described(found)}, not of {_networks(space.name, network)} "
+                f"at batch {batch}"
+            )
+        return TablePredictor(found, f"table {path}")
+    for path in tables(device.name):
+        found = load(path)
+        if _about_this(device, found) and fits(found, space, network, batch, stem):
+            return TablePredictor(found, f"table {path}")
+    peaks = peaks_of(device)
+    if peaks is None:
+        raise InputError(
+            f"{device.name}: no latency table of {_networks(space.name, network)} at batch {batch}, and no "
+            f"peaks to estimate from; run: hwnas devices calibrate --target {device.name} "
+            f"--space {space.name} --channels {network.channels} --cells {network.cells}"
+        )
+    runtime = RUNTIMES[device.kind]
+    return roofline(space, network, peaks, runtime, f"roofline of {device.name}", batch, stem)
+
+
+def _about_this(device: Device, table: Table) -> bool:
+    """Whether a table is of this device; `cpu` is another machine elsewhere, so there the host must be the same."""
+    measured_on = table.provenance.get("receipt", {}).get("host")
+    return table.device == device.name and (device.name != "cpu" or measured_on == host().fingerprint)
+
+
+def peaks_of(device: Device) -> Peaks | None:
+    """A device's FP32 peaks, None where its file does not give both."""
+    if device.fp32_gmacs_per_s is None or device.memory_gb_per_s is None:
+        return None
+    return Peaks(device.fp32_gmacs_per_s, device.memory_gb_per_s)
+
+
+def fits(table: Table, space: Space, network: Network, batch: int, stem: Stem) -> bool:
+    """Whether a table is about these networks. The number of classes does not matter to a latency."""
+    about = table.network
+    if about is None:
+        if space.stacking != "residual_blocks":
+            return False
+        about = BENCHMARK
+    same = (about.channels, about.cells, about.image) == (network.channels, network.cells, network.image)
+    return same and table.space == space.name and (table.batch or 1) == batch and stem == "cifar"
+
+
+def described(table: Table) -> str:
+    """Which networks a table is about, for a message."""
+    batch = f" at batch {table.batch}" if table.batch else ""
+    if table.network is None:
+        return f"{table.space} networks on {table.device}{batch}"
+    return f"{_networks(table.space, table.network)} on {table.device}{batch}"
+
+
+def _networks(space: str, network: Network) -> str:
+    height, width = network.image[1:]
+    return f"{space} networks ({network.cells} cells, {network.channels} channels, {height}x{width} pixels)"
+
+
+def user_folder() -> Path:
+    """Where `hwnas devices calibrate` keeps its tables unless told otherwise."""
+    data = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(data) / "hwnas" / "tables"
+
+
+def tables(device: str) -> tuple[Path, ...]:
+    """The tables of one device, the user's own first."""
+    return tuple(path for path in _all() if path.name.startswith(f"{device}."))
+
+
+def find_table(word: str) -> Path:
+    """The table that `word` names: a path, or a name such as `cpu.darts`. Raises InputError."""
+    for path in _all():
+        if path.stem == word:
+            return path
+    if word.endswith(".json") or "/" in word or "\\" in word:
+        if Path(word).expanduser().is_file():
+            return Path(word).expanduser()
+        raise InputError(f"table file {word}: not found")
+    raise InputError(f"unknown table {word!r}{nearest(word, [path.stem for path in _all()])}")
+
+
+def _all() -> list[Path]:
+    folders = (user_folder(), *{entry.path.parent for entry in catalog.devices()})
+    return [path for folder in folders for path in sorted(folder.glob("*.*.json"))]
