@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -22,6 +23,27 @@ def atomic_write(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
         raise
     sync_directory(path.parent)
+
+
+def atomic_write_all(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Replace several files of ``folder``, by name: none of them before all of them are on the disk.
+
+    Raises OSError as ``atomic_write`` does; the old files then still stand and no half file is left.
+    """
+    staged = {name: folder / f".{name}.{os.getpid()}.new" for name in contents}
+    try:
+        for name, content in contents.items():
+            with open(staged[name], "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        for name, temporary in staged.items():
+            os.replace(temporary, folder / name)
+    except BaseException:
+        for temporary in staged.values():
+            temporary.unlink(missing_ok=True)
+        raise
+    sync_directory(folder)
 
 
 def sync_directory(path: Path) -> None:

@@ -39,17 +39,26 @@ def save_weights(
     path: Path, architecture: Architecture, network: nn.Module, data: Dataset, notes: Mapping[str, Any]
 ) -> None:
     """Write all tensors of ``network``, and beside them everything that is needed to use them."""
+    stem = notes.get("stem", "cifar")
+    tensors = network.state_dict()
+    weights = Weights(tensors, architecture, data.classes, data.image, stem, data.mean, data.std, notes)
+    atomic_write(path, weights_bytes(weights))
+
+
+def weights_bytes(weights: Weights) -> bytes:
+    """The file's content: safetensors, with a JSON text in its header."""
     header = {
-        "genotype": architecture.genotype.to_dict(),
-        "channels": architecture.channels,
-        "cells": architecture.cells,
-        "classes": data.classes,
-        "image": data.image,
-        "mean": data.mean,
-        "std": data.std,
-        **notes,
+        **weights.notes,
+        "genotype": weights.architecture.genotype.to_dict(),
+        "channels": weights.architecture.channels,
+        "cells": weights.architecture.cells,
+        "classes": weights.classes,
+        "image": weights.image,
+        "stem": weights.stem,
+        "mean": weights.mean,
+        "std": weights.std,
     }
-    atomic_write(path, pack(network.state_dict(), {"hwnas": json.dumps(header)}))
+    return pack(weights.tensors, {"hwnas": json.dumps(header)})
 
 
 def load_weights(path: Path) -> Weights:

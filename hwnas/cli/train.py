@@ -1,0 +1,200 @@
+"""``hwnas train``: networks of a finished search, from scratch, and the front by what they reach."""
+
+from __future__ import annotations
+
+import json as json_module
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from profilers.errors import InputError
+
+if TYPE_CHECKING:
+    from hwnas.results.models import Model
+    from hwnas.results.run import Run
+    from hwnas.training.recipe import Recipe
+    from hwnas.training.train import Trained
+
+Option = typer.Option
+
+
+def train(
+    run: Annotated[Path, typer.Argument(help="A run directory.")],
+    keys: Annotated[
+        list[str] | None, typer.Argument(help="Keys of networks, as printed by hwnas show.")
+    ] = None,
+    every: Annotated[bool, Option("--all", help="Every network of the front.")] = False,
+    knee: Annotated[bool, Option("--knee", help="The knee of the front (the default).")] = False,
+    recipe: Annotated[str, Option(help="quick, cifar (600 epochs) or imagenet (250).")] = "quick",
+    channels: Annotated[
+        str | None, Option(help="Initial channels: one or several widths, such as 16,24,36,48.")
+    ] = None,
+    cells: Annotated[str | None, Option(help="Cells: one or several depths, such as 20.")] = None,
+    epochs: Annotated[int | None, Option(help="Instead of the recipe's.")] = None,
+    batch: Annotated[int | None, Option(help="Images per step, instead of the recipe's.")] = None,
+    learning_rate: Annotated[float | None, Option(help="Instead of the recipe's.")] = None,
+    average: Annotated[
+        float | None, Option(help="Keep an exponential moving average of the weights, with this decay.")
+    ] = None,
+    hold_out: Annotated[
+        float | None, Option(help="Share of the training images kept aside to choose the best epoch by.")
+    ] = None,
+    precision: Annotated[str | None, Option(help="float32, or on CUDA bfloat16 or float16.")] = None,
+    compile: Annotated[
+        bool, Option("--compile", help="torch.compile: minutes at first, then faster.")
+    ] = False,
+    seed: Annotated[int | None, Option(help="Default: the seed of the search.")] = None,
+    device: Annotated[str, Option(help="auto, cpu or cuda.")] = "auto",
+    threads: Annotated[int, Option(help="CPU threads.")] = 1,
+    fresh: Annotated[bool, Option("--fresh", help="Forget an earlier training of these networks.")] = False,
+    data_root: Annotated[Path | None, Option(help="Folder of the public data sets.")] = None,
+    download: Annotated[bool, Option("--download", help="Fetch a missing public data set.")] = False,
+    json: Annotated[bool, Option("--json", help="Only JSON on standard output.")] = False,
+    quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Train networks of a run from scratch; call again to go on where a training was stopped.
+
+    hwnas train runs/NAME --all
+    """
+    from hwnas.results.models import choose, model_of
+    from hwnas.results.run import open_run
+
+    if sum((bool(keys), every, knee)) > 1:
+        raise InputError("train: say either --all, --knee or keys")
+    opened = open_run(run)
+    members = choose(opened, keys or [], every)
+    sizes = [(c, n) for c in _numbers("channels", channels) for n in _numbers("cells", cells)]
+    models = [model_of(opened, member, *size) for member in members for size in sizes]
+    chosen = _recipe(
+        recipe,
+        epochs=epochs,
+        batch=batch,
+        learning_rate=learning_rate,
+        average=average,
+        hold_out=hold_out,
+        precision=precision,
+        compile=compile or None,
+    )
+    seed = opened.config.seed if seed is None else seed
+    records = _train(opened, models, chosen, seed, device, threads, fresh, data_root, download, quiet)
+    if json:
+        print(
+            json_module.dumps(
+                [{key: value for key, value in one.items() if key != "curve"} for one in records]
+            )
+        )
+        return
+    _print(opened, records)
+
+
+def _train(
+    run: Run,
+    models: list[Model],
+    recipe: Recipe,
+    seed: int,
+    device: str,
+    threads: int,
+    fresh: bool,
+    data_root: Path | None,
+    download: bool,
+    quiet: bool,
+) -> list[dict[str, Any]]:
+    import torch
+
+    from hwnas.cli.progress import notes
+    from hwnas.results.run import lock
+    from hwnas.training.finalists import images_of, train_models
+    from hwnas.training.loop import Diverged
+
+    say = notes(quiet)
+    torch.set_num_threads(threads)
+    place = _device(device)
+    dataset = images_of(run.config, data_root, download)
+    say(
+        f"{len(models)} to train on {dataset.name} by recipe {recipe.name}: {recipe.epochs} epochs, on {place}"
+    )
+
+    def report(model: Model, epoch: Any) -> None:
+        tested = "" if epoch.test_accuracy is None else f", test accuracy {epoch.test_accuracy:.4f}"
+        say(
+            f"{model.name} epoch {epoch.number}/{recipe.epochs}: loss {epoch.train_loss:.3f}{tested}"
+            f" ({epoch.seconds:.1f} s)"
+        )
+
+    def done(model: Model, result: Trained) -> None:
+        say(f"{model.name}: test accuracy {result.test_accuracy:.4f} after {result.epochs} epochs")
+
+    try:
+        with lock(run):
+            return train_models(
+                run, models, dataset, recipe, seed, device=place, fresh=fresh, report=report, done=done
+            )
+    except Diverged as error:
+        raise InputError(f"train: {error}") from None
+    except OSError as error:
+        raise InputError(f"train: {run.path} can't be written: {error.strerror or error}") from None
+    except KeyboardInterrupt:
+        print(f"stopped; the same command goes on: hwnas train {run.path} ...", file=sys.stderr)
+        raise
+
+
+def _device(name: str) -> str:
+    import torch
+
+    from profilers.errors import nearest
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name not in ("cpu", "cuda"):
+        raise InputError(f"device: unknown {name!r}{nearest(name, ('auto', 'cpu', 'cuda'))}")
+    return name
+
+
+def _recipe(name: str, **changes: Any) -> Recipe:
+    from hwnas.training.recipe import recipe_named
+
+    return replace(recipe_named(name), **{key: value for key, value in changes.items() if value is not None})
+
+
+def _numbers(name: str, text: str | None) -> list[int | None]:
+    """``"16,24"`` -> [16, 24]; nothing -> [None], the network's own."""
+    if text is None:
+        return [None]
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(f"{name}: expected whole numbers such as 16,24, not {text[:60]!r}") from None
+
+
+def _print(run: Run, records: list[dict[str, Any]]) -> None:
+    """The trained front, those just trained marked."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from hwnas.results.models import TRAINED, write_trained
+
+    summary = write_trained(run)
+    table = Table(title=f"Front of {run.path} by trained accuracy")
+    for title in ("network", "channels", "cells"):
+        table.add_column(title)
+    table.add_column(f"accuracy\n{TRAINED}", justify="right")
+    for title in ("params\ncounted", "MACs\ncounted"):
+        table.add_column(title, justify="right")
+    table.add_column("")
+    new = {record["name"] for record in records}
+    for member in summary["front"] + summary["dominated"]:
+        table.add_row(
+            member["name"],
+            str(member["channels"]),
+            str(member["cells"]),
+            f"{member['accuracy']['value']:.4f}",
+            f"{member['costs']['params']['value']:,}",
+            f"{member['costs']['macs']['value']:,}",
+            ("" if member in summary["front"] else "dominated ") + ("new" if member["name"] in new else ""),
+        )
+    console = Console()
+    console.print(table)
+    print(f"next: hwnas export {run.path} --all")

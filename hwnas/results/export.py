@@ -1,0 +1,214 @@
+"""From trained weights to files that run: ONNX, INT8, torch.export, plain Python; each verified before it is kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from hwnas.nets.network import Network
+from hwnas.results.atomic import atomic_write_all
+from hwnas.results.export_images import Images
+from hwnas.results.export_onnx import OPSET, check, onnx_model
+from hwnas.results.export_python import python_source
+from hwnas.results.export_torch import Raw, program, run_program
+from hwnas.results.quantise import quantised
+from hwnas.results.verify import (
+    LARGEST_SHARE,
+    Parity,
+    compare,
+    largest_difference,
+    onnx_logits,
+)
+from hwnas.space.counts import count
+from hwnas.training.checkpoint import WEIGHTS
+from hwnas.training.weights import Weights, fill, weights_bytes
+from profilers.errors import InputError
+
+Format = Literal["onnx", "int8", "pt2", "python", "weights"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+FILES: dict[Format, str] = {
+    "onnx": "model.onnx",
+    "int8": "model.int8.onnx",
+    "pt2": "model.pt2",
+    "python": "model.py",
+    "weights": WEIGHTS,
+}
+RECORD = "export.json"
+COSTLY = 0.01
+"""INT8 that loses more accuracy than this (one point) is warned of."""
+
+
+class NotTheSame(RuntimeError):
+    """An exported file gives other results than the network that it was made from; it was not kept."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """One exported network. ``files``: path by format; accuracies in 0..1 by ONNX Runtime, None on random images."""
+
+    key: str
+    channels: int
+    cells: int
+    files: dict[Format, Path]
+    opset: int
+    parity: Parity
+    accuracy: float | None
+    int8_accuracy: float | None
+    params: int
+    macs: int
+    sizes: dict[Format, int]
+    warnings: tuple[str, ...] = ()
+    latency: dict[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form."""
+        return {
+            "key": self.key,
+            "channels": self.channels,
+            "cells": self.cells,
+            "files": {name: str(path) for name, path in self.files.items()},
+            "opset": self.opset,
+            "parity": self.parity.to_dict(),
+            "accuracy": self.accuracy,
+            "int8_accuracy": self.int8_accuracy,
+            "params": self.params,
+            "macs": self.macs,
+            "bytes": dict(self.sizes),
+            "warnings": list(self.warnings),
+            "latency": self.latency,
+        }
+
+
+def export(
+    weights: Weights,
+    out: Path,
+    images: Images,
+    *,
+    raw: bool = False,
+    formats: tuple[Format, ...] = FORMATS,
+    notes: Mapping[str, Any] | None = None,
+) -> Exported:
+    """Write ``formats`` of the network to the folder ``out``; all of them, or none where anything fails.
+
+    ``raw``: the files take uint8 pixels and normalise them inside; ``images`` have to be made for the same choice.
+    ``notes`` become metadata. Raises NotTheSame where a file's results differ, InputError where ``out`` cannot be
+    written.
+    """
+    at = weights.architecture
+    network = network_of(weights)
+    fed = Raw(network, weights.mean, weights.std).eval() if raw else network
+    params, macs = count(at, len(weights.classes), weights.image, weights.stem)
+    said = {**_counted(params, macs), **(notes or {})}
+    model = onnx_model(
+        at,
+        {name: tensor.numpy() for name, tensor in weights.tensors.items()},
+        weights.classes,
+        weights.image,
+        weights.stem,
+        pixels=(weights.mean, weights.std) if raw else None,
+        notes=said,
+    )
+    check(model)
+    contents: dict[Format, bytes] = {"onnx": model.SerializeToString()}
+    parity = compare(fed, contents["onnx"], images.test)
+    if not parity.passed:
+        raise NotTheSame(f"{FILES['onnx']} of {at.genotype.key}: {parity}")
+    if "int8" in formats:
+        contents["int8"] = quantised(model, images.calibration)
+    if "pt2" in formats:
+        contents["pt2"] = program(fed, images.test[0])
+        _same(fed, run_program(contents["pt2"]), images.test, FILES["pt2"])
+    if "python" in formats:
+        source = python_source(
+            at, weights.classes, weights.image, weights.stem, normalise=(weights.mean, weights.std), raw=raw
+        )
+        contents["python"] = source.encode()
+        _same(fed, _run_source(source, weights), images.test, FILES["python"])
+    if {"weights", "python"} & set(formats):
+        contents["weights"] = weights_bytes(weights)
+    kept = {name: content for name, content in contents.items() if name in (*formats, "weights")}
+    accuracy = _accuracy(contents["onnx"], images)
+    int8_accuracy = _accuracy(contents["int8"], images) if "int8" in contents else None
+    exported = Exported(
+        at.genotype.key,
+        at.channels,
+        at.cells,
+        {name: out / FILES[name] for name in kept},
+        OPSET,
+        parity,
+        accuracy,
+        int8_accuracy,
+        params,
+        macs,
+        {name: len(content) for name, content in kept.items()},
+        _warnings(accuracy, int8_accuracy),
+    )
+    _write(out, {FILES[name]: content for name, content in kept.items()})
+    return exported
+
+
+def network_of(weights: Weights) -> Network:
+    """The network that ``weights`` belong to, filled, in evaluation mode."""
+    with torch.random.fork_rng(devices=[]):
+        network = Network(weights.architecture, len(weights.classes), weights.image, weights.stem)
+    fill(network, weights, "weights")
+    return network.eval()
+
+
+def write_record(exported: Exported, out: Path) -> None:
+    """Keep what was found beside the files, for the report."""
+    _write(out, {RECORD: (json.dumps(exported.to_dict(), indent=1) + "\n").encode()})
+
+
+def _counted(params: int, macs: int) -> dict[str, Any]:
+    return {
+        "params": {"value": params, "unit": "parameters", "origin": "counted"},
+        "macs": {"value": macs, "unit": "MAC", "origin": "counted"},
+    }
+
+
+def _accuracy(model: bytes, images: Images) -> float | None:
+    if images.labels is None:
+        return None
+    right = onnx_logits(model, images.test).argmax(1) == images.labels.cpu()
+    return float(right.double().mean())
+
+
+def _warnings(accuracy: float | None, int8_accuracy: float | None) -> tuple[str, ...]:
+    if accuracy is None or int8_accuracy is None or accuracy - int8_accuracy <= COSTLY:
+        return ()
+    return (
+        f"int8 costs {100 * (accuracy - int8_accuracy):.1f} points: {accuracy:.4f} -> {int8_accuracy:.4f}",
+    )
+
+
+def _same(network: nn.Module, other: nn.Module, inputs: list[Tensor], name: str) -> None:
+    difference = largest_difference(network, other, inputs)
+    if not difference <= LARGEST_SHARE:
+        raise NotTheSame(f"{name}: logits differ by {difference:.2g} of the largest one")
+
+
+def _run_source(source: str, weights: Weights) -> nn.Module:
+    """The network that the text of a model.py builds, with ``weights`` in it."""
+    module = ModuleType("model")
+    exec(compile(source, FILES["python"], "exec"), module.__dict__)
+    network: nn.Module = module.Network()
+    network.load_state_dict(dict(weights.tensors))
+    return network.eval()
+
+
+def _write(out: Path, contents: Mapping[str, bytes]) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        atomic_write_all(out, contents)
+    except OSError as error:
+        raise InputError(
+            f"{error.filename or out} can't be written: {error.strerror}; nothing was kept"
+        ) from None

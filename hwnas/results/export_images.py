@@ -1,0 +1,84 @@
+"""What exported files are checked and calibrated on: images of the data set, or random ones without it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from hwnas.nets.network import Network
+from hwnas.training.data import Dataset
+from hwnas.training.dataset import generator
+from hwnas.training.statistics import calibrate
+from hwnas.training.weights import Weights
+from profilers.errors import InputError
+
+MOST_NUMBERS = 1 << 28
+"""Test images are held in memory as float32; of larger test sets the first images are taken."""
+
+
+@dataclass(frozen=True)
+class Images:
+    """What files are checked and calibrated on: batches of uint8 (n, c, h, w) or normalised images, and labels.
+
+    ``labels`` is None for random images, which say whether two files agree but not how good they are.
+    """
+
+    test: list[Tensor]
+    labels: Tensor | None
+    calibration: list[Tensor]
+
+
+def images_for(weights: Weights, dataset: Dataset | None, *, raw: bool, calibration: int = 128) -> Images:
+    """Test images to check on and training images to calibrate with; random ones without a data set.
+
+    Raises InputError where the data set's classes or image size are not those that the weights were trained for.
+    """
+    if dataset is None:
+        pixels = torch.randint(0, 256, (64, *weights.image), generator=generator(0), dtype=torch.uint8)
+        batches = _batches(pixels, weights, raw)
+        return Images(batches, None, batches)
+    _check_data(weights, dataset)
+    channels, height, width = weights.image
+    count = min(len(dataset.test), MOST_NUMBERS // (channels * height * width))
+    test, labels = dataset.test[torch.arange(count)], dataset.test_labels[:count]
+    drawn = torch.randperm(len(dataset.train), generator=generator(0))[:calibration]
+    return Images(_batches(test, weights, raw), labels, _batches(dataset.train[drawn], weights, raw, 16))
+
+
+def untrained(weights: Weights, seed: int = 0) -> Weights:
+    """Random weights in the place of ``weights.tensors``, with BatchNorm statistics of random images.
+
+    Without those an untrained network answers with its classifier's bias alone, and every comparison would pass.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = Network(weights.architecture, len(weights.classes), weights.image, weights.stem)
+    pixels = torch.randint(0, 256, (64, *weights.image), generator=generator(seed), dtype=torch.uint8)
+    calibrate(network, _batches(pixels, weights, raw=False))
+    tensors = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+    return replace(weights, tensors=tensors)
+
+
+def _batches(pixels: Tensor, weights: Weights, raw: bool, size: int = 64) -> list[Tensor]:
+    if raw:
+        return list(torch.split(pixels, size))
+    mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (weights.mean, weights.std))
+    return [torch.addcmul(-mean / std, part.float(), 1 / (255 * std)) for part in torch.split(pixels, size)]
+
+
+def _check_data(weights: Weights, dataset: Dataset) -> None:
+    where = f"data set '{dataset.name}'"
+    if dataset.image != weights.image:
+        raise InputError(
+            f"{where}: images of {dataset.image}, but the weights were trained on {weights.image} "
+            "(channels, height, width)"
+        )
+    if len(dataset.classes) != len(weights.classes):
+        raise InputError(
+            f"{where}: {len(dataset.classes)} classes, but the weights were trained for {len(weights.classes)}"
+        )
+    for ours, theirs in zip(dataset.classes, weights.classes, strict=True):
+        if ours != theirs:
+            raise InputError(f"{where}: class {ours!r} where the weights were trained for {theirs!r}")

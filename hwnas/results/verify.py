@@ -1,0 +1,115 @@
+"""Is an exported file the network that was trained? ONNX Runtime and torch, each against float64 on real images."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+Array = NDArray[Any]
+
+FACTOR = 2.0
+"""ONNX Runtime may be so many times further from float64 than torch's own float32 is."""
+LARGEST_SHARE = 0.005
+"""And its largest error at most this share of the largest logit."""
+FLOOR = 4 * 2.0**-23
+"""Relative to the largest logit: where torch happens to be closer than a few roundings, that is close enough."""
+
+
+@dataclass(frozen=True)
+class Parity:
+    """What a comparison found. Errors are differences of logits to a float64 run of the same network.
+
+    ``*_rms``: root mean square over ``images`` images; ``*_max``: largest. Over all ``test_images``: ``disagreements``
+    counts images whose top class differs, ``ties`` those among them whose two best logits are closer than the
+    errors, which decide nothing.
+    """
+
+    images: int
+    largest_logit: float
+    torch_rms: float
+    torch_max: float
+    onnx_rms: float
+    onnx_max: float
+    test_images: int
+    disagreements: int
+    ties: int
+
+    @property
+    def passed(self) -> bool:
+        """Whether the file may be handed out."""
+        allowed = max(FACTOR * self.torch_rms, FLOOR * self.largest_logit)
+        near = self.onnx_rms <= allowed and self.onnx_max <= LARGEST_SHARE * max(self.largest_logit, 1e-12)
+        return near and self.disagreements == self.ties
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form."""
+        return {**asdict(self), "passed": self.passed}
+
+
+def session(model: bytes, threads: int = 1) -> onnxruntime.InferenceSession:
+    """A model ready to run on the CPU."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def onnx_logits(model: bytes, inputs: Sequence[Tensor], threads: int = 1) -> Tensor:
+    """The model's logits on batches of its one input, (images, classes) float32."""
+    ready = session(model, threads)
+    name = ready.get_inputs()[0].name
+    outputs = [ready.run(None, {name: x.contiguous().numpy()})[0] for x in inputs]
+    return torch.from_numpy(np.concatenate(outputs))
+
+
+def torch_logits(network: nn.Module, inputs: Sequence[Tensor]) -> Tensor:
+    """The network's logits in its own precision, (images, classes); it must be in evaluation mode."""
+    with torch.inference_mode():
+        return torch.cat([network(x) for x in inputs])
+
+
+def compare(network: nn.Module, model: bytes, inputs: Sequence[Tensor], images: int = 32) -> Parity:
+    """Compare an ONNX model with ``network`` (on the CPU, in evaluation mode, fed with the same batches)."""
+    ours, theirs = torch_logits(network, inputs), onnx_logits(model, inputs)
+    exact = _exact(network, inputs, images)
+    count = len(exact)
+    torch_errors = (ours[:count].double() - exact).abs()
+    onnx_errors = (theirs[:count].double() - exact).abs()
+    onnx_max = float(onnx_errors.max())
+    other = ours.argmax(1) != theirs.argmax(1)
+    best = ours.topk(min(2, ours.shape[1]), 1).values
+    # Both results may be off by their error, in both logits.
+    close = (best[:, 0] - best[:, -1]) <= 4 * max(float(torch_errors.max()), onnx_max)
+    return Parity(
+        images=count,
+        largest_logit=float(exact.abs().max()),
+        torch_rms=float(torch_errors.square().mean().sqrt()),
+        torch_max=float(torch_errors.max()),
+        onnx_rms=float(onnx_errors.square().mean().sqrt()),
+        onnx_max=onnx_max,
+        test_images=len(ours),
+        disagreements=int(other.sum()),
+        ties=int((other & close).sum()),
+    )
+
+
+def largest_difference(network: nn.Module, other: nn.Module, inputs: Sequence[Tensor]) -> float:
+    """The largest difference of logits, relative to the largest logit: two float32 runs of the same network."""
+    ours, theirs = torch_logits(network, inputs[:1]), torch_logits(other, inputs[:1])
+    return float((ours - theirs).abs().max() / ours.abs().max().clamp_min(1e-12))
+
+
+def _exact(network: nn.Module, inputs: Sequence[Tensor], images: int) -> Tensor:
+    """Logits in float64 of the first images. A network that takes pixels converts them by itself."""
+    few = torch.cat(list(inputs[: -(-images // len(inputs[0]))]))[:images]
+    double = copy.deepcopy(network).double()
+    return torch_logits(double, [few if few.dtype == torch.uint8 else few.double()])
