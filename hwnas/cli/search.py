@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -100,13 +99,13 @@ def _run(
     from hwnas.cli.progress import notes, watching
     from hwnas.cli.show import print_summary
     from hwnas.config import resolve, with_epochs
+    from hwnas.results.run import new_directory, vacant
 
     resolved = resolve(flags, file)
     if epochs is not None:
         resolved = with_epochs(resolved, epochs)
-    path = out or _new_directory(resolved.data.source, [one.metric for one in resolved.objectives])
-    if path.exists():
-        raise InputError(f"run directory {path} already exists: choose another --out, or resume it")
+    path = out or new_directory(resolved.data.source, [one.metric for one in resolved.objectives])
+    vacant(path)
     from hwnas.search.search import feasibility, plan, search, summary
 
     say = notes(quiet)
@@ -123,13 +122,6 @@ def _run(
         print(f"stopped; go on with: hwnas resume {path}", file=sys.stderr)
         raise
     print_summary(summary(run), path, json)
-
-
-def _new_directory(source: str, metrics: list[str]) -> Path:
-    """runs/<data>-<objectives>-<date>-<time>: a name that says what it was, and is new."""
-    data = Path(source).stem if "/" in source or source.endswith(".npz") else source
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    return Path("runs") / "-".join([data, *(metrics or ["accuracy"]), stamp])
 
 
 def _given(**values: Any) -> dict[str, Any]:

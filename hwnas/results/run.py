@@ -11,7 +11,8 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -84,6 +85,19 @@ def create(path: Path, config: Config, command: list[str], data_digest: str) -> 
     atomic_write(path / "environment.json", _json(environment(command, data_digest)))
     atomic_write(path / "config.toml", configs.dump(config))
     return Run(path, config)
+
+
+def vacant(path: Path) -> None:
+    """Raise InputError where something already stands at ``path``: known before images are loaded."""
+    if path.exists():
+        raise InputError(f"run directory {path} already exists: choose another --out, or resume it")
+
+
+def new_directory(source: str, metrics: Sequence[str]) -> Path:
+    """runs/<data>-<objectives>-<date>-<time>: a name that says what it was, and is new."""
+    data = Path(source).stem if "/" in source or source.endswith(".npz") else source
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    return Path("runs") / "-".join([data, *(metrics or ["accuracy"]), stamp])
 
 
 def open_run(path: Path) -> Run:

@@ -1,0 +1,201 @@
+"""Does search beat chance, and does one search for the whole front beat one search per exponent?
+
+One arm and one seed per process: search, train the same number of finalists from scratch alike, and append the
+hypervolume of (test accuracy, parameters) to a file of JSON lines. Arms:
+
+- tndnas, random, nsga2: the algorithm with all its epochs, one supernet each, the same number of evaluations;
+- singles: eight TND-NAS searches of one exponent each, every one with an eighth of the epochs.
+
+    python -m benchmarks.search_fronts --arm tndnas --seed 0 --task digits --out results.jsonl
+    python -m benchmarks.search_fronts --summary results.jsonl
+
+Tasks: ``digits``, hardened by Gaussian noise (clean digits saturate at 0.99 for every trained child), and ``cifar``,
+10,000 CIFAR-10 images as an .npz (made by benchmarks.cifar_jpeg) given by --npz.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from hwnas.config import Config, resolve, with_epochs
+from hwnas.results.front import Bounds, hypervolume, non_dominated, to_minimise
+from hwnas.search.search import plan, search, summary
+from hwnas.space.genotype import Architecture
+from hwnas.space.text import from_dict
+from hwnas.training.data import Dataset
+from hwnas.training.recipe import RECIPES
+from hwnas.training.train import train
+
+Member = dict[str, Any]
+
+TASKS: dict[str, dict[str, Any]] = {
+    "digits": {
+        "data": {"source": "digits", "noise": 0.4},
+        "evaluation": {"channels": 4, "cells": 5},
+    },
+    "cifar": {
+        "channels": 8,
+        "stages": [
+            {"cells": 3, "epochs": 6, "frozen_epochs": 2},
+            {"cells": 4, "epochs": 6, "frozen_epochs": 2},
+            {"cells": 5, "epochs": 8, "frozen_epochs": 2},
+        ],
+        "weight_step": {"batch_size": 64},
+        "evaluation": {"channels": 4, "cells": 5},
+    },
+}
+TRAIN_EPOCHS = {"digits": 20, "cifar": 5}
+FINALISTS = 8
+
+
+def config_of(task: str, algorithm: str, seed: int, npz: str | None) -> Config:
+    settings = {"algorithm": algorithm, "objectives": [{"metric": "params"}], "seed": seed, **TASKS[task]}
+    if task == "cifar":
+        settings["data"] = {"source": npz}
+    return resolve(settings)
+
+
+def found(config: Config) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        return summary(search(config, Path(folder) / "run"))
+
+
+def spread(result: dict[str, Any], count: int) -> list[Member]:
+    """``count`` finalists: rank by rank, the members of a rank that is too large evenly along its parameters."""
+    left: list[Member] = [*result["front"], *result["dominated"]]
+    chosen: list[Member] = []
+    while left and len(chosen) < count:
+        accuracy = np.array([member["accuracy"]["value"] for member in left])
+        params = np.array([[member["costs"]["params"]["value"]] for member in left])
+        rank = [left[i] for i in non_dominated(to_minimise(accuracy, params))]
+        rank.sort(key=lambda member: member["costs"]["params"]["value"])
+        room = count - len(chosen)
+        places = np.unique(np.linspace(0, len(rank) - 1, min(room, len(rank))).round().astype(int))
+        chosen += [rank[i] for i in places]
+        keys = {member["key"] for member in rank}
+        left = [member for member in left if member["key"] not in keys]
+    return chosen
+
+
+def best_of_single(result: dict[str, Any], exponent: float) -> Member:
+    """The member that its own reward prefers."""
+    return max(
+        result["front"],
+        key=lambda m: m["accuracy"]["value"] * (m["costs"]["params"]["value"] / 1e6) ** exponent,
+    )
+
+
+def search_arm(task: str, arm: str, seed: int, npz: str | None) -> tuple[list[Member], dict[str, Any]]:
+    if arm != "singles":
+        result = found(config_of(task, arm, seed, npz))
+        return spread(result, FINALISTS), result
+    whole = config_of(task, "tndnas", seed, npz)
+    share = [max(2, round(stage.epochs / len(whole.exponents))) for stage in whole.stages]
+    members: dict[str, Member] = {}
+    result = {}
+    for number, exponent in enumerate(whole.exponents):
+        stages = tuple(with_epochs(whole, epochs).stages[place] for place, epochs in enumerate(share))
+        one = whole.model_copy(
+            update={
+                "exponents": (exponent,),
+                "seed": 1000 * seed + number,
+                "stages": stages,
+                "finalists_per_policy": 4,
+            }
+        )
+        result = found(one)
+        chosen = best_of_single(result, exponent)
+        members[chosen["key"]] = chosen
+    return list(members.values()), result
+
+
+def trained(members: list[Member], dataset: Dataset, task: str, seed: int) -> list[dict[str, Any]]:
+    recipe = replace(RECIPES["quick"], epochs=TRAIN_EPOCHS[task], evaluate_every=1000)
+    rows = []
+    for member in members:
+        architecture = Architecture(from_dict(member["genotype"]), member["channels"], member["cells"])
+        result = train(architecture, dataset, recipe, seed=seed)
+        params = member["costs"]["params"]["value"]
+        rows.append(
+            {
+                "key": member["key"],
+                "params": params,
+                "shared_accuracy": member["accuracy"]["value"],
+                "test_accuracy": result.test_accuracy,
+            }
+        )
+    return rows
+
+
+def run(task: str, arm: str, seed: int, npz: str | None) -> dict[str, Any]:
+    torch.set_num_threads(1)
+    began = time.process_time()
+    members, result = search_arm(task, arm, seed, npz)
+    searched = time.process_time() - began
+    dataset = plan(config_of(task, "tndnas", seed, npz)).dataset
+    rows = trained(members, dataset, task, seed)
+    bounds = Bounds((1 / len(dataset.classes), 1.0), (tuple(result["bounds"]["params"]),))
+    volume = hypervolume(
+        np.array([row["test_accuracy"] for row in rows]), np.array([[row["params"]] for row in rows]), bounds
+    )
+    return {
+        "task": task,
+        "arm": arm,
+        "seed": seed,
+        "hypervolume": round(volume, 5),
+        "search_cpu_s": round(searched, 1),
+        "train_cpu_s": round(time.process_time() - began - searched, 1),
+        "evaluations": result["evaluations"],
+        "shared_hypervolume": result["hypervolume"],
+        "members": rows,
+    }
+
+
+def table(path: Path) -> str:
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    lines = []
+    for task in dict.fromkeys(row["task"] for row in rows):
+        for arm in dict.fromkeys(row["arm"] for row in rows if row["task"] == task):
+            mine = sorted((r for r in rows if (r["task"], r["arm"]) == (task, arm)), key=lambda r: r["seed"])
+            values = [row["hypervolume"] for row in mine]
+            cpu = [row["search_cpu_s"] for row in mine]
+            lines.append(
+                f"{task:8s}{arm:10s} hypervolume {statistics.mean(values):.4f}"
+                f" (seeds {[row['seed'] for row in mine]}: {values}), search CPU s {cpu}"
+            )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--task", choices=sorted(TASKS), default="digits")
+    parser.add_argument("--arm", choices=("tndnas", "random", "nsga2", "singles"), default="tndnas")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--npz", help="10,000 CIFAR-10 images, made by benchmarks.cifar_jpeg")
+    parser.add_argument("--out", type=Path, help="file of JSON lines to append to")
+    parser.add_argument("--summary", type=Path, help="print the table of such a file and stop")
+    options = parser.parse_args()
+    if options.summary:
+        print(table(options.summary))
+        return
+    row = run(options.task, options.arm, options.seed, options.npz)
+    print(json.dumps(row))
+    if options.out:
+        with open(options.out, "a") as file:
+            file.write(json.dumps(row) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""hwnas from Python: the same words as on the command line.
+
+>>> from hwnas.api import search
+>>> found = search(target="1080ti", objective="params", out="runs/mine")  # doctest: +SKIP
+>>> found["front"][0]["text"]  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from hwnas.config import resolve
+from hwnas.results.run import new_directory
+from hwnas.search import search as searching
+from hwnas.search.loop import Progress
+
+Watch = Callable[[Progress], None]
+
+
+def search(
+    objective: str | Sequence[str] = (),
+    *,
+    target: str = "cpu",
+    data: str = "digits",
+    out: str | Path | None = None,
+    config: str | None = None,
+    watch: Watch = lambda progress: None,
+    **settings: Any,
+) -> dict[str, Any]:
+    """Search and return the summary that ``hwnas show RUN --json`` prints, with ``run``, its directory, added.
+
+    ``objective``: none, one or several of hwnas.config.METRICS. ``out``: a new directory (default: one under
+    runs/). ``settings``: any key of hwnas.config.Config. Raises InputError for anything that can't be used.
+    """
+    names = [objective] if isinstance(objective, str) else list(objective)
+    flags: dict[str, Any] = {"target": target, "data": {"source": data}, **settings}
+    if names:
+        flags["objectives"] = [{"metric": name} for name in names]
+    path = Path(out) if out is not None else new_directory(data, names)
+    run = searching.search(resolve(flags, config), path, watch)
+    return {**searching.summary(run), "run": str(path)}
