@@ -7,7 +7,7 @@ import sys
 import typer
 
 from hwnas import __version__
-from hwnas.cli import devices, profile, resume, search, show
+from hwnas.cli import devices, export, profile, resume, search, show, train
 from profilers.errors import InputError
 
 app = typer.Typer(
@@ -32,6 +32,8 @@ app.command("profile")(profile.profile)
 app.add_typer(devices.app, name="devices")
 app.command("resume")(resume.resume)
 app.command("show")(show.show)
+app.command("train")(train.train)
+app.command("export")(export.export)
 
 
 def main() -> None:

@@ -150,7 +150,7 @@ def export(
         {name: len(content) for name, content in kept.items()},
         _warnings(accuracy, int8_accuracy),
     )
-    _write(out, {FILES[name]: content for name, content in kept.items()})
+    write_files(out, {FILES[name]: content for name, content in kept.items()})
     return exported
 
 
@@ -162,9 +162,9 @@ def network_of(weights: Weights) -> Network:
     return network.eval()
 
 
-def write_record(exported: Exported, out: Path) -> None:
-    """Keep what was found beside the files, for the report."""
-    _write(out, {RECORD: (json.dumps(exported.to_dict(), indent=1) + "\n").encode()})
+def record_bytes(record: Mapping[str, Any]) -> bytes:
+    """The text of export.json."""
+    return (json.dumps(record, indent=1) + "\n").encode()
 
 
 def _counted(params: int, macs: int) -> dict[str, Any]:
@@ -204,7 +204,8 @@ def _run_source(source: str, weights: Weights) -> nn.Module:
     return network.eval()
 
 
-def _write(out: Path, contents: Mapping[str, bytes]) -> None:
+def write_files(out: Path, contents: Mapping[str, bytes]) -> None:
+    """Write files into ``out``, all or none. Raises InputError where that cannot be done, such as a full disk."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         atomic_write_all(out, contents)

@@ -1,0 +1,177 @@
+"""``hwnas export``: trained networks as files that run elsewhere, verified and measured."""
+
+from __future__ import annotations
+
+import json as json_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from profilers.errors import InputError, nearest
+
+if TYPE_CHECKING:
+    from hwnas.results.export import Format
+    from hwnas.results.selection import Subject
+
+Option = typer.Option
+
+
+def export(
+    subject: Annotated[
+        str,
+        typer.Argument(
+            help="A run directory, or a genotype: a published name, its text, or a file with either.",
+            metavar="RUN|GENOTYPE",
+        ),
+    ],
+    keys: Annotated[
+        list[str] | None, typer.Argument(help="Keys or names of trained networks of a run.")
+    ] = None,
+    every: Annotated[bool, Option("--all", help="Every trained network of the run.")] = False,
+    knee: Annotated[bool, Option("--knee", help="The knee of the trained front (the default).")] = False,
+    out: Annotated[Path | None, Option(help="Folder for the files (default: beside the weights).")] = None,
+    formats: Annotated[
+        str, Option(help="What to write: onnx, int8, pt2, python, weights, with commas between.")
+    ] = "onnx,int8,pt2,python,weights",
+    input: Annotated[
+        str, Option(help="float32 (normalised images) or uint8 (raw pixels; the files normalise).")
+    ] = "float32",
+    weights: Annotated[
+        Path | None, Option(help="For a genotype: weights.safetensors of hwnas train.")
+    ] = None,
+    untrained: Annotated[
+        bool, Option("--untrained", help="Random weights, to measure or to look at.")
+    ] = False,
+    channels: Annotated[int | None, Option(help="For --untrained: initial channels.")] = None,
+    cells: Annotated[int | None, Option(help="For --untrained: cells.")] = None,
+    classes: Annotated[int, Option(help="For an untrained genotype: number of classes.")] = 10,
+    image: Annotated[
+        str, Option(help="For an untrained genotype: channels,height,width in pixels.")
+    ] = "3,32,32",
+    stem: Annotated[str, Option(help="For an untrained genotype: cifar or imagenet.")] = "cifar",
+    data: Annotated[
+        str | None, Option(help="For a genotype: images to verify on and calibrate with.")
+    ] = None,
+    data_root: Annotated[Path | None, Option(help="Folder of the public data sets.")] = None,
+    measure: Annotated[bool, Option(help="Measure the latency of the ONNX files on this host.")] = True,
+    threads: Annotated[int, Option(help="CPU threads, also of the latency.")] = 1,
+    json: Annotated[bool, Option("--json", help="Only JSON on standard output.")] = False,
+    quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Write ONNX, INT8, .pt2 and Python files of trained networks, each checked against float64 on test images.
+
+    hwnas export runs/NAME --all
+    hwnas export DARTS_V2 --untrained --channels 36 --cells 20
+    """
+    from hwnas.results.selection import of_genotype, of_run
+
+    if sum((bool(keys), every, knee)) > 1:
+        raise InputError("export: say either --all, --knee or keys")
+    if input not in ("float32", "uint8"):
+        raise InputError(f"input: unknown {input!r}{nearest(input, ('float32', 'uint8'))}")
+    wanted = _formats(formats)
+    if Path(subject).is_dir():
+        if weights is not None or data is not None:
+            raise InputError(
+                "export: a run has its own weights and images; --weights and --data are for a genotype"
+            )
+        chosen = of_run(Path(subject), keys or [], every, untrained, channels, cells, data_root)
+    else:
+        if keys:
+            raise InputError(f"export: {subject!r} is no run directory, so it has no network {keys[0]!r}")
+        size = (channels, cells, classes, _image(image), stem)
+        chosen = of_genotype(subject, weights, untrained, size, data, data_root)
+    records = _export(chosen, out, wanted, input == "uint8", measure, threads, quiet)
+    if json:
+        print(json_module.dumps(records))
+    else:
+        _print(records)
+
+
+def _formats(text: str) -> tuple[Format, ...]:
+    from hwnas.results.export import FORMATS
+
+    names = [part.strip() for part in text.split(",") if part.strip()]
+    for name in names:
+        if name not in FORMATS:
+            raise InputError(f"formats: unknown {name!r}{nearest(name, FORMATS)}")
+    return tuple(known for known in FORMATS if known in names)
+
+
+def _image(text: str) -> tuple[int, int, int]:
+    try:
+        channels, height, width = (int(part) for part in text.split(","))
+    except ValueError:
+        raise InputError(
+            f"image: expected channels,height,width such as 3,32,32, not {text[:40]!r}"
+        ) from None
+    if not (1 <= channels <= 16 and min(height, width) >= 8 and max(height, width) <= 4096):
+        raise InputError(f"image: expected 1..16 channels and sides of 8..4096 pixels, not {text}")
+    return channels, height, width
+
+
+def _export(
+    chosen: list[Subject],
+    out: Path | None,
+    formats: tuple[Format, ...],
+    raw: bool,
+    measure: bool,
+    threads: int,
+    quiet: bool,
+) -> list[dict[str, Any]]:
+    import torch
+
+    from hwnas.cli.progress import notes
+    from hwnas.results.export import NotTheSame
+    from hwnas.results.selection import export_all
+
+    torch.set_num_threads(threads)
+    say = notes(quiet)
+    try:
+        return export_all(chosen, out, formats, raw, threads if measure else None, say)
+    except NotTheSame as error:
+        raise InputError(f"export: {error}; nothing was kept") from None
+
+
+def _print(records: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title="Exported networks")
+    for title in (
+        "network",
+        "accuracy\ntrained (test)",
+        "int8\naccuracy",
+        "params\ncounted",
+        "MACs\ncounted",
+    ):
+        table.add_column(title, justify="left" if title == "network" else "right")
+    for title in ("onnx\nKiB", "int8\nKiB", "latency (ms)\nmeasured", "int8 (ms)\nmeasured"):
+        table.add_column(title, justify="right")
+    for record in records:
+        size = record["bytes"]
+        table.add_row(
+            record["name"],
+            _share(record["accuracy"]),
+            _share(record["int8_accuracy"]),
+            f"{record['params']:,}",
+            f"{record['macs']:,}",
+            *(f"{size[name] / 1024:,.0f}" if name in size else "" for name in ("onnx", "int8")),
+            *(_latency(record["latency"].get(name)) for name in ("onnx", "int8")),
+        )
+    Console().print(table)
+    for record in records:
+        print(f"{record['name']}: {Path(next(iter(record['files'].values()))).parent}")
+
+
+def _share(accuracy: float | None) -> str:
+    return "untrained" if accuracy is None else f"{accuracy:.4f}"
+
+
+def _latency(found: dict[str, Any] | None) -> str:
+    if not found:
+        return ""
+    if found["value"] is None:
+        return str(found["failure"]["reason"])
+    return f"{found['value']:.3g} [{found['low']:.3g}, {found['high']:.3g}]"
