@@ -4,7 +4,8 @@ One arm and one seed per process: search, train the same number of finalists fro
 hypervolume of (test accuracy, parameters) to a file of JSON lines. Arms:
 
 - tndnas, random, nsga2: the algorithm with all its epochs, one supernet each, the same number of evaluations;
-- singles: eight TND-NAS searches of one exponent each, every one with an eighth of the epochs.
+- singles: eight TND-NAS searches of one exponent each, every one with an eighth of the epochs;
+- mixture: TND-NAS that trains the whole mixture, with as many epochs as fit into about the same CPU time.
 
     python -m benchmarks.search_fronts --arm tndnas --seed 0 --task digits --out results.jsonl
     python -m benchmarks.search_fronts --summary results.jsonl
@@ -56,6 +57,8 @@ TASKS: dict[str, dict[str, Any]] = {
 }
 TRAIN_EPOCHS = {"digits": 20, "cifar": 5}
 FINALISTS = 8
+MIXTURE_SLOWER = 5
+"""How many sampled epochs one mixture epoch costs here, evaluations included; the CPU time is in the results."""
 
 
 def config_of(task: str, algorithm: str, seed: int, npz: str | None) -> Config:
@@ -96,6 +99,11 @@ def best_of_single(result: dict[str, Any], exponent: float) -> Member:
 
 
 def search_arm(task: str, arm: str, seed: int, npz: str | None) -> tuple[list[Member], dict[str, Any]]:
+    if arm == "mixture":
+        whole = config_of(task, "tndnas", seed, npz)
+        stages = [{**one.model_dump(), **scaled(one.epochs, one.frozen_epochs)} for one in whole.stages]
+        result = found(resolve({**whole.model_dump(), "weights": "mixture", "stages": stages}))
+        return spread(result, FINALISTS), result
     if arm != "singles":
         result = found(config_of(task, arm, seed, npz))
         return spread(result, FINALISTS), result
@@ -117,6 +125,11 @@ def search_arm(task: str, arm: str, seed: int, npz: str | None) -> tuple[list[Me
         chosen = best_of_single(result, exponent)
         members[chosen["key"]] = chosen
     return list(members.values()), result
+
+
+def scaled(epochs: int, frozen: int) -> dict[str, int]:
+    short = max(2, round(epochs / MIXTURE_SLOWER))
+    return {"epochs": short, "frozen_epochs": min(short - 1, round(frozen / MIXTURE_SLOWER))}
 
 
 def trained(members: list[Member], dataset: Dataset, task: str, seed: int) -> list[dict[str, Any]]:
@@ -181,7 +194,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--task", choices=sorted(TASKS), default="digits")
-    parser.add_argument("--arm", choices=("tndnas", "random", "nsga2", "singles"), default="tndnas")
+    parser.add_argument(
+        "--arm", choices=("tndnas", "random", "nsga2", "singles", "mixture"), default="tndnas"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--npz", help="10,000 CIFAR-10 images, made by benchmarks.cifar_jpeg")
     parser.add_argument("--out", type=Path, help="file of JSON lines to append to")

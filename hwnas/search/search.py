@@ -56,12 +56,31 @@ def plan(config: Config) -> Plan:
     costs = build_costs(config, len(dataset.classes), dataset.image)
     generator = rng(config.seed, STAGE)
     reaches = {cost.name: reach(SPACES[config.space], cost, generator) for cost in costs}
+    _check_memory(device, reaches["params"])
     return Plan(config, dataset, device, costs, reaches, objectives_of(config, reaches))
+
+
+def weights_mib(params: float) -> float:
+    """Memory of so many float32 weights, in MiB."""
+    return params * 4 / 2**20
+
+
+def _check_memory(device: Device, params: Reach) -> None:
+    """The target's memory is a budget: its smallest network's weights have to fit."""
+    need, budget = weights_mib(params.bounds[0]), device.memory_mib
+    if budget is not None and need > budget:
+        raise InputError(
+            f"target {device.name}: the smallest network needs {need:,.1f} MiB for its weights,"
+            f" of {budget:,} MiB; choose fewer channels or cells"
+        )
 
 
 def feasibility(planned: Plan) -> list[str]:
     """One line per objective: what the space reaches, and what the policies pursue."""
-    lines = []
+    budget = planned.device.memory_mib
+    largest = weights_mib(planned.reaches["params"].bounds[1])
+    memory = "memory not stated" if budget is None else f"{budget:,} MiB"
+    lines = [f"target {planned.device.name} ({memory}): weights of the largest network take {largest:,.2f} MiB"]
     for number, wanted in enumerate(planned.config.objectives):
         found = planned.reaches[wanted.metric]
         low, high = found.bounds
@@ -112,7 +131,7 @@ def _go(run: Run, planned: Plan, watch: Callable[[Progress], None]) -> Run:
     with runs.lock(run):
         searched = run_stages(run, dataset, planned.costs, _searcher(planned), watch)
         result = finish(config, dataset, planned.costs, planned.reaches, searched)
-        runs.write_front(run, {**result, "device": {"name": planned.device.name}})
+        runs.write_front(run, {**result, "target": planned.device.name})
     return run
 
 
