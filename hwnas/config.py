@@ -1,6 +1,7 @@
 """What a search is told: one frozen value, read from TOML and flags, written back as resolved.
 
-Every default that a paper prints cites it; the others were chosen by measurement (docs/log.md).
+The defaults are those of configs/quickstart.toml: a search that ends in minutes on small images and a CPU, chosen by
+measurement (docs/log.md). The settings that the papers print stand in configs/tnd-*.toml and configs/ndarts-*.toml.
 """
 
 from __future__ import annotations
@@ -66,22 +67,22 @@ class Stage(_Frozen):
 class WeightStep(_Frozen):
     """SGD of the shared weights [TND-NAS source]: cosine from ``lr`` to ``lr_end`` in every stage."""
 
-    lr: Rate = 0.04
+    lr: Rate = 0.03
     lr_end: float = Field(default=0.0, ge=0, le=10)
     momentum: Share = 0.9
     nesterov: bool = False
     weight_decay: float = Field(default=3e-4, ge=0, le=1)
     clip: float = Field(default=5.0, gt=0)
-    batch_size: Positive = 64
+    batch_size: Positive = 32
 
 
 class AlphaStep(_Frozen):
     """REINFORCE on alpha: ``samples`` sub-networks, each on ``images`` validation images, every ``every`` steps."""
 
     samples: Positive = 10
-    every: Positive = 4
+    every: Positive = 2
     images: Positive = 64
-    lr: Rate = 6e-3
+    lr: Rate = 0.05
     weight_decay: float = Field(default=1e-3, ge=0, le=1)
     clip: float = Field(default=5.0, gt=0)
     baseline_decay: Share = 0.95
@@ -127,9 +128,9 @@ class Config(_Frozen):
     channels: Positive = 8
     stages: tuple[Stage, ...] = Field(
         default=(
-            Stage(cells=3, epochs=20, frozen_epochs=6, skip_dropout=0.3),
-            Stage(cells=5, epochs=20, frozen_epochs=6, skip_dropout=0.6),
-            Stage(cells=8, epochs=20, frozen_epochs=6, skip_dropout=0.8),
+            Stage(cells=3, epochs=24, frozen_epochs=8),
+            Stage(cells=4, epochs=24, frozen_epochs=8),
+            Stage(cells=5, epochs=30, frozen_epochs=8),
         ),
         min_length=1,
         max_length=16,

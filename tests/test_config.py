@@ -71,3 +71,7 @@ def test_epochs_keep_the_share_that_is_frozen() -> None:
     assert (config.stages[0].epochs, config.stages[0].frozen_epochs) == (4, 2)
     with pytest.raises(InputError, match="at least 1"):
         with_epochs(Config(), 0)
+
+
+def test_the_quickstart_is_the_default_search() -> None:
+    assert resolve({}, "quickstart") == resolve({"objectives": [{"metric": "params"}]})
