@@ -162,7 +162,8 @@ def _frame(frame: Skeleton, space: Space) -> str:
 
 def _before(site: CellSite, space: Space) -> str:
     if space.stacking == "reduction_cells":
-        return f"nn.ModuleList([{', '.join(call(part) for part in site.before)}])"
+        # Without the ReLU, which the network computes once for two cells.
+        return f"nn.ModuleList([{', '.join(call(part[1:]) for part in site.before)}])"
     return f"ResidualBlock({_residual(site.before)})" if site.before else "nn.Identity()"
 
 
@@ -176,15 +177,17 @@ def _network(frame: Skeleton, space: Space, stem: Stem, raw: bool) -> str:
     names = {"normal": "NormalCell", "reduce": "ReductionCell"}
     cells = [f"{names[site.kind]}({site.channels}),  # {index}" for index, site in enumerate(frame.cells)]
     lines = ["x = (x.float() / 255 - self.mean) / self.std"] if raw else []
+    paired = space.stacking == "reduction_cells"
     if len(frame.stem) == 2:
         lines += ["before = self.frame.stem[0](x)", "now = self.frame.stem[1](before)"]
-    elif space.stacking == "reduction_cells":
-        lines.append("before = now = self.frame.stem[0](x)")
+        lines.append("older, newer = F.relu(before), F.relu(now)")
     else:
         lines.append("now = self.frame.stem[0](x)")
+        lines += ["older = newer = F.relu(now)"] if paired else []
     lines.append("for prepare, cell in zip(self.frame.before, self.cells):")
-    if space.stacking == "reduction_cells":
-        lines.append("    before, now = now, cell(prepare[0](before), prepare[1](now))")
+    if paired:
+        lines.append("    now = cell(prepare[0](older), prepare[1](newer))")
+        lines.append("    older, newer = newer, F.relu(now)")
     else:
         lines.append("    now = cell(prepare(now))")
     last = "self.frame.last(now)" if len(frame.head) > 2 else "now"

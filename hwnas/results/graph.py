@@ -89,8 +89,9 @@ def graph(
     for index, site in enumerate(frame.cells):
         if len(site.before) == 2 and space.stacking == "reduction_cells":
             pairs = zip((before, now), site.before, strict=True)
+            # The frame computes the ReLU, which the next cell reads too.
             inputs = [
-                build.layers(part, source, f"frame.before.{index}.{number}", f"cell{index}/input{number}")
+                build.layers(part, source, f"frame.before.{index}.{number}", f"cell{index}/input{number}", 1)
                 for number, (source, part) in enumerate(pairs)
             ]
         else:

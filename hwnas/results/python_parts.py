@@ -84,22 +84,20 @@ def read_safetensors(path: str) -> dict[str, Tensor]:
         if name != "__metadata__"
     }'''
 
-_RELU_CONV_BN = '''def relu_conv_bn(cin: int, cout: int, kernel: int = 1, stride: int = 1) -> nn.Sequential:
-    """What prepares a cell's input."""
+_CONV_BN = '''def conv_bn(cin: int, cout: int, kernel: int = 1, stride: int = 1) -> nn.Sequential:
+    """Convolution and BatchNorm."""
     return nn.Sequential(
-        nn.ReLU(),
-        nn.Conv2d(cin, cout, kernel, stride, padding=kernel // 2, bias=False),
-        nn.BatchNorm2d(cout),
+        nn.Conv2d(cin, cout, kernel, stride, padding=kernel // 2, bias=False), nn.BatchNorm2d(cout)
     )'''
 
-_FACTORIZED_REDUCE = '''def factorized_reduce(cin: int, cout: int) -> nn.Sequential:
-    """What prepares an input that is twice as large as the other."""
-    return nn.Sequential(nn.ReLU(), Halve(cin, cout), nn.BatchNorm2d(cout))'''
+_HALVE_BN = '''def halve_bn(cin: int, cout: int) -> nn.Sequential:
+    """Halves a map that is twice as large as the one beside it."""
+    return nn.Sequential(Halve(cin, cout), nn.BatchNorm2d(cout))'''
 
 
 def helpers(text: str) -> list[str]:
     """The definitions of those helpers that ``text`` calls."""
-    known = {"relu_conv_bn(": _RELU_CONV_BN, "factorized_reduce(": _FACTORIZED_REDUCE}
+    known = {"conv_bn(": _CONV_BN, "halve_bn(": _HALVE_BN}
     return [definition for name, definition in known.items() if name in text]
 
 
@@ -107,12 +105,12 @@ def call(layers: Sequence[Layer]) -> str:
     """Layers with numbers as one expression: a helper's call where one says the same, else a Sequential."""
     first, last = layers[0], layers[-1]
     cin, cout, size = first.channels_in, last.channels_out, first.size
-    if tuple(layers) == factorized_reduce(cin, cout, size):
-        return f"factorized_reduce({cin}, {cout})"
+    if tuple(layers) == factorized_reduce(cin, cout, size)[1:]:
+        return f"halve_bn({cin}, {cout})"
     for kernel, stride in ((1, 1), (3, 1), (3, 2)):
-        if tuple(layers) == relu_conv_bn(cin, cout, size, kernel, stride):
+        if tuple(layers) == relu_conv_bn(cin, cout, size, kernel, stride)[1:]:
             more = "" if kernel == 1 else f", kernel={kernel}" + (f", stride={stride}" if stride > 1 else "")
-            return f"relu_conv_bn({cin}, {cout}{more})"
+            return f"conv_bn({cin}, {cout}{more})"
     parts = [_expression(layer, None) for layer in layers]
     line = f"nn.Sequential({', '.join(parts)})"
     if len(line) < 90:
