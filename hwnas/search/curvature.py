@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from hwnas.search.convolution import grouped_double_backward
+from hwnas.search.double_backward import cheap_double_backward
 
 Tensors = tuple[Tensor, ...]
 Loss = Callable[[Tensors, Tensors], Tensor]
@@ -39,7 +39,7 @@ def exact(loss: Loss, weights: Sequence[Tensor], alpha: Sequence[Tensor]) -> Inn
     """Products by double backward through one graph, built once: a product costs about two first-order
     steps."""
     leaves_w, leaves_a = leaves(weights), leaves(alpha)
-    with grouped_double_backward():
+    with cheap_double_backward():
         value = loss(leaves_w, leaves_a)
     graph = torch.autograd.grad(value, leaves_w, create_graph=True, materialize_grads=True)
 

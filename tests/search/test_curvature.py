@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from hwnas.search.convolution import grouped_double_backward
 from hwnas.search.curvature import (
     by_differences,
     exact,
@@ -13,6 +12,7 @@ from hwnas.search.curvature import (
     power_iteration,
     random_state_kept,
 )
+from hwnas.search.double_backward import cheap_double_backward
 
 from .bilevel import flat, network, split
 
@@ -52,10 +52,10 @@ def test_power_iteration_finds_a_dominant_negative_eigenvalue_too() -> None:
 
 @pytest.mark.parametrize(
     ("kernel", "stride", "padding", "dilation", "groups"),
-    [(3, 1, 1, 1, 4), (5, 2, 4, 2, 4), (3, 2, 1, 1, 2), (1, 1, 0, 1, 4)],
+    [(3, 1, 1, 1, 4), (5, 2, 4, 2, 4), (3, 2, 1, 1, 2), (1, 1, 0, 1, 1), (3, 2, 1, 1, 1)],
 )
 @pytest.mark.parametrize("bias", [False, True])
-def test_grouped_convolutions_keep_their_derivatives(
+def test_convolutions_keep_their_derivatives(
     kernel: int, stride: int, padding: int, dilation: int, groups: int, bias: bool
 ) -> None:
     torch.manual_seed(0)
@@ -70,16 +70,68 @@ def test_grouped_convolutions_keep_their_derivatives(
         return [y, *first, *second]
 
     plain = derivatives()
-    with grouped_double_backward():
+    with cheap_double_backward():
         ours = derivatives()
     assert all(torch.allclose(a, b, atol=1e-12) for a, b in zip(plain, ours, strict=True))
 
 
-def test_convolutions_that_are_not_grouped_or_padded_by_name_are_left_to_torch() -> None:
+@pytest.mark.parametrize("affine", [False, True])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_batch_norm_keeps_its_derivatives(affine: bool, layout: torch.memory_format) -> None:
+    torch.manual_seed(0)
+    norm = nn.BatchNorm2d(3, affine=affine, dtype=torch.float64)
+    for parameter in norm.parameters():
+        nn.init.normal_(parameter)
+    x = torch.randn(4, 3, 5, 5, dtype=torch.float64).to(memory_format=layout).requires_grad_()
+    inputs = (x, *norm.parameters())
+
+    def derivatives() -> list[Tensor]:
+        norm.reset_running_stats()
+        y = norm(x)
+        first = torch.autograd.grad((y + 0.3).tanh().square().sum(), inputs, create_graph=True)
+        second = torch.autograd.grad(first, inputs, [torch.cos(7 * g.detach()) for g in first])
+        return [y, *first, *second, *(b.double().clone() for b in norm.buffers())]
+
+    plain = derivatives()
+    with cheap_double_backward():
+        ours = derivatives()
+    assert all(torch.allclose(a, b, atol=1e-10) for a, b in zip(plain, ours, strict=True))
+
+
+def test_the_gradient_of_batch_norm_s_weight_alone_can_be_differentiated() -> None:
+    torch.manual_seed(0)
+    x, weight = torch.randn(4, 3, 5, 5, dtype=torch.float64), torch.randn(3, dtype=torch.float64)
+    x.requires_grad_()
+    weight.requires_grad_()
+
+    def second() -> tuple[Tensor, ...]:
+        y = nn.functional.batch_norm(x, None, None, weight, None, True, 0.0, 1e-5).tanh().square().sum()
+        first = torch.autograd.grad(y, weight, create_graph=True)
+        return torch.autograd.grad(first, (x, weight), torch.ones_like(weight))
+
+    plain = second()
+    with cheap_double_backward():
+        ours = second()
+    assert all(torch.allclose(a, b, atol=1e-10) for a, b in zip(plain, ours, strict=True))
+
+
+def test_an_expanded_batch_norm_weight_is_read_as_it_is_in_any_layout() -> None:
+    # torch's own CPU backward reads past the end of an expanded weight when x is channels_last.
+    torch.manual_seed(0)
+    x = torch.randn(4, 8, 6, 6).to(memory_format=torch.channels_last).requires_grad_()
+
+    def gradient(scale: Tensor) -> Tensor:
+        with cheap_double_backward():
+            y = nn.functional.batch_norm(x, None, None, scale, None, True, 0.0, 1e-5)
+        return torch.autograd.grad(y.tanh().square().sum(), x)[0]
+
+    assert torch.equal(gradient(torch.tensor(0.3).expand(8)), gradient(torch.full((8,), 0.3)))
+
+
+def test_convolutions_padded_by_name_are_left_to_torch() -> None:
     x = torch.randn(1, 2, 4, 4)
-    dense, same = nn.Conv2d(2, 2, 3), nn.Conv2d(2, 2, 3, padding="same", groups=2)
-    with grouped_double_backward():
-        assert "Convolution" in type(dense(x).grad_fn).__name__
+    same = nn.Conv2d(2, 2, 3, padding="same", groups=2)
+    with cheap_double_backward():
         assert same(x).shape == x.shape
 
 
