@@ -44,24 +44,30 @@ def check_onnx(
     Raises InputError when the file is absent or corrupt, has unknown operators, keeps data outside its folder
     or leaves a size open that neither `shapes` nor `batch` gives.
     """
-    file = Path(path)
+    try:
+        return _check(Path(path), shapes or {}, batch)
+    except InputError as error:
+        raise InputError(one_line(error)) from None
+    except Exception as error:
+        # A damaged file surprises the parser's own objects too, with bytes in the place of texts, say.
+        raise InputError(f"{path}: not a valid ONNX model: {one_line(error)}") from None
+
+
+def _check(file: Path, shapes: Mapping[str, Sequence[int]], batch: int | None) -> OnnxModel:
     model = read(file)
     folder = file.resolve().parent
     for tensor in tensors(model.graph):
         check_location(file, folder, tensor)
     check_operators(file, model)
-    try:
-        onnx.checker.check_model(str(file), full_check=False)
-    except Exception as error:
-        raise InputError(f"{file}: not a valid ONNX model: {first_line(error)}") from None
+    onnx.checker.check_model(str(file), full_check=False)
     weights = {tensor.name for tensor in model.graph.initializer}
     arguments = [argument for argument in model.graph.input if argument.name not in weights]
-    for name in shapes or {}:
+    for name in shapes:
         if name not in {argument.name for argument in arguments}:
             raise InputError(f"{file}: no input '{name}'{nearest(name, [a.name for a in arguments])}")
     return OnnxModel(
         path=file,
-        inputs=tuple((a.name, input_sizes(file, a, shapes or {}, batch)) for a in arguments),
+        inputs=tuple((a.name, input_sizes(file, a, shapes, batch)) for a in arguments),
         nodes=len(model.graph.node),
         params=sum(number(tensor) for tensor in model.graph.initializer if tensor.data_type in FLOATS),
         opset=next((opset.version for opset in model.opset_import if opset.domain in ("", "ai.onnx")), 0),
@@ -197,6 +203,8 @@ def tensors(graph: GraphProto) -> Iterator[TensorProto]:
                 yield from attribute.g.initializer
 
 
-def first_line(error: Exception) -> str:
-    """The first line of a message, at most 200 characters."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+def one_line(error: Exception) -> str:
+    """The first line that says something, at most 300 characters, without control characters."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = lines[0] if lines else type(error).__name__
+    return "".join(letter if letter.isprintable() else "?" for letter in text)[:300]

@@ -6,14 +6,17 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper
 from onnx.reference import ReferenceEvaluator
 
 from profilers.onnx_check import check_onnx, nodes
 
+Array = npt.NDArray[Any]
 # Input positions of the two operands, in float and in quantised operators.
 _CONVOLUTIONS = {"Conv": (0, 1), "ConvInteger": (0, 1), "QLinearConv": (0, 3), "ConvTranspose": (0, 1)}
 _PRODUCTS = {
@@ -25,8 +28,24 @@ _PRODUCTS = {
 }
 _FOLDED = (
     *("Constant", "ConstantOfShape", "Identity", "Concat", "Reshape", "Slice", "Transpose", "Cast", "Shape"),
-    *("Gather", "Unsqueeze", "Squeeze", "Add", "Sub", "Mul", "Div", "Mod", "Neg", "Min", "Max", "Floor", "Ceil"),
+    *(
+        "Gather",
+        "Unsqueeze",
+        "Squeeze",
+        "Add",
+        "Sub",
+        "Mul",
+        "Div",
+        "Mod",
+        "Neg",
+        "Min",
+        "Max",
+        "Floor",
+        "Ceil",
+    ),
 )
+# Folding makes shapes known, and known shapes make more to fold.
+_ROUNDS = 8
 _RECURRENT = ("LSTM", "GRU", "RNN", "Attention", "MultiHeadAttention", "Einsum")
 
 
@@ -56,10 +75,15 @@ def count_onnx(
     del model.graph.value_info[:]
     for output in model.graph.output:
         output.type.tensor_type.ClearField("shape")
-    fold_small_constants(model)
-    graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
-    known = {value.name: dimensions(value) for value in (*graph.input, *graph.value_info, *graph.output)}
-    known |= {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
+    graph = model.graph
+    known: dict[str, tuple[int, ...]] = {}
+    for _ in range(_ROUNDS):
+        # Without data propagation, which would allocate whatever a ConstantOfShape in the file asks for.
+        graph = onnx.shape_inference.infer_shapes(model, data_prop=False).graph
+        known = {value.name: dimensions(value) for value in (*graph.input, *graph.value_info, *graph.output)}
+        known |= {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
+        if not fold_small_constants(model, known):
+            break
     macs, uncounted = 0, dict[str, None]()
     for node in nodes(graph):
         found = node_macs(node, known)
@@ -71,10 +95,12 @@ def count_onnx(
     return OnnxCounts(checked.params, macs, tuple(uncounted), shape)
 
 
-def fold_small_constants(model: onnx.ModelProto, most: int = 1000) -> None:
-    """Compute what depends on constants only, as far as it is small: exporters compute paddings in the graph.
+def fold_small_constants(
+    model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]], most: int = 1000
+) -> int:
+    """Compute what depends on constants and known shapes only, as far as it is small; returns how many nodes.
 
-    Shape inference does not, and would leave every size behind such a padding open.
+    Exporters compute paddings in the graph. Shape inference does not, and leaves every size behind one open.
     """
     opset = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), 17)
     known = {
@@ -84,30 +110,46 @@ def fold_small_constants(model: onnx.ModelProto, most: int = 1000) -> None:
     }
     kept: list[NodeProto] = []
     for node in model.graph.node:
-        constant = all(name in known or not name for name in node.input)
-        # ConstantOfShape could make anything large of a small input.
-        large = (
-            node.op_type == "ConstantOfShape"
-            and constant
-            and np.prod(known[node.input[0]], dtype=float) > most
-        )
-        if node.domain or node.op_type not in _FOLDED or not constant or large:
+        values = folded(node, known, shapes, opset, most)
+        if values is None:
             kept.append(node)
             continue
-        try:
-            runner = ReferenceEvaluator(node, opsets={"": opset})
-            values = runner.run(None, {name: known[name] for name in node.input if name})
-            small = all(isinstance(value, np.ndarray) and value.size <= most for value in values)
-        except Exception:
-            small = False
-        if small:
-            known |= dict(zip(node.output, values, strict=False))
-            tensors = (onnx.numpy_helper.from_array(known[name], name) for name in node.output if name)
-            model.graph.initializer.extend(tensors)
-        else:
-            kept.append(node)
+        known |= dict(zip(node.output, values, strict=False))
+        tensors = (onnx.numpy_helper.from_array(known[name], name) for name in node.output if name)
+        model.graph.initializer.extend(tensors)
+    count = len(model.graph.node) - len(kept)
     del model.graph.node[:]
     model.graph.node.extend(kept)
+    return count
+
+
+def folded(
+    node: NodeProto, known: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]], opset: int, most: int
+) -> Sequence[Array] | None:
+    """The outputs of one node if they follow from what is known and are small, else None."""
+    if (
+        node.op_type == "Shape"
+        and not node.attribute
+        and shapes.get(node.input[0])
+        and 0 not in shapes[node.input[0]]
+    ):
+        return [np.array(shapes[node.input[0]], dtype=np.int64)]
+    if (
+        node.domain
+        or node.op_type not in _FOLDED
+        or not all(name in known or not name for name in node.input)
+    ):
+        return None
+    # It could make anything large of a small input.
+    if node.op_type == "ConstantOfShape" and np.prod(known[node.input[0]], dtype=float) > most:
+        return None
+    try:
+        runner = ReferenceEvaluator(node, opsets={"": opset})
+        values = runner.run(None, {name: known[name] for name in node.input if name})
+    except Exception:
+        return None
+    small = all(isinstance(value, np.ndarray) and value.size <= most for value in values)
+    return [np.asarray(value) for value in values] if small else None
 
 
 def node_macs(node: NodeProto, known: Mapping[str, tuple[int, ...]]) -> int | None:

@@ -21,8 +21,6 @@ def left_as_found(module: nn.Module) -> Iterator[nn.Module]:
     """
     flags = [(part, part.training) for part in module.modules()]
     buffers = [(buffer, buffer.detach().clone()) for buffer in module.buffers()]
-    python_state, numpy_state = random.getstate(), np.random.get_state()
-    cuda = list(range(torch.cuda.device_count())) if _cuda_in_use() else []
     fast_path = torch.backends.mha.get_fastpath_enabled()
     try:
         for part, _ in flags:
@@ -30,18 +28,29 @@ def left_as_found(module: nn.Module) -> Iterator[nn.Module]:
             part.training = False
         # The fused attention path would run whole layers without calling their submodules.
         torch.backends.mha.set_fastpath_enabled(False)
-        with torch.random.fork_rng(devices=cuda), torch.no_grad():
+        with random_states_kept(), torch.no_grad():
             yield module
     finally:
         torch.backends.mha.set_fastpath_enabled(fast_path)
-        random.setstate(python_state)
-        np.random.set_state(numpy_state)
         for part, flag in flags:
             part.training = flag
         for buffer, kept in buffers:
             if not same_bits(buffer, kept):
                 with torch.no_grad():
                     buffer.copy_(kept)
+
+
+@contextmanager
+def random_states_kept() -> Iterator[None]:
+    """Put back the random states of torch (CPU and CUDA), numpy and Python, also after an exception."""
+    python_state, numpy_state = random.getstate(), np.random.get_state()
+    cuda = list(range(torch.cuda.device_count())) if _cuda_in_use() else []
+    try:
+        with torch.random.fork_rng(devices=cuda):
+            yield
+    finally:
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)
 
 
 def same_bits(a: Tensor, b: Tensor) -> bool:

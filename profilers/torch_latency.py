@@ -24,7 +24,7 @@ from profilers.host import host
 from profilers.isolate import host_lock
 from profilers.measurement import LATENCY, Failure, Measurement, Outcome, Receipt, pairs
 from profilers.onnx_latency import utc_now
-from profilers.preserve import example_input, left_as_found
+from profilers.preserve import example_input, left_as_found, random_states_kept
 from profilers.reference import default_store, nominal_speed
 from profilers.timing import Protocol, Sampler, Samples, sample_interleaved, timed
 from profilers.torch_reference import reference_sampler
@@ -70,7 +70,7 @@ def measure_torch(
     receipt = make_receipt(options, shape, device, now())
     samplers: dict[str, Sampler] = {}
     failures: dict[str, Outcome] = {}
-    with host_lock(), torch_threads(options.threads), torch.inference_mode():
+    with host_lock(), random_states_kept(), torch_threads(options.threads), torch.inference_mode():
         for index, module in enumerate(modules):
             try:
                 samplers[str(index)] = module_sampler(module, shape, options)

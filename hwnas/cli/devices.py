@@ -26,15 +26,10 @@ def list_(as_json: Json = False) -> None:
     if as_json:
         typer.echo(json.dumps([{**as_dict(device), "attached": where} for device, where in known]))
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    grid = Table("name", "attached", "fp32", "bandwidth")
-    grid.add_column("what it is", no_wrap=True, overflow="ellipsis")
+    typer.echo(f"{'name':<17}{'attached':<9}{'fp32':>14}{'bandwidth':>12}  what it is")
     for device, where in known:
         peaks = figure(device.fp32_gmacs_per_s, "GMAC/s"), figure(device.memory_gb_per_s, "GB/s")
-        grid.add_row(device.name, where or "", *peaks, device.description)
-    Console().print(grid)
+        typer.echo(f"{device.name:<17}{where or '':<9}{peaks[0]:>14}{peaks[1]:>12}  {device.description}")
 
 
 @app.command("show")

@@ -122,7 +122,11 @@ def drifting(clock: FakeClock, seconds: float):
 def test_a_reference_cancels_the_drift_of_the_host():
     clock = FakeClock()
     taken = sample_interleaved(
-        {"a": drifting(clock, 0.008)}, Protocol(budget_s=9, min_s=9), clock, drifting(clock, 0.002), nominal_s=0.0025
+        {"a": drifting(clock, 0.008)},
+        Protocol(budget_s=9, min_s=9),
+        clock,
+        drifting(clock, 0.002),
+        nominal_s=0.0025,
     )["a"]
     assert taken.summary.statistic == AT_REFERENCE
     # Four times the reference, whatever the host did, at the reference's nominal 2.5 ms.
