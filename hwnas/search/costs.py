@@ -13,7 +13,10 @@ from hwnas.search.reward import Objective, parse_quantity
 from hwnas.space.counts import Additive, count_table
 from hwnas.space.encoding import project, sample
 from hwnas.space.space import SPACES, Choices, Space
+from hwnas.tables import predictor
+from profilers.device import Device
 from profilers.errors import InputError, nearest
+from profilers.table import Network
 
 Floats = NDArray[np.float64]
 
@@ -44,10 +47,13 @@ class Reach:
     ratio: float
 
 
-def build_costs(config: Config, classes: int, image: tuple[int, int, int]) -> tuple[Cost, ...]:
+def build_costs(
+    config: Config, device: Device, classes: int, image: tuple[int, int, int]
+) -> tuple[Cost, ...]:
     """The objectives in order, then parameters and MACs, which are always reported.
 
-    Raises InputError for a metric that nothing here can predict.
+    Latency comes from the device's table or, without one, its roofline, and says which. Raises InputError for a
+    metric that can't be predicted, or not as well as ``require`` wants.
     """
     space = SPACES[config.space]
     at = config.evaluation
@@ -59,15 +65,30 @@ def build_costs(config: Config, classes: int, image: tuple[int, int, int]) -> tu
         "flops": Cost("flops", METRICS["flops"], "counted", f"2 x MACs of the {where}", _twice(counts.macs)),
     }
     names = dict.fromkeys([objective.metric for objective in config.objectives] + ["params", "macs"])
-    return tuple(known[name] if name in known else _predicted(name, config, classes, image) for name in names)
+    return tuple(
+        known[name] if name in known else _predicted(name, config, device, classes, image) for name in names
+    )
 
 
 def _twice(macs: Additive) -> Callable[[Choices], Floats]:
     return lambda choices: 2.0 * macs.of(choices)
 
 
-def _predicted(name: str, config: Config, classes: int, image: tuple[int, int, int]) -> Cost:
-    raise InputError(f"objective {name!r} is not available{nearest(name, ('params', 'macs', 'flops'))}")
+def _predicted(name: str, config: Config, device: Device, classes: int, image: tuple[int, int, int]) -> Cost:
+    """Latency of one image, in ms."""
+    if name != "latency":
+        choices = ("params", "macs", "flops", "latency")
+        raise InputError(f"objective {name!r} can't be predicted yet{nearest(name, choices)}")
+    at = config.evaluation
+    network = Network(at.channels, at.cells, classes, image)
+    found = predictor(device, SPACES[config.space], network, stem=at.stem)
+    if config.require != "any" and found.origin != "table":
+        raise InputError(
+            f"require: {config.require} was asked for, but latency on {device.name} would be {found.origin}"
+            f" ({found.source}); run: hwnas devices calibrate --target {device.name} --space {config.space}"
+            f" --channels {at.channels} --cells {at.cells}"
+        )
+    return Cost("latency", METRICS["latency"], found.origin, found.source, found.predict)
 
 
 def reach(space: Space, cost: Cost, rng: np.random.Generator, count: int = 1000) -> Reach:

@@ -53,7 +53,7 @@ def plan(config: Config) -> Plan:
         noise=data.noise,
         image_size=data.image_size,
     )
-    costs = build_costs(config, len(dataset.classes), dataset.image)
+    costs = build_costs(config, device, len(dataset.classes), dataset.image)
     generator = rng(config.seed, STAGE)
     reaches = {cost.name: reach(SPACES[config.space], cost, generator) for cost in costs}
     _check_memory(device, reaches["params"])

@@ -5,22 +5,25 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hwnas.catalog import find_device
 from hwnas.config import resolve
 from hwnas.search.costs import build_costs, objectives_of, reach, target_value
 from hwnas.space import SPACES
 from hwnas.space.counts import count
 from hwnas.space.encoding import project, sample, to_genotype
 from hwnas.space.genotype import Architecture
+from profilers.device import load
 from profilers.errors import InputError
 
 IMAGE = (3, 8, 8)
+CPU = load(find_device("cpu"))
 
 
 @pytest.mark.parametrize("space", sorted(SPACES))
 def test_costs_equal_counting_each_architecture(space: str) -> None:
     objectives = [{"metric": "flops"}, {"metric": "params"}]
     config = resolve({"space": space, "objectives": objectives, "evaluation": {"channels": 4, "cells": 6}})
-    costs = build_costs(config, 5, IMAGE)
+    costs = build_costs(config, CPU, 5, IMAGE)
     assert [cost.name for cost in costs] == ["flops", "params", "macs"]
     rng = np.random.default_rng(0)
     choices = np.stack([sample(SPACES[space], rng) for _ in range(20)])
@@ -34,7 +37,7 @@ def test_no_derived_network_lies_outside_the_reach(space: str) -> None:
     config = resolve(
         {"space": space, "objectives": [{"metric": "params"}], "evaluation": {"channels": 4, "cells": 6}}
     )
-    cost = build_costs(config, 5, IMAGE)[0]
+    cost = build_costs(config, CPU, 5, IMAGE)[0]
     found = reach(SPACES[space], cost, np.random.default_rng(0), count=50)
     rng = np.random.default_rng(1)
     derived = np.stack(
@@ -49,14 +52,14 @@ def test_no_derived_network_lies_outside_the_reach(space: str) -> None:
 
 def test_the_cheapest_nasbench201_network_has_no_convolution_and_the_dearest_only_3x3() -> None:
     config = resolve({"space": "nasbench201", "objectives": [{"metric": "params"}]})
-    cost = build_costs(config, 10, (3, 32, 32))[0]
+    cost = build_costs(config, CPU, 10, (3, 32, 32))[0]
     # algorithms.md, section 3: all-none and all-conv3x3 at C = 16, N = 5.
     assert reach(SPACES["nasbench201"], cost, np.random.default_rng(0), count=10).bounds == (73306, 1531546)
 
 
 def test_a_target_is_read_with_its_unit_and_checked_against_the_reach() -> None:
     config = resolve({"space": "nasbench201", "objectives": [{"metric": "params", "target": "0.5M"}]})
-    cost = build_costs(config, 10, (3, 32, 32))[0]
+    cost = build_costs(config, CPU, 10, (3, 32, 32))[0]
     found = reach(SPACES["nasbench201"], cost, np.random.default_rng(0), count=10)
     assert target_value("0.5M", found) == 500_000
     with pytest.raises(InputError, match="can't be met, this space reaches"):
@@ -68,7 +71,20 @@ def test_a_target_is_read_with_its_unit_and_checked_against_the_reach() -> None:
 def test_policies_take_turns_between_several_costs() -> None:
     objectives = [{"metric": "params"}, {"metric": "macs"}]
     config = resolve({"objectives": objectives, "exponents": [-0.3, -0.3, -0.3]})
-    costs = build_costs(config, 10, IMAGE)
+    costs = build_costs(config, CPU, 10, IMAGE)
     reaches = {cost.name: reach(SPACES["darts"], cost, np.random.default_rng(0), count=10) for cost in costs}
     exponents = [tuple(round(one.exponent, 6) for one in mine) for mine in objectives_of(config, reaches)]
     assert exponents == [(-0.3, -0.1), (-0.1, -0.3), (-0.3, -0.3)]
+
+
+def test_latency_of_a_device_that_is_not_here_is_an_estimate_and_says_so() -> None:
+    wanted = {"objectives": [{"metric": "latency"}]}
+    device = load(find_device("1080ti"))
+    cost = build_costs(resolve(wanted), device, 10, (3, 32, 32))[0]
+    assert (cost.name, cost.unit, cost.origin) == ("latency", "ms", "estimated")
+    assert "roofline" in cost.source and "1080ti" in cost.source
+    rng = np.random.default_rng(0)
+    choices = np.stack([sample(SPACES["darts"], rng) for _ in range(50)])
+    assert (cost.of(choices) > 0).all() and len(set(cost.of(choices))) > 40
+    with pytest.raises(InputError, match="require: table was asked for"):
+        build_costs(resolve({**wanted, "require": "table"}), device, 10, (3, 32, 32))
