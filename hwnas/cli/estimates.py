@@ -1,62 +1,61 @@
-"""A latency without the device: its calibration table where there is one, else its roofline."""
+"""A latency without the device: from its calibration table where there is one, else from its peaks."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from profilers.errors import InputError
+
 if TYPE_CHECKING:
     from hwnas.cli.subjects import Named
+    from hwnas.space.latency import Predictor
     from profilers.backends import Options
     from profilers.device import Device
     from profilers.measurement import Outcome
 
+# What a roofline from data-sheet peaks is worth: it puts networks in order; absolute values are half to twice.
+ROOFLINE_FACTOR = 2.0
+
 
 def latency(named: Named, device: Device, options: Options, table: str | None) -> Outcome:
     """The latency of one network on a device that is not attached, or the Failure that says why."""
-    import numpy as np
-
     from hwnas.space.encoding import to_choices
-    from hwnas.space.latency import roofline
     from hwnas.space.space import SPACES
-    from profilers.measurement import LATENCY, Failure, Measurement, Receipt, pairs
-    from profilers.roofline import Peaks
+    from hwnas.tables import predictor
+    from profilers.measurement import LATENCY, Failure, Measurement, Receipt
     from profilers.table import Network
 
-    receipt = Receipt(
-        backend="roofline",
-        device=device.name,
-        batch=options.batch,
-        dtype=options.dtype,
-        time=options.time,
-        notes=(f"{device.name} is not attached here: nothing was measured",),
-    )
-    architecture = named.architecture
+    receipt = Receipt("", device.name, batch=options.batch, dtype=options.dtype, time=options.time)
+    architecture, shape = named.architecture, named.shape
     if architecture is None:
-        reason = "an ONNX file can only be measured, and the target is not attached"
-        return Failure(LATENCY, "not attached", reason, receipt)
-    peak = device.fp16_gmacs_per_s if options.dtype != "fp32" else device.fp32_gmacs_per_s
-    if peak is None or device.memory_gb_per_s is None:
-        reason = f"{device.path} gives no peaks, and the device is not attached"
-        return Failure(LATENCY, "not attached", reason, receipt)
-    shape = named.shape
-    estimate = roofline(
-        SPACES[architecture.genotype.space],
-        Network(architecture.channels, architecture.cells, shape.classes, shape.image),
-        Peaks(peak, device.memory_gb_per_s),
-        "eager_gpu" if device.kind in ("gpu", "edge_gpu") else "graph_cpu",
-        device.path,
-        options.batch,
-        shape.stem,
+        why = f"{device.name} is not attached here, and an ONNX file can only be measured"
+        return Failure(LATENCY, "not attached", why, receipt)
+    space = SPACES[architecture.genotype.space]
+    network = Network(architecture.channels, architecture.cells, shape.classes, shape.image)
+    try:
+        source = predictor(device, space, network, batch=options.batch, stem=shape.stem, table=table)
+    except InputError as error:
+        if table is not None:
+            raise
+        return Failure(LATENCY, "not attached", str(error), receipt)
+    value = float(source.predict(to_choices(architecture.genotype)[None])[0])
+    factor, note = spread(source)
+    notes = (f"{device.name} is not attached here: nothing was measured", f"{source.source}; {note}")
+    receipt = Receipt(
+        **{**vars(receipt), "backend": "table" if source.origin == "table" else "roofline", "notes": notes}
     )
-    value = float(estimate.predict(np.asarray(to_choices(architecture.genotype)))[0])
-    receipt = receipt.with_notes("estimated from data-sheet peaks: for ranking; off by up to a factor of two")
-    settings = pairs({"runtime": estimate.runtime, "gmacs_per_s": peak, "gb_per_s": device.memory_gb_per_s})
-    return Measurement(
-        LATENCY,
-        value,
-        value / 2,
-        value * 2,
-        (),
-        "estimated",
-        Receipt(**{**vars(receipt), "settings": settings}),
-    )
+    return Measurement(LATENCY, value, value / factor, value * factor, (), source.origin, receipt)
+
+
+def spread(source: Predictor) -> tuple[float, str]:
+    """The factor within which the true latency is expected, and the words for it."""
+    from hwnas.space.latency import TablePredictor
+
+    if isinstance(source, TablePredictor):
+        agreement = source.table.agreement
+        held = agreement.get("held_out") or agreement.get("cross_validation") or {}
+        if "mape_percent" in held:
+            # Two mean absolute errors: nine in ten of normal errors.
+            error = float(held["mape_percent"])
+            return 1 + 2 * error / 100, f"mean error {error:.2f} % on networks that it had not seen"
+    return ROOFLINE_FACTOR, "from data-sheet peaks: for ranking; half to twice the truth"

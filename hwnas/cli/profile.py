@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Row = tuple[str, Outcome]
 
 HERE = ("torch", "onnxruntime")
-ORDER = ("estimated", "table", "measured", "counted")
+ORDER = ("failed", "estimated", "table", "measured", "counted")
 
 
 def profile(
@@ -54,6 +54,7 @@ def profile(
         str | None, typer.Option(help="Measure on user@host (onnxruntime and numpy there).")
     ] = None,
     run_with: Annotated[str | None, typer.Option(help="Measure there by COMMAND 'SHELL LINE'.")] = None,
+    remote_python: Annotated[str, typer.Option(help="The Python to run there, 3.9 or later.")] = "python3",
     per_op: Annotated[bool, typer.Option("--per-op", help="Show every operation too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Only JSON on standard output.")] = False,
 ) -> None:
@@ -63,6 +64,7 @@ def profile(
     from hwnas.cli.subjects import Shape, resolve
     from profilers.backends import Options
     from profilers.device import load
+    from profilers.measurement import Failure
     from profilers.onnx_latency import utc_now
     from profilers.timing import Protocol
 
@@ -86,7 +88,7 @@ def profile(
             min_s=min(0.5, budget),
             statistic=one_of("--statistic", statistic, ("auto", "median", "p10", "min")),
         ),
-        run=elsewhere(ssh, run_with),
+        run=elsewhere(ssh, run_with, remote_python),
         time=utc_now(),
     )
     rows = measure_all(found, device, options, backend, table)
@@ -96,6 +98,8 @@ def profile(
         typer.echo(json.dumps(as_dict(subject, device, rows, operations)))
     else:
         show(subject, device, rows, operations)
+    if any(isinstance(outcome, Failure) and outcome.reason != "not attached" for _, outcome in rows):
+        raise typer.Exit(1)
 
 
 def measure_all(
@@ -165,15 +169,15 @@ def place(device: Device, ssh: str | None, run_with: str | None) -> str:
     return match(device, attached()) or ""
 
 
-def elsewhere(ssh_address: str | None, command: str | None) -> Measure | None:
+def elsewhere(ssh_address: str | None, command: str | None, python: str = "python3") -> Measure | None:
     """Where ONNX Runtime runs when it is not here."""
     from profilers.remote import remote, run_with, ssh
 
     if ssh_address and command:
         raise InputError("--ssh and --run-with: give one of them")
     if ssh_address:
-        return remote(ssh(ssh_address))
-    return remote(run_with(command)) if command else None
+        return remote(ssh(ssh_address, python))
+    return remote(run_with(command, python)) if command else None
 
 
 def refuse_less(rows: Sequence[Row], require: str | None, device: Device) -> None:

@@ -42,8 +42,8 @@ def show(
     console = Console()
     grid = Grid(title=f"{short(subject)} on {device.name}", title_justify="left")
     several = len({key for key, _ in rows}) > 1
-    for header in (*(["network"] if several else []), "metric", "value", "95 % interval", "unit", "origin"):
-        grid.add_column(header, justify="right" if header in ("value", "95 % interval") else "left")
+    for header in (*(["network"] if several else []), "metric", "value", "interval", "unit", "origin"):
+        grid.add_column(header, justify="right" if header in ("value", "interval") else "left")
     for key, outcome in rows:
         grid.add_row(*([key] if several else []), *cells_of(outcome))
     console.print(grid)

@@ -1,0 +1,233 @@
+"""`hwnas profile` and `hwnas devices list|show|here` as a person or a script meets them."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+
+import pytest
+from onnx import helper
+
+from hwnas.cli import main
+from hwnas.results.run import Run
+from hwnas.space.published import PUBLISHED
+from hwnas.space.text import format_text
+from profilers import backends
+from profilers.measurement import Measurement
+
+from ..profilers.onnx_files import endless, model, not_finite, saved, small
+
+SMALL = ("--channels", "4", "--cells", "3", "--image", "16")
+QUICK = ("--budget", "0.05")
+
+
+@pytest.fixture
+def hwnas(tmp_path, monkeypatch, capsys):
+    """Run a command line in an empty folder; measurements wait for nobody and remember nothing."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def run(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["hwnas", *words])
+        code: object = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code or 0
+        printed = capsys.readouterr()
+        return int(str(code)), printed.out, printed.err
+
+    return run
+
+
+def test_a_published_cell_on_the_cpu_gives_every_metric_with_its_origin(hwnas):
+    code, out, _ = hwnas("profile", "DARTS_V2", *SMALL, *QUICK, "--json")
+    assert code == 0
+    answer = json.loads(out)
+    assert (answer["subject"], answer["target"]) == ("DARTS_V2", "cpu")
+    metrics = {metric["name"]: metric for metric in answer["metrics"]}
+    assert list(metrics) == ["params", "macs", "flops", "latency", "memory"]
+    assert set(metrics["latency"]) >= {
+        "name", "value", "unit", "low", "high", "origin", "backend", "receipt",
+    }  # fmt: skip
+    assert [metric["origin"] for metric in answer["metrics"]] == ["counted"] * 3 + ["measured"] * 2
+    assert metrics["flops"]["value"] == 2 * metrics["macs"]["value"]
+    assert isinstance(metrics["params"]["value"], int)
+    assert metrics["latency"]["low"] <= metrics["latency"]["value"] <= metrics["latency"]["high"]
+    assert metrics["latency"]["receipt"]["host"]
+    for name in metrics:
+        assert Measurement.from_dict(metrics[name]).metric.name == name
+
+
+def test_the_table_for_people_names_units_intervals_and_origins(hwnas):
+    code, out, _ = hwnas("profile", "DARTS_V2", *SMALL, *QUICK, "--per-op")
+    assert code == 0
+    for text in (
+        "params",
+        "exact",
+        "ms",
+        "measured (onnxruntime)",
+        "counted (counts)",
+        "median at reference",
+    ):
+        assert text in out
+    assert "operations" in out
+    assert "Conv" in out
+
+
+def test_counts_are_those_of_the_golden_network(hwnas):
+    code, out, _ = hwnas("profile", "DARTS_V2", "--backend", "counts", "--json")
+    assert code == 0
+    assert [metric["value"] for metric in json.loads(out)["metrics"][:2]] == [3_349_342, 528_359_040]
+
+
+def test_a_genotype_is_a_name_a_text_or_a_file(hwnas, tmp_path):
+    text = format_text(PUBLISHED["DARTS_V2"])
+    (tmp_path / "cell.json").write_text(json.dumps(PUBLISHED["DARTS_V2"].to_dict()))
+    (tmp_path / "cell.txt").write_text(text)
+    counted = [
+        json.loads(hwnas("profile", form, *SMALL, "--backend", "counts", "--json")[1])["metrics"]
+        for form in ("DARTS_V2", text, "cell.json", "cell.txt")
+    ]
+    values = [[metric["value"] for metric in metrics] for metrics in counted]
+    assert all(value == values[0] for value in values)
+
+
+def test_a_nasbench201_string_has_the_benchmarks_width_and_depth(hwnas):
+    arch = "|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|none~0|nor_conv_3x3~1|avg_pool_3x3~2|"
+    _, out, _ = hwnas("profile", arch, "--backend", "counts", "--json")
+    assert [metric["value"] for metric in json.loads(out)["metrics"][:2]] == [802_426, 113_951_360]
+
+
+def test_several_back_ends_answer_in_turn(hwnas):
+    words = ("--backend", "counts", "--backend", "torch-counter", "--backend", "thop", "--json")
+    _, out, _ = hwnas("profile", "DARTS_V2", *SMALL, *words)
+    macs = {m["backend"]: m["value"] for m in json.loads(out)["metrics"] if m["name"] == "macs"}
+    assert macs["counts"] == macs["torch-counter"] < macs["thop"]
+
+
+def test_an_onnx_file_is_counted_and_measured(hwnas, tmp_path):
+    saved(tmp_path, small())
+    code, out, _ = hwnas("profile", "m.onnx", *QUICK, "--json")
+    assert code == 0
+    assert [m["name"] for m in json.loads(out)["metrics"]] == ["params", "macs", "flops", "latency", "memory"]
+
+
+def test_a_run_is_profiled_member_by_member(hwnas, tmp_path):
+    write_run(tmp_path / "run")
+    code, out, _ = hwnas("profile", "run", *QUICK, "--json")
+    assert code == 0
+    rows = [(m["key"], m["name"]) for m in json.loads(out)["metrics"]]
+    assert rows == [
+        (key, name)
+        for key in (PUBLISHED["DARTS_V1"].key, PUBLISHED["DARTS_V2"].key)
+        for name in ("params", "macs", "flops", "latency", "memory")
+    ]
+
+
+def write_run(folder) -> None:
+    from hwnas import config
+    from hwnas.results.run import create, write_front
+
+    run: Run = create(folder, config.resolve({"algorithm": "random"}), ["hwnas"], "digest")
+    members = [
+        {"key": g.key, "genotype": g.to_dict(), "channels": 4, "cells": 3}
+        for g in (PUBLISHED["DARTS_V1"], PUBLISHED["DARTS_V2"])
+    ]
+    write_front(run, {"front": members, "classes": ["a", "b"], "image": [1, 8, 8]})
+
+
+def test_a_target_that_is_not_here_is_estimated_and_marked(hwnas):
+    code, out, _ = hwnas("profile", "DARTS_V2", "--target", "1080ti", "--json")
+    assert code == 0
+    latency = json.loads(out)["metrics"][3]
+    assert (latency["name"], latency["origin"], latency["backend"]) == ("latency", "estimated", "roofline")
+    assert latency["low"] < latency["value"] < latency["high"]
+    assert "not attached" in " ".join(latency["receipt"]["notes"])
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("DARTS_V9",), "no published cell is called 'DARTS_V9'; did you mean 'DARTS_V"),
+        (("DARTS_V2", "--target", "1080tj"), "unknown device '1080tj'; did you mean '1080ti'?"),
+        (("DARTS_V2", "--target", "1080ti", "--require", "table"), "its latency here is only estimated"),
+        (("DARTS_V2", "--target", "1080ti", "--require", "measured"), "its latency here is only estimated"),
+        (("DARTS_V2", "--require", "guess"), "--require: unknown value 'guess'"),
+        (
+            ("DARTS_V2", "--backend", "counts", "--require", "measured"),
+            "no back end of this call gives a latency",
+        ),
+        (("DARTS_V2", "--backend", "tensorrt"), "unknown back end 'tensorrt'"),
+        (("DARTS_V2", "--image", "0x3"), "--image: expected SIDE or CHANNELSxHEIGHTxWIDTH"),
+        (("DARTS_V2", "--statistic", "mean"), "--statistic: unknown value 'mean'"),
+        (("DARTS_V2", "--ssh", "-oProxyCommand=x"), "--ssh: expected user@host"),
+        (("DARTS_V2", "--ssh", "a@b", "--run-with", "sh -c"), "--ssh and --run-with: give one of them"),
+        (("none.onnx",), "none.onnx: no such file"),
+        (("none.json",), "none.json: no such file"),
+        (("torn.onnx",), "torn.onnx: not a readable ONNX file"),
+        (("unknown.onnx",), "unknown operator 'Relux'; did you mean 'Relu'"),
+        (("open.onnx",), "dynamic shape (n, 3, h, w): give its sizes"),
+        (("open.onnx", "--shape", "x"), "--shape: expected NAME=1,3,32,32"),
+        (("m.onnx", "--backend", "torch"), "needs a torch network, not an ONNX file"),
+        ((".",), "not a run directory"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(hwnas, tmp_path, words, line):
+    (tmp_path / "torn.onnx").write_bytes(b"\x08\x09\xff")
+    saved(tmp_path, small())
+    saved(tmp_path, model([helper.make_node("Relux", ["x"], ["y"])], [1, 3]), "unknown.onnx")
+    saved(tmp_path, model([helper.make_node("Relu", ["x"], ["y"])], ["n", 3, "h", "w"]), "open.onnx")
+    size = () if ".onnx" in words[0] else SMALL
+    code, out, err = hwnas("profile", *size, *words)
+    assert (code, out) == (2, "")
+    assert line in err
+    assert len(err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(("made", "reason"), [(not_finite, "not finite"), (endless, "timeout")])
+def test_a_model_that_fails_is_marked_and_exit_code_1(hwnas, tmp_path, made, reason):
+    saved(tmp_path, made())
+    code, out, _ = hwnas("profile", "m.onnx", *QUICK, "--limit", "4", "--json")
+    assert code == 1
+    latency = next(m for m in json.loads(out)["metrics"] if m["name"] == "latency")
+    assert (latency["value"], latency["failure"]["reason"]) == (None, reason)
+
+
+def test_a_remote_target_is_measured_through_a_command(hwnas):
+    # `sh -c` stands in for the way to the other machine.
+    there = ("--run-with", "sh -c", "--remote-python", sys.executable)
+    words = ("--target", "raspberry-pi-4", *there, "--require", "measured", "--json")
+    code, out, err = hwnas("profile", "DARTS_V2", *SMALL, *QUICK, *words)
+    assert code == 0, err
+    latency = json.loads(out)["metrics"][3]
+    assert (latency["origin"], latency["receipt"]["device"]) == ("measured", "raspberry-pi-4")
+
+
+def test_a_plug_in_is_a_back_end_like_any_other(hwnas, monkeypatch):
+    from profilers.measurement import Metric, Receipt
+
+    def energy(subject, device, options):
+        receipt = Receipt("meter", device.name)
+        return [Measurement(Metric("energy", "mJ"), 2.0, 1.0, 3.0, (2.0,), "measured", receipt)]
+
+    monkeypatch.setitem(backends.BACKENDS, "meter", energy)
+    _, out, _ = hwnas("profile", "DARTS_V2", *SMALL, "--backend", "meter", "--json")
+    assert json.loads(out)["metrics"][0]["name"] == "energy"
+
+
+def test_the_devices_are_listed_shown_and_matched(hwnas):
+    _, out, _ = hwnas("devices", "list")
+    assert "1080ti" in out
+    _, out, _ = hwnas("devices", "list", "--json")
+    assert {device["name"]: device["attached"] for device in json.loads(out)}["cpu"] == "cpu"
+    _, out, _ = hwnas("devices", "show", "GTX 1080 Ti")
+    assert "3584 cores" in out
+    _, out, _ = hwnas("devices", "here", "--json")
+    assert {"name": "cpu", "place": "cpu"} in json.loads(out)["targets"]
+    code, _, err = hwnas("devices", "show", "1080tj")
+    assert (code, "did you mean '1080ti'" in err) == (2, True)
