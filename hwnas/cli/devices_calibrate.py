@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -101,7 +101,7 @@ def make_bench(
         return TorchBench(
             network, device.name, TorchOptions(place=where, threads=threads, protocol=protocol), batch
         )
-    provider = "cpu" if where == "cpu" else "cuda"
+    provider: Literal["cpu", "cuda"] = "cpu" if where == "cpu" else "cuda"
     options = OnnxOptions(
         threads=threads, provider=provider, io_binding=provider == "cuda", protocol=protocol
     )

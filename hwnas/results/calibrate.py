@@ -51,10 +51,11 @@ class Plan:
 
 @dataclass
 class _Measured:
-    """Networks and their latencies in ms as they come in."""
+    """Networks and their latencies in ms as they come in, and the last one's receipt."""
 
     choices: list[Choices] = field(default_factory=list)
     latency_ms: list[float] = field(default_factory=list)
+    receipt: Mapping[str, Any] = field(default_factory=dict)
 
 
 def calibrate(
@@ -71,7 +72,7 @@ def calibrate(
     ``plan.train`` is what is wanted; a slow host gets fewer, so that the whole ends within ``plan.budget_s``.
     """
     start = clock()
-    operations, receipts, receipt = measure_operations(plan, bench)
+    operations, receipts = measure_operations(plan, bench)
     say(f"{len(receipts)} operations measured, {clock() - start:.0f} s")
     train, held, second = _measure_networks(plan, bench, say, clock, start)
     if len(train.choices) < FEWEST_ROWS or len(held.choices) < 2:
@@ -80,11 +81,10 @@ def calibrate(
     agreement = {**table.agreement, **_judge(table, held, second)}
     provenance = {
         "how": f"{len(receipts)} operations and {len(train.choices)} networks measured",
-        "receipt": receipt,
+        "receipt": train.receipt,
         "time": now,
         "seconds": round(clock() - start, 1),
         "seed": plan.seed,
-        "failures": 2 * plan.held_out + plan.train - len(train.choices) - len(held.choices) - len(second),
     }
     return Table(
         **{**vars(table), "agreement": agreement, "provenance": provenance, "measured": tuple(receipts)}
@@ -107,10 +107,8 @@ def random_networks(space: Space, count: int, rng: np.random.Generator) -> list[
     return drawn
 
 
-def measure_operations(
-    plan: Plan, bench: Bench
-) -> tuple[Operations, list[dict[str, Any]], Mapping[str, Any]]:
-    """Every operation at each shape and stride once: per-edge sums, one record each, the common receipt."""
+def measure_operations(plan: Plan, bench: Bench) -> tuple[Operations, list[dict[str, Any]]]:
+    """Every operation at each shape and stride once: sums per edge of the space, and one record each."""
     space, sites = plan.space, _sites(plan)
     layers = {key: PRIMITIVES[key[0]](*key[1:]) for key in sites}
     keys = [key for key, own in layers.items() if own]
@@ -132,11 +130,10 @@ def measure_operations(
         }
         for key, outcome in zip(keys, outcomes, strict=True)
     ]
-    receipt = outcomes[0].receipt.to_dict() if outcomes else {}
     table = tuple(
         tuple(float(value) for value in edges[row, : len(slot.ops)]) for row, slot in enumerate(space.slots)
     )
-    return Operations(0.0, table), records, receipt
+    return Operations(0.0, table), records
 
 
 _Key = tuple[str, int, int, Size]
@@ -172,27 +169,27 @@ def _measure_networks(
             break
         part = min(CHUNK // 2 if train_left else CHUNK, len(held_left))
         chunk = held_left[:part] + train_left[: CHUNK - part]
-        values = _latencies(plan, bench, chunk)
-        for position, (choices, value) in enumerate(zip(chunk, values, strict=True)):
-            if value is not None:
+        for position, (choices, outcome) in enumerate(zip(chunk, _measure(plan, bench, chunk), strict=True)):
+            if isinstance(outcome, Measurement):
                 to = held if position < part else train
                 to.choices.append(choices)
-                to.latency_ms.append(value)
+                to.latency_ms.append(outcome.value)
+                to.receipt = outcome.receipt.to_dict()
         held_left, train_left = held_left[part:], train_left[CHUNK - part :]
         say(f"{len(train.choices) + len(held.choices)} networks measured, {clock() - start:.0f} s")
     second: list[float] = []
     for first in range(0, len(held.choices), CHUNK):
-        again = _latencies(plan, bench, held.choices[first : first + CHUNK])
+        again = map(_value, _measure(plan, bench, held.choices[first : first + CHUNK]))
         second += [float("nan") if value is None else value for value in again]
     return train, held, second
 
 
-def _latencies(plan: Plan, bench: Bench, drawn: list[Choices]) -> list[float | None]:
+def _measure(plan: Plan, bench: Bench, drawn: list[Choices]) -> list[Outcome]:
     network = plan.network
     items = [
         Architecture(to_genotype(plan.space, choices), network.channels, network.cells) for choices in drawn
     ]
-    return [_value(outcome) for outcome in bench.latencies(items)]
+    return bench.latencies(items)
 
 
 def _fit(plan: Plan, train: _Measured, operations: Operations, device: str, batch: int) -> Table:

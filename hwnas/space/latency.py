@@ -79,9 +79,12 @@ class TablePredictor:
         measured = self.table.operations
         if measured is None:
             return None
+        widths = [len(values) for values in measured.edges]
+        if widths != [len(slot.ops) for slot in self.space.slots]:
+            raise ValueError("its operations are of another space")
         edges = np.zeros((len(self.space.slots), self.space.width))
         for row, values in enumerate(measured.edges):
-            edges[row, : len(values)] = values
+            edges[row, : widths[row]] = values
         return Additive(measured.fixed, edges)
 
 

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hwnas.cli import main
+from hwnas.space import SPACES
+from hwnas.space.encoding import sample, to_genotype
+from hwnas.space.text import format_text
+
+Run = Callable[..., tuple[int, str, str]]
+NB201 = SPACES["nasbench201"]
+COST = np.array([0.0, 0.1, 1.0, 4.0, 2.0])
+
+
+@pytest.fixture
+def hwnas(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    def run(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["hwnas", *words])
+        code: object = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code
+        printed = capsys.readouterr()
+        return int(str(code or 0)), printed.out, printed.err
+
+    return run
+
+
+@pytest.fixture
+def measured(tmp_path: Path) -> Path:
+    """40 networks of a device whose latency is 5 ms plus a cost per operation, one of them not measured."""
+    rng = np.random.default_rng(0)
+    path = tmp_path / "measured.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["arch", "latency"])
+        for number in range(40):
+            one = sample(NB201, rng)
+            writer.writerow(
+                [format_text(to_genotype(NB201, one)), "" if number == 7 else 5 + COST[one].sum()]
+            )
+    return path
+
+
+def test_fit_and_predict_from_one_csv(hwnas: Run, measured: Path, tmp_path: Path) -> None:
+    table, out = tmp_path / "phone.json", tmp_path / "out.csv"
+    code, printed, _ = hwnas(
+        "devices", "fit", "--csv", str(measured), "--device", "my phone", "--space", "nasbench201",
+        "--unit", "ms", "--out", str(table), "--json",
+    )  # fmt: skip
+    found = json.loads(printed)
+    assert (code, found["device"], found["blank"]) == (0, "my phone", 1)
+    assert found["mape_percent"] < 0.1
+    assert found["kendall_tau"] > 0.95
+    assert found["model"]["design"] == "eager"
+    code, printed, _ = hwnas("devices", "predict", str(table), "--csv", str(measured), "--out", str(out))
+    assert (code, "40 latencies in ms on my phone" in printed) == (0, True)
+    with measured.open() as given, out.open() as made:
+        for before, after in zip(csv.DictReader(given), csv.DictReader(made), strict=True):
+            assert list(after) == ["arch", "latency_ms"]
+            assert after["arch"] == before["arch"]
+            if before["latency"]:
+                assert float(after["latency_ms"]) == pytest.approx(float(before["latency"]), rel=1e-3)
+
+
+def test_fit_says_in_words_what_it_found(hwnas: Run, measured: Path, tmp_path: Path) -> None:
+    code, printed, _ = hwnas(
+        "devices", "fit", "--csv", str(measured), "--device", "1080Ti", "--out", str(tmp_path / "t.json")
+    )
+    assert code == 0
+    assert "latency table of 1080ti for nasbench201, in ms" in printed
+    assert "1 rows without a latency skipped" in printed
+    assert "runs everything that is written" in printed
+    assert "hwnas devices predict" in printed
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--csv", "absent.csv", "--device", "x"), "absent.csv: cannot be read"),
+        (("--csv", "{}", "--device", "x", "--space", "dart"), "unknown space 'dart'; did you mean 'darts'"),
+        (("--csv", "{}", "--device", "x", "--unit", "min"), "unknown unit 'min'"),
+        (
+            ("--csv", "{}", "--device", "x", "--latency-column", "lat"),
+            "no column 'lat'; did you mean 'latency'",
+        ),
+        (("--csv", "{}", "--device", " "), "--device: expected a name"),
+        (("--csv", "{}", "--device", "x", "--space", "darts"), "line 2: "),
+    ],
+)
+def test_bad_input_to_fit_is_one_line(
+    hwnas: Run, measured: Path, tmp_path: Path, words: tuple[str, ...], message: str
+) -> None:
+    given = [word.format(measured) for word in words]
+    code, printed, errors = hwnas("devices", "fit", *given, "--out", str(tmp_path / "t.json"))
+    assert (code, printed) == (2, "")
+    assert message in errors
+    assert len(errors.strip().splitlines()) == 1
+    assert not (tmp_path / "t.json").exists()
+
+
+def test_predict_refuses_what_is_no_table(hwnas: Run, measured: Path, tmp_path: Path) -> None:
+    code, _, errors = hwnas(
+        "devices", "predict", str(measured), "--csv", str(measured), "--out", str(tmp_path / "o.csv")
+    )
+    assert code == 2
+    assert "not valid JSON" in errors
+
+
+def test_calibrate_refuses_a_target_that_is_not_attached(hwnas: Run) -> None:
+    code, _, errors = hwnas("devices", "calibrate", "--target", "1080ti")
+    assert code == 2
+    assert "1080ti is not attached here" in errors

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from hwnas.results.bench import Item, OnnxBench, Operation, TorchBench
+from hwnas.results.calibrate import Plan, calibrate, measure_operations, random_networks
+from hwnas.space import SPACES
+from hwnas.space.encoding import to_choices, to_genotype
+from hwnas.space.features import folds
+from hwnas.space.genotype import Architecture
+from hwnas.space.latency import TablePredictor
+from hwnas.space.layers import PRIMITIVES, Layer, skeleton
+from profilers.errors import InputError
+from profilers.measurement import LATENCY, Failure, Measurement, Outcome, Receipt
+from profilers.onnx_latency import OnnxOptions
+from profilers.table import Network
+from profilers.timing import Protocol
+from profilers.torch_latency import TorchOptions
+
+NETWORK = Network(4, 3, 10, (3, 8, 8))
+QUICK = Protocol(warmup_s=0.0, warmup_runs=2, warmup_limit_s=0.02, min_s=0.0, min_cycles=2, budget_s=0.01)
+
+
+def cost(layer: Layer) -> float:
+    """A made-up device: 10 us for a layer and 1 ms for a million MACs."""
+    return 0.01 + layer.macs / 1e6
+
+
+@dataclass
+class Fake:
+    """A device that knows what every layer costs, works for a second per item, and fails where it is told."""
+
+    network: Network = NETWORK
+    noise: float = 0.0
+    seconds: float = 0.0
+    fails: bool = False
+    rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
+
+    def latencies(self, items: Sequence[Item]) -> list[Outcome]:
+        self.seconds += len(items)
+        receipt = Receipt("fake", host="moon")
+        if self.fails:
+            return [Failure(LATENCY, "crash", "", receipt) for _ in items]
+        values = [self._one(item) * (1 + self.noise * self.rng.standard_normal()) for item in items]
+        return [Measurement(LATENCY, value, value, value, (), "measured", receipt) for value in values]
+
+    def _one(self, item: Item) -> float:
+        if isinstance(item, Operation):
+            return sum(cost(layer) for layer in item.layers)
+        space = SPACES[item.genotype.space]
+        network = self.network
+        frame = skeleton(space, network.channels, network.cells, network.classes, network.image)
+        layers = list(frame.fixed)
+        choices = to_choices(item.genotype)
+        for site in frame.cells:
+            for row in space.rows(site.kind):
+                slot = space.slots[row]
+                layers += PRIMITIVES[slot.ops[choices[row]]](
+                    site.channels, *site.edge(slot.source, space.inputs)
+                )
+        # The runtime fuses a quarter of the work away, which single operations do not show.
+        return 0.5 + 0.75 * sum(map(cost, layers))
+
+
+@pytest.mark.parametrize("name", sorted(SPACES))
+def test_an_additive_device_is_calibrated_to_its_noise(name: str) -> None:
+    plan = Plan(SPACES[name], NETWORK, train=30, held_out=20)
+    fake = Fake(noise=0.01)
+    table = calibrate(plan, fake, "cpu", 1, clock=lambda: 0.0)
+    assert table.agreement["held_out"]["networks"] == 20
+    assert table.agreement["held_out"]["mape_percent"] < 2.5
+    assert table.agreement["repeat"]["mape_percent"] == pytest.approx(1.1, rel=0.6)
+    assert table.provenance["receipt"]["host"] == "moon"
+    assert table.fitted.coefficients["operations_ms"] == pytest.approx(0.75, rel=0.1)
+    one = random_networks(plan.space, 1, np.random.default_rng(5))[0]
+    architecture = Architecture(to_genotype(plan.space, one), NETWORK.channels, NETWORK.cells)
+    predicted = TablePredictor(table, "").predict(one)[0]
+    assert predicted == pytest.approx(Fake()._one(architecture), rel=0.06)
+
+
+def test_every_operation_is_measured_once_at_each_shape_and_stride() -> None:
+    fake = Fake()
+    operations, records = measure_operations(Plan(SPACES["darts"], NETWORK), fake)
+    keys = [(record["op"], record["channels"], record["stride"], tuple(record["size"])) for record in records]
+    assert len(set(keys)) == len(keys) == fake.seconds
+    # 3 cells: a normal one (4 channels, 8x8) and two reduction cells (8 on 8x8, then 16 on 4x4), whose first
+    # edges have stride 2. At stride 1 skip_connect is nothing to measure: 6 + 2 x (6 + 7) operations.
+    assert len(keys) == 6 + 2 * (6 + 7)
+    frame = skeleton(SPACES["darts"], 4, 3, 10, (3, 8, 8))
+    site = next(site for site in frame.cells if site.kind == "normal")
+    expected = sum(cost(layer) for layer in PRIMITIVES["sep_conv_3x3"](site.channels, 1, site.size))
+    assert operations.edges[0][4] == pytest.approx(expected)
+
+
+def test_a_slow_device_gets_fewer_networks_and_ends_in_time() -> None:
+    fake = Fake()
+    plan = Plan(SPACES["nasbench201"], NETWORK, train=100, held_out=10, budget_s=60)
+    table = calibrate(plan, fake, "cpu", 1, clock=lambda: fake.seconds)
+    assert 10 <= table.agreement["cross_validation"]["networks"] < 60
+    assert fake.seconds <= 60
+
+
+def test_random_networks_are_of_both_kinds_and_never_constant() -> None:
+    darts = SPACES["darts"]
+    drawn = random_networks(darts, 10, np.random.default_rng(0))
+    none = darts.ops("normal").index("none")
+    assert all((one != none).sum() == 16 for one in drawn[1::2])  # two inputs to each of 2 x 4 nodes
+    nb201 = random_networks(SPACES["nasbench201"], 100, np.random.default_rng(0))
+    assert not folds(SPACES["nasbench201"], np.stack(nb201)).any()
+
+
+def test_a_device_that_measures_nothing_is_an_error() -> None:
+    with pytest.raises(InputError, match="cpu: only 0 networks could be measured"):
+        calibrate(Plan(SPACES["darts"], NETWORK), Fake(fails=True), "cpu", 1, clock=lambda: 0.0)
+
+
+@pytest.mark.parametrize("kind", ["onnx", "torch"])
+def test_a_bench_measures_operations_and_networks_in_the_order_given(kind: str) -> None:
+    darts = SPACES["darts"]
+    layers = PRIMITIVES["sep_conv_3x3"](4, 1, (8, 8))
+    one = random_networks(darts, 1, np.random.default_rng(0))[0]
+    items: list[Item] = [
+        Architecture(to_genotype(darts, one), 4, 3),
+        Operation(layers, 4, (8, 8)),
+        Architecture(to_genotype(darts, one), 4, 3),
+    ]
+    onnx = OnnxBench(NETWORK, "cpu", OnnxOptions(protocol=QUICK, reference=False), batch=2)
+    torch = TorchBench(NETWORK, "cpu", TorchOptions(protocol=QUICK, reference=False), batch=2)
+    outcomes = (onnx if kind == "onnx" else torch).latencies(items)
+    values = [outcome.value for outcome in outcomes if isinstance(outcome, Measurement)]
+    assert len(values) == 3
+    assert values[1] < min(values[0], values[2])
+    assert outcomes[0].receipt.batch == 2
