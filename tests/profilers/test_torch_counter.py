@@ -11,8 +11,11 @@ from hwnas.space.encoding import sample, to_genotype
 from hwnas.space.genotype import Architecture
 from hwnas.space.published import PUBLISHED
 from hwnas.space.space import SPACES
+from hwnas.space.text import parse
 from profilers.counts import count
 from profilers.torch_counter import count_with_torch
+
+from ..space.golden import GOLDEN
 
 IMAGE = (3, 32, 32)
 
@@ -37,6 +40,17 @@ def test_macs_equal_torchs_on_random_networks(space):
     for seed in range(8):
         network = random_network(space, seed)
         assert count(network, (1, 3, 16, 16)).macs == count_with_torch(network, (1, 3, 16, 16)).macs
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("golden", GOLDEN, ids=str)
+def test_macs_equal_torchs_on_every_golden_network(golden):
+    architecture = Architecture(parse(golden.text), golden.channels, golden.cells)
+    network = Network(architecture, golden.classes, golden.image, golden.stem)
+    ours = count(network, (1, *golden.image))
+    assert ours.macs == count_with_torch(network, (1, *golden.image)).macs
+    assert ours.params == golden.params
+    assert ours.uncounted == ()
 
 
 @pytest.mark.slow
