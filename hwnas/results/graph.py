@@ -36,7 +36,7 @@ class Step:
 
 
 @dataclass
-class _Builder:
+class Builder:
     """Collects steps; ``seen`` finds the earlier one of two that compute the same."""
 
     steps: list[Step] = field(default_factory=list)
@@ -66,6 +66,14 @@ class _Builder:
         self.steps.append(Step(name, kind, tuple(sources), total, maps[sources[0]].size))
         return name
 
+    def classifier(self, head: Sequence[Layer], source: str) -> None:
+        """Append what comes after the last cell; its output is ``OUTPUT``."""
+        source = self.layers(head[:-2], source, "frame.last", "last")
+        pooled = self.layers(head[-2:-1], source, "", "head")
+        linear = head[-1]
+        step = Step(OUTPUT, "layer", (pooled,), linear.channels_out, (1, 1), linear, "frame.classifier")
+        self.steps.append(step)
+
     def zeros(self, channels: int, size: Size, name: str) -> str:
         """Append a map of zeros, one per image: a node that no edge leads to."""
         self.steps.append(Step(name, "zeros", (INPUT,), channels, size))
@@ -81,7 +89,7 @@ def graph(
     """
     space = SPACES[architecture.genotype.space]
     frame = skeleton(space, architecture.channels, architecture.cells, classes, image, stem)
-    build = _Builder()
+    build = Builder()
     maps = [INPUT]
     for number, part in enumerate(frame.stem):
         maps.append(build.layers(part, maps[-1], f"frame.stem.{number}", f"stem{number}"))
@@ -97,12 +105,7 @@ def graph(
         else:
             inputs = [_residual(build, site, now, index)]
         before, now = now, _cell(build, architecture, space, site, inputs, index)
-    now = build.layers(frame.head[:-2], now, "frame.last", "last")
-    pooled = build.layers(frame.head[-2:-1], now, "", "head")
-    linear = frame.head[-1]
-    build.steps.append(
-        Step(OUTPUT, "layer", (pooled,), linear.channels_out, (1, 1), linear, "frame.classifier")
-    )
+    build.classifier(frame.head, now)
     return _needed(build.steps)
 
 
@@ -116,7 +119,7 @@ def _needed(steps: Sequence[Step]) -> tuple[Step, ...]:
     return tuple(reversed(kept))
 
 
-def _residual(build: _Builder, site: CellSite, now: str, index: int) -> str:
+def _residual(build: Builder, site: CellSite, now: str, index: int) -> str:
     """NAS-Bench-201's step between groups; nothing inside a group."""
     if not site.before:
         return now
@@ -129,7 +132,7 @@ def _residual(build: _Builder, site: CellSite, now: str, index: int) -> str:
 
 
 def _cell(
-    build: _Builder, architecture: Architecture, space: Space, site: CellSite, inputs: list[str], index: int
+    build: Builder, architecture: Architecture, space: Space, site: CellSite, inputs: list[str], index: int
 ) -> str:
     states, number = list(inputs), 0
     for node, edges in enumerate(architecture.genotype.cell(site.kind), start=space.inputs):
