@@ -30,8 +30,11 @@ class SharedWeights:
 
 def optimise(net: Supernet, settings: WeightStep) -> SharedWeights:
     """A fresh optimiser for ``net``."""
+    head = list(net.frame.classifier.parameters())
+    at_head = {id(weight) for weight in head}
+    rest = [weight for weight in net.parameters() if id(weight) not in at_head]
     optimizer = torch.optim.SGD(
-        net.parameters(),
+        [{"params": rest}, {"params": head}],
         lr=settings.lr,
         momentum=settings.momentum,
         weight_decay=settings.weight_decay,
@@ -50,7 +53,8 @@ def weight_step(shared: SharedWeights, batch: Batch, path: Choices | Probabiliti
 
     Weights that the path does not touch have no gradient: neither momentum nor decay moves them.
     """
-    shared.optimizer.param_groups[0]["lr"] = lr
+    rest, head = shared.optimizer.param_groups
+    rest["lr"], head["lr"] = lr, lr * shared.settings.head_rate
     shared.optimizer.zero_grad(set_to_none=True)
     if path.ndim == 1:
         logits = shared.net.sampled(batch.x, np.asarray(path, dtype=np.int64))
