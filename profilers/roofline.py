@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 Kind = Literal["conv", "depthwise", "linear", "batch_norm", "elementwise", "pool", "concat"]
-Runtime = Literal["eager_gpu", "graph_gpu", "eager_cpu", "graph_cpu"]
+Runtime = Literal["eager_gpu", "graph_gpu", "graph_cpu"]
 Number = TypeVar("Number", float, npt.NDArray[np.float64])
 FLOAT_BYTES = 4
 
@@ -73,18 +73,19 @@ class Costs:
     tile: tuple[int, int]
 
 
-# Issuing from Python. An elementwise operation: 5 to 7 us of interpreter and dispatcher
-# (pytorch/pytorch#41383) and about 5 us for cudaLaunchKernel. A cuDNN convolution or BatchNorm adds
-# descriptors, an algorithm look-up and several wrappers: a profiler trace (pytorch/pytorch#27058) shows
-# conv2d at 112 us, cudnn_batch_norm at 51 without its four wrappers, relu_ at 26: about 4 : 3 : 1.
+# Issuing from Python. An elementwise operation needs 5 to 7 us of interpreter and dispatcher on a fast core
+# (pytorch/pytorch#41383) and about 5 us for cudaLaunchKernel; a profiler trace of another host says 26 us, the
+# profiler's own few included (pytorch/pytorch#27058): 15 us lies between. A cuDNN convolution or BatchNorm adds
+# descriptors, an algorithm look-up and several wrappers: in that trace conv2d takes 112 us and cudnn_batch_norm
+# 51 us without its wrappers, so about 4 : 3 : 1.
 _EAGER_US: dict[Kind, float] = {
-    "elementwise": 10.0,
-    "pool": 10.0,
-    "concat": 10.0,
-    "linear": 20.0,
-    "batch_norm": 30.0,
-    "conv": 40.0,
-    "depthwise": 40.0,
+    "elementwise": 15.0,
+    "pool": 15.0,
+    "concat": 15.0,
+    "linear": 30.0,
+    "batch_norm": 45.0,
+    "conv": 60.0,
+    "depthwise": 60.0,
 }
 _LAUNCH_US: dict[Kind, float] = dict.fromkeys(_EAGER_US, 5.0)
 _NODE_US: dict[Kind, float] = dict.fromkeys(_EAGER_US, 2.0)
@@ -98,7 +99,6 @@ COSTS: dict[Runtime, Costs] = {
     # A CPU runs what it issues itself, by default on one thread, while the peaks are those of all cores (four
     # or more): blocked convolutions sustain half of a core's, in blocks of a few outputs x 16 channels; one
     # core draws less than half of the memory's peak.
-    "eager_cpu": Costs(_EAGER_US, False, 0.0, 0.12, 0.4, frozenset(), 16, (8, 16)),
     "graph_cpu": Costs(_NODE_US, False, 0.0, 0.12, 0.4, frozenset({"batch_norm"}), 16, (8, 16)),
 }
 NOMINAL_GHZ = 1.5

@@ -65,7 +65,7 @@ def test_a_compiled_graph_has_no_batch_norm() -> None:
 def test_many_networks_are_put_together_at_once() -> None:
     issue, device = np.array([1.0, 5.0]), np.array([3.0, 2.0])
     assert together(issue, device, GPU).tolist() == [3.0, 5.0]
-    assert together(issue, device, COSTS["eager_cpu"]).tolist() == [4.0, 7.0]
+    assert together(issue, device, COSTS["graph_cpu"]).tolist() == [4.0, 7.0]
 
 
 def test_a_device_with_higher_peaks_is_never_slower() -> None:

@@ -1,0 +1,140 @@
+"""How well do tables and rooflines predict latencies that others measured?
+
+    python -m benchmarks.latency_tables fit [--rows 100] [--draws 5] [--column raspi4_1 ...]
+    python -m benchmarks.latency_tables roofline
+
+Both read NAS-Bench-201's measured latencies (`--csv`, by default ../shared/data/nasbench201.csv.gz). `fit` does what
+`hwnas devices fit` and `predict` do: fit to so many random rows above 0.2 ms (numpy default_rng(0), (1), ...), predict
+all others. Networks whose output does not depend on their image are counted apart: a compiler folds them to almost
+nothing. `roofline` sees no latency at all, only devices/*.toml. The calibration of the machine at hand prints its own
+evidence: `hwnas devices calibrate --target cpu --space darts`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from hwnas.catalog import find_device
+from hwnas.space import SPACES, Choices
+from hwnas.space.encoding import to_choices
+from hwnas.space.features import folds
+from hwnas.space.latency import TablePredictor, roofline
+from hwnas.space.latency_csv import Measured
+from hwnas.space.latency_fit import fit_measured
+from hwnas.space.text import parse
+from hwnas.tables import BENCHMARK, RUNTIMES, peaks_of
+from profilers.agreement import kendall_tau, mape_percent, seven_digits
+from profilers.device import load
+
+SPACE = SPACES["nasbench201"]
+SMALLEST_MS = 0.2
+BARS = {  # MAPE at most, tau at least
+    "1080ti_1": (1.85, 0.915),
+    "1080ti_32": (2.55, 0.905),
+    "1080ti_256": (0.35, 0.985),
+    "raspi4_1": (17.0, 0.80),
+}
+ROOFLINES = {  # column: device, tau at least
+    "1080ti_1": ("1080ti", 0.90),
+    "1080ti_32": ("1080ti", 0.84),
+    "1080ti_256": ("1080ti", 0.70),
+    "raspi4_1": ("raspberry-pi-4", None),
+    "pixel3_1": ("pixel-3", None),
+    "edgegpu_1": ("jetson-tx2", None),
+}
+Floats = npt.NDArray[np.float64]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=["fit", "roofline"])
+    parser.add_argument("--csv", type=Path, default=Path("../shared/data/nasbench201.csv.gz"))
+    parser.add_argument("--column", action="append", help="such as raspi4_1; all of them by default")
+    parser.add_argument("--rows", type=int, default=100)
+    parser.add_argument("--draws", type=int, default=5)
+    given = parser.parse_args()
+    opener = gzip.open if given.csv.suffix == ".gz" else open
+    with opener(given.csv, "rt", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    choices = np.stack([to_choices(parse(row["arch_str"])) for row in rows])
+    columns = given.column or [name[11:] for name in rows[0] if name.startswith("latency_ms_")]
+    if given.what == "roofline":
+        print("| column | tau | bar | tau of MACs | estimated / measured |\n|---|---|---|---|---|")
+        macs = np.array([float(row["cifar10_macs_M"]) for row in rows])
+        for column in [name for name in columns if name in ROOFLINES]:
+            rate_roofline(column, choices, latencies(rows, column), macs)
+        return
+    print(f"{given.rows} rows to fit, mean of {given.draws} draws; MAPE in % / Kendall tau")
+    print("| column | all others | bar | not constant | cross-validated | executes | forms |")
+    print("|---|---|---|---|---|---|---|")
+    for column in columns:
+        rate_fit(column, choices, latencies(rows, column), given.rows, given.draws)
+
+
+def latencies(rows: list[dict[str, str]], column: str) -> Floats:
+    """(15625,) in ms, NaN where blank."""
+    return np.array([float(row[f"latency_ms_{column}"] or "nan") for row in rows])
+
+
+def rate_fit(column: str, choices: Choices, measured: Floats, rows: int, draws: int) -> None:
+    usable = np.flatnonzero(measured > SMALLEST_MS)
+    constant = folds(SPACE, choices)
+    results, designs, forms = [], Counter[str](), Counter[str]()
+    for seed in range(draws):
+        train = np.random.default_rng(seed).choice(usable, rows, replace=False)
+        rest = np.setdiff1d(usable, train)
+        given = Measured(("",) * rows, choices[train], measured[train], 0)
+        table = fit_measured(SPACE, given, column, None, {})
+        predicted = seven_digits(TablePredictor(table, column).predict(choices[rest]))
+        alive = ~constant[rest]
+        cross = table.agreement["cross_validation"]
+        results.append(
+            [
+                *agreement(predicted, measured[rest]),
+                *agreement(predicted[alive], measured[rest][alive]),
+                cross["mape_percent"],
+                cross["kendall_tau"],
+            ]
+        )
+        form = table.fitted.form
+        designs[form.design] += 1
+        forms["linear" if form.view == "none" else f"+ process ({form.view})"] += 1
+    mean = np.mean(results, axis=0)
+    bar = "" if column not in BARS else "{:.2f} / {:.3f}".format(*BARS[column])
+    pairs = [f"{mean[i]:.2f} / {mean[i + 1]:.3f}" for i in (0, 2, 4)]
+    print(f"| {column} | {pairs[0]} | {bar} | {pairs[1]} | {pairs[2]} | {said(designs)} | {said(forms)} |")
+
+
+def rate_roofline(column: str, choices: Choices, measured: Floats, macs: Floats) -> None:
+    name, bar = ROOFLINES[column]
+    device = load(find_device(name))
+    peaks = peaks_of(device)
+    assert peaks is not None
+    batch = int(column.split("_")[-1])
+    predicted = roofline(SPACE, BENCHMARK, peaks, RUNTIMES[device.kind], name, batch).predict(choices)
+    kept = measured > SMALLEST_MS
+    tau = kendall_tau(seven_digits(predicted[kept]), measured[kept])
+    ratio = np.median(predicted[kept] / measured[kept])
+    of_macs = kendall_tau(macs[kept], measured[kept])
+    print(f"| {column} | {tau:.3f} | {bar or ''} | {of_macs:.3f} | {ratio:.2f} |")
+
+
+def agreement(predicted: Floats, measured: Floats) -> tuple[float, float]:
+    return mape_percent(predicted, measured), kendall_tau(predicted, measured)
+
+
+def said(counted: Counter[str]) -> str:
+    return ", ".join(f"{name} x{count}" for name, count in counted.most_common())
+
+
+if __name__ == "__main__":
+    main()
