@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hwnas.nets.convolution import joined
 from hwnas.nets.operations import body, sequence
 from hwnas.space.genotype import Architecture, Genotype
 from hwnas.space.layers import PRIMITIVES, CellSite, Layer, Size, Skeleton, Stem, skeleton
@@ -70,7 +71,9 @@ class Cell(nn.Module):
                     y = drop_path(y, drop)
                 total = y if total is None else total + y
             states.append(self._empty(states[0]) if total is None else total)
-        return torch.cat(states[self.inputs :], dim=1) if self.joined else states[-1]
+        if not self.joined:
+            return states[-1]
+        return joined(states[self.inputs :]) if self.training else torch.cat(states[self.inputs :], dim=1)
 
     def _empty(self, like: Tensor) -> Tensor:
         return like.new_zeros(like.shape[0], self.site.channels, *self.site.size_out)
@@ -134,8 +137,9 @@ class Frame(nn.Module):
         self.stem = nn.ModuleList(sequence(part, running=running) for part in frame.stem)
         self.paired = any(len(site.before) == 2 for site in frame.cells[:1])
         if self.paired:
+            # All start with a ReLU; a map is rectified once, for the cell after it and the one after that.
             self.before = nn.ModuleList(
-                nn.ModuleList(sequence(part, affine, running) for part in site.before) for site in frame.cells
+                nn.ModuleList(body(part, affine, running)[1] for part in site.before) for site in frame.cells
             )
         else:
             self.before = nn.ModuleList(
@@ -150,13 +154,16 @@ class Frame(nn.Module):
         maps: list[Tensor] = [self.stem[0](x)]
         for part in self.stem[1:]:
             maps.append(part(maps[-1]))
-        before, now = maps[0], maps[-1]
+        now = maps[-1]
+        older = newer = F.relu(now) if self.paired else now
+        if len(maps) > 1:
+            older = F.relu(maps[0])
         prepare: Any  # two modules per cell where they come in pairs, else one
         for index, prepare in enumerate(self.before):
             if self.paired:
-                older, newer = prepare
-                states = [older(before), newer(now)]
-                before, now = now, cell(index, states)
+                for_older, for_newer = prepare
+                now = cell(index, [for_older(older), for_newer(newer)])
+                older, newer = newer, F.relu(now)
             else:
                 now = cell(index, [prepare(now)])
         return now

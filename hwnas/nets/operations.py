@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hwnas.nets.convolution import Depthwise, Pointwise, even_and_odd_pixels, pointwise
 from hwnas.space.layers import Layer
 
 
@@ -25,16 +26,26 @@ class Halve(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
-        height, width = x.shape[-2:]
-        shifted = F.pad(x, (0, width % 2, 0, height % 2))[:, :, 1:, 1:]
-        return torch.cat([self.even(x), self.odd(shifted)], dim=1)
+        if x.device.type == "cpu" and self.training and torch.is_grad_enabled():
+            # Taking the pixels first spares the convolutions' backward two passes over the whole map each.
+            even, odd = even_and_odd_pixels(x)
+            return torch.cat([pointwise(even, self.even.weight), pointwise(odd, self.odd.weight)], dim=1)
+        missing = (0, x.shape[3] % 2, 0, x.shape[2] % 2)
+        padded = F.pad(x, missing) if any(missing) else x
+        return torch.cat([self.even(x), self.odd(padded[:, :, 1:, 1:])], dim=1)
 
 
 def module_of(layer: Layer, affine: bool, running: bool) -> nn.Module:
-    """The torch module of one layer. BatchNorm: with ``affine`` scale and shift, ``running`` statistics."""
+    """The torch module of one layer. BatchNorm: with ``affine`` scale and shift, ``running`` statistics.
+
+    Where nothing runs along (a supernet), convolutions have the quicker ways of hwnas.nets.convolution.
+    """
     if layer.kind == "conv":
+        if not running and layer.groups == layer.channels_in > 1:
+            return Depthwise(layer.channels_in, layer.kernel[0], layer.stride[0], layer.dilation)
         padding = (layer.dilation * (layer.kernel[0] - 1) // 2, layer.dilation * (layer.kernel[1] - 1) // 2)
-        return nn.Conv2d(
+        quick = not running and layer.kernel == layer.stride == (1, 1)
+        return (Pointwise if quick else nn.Conv2d)(
             layer.channels_in,
             layer.channels_out,
             layer.kernel,

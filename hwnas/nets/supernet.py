@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hwnas.nets.convolution import joined
 from hwnas.nets.network import Frame
 from hwnas.nets.operations import body
 from hwnas.space.layers import PRIMITIVES, CellSite, Stem, skeleton
@@ -94,7 +95,7 @@ class SuperCell(nn.Module):
                     else:
                         total = y * weight if total is None else torch.addcmul(total, y, weight)
             run.states.append(self._empty(states[0]) if total is None else total)
-        return torch.cat(run.states[self.inputs :], dim=1) if self.joined else run.states[-1]
+        return joined(run.states[self.inputs :]) if self.joined else run.states[-1]
 
     def _empty(self, like: Tensor) -> Tensor:
         return like.new_zeros(like.shape[0], self.site.channels, *self.site.size_out)
