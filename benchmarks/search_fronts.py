@@ -41,7 +41,7 @@ Member = dict[str, Any]
 
 TASKS: dict[str, dict[str, Any]] = {
     "digits": {
-        "data": {"source": "digits", "noise": 0.4},
+        "data": {"source": "digits", "noise": 0.2},
         "evaluation": {"channels": 4, "cells": 5},
     },
     "cifar": {
@@ -52,11 +52,12 @@ TASKS: dict[str, dict[str, Any]] = {
             {"cells": 5, "epochs": 8, "frozen_epochs": 2},
         ],
         "weight_step": {"batch_size": 64},
+        "alpha_step": {"every": 4},
         "evaluation": {"channels": 4, "cells": 5},
     },
 }
-TRAIN_EPOCHS = {"digits": 20, "cifar": 5}
-FINALISTS = 8
+TRAIN_EPOCHS = {"digits": 12, "cifar": 4}
+FINALISTS = 6
 MIXTURE_SLOWER = 5
 """How many sampled epochs one mixture epoch costs here, evaluations included; the CPU time is in the results."""
 

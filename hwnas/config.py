@@ -24,10 +24,10 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 METRICS = {"params": "parameters", "macs": "MAC", "flops": "FLOP", "latency": "ms", "memory": "MiB"}
 """Every cost that can be an objective, and its unit."""
 
-EXPONENTS = (0.0, -0.005, -0.01, -0.02, -0.05, -0.1, -0.2, -0.4)
-"""Eight penalty exponents: accuracy alone, then from a mild to a hard penalty, doubling as the front's slope does.
+EXPONENTS = (0.0, -0.005, -0.01, -0.025, -0.06, -0.15, -0.4, -0.8)
+"""Eight penalty exponents: accuracy alone, then growing about as the slope of a front does.
 
-Twice the cost has to bring 0.35 % more accuracy at -0.005, and 32 % more at -0.4.
+Twice the cost has to bring 0.35 % more accuracy at -0.005, and 74 % more at -0.8.
 """
 
 
@@ -100,8 +100,8 @@ class AlphaStep(_Frozen):
 class Evaluation(_Frozen):
     """The discrete network that is counted, and trained in the end: initial channels and searched cells."""
 
-    channels: Positive = 16
-    cells: Positive = 8
+    channels: Positive = 8
+    cells: Positive = 5
     stem: Literal["cifar", "imagenet"] = "cifar"
 
 
@@ -125,7 +125,7 @@ class Config(_Frozen):
     """A whole search, resolved. The same config and seed give the same trials and front on a CPU."""
 
     algorithm: Literal["tndnas", "ndarts", "random", "nsga2"] = "tndnas"
-    space: str = "darts"
+    space: str = "tnd"
     target: str = "cpu"
     seed: int = Field(default=0, ge=0, lt=2**31)
     objectives: tuple[ObjectiveConfig, ...] = Field(default=(), max_length=4)
@@ -136,14 +136,14 @@ class Config(_Frozen):
     channels: Positive = 8
     stages: tuple[Stage, ...] = Field(
         default=(
-            Stage(cells=3, epochs=24, frozen_epochs=8),
-            Stage(cells=4, epochs=24, frozen_epochs=8),
+            Stage(cells=3, epochs=28, frozen_epochs=14),
+            Stage(cells=4, epochs=22, frozen_epochs=8),
             Stage(cells=5, epochs=30, frozen_epochs=8),
         ),
         min_length=1,
         max_length=16,
     )
-    finalists_per_policy: Positive = 4
+    finalists_per_policy: Positive = 6
     threads: Positive = 1
     device: Literal["auto", "cpu", "cuda"] = "auto"
     data: DataConfig = DataConfig()

@@ -143,7 +143,7 @@ def second_derivatives(loss: Loss, weights: Tensors, alpha: Tensors) -> tuple[Te
     def of(w: Tensor, a: Tensor) -> Tensor:
         return loss(split(w, weights), split(a, alpha))
 
-    (hessian, _), (mixed, _) = torch.autograd.functional.hessian(of, (w, a))
+    (hessian, _), (mixed, _) = torch.autograd.functional.hessian(of, (w, a), vectorize=True)
     return hessian, mixed
 
 

@@ -70,7 +70,7 @@ def test_a_target_is_read_with_its_unit_and_checked_against_the_reach() -> None:
 
 def test_policies_take_turns_between_several_costs() -> None:
     objectives = [{"metric": "params"}, {"metric": "macs"}]
-    config = resolve({"objectives": objectives, "exponents": [-0.3, -0.3, -0.3]})
+    config = resolve({"space": "darts", "objectives": objectives, "exponents": [-0.3, -0.3, -0.3]})
     costs = build_costs(config, CPU, 10, IMAGE)
     reaches = {cost.name: reach(SPACES["darts"], cost, np.random.default_rng(0), count=10) for cost in costs}
     exponents = [tuple(round(one.exponent, 6) for one in mine) for mine in objectives_of(config, reaches)]
@@ -78,7 +78,7 @@ def test_policies_take_turns_between_several_costs() -> None:
 
 
 def test_latency_of_a_device_that_is_not_here_is_an_estimate_and_says_so() -> None:
-    wanted = {"objectives": [{"metric": "latency"}]}
+    wanted = {"space": "darts", "objectives": [{"metric": "latency"}]}
     device = load(find_device("1080ti"))
     cost = build_costs(resolve(wanted), device, 10, (3, 32, 32))[0]
     assert (cost.name, cost.unit, cost.origin) == ("latency", "ms", "estimated")

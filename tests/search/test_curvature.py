@@ -14,7 +14,7 @@ from hwnas.search.curvature import (
 )
 from hwnas.search.double_backward import cheap_double_backward
 
-from .bilevel import flat, network, split
+from tests.search.bilevel import flat, network, split
 
 
 def test_exact_products_equal_the_dense_second_derivatives() -> None:

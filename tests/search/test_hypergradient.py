@@ -19,7 +19,7 @@ from hwnas.search.hypergradient import (
     unrolled,
 )
 
-from .bilevel import Problem, central_differences, flat, network, quadratic, solve, split
+from tests.search.bilevel import Problem, central_differences, flat, network, quadratic, solve, split
 
 METHODS: dict[str, Method] = {
     "first order": first_order,

@@ -26,6 +26,7 @@ def config(data: Path, **changes: Any) -> Config:
     """Two stages of two epochs, three policies."""
     settings: dict[str, Any] = {
         "algorithm": "tndnas",
+        "space": "darts",
         "objectives": [{"metric": "params"}],
         "exponents": [0.0, -0.2, -0.8],
         "channels": 2,
