@@ -136,9 +136,10 @@ def host_lock(path: Path | None = None, wait_s: float = 600.0) -> Iterator[None]
     except ImportError:
         yield
         return
-    path = path or Path(tempfile.gettempdir()) / "hwnas-one-measurement.lock"
-    # No link is followed and nothing is written: the name is known to everyone on the host.
-    handle = os.open(path, os.O_RDONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
+    handle = open_lock(path or Path(tempfile.gettempdir()) / "hwnas-one-measurement.lock")
+    if handle is None:
+        yield
+        return
     try:
         deadline = time.monotonic() + wait_s
         while True:
@@ -152,3 +153,23 @@ def host_lock(path: Path | None = None, wait_s: float = 600.0) -> Iterator[None]
         yield
     finally:
         os.close(handle)
+
+
+def open_lock(path: Path) -> int | None:
+    """Open the lock file, made where there is none; None where this user may not.
+
+    No link is followed and nothing is written: the name is known to everyone on the host. A file of another user
+    is opened without O_CREAT, which systems refuse for it in a shared temporary folder.
+    """
+    no_link = getattr(os, "O_NOFOLLOW", 0)
+    for _ in range(3):
+        with suppress(FileNotFoundError):
+            try:
+                return os.open(path, os.O_RDONLY | no_link)
+            except FileNotFoundError:
+                raise
+            except OSError:
+                return None
+        with suppress(FileExistsError):
+            return os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | no_link, 0o644)
+    return None

@@ -65,9 +65,12 @@ def _check(file: Path, shapes: Mapping[str, Sequence[int]], batch: int | None) -
     for name in shapes:
         if name not in {argument.name for argument in arguments}:
             raise InputError(f"{file}: no input '{name}'{nearest(name, [a.name for a in arguments])}")
+    inputs = tuple((a.name, input_sizes(file, a, shapes, batch)) for a in arguments)
+    if batch and batch > 1 and not any(sizes[:1] == (batch,) for _, sizes in inputs):
+        raise InputError(f"{file}: its inputs have a fixed batch, so a batch of {batch} is not possible")
     return OnnxModel(
         path=file,
-        inputs=tuple((a.name, input_sizes(file, a, shapes, batch)) for a in arguments),
+        inputs=inputs,
         nodes=len(model.graph.node),
         params=sum(number(tensor) for tensor in model.graph.initializer if tensor.data_type in FLOATS),
         opset=next((opset.version for opset in model.opset_import if opset.domain in ("", "ai.onnx")), 0),
@@ -133,6 +136,12 @@ def input_sizes(
     file: Path, argument: onnx.ValueInfoProto, shapes: Mapping[str, Sequence[int]], batch: int | None
 ) -> tuple[int, ...]:
     """The sizes of one input: those given, else those declared with `batch` for a first one left open."""
+    if not argument.type.HasField("tensor_type"):
+        raise InputError(f"{file}: input '{argument.name}' is not a tensor")
+    if not argument.type.tensor_type.HasField("shape"):
+        if argument.name in shapes and min(shapes[argument.name], default=0) > 0:
+            return tuple(int(size) for size in shapes[argument.name])
+        raise InputError(f"{file}: input '{argument.name}' has no shape: give its sizes with --shape")
     dimensions = argument.type.tensor_type.shape.dim
     declared = [d.dim_value if d.HasField("dim_value") else d.dim_param or "?" for d in dimensions]
     if argument.name in shapes:

@@ -26,7 +26,7 @@ from profilers.measurement import LATENCY, Failure, Measurement, Outcome, Receip
 from profilers.onnx_latency import utc_now
 from profilers.preserve import example_input, left_as_found, random_states_kept
 from profilers.reference import default_store, nominal_speed
-from profilers.timing import Protocol, Sampler, Samples, sample_interleaved, timed
+from profilers.timing import Clock, Protocol, Sampler, Samples, sample_interleaved, timed
 from profilers.torch_reference import reference_sampler
 
 BACKEND = "torch"
@@ -77,7 +77,7 @@ def measure_torch(
             except (RuntimeError, ValueError, AssertionError) as error:
                 # AssertionError is what a torch without CUDA raises.
                 failures[str(index)] = failed(error, receipt)
-        reference = reference_sampler() if samplers and uses_reference(options) else None
+        reference = reference_sampler(own_clock(options)) if samplers and uses_reference(options) else None
         try:
             taken = sample_interleaved(
                 samplers, options.protocol, reference=reference, nominal_s=1.0 if reference else None
@@ -106,11 +106,15 @@ def module_sampler(module: nn.Module, shape: tuple[int, ...], options: TorchOpti
     if isinstance(y, Tensor) and not bool(torch.isfinite(y).all()):
         raise ValueError("the outputs are not finite")
     if place.type != "cuda":
-        many = options.threads != 1
-        return timed(lambda: duplicate(x), own=time.perf_counter if many else time.thread_time)
+        return timed(lambda: duplicate(x), own=own_clock(options))
     run = captured(duplicate, x) if options.cuda_graph else lambda: duplicate(x)
     flush = flusher(place) if options.flush_l2 else None
     return cuda_sampler(run, new_event, torch.cuda.synchronize, flush=flush)
+
+
+def own_clock(options: TorchOptions) -> Clock:
+    """CPU time where one thread does all the work; threads that wait for each other have the wall clock only."""
+    return time.thread_time if options.threads == 1 else time.perf_counter
 
 
 def uses_reference(options: TorchOptions) -> bool:

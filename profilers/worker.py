@@ -15,7 +15,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
 import numpy as np
@@ -23,7 +23,9 @@ import onnxruntime
 
 from profilers.host import host, process_memory_mib
 from profilers.session import bound_run, load, made_up
-from profilers.timing import Protocol, Sampler, Samples, sample_interleaved, timed
+from profilers.timing import Clock, Protocol, Samples, sample_interleaved, timed
+
+Run = Callable[[], object]
 
 
 class NotFinite(Exception):
@@ -45,17 +47,20 @@ def main() -> None:
 def measure_latency(request: dict[str, Any]) -> list[dict[str, Any]]:
     """Time all models of the request in turn, with the reference beside them if there is one."""
     answers: dict[int, dict[str, Any]] = {}
-    samplers: dict[str, Sampler] = {}
+    runs: dict[str, Run] = {}
     for index, model in enumerate(request["models"]):
         try:
-            samplers[str(index)] = model_sampler(model, request)
+            runs[str(index)] = model_run(model, request)
         except Exception as error:
             answers[index] = failure(index, error)
-    reference = None
-    if request.get("reference"):
-        reference = model_sampler({"path": request["reference"]}, request)
-    protocol = Protocol(**request.get("protocol", {}))
-    taken = sample_interleaved(samplers, protocol, reference=reference, nominal_s=request.get("nominal_s"))
+    reference = model_run({"path": request["reference"]}, request) if request.get("reference") else None
+    own = own_clock(list(runs.values()), request)
+    taken = sample_interleaved(
+        {name: timed(run, own=own) for name, run in runs.items()},
+        Protocol(**request.get("protocol", {})),
+        reference=timed(reference, own=own) if reference else None,
+        nominal_s=request.get("nominal_s"),
+    )
     for name, samples in taken.items():
         answers[int(name)] = {"model": int(name), **plain(samples)}
     return [answers[index] for index in sorted(answers)]
@@ -99,28 +104,22 @@ def measure_operations(request: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"model": 0, "operations": nodes}]
 
 
-def model_sampler(model: dict[str, Any], request: dict[str, Any]) -> Sampler:
-    """A sampler of one model; CPU time is its own clock where all work is done in this one thread."""
-    run = model_run(model, request)
-    if (
-        request.get("provider", "cpu") != "cpu"
-        or request.get("threads", 1) != 1
-        or works_in_other_threads(run)
-    ):
-        return timed(run, own=time.perf_counter)
-    return timed(run)
+def own_clock(runs: Sequence[Run], request: dict[str, Any]) -> Clock:
+    """The device's own time, one clock for all: this thread's CPU time where it does all of the work."""
+    alone = request.get("provider", "cpu") == "cpu" and request.get("threads", 1) == 1
+    return time.thread_time if alone and not any(map(works_in_other_threads, runs)) else time.perf_counter
 
 
-def works_in_other_threads(run: Callable[[], object]) -> bool:
-    """Whether other threads of this process spend CPU time during a run."""
+def works_in_other_threads(run: Run, least_s: float = 0.005) -> bool:
+    """Whether other threads of this process spend CPU time during runs."""
     thread, process = time.thread_time(), time.process_time()
-    for _ in range(3):
+    while time.process_time() - process < least_s:
         run()
     thread, process = time.thread_time() - thread, time.process_time() - process
     return process > 1.1 * thread
 
 
-def model_run(model: dict[str, Any], request: dict[str, Any]) -> Callable[[], object]:
+def model_run(model: dict[str, Any], request: dict[str, Any]) -> Run:
     """Load one model, check that its outputs are finite, and give back what runs it once."""
     session = load(model["path"], request)
     feeds = made_up(session, model, request)

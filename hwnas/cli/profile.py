@@ -91,7 +91,10 @@ def profile(
         run=elsewhere(ssh, run_with, remote_python),
         time=utc_now(),
     )
-    rows = measure_all(found, device, options, backend, table)
+    try:
+        rows = measure_all(found, device, options, backend, table)
+    except TimeoutError as error:
+        raise InputError(str(error)) from None
     refuse_less(rows, require, device)
     operations = per_operation(found, options) if per_op else []
     if as_json:

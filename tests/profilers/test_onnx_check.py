@@ -31,6 +31,19 @@ def test_an_open_batch_takes_the_batch_asked_for(tmp_path):
         check_onnx(path, batch=None)
 
 
+def test_a_batch_that_the_file_does_not_allow_is_refused(tmp_path):
+    path = saved(tmp_path, model([helper.make_node("Relu", ["x"], ["y"])], [1, 3, 8, 8]))
+    with pytest.raises(InputError, match="fixed batch, so a batch of 4 is not possible"):
+        check_onnx(path, batch=4)
+
+
+def test_an_input_without_a_shape_must_be_given_one(tmp_path):
+    made = model([helper.make_node("Relu", ["x"], ["y"])], [1, 3])
+    made.graph.input[0].type.tensor_type.ClearField("shape")
+    with pytest.raises(InputError):
+        check_onnx(saved(tmp_path, made))
+
+
 def test_other_open_sizes_must_be_given(tmp_path):
     path = saved(tmp_path, model([helper.make_node("Relu", ["x"], ["y"])], ["n", 3, "h", "w"]))
     with pytest.raises(

@@ -137,8 +137,25 @@ def test_one_measurement_at_a_time_holds_the_lock(tmp_path):
         pass
 
 
+def test_the_lock_of_another_user_is_shared_where_it_may_be_read(tmp_path, monkeypatch):
+    path = tmp_path / "lock"
+    path.write_text("")
+    real = os.open
+
+    def refusing(name, flags, mode=0o777):
+        # What systems do with a file of another user in a shared temporary folder.
+        if str(name) == str(path) and flags & os.O_CREAT:
+            raise PermissionError
+        return real(name, flags, mode)
+
+    monkeypatch.setattr(os, "open", refusing)
+    late = host_lock(path, wait_s=0.1)
+    with host_lock(path), pytest.raises(TimeoutError), late:
+        pass
+
+
 def test_the_lock_follows_no_link(tmp_path):
     os.symlink(tmp_path / "elsewhere", tmp_path / "lock")
-    with pytest.raises(OSError), host_lock(tmp_path / "lock"):
+    with host_lock(tmp_path / "lock"):
         pass
     assert not (tmp_path / "elsewhere").exists()

@@ -30,12 +30,19 @@ def test_modules_are_measured_in_the_order_given_with_receipts():
     assert dict(receipt.settings)["own_time"] == "cpu"
 
 
-@pytest.mark.parametrize("options", [{"channels_last": True}, {"dtype": "bf16"}, {"threads": 2}])
-def test_memory_format_type_and_threads_can_be_chosen(options):
-    threads = torch.get_num_threads()
+@pytest.mark.parametrize("options", [{"channels_last": True}, {"dtype": "bf16"}])
+def test_memory_format_and_type_can_be_chosen(options):
     (found,) = measure_torch([network()], SHAPE, TorchOptions(protocol=QUICK, store=None, **options))
     assert isinstance(found, Measurement)
-    assert torch.get_num_threads() == threads
+
+
+def test_several_threads_are_timed_by_the_wall_and_put_back():
+    before = torch.get_num_threads()
+    protocol = Protocol(budget_s=0.05, min_s=0.01, warmup_s=0.0, statistic="median")
+    (found,) = measure_torch([nn.ReLU()], (1, 8), TorchOptions(threads=2, protocol=protocol))
+    assert isinstance(found, Measurement)
+    assert dict(found.receipt.settings)["own_time"] == "wall"
+    assert torch.get_num_threads() == before
 
 
 def test_a_module_that_cannot_run_costs_its_own_measurement():
