@@ -135,43 +135,52 @@ def _export(
 
 
 def _print(records: list[dict[str, Any]]) -> None:
+    """A line per ONNX file: what it reaches, costs and takes, with intervals."""
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title="Exported networks")
-    for title in (
-        "network",
-        "accuracy\ntrained (test)",
-        "int8\naccuracy",
-        "params\ncounted",
-        "MACs\ncounted",
-    ):
-        table.add_column(title, justify="left" if title == "network" else "right")
-    for title in ("onnx\nKiB", "int8\nKiB", "latency (ms)\nmeasured", "int8 (ms)\nmeasured"):
-        table.add_column(title, justify="right")
+    trained = any(record["accuracy"] is not None for record in records)
+    origin = "trained (test)" if trained else "untrained"
+    table = Table(title=f"Exported networks; accuracy: {origin}, latency: measured on this host")
+    for title in ("network", "file"):
+        table.add_column(title, no_wrap=True)
+    for title in ("accuracy", "params", "MACs", "KiB", "ms", "95 % interval"):
+        table.add_column(title, justify="right", no_wrap=True)
     for record in records:
-        size = record["bytes"]
-        table.add_row(
-            record["name"],
-            _share(record["accuracy"]),
-            _share(record["int8_accuracy"]),
-            f"{record['params']:,}",
-            f"{record['macs']:,}",
-            *(f"{size[name] / 1024:,.0f}" if name in size else "" for name in ("onnx", "int8")),
-            *(_latency(record["latency"].get(name)) for name in ("onnx", "int8")),
-        )
+        for name, accuracy in (("onnx", record["accuracy"]), ("int8", record["int8_accuracy"])):
+            if name in record["bytes"]:
+                table.add_row(*_row(record, name, accuracy))
     Console().print(table)
     for record in records:
-        print(f"{record['name']}: {Path(next(iter(record['files'].values()))).parent}")
+        folder = Path(next(iter(record["files"].values()))).parent
+        print(f"{record['name']}: {folder} (verified on {record['parity']['test_images']} images)")
+        for warning in record["warnings"]:
+            print(f"warning: {record['name']}: {warning}")
 
 
-def _share(accuracy: float | None) -> str:
-    return "untrained" if accuracy is None else f"{accuracy:.4f}"
-
-
-def _latency(found: dict[str, Any] | None) -> str:
+def _row(record: dict[str, Any], name: str, accuracy: float | None) -> list[str]:
+    first = name == "onnx"
+    found = record["latency"].get(name)
     if not found:
-        return ""
-    if found["value"] is None:
-        return str(found["failure"]["reason"])
-    return f"{found['value']:.3g} [{found['low']:.3g}, {found['high']:.3g}]"
+        measured = ["", ""]
+    elif found["value"] is None:
+        measured = ["failed", str(found["failure"]["reason"])]
+    else:
+        measured = [f"{found['value']:.3g}", f"{found['low']:.3g} .. {found['high']:.3g}"]
+    return [
+        record["name"] if first else "",
+        "fp32" if first else "int8",
+        "" if accuracy is None else f"{accuracy:.4f}",
+        _amount(record["params"]) if first else "",
+        _amount(record["macs"]) if first else "",
+        f"{record['bytes'][name] / 1024:,.0f}",
+        *measured,
+    ]
+
+
+def _amount(value: int) -> str:
+    """Three digits and a unit: 79.5 K, 1.45 G."""
+    for unit, size in (("G", 1e9), ("M", 1e6), ("K", 1e3)):
+        if value >= size:
+            return f"{value / size:.3g} {unit}"
+    return str(value)

@@ -177,15 +177,15 @@ def _print(run: Run, records: list[dict[str, Any]]) -> None:
     from hwnas.results.models import TRAINED, write_trained
 
     summary = write_trained(run)
-    table = Table(title=f"Front of {run.path} by trained accuracy")
-    for title in ("network", "channels", "cells"):
-        table.add_column(title)
-    table.add_column(f"accuracy\n{TRAINED}", justify="right")
-    for title in ("params\ncounted", "MACs\ncounted"):
-        table.add_column(title, justify="right")
-    table.add_column("")
+    table = Table(title=f"Front of {run.path}; accuracy: {TRAINED}, params and MACs: counted")
+    table.add_column("network", no_wrap=True)
+    for title in ("C", "cells", "accuracy", "params", "MACs"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
     new = {record["name"] for record in records}
     for member in summary["front"] + summary["dominated"]:
+        marks = ["dominated"] if member in summary["dominated"] else []
+        marks += ["new"] if member["name"] in new else []
         table.add_row(
             member["name"],
             str(member["channels"]),
@@ -193,8 +193,7 @@ def _print(run: Run, records: list[dict[str, Any]]) -> None:
             f"{member['accuracy']['value']:.4f}",
             f"{member['costs']['params']['value']:,}",
             f"{member['costs']['macs']['value']:,}",
-            ("" if member in summary["front"] else "dominated ") + ("new" if member["name"] in new else ""),
+            ", ".join(marks),
         )
-    console = Console()
-    console.print(table)
+    Console().print(table)
     print(f"next: hwnas export {run.path} --all")
