@@ -136,14 +136,14 @@ class Config(_Frozen):
     channels: Positive = 8
     stages: tuple[Stage, ...] = Field(
         default=(
-            Stage(cells=3, epochs=28, frozen_epochs=14),
-            Stage(cells=4, epochs=22, frozen_epochs=8),
-            Stage(cells=5, epochs=30, frozen_epochs=8),
+            Stage(cells=3, epochs=32, frozen_epochs=16),
+            Stage(cells=4, epochs=26, frozen_epochs=10),
+            Stage(cells=5, epochs=40, frozen_epochs=12),
         ),
         min_length=1,
         max_length=16,
     )
-    finalists_per_policy: Positive = 6
+    finalists_per_policy: Positive = 8
     threads: Positive = 1
     device: Literal["auto", "cpu", "cuda"] = "auto"
     data: DataConfig = DataConfig()
