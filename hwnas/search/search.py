@@ -80,7 +80,9 @@ def feasibility(planned: Plan) -> list[str]:
     budget = planned.device.memory_mib
     largest = weights_mib(planned.reaches["params"].bounds[1])
     memory = "memory not stated" if budget is None else f"{budget:,} MiB"
-    lines = [f"target {planned.device.name} ({memory}): weights of the largest network take {largest:,.2f} MiB"]
+    lines = [
+        f"target {planned.device.name} ({memory}): weights of the largest network take {largest:,.2f} MiB"
+    ]
     for number, wanted in enumerate(planned.config.objectives):
         found = planned.reaches[wanted.metric]
         low, high = found.bounds
