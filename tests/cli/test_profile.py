@@ -189,10 +189,12 @@ def test_bad_input_is_one_line_and_exit_code_2(hwnas, tmp_path, words, line):
     assert len(err.strip().splitlines()) == 1
 
 
-@pytest.mark.parametrize(("made", "reason"), [(not_finite, "not finite"), (endless, "timeout")])
-def test_a_model_that_fails_is_marked_and_exit_code_1(hwnas, tmp_path, made, reason):
+@pytest.mark.parametrize(
+    ("made", "limit", "reason"), [(not_finite, "60", "not finite"), (endless, "1.5", "timeout")]
+)
+def test_a_model_that_fails_is_marked_and_exit_code_1(hwnas, tmp_path, made, limit, reason):
     saved(tmp_path, made())
-    code, out, _ = hwnas("profile", "m.onnx", *QUICK, "--limit", "4", "--json")
+    code, out, _ = hwnas("profile", "m.onnx", *QUICK, "--limit", limit, "--json")
     assert code == 1
     latency = next(m for m in json.loads(out)["metrics"] if m["name"] == "latency")
     assert (latency["value"], latency["failure"]["reason"]) == (None, reason)
