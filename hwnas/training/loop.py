@@ -159,10 +159,10 @@ class Training:
         wanted = self.settled.state_dict()
         self.settled.load_state_dict({name: source[name] for name in wanted})
         if self.recipe.calibrate:
-            seed = (self.seed, _CALIBRATION, self.progress.epoch)
             size = min(self._batch, 256)
             count = max(1, min(self.recipe.calibrate, len(self.data.split["train"])) // size)
-            limited = zip(range(count), batches(self.data, "train", size, seed, drop_last=True), strict=False)
+            source = batches(self.data, "train", size, (self.seed, _CALIBRATION), drop_last=True)
+            limited = zip(range(count), source, strict=False)
             calibrate(self.settled, (_layout(batch.x) for _, batch in limited))
 
     def _augment(self) -> Augment | None:

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from hwnas.nets.network import Network
 from hwnas.space.genotype import Architecture
 from hwnas.space.published import PUBLISHED
-from hwnas.training.checkpoint import STATE, WEIGHTS, Epoch
-from hwnas.training.data import Dataset, load
-from hwnas.training.loop import Diverged
-from hwnas.training.recipe import RECIPES, Recipe
-from hwnas.training.train import train
+from hwnas.training.checkpoint import BEST, STATE, WEIGHTS, Epoch
+from hwnas.training.data import Batch, Dataset, batches, load
+from hwnas.training.evaluate import accuracy
+from hwnas.training.loop import Diverged, Training
+from hwnas.training.recipe import RECIPES
+from hwnas.training.train import Trained, train
+from hwnas.training.weights import fill, load_weights
 from profilers.errors import InputError
 
 SMALL = Architecture(PUBLISHED["DARTS_V2"], channels=4, cells=3)
@@ -31,8 +40,8 @@ def digits(images: int) -> Dataset:
         whole,
         train=whole.train[kept],
         train_labels=whole.train_labels[kept],
-        test=whole.test[kept],
-        test_labels=whole.test_labels[kept],
+        test=whole.test[:128],
+        test_labels=whole.test_labels[:128],
         split={"train": kept, "weights": kept[::2], "policy": kept[1::2]},
     )
 
@@ -41,25 +50,27 @@ class Killed(BaseException):
     """What a kill looks like from inside: nothing after it runs."""
 
 
-def interrupted(out_dir: Path, at: list[int], recipe: Recipe = BRIEF) -> dict[str, torch.Tensor]:
+def dying_after(steps: int) -> Callable[[Training, Batch], None]:
+    """A training's step that kills the process instead of making one more than ``steps``."""
+    made, original = 0, Training.step
+
+    def step(self: Training, batch: Batch) -> None:
+        nonlocal made
+        if made == steps:
+            raise Killed
+        made += 1
+        original(self, batch)
+
+    return step
+
+
+def interrupted(out_dir: Path, at: list[int]) -> dict[str, torch.Tensor]:
     """Train to the end although the process dies after each of the steps ``at`` (steps of that call)."""
-    data = digits(96)
     for steps in at:
         with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
-            from hwnas.training.loop import Training
-
-            made, original = 0, Training.step
-
-            def step(self: Training, batch: object, limit: int = steps) -> None:
-                nonlocal made
-                if made == limit:
-                    raise Killed
-                made += 1
-                original(self, batch)  # type: ignore[arg-type]
-
-            patch.setattr(Training, "step", step)
-            train(SMALL, data, recipe, 7, out_dir, checkpoint_s=0.0)
-    train(SMALL, data, recipe, 7, out_dir)
+            patch.setattr(Training, "step", dying_after(steps))
+            train(SMALL, digits(96), BRIEF, 7, out_dir, checkpoint_s=0.0)
+    train(SMALL, digits(96), BRIEF, 7, out_dir)
     return load_file(out_dir / WEIGHTS)
 
 
@@ -70,3 +81,182 @@ def test_a_training_killed_at_any_step_ends_in_the_same_weights(tmp_path: Path) 
         assert resumed.keys() == reference.keys()
         for name, tensor in reference.items():
             assert torch.equal(resumed[name], tensor), name
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Trained, Path]:
+    folder = tmp_path_factory.mktemp("learned")
+    recipe = replace(RECIPES["quick"], epochs=3, batch=32, hold_out=0.2, evaluate_every=1, calibrate=256)
+    return train(SMALL, digits(640), recipe, 0, folder), folder
+
+
+def test_a_short_training_learns_and_says_what_it_did(learned: tuple[Trained, Path]) -> None:
+    result, _ = learned
+    assert result.test_accuracy > 0.3  # of 10 classes: 0.1 is chance
+    assert [epoch.number for epoch in result.curve] == [1, 2, 3]
+    assert result.curve[-1].train_loss < result.curve[0].train_loss
+    assert result.curve[-1].test_accuracy == result.test_accuracy
+    assert result.seconds >= sum(epoch.seconds for epoch in result.curve) > 0
+    assert not result.network.training
+
+
+def test_the_best_epoch_is_chosen_by_images_held_out(learned: tuple[Trained, Path]) -> None:
+    result, folder = learned
+    seen = [epoch.held_out_accuracy for epoch in result.curve]
+    assert None not in seen
+    assert result.best_epoch == 1 + max(range(3), key=lambda number: seen[number] or 0.0)
+    assert load_weights(folder / BEST).notes["epoch"] == result.best_epoch
+    assert load_weights(folder / WEIGHTS).notes["epoch"] == 3
+
+
+def test_the_kept_weights_are_the_network_that_was_tested(learned: tuple[Trained, Path]) -> None:
+    result, folder = learned
+    weights = load_weights(folder / WEIGHTS)
+    assert weights.architecture == SMALL and weights.image == (1, 8, 8) and len(weights.classes) == 10
+    again = Network(SMALL, 10, (1, 8, 8))
+    fill(again, weights, "test")
+    assert accuracy(again.eval(), digits(640)) == result.test_accuracy
+
+
+def test_a_finished_training_is_not_made_again(learned: tuple[Trained, Path]) -> None:
+    result, folder = learned
+    recipe = replace(RECIPES["quick"], epochs=3, batch=32, hold_out=0.2, evaluate_every=1, calibrate=256)
+    heard: list[Epoch] = []
+    again = train(SMALL, digits(640), recipe, 0, folder, report=heard.append)
+    assert not heard and again.curve == result.curve and again.seconds == result.seconds
+    for name, tensor in again.network.state_dict().items():
+        assert torch.equal(tensor, result.network.state_dict()[name]), name
+
+
+def test_curves_can_be_read_by_tensorboard(learned: tuple[Trained, Path]) -> None:
+    result, folder = learned
+    reader = EventAccumulator(str(folder))
+    reader.Reload()
+    assert set(reader.Tags()["scalars"]) >= {
+        "loss/train",
+        "accuracy/test",
+        "accuracy/held_out",
+        "learning_rate",
+    }
+    points = reader.Scalars("loss/train")
+    assert [point.step for point in points] == [1, 2, 3]
+    assert [point.value for point in points] == pytest.approx([epoch.train_loss for epoch in result.curve])
+
+
+def test_other_settings_do_not_go_on_from_the_same_folder(learned: tuple[Trained, Path]) -> None:
+    _, folder = learned
+    with pytest.raises(InputError, match="a training with epochs 3, not 4"):
+        train(SMALL, digits(640), replace(BRIEF, epochs=4), 0, folder)
+    recipe = replace(RECIPES["quick"], epochs=3, batch=32, hold_out=0.2, evaluate_every=1, calibrate=256)
+    with pytest.raises(InputError, match="a training with data_digest"):
+        train(SMALL, digits(320), recipe, 0, folder)
+
+
+def test_a_damaged_state_is_refused(tmp_path: Path) -> None:
+    train(SMALL, digits(96), replace(BRIEF, epochs=1), 0, tmp_path)
+    state = tmp_path / STATE
+    content = bytearray(state.read_bytes())
+    content[-1] ^= 1
+    for damaged in (bytes(content), content[: len(content) // 2], b"", b"nonsense"):
+        state.write_bytes(damaged)
+        with pytest.raises(InputError, match="not a readable training state"):
+            train(SMALL, digits(96), replace(BRIEF, epochs=1), 0, tmp_path)
+
+
+def test_the_same_seed_trains_the_same_network_and_another_seed_another() -> None:
+    runs = [train(SMALL, digits(96), BRIEF, seed).network.state_dict() for seed in (3, 3, 4)]
+    name = "frame.classifier.weight"
+    assert torch.equal(runs[0][name], runs[1][name])
+    assert not torch.equal(runs[0][name], runs[2][name])
+
+
+def test_training_leaves_the_global_generator_alone() -> None:
+    before = torch.get_rng_state()
+    train(SMALL, digits(96), replace(BRIEF, epochs=1), 0)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_the_average_of_the_weights_follows_its_definition() -> None:
+    recipe = replace(BRIEF, average=0.9, calibrate=0)
+    training = Training(SMALL, digits(96), recipe, 0, "cifar", torch.device("cpu"))
+    name = "frame.classifier.weight"
+    expected = training.network.state_dict()[name].clone()
+    for number, batch in enumerate(batches(digits(96), "train", 16, (0,))):
+        training.runner.train()
+        training.step(batch)
+        training.progress.step += 1
+        decay = min(0.9, (1 + number) / (10 + number))
+        expected = decay * expected + (1 - decay) * training.network.state_dict()[name]
+    assert torch.allclose(training.average[name], expected, atol=1e-6)
+    training.settle()
+    assert torch.equal(training.settled.state_dict()[name], training.average[name])
+
+
+def test_a_loss_that_is_no_number_stops_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = Training._loss
+
+    def exploded(self: Training, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        loss, answers = original(self, batch)
+        return loss * float("inf"), answers
+
+    monkeypatch.setattr(Training, "_loss", exploded)
+    with pytest.raises(Diverged, match="lower learning rate"):
+        train(SMALL, digits(96), BRIEF, 0)
+
+
+def test_what_the_device_cannot_do_is_refused() -> None:
+    with pytest.raises(InputError, match="precision bfloat16 needs a CUDA device"):
+        train(SMALL, digits(96), replace(BRIEF, precision="bfloat16"), 0)
+    if not torch.cuda.is_available():
+        with pytest.raises(InputError, match="no CUDA device"):
+            train(SMALL, digits(96), BRIEF, 0, device="cuda")
+    with pytest.raises(InputError, match="cutout 16 blacks out whole images"):
+        train(SMALL, digits(96), replace(BRIEF, cutout=16), 0)
+
+
+def test_an_unwritable_folder_is_an_error_of_the_system(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OSError, match="file"):
+        train(SMALL, digits(96), BRIEF, 0, tmp_path / "file")
+
+
+KILLED = """
+import sys
+from dataclasses import replace
+import torch
+torch.set_num_threads(1)
+sys.path.insert(0, {root!r})
+from tests.training.test_train import BRIEF, SMALL, digits
+from hwnas.training.train import train
+from pathlib import Path
+print("ready", flush=True)
+train(SMALL, digits(320), replace(BRIEF, epochs=6), 7, Path({out!r}), checkpoint_s=0.0)
+print("ended", flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_a_process_killed_at_random_moments_ends_in_the_same_weights(tmp_path: Path) -> None:
+    root = str(Path(__file__).parents[2])
+    train(SMALL, digits(320), replace(BRIEF, epochs=6), 7, tmp_path / "whole")
+    moments, kills = random.Random(0), 0
+    for _ in range(40):
+        script = KILLED.format(root=root, out=str(tmp_path / "killed"))
+        process = subprocess.Popen(
+            [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=root
+        )
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        try:
+            process.wait(moments.uniform(0.5, 4.0) if kills < 5 else None)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+        process.communicate()
+        if process.returncode == 0:
+            break
+    assert kills >= 2
+    reference, resumed = (load_file(tmp_path / name / WEIGHTS) for name in ("whole", "killed"))
+    assert reference.keys() == resumed.keys()
+    for name, tensor in reference.items():
+        assert torch.equal(resumed[name], tensor), name
+    assert not list((tmp_path / "killed").glob(".*.new")) or (tmp_path / "killed" / STATE).exists()
