@@ -23,18 +23,19 @@ from hwnas.results.run import (
     save_checkpoint,
     truncate_trials,
 )
-from hwnas.search import shared_weights
+from hwnas.search import ndarts, shared_weights
 from hwnas.search.costs import Cost
+from hwnas.search.ndarts import NDarts
 from hwnas.search.progressive import skip_dropout
 from hwnas.search.searcher import Searcher
 from hwnas.search.shared_weights import SharedWeights
 from hwnas.space.encoding import to_genotype
-from hwnas.space.space import SPACES
-from hwnas.training.data import Dataset, batch_count, batches, sample
+from hwnas.space.space import SPACES, Choices, Probabilities
+from hwnas.training.data import Batch, Dataset, batch_count, batches, sample
 from hwnas.training.dataset import generator
 
 # What a draw is for: the last word of its seed, so that no two purposes share a stream.
-WEIGHTS, ALPHA, PATHS, ASK, DROPOUT, STAGE, FINAL = range(7)
+WEIGHTS, ALPHA, PATHS, ASK, DROPOUT, STAGE, FINAL, NOISE = range(8)
 CHECKPOINT_SECONDS = 300.0
 
 
@@ -120,7 +121,7 @@ def _epoch(run: Run, dataset: Dataset, costs: tuple[Cost, ...], state: _State) -
     config, at = run.config, state.position
     stage, seed = config.stages[at.stage], (config.seed, at.stage, at.epoch)
     state.losses, state.accuracies = [], []
-    steps = batch_count(dataset, "weights", config.weight_step.batch_size, drop_last=_drops(dataset, config))
+    steps = _steps(dataset, config)
     train = batches(
         dataset,
         "weights",
@@ -130,23 +131,53 @@ def _epoch(run: Run, dataset: Dataset, costs: tuple[Cost, ...], state: _State) -
         start=at.step,
         drop_last=_drops(dataset, config),
     )
-    for step, batch in enumerate(train, start=at.step):
+    for step, batch in zip(range(at.step, steps), train, strict=False):
         _set_dropout(state.shared.net, stage, at.epoch, (*seed, step, DROPOUT))
-        done = (at.epoch + step / steps) / stage.epochs
-        lr = shared_weights.cosine(config.weight_step, done)
-        path = (
-            state.searcher.mixture()
-            if config.weights == "mixture"
-            else state.searcher.paths(1, rng(*seed, step, PATHS))[0]
-        )
-        state.losses.append(shared_weights.weight_step(state.shared, batch, path, lr))
-        if at.epoch >= stage.frozen_epochs and (step + 1) % config.alpha_step.every == 0:
-            _alpha_step(run, dataset, costs, state, step)
+        lr = shared_weights.cosine(config.weight_step, (at.epoch + step / steps) / stage.epochs)
+        if isinstance(state.searcher, NDarts):
+            _bilevel_step(state, state.searcher, dataset, batch, lr, step)
+            evaluate = step + 1 == steps
+        else:
+            path = _path(state.searcher, config, (*seed, step, PATHS))
+            state.losses.append(shared_weights.weight_step(state.shared, batch, path, lr))
+            evaluate = at.epoch >= stage.frozen_epochs and (step + 1) % config.alpha_step.every == 0
+        if evaluate:
+            _evaluate(run, dataset, costs, state, step)
         state.position = replace(state.position, step=step + 1)
         yield
 
 
-def _alpha_step(run: Run, dataset: Dataset, costs: tuple[Cost, ...], state: _State, step: int) -> None:
+def _path(searcher: Searcher, config: Config, seed: tuple[int, ...]) -> Choices | Probabilities:
+    """What the next weight step trains: the mixture (edges, operations), or one drawn path (edges,)."""
+    return searcher.mixture() if config.weights == "mixture" else searcher.paths(1, rng(*seed))[0]
+
+
+def _bilevel_step(
+    state: _State, searcher: NDarts, dataset: Dataset, batch: Batch, lr: float, step: int
+) -> None:
+    """A weight step of the mixture, every few of them an alpha step, and at the end of an epoch the watch."""
+    config, at = searcher.config, state.position
+    seed = (config.seed, at.stage, at.epoch, step)
+    noise = generator(*seed, NOISE)
+    state.losses.append(ndarts.weight_step(searcher, state.shared, batch, lr, noise))
+    valid = sample(dataset, "policy", config.weight_step.batch_size, (*seed, ALPHA))
+    frozen = at.epoch < config.stages[at.stage].frozen_epochs
+    if not frozen and (step + 1) % config.ndarts.weight_steps == 0:
+        searcher = ndarts.alpha_step(searcher, state.shared, batch, valid, lr)
+    if step + 1 == _steps(dataset, config):
+        searcher = ndarts.watch(searcher, state.shared.net, valid)
+    state.searcher = searcher
+
+
+def _steps(dataset: Dataset, config: Config) -> int:
+    """Weight steps per epoch; NDARTS may train each epoch on a random part of the images."""
+    size = config.weight_step.batch_size
+    steps = batch_count(dataset, "weights", size, drop_last=_drops(dataset, config))
+    part = config.ndarts.samples_per_epoch if config.algorithm == "ndarts" else None
+    return steps if part is None else max(1, min(steps, part // size))
+
+
+def _evaluate(run: Run, dataset: Dataset, costs: tuple[Cost, ...], state: _State, step: int) -> None:
     """Ask, evaluate on one shared validation batch, write the trials down, tell."""
     config, at = run.config, state.position
     seed = (config.seed, at.stage, at.epoch, step)

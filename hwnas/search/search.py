@@ -15,7 +15,7 @@ from hwnas.catalog import find_device
 from hwnas.config import Config
 from hwnas.results import run as runs
 from hwnas.results.run import Run
-from hwnas.search import nsga2, tndnas
+from hwnas.search import ndarts, nsga2, tndnas
 from hwnas.search.costs import Cost, Reach, build_costs, objectives_of, reach
 from hwnas.search.finish import finish
 from hwnas.search.loop import STAGE, Progress, rng, run_stages
@@ -154,4 +154,4 @@ def _searcher(planned: Plan) -> Searcher:
         return nsga2.start(config)
     if config.algorithm == "random":
         return RandomSearch(config)
-    raise InputError(f"algorithm {config.algorithm!r} is not available")
+    return ndarts.start(config, generator)
