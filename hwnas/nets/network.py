@@ -5,8 +5,7 @@ Structures: DARTS CIFAR and ImageNet networks (arXiv 1806.09055), NAS-Bench-201 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -20,19 +19,13 @@ from hwnas.space.layers import PRIMITIVES, CellSite, Layer, Size, Skeleton, Stem
 from hwnas.space.space import SPACES
 
 
-@dataclass(frozen=True, slots=True)
-class DropPath:
-    """Probability that an edge's output is dropped for one image; who decides (None: torch's generator)."""
+def drop_path(probability: float, edges: int, images: int, generator: torch.Generator) -> Tensor:
+    """Factors (edges, images, 1, 1, 1) on the outputs of edges: 0 with ``probability``, else 1 / (1 - probability).
 
-    probability: float = 0.0
-    generator: torch.Generator | None = None
-
-
-def drop_path(x: Tensor, drop: DropPath) -> Tensor:
-    """x: (n, c, h, w), each image kept with probability 1 - p and then divided by it (arXiv 1605.07648)."""
-    keep = 1.0 - drop.probability
-    mask = torch.empty(x.shape[0], 1, 1, 1, dtype=x.dtype, device=x.device)
-    return x * mask.bernoulli_(keep, generator=drop.generator).div_(keep)
+    One drawing per edge and image (arXiv 1605.07648); all of a step at once, so that a compiled network draws none.
+    """
+    keep = 1.0 - probability
+    return torch.empty(edges, images, 1, 1, 1).bernoulli_(keep, generator=generator).div_(keep)
 
 
 class Cell(nn.Module):
@@ -56,20 +49,23 @@ class Cell(nn.Module):
                 self.edges.append(module)
                 steps.append((edge.source, rectified, not layers))
             self.plan.append(steps)
+        self.droppable = sum(not identity for steps in self.plan for _, _, identity in steps)
 
-    def forward(self, states: list[Tensor], drop: DropPath) -> Tensor:
-        """states: the preprocessed inputs, (n, channels, h, w) each."""
+    def forward(self, states: list[Tensor], keep: Tensor | None = None) -> Tensor:
+        """states: the preprocessed inputs, (n, channels, h, w) each. keep: (droppable, n, 1, 1, 1) factors."""
         states, rectified = list(states), dict[int, Tensor]()
-        edges = iter(self.edges)
+        edges, factors = iter(self.edges), iter(() if keep is None else keep)
         for steps in self.plan:
             total: Tensor | None = None
             for source, relu_first, identity in steps:
                 if relu_first and source not in rectified:
                     rectified[source] = F.relu(states[source])
                 y = next(edges)(rectified[source] if relu_first else states[source])
-                if self.training and drop.probability > 0 and not identity:
-                    y = drop_path(y, drop)
-                total = y if total is None else total + y
+                if keep is not None and not identity:
+                    factor = next(factors).to(y.dtype)
+                    total = y * factor if total is None else torch.addcmul(total, y, factor)
+                else:
+                    total = y if total is None else total + y
             states.append(self._empty(states[0]) if total is None else total)
         if not self.joined:
             return states[-1]
@@ -176,8 +172,7 @@ class Frame(nn.Module):
 class Network(nn.Module):
     """A discrete network: images (n, c, h, w) -> logits (n, classes).
 
-    With ``auxiliary`` and in training mode the result is (logits, auxiliary logits). ``drop`` may be replaced
-    before any step: the drop-path probability usually grows during training.
+    With ``auxiliary`` and in training mode the result is (logits, auxiliary logits).
     """
 
     def __init__(
@@ -192,20 +187,23 @@ class Network(nn.Module):
         genotype = architecture.genotype
         space = SPACES[genotype.space]
         frame = skeleton(space, architecture.channels, architecture.cells, classes, image, stem)
-        self.drop = DropPath()
         self.frame = Frame(frame)
         self.cells = nn.ModuleList(Cell(genotype, site) for site in frame.cells)
+        self.droppable = [cell.droppable for cell in self.cells if isinstance(cell, Cell)]
+        """How many edges of each cell drop-path may drop: all but identities."""
         self.auxiliary_after = 2 * len(frame.cells) // 3 if auxiliary and self.frame.paired else None
         if self.auxiliary_after is not None:
             site = frame.cells[self.auxiliary_after]
             self.auxiliary = AuxiliaryHead(space.nodes * site.channels, classes, site.size_out, stem)
 
-    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        """See the class."""
+    def forward(self, x: Tensor, keep: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
+        """See the class. keep: the factors of ``drop_path`` for all edges that may be dropped; None keeps all."""
         extra: list[Tensor] = []
+        none: Sequence[Tensor | None] = [None] * len(self.cells)
+        parts = none if keep is None else torch.split(keep, self.droppable)
 
         def run(index: int, states: list[Tensor]) -> Tensor:
-            y: Tensor = self.cells[index](states, self.drop)
+            y: Tensor = self.cells[index](states, parts[index])
             if self.training and index == self.auxiliary_after:
                 extra.append(self.auxiliary(y))
             return y

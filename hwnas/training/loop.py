@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hwnas.nets.network import DropPath, Network
+from hwnas.nets.network import Network, drop_path
 from hwnas.space.genotype import Architecture
 from hwnas.space.layers import Stem
 from hwnas.training.checkpoint import BEST, WEIGHTS, Epoch, Progress, load_progress, save_progress
@@ -72,7 +72,6 @@ class Training:
         self.average = {name: value.clone() for name, value in weights.items()} if recipe.average else {}
         self.totals = torch.zeros(3, dtype=torch.float64, device=device)  # loss x images, right, images
         self.scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "float16")
-        self.drop_source = torch.Generator(device)
         self.steps = batch_count(data, "train", self._batch, drop_last=True)
 
     @property
@@ -137,7 +136,6 @@ class Training:
         rate = learning_rate(recipe, progress.epoch, progress.step, self.steps)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        self._set_drop_path()
         self.optimizer.zero_grad(set_to_none=True)
         loss, logits = self._loss(batch)
         self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
@@ -170,19 +168,20 @@ class Training:
             return None
         return replace(self.data.augment, cutout=self.recipe.cutout or self.data.augment.cutout)
 
-    def _set_drop_path(self) -> None:
+    def _keep(self, images: int) -> Tensor | None:
+        """Drop-path's factors for one step, drawn on the CPU so that every device drops the same."""
         progress = self.progress
         probability = drop_path_probability(self.recipe, progress.epoch)
-        if probability > 0:
-            word = generator(self.seed, _DROP, progress.epoch, progress.step).initial_seed()
-            self.drop_source.manual_seed(word)
-        self.network.drop = DropPath(probability, self.drop_source)
+        if not probability:
+            return None
+        source = generator(self.seed, _DROP, progress.epoch, progress.step)
+        return drop_path(probability, sum(self.network.droppable), images, source).to(self.device)
 
     def _loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
         recipe = self.recipe
         kind = {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(recipe.precision)
         with torch.autocast(self.device.type, dtype=kind, enabled=kind is not None):
-            output = self.runner(_layout(batch.x))
+            output = self.runner(_layout(batch.x), self._keep(len(batch.x)))
             logits, extra = output if isinstance(output, tuple) else (output, None)
             loss = F.cross_entropy(logits, batch.y, label_smoothing=recipe.label_smoothing)
             if extra is not None:

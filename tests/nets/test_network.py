@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from hwnas.nets.network import AuxiliaryHead, DropPath, Network, drop_path
+from hwnas.nets.network import AuxiliaryHead, Network, drop_path
 from hwnas.nets.supernet import Supernet, build_supernet
 from hwnas.space import SPACES
 from hwnas.space.counts import count_table
@@ -137,39 +137,45 @@ def _inherit(net: Network, supernet: Supernet, choices: np.ndarray) -> None:
                     mine.copy_(theirs)
 
 
+def seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
 def test_drop_path_drops_whole_images_and_keeps_the_mean() -> None:
-    x = torch.ones(4000, 2, 3, 3)
-    y = drop_path(x, DropPath(0.3, torch.Generator().manual_seed(0)))
-    per_image = y.flatten(1)
-    assert (per_image == per_image[:, :1]).all()
-    kept = float((per_image[:, 0] > 0).float().mean())
-    assert abs(kept - 0.7) < 5 * (0.3 * 0.7 / 4000) ** 0.5
-    assert per_image.max() == pytest.approx(1 / 0.7)
+    factors = drop_path(0.3, 2, 4000, seeded(0))
+    assert factors.shape == (2, 4000, 1, 1, 1)
+    kept = float((factors > 0).float().mean())
+    assert abs(kept - 0.7) < 5 * (0.3 * 0.7 / 8000) ** 0.5
+    assert factors.max() == pytest.approx(1 / 0.7)
+    assert not torch.equal(factors[0], factors[1])
 
 
-def test_drop_path_follows_its_generator_in_training_only() -> None:
-    net = Network(Architecture(PUBLISHED["DARTS_V1"], 4, 3), 5, (3, 8, 8))
-    x = torch.randn(6, 3, 8, 8)
-
-    def run(seed: int) -> torch.Tensor:
-        net.drop = DropPath(0.5, torch.Generator().manual_seed(seed))
-        return net(x)  # type: ignore[no-any-return]
-
-    net.train()
+def test_drop_path_follows_its_generator_alone() -> None:
     state = torch.get_rng_state()
-    assert torch.equal(run(0), run(0))
-    assert not torch.equal(run(0), run(1))
+    assert torch.equal(drop_path(0.5, 3, 6, seeded(0)), drop_path(0.5, 3, 6, seeded(0)))
+    assert not torch.equal(drop_path(0.5, 3, 6, seeded(0)), drop_path(0.5, 3, 6, seeded(1)))
     assert torch.equal(state, torch.get_rng_state())
-    net.eval()
-    assert torch.equal(run(0), run(1))
+
+
+def test_each_edge_is_dropped_by_its_own_factor() -> None:
+    """One factor at a time is set to 0: each changes the result, and only for its image."""
+    net = Network(Architecture(PUBLISHED["DARTS_V1"], 4, 3), 5, (3, 8, 8)).eval()
+    x, edges = torch.randn(2, 3, 8, 8), sum(net.droppable)
+    with torch.no_grad():
+        whole = net(x)
+        assert torch.allclose(net(x, torch.ones(edges, 2, 1, 1, 1)), whole, atol=1e-6)
+        for edge in range(edges):
+            keep = torch.ones(edges, 2, 1, 1, 1)
+            keep[edge, 0] = 0
+            changed = net(x, keep)
+            assert not torch.allclose(changed[0], whole[0]) and torch.allclose(
+                changed[1], whole[1], atol=1e-6
+            )
 
 
 def test_drop_path_spares_the_identity() -> None:
     skips = parse(everywhere("skip_connect"))
     convs = parse(everywhere("nor_conv_1x1"))
-    x = torch.randn(2, 3, 8, 8)
-    for genotype, same in ((skips, True), (convs, False)):
-        net = Network(Architecture(genotype, 4, 3), 5, (3, 8, 8)).train()
-        whole = net(x)
-        net.drop = DropPath(0.9, torch.Generator().manual_seed(0))
-        assert torch.equal(net(x), whole) is same
+    for genotype, droppable in ((skips, 0), (convs, 18)):
+        net = Network(Architecture(genotype, 4, 3), 5, (3, 8, 8))
+        assert sum(net.droppable) == droppable
