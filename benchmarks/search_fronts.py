@@ -45,19 +45,20 @@ TASKS: dict[str, dict[str, Any]] = {
         "evaluation": {"channels": 4, "cells": 5},
     },
     "cifar": {
-        "channels": 8,
+        "channels": 6,
         "stages": [
-            {"cells": 3, "epochs": 6, "frozen_epochs": 2},
-            {"cells": 4, "epochs": 6, "frozen_epochs": 2},
-            {"cells": 5, "epochs": 8, "frozen_epochs": 2},
+            {"cells": 3, "epochs": 4, "frozen_epochs": 2},
+            {"cells": 4, "epochs": 4, "frozen_epochs": 1},
+            {"cells": 5, "epochs": 5, "frozen_epochs": 1},
         ],
         "weight_step": {"batch_size": 64},
         "alpha_step": {"every": 4},
+        "finalists_per_policy": 3,
         "evaluation": {"channels": 4, "cells": 5},
     },
 }
-TRAIN_EPOCHS = {"digits": 12, "cifar": 4}
-FINALISTS = 6
+TRAIN_EPOCHS = {"digits": 12, "cifar": 3}
+FINALISTS = 5
 MIXTURE_SLOWER = 5
 """How many sampled epochs one mixture epoch costs here, evaluations included; the CPU time is in the results."""
 
