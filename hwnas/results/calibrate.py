@@ -35,6 +35,8 @@ Say = Callable[[str], None]
 
 CHUNK = 10
 """Networks that are built and measured together; half of the first chunks are held out."""
+FEWEST_NETWORKS = 40
+"""Half to fit and half to judge by: with fewer there is no table, however slow the device."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,8 @@ def calibrate(
 ) -> Table:
     """Measure, fit, and judge on held-out networks. Raises InputError where too little could be measured.
 
-    ``plan.train`` is what is wanted; a slow host gets fewer, so that the whole ends within ``plan.budget_s``.
+    ``plan.train`` and ``plan.held_out`` are what is wanted; a slow host gets fewer of both, so that the whole
+    ends within ``plan.budget_s``.
     """
     start = clock()
     operations, receipts = measure_operations(plan, bench)
@@ -164,10 +167,11 @@ def _measure_networks(
     while held_left or train_left:
         done = len(train.choices) + len(held.choices)
         each = (clock() - begun) / max(1, done)
-        # What is held out is measured again in the end.
-        if not held_left and clock() - start + (CHUNK + len(held.choices)) * each > plan.budget_s:
-            break
         part = min(CHUNK // 2 if train_left else CHUNK, len(held_left))
+        # What is held out is measured again in the end.
+        to_come = (CHUNK + len(held.choices) + part) * each
+        if done >= FEWEST_NETWORKS and clock() - start + to_come > plan.budget_s:
+            break
         chunk = held_left[:part] + train_left[: CHUNK - part]
         for position, (choices, outcome) in enumerate(zip(chunk, _measure(plan, bench, chunk), strict=True)):
             if isinstance(outcome, Measurement):
