@@ -44,8 +44,10 @@ class Protocol:
     The warm-up lasts at least `warmup_s` and `warmup_runs`, then until the running median moves less than
     `stable`, at most `warmup_limit_s`. Sampling goes in cycles of about `cycle_s`, at most `cycle_most` runs
     per candidate, until the 95 % interval of the ranked statistic is narrower than `tight` of its value (not
-    before `min_s` and `min_cycles`) or the candidate's `budget_s` is over. `statistic` is "auto" (at
-    reference speed where there is a reference, else chosen by the host's noise) or one of `STATISTICS`.
+    before `min_s` and `min_cycles`) or the candidate's `budget_s` is over. The budget is counted in the
+    device's own time, since a process that gets a fifth of a core needs as many samples as any other; on the
+    wall it ends after `patience` times as long. `statistic` is "auto" (at reference speed where there is a
+    reference, else chosen by the host's noise) or one of `STATISTICS`.
     """
 
     warmup_s: float = 0.05
@@ -58,6 +60,7 @@ class Protocol:
     min_s: float = 0.5
     min_cycles: int = 20
     budget_s: float = 2.0
+    patience: float = 4.0
     tight: float = 0.01
     statistic: str = "auto"
     noise_limit: float = NOISE_LIMIT
@@ -139,7 +142,7 @@ def sample_interleaved(
             now = reference(1)[0].own if reference is not None else None
             share = (clock() - start) / len(unfinished)
             for row in unfinished:
-                row.close_cycle(now, share)
+                row.close_cycle(now, (now or 0.0) / len(unfinished), share)
             unfinished = [row for row in unfinished if not row.is_enough()]
     statistic = protocol.statistic
     if statistic == "auto":
@@ -159,7 +162,7 @@ class _Row:
         self.cycles: list[int] = []
         self.reference: list[float] = []
         self.corrected: list[float] = []
-        self.spent = self.checked = 0.0
+        self.spent = self.waited = self.checked = 0.0
 
     def cycle(self) -> None:
         durations = self.sampler(self.runs)
@@ -167,8 +170,9 @@ class _Row:
         self.wall += [duration.wall for duration in durations]
         self.cycles.append(len(durations))
 
-    def close_cycle(self, reference: float | None, spent: float) -> None:
-        self.spent += spent
+    def close_cycle(self, reference: float | None, reference_share: float, wall: float) -> None:
+        self.spent += sum(self.own[-self.cycles[-1] :]) + reference_share
+        self.waited += wall
         if reference is None:
             return
         self.reference.append(reference)
@@ -190,7 +194,7 @@ class _Row:
     def is_enough(self) -> bool:
         """Whether the budget is over or the interval tight; looks at the interval every `check_s` only."""
         protocol = self.protocol
-        if self.spent >= protocol.budget_s:
+        if self.spent >= protocol.budget_s or self.waited >= protocol.patience * protocol.budget_s:
             return True
         if self.spent < max(protocol.min_s, self.checked + protocol.check_s):
             return False
