@@ -64,7 +64,7 @@ def model_of(
     summary = read_front(run)
     genotype = from_dict(member["genotype"])
     own = (int(member["channels"]), int(member["cells"]))
-    size = (channels or own[0], cells or own[1])
+    size = (own[0] if channels is None else channels, own[1] if cells is None else cells)
     architecture = Architecture(genotype, *size)
     image = summary["image"]
     params, macs = count(

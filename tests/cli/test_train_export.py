@@ -1,0 +1,106 @@
+"""``hwnas train`` and ``hwnas export`` on a finished run: JSON, files, and one line for bad input."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hwnas.cli import main
+from hwnas.results.run import read_front
+
+from ..results.runs import finished_run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return finished_run(tmp_path_factory.mktemp("cli") / "run").path
+
+
+def called(arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    monkeypatch.setattr("sys.argv", ["hwnas", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    captured = capsys.readouterr()
+    return ended.value.code or 0, captured.out, captured.err
+
+
+def test_train_then_export_leaves_files_and_prints_json_alone(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    short = ["--epochs", "1", "--batch", "128", "--json"]
+    code, out, err = called(["train", str(run), "--channels", "4,5", *short], monkeypatch, capsys)
+    assert code == 0, err
+    records = json.loads(out)
+    assert [record["channels"] for record in records] == [4, 5]
+    for record in records:
+        assert set(record) >= {"key", "channels", "cells", "test_accuracy", "epochs", "seconds"}
+        assert (run / "models" / record["name"] / "weights.safetensors").is_file()
+    assert "epoch 1/1" in err
+
+    formats = ["--formats", "onnx,weights", "--no-measure", "--json", "--quiet"]
+    code, out, err = called(["export", str(run), "--all", *formats], monkeypatch, capsys)
+    assert (code, err) == (0, "")
+    exported = json.loads(out)
+    assert len(exported) == 2
+    for one in exported:
+        assert set(one) >= {"key", "files", "opset", "parity"}
+        assert set(one["files"]) == {"onnx", "weights"} and one["parity"]["passed"]
+        assert all(Path(path).is_file() for path in one["files"].values())
+
+
+def test_train_and_export_print_tables(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = read_front_keys(run)[0]
+    code, out, _ = called(
+        ["train", str(run), key, "--epochs", "1", "--batch", "128", "--quiet"], monkeypatch, capsys
+    )
+    assert code == 0 and key in out and "trained (test)" in out and "next: hwnas export" in out
+    code, out, _ = called(
+        ["export", str(run), key, "--formats", "onnx", "--no-measure", "--quiet"], monkeypatch, capsys
+    )
+    assert code == 0 and key in out and "verified on 359 images" in out
+
+
+def read_front_keys(path: Path) -> list[str]:
+    from hwnas.results.run import open_run
+
+    return [member["key"] for member in read_front(open_run(path))["front"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "RUN", "--all", "--knee"], "either --all, --knee or keys"),
+        (["train", "RUN", "nonsense"], "no network has the key 'nonsense'"),
+        (["train", "RUN", "--recipe", "cifr"], "did you mean 'cifar'"),
+        (["train", "RUN", "--channels", "a,b"], "channels: expected whole numbers"),
+        (["train", "RUN", "--channels", "0"], "channels must be within"),
+        (["train", "RUN", "--epochs", "0"], "epochs must be within"),
+        (["train", "RUN", "--device", "gpu"], "device: unknown 'gpu'"),
+        (["train", "RUN", "--precision", "bfloat16", "--device", "cpu"], "needs a CUDA device"),
+        (["train", "nowhere"], "not a run directory"),
+        (["export", "RUN", "--formats", "onx"], "did you mean 'onnx'"),
+        (["export", "RUN", "--input", "bytes"], "input: unknown 'bytes'"),
+        (["export", "RUN", "--weights", "w"], "a run has its own weights"),
+        (["export", "DARTS_V3", "--untrained"], "no published cell is called 'DARTS_V3'"),
+        (["export", "DARTS_V2"], "either --weights FILE or --untrained"),
+        (["export", "DARTS_V2", "key", "--untrained"], "is no run directory"),
+        (["export", "DARTS_V2", "--untrained", "--image", "3,4"], "image: expected channels,height,width"),
+        (["export", "DARTS_V2", "--untrained", "--stem", "x"], "stem: unknown 'x'"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(
+    arguments: list[str],
+    message: str,
+    run: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    filled = [str(run) if word == "RUN" else word for word in arguments]
+    code, out, err = called([*filled, "--quiet"], monkeypatch, capsys)
+    assert code == 2 and out == ""
+    assert message in err and len(err.strip().splitlines()) == 1

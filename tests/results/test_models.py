@@ -1,0 +1,127 @@
+"""Which networks of a run are meant, where they belong, and the front by trained accuracy."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hwnas.results.models import (
+    RECORD,
+    TRAINED,
+    choose,
+    choose_trained,
+    model_of,
+    trained,
+    write_trained,
+)
+from hwnas.results.run import Run, read_front
+from hwnas.space.counts import count
+from profilers.errors import InputError
+
+from .runs import CELLS, CHANNELS, finished_run
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return finished_run(tmp_path / "run")
+
+
+def keys(run: Run) -> list[str]:
+    return [member["key"] for member in read_front(run)["front"]]
+
+
+def record(run: Run, position: int, accuracy: float, channels: int | None = None) -> str:
+    """What a training leaves; returns the network's name."""
+    model = model_of(run, read_front(run)["front"][position], channels)
+    model.folder.mkdir(parents=True)
+    content = {
+        "name": model.name,
+        "key": model.key,
+        "channels": model.architecture.channels,
+        "cells": model.architecture.cells,
+        "genotype": model.architecture.genotype.to_dict(),
+        "text": "",
+        "test_accuracy": accuracy,
+        "costs": dict(model.costs),
+    }
+    (model.folder / RECORD).write_text(json.dumps(content))
+    return model.name
+
+
+def test_all_means_the_front_and_a_key_may_be_a_dominated_one(run: Run) -> None:
+    dominated = read_front(run)["dominated"][0]["key"]
+    assert [member["key"] for member in choose(run, (), True)] == keys(run)
+    wanted = [dominated, keys(run)[0], dominated]
+    assert [member["key"] for member in choose(run, wanted, False)] == wanted[:2]
+
+
+def test_nothing_said_means_the_knee(run: Run) -> None:
+    """By hand: the middle one has nearly the best accuracy at nearly the lowest cost."""
+    assert [member["key"] for member in choose(run, (), False)] == [keys(run)[1]]
+
+
+def test_without_a_cost_the_knee_is_the_best(tmp_path: Path) -> None:
+    run = finished_run(tmp_path / "run", ())
+    assert [member["key"] for member in choose(run, (), False)] == [keys(run)[0]]
+
+
+def test_an_unknown_key_is_refused_with_the_nearest(run: Run) -> None:
+    wrong = keys(run)[0][:-1] + "x"
+    with pytest.raises(InputError, match=f"did you mean '{keys(run)[0]}'"):
+        choose(run, [wrong], False)
+
+
+def test_another_width_or_depth_is_another_folder_with_its_own_counts(run: Run) -> None:
+    member = read_front(run)["front"][0]
+    own, wide = model_of(run, member), model_of(run, member, 8)
+    assert own.name == member["key"] and wide.name == f"{member['key']}-c8-n{CELLS}"
+    assert own.folder == run.path / "models" / own.name
+    assert wide.costs["params"]["value"] == count(wide.architecture, 10, (1, 8, 8))[0]
+    assert own.costs["latency"]["value"] == 1.5 and "latency" not in wide.costs
+    assert model_of(run, member, CHANNELS, CELLS).name == own.name
+
+
+def test_the_trained_front_mixes_cells_and_widths(run: Run) -> None:
+    small, large = record(run, 0, 0.70), record(run, 0, 0.95, 8)
+    between, worse = record(run, 1, 0.90), record(run, 2, 0.60)
+    summary = write_trained(run)
+    assert [member["name"] for member in summary["front"]] == [small, between, large]
+    assert [member["name"] for member in summary["dominated"]] == [worse]
+    assert summary["front"][0]["accuracy"] == {"value": 0.70, "origin": TRAINED}
+    assert json.loads((run.path / "trained.json").read_text()) == summary
+
+
+def test_an_objective_unknown_at_some_width_gives_way_to_parameters(tmp_path: Path) -> None:
+    run = finished_run(tmp_path / "run", ("latency",))
+    record(run, 0, 0.7)
+    assert write_trained(run)["objectives"] == ["latency"]
+    record(run, 0, 0.9, 8)
+    assert write_trained(run)["objectives"] == ["params"]
+
+
+def test_trained_networks_are_found_by_key_or_name(run: Run) -> None:
+    small, large = record(run, 0, 0.70), record(run, 0, 0.95, 8)
+    names = [one["name"] for one in choose_trained(run, [keys(run)[0]], False)]
+    assert names == [small, large]
+    assert [one["name"] for one in choose_trained(run, [large], False)] == [large]
+    assert len(choose_trained(run, (), True)) == 2
+    assert len(choose_trained(run, (), False)) == 1
+
+
+def test_what_is_not_trained_is_told_apart_from_what_is_unknown(run: Run) -> None:
+    with pytest.raises(InputError, match="no network is trained yet: hwnas train"):
+        choose_trained(run, (), True)
+    with pytest.raises(InputError, match=f"{keys(run)[1]} is not trained yet"):
+        choose_trained(run, [keys(run)[1]], False)
+    record(run, 0, 0.7)
+    with pytest.raises(InputError, match="no trained network is called 'nonsense'"):
+        choose_trained(run, ["nonsense"], False)
+
+
+def test_a_damaged_record_is_named(run: Run) -> None:
+    name = record(run, 0, 0.7)
+    (run.path / "models" / name / RECORD).write_text("{")
+    with pytest.raises(InputError, match=f"{name}.*not the record of a training"):
+        trained(run)
