@@ -127,18 +127,31 @@ def _train(
     def done(model: Model, result: Trained) -> None:
         say(f"{model.name}: test accuracy {result.test_accuracy:.4f} after {result.epochs} epochs")
 
+    def failed(model: Model, error: Diverged) -> None:
+        print(f"warning: {model.name} is left out: {error}", file=sys.stderr)
+
     try:
         with lock(run):
-            return train_models(
-                run, models, dataset, recipe, seed, device=place, fresh=fresh, report=report, done=done
+            records = train_models(
+                run,
+                models,
+                dataset,
+                recipe,
+                seed,
+                device=place,
+                fresh=fresh,
+                report=report,
+                done=done,
+                failed=failed,
             )
-    except Diverged as error:
-        raise InputError(f"train: {error}") from None
     except OSError as error:
         raise InputError(f"train: {run.path} can't be written: {error.strerror or error}") from None
     except KeyboardInterrupt:
         print(f"stopped; the same command goes on: hwnas train {run.path} ...", file=sys.stderr)
         raise
+    if not records:
+        raise InputError("train: every training diverged; try a lower --learning-rate")
+    return records
 
 
 def _device(name: str) -> str:

@@ -18,6 +18,7 @@ from hwnas.space.text import format_text
 from hwnas.training.checkpoint import BEST, STATE, WEIGHTS, Epoch
 from hwnas.training.curves import EVENTS
 from hwnas.training.data import Dataset, load
+from hwnas.training.loop import Diverged
 from hwnas.training.recipe import Recipe
 from hwnas.training.train import Trained, train
 from profilers.errors import InputError
@@ -63,10 +64,12 @@ def train_models(
     fresh: bool = False,
     report: Callable[[Model, Epoch], None] = lambda model, epoch: None,
     done: Callable[[Model, Trained], None] = lambda model, result: None,
+    failed: Callable[[Model, Diverged], None] = lambda model, error: None,
 ) -> list[dict[str, Any]]:
     """Train each model in its folder (going on where one was stopped), and write the run's trained front.
 
-    Returns one record per model, as kept in its training.json. ``fresh`` forgets what an earlier training left.
+    Returns one record per trained model, as kept in its training.json; ``failed`` hears of those that diverged.
+    ``fresh`` forgets what an earlier training left.
     Raises InputError where an earlier training had other settings and is not to be forgotten.
     """
     check_images(run, dataset)
@@ -74,16 +77,20 @@ def train_models(
     for model in models:
         if fresh:
             forget(model.folder)
-        result = train(
-            model.architecture,
-            dataset,
-            recipe,
-            seed,
-            model.folder,
-            device=device,
-            stem=run.config.evaluation.stem,
-            report=lambda epoch, model=model: report(model, epoch),  # type: ignore[misc]
-        )
+        try:
+            result = train(
+                model.architecture,
+                dataset,
+                recipe,
+                seed,
+                model.folder,
+                device=device,
+                stem=run.config.evaluation.stem,
+                report=lambda epoch, model=model: report(model, epoch),  # type: ignore[misc]
+            )
+        except Diverged as error:
+            failed(model, error)
+            continue
         record = _record(model, dataset, recipe, seed, result)
         atomic_write(model.folder / RECORD, (json.dumps(record, indent=1) + "\n").encode())
         write_trained(run)
