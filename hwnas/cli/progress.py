@@ -30,32 +30,37 @@ def watching(quiet: bool) -> Iterator[Callable[[Progress], None]]:
 
 def _line(progress: Progress) -> None:
     if progress.epoch == progress.epochs:
-        print(describe(progress), file=sys.stderr)
+        print(", ".join(describe(progress)), file=sys.stderr)
 
 
-def describe(progress: Progress) -> str:
-    """Stage, epoch, loss, accuracy, entropy of each policy and the time left, in one line."""
-    parts = [
-        f"stage {progress.stage + 1}/{progress.stages}",
-        f"epoch {progress.epoch}/{progress.epochs}",
-        f"loss {progress.loss:.3f}",
-    ]
-    if progress.accuracy is not None:
-        parts.append(f"accuracy {progress.accuracy:.3f} (shared weights)")
-    if progress.entropies:
-        parts.append("entropy " + " ".join(f"{value:.0f}" for value in progress.entropies) + " nats")
+def describe(progress: Progress) -> tuple[str, str, str]:
+    """Where the search is, how well it does, and how undecided its policies are: three short lines."""
     left = progress.seconds * (1 - progress.share_done) / max(progress.share_done, 1e-9)
-    parts.append(f"{progress.evaluations} evaluations, {progress.seconds:.0f} s, about {left:.0f} s left")
-    return ", ".join(parts)
+    rest = "scoring the finalists" if progress.share_done >= 1 else f"about {left:.0f} s left"
+    where = (
+        f"stage {progress.stage + 1}/{progress.stages}, epoch {progress.epoch}/{progress.epochs},"
+        f" {progress.seconds:.0f} s, {rest}"
+    )
+    loss = f"loss {progress.loss:.3f}"
+    if progress.accuracy is not None:
+        loss += f", accuracy {progress.accuracy:.3f} (shared weights)"
+    loss += f", {progress.evaluations:,} evaluations"
+    entropies = " ".join(f"{value:.0f}" for value in progress.entropies)
+    return where, loss, f"entropy {entropies} nats" if entropies else "no policy"
 
 
 @contextmanager
 def _live() -> Iterator[Callable[[Progress], None]]:
-    from rich.console import Console
-    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bar
+    """A bar with three lines under it, redrawn after every epoch; gone when the search is over."""
+    from rich.console import Console, Group
+    from rich.live import Live
+    from rich.progress_bar import ProgressBar
+    from rich.text import Text
 
-    columns = (BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("starting", total=1.0)
-        yield lambda progress: bar.update(task, completed=progress.share_done, description=describe(progress))
+    with Live(Text("starting"), console=Console(stderr=True), transient=True) as live:
+
+        def watch(progress: Progress) -> None:
+            bar = ProgressBar(total=1.0, completed=progress.share_done, width=60)
+            live.update(Group(bar, *(Text(line) for line in describe(progress))))
+
+        yield watch

@@ -75,6 +75,6 @@ def _lines(summary: dict[str, Any], path: Path) -> list[str]:
         lines.append(f"target {wanted}: {best}")
     lines.append(f"run directory: {path}")
     lines.append(
-        f"next: hwnas train {path} --knee   |   hwnas export {path} --knee   |   hwnas report {path}"
+        f"next: hwnas train {path} --knee, then hwnas export {path} --knee; hwnas profile {path} --target cpu"
     )
     return lines

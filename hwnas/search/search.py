@@ -71,7 +71,7 @@ def _check_memory(device: Device, params: Reach) -> None:
     if budget is not None and need > budget:
         raise InputError(
             f"target {device.name}: the smallest network needs {need:,.1f} MiB for its weights,"
-            f" of {budget:,} MiB; choose fewer channels or cells"
+            f" of {budget:,.0f} MiB; choose fewer channels or cells"
         )
 
 
@@ -79,7 +79,7 @@ def feasibility(planned: Plan) -> list[str]:
     """One line per objective: what the space reaches, and what the policies pursue."""
     budget = planned.device.memory_mib
     largest = weights_mib(planned.reaches["params"].bounds[1])
-    memory = "memory not stated" if budget is None else f"{budget:,} MiB"
+    memory = "memory not stated" if budget is None else f"{budget:,.0f} MiB"
     lines = [
         f"target {planned.device.name} ({memory}): weights of the largest network take {largest:,.2f} MiB"
     ]
