@@ -52,15 +52,18 @@ def describe(progress: Progress) -> tuple[str, str, str]:
 @contextmanager
 def _live() -> Iterator[Callable[[Progress], None]]:
     """A bar with three lines under it, redrawn after every epoch; gone when the search is over."""
-    from rich.console import Console, Group
+    from rich.console import Console
     from rich.live import Live
     from rich.progress_bar import ProgressBar
-    from rich.text import Text
+    from rich.table import Table
 
-    with Live(Text("starting"), console=Console(stderr=True), transient=True) as live:
+    with Live("starting", console=Console(stderr=True), transient=True) as live:
 
         def watch(progress: Progress) -> None:
             bar = ProgressBar(total=1.0, completed=progress.share_done, width=60)
-            live.update(Group(bar, *(Text(line) for line in describe(progress))))
+            lines = Table.grid()
+            for row in (bar, *describe(progress)):
+                lines.add_row(row)
+            live.update(lines)
 
         yield watch
