@@ -133,11 +133,16 @@ def gradient(policies: Policies, choices: Ints, rewards: Floats, weights: Floats
 
 def score(policies: Policies, choices: Ints, factors: Floats) -> Floats:
     """sum_m factors_km grad log pi_k(N_m), with grad log p[g] = onehot(g) - p for a softmax, (K, E, O)."""
-    number, slots, operations = policies.alpha.shape
-    onehot = (choices[:, :, None] == np.arange(operations)).reshape(len(choices), -1)
-    drawn = (factors @ onehot).reshape(number, slots, operations)
+    drawn = (factors @ one_hot(choices, policies.alpha.shape[2])).reshape(policies.alpha.shape)
     grad = drawn - factors.sum(axis=1)[:, None, None] * probabilities(policies)
     return np.where(policies.mask, grad, 0.0)
+
+
+def one_hot(choices: Ints, operations: int) -> Floats:
+    """Samples (M, E) as rows of 0 and 1, (M, E * operations)."""
+    drawn = choices[:, :, None] == np.arange(operations)
+    flat: Floats = drawn.reshape(len(choices), choices.shape[1] * operations).astype(np.float64)
+    return flat
 
 
 def entropy(policies: Policies) -> Floats:

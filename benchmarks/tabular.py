@@ -1,0 +1,256 @@
+"""Does the search find the exact front of a published table, and how soon, beside its peers?
+
+    python benchmarks/tabular.py --table ../shared/data/nasbench201.csv.gz \
+        --accuracy cifar100_valid_acc_200ep --cost latency_ms_1080ti_1
+    python benchmarks/tabular.py --table ../shared/data/nasbench201.csv.gz --single
+
+Every architecture of NAS-Bench-201 was trained and measured by others; here an evaluation is a look-up, and
+the policy, reward and front code is the real search's. Reported is the hypervolume of what was evaluated as a
+share of the exact front's, after 100, 200, 500 and 1,000 distinct evaluations. Accuracy is scaled from its 5
+% quantile (0) to its maximum, cost from its minimum to its maximum, and the reference point is the worst
+corner of that box. A row without a cost is not eligible: evaluating it uses an evaluation and adds nothing.
+The cost is looked up with the accuracy; no method knows the cost of what it has not evaluated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+import json
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a script from anywhere
+
+from benchmarks.tabular_peers import Evaluate, Spent, evolution, nsga2, random_search
+from hwnas.results.front import Bounds, hypervolume
+from hwnas.search import directed, policy
+from hwnas.search.reward import Objective, for_exponents, rewards
+from hwnas.space.nasbench201 import PRIMITIVES, SPACE
+from profilers.errors import InputError, nearest
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+BUDGETS = (100, 200, 500, 1000)
+EXPONENTS = (0.0, -0.02, -0.05, -0.1, -0.2, -0.4, -0.7, -1.0)
+PLAIN = policy.Learning(lr=0.2)  # 100 steps of 6e-3, the published rate, would leave alpha where it was
+SAMPLES = 10
+PUBLISHED = {"cifar10_test_acc_200ep": (93.85, 0.37), "cifar100_test_acc_200ep": (71.71, 1.09)}
+
+
+@dataclass(frozen=True)
+class Table:
+    """One accuracy (0..1) and one cost of every genotype, by the number its choices (slots,) spell."""
+
+    accuracy: Floats  # (15625,), NaN where not eligible
+    cost: Floats  # (15625,)
+    bounds: Bounds
+
+    def exact(self) -> float:
+        """The hypervolume of the whole table."""
+        return hypervolume(self.accuracy, self.cost[:, None], self.bounds)
+
+
+@dataclass
+class Ledger:
+    """Looks samples up and keeps the order of first appearance, up to a budget of distinct ones."""
+
+    table: Table
+    budget: int
+    order: dict[int, None] = field(default_factory=dict)
+
+    def __call__(self, choices: Ints) -> tuple[Floats, Floats]:
+        """Accuracy (M,) and costs (M, 1) of choices (M, slots). Raises Spent once the budget is used."""
+        rows = codes(choices)
+        self.order |= dict.fromkeys(rows.tolist())
+        if len(self.order) >= self.budget:
+            raise Spent
+        return self.table.accuracy[rows], self.table.cost[rows][:, None]
+
+
+def codes(choices: Ints) -> Ints:
+    """The row of each sample (M, slots) in a Table: its operations as digits."""
+    operations = len(PRIMITIVES)
+    return np.asarray(choices @ operations ** np.arange(choices.shape[1])[::-1], dtype=np.int64)
+
+
+def load(path: Path, accuracy: str, cost: str) -> Table:
+    """The table of two columns of a CSV file. Raises InputError that names the file and the nearest column."""
+    if not path.is_file():
+        raise InputError(f"--table: {path} is not a file")
+    data = path.read_bytes()
+    text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
+    rows = list(csv.DictReader(text.splitlines()))
+    for flag, column in (("accuracy", accuracy), ("cost", cost)):
+        if not rows or column not in rows[0]:
+            raise InputError(
+                f"--{flag}: {path} has no column {column!r}{nearest(column, rows[0] if rows else [])}"
+            )
+    size = len(PRIMITIVES) ** len(SPACE.slots)
+    columns = np.full((2, size), np.nan)
+    drawn = [[PRIMITIVES.index(edge.split("~")[0]) for edge in _edges(row["arch_str"])] for row in rows]
+    places = codes(np.array(drawn, dtype=np.int64))
+    for line, column in enumerate((accuracy, cost)):
+        columns[line, places] = [float(row[column] or "nan") for row in rows]
+    return table_of(columns[0] / 100, columns[1])
+
+
+def _edges(text: str) -> list[str]:
+    return [edge for edge in text.replace("+", "").split("|") if edge]
+
+
+def table_of(accuracy: Floats, cost: Floats) -> Table:
+    """A table with the bounds that the shares are measured in; what lacks a cost loses its accuracy too."""
+    eligible = ~np.isnan(accuracy) & ~np.isnan(cost)
+    kept = np.where(eligible, accuracy, np.nan)
+    bounds = Bounds(
+        (float(np.nanquantile(kept, 0.05)), float(np.nanmax(kept))),
+        ((float(np.nanmin(cost)), float(np.nanmax(cost))),),
+    )
+    return Table(kept, np.where(eligible, cost, np.nan), bounds)
+
+
+def ours(
+    evaluate: Evaluate, mask: NDArray[np.bool_], seed: int, settings: directed.Settings | None = None
+) -> None:
+    """hwnas: the directed policies, asked for what was not evaluated yet."""
+    rng = np.random.default_rng(seed)
+    state = directed.start(settings or directed.Settings(), mask, 1, rng)
+    while len(choices := directed.ask(state, SAMPLES, rng, novel=True)):
+        state = directed.tell(state, choices, *evaluate(choices))
+
+
+def plain(
+    evaluate: Evaluate,
+    mask: NDArray[np.bool_],
+    seed: int,
+    exponents: Sequence[float] = EXPONENTS,
+    learning: policy.Learning = PLAIN,
+) -> None:
+    """The paper's form: REINFORCE with a moving baseline and the power law, K policies that share fresh samples."""
+    rng = np.random.default_rng(seed)
+    policies = policy.start(mask, len(exponents), rng)
+    target = None
+    for _ in range(5000):
+        choices = policy.sample(policies, SAMPLES, rng)
+        accuracy, costs = evaluate(choices)
+        if target is None:
+            target = float(np.nanmedian(costs)) if not np.isnan(costs).all() else 1.0
+            objectives = for_exponents([Objective("cost", "", target, 0.0)], exponents)
+        earned = np.nan_to_num(rewards(accuracy, costs, objectives), nan=0.0)
+        policies = policy.update(policies, choices, earned, learning)
+
+
+METHODS: dict[str, Callable[[Evaluate, NDArray[np.bool_], int], None]] = {
+    "hwnas": ours,
+    "plain": plain,
+    "random": random_search,
+    "nsga2": nsga2,
+    "evolution": evolution,
+}
+
+
+def history(method: Callable[..., None], table: Table, seed: int, budget: int, **options: Any) -> Ints:
+    """Rows of the first `budget` distinct genotypes that the method evaluated; fewer where it stopped by itself."""
+    ledger = Ledger(table, budget)
+    with suppress(Spent):
+        method(ledger, SPACE.mask, seed, **options)
+    return np.array(list(ledger.order)[:budget], dtype=np.int64)
+
+
+def shares(method: Callable[..., None], table: Table, seed: int, **options: Any) -> list[float]:
+    """The share of the exact hypervolume after each of BUDGETS."""
+    seen, exact = history(method, table, seed, BUDGETS[-1], **options), table.exact()
+    found = [hypervolume(table.accuracy[seen[:b]], table.cost[seen[:b], None], table.bounds) for b in BUDGETS]
+    return [volume / exact for volume in found]
+
+
+def compare(table: Table, seeds: int, names: Sequence[str] = tuple(METHODS)) -> dict[str, Any]:
+    """Mean and standard deviation over seeds 0.. of every method's shares, in the form of --json."""
+    methods = {}
+    for name in names:
+        runs = np.array([shares(METHODS[name], table, seed) for seed in range(seeds)])
+        spread = runs.std(axis=0, ddof=1) if seeds > 1 else np.zeros(len(BUDGETS))
+        methods[name] = {"mean": runs.mean(axis=0).tolist(), "std": spread.tolist()}
+    return {"budgets": list(BUDGETS), "methods": methods}
+
+
+def single(path: Path, column: str, score: str, seeds: int, budget: int) -> dict[str, Any]:
+    """Accuracy only: one policy searches `column`; its best genotype's `score` in percent, over the seeds."""
+    searched, judged = load(path, column, "cifar10_params_M"), load(path, score, "cifar10_params_M")
+    found = []
+    for seed in range(seeds):
+        seen = history(plain, searched, seed, budget, exponents=(0.0,))
+        found.append(100 * judged.accuracy[seen[int(np.nanargmax(searched.accuracy[seen]))]])
+    return {
+        "search": column,
+        "test": score,
+        "evaluations": budget,
+        "mean": np.mean(found),
+        "std": np.std(found, ddof=1),
+    }
+
+
+def report(result: dict[str, Any], seeds: int) -> str:
+    """The table for people: mean and standard error per budget."""
+    lines = ["evaluations " + "".join(f"{budget:>18}" for budget in result["budgets"])]
+    for name, row in result["methods"].items():
+        cells = [f"{m:.4f} +- {s / seeds**0.5:.4f}" for m, s in zip(row["mean"], row["std"], strict=True)]
+        lines.append(f"{name:12}" + "".join(f"{cell:>18}" for cell in cells))
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Run from the command line; exit code 2 for bad input."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--table", type=Path, required=True)
+    parser.add_argument("--accuracy", default="cifar100_valid_acc_200ep")
+    parser.add_argument("--cost", default="latency_ms_1080ti_1")
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--methods", default=",".join(METHODS))
+    parser.add_argument("--single", action="store_true", help="accuracy only, beside the published REINFORCE")
+    parser.add_argument("--evaluations", type=int, default=500, help="budget of --single")
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    try:
+        if given.seeds < 1:
+            raise InputError(f"--seeds: must be 1 or more, not {given.seeds}")
+        unknown = [name for name in given.methods.split(",") if name not in METHODS]
+        if unknown:
+            raise InputError(f"--methods: {unknown[0]!r} is unknown{nearest(unknown[0], METHODS)}")
+        if given.single:
+            return _single(given)
+        result = compare(load(given.table, given.accuracy, given.cost), given.seeds, given.methods.split(","))
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(json.dumps(result) if given.json else report(result, given.seeds))
+    return 0
+
+
+def _single(given: argparse.Namespace) -> int:
+    pairs = [
+        ("cifar10_valid_acc_12ep", "cifar10_test_acc_200ep"),
+        ("cifar100_valid_acc_200ep", "cifar100_test_acc_200ep"),
+    ]
+    rows = [single(given.table, *pair, given.seeds, given.evaluations) for pair in pairs]
+    if given.json:
+        print(json.dumps({"single": rows}))
+        return 0
+    for row in rows:
+        mean, std = PUBLISHED[row["test"]]
+        print(f"{row['test']}: {row['mean']:.2f} +- {row['std']:.2f} (published REINFORCE {mean} +- {std})")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
