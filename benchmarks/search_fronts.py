@@ -45,16 +45,16 @@ TASKS: dict[str, dict[str, Any]] = {
         "evaluation": {"channels": 4, "cells": 5},
     },
     "cifar": {
-        "channels": 6,
+        "channels": 4,
         "stages": [
-            {"cells": 3, "epochs": 4, "frozen_epochs": 2},
+            {"cells": 3, "epochs": 3, "frozen_epochs": 1},
+            {"cells": 3, "epochs": 3, "frozen_epochs": 1},
             {"cells": 4, "epochs": 4, "frozen_epochs": 1},
-            {"cells": 5, "epochs": 5, "frozen_epochs": 1},
         ],
         "weight_step": {"batch_size": 64},
-        "alpha_step": {"every": 4},
-        "finalists_per_policy": 3,
-        "evaluation": {"channels": 4, "cells": 5},
+        "alpha_step": {"every": 3},
+        "finalists_per_policy": 2,
+        "evaluation": {"channels": 4, "cells": 4},
     },
 }
 TRAIN_EPOCHS = {"digits": 12, "cifar": 3}
