@@ -52,7 +52,7 @@ TASKS: dict[str, dict[str, Any]] = {
             {"cells": 4, "epochs": 4, "frozen_epochs": 1},
         ],
         "weight_step": {"batch_size": 64},
-        "alpha_step": {"every": 3},
+        "alpha_step": {"every": 6},
         "finalists_per_policy": 2,
         "evaluation": {"channels": 4, "cells": 4},
     },
