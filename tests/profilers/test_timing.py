@@ -124,8 +124,9 @@ def test_interleaved_candidates_take_turns_so_that_drift_falls_on_both():
 
     protocol = Protocol(budget_s=20, min_s=20, statistic="median")
     taken = sample_interleaved({"a": sampler("a", 0.010), "b": sampler("b", 0.011)}, protocol, clock)
-    turns = [name for name in log if name in "ab"][60:80]
-    assert turns == ["a", "b"] * 10
+    # After the warm-ups, which come one after the other.
+    turns = log[100:200]
+    assert turns in (["a", "b"] * 50, ["b", "a"] * 50)
     assert taken["b"].summary.value / taken["a"].summary.value == pytest.approx(1.1, rel=0.005)
 
 
