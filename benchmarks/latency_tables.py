@@ -74,8 +74,10 @@ def main() -> None:
             rate_roofline(column, choices, latencies(rows, column), macs)
         return
     print(f"{given.rows} rows to fit, mean of {given.draws} draws; MAPE in % / Kendall tau")
-    print("| column | all others | bar | not constant | cross-validated | executes | forms |")
-    print("|---|---|---|---|---|---|---|")
+    print(
+        "| column | all others | bar | not constant | constant (rows) | cross-validated | executes | forms |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
     for column in columns:
         rate_fit(column, choices, latencies(rows, column), given.rows, given.draws)
 
@@ -101,6 +103,7 @@ def rate_fit(column: str, choices: Choices, measured: Floats, rows: int, draws: 
             [
                 *agreement(predicted, measured[rest]),
                 *agreement(predicted[alive], measured[rest][alive]),
+                *agreement(predicted[~alive], measured[rest][~alive]),
                 cross["mape_percent"],
                 cross["kendall_tau"],
             ]
@@ -110,8 +113,9 @@ def rate_fit(column: str, choices: Choices, measured: Floats, rows: int, draws: 
         forms["linear" if form.view == "none" else f"+ process ({form.view})"] += 1
     mean = np.mean(results, axis=0)
     bar = "" if column not in BARS else "{:.2f} / {:.3f}".format(*BARS[column])
-    pairs = [f"{mean[i]:.2f} / {mean[i + 1]:.3f}" for i in (0, 2, 4)]
-    print(f"| {column} | {pairs[0]} | {bar} | {pairs[1]} | {pairs[2]} | {said(designs)} | {said(forms)} |")
+    pairs = [f"{mean[i]:.2f} / {mean[i + 1]:.3f}" for i in (0, 2, 4, 6)]
+    pairs[2] += f" ({np.count_nonzero(constant[usable])})"
+    print(f"| {column} | {pairs[0]} | {bar} | {' | '.join(pairs[1:])} | {said(designs)} | {said(forms)} |")
 
 
 def rate_roofline(column: str, choices: Choices, measured: Floats, macs: Floats) -> None:

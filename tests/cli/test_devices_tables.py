@@ -119,3 +119,19 @@ def test_calibrate_refuses_a_target_that_is_not_attached(hwnas: Run) -> None:
     code, _, errors = hwnas("devices", "calibrate", "--target", "1080ti")
     assert code == 2
     assert "1080ti is not attached here" in errors
+
+
+@pytest.mark.slow
+def test_calibrate_on_another_machine_that_is_reached_by_a_command(hwnas: Run, tmp_path: Path) -> None:
+    out = tmp_path / "table.json"
+    code, printed, errors = hwnas(
+        "devices", "calibrate", "--target", "raspi4", "--run-with", "sh -c", "--space", "nasbench201",
+        "--channels", "4", "--cells", "3", "--image", "8", "--train", "10", "--held-out", "5",
+        "--budget", "10", "--out", str(out), "--json",
+    )  # fmt: skip
+    assert code == 0, errors
+    found = json.loads(printed)
+    # Three groups of 4, 8 and 16 channels, in each two convolutions and a pool.
+    assert (found["device"], found["operations"], found["held_out"]) == ("raspberry-pi-4", 9, 5)
+    assert found["receipt"]["backend"] == "onnxruntime"
+    assert json.loads(out.read_text())["agreement"]["repeat"]["networks"] == 5
