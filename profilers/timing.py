@@ -140,9 +140,11 @@ def sample_interleaved(
             for row in unfinished:
                 row.cycle()
             now = reference(1)[0].own if reference is not None else None
-            share = (clock() - start) / len(unfinished)
+            # All are charged alike, so that they end together and none goes on through later drift alone.
+            own = (sum(row.latest for row in unfinished) + (now or 0.0)) / len(unfinished)
+            wall = (clock() - start) / len(unfinished)
             for row in unfinished:
-                row.close_cycle(now, (now or 0.0) / len(unfinished), share)
+                row.close_cycle(now, own, wall)
             unfinished = [row for row in unfinished if not row.is_enough()]
     statistic = protocol.statistic
     if statistic == "auto":
@@ -170,8 +172,13 @@ class _Row:
         self.wall += [duration.wall for duration in durations]
         self.cycles.append(len(durations))
 
-    def close_cycle(self, reference: float | None, reference_share: float, wall: float) -> None:
-        self.spent += sum(self.own[-self.cycles[-1] :]) + reference_share
+    @property
+    def latest(self) -> float:
+        """Own time of the last cycle."""
+        return sum(self.own[-self.cycles[-1] :])
+
+    def close_cycle(self, reference: float | None, own: float, wall: float) -> None:
+        self.spent += own
         self.waited += wall
         if reference is None:
             return
