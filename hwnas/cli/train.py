@@ -36,13 +36,16 @@ def train(
     epochs: Annotated[int | None, Option(help="Instead of the recipe's.")] = None,
     batch: Annotated[int | None, Option(help="Images per step, instead of the recipe's.")] = None,
     learning_rate: Annotated[float | None, Option(help="Instead of the recipe's.")] = None,
+    cutout: Annotated[
+        int | None, Option(help="Side of the square blacked out, instead of the recipe's.")
+    ] = None,
     average: Annotated[
         float | None, Option(help="Keep an exponential moving average of the weights, with this decay.")
     ] = None,
     hold_out: Annotated[
         float | None, Option(help="Share of the training images kept aside to choose the best epoch by.")
     ] = None,
-    precision: Annotated[str | None, Option(help="float32, or on CUDA bfloat16 or float16.")] = None,
+    precision: Annotated[str | None, Option(help="float32, bfloat16 or, on CUDA, float16.")] = None,
     compile: Annotated[
         bool, Option("--compile", help="torch.compile: minutes at first, then faster.")
     ] = False,
@@ -73,6 +76,7 @@ def train(
         epochs=epochs,
         batch=batch,
         learning_rate=learning_rate,
+        cutout=cutout,
         average=average,
         hold_out=hold_out,
         precision=precision,

@@ -24,7 +24,7 @@ class Recipe:
     decay of the exponential moving average of the weights that is tested and kept (0: none). ``hold_out``
     keeps a share of the training images aside to choose the best epoch by; with 0 the best epoch is chosen by
     the test images, and only the last one's accuracy is an honest estimate. ``precision`` other than float32
-    needs a CUDA device; ``compile`` runs torch.compile.
+    is mixed (float16 on CUDA only); ``compile`` runs torch.compile.
     """
 
     name: str

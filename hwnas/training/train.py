@@ -105,14 +105,13 @@ def _hold_out(dataset: Dataset, share: float, seed: int) -> Dataset:
 def _check(recipe: Recipe, dataset: Dataset, device: torch.device) -> None:
     if device.type == "cuda" and not torch.cuda.is_available():
         raise InputError("device cuda: no CUDA device is attached, or this torch is built without CUDA")
-    if recipe.precision != "float32" and device.type == "cpu":
-        raise InputError(
-            f"recipe {recipe.name}: precision {recipe.precision} needs a CUDA device, not {device}"
-        )
+    if recipe.precision == "float16" and device.type == "cpu":
+        raise InputError(f"recipe {recipe.name}: precision float16 needs a CUDA device, not {device}")
     if recipe.cutout >= 2 * min(dataset.image[1:]):
         side = min(dataset.image[1:])
         raise InputError(
-            f"recipe {recipe.name}: cutout {recipe.cutout} blacks out whole images of {side} pixels"
+            f"recipe {recipe.name}: cutout {recipe.cutout} blacks out whole images of {side} pixels; "
+            "give a smaller one, or 0"
         )
 
 

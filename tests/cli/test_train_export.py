@@ -81,7 +81,7 @@ def read_front_keys(path: Path) -> list[str]:
         (["train", "RUN", "--channels", "0"], "channels must be within"),
         (["train", "RUN", "--epochs", "0"], "epochs must be within"),
         (["train", "RUN", "--device", "gpu"], "device: unknown 'gpu'"),
-        (["train", "RUN", "--precision", "bfloat16", "--device", "cpu"], "needs a CUDA device"),
+        (["train", "RUN", "--precision", "float16", "--device", "cpu"], "needs a CUDA device"),
         (["train", "nowhere"], "not a run directory"),
         (["export", "RUN", "--formats", "onx"], "did you mean 'onnx'"),
         (["export", "RUN", "--input", "bytes"], "input: unknown 'bytes'"),

@@ -205,8 +205,8 @@ def test_a_loss_that_is_no_number_stops_the_training(monkeypatch: pytest.MonkeyP
 
 
 def test_what_the_device_cannot_do_is_refused() -> None:
-    with pytest.raises(InputError, match="precision bfloat16 needs a CUDA device"):
-        train(SMALL, digits(96), replace(BRIEF, precision="bfloat16"), 0)
+    with pytest.raises(InputError, match="precision float16 needs a CUDA device"):
+        train(SMALL, digits(96), replace(BRIEF, precision="float16"), 0)
     if not torch.cuda.is_available():
         with pytest.raises(InputError, match="no CUDA device"):
             train(SMALL, digits(96), BRIEF, 0, device="cuda")
@@ -218,6 +218,16 @@ def test_an_unwritable_folder_is_an_error_of_the_system(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OSError, match="file"):
         train(SMALL, digits(96), BRIEF, 0, tmp_path / "file")
+
+
+def test_mixed_precision_trains_float32_weights_to_about_the_same_loss() -> None:
+    plain, mixed = (
+        train(SMALL, digits(96), replace(BRIEF, precision=precision), 0)
+        for precision in ("float32", "bfloat16")
+    )
+    assert all(parameter.dtype == torch.float32 for parameter in mixed.network.parameters())
+    assert mixed.curve[0].train_loss != plain.curve[0].train_loss
+    assert mixed.curve[0].train_loss == pytest.approx(plain.curve[0].train_loss, rel=0.05)
 
 
 KILLED = """
