@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hwnas.nets.convolution import joined
+from hwnas.nets.maps import joined
 from hwnas.nets.operations import body, sequence
 from hwnas.space.genotype import Architecture, Genotype
 from hwnas.space.layers import PRIMITIVES, CellSite, Layer, Size, Skeleton, Stem, skeleton

@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hwnas.nets.convolution import Depthwise, Pointwise, even_and_odd_pixels, pointwise
+from hwnas.nets.convolution import Depthwise, Pointwise, pointwise
+from hwnas.nets.maps import MeanPool, even_and_odd_pixels
 from hwnas.space.layers import Layer
 
 
@@ -26,7 +27,7 @@ class Halve(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
-        if x.device.type == "cpu" and self.training and torch.is_grad_enabled():
+        if self.training and x.device.type == "cpu":
             # Taking the pixels first spares the convolutions' backward two passes over the whole map each.
             even, odd = even_and_odd_pixels(x)
             return torch.cat([pointwise(even, self.even.weight), pointwise(odd, self.odd.weight)], dim=1)
@@ -38,7 +39,8 @@ class Halve(nn.Module):
 def module_of(layer: Layer, affine: bool, running: bool) -> nn.Module:
     """The torch module of one layer. BatchNorm: with ``affine`` scale and shift, ``running`` statistics.
 
-    Where nothing runs along (a supernet), convolutions have the quicker ways of hwnas.nets.convolution.
+    Where nothing runs along (a supernet), convolutions and averages have the quicker ways of
+    hwnas.nets.convolution and hwnas.nets.maps.
     """
     if layer.kind == "conv":
         if not running and layer.groups == layer.channels_in > 1:
@@ -62,6 +64,8 @@ def module_of(layer: Layer, affine: bool, running: bool) -> nn.Module:
     if layer.kind == "avg_pool":
         # A pool whose kernel is its stride (the residual block's shortcut) tiles the map: no padding.
         padding_px = 0 if layer.kernel == layer.stride else layer.kernel[0] // 2
+        if padding_px and not running:
+            return MeanPool(layer.kernel[0], layer.stride[0])
         return nn.AvgPool2d(
             layer.kernel, layer.stride, padding_px, ceil_mode=padding_px == 0, count_include_pad=False
         )

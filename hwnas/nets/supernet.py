@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hwnas.nets.convolution import joined
+from hwnas.nets.maps import joined
 from hwnas.nets.network import Frame
 from hwnas.nets.operations import body
 from hwnas.space.layers import PRIMITIVES, CellSite, Stem, skeleton
