@@ -57,6 +57,13 @@ def _decode(jpeg: bytes) -> np.ndarray[Any, Any]:
     return np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB"))
 
 
+def halved(images: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """(n, h, w, c) uint8 -> (n, h/2, w/2, c), each pixel the rounded mean of four."""
+    count, height, width, channels = images.shape
+    tiles = images.astype(np.float32).reshape(count, height // 2, 2, width // 2, 2, channels)
+    return tiles.mean((2, 4)).round().astype(np.uint8)
+
+
 def main() -> None:
     """Decode the images that the command line asks for and write them."""
     parser = argparse.ArgumentParser(
@@ -67,8 +74,12 @@ def main() -> None:
     parser.add_argument("--train", type=int, help="training images (all)")
     parser.add_argument("--test", type=int, help="test images (all)")
     parser.add_argument("--seed", type=int, default=0, help="which images (0)")
+    parser.add_argument("--halve", action="store_true", help="average 2 x 2 pixels: images of 16 x 16")
     options = parser.parse_args()
-    np.savez(options.target, **load(options.source, options.train, options.test, options.seed))
+    arrays = load(options.source, options.train, options.test, options.seed)
+    if options.halve:
+        arrays |= {name: halved(arrays[name]) for name in ("x_train", "x_test")}
+    np.savez(options.target, **arrays)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ hypervolume of (test accuracy, parameters) to a file of JSON lines. Arms:
     python -m benchmarks.search_fronts --summary results.jsonl
 
 Tasks: ``digits``, hardened by Gaussian noise (clean digits saturate at 0.99 for every trained child), and ``cifar``,
-10,000 CIFAR-10 images as an .npz (made by benchmarks.cifar_jpeg) given by --npz.
+10,000 CIFAR-10 images as an .npz (made by benchmarks.cifar_jpeg; --halve there makes 16 x 16 pixels) given by --npz.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ TASKS: dict[str, dict[str, Any]] = {
             {"cells": 4, "epochs": 4, "frozen_epochs": 1},
         ],
         "weight_step": {"batch_size": 64},
-        "alpha_step": {"every": 6},
+        "alpha_step": {"every": 6, "images": 64},
         "finalists_per_policy": 2,
         "evaluation": {"channels": 4, "cells": 4},
     },
