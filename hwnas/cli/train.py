@@ -109,12 +109,14 @@ def _train(
     import torch
 
     from hwnas.cli.progress import notes
+    from hwnas.nets.allocator import keep_freed_memory
     from hwnas.results.run import lock
     from hwnas.training.finalists import images_of, train_models
     from hwnas.training.loop import Diverged
 
     say = notes(quiet)
     torch.set_num_threads(threads)
+    keep_freed_memory()
     place = _device(device)
     dataset = images_of(run.config, data_root, download)
     say(

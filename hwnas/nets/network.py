@@ -53,7 +53,8 @@ class Cell(nn.Module):
 
     def forward(self, states: list[Tensor], keep: Tensor | None = None) -> Tensor:
         """states: the preprocessed inputs, (n, channels, h, w) each. keep: (droppable, n, 1, 1, 1) factors."""
-        states, rectified = list(states), dict[int, Tensor]()
+        states = list(states)
+        rectified: dict[int, Tensor] = {}
         edges, factors = iter(self.edges), iter(() if keep is None else keep)
         for steps in self.plan:
             total: Tensor | None = None

@@ -27,7 +27,7 @@ class Halve(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
-        if self.training and x.device.type == "cpu":
+        if self.training and x.device.type == "cpu" and not torch.compiler.is_compiling():
             # Taking the pixels first spares the convolutions' backward two passes over the whole map each.
             even, odd = even_and_odd_pixels(x)
             return torch.cat([pointwise(even, self.even.weight), pointwise(odd, self.odd.weight)], dim=1)

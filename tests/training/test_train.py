@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from hwnas.nets.network import Network
+from hwnas.nets.network import Network, drop_path
 from hwnas.space.genotype import Architecture
 from hwnas.space.published import PUBLISHED
 from hwnas.training.checkpoint import BEST, STATE, WEIGHTS, Epoch
@@ -228,6 +228,18 @@ def test_mixed_precision_trains_float32_weights_to_about_the_same_loss() -> None
     assert all(parameter.dtype == torch.float32 for parameter in mixed.network.parameters())
     assert mixed.curve[0].train_loss != plain.curve[0].train_loss
     assert mixed.curve[0].train_loss == pytest.approx(plain.curve[0].train_loss, rel=0.05)
+
+
+@pytest.mark.slow
+def test_a_network_compiles_to_one_graph_whatever_is_dropped() -> None:
+    network = Network(SMALL, 10, (3, 8, 8), auxiliary=True).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    compiled = torch.compile(network.train(), backend="aot_eager", fullgraph=True)
+    torch._dynamo.utils.counters.clear()
+    for step in range(3):
+        keep = drop_path(0.1 * (step + 1), sum(network.droppable), 8, torch.Generator().manual_seed(step))
+        logits, extra = compiled(torch.randn(8, 3, 8, 8), keep)
+        (logits.sum() + extra.sum()).backward()
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
 
 
 KILLED = """
