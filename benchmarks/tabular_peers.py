@@ -92,7 +92,7 @@ def evolution(
     while True:
         child: Ints
         if len(alive) < population:
-            child = rng.integers(operations, size=slots)
+            child = np.asarray(rng.integers(operations, size=slots))
         else:
             rivals = [alive[i] for i in rng.choice(population, tournament, replace=False)]
             weight = rng.random()

@@ -31,14 +31,15 @@ class Settings:
 
     policies: int = 8
     anchors: int = 32  # directions per proposal
-    own: float = 0.2  # share of samples drawn from the policies themselves
+    own: float = 0.1  # share of samples drawn from the policies themselves
     change: float = 1 / 12  # chance that a sample redraws a slot of its front member
     explore: float = 0.3  # share of a redraw that is uniform
     updates: int = 3  # gradient steps per tell
-    temperature: float = 0.005  # of the risk-seeking objective, in units of the front's extent
+    temperature: float = 0.01  # of the risk-seeking objective, in units of the front's extent
     trust: float = 0.5  # power of the importance weights: 1 unbiased, 0 plain imitation
-    first: int = 20  # uniform samples before the policies learn
+    first: int = 10  # uniform samples before the policies learn
     floor: float = 0.05  # quantile of their accuracies that is the reference corner
+    slack: float = 0.1  # how far the corner lies beyond the worst cost seen, in ranges
     learning: Learning = field(default_factory=lambda: Learning(lr=0.5, weight_decay=0.0, entropy=0.02))
 
 
@@ -86,7 +87,7 @@ def proposal(state: Directed, change: float | None = None) -> Proposal:
         )
         return Proposal(even, np.full(len(even), 1 / len(even)))
     gain, turn = _gains(state), len(state.weights)
-    along = proposals.directions(use.anchors, gain.shape[1], turn)
+    along = proposals.aims(use.anchors, gain.shape[1], turn)
     incumbents = state.choices[proposals.worth(gain, along).argmax(axis=1)]
     nearest = (along @ _goals(state).T).argmax(axis=1)
     guides = proposals.explored(policies, use.explore)[nearest]
@@ -149,14 +150,14 @@ def _step(state: Directed, policies: Policies, reward: Floats) -> Policies:
 
 def _goals(state: Directed) -> Floats:
     """The K policies' directions at this step, (K, 1 + C)."""
-    return proposals.directions(state.settings.policies, 1 + state.costs.shape[1], len(state.weights))
+    return proposals.aims(state.settings.policies, 1 + state.costs.shape[1], len(state.weights))
 
 
 def _gains(state: Directed) -> Floats:
     """Gains of all that was evaluated; the reference accuracy is that of poor first samples."""
     early = state.accuracy[: state.settings.first]
     floor = float(np.nanquantile(early, state.settings.floor)) if not np.isnan(early).all() else 0.0
-    return proposals.gains(state.accuracy, state.costs, floor)
+    return proposals.gains(state.accuracy, state.costs, floor, state.settings.slack)
 
 
 def _remember(state: Directed, choices: Ints, accuracy: Floats, costs: Floats) -> Directed:

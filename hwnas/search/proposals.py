@@ -50,8 +50,10 @@ def density(proposal: Proposal, choices: Ints) -> Floats:
     return np.asarray(proposal.weights @ np.exp(log_products))
 
 
-def gains(accuracy: Floats, costs: Floats, floor: float) -> Floats:
+def gains(accuracy: Floats, costs: Floats, floor: float, slack: float = 0.0) -> Floats:
     """Gains over the corner (accuracy `floor`, worst cost seen), (N, 1 + C): 1 is the best seen on that axis.
+
+    The corner lies `slack` of the seen range beyond the worst cost, so that it is worth going there.
 
     Accuracies under `floor` have gains below 0. A row with a NaN (not eligible) has -1 everywhere.
     """
@@ -59,7 +61,8 @@ def gains(accuracy: Floats, costs: Floats, floor: float) -> Floats:
     whole = ~np.isnan(np.column_stack([accuracy, costs])).any(axis=1)
     if whole.any():
         upward, some = accuracy[whole] - floor, costs[whole]
-        worst, best = some.max(axis=0), some.min(axis=0)
+        best = some.min(axis=0)
+        worst = some.max(axis=0) + slack * (some.max(axis=0) - best)
         rows[whole, 0] = upward / max(upward.max(), 1e-9)
         rows[whole, 1:] = (worst - some) / np.maximum(worst - best, 1e-9)
     return rows
@@ -83,6 +86,13 @@ def directions(count: int, dimensions: int, turn: int) -> Floats:
     normal = NormalDist()
     rays = np.array([[normal.inv_cdf((1 + x) / 2) for x in row] for row in uniform.tolist()])
     return np.asarray(np.maximum(rays / np.linalg.norm(rays, axis=1, keepdims=True), 1e-6))
+
+
+def aims(count: int, dimensions: int, turn: int) -> Floats:
+    """Accuracy alone, as a penalty exponent of 0, and count - 1 `directions`, (count, dimensions)."""
+    alone = np.full((1, dimensions), 1e-6)
+    alone[0, 0] = 1.0
+    return np.concatenate([alone, directions(count - 1, dimensions, turn)])
 
 
 def worth(gain: Floats, along: Floats) -> Floats:

@@ -41,6 +41,17 @@ def test_gains_are_one_at_the_best_and_zero_at_the_reference_corner() -> None:
     np.testing.assert_allclose(gain, [[0.0, 1.0], [1.0, 0.0], [0.5, 0.25]])
 
 
+def test_slack_puts_the_corner_beyond_the_worst_cost() -> None:
+    gain = proposals.gains(np.array([0.5, 0.9]), np.array([[1.0], [5.0]]), floor=0.5, slack=0.25)
+    np.testing.assert_allclose(gain, [[0.0, 1.0], [1.0, 0.2]])  # the corner is at 6
+
+
+def test_the_first_aim_is_accuracy_alone() -> None:
+    gain = np.array([[1.0, 0.05], [0.9, 0.9]])
+    assert proposals.worth(gain, proposals.aims(5, 2, turn=0)).argmax(axis=1)[0] == 0
+    assert proposals.aims(5, 3, turn=1).shape == (5, 3)
+
+
 def test_what_is_not_eligible_is_worth_least_and_moves_nothing() -> None:
     accuracy, costs = np.array([0.5, 0.9, np.nan, 0.7]), np.array([[1.0], [5.0], [0.1], [np.nan]])
     gain = proposals.gains(accuracy, costs, floor=0.5)
