@@ -8,6 +8,7 @@ comparison. Once per epoch the watch of `hwnas.search.collapse` takes a row of n
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -31,6 +32,7 @@ from hwnas.search.shared_weights import SharedWeights
 from hwnas.search.weight_evolution import Evolution, evolve
 from hwnas.space.space import SPACES, Choices, Mask, Probabilities
 from hwnas.training.data import Batch
+from profilers.errors import InputError
 
 Floats = NDArray[np.float64]
 
@@ -124,7 +126,15 @@ class NDarts:
 
 
 def start(config: Config, rng: np.random.Generator) -> NDarts:
-    """A fresh search with one policy, alpha from 1e-3 * N(0, 1)."""
+    """A fresh search with one policy, alpha from 1e-3 * N(0, 1). Raises InputError for settings that can't
+    work."""
+    settings = config.ndarts
+    if settings.gamma not in ("lr", "power") and not 0.0 < settings.gamma < math.inf:
+        raise InputError(f"ndarts.gamma: must be positive, 'lr' or 'power', not {settings.gamma}")
+    if settings.weights != "sgd" and (settings.population < 2 or settings.population % 2):
+        raise InputError(
+            f"ndarts.population: the noises come in pairs, so an even number, not {settings.population}"
+        )
     return _fresh(config, policy.start(SPACES[config.space].mask, 1, rng), 0)
 
 

@@ -4,7 +4,7 @@ One step on one batch: n noises e_i ~ N(0, 1) give w_i = w + sigma s e_i with lo
 gradient of Salimans et al. (arXiv 1703.03864) gives w_0 = w - rate s / (n sigma) * sum_i L_i e_i. The next w
 is the best of {w, w_0, w_1 .. w_n} on that same batch, so its loss there never rises. s = max(std of the
 tensor, 1e-3) is the scale of each tensor. The paper prints a plus before the sum, which ascends:
-docs/decisions/0401-evolution-minus-sign.md.
+docs/decisions/011-evolution-descends.md.
 
 A loss is a pure function of the weights (`curvature.module_loss` makes one). Nothing is written in place, and
 randomness comes from the generator that is passed in.
