@@ -13,7 +13,6 @@ from hwnas.search.curvature import (
     random_state_kept,
 )
 from hwnas.search.double_backward import cheap_double_backward
-
 from tests.search.bilevel import flat, network, split
 
 
