@@ -129,7 +129,7 @@ def start(config: Config, rng: np.random.Generator) -> NDarts:
     """A fresh search with one policy, alpha from 1e-3 * N(0, 1). Raises InputError for settings that can't
     work."""
     settings = config.ndarts
-    if settings.gamma not in ("lr", "power") and not 0.0 < settings.gamma < math.inf:
+    if not isinstance(settings.gamma, str) and not 0.0 < settings.gamma < math.inf:
         raise InputError(f"ndarts.gamma: must be positive, 'lr' or 'power', not {settings.gamma}")
     if settings.weights != "sgd" and (settings.population < 2 or settings.population % 2):
         raise InputError(

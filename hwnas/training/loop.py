@@ -159,8 +159,8 @@ class Training:
         if self.recipe.calibrate:
             size = min(self._batch, 256)
             count = max(1, min(self.recipe.calibrate, len(self.data.split["train"])) // size)
-            source = batches(self.data, "train", size, (self.seed, _CALIBRATION), drop_last=True)
-            limited = zip(range(count), source, strict=False)
+            images = batches(self.data, "train", size, (self.seed, _CALIBRATION), drop_last=True)
+            limited = zip(range(count), images, strict=False)
             calibrate(self.settled, (_layout(batch.x) for _, batch in limited))
 
     def _augment(self) -> Augment | None:
