@@ -1,0 +1,87 @@
+"""Several networks of a run in turn: the right images, a record each, one failure that costs only itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hwnas.nets.network import Network
+from hwnas.results.models import Model, model_of
+from hwnas.results.run import Run, read_front, write_front
+from hwnas.training import finalists
+from hwnas.training.checkpoint import Epoch
+from hwnas.training.finalists import check_images, forget, images_of, train_models
+from hwnas.training.loop import Diverged
+from hwnas.training.recipe import RECIPES
+from hwnas.training.train import Trained
+from profilers.errors import InputError
+
+from ..results.runs import finished_run
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return finished_run(tmp_path / "run")
+
+
+def pretended(
+    architecture: Any, dataset: Any, recipe: Any, seed: int, out_dir: Path, **named: Any
+) -> Trained:
+    """Trains nothing; wider networks get better, and those of 7 channels diverge."""
+    if architecture.channels == 7:
+        raise Diverged("loss nan")
+    out_dir.mkdir(parents=True, exist_ok=True)
+    point = Epoch(1, 0.1, 1.0, 0.5, None, architecture.channels / 10, 2.0)
+    named["report"](point)
+    network = Network(architecture, 10, (1, 8, 8))
+    return Trained(architecture, network, architecture.channels / 10, 1, 2.0, (point,), 1)
+
+
+def test_a_training_that_diverges_costs_itself_alone(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finalists, "train", pretended)
+    member = read_front(run)["front"][0]
+    models = [model_of(run, member, channels) for channels in (4, 7, 8)]
+    failures: list[Model] = []
+    heard: list[tuple[str, int]] = []
+    records = train_models(
+        run,
+        models,
+        images_of(run.config),
+        RECIPES["quick"],
+        0,
+        report=lambda model, epoch: heard.append((model.name, epoch.number)),
+        failed=lambda model, error: failures.append(model),
+    )
+    assert [record["channels"] for record in records] == [4, 8]
+    assert failures == [models[1]]
+    assert heard == [(models[0].name, 1), (models[2].name, 1)]
+    for model, record in zip((models[0], models[2]), records, strict=True):
+        assert json.loads((model.folder / "training.json").read_text()) == record
+    front = json.loads((run.path / "trained.json").read_text())["front"]
+    assert [one["accuracy"]["value"] for one in front] == [0.4, 0.8]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"classes": list("012345678")}, "10 classes beginning with '0', but .* was searched for 9"),
+        ({"image": [3, 8, 8]}, r"images of \(1, 8, 8\), but .* was searched for \(3, 8, 8\)"),
+    ],
+)
+def test_other_images_than_those_of_the_search_are_refused(
+    run: Run, changes: dict[str, Any], message: str
+) -> None:
+    write_front(run, {**read_front(run), **changes})
+    with pytest.raises(InputError, match=message):
+        check_images(run, images_of(run.config))
+
+
+def test_forgetting_removes_the_training_and_nothing_else(tmp_path: Path) -> None:
+    for name in ("training.json", "training.safetensors", "weights.safetensors", "model.onnx"):
+        (tmp_path / name).write_bytes(b"x")
+    forget(tmp_path)
+    forget(tmp_path / "none")
+    assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
