@@ -152,17 +152,18 @@ class Frame(nn.Module):
         for part in self.stem[1:]:
             maps.append(part(maps[-1]))
         now = maps[-1]
-        older = newer = F.relu(now) if self.paired else now
-        if len(maps) > 1:
-            older = F.relu(maps[0])
         prepare: Any  # two modules per cell where they come in pairs, else one
-        for index, prepare in enumerate(self.before):
-            if self.paired:
-                for_older, for_newer = prepare
-                now = cell(index, [for_older(older), for_newer(newer)])
-                older, newer = newer, F.relu(now)
-            else:
+        if not self.paired:
+            for index, prepare in enumerate(self.before):
                 now = cell(index, [prepare(now)])
+            return now
+        rectified = [F.relu(part) for part in maps[:-1]]
+        for index, prepare in enumerate(self.before):
+            # In place for training, not where the network may be traced for export. Nobody else reads the map any
+            # more: an auxiliary head that stands on it has run, and rectified a copy.
+            rectified = [*rectified[-1:], F.relu(now, inplace=self.training)]
+            for_older, for_newer = prepare
+            now = cell(index, [for_older(rectified[0]), for_newer(rectified[-1])])
         return now
 
     def classify(self, x: Tensor) -> Tensor:
