@@ -31,6 +31,8 @@ def glibc() -> bool:
 
 
 @pytest.mark.skipif(not glibc(), reason="the setting is one of glibc's")
+# Slow, so outside the gate: it counts the page faults of a process, which a busy host adds to.
+@pytest.mark.slow
 def test_maps_of_a_megabyte_are_reused_without_new_pages() -> None:
     # In processes of their own: the setting stays with a process until it ends.
     found = {
