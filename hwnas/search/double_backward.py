@@ -1,9 +1,10 @@
 """Convolution and BatchNorm whose second derivatives cost what their first derivatives cost.
 
-PyTorch differentiates the backward of a grouped convolution group by group, in a loop (8.5 first-order steps
-for a depthwise one of 64 channels, instead of 2), and that of BatchNorm through some twenty passes over the
-map. A convolution is bilinear in input and weight, so its second derivatives are convolutions of the same
-geometry; BatchNorm's are written out below. Figures: benchmarks/hypergradient.py, docs/evidence/ndarts.md.
+PyTorch differentiates the backward of a convolution through ones with kernels as large as the map, of a
+grouped one group by group (9 to 12 first-order steps for a depthwise one of 64 channels, instead of 2), and
+that of BatchNorm through some twenty passes over the map. Convolutions go through hwnas.nets.convolution;
+BatchNorm's second derivatives are written out below. Figures: benchmarks/hypergradient.py,
+docs/evidence/ndarts.md.
 """
 
 from typing import Any
@@ -14,7 +15,8 @@ from torch import Tensor
 from torch.autograd.function import Function, once_differentiable
 from torch.overrides import TorchFunctionMode
 
-Geometry = tuple[list[int], list[int], list[int], int]  # stride, padding, dilation, groups
+from hwnas.nets.convolution import convolution
+
 Maybe = Tensor | None
 
 
@@ -26,13 +28,7 @@ class cheap_double_backward(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Divert these two functions in the form in which torch.nn calls them; pass everything else on."""
-        if (
-            not kwargs
-            and len(args) == 7
-            and func is torch.conv2d
-            and args[6] > 1
-            and not isinstance(args[4], str)
-        ):
+        if not kwargs and len(args) == 7 and func is torch.conv2d and not isinstance(args[4], str):
             return _convolution(*args)
         if func is F.batch_norm and kwargs and kwargs["training"] and args[0].dim() == 4:
             return _batch_norm(*args, **kwargs)
@@ -42,8 +38,7 @@ class cheap_double_backward(TorchFunctionMode):
 def _convolution(
     x: Tensor, weight: Tensor, bias: Maybe, stride: Any, padding: Any, dilation: Any, groups: int
 ) -> Tensor:
-    geometry = _pair(stride), _pair(padding), _pair(dilation), groups
-    out: Tensor = _Convolution.apply(x, weight, geometry)  # type: ignore[no-untyped-call]
+    out = convolution(x, weight, (_pair(stride), _pair(padding), _pair(dilation), groups))
     return out if bias is None else out + bias[:, None, None]
 
 
@@ -61,58 +56,6 @@ def _batch_norm(
     weight = None if weight is None else weight.contiguous()
     out: Tensor = _BatchNorm.apply(x, weight, bias, running_mean, running_var, momentum, eps)  # type: ignore[no-untyped-call]
     return out
-
-
-class _Convolution(Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        ctx.geometry = geometry
-        return torch.conv2d(x, weight, None, *geometry)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Maybe, Maybe, None]:
-        wanted = ctx.needs_input_grad[0], ctx.needs_input_grad[1]
-        found = _ConvolutionBackward.apply(*grads, *ctx.saved_tensors, ctx.geometry, wanted)  # type: ignore[no-untyped-call]
-        return *found, None
-
-
-class _ConvolutionBackward(Function):
-    @staticmethod
-    def forward(
-        ctx: Any, grad: Tensor, x: Tensor, weight: Tensor, geometry: Geometry, wanted: tuple[bool, bool]
-    ) -> tuple[Maybe, Maybe]:
-        ctx.save_for_backward(grad, x, weight)
-        ctx.geometry = geometry
-        ctx.set_materialize_grads(False)
-        return _convolution_backward(grad, x, weight, geometry, wanted)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *grads: Maybe) -> tuple[Maybe, Maybe, Maybe, None, None]:
-        to_x, to_weight = grads
-        grad, x, weight = ctx.saved_tensors
-        along_grad = along_x = along_weight = None
-        if to_x is not None:
-            along_grad = torch.conv2d(to_x, weight, None, *ctx.geometry)
-            if ctx.needs_input_grad[2]:
-                along_weight = _convolution_backward(grad, to_x, weight, ctx.geometry, (False, True))[1]
-        if to_weight is not None:
-            more = torch.conv2d(x, to_weight, None, *ctx.geometry)
-            along_grad = more if along_grad is None else along_grad.add_(more)
-            if ctx.needs_input_grad[1]:
-                along_x = _convolution_backward(grad, x, to_weight, ctx.geometry, (True, False))[0]
-        return along_grad, along_x, along_weight, None, None
-
-
-def _convolution_backward(
-    grad: Tensor, x: Tensor, weight: Tensor, geometry: Geometry, wanted: tuple[bool, bool]
-) -> tuple[Maybe, Maybe]:
-    stride, padding, dilation, groups = geometry
-    grads = torch.ops.aten.convolution_backward(
-        grad, x, weight, None, stride, padding, dilation, False, [0, 0], groups, [*wanted, False]
-    )
-    return grads[0], grads[1]
 
 
 class _BatchNorm(Function):
@@ -163,7 +106,7 @@ class _BatchNormBackward(Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Maybe) -> tuple[Maybe, ...]:
-        # The scalar is <u, weight r P(g)> + <s, sum g xn> + <t, sum g>. Per channel each derivative is a sum of
+        # The scalar is <u, weight r P(g)> + <s, sum g xn> + <t, sum g>. Per channel a derivative is a sum of
         # multiples of u, g, x and 1; the multiples are worked out on vectors of one number per channel.
         u, s, t = grads
         g, x, weight, mean, r, g_xn, g_sum = ctx.saved_tensors
