@@ -68,6 +68,7 @@ def finish(
         "classes": list(dataset.classes),
         "image": list(dataset.image),
         "stem": config.evaluation.stem,
+        "scored_images": sum(len(batch.y) for batch in images),
         "evaluations": searched.evaluations,
         "seconds": round(searched.seconds, 1),
         "hypervolume": front.hypervolume,
@@ -76,12 +77,19 @@ def finish(
         "baseline": {
             "random_hypervolume": hypervolume(random.accuracy, random.costs[:, :objectives], bounds),
             "random_evaluations": len(uniform),
+            "random": _columns(random, names),
         },
         "targets": targets,
         "within_target": [point.key for point in within_target(front, targets)] if targets else None,
         "front": [_marked(members[point.key], front, targets) for point in front.points],
         "dominated": [members[key] for key in keys if key not in {point.key for point in front.points}],
     }
+
+
+def _columns(scored: Scored, names: tuple[str, ...]) -> dict[str, list[float]]:
+    """{"accuracy": [...], <cost>: [...], ...}: every network that was scored, in order."""
+    costs = {name: [_whole(value) for value in scored.costs[:, i].tolist()] for i, name in enumerate(names)}
+    return {"accuracy": scored.accuracy.tolist(), **costs}
 
 
 def _marked(member: dict[str, Any], front: ParetoFront, targets: dict[str, float]) -> dict[str, Any]:

@@ -90,6 +90,10 @@ class NDarts:
         """Entropy of softmax(alpha) in nats, one value."""
         return [float(value) for value in policy.entropy(self.policies)]
 
+    def tables(self) -> Floats:
+        """softmax(alpha) of every policy, (K, edges, operations)."""
+        return policy.probabilities(self.policies)
+
     def health(self) -> list[Health]:
         """The watch's findings, one per epoch of this stage."""
         return [Health(*map(float, row)) for row in self.trace]

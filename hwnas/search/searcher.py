@@ -39,6 +39,9 @@ class Searcher(Protocol):
     def entropies(self) -> list[float]:
         """Entropy of each policy in nats; empty where there is none."""
 
+    def tables(self) -> NDArray[np.float64]:
+        """softmax(alpha) of every policy, (K, edges, operations); K = 0 where there is none."""
+
     def finalists(self, archive: Archive, count: int) -> list[tuple[Choices, Probabilities]]:
         """What is to be scored in the end, ``count`` per policy, with the probabilities that project it."""
 

@@ -79,6 +79,10 @@ class TndNas:
         """Entropy of each policy in nats."""
         return [float(value) for value in policy.entropy(self.policies)]
 
+    def tables(self) -> Floats:
+        """softmax(alpha) of every policy, (K, edges, operations)."""
+        return policy.probabilities(self.policies)
+
     def finalists(self, archive: Archive, count: int) -> list[tuple[Choices, Probabilities]]:
         """Each policy's derived genotype and its best samples, ``count`` per policy, each with that policy's
         probabilities (edges, operations), which decide its projection.

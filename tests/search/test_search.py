@@ -55,6 +55,9 @@ def test_a_stopped_search_ends_like_an_uninterrupted_one(data: Path, tmp_path: P
         search(config, tmp_path / "stopped", interrupt)
     resume(tmp_path / "stopped")
     assert (tmp_path / "stopped/trials.jsonl").read_bytes() == (tmp_path / "whole/trials.jsonl").read_bytes()
+    assert (tmp_path / "stopped/history.jsonl").read_bytes() == (
+        tmp_path / "whole/history.jsonl"
+    ).read_bytes()
     assert result(tmp_path / "stopped") == result(tmp_path / "whole")
     weights = [runs.load_checkpoint(runs.open_run(tmp_path / name)) for name in ("stopped", "whole")]
     assert weights[0] is not None and weights[1] is not None
@@ -68,9 +71,14 @@ def test_the_summary_keeps_its_contract(data: Path, tmp_path: Path) -> None:
         found
     )
     assert set(found["bounds"]) == set(found["reference_point"]) == {"accuracy", "params"}
-    assert set(found["baseline"]) == {"random_hypervolume", "random_evaluations"}
+    assert set(found["baseline"]) == {"random_hypervolume", "random_evaluations", "random"}
     # 2 stages; 1 frozen epoch of 2 in the first: 3 epochs of 3 alpha steps of 4 samples each.
     assert found["evaluations"] == 3 * 3 * 4
+    assert found["scored_images"] == 48
+    assert all(
+        len(column) == found["baseline"]["random_evaluations"]
+        for column in found["baseline"]["random"].values()
+    )
     assert found["baseline"]["random_evaluations"] == len(found["front"]) + len(found["dominated"])
     costs = [member["costs"]["params"]["value"] for member in found["front"]]
     accuracies = [member["accuracy"]["value"] for member in found["front"]]
