@@ -14,6 +14,7 @@ import numpy as np
 
 from hwnas.config import Config, Stage
 from hwnas.nets.supernet import SkipDropout, Supernet, build_supernet
+from hwnas.results.history import append_epoch, epoch_of, truncate_history
 from hwnas.results.run import (
     Run,
     Trial,
@@ -108,6 +109,7 @@ def run_stages(
         for _ in _epoch(run, dataset, costs, state):
             if clock() - saved > CHECKPOINT_SECONDS:
                 saved = _save(run, state, clock, began)
+        _remember(run, state)
         watch(_progress(config, state, clock() - began))
         _advance(config, dataset, state)
         saved = _save(run, state, clock, began)
@@ -120,7 +122,8 @@ def _epoch(run: Run, dataset: Dataset, costs: tuple[Cost, ...], state: _State) -
     """One epoch from the present step on; yields after every step, position already moved past it."""
     config, at = run.config, state.position
     stage, seed = config.stages[at.stage], (config.seed, at.stage, at.epoch)
-    state.losses, state.accuracies = [], []
+    if at.step == 0:
+        state.losses, state.accuracies = [], []
     steps = _steps(dataset, config)
     train = batches(
         dataset,
@@ -208,6 +211,15 @@ def _evaluate(run: Run, dataset: Dataset, costs: tuple[Cost, ...], state: _State
     state.position = replace(state.position, trials=at.trials + len(asked))
 
 
+def _remember(run: Run, state: _State) -> None:
+    """One line about the epoch that has just ended."""
+    at, space, tables = state.position, SPACES[run.config.space], state.searcher.tables()
+    derived = [space.rule(space, table) for table in tables]
+    where = (at.stage, at.epoch, at.trials)
+    entropies = state.searcher.entropies()
+    append_epoch(run, epoch_of(where, state.losses, state.accuracies, entropies, tables, derived))
+
+
 def _advance(config: Config, dataset: Dataset, state: _State) -> None:
     """To the next epoch, or to the next stage with its shrunken, rebuilt supernet."""
     at = state.position
@@ -239,17 +251,19 @@ def _restore(run: Run, dataset: Dataset, searcher: Searcher) -> _State:
     found = load_checkpoint(run)
     if found is None:
         truncate_trials(run, 0)
+        truncate_history(run, 0, 0)
         return _State(searcher, _supernet(run.config, dataset, searcher, 0), Position())
     arrays, state = found
     position = Position(**state["position"])
     truncate_trials(run, position.trials)
+    truncate_history(run, position.stage, position.epoch)
     searcher = searcher.with_arrays(
         {name.removeprefix("searcher."): a for name, a in arrays.items() if name.startswith("searcher.")}
     )
     stage = min(position.stage, len(run.config.stages) - 1)
     shared = _supernet(run.config, dataset, searcher, stage)
     shared_weights.from_arrays(shared, arrays)
-    return _State(searcher, shared, position)
+    return _State(searcher, shared, position, state.get("losses", []), state.get("accuracies", []))
 
 
 def _save(run: Run, state: _State, clock: Callable[[], float], began: float) -> float:
@@ -257,7 +271,8 @@ def _save(run: Run, state: _State, clock: Callable[[], float], began: float) -> 
     state.position = replace(state.position, seconds=clock() - began)
     arrays = shared_weights.to_arrays(state.shared)
     arrays |= {f"searcher.{name}": array for name, array in state.searcher.to_arrays().items()}
-    save_checkpoint(run, arrays, {"position": asdict(state.position)})
+    so_far = {"losses": state.losses, "accuracies": state.accuracies}
+    save_checkpoint(run, arrays, {"position": asdict(state.position), **so_far})
     return clock()
 
 
