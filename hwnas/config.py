@@ -145,6 +145,7 @@ class Config(_Frozen):
     )
     finalists_per_policy: Positive = 8
     threads: Positive = 1
+    checkpoint_minutes: float = Field(default=5.0, gt=0)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     data: DataConfig = DataConfig()
     weight_step: WeightStep = WeightStep()

@@ -8,6 +8,7 @@ import typer
 
 from hwnas import __version__
 from hwnas.cli import devices, export, profile, resume, search, show, train
+from hwnas.errors import Stopped
 from profilers.errors import InputError
 
 app = typer.Typer(
@@ -37,11 +38,14 @@ app.command("export")(export.export)
 
 
 def main() -> None:
-    """Run the command line: exit code 2 and one line for bad input, 130 after Ctrl-C."""
+    """Run the command line: exit code 2 and one line for bad input, 3 where work can't go on, 130 after Ctrl-C."""
     try:
         app()
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    except Stopped as stop:
+        print(f"stopped: {stop}", file=sys.stderr)
+        sys.exit(3)
     except KeyboardInterrupt:
         sys.exit(130)

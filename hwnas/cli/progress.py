@@ -31,6 +31,8 @@ def watching(quiet: bool) -> Iterator[Callable[[Progress], None]]:
 def _line(progress: Progress) -> None:
     if progress.epoch == progress.epochs:
         print(", ".join(describe(progress)), file=sys.stderr)
+    for note in progress.notes:
+        print(f"note: {note}", file=sys.stderr)
 
 
 def describe(progress: Progress) -> tuple[str, str, str]:
@@ -65,5 +67,7 @@ def _live() -> Iterator[Callable[[Progress], None]]:
             for row in (bar, *describe(progress)):
                 lines.add_row(row)
             live.update(lines)
+            for note in progress.notes:
+                live.console.print(f"note: {note}", markup=False, highlight=False)
 
         yield watch

@@ -73,6 +73,9 @@ def _lines(summary: dict[str, Any], path: Path) -> list[str]:
         wanted = ", ".join(f"{name} {value:,.4g}" for name, value in summary["targets"].items())
         best = f"best within target: {met[0]}" if met else "no member of the front is within the target"
         lines.append(f"target {wanted}: {best}")
+    lines += [
+        f"note: stage {one['stage'] + 1}: {one['text']}; {one['advice']}" for one in summary.get("health", [])
+    ]
     lines.append(f"run directory: {path}")
     lines.append(
         f"next: hwnas train {path} --knee, then hwnas export {path} --knee; hwnas profile {path} --target cpu"

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hwnas.errors import keeping
 from hwnas.results.run import Run
 from hwnas.space.space import Choices
 from profilers.errors import InputError
@@ -68,9 +69,9 @@ def history_path(run: Run) -> Path:
 
 
 def append_epoch(run: Run, epoch: Epoch) -> None:
-    """Add a line and give it to the system."""
+    """Add a line and give it to the system. Raises Stopped where the file system refuses."""
     line = json.dumps(asdict(epoch), separators=(",", ":")) + "\n"
-    with open(history_path(run), "ab") as file:
+    with keeping(run.path, f"hwnas resume {run.path}"), open(history_path(run), "ab") as file:
         file.write(line.encode())
 
 

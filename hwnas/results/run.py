@@ -13,6 +13,7 @@ import platform
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -26,6 +27,7 @@ from safetensors.numpy import save
 
 from hwnas import config as configs
 from hwnas.config import Config
+from hwnas.errors import keeping
 from hwnas.results.atomic import atomic_write
 from profilers.errors import InputError
 
@@ -111,7 +113,8 @@ def lock(run: Run) -> FileLock:
     """Take the run for this process. Raises InputError while another process has it."""
     held = FileLock(run.path / ".lock")
     try:
-        held.acquire(timeout=0)
+        with _keeping(run):
+            held.acquire(timeout=0)
     except Timeout:
         raise InputError(f"run directory {run.path} is in use by another process") from None
     return held
@@ -140,9 +143,12 @@ def read_environment(run: Run) -> dict[str, Any]:
 
 
 def append_trials(run: Run, trials: Iterable[Trial]) -> None:
-    """Add evaluations to trials.jsonl and give them to the system, so that a killed process loses none."""
+    """Add evaluations to trials.jsonl and give them to the system, so that a killed process loses none.
+
+    Raises Stopped where the file system refuses.
+    """
     lines = "".join(json.dumps(asdict(trial), separators=(",", ":")) + "\n" for trial in trials)
-    with open(run.trials_path, "ab") as file:
+    with _keeping(run), open(run.trials_path, "ab") as file:
         file.write(lines.encode())
 
 
@@ -167,15 +173,22 @@ def truncate_trials(run: Run, count: int) -> None:
 
 
 def save_checkpoint(run: Run, arrays: Mapping[str, NDArray[Any]], state: Mapping[str, Any]) -> None:
-    """Replace the checkpoint, keeping the one before it. ``state`` is JSON; arrays are written as they are."""
+    """Replace the checkpoint, keeping the one before it. ``state`` is JSON; arrays are written as they are.
+
+    Raises Stopped where the file system refuses; one of the two checkpoints is then still whole.
+    """
     content = save(
         {name: np.ascontiguousarray(array) for name, array in arrays.items()},
         {"state": json.dumps(state), "digest": _digest(arrays)},
     )
     path = run.checkpoint_path
-    if path.exists():
-        os.replace(path, path.with_name("previous.safetensors"))
-    atomic_write(path, content)
+    with _keeping(run):
+        if run.trials_path.exists():  # on the disk before a checkpoint counts them, should the power fail
+            with open(run.trials_path, "rb") as file:
+                os.fsync(file.fileno())
+        if path.exists():
+            os.replace(path, path.with_name("previous.safetensors"))
+        atomic_write(path, content)
 
 
 def load_checkpoint(run: Run) -> tuple[Arrays, dict[str, Any]] | None:
@@ -192,8 +205,9 @@ def load_checkpoint(run: Run) -> tuple[Arrays, dict[str, Any]] | None:
 
 
 def write_front(run: Run, summary: Mapping[str, Any]) -> None:
-    """Write front.json."""
-    atomic_write(run.front_path, _json(summary))
+    """Write front.json. Raises Stopped where the file system refuses."""
+    with _keeping(run):
+        atomic_write(run.front_path, _json(summary))
 
 
 def read_front(run: Run) -> dict[str, Any]:
@@ -209,6 +223,10 @@ def read_front(run: Run) -> dict[str, Any]:
     if not isinstance(summary, dict) or not isinstance(summary.get("front"), list):
         raise InputError(f"{run.front_path}: not the summary of a search (no list 'front')")
     return summary
+
+
+def _keeping(run: Run) -> AbstractContextManager[None]:
+    return keeping(run.path, f"hwnas resume {run.path}")
 
 
 def _whole_trials(path: Path) -> Iterator[Trial]:

@@ -6,6 +6,7 @@ from its position, and the same seed gives the same trials and front on a CPU.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
@@ -13,8 +14,9 @@ from dataclasses import asdict, dataclass, field, replace
 import numpy as np
 
 from hwnas.config import Config, Stage
+from hwnas.errors import Stopped
 from hwnas.nets.supernet import SkipDropout, Supernet, build_supernet
-from hwnas.results.history import append_epoch, epoch_of, truncate_history
+from hwnas.results.history import append_epoch, epoch_of, read_history, truncate_history
 from hwnas.results.run import (
     Run,
     Trial,
@@ -26,6 +28,7 @@ from hwnas.results.run import (
 )
 from hwnas.search import ndarts, shared_weights
 from hwnas.search.costs import Cost
+from hwnas.search.health import Note, Setback, diagnose
 from hwnas.search.ndarts import NDarts
 from hwnas.search.progressive import skip_dropout
 from hwnas.search.searcher import Searcher
@@ -37,7 +40,8 @@ from hwnas.training.dataset import generator
 
 # What a draw is for: the last word of its seed, so that no two purposes share a stream.
 WEIGHTS, ALPHA, PATHS, ASK, DROPOUT, STAGE, FINAL, NOISE = range(8)
-CHECKPOINT_SECONDS = 300.0
+EXPLODED = 1e4  # a cross-entropy that no guess of a network with finite weights comes to
+MAX_SETBACKS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ class Position:
     step: int = 0
     trials: int = 0
     seconds: float = 0.0
+    rate: float = 1.0  # share of the learning rate that is left after setbacks
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,7 @@ class Progress:
     evaluations: int
     seconds: float
     share_done: float
+    notes: tuple[str, ...] = ()
 
 
 Watcher = Callable[[Progress], None]
@@ -79,6 +85,11 @@ class _State:
     position: Position
     losses: list[float] = field(default_factory=list)
     accuracies: list[float] = field(default_factory=list)
+    setbacks: list[Setback] = field(default_factory=list)
+
+
+class _Diverged(Exception):
+    """The last step's loss is no number, or far too large."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +101,7 @@ class Searched:
     trials: tuple[Trial, ...]
     evaluations: int
     seconds: float
+    notes: tuple[Note, ...] = ()
 
 
 def run_stages(
@@ -100,22 +112,67 @@ def run_stages(
     watch: Watcher,
     clock: Callable[[], float] = time.monotonic,
 ) -> Searched:
-    """Run, or go on with, all stages of the search in ``run``. Ctrl-C leaves the last checkpoint behind."""
+    """Run, or go on with, all stages of the search in ``run``. Ctrl-C leaves the last checkpoint behind.
+
+    Raises Stopped where the weights diverge again and again, or the run directory can't be written.
+    """
     config = run.config
-    state = _restore(run, dataset, searcher)
+    fresh = searcher
+    state = _restore(run, dataset, fresh)
     began = clock() - state.position.seconds
     saved = clock()
     while state.position.stage < len(config.stages):
-        for _ in _epoch(run, dataset, costs, state):
-            if clock() - saved > CHECKPOINT_SECONDS:
-                saved = _save(run, state, clock, began)
+        try:
+            for _ in _epoch(run, dataset, costs, state):
+                if clock() - saved > 60 * config.checkpoint_minutes and _finite(state):
+                    saved = _save(run, state, clock, began)
+            if not _finite(state):
+                raise _Diverged
+        except _Diverged:
+            state = _set_back(run, dataset, fresh, state)
+            saved = _save(run, state, clock, began)
+            continue
         _remember(run, state)
-        watch(_progress(config, state, clock() - began))
+        ended = state.position.epoch + 1 == config.stages[state.position.stage].epochs
+        notes = _notes(run, dataset, state) if ended else ()
+        here = [str(note) for note in notes if note.stage == state.position.stage]
+        watch(_progress(config, state, clock() - began, tuple(here)))
         _advance(config, dataset, state)
         saved = _save(run, state, clock, began)
     last = len(config.stages) - 1
     trials = tuple(trial for trial in read_trials(run) if trial.stage == last)
-    return Searched(state.searcher, state.shared.net, trials, state.position.trials, clock() - began)
+    notes = _notes(run, dataset, state)
+    return Searched(state.searcher, state.shared.net, trials, state.position.trials, clock() - began, notes)
+
+
+def _notes(run: Run, dataset: Dataset, state: _State) -> tuple[Note, ...]:
+    """What is to be said about the search so far."""
+    alarm = isinstance(state.searcher, NDarts) and state.searcher.healthy() < len(state.searcher.trace)
+    return tuple(
+        diagnose(run.config, len(dataset.classes), read_history(run), read_trials(run), state.setbacks, alarm)
+    )
+
+
+def _finite(state: _State) -> bool:
+    """Whether all weights are numbers: what a checkpoint must hold to be worth going back to."""
+    return all(bool(weight.isfinite().all()) for weight in state.shared.net.parameters())
+
+
+def _set_back(run: Run, dataset: Dataset, fresh: Searcher, broken: _State) -> _State:
+    """The state of the last checkpoint, or the start, to go on from at half the rate. Raises Stopped."""
+    at, state = broken.position, _restore(run, dataset, fresh)
+    loss = broken.losses[-1] if broken.losses and math.isfinite(broken.losses[-1]) else None
+    rate = broken.position.rate / 2
+    state.setbacks = [*broken.setbacks, Setback(at.stage, at.epoch, at.step, loss, rate)]
+    if len(state.setbacks) > MAX_SETBACKS:
+        lr = run.config.weight_step.lr
+        raise Stopped(
+            f"the loss diverged {len(state.setbacks)} times, the last at {at.rate:g} of the learning rate"
+            f" {lr:g} (stage {at.stage + 1}, epoch {at.epoch + 1}); start anew with a lower weight_step.lr"
+            f" in a --config file, such as {lr / 30:.2g}, and look at the images"
+        )
+    state.position = replace(state.position, rate=rate)
+    return state
 
 
 def _epoch(run: Run, dataset: Dataset, costs: tuple[Cost, ...], state: _State) -> Iterator[None]:
@@ -136,7 +193,7 @@ def _epoch(run: Run, dataset: Dataset, costs: tuple[Cost, ...], state: _State) -
     )
     for step, batch in zip(range(at.step, steps), train, strict=False):
         _set_dropout(state.shared.net, stage, at.epoch, (*seed, step, DROPOUT))
-        lr = shared_weights.cosine(config.weight_step, (at.epoch + step / steps) / stage.epochs)
+        lr = at.rate * shared_weights.cosine(config.weight_step, (at.epoch + step / steps) / stage.epochs)
         if isinstance(state.searcher, NDarts):
             _bilevel_step(state, state.searcher, dataset, batch, lr, step)
             evaluate = step + 1 == steps
@@ -144,6 +201,9 @@ def _epoch(run: Run, dataset: Dataset, costs: tuple[Cost, ...], state: _State) -
             path = _path(state.searcher, config, (*seed, step, PATHS))
             state.losses.append(shared_weights.weight_step(state.shared, batch, path, lr))
             evaluate = at.epoch >= stage.frozen_epochs and (step + 1) % config.alpha_step.every == 0
+        if not abs(state.losses[-1]) < EXPLODED:
+            state.position = replace(state.position, step=step)
+            raise _Diverged
         if evaluate:
             _evaluate(run, dataset, costs, state, step)
         state.position = replace(state.position, step=step + 1)
@@ -263,7 +323,8 @@ def _restore(run: Run, dataset: Dataset, searcher: Searcher) -> _State:
     stage = min(position.stage, len(run.config.stages) - 1)
     shared = _supernet(run.config, dataset, searcher, stage)
     shared_weights.from_arrays(shared, arrays)
-    return _State(searcher, shared, position, state.get("losses", []), state.get("accuracies", []))
+    setbacks = [Setback(**one) for one in state.get("setbacks", [])]
+    return _State(searcher, shared, position, state.get("losses", []), state.get("accuracies", []), setbacks)
 
 
 def _save(run: Run, state: _State, clock: Callable[[], float], began: float) -> float:
@@ -272,7 +333,8 @@ def _save(run: Run, state: _State, clock: Callable[[], float], began: float) -> 
     arrays = shared_weights.to_arrays(state.shared)
     arrays |= {f"searcher.{name}": array for name, array in state.searcher.to_arrays().items()}
     so_far = {"losses": state.losses, "accuracies": state.accuracies}
-    save_checkpoint(run, arrays, {"position": asdict(state.position), **so_far})
+    setbacks = [asdict(one) for one in state.setbacks]
+    save_checkpoint(run, arrays, {"position": asdict(state.position), "setbacks": setbacks, **so_far})
     return clock()
 
 
@@ -286,7 +348,7 @@ def _drops(dataset: Dataset, config: Config) -> bool:
     return batch_count(dataset, "weights", config.weight_step.batch_size, drop_last=True) > 0
 
 
-def _progress(config: Config, state: _State, seconds: float) -> Progress:
+def _progress(config: Config, state: _State, seconds: float, notes: tuple[str, ...]) -> Progress:
     at, stage = state.position, config.stages[state.position.stage]
     weights = [one.cells * one.epochs for one in config.stages]
     done = sum(weights[: at.stage]) + stage.cells * (at.epoch + 1)
@@ -301,6 +363,7 @@ def _progress(config: Config, state: _State, seconds: float) -> Progress:
         at.trials,
         seconds,
         done / sum(weights),
+        notes,
     )
 
 

@@ -133,7 +133,8 @@ def _go(run: Run, planned: Plan, watch: Callable[[Progress], None]) -> Run:
     with runs.lock(run):
         searched = run_stages(run, dataset, planned.costs, _searcher(planned), watch)
         result = finish(config, dataset, planned.costs, planned.reaches, searched)
-        runs.write_front(run, {**result, "target": planned.device.name})
+        health = [note.to_dict() for note in searched.notes]
+        runs.write_front(run, {**result, "target": planned.device.name, "health": health})
     return run
 
 

@@ -1,0 +1,154 @@
+"""A search that diverges goes back and slows down; one that can't write says so and loses nothing."""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hwnas.errors import Stopped
+from hwnas.results import run as runs
+from hwnas.search import loop, shared_weights
+from hwnas.search.search import resume, search, summary
+
+from . import tiny
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return tiny.images(tmp_path / "images.npz")
+
+
+def broken_at(
+    monkeypatch: pytest.MonkeyPatch, broken: Callable[[int], bool], loss: float = math.nan
+) -> list[float]:
+    """Weight steps whose number ``broken`` holds for poison the weights; returns the rates of all steps."""
+    rates: list[float] = []
+    true_step = shared_weights.weight_step
+
+    def step(shared: Any, batch: Any, path: Any, lr: float) -> float:
+        rates.append(lr)
+        if not broken(len(rates) - 1):
+            return true_step(shared, batch, path, lr)
+        for weight in shared.net.parameters():
+            weight.data.fill_(math.nan)
+        return loss
+
+    monkeypatch.setattr(shared_weights, "weight_step", step)
+    return rates
+
+
+@pytest.mark.parametrize("loss", [math.nan, 1e9, 1.0], ids=["no number", "exploded", "only the weights"])
+def test_a_diverged_search_goes_back_and_on_at_half_the_rate(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loss: float
+) -> None:
+    rates = broken_at(monkeypatch, lambda number: number == 5, loss)
+    config = tiny.config(data)
+    run = search(config, tmp_path / "run")
+    notes = [note for note in summary(run)["health"] if note["kind"] == "loss"]
+    assert len(notes) == 1 and "0.5 of the rate" in notes[0]["text"]
+    assert rates[0] == config.weight_step.lr
+    # The epoch (3 steps) begins again with the rate that it had, halved.
+    again = 6 if loss != 1.0 else rates.index(rates[3] / 2)
+    assert rates[again] == rates[3] / 2
+    arrays = runs.load_checkpoint(run)
+    assert arrays is not None
+    assert all(np.isfinite(array).all() for name, array in arrays[0].items() if name.startswith("weight"))
+
+
+def test_a_search_that_diverges_again_and_again_is_given_up(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates = broken_at(monkeypatch, lambda number: number >= 3)
+    with pytest.raises(Stopped, match=r"diverged 4 times.*lower weight_step\.lr"):
+        search(tiny.config(data), tmp_path / "run")
+    assert len(rates) == 3 + loop.MAX_SETBACKS + 1
+    found = runs.load_checkpoint(runs.open_run(tmp_path / "run"))
+    assert found is not None and found[1]["position"]["rate"] == 0.125
+
+
+def test_a_setback_survives_a_stop(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken_at(monkeypatch, lambda number: number == 5)
+    seen = 0
+
+    def stop(progress: loop.Progress) -> None:
+        nonlocal seen
+        seen += 1
+        if seen == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        search(tiny.config(data), tmp_path / "run", stop)
+    found = summary(resume(tmp_path / "run"))
+    assert [note["kind"] for note in found["health"]].count("loss") == 1
+
+
+# What the file system refuses, for real: in a process of its own, which ends with code 3 and one line.
+CHILD = """
+import resource, signal, sys
+limit = int(sys.argv[1])
+if limit:
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+sys.argv = ["hwnas", *sys.argv[2:]]
+import torch
+torch.set_num_threads(1)
+from hwnas.cli import main
+main()
+"""
+
+
+def hwnas(*words: str, limit: int = 0) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", CHILD, str(limit), *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+def write_config(path: Path, data: Path) -> Path:
+    path.write_bytes(runs.configs.dump(tiny.config(data)))
+    return path
+
+
+@pytest.mark.slow  # two whole processes
+def test_a_full_disk_stops_the_search_with_one_line_and_resume_ends_it(data: Path, tmp_path: Path) -> None:
+    config = write_config(tmp_path / "tiny.toml", data)
+    whole = search(tiny.config(data), tmp_path / "whole")
+    size = whole.checkpoint_path.stat().st_size
+    refused = hwnas("search", "--config", str(config), "--out", str(tmp_path / "run"), limit=size // 2)
+    assert refused.returncode == 3, refused.stderr
+    last = refused.stderr.strip().splitlines()[-1]
+    assert last.startswith("stopped: run directory") and f"hwnas resume {tmp_path / 'run'}" in last
+    assert "Traceback" not in refused.stderr
+    assert not list((tmp_path / "run" / "checkpoint").glob("*.new"))
+    ended = hwnas("resume", str(tmp_path / "run"), "--json", "--quiet")
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout)["front"] == summary(whole)["front"]
+
+
+def test_a_run_directory_that_vanishes_is_told_and_not_made_anew(data: Path, tmp_path: Path) -> None:
+    def remove(progress: loop.Progress) -> None:
+        shutil.rmtree(tmp_path / "run")
+
+    with pytest.raises(Stopped, match="it is gone"):
+        search(tiny.config(data), tmp_path / "run", remove)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_refusal_names_its_reason(tmp_path: Path) -> None:
+    from hwnas.errors import keeping
+
+    for number, words in (
+        (errno.ENOSPC, "the disk is full"),
+        (errno.EROFS, "read-only"),
+        (errno.EIO, "error"),
+    ):
+        with pytest.raises(Stopped, match=words), keeping(tmp_path, "hwnas resume x"):
+            raise OSError(number, "an error")

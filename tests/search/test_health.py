@@ -1,0 +1,93 @@
+"""What a search says of itself: each trouble is found where it is, and nothing where there is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hwnas.config import Config
+from hwnas.results.history import Epoch
+from hwnas.results.run import Trial
+from hwnas.search.health import Note, Setback, diagnose, ranking
+from hwnas.space.space import SKIP, SPACES
+
+from .tiny import config as tiny
+
+SPACE = SPACES["darts"]
+
+
+@pytest.fixture
+def config() -> Config:
+    stages = [{"cells": 3, "epochs": 10, "frozen_epochs": 2}]
+    step = {"samples": 4, "every": 1, "images": 16, "baseline_decay": 0.95}
+    return tiny(Path("images.npz"), stages=stages, alpha_step=step)
+
+
+def line(epoch: int, entropy: float, favourite: str | None = None) -> Epoch:
+    """One policy of three equal ones; each edge prefers one operation, or none of them."""
+    table = np.full(SPACE.mask.shape, 1000 // 8)
+    if favourite:
+        table[:, [op for op in SPACE.slots[0].ops].index(favourite)] = 900
+    rows = tuple(tuple(int(p) for p in row) for row in table)
+    return Epoch(0, epoch, 10 * epoch, 1.0, 0.5, (entropy,) * 3, (), (rows,) * 3)
+
+
+def trials(accuracy: np.ndarray) -> list[Trial]:
+    return [Trial(i, 0, 0, i, "k", (), float(value), {"params": 1.0}) for i, value in enumerate(accuracy)]
+
+
+def kinds(notes: list[Note]) -> list[str]:
+    return [note.kind for note in notes]
+
+
+def test_a_healthy_search_gives_no_note(config: Config) -> None:
+    history = [line(epoch, 50.0 - 4 * epoch, "sep_conv_3x3") for epoch in range(10)]
+    seen = trials(np.random.default_rng(0).uniform(0.4, 0.8, 400))
+    assert diagnose(config, 3, history, seen) == []
+
+
+def test_a_policy_that_decides_early_is_named_and_late_is_fine(config: Config) -> None:
+    early = [line(epoch, 50.0 if epoch < 4 else 0.5, "sep_conv_3x3") for epoch in range(10)]
+    late = [line(epoch, 50.0 if epoch < 8 else 0.5, "sep_conv_3x3") for epoch in range(10)]
+    notes = diagnose(config, 3, early, [])
+    assert kinds(notes) == ["entropy"] * 3
+    assert "policy 1 had decided by epoch 5 of 10" in notes[0].text
+    assert diagnose(config, 3, late, []) == []
+
+
+def test_a_collapse_to_skip_connect_is_found(config: Config) -> None:
+    history = [line(epoch, 50.0 - 4 * epoch, SKIP) for epoch in range(10)]
+    assert kinds(diagnose(config, 3, history, [])) == ["collapse"]
+    undecided = [line(epoch, 50.0, SKIP) for epoch in range(10)]
+    assert diagnose(config, 3, undecided, []) == []
+
+
+def test_weights_that_only_guess_are_found(config: Config) -> None:
+    history = [line(0, 50.0)]
+    seen = trials(np.random.default_rng(0).uniform(0.25, 0.4, 100))
+    assert kinds(diagnose(config, 3, history, seen)) == ["chance"]
+    assert diagnose(config, 10, history, seen) == []
+
+
+def test_a_baseline_that_accuracy_outruns_is_found(config: Config) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.01, 200)
+    history = [line(0, 50.0)]
+    assert kinds(diagnose(config, 3, history, trials(np.linspace(0.4, 0.9, 200) + noise))) == ["baseline"]
+    assert diagnose(config, 3, history, trials(0.6 + noise)) == []
+
+
+def test_setbacks_and_alarms_are_told(config: Config) -> None:
+    notes = diagnose(config, 3, [line(0, 50.0)], [], [Setback(0, 3, 7, None, 0.5)], alarm=True)
+    assert kinds(notes) == ["loss", "curvature"]
+    assert "no number in epoch 4" in notes[0].text and "0.5 of the rate" in notes[0].text
+
+
+def test_ranks_that_do_not_agree_are_told_from_five_networks_on() -> None:
+    shared = [0.1, 0.2, 0.3, 0.4, 0.5]
+    assert ranking(shared, [0.5, 0.6, 0.7, 0.8, 0.9]) == (1.0, [])
+    tau, notes = ranking(shared, shared[::-1])
+    assert tau == -1.0 and kinds(notes) == ["ranking"]
+    assert ranking(shared[:4], shared[:4][::-1])[1] == []
+    assert np.isnan(ranking([0.1], [0.2])[0])
