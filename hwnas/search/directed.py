@@ -1,16 +1,15 @@
 """K REINFORCE policies that widen one front: each is paid along its own direction, for its best samples.
 
 What it adds to the paper's form (hwnas.search.policy.update), each part an option of `Settings`:
-- every evaluated genotype is used again, weighed by pi_k / (mixture of all proposals so far), flattened by
-`trust`; - the objective is log E_k[exp(R / temperature)] (risk-seeking, as arXiv 1912.04871): what counts on
-a front is the best
-  sample, not the mean one. temperature -> infinity gives back E_k[R];
-- the rewards are the worths along K directions (hwnas.search.proposals), which turn a little with each step,
-so that
-  every part of the front is somebody's goal, whatever the unit and the range of the cost;
-- most samples redraw a few slots of a front member from the policy that is responsible for that part of the
-front. The estimator is biased (the proposals depended on the same samples); it is exact only in the paper's
-form.
+
+- every evaluated genotype is used again, weighed by pi_k / (mixture of all proposals so far), flattened by `trust`;
+- the objective is log E_k[exp(R / temperature)] (risk-seeking, as arXiv 1912.04871): what counts on a front is the
+  best sample, not the mean one. temperature -> infinity gives back E_k[R];
+- the rewards are the worths along K directions (hwnas.search.proposals), which turn a little with each step, so
+  that every part of the front is somebody's goal, whatever the unit and the range of the cost;
+- most samples redraw a few slots of a front member from the policy that is responsible for that part of the front.
+
+The estimator is biased (the proposals depended on the same samples); it is exact only in the paper's form.
 """
 
 from collections.abc import Mapping

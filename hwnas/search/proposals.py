@@ -10,6 +10,7 @@ of any sample under it is exact: sum_t weights_t prod_e tables[t, e, choice_e].
 """
 
 from dataclasses import dataclass
+from functools import reduce
 from statistics import NormalDist
 
 import numpy as np
@@ -97,7 +98,8 @@ def aims(count: int, dimensions: int, turn: int) -> Floats:
 
 def worth(gain: Floats, along: Floats) -> Floats:
     """min_d gain_d / lambda_d of N gains (N, D) along J directions (J, D), (J, N), not below -1."""
-    return np.asarray(np.maximum((gain[None] / along[:, None]).min(axis=2), -1.0))
+    per_axis = (g[None] / a[:, None] for g, a in zip(gain.T.copy(), along.T, strict=True))
+    return np.asarray(np.maximum(reduce(np.minimum, per_axis), -1.0))
 
 
 def explored(policies: Policies, share: float) -> Floats:
