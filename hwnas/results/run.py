@@ -112,11 +112,11 @@ def open_run(path: Path) -> Run:
 def lock(run: Run) -> FileLock:
     """Take the run for this process. Raises InputError while another process has it."""
     held = FileLock(run.path / ".lock")
-    try:
-        with _keeping(run):
+    with _keeping(run):
+        try:
             held.acquire(timeout=0)
-    except Timeout:
-        raise InputError(f"run directory {run.path} is in use by another process") from None
+        except Timeout:  # an OSError, but not the file system's
+            raise InputError(f"run directory {run.path} is in use by another process") from None
     return held
 
 
