@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -80,32 +80,19 @@ def make_bench(
 ) -> Bench:
     """Where to measure. Raises InputError where the target is not attached and no way to it is given."""
     from hwnas.cli.profile import elsewhere, one_of, place
-    from hwnas.results.bench import OnnxBench, TorchBench
-    from profilers.isolate import measure
-    from profilers.onnx_latency import OnnxOptions
+    from hwnas.results.bench import bench_at
     from profilers.timing import Protocol
-    from profilers.torch_latency import TorchOptions
 
     where = place(device, ssh, run_with)
     if not where:
         raise InputError(
             f"{device.name} is not attached here: calibrate where it is, or reach it with --ssh user@host"
         )
-    run = elsewhere(ssh, run_with)
-    chosen = one_of("--backend", backend or ("onnxruntime" if run or where == "cpu" else "torch"), BACKENDS)
+    chosen = one_of("--backend", backend, (*BACKENDS, None))
     # A third of the usual budget: the errors of many networks average out in the fit.
     protocol = Protocol(budget_s=0.7, min_s=0.3)
-    if chosen == "torch":
-        if run:
-            raise InputError("--backend torch measures here only; elsewhere it is onnxruntime")
-        return TorchBench(
-            network, device.name, TorchOptions(place=where, threads=threads, protocol=protocol), batch
-        )
-    provider: Literal["cpu", "cuda"] = "cpu" if where == "cpu" else "cuda"
-    options = OnnxOptions(
-        threads=threads, provider=provider, io_binding=provider == "cuda", protocol=protocol
-    )
-    return OnnxBench(network, device.name, options, batch, run or measure)
+    run = elsewhere(ssh, run_with)
+    return bench_at(where, network, device, protocol, batch, threads, chosen, run)
 
 
 def summary(table: Table, path: Path) -> dict[str, Any]:

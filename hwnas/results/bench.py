@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import tempfile
+import typing
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal
 
 import onnx
+import torch
 from torch import nn
 
 from hwnas.nets.network import Network as Net
 from hwnas.nets.operations import sequence
 from hwnas.results.export_onnx import onnx_model
 from hwnas.space.genotype import Architecture
-from hwnas.space.layers import Layer, Size
+from hwnas.space.layers import Layer, Size, Stem
+from profilers.device import Device
+from profilers.errors import InputError
 from profilers.isolate import measure
 from profilers.measurement import Outcome
 from profilers.onnx_check import check_onnx
 from profilers.onnx_export import export_onnx
 from profilers.onnx_latency import Measure, OnnxOptions, measure_latency
 from profilers.table import Network
+from profilers.timing import Protocol
 from profilers.torch_latency import TorchOptions, measure_torch
 
 
@@ -37,7 +42,7 @@ class Operation:
 Item = Operation | Architecture
 
 
-class Bench(Protocol):
+class Bench(typing.Protocol):
     """Measures items in turn, so that the host's drift falls on all of them alike."""
 
     def latencies(self, items: Sequence[Item]) -> list[Outcome]:
@@ -53,6 +58,7 @@ class OnnxBench:
     options: OnnxOptions
     batch: int = 1
     run: Measure = measure
+    stem: Stem = "cifar"
 
     def latencies(self, items: Sequence[Item]) -> list[Outcome]:
         """See Bench. Each item is written to an ONNX file once."""
@@ -65,9 +71,10 @@ class OnnxBench:
         if isinstance(item, Operation):
             shape = (self.batch, item.channels, *item.size)
             return export_onnx(sequence(item.layers).eval(), shape, path)
-        tensors = {name: tensor.numpy() for name, tensor in build(item, self.network).state_dict().items()}
+        built = build(item, self.network, self.stem)
+        tensors = {name: tensor.numpy() for name, tensor in built.state_dict().items()}
         classes = tuple(map(str, range(self.network.classes)))
-        onnx.save_model(onnx_model(item, tensors, classes, self.network.image), str(path))
+        onnx.save_model(onnx_model(item, tensors, classes, self.network.image, self.stem), str(path))
         return path
 
 
@@ -79,6 +86,7 @@ class TorchBench:
     device: str
     options: TorchOptions
     batch: int = 1
+    stem: Stem = "cifar"
 
     def latencies(self, items: Sequence[Item]) -> list[Outcome]:
         """See Bench. Items of one input shape are measured in turn."""
@@ -95,9 +103,40 @@ class TorchBench:
         return (self.batch, *image)
 
     def _module(self, item: Item) -> nn.Module:
-        return sequence(item.layers) if isinstance(item, Operation) else build(item, self.network)
+        return sequence(item.layers) if isinstance(item, Operation) else build(item, self.network, self.stem)
 
 
-def build(architecture: Architecture, network: Network) -> nn.Module:
-    """The discrete network, in inference mode."""
-    return Net(architecture, network.classes, network.image).eval()
+def build(architecture: Architecture, network: Network, stem: Stem = "cifar") -> nn.Module:
+    """The discrete network, in inference mode, with fixed random weights that leave torch's own draws alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return Net(architecture, network.classes, network.image, stem).eval()
+
+
+def bench_at(
+    place: str,
+    network: Network,
+    device: Device,
+    protocol: Protocol,
+    batch: int = 1,
+    threads: int = 1,
+    backend: Literal["onnxruntime", "torch"] | None = None,
+    run: Measure | None = None,
+    stem: Stem = "cifar",
+    limit_s: float = 60.0,
+) -> Bench:
+    """What measures on a target that is attached at ``place`` (cpu, cuda:N) or reached through ``run``.
+
+    ``backend`` by default: ONNX Runtime on CPUs and elsewhere, eager torch on CUDA. Raises InputError for torch
+    elsewhere.
+    """
+    if (backend or ("onnxruntime" if run or place == "cpu" else "torch")) == "torch":
+        if run:
+            raise InputError("--backend torch measures here only; elsewhere it is onnxruntime")
+        own = TorchOptions(place=place, threads=threads, protocol=protocol)
+        return TorchBench(network, device.name, own, batch, stem)
+    provider: Literal["cpu", "cuda"] = "cpu" if place == "cpu" else "cuda"
+    options = OnnxOptions(
+        threads=threads, provider=provider, io_binding=provider == "cuda", limit_s=limit_s, protocol=protocol
+    )
+    return OnnxBench(network, device.name, options, batch, run or measure, stem)

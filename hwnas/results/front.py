@@ -18,11 +18,20 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Point:
-    """One architecture by its key: accuracy in 0..1 (higher is better), costs (lower is better) in order."""
+    """One architecture by its key: accuracy in 0..1 (higher is better), costs (lower is better) in order.
+
+    ``intervals``: (low, high) of every cost where costs were measured; without them costs are exact.
+    """
 
     key: str
     accuracy: float
     costs: tuple[float, ...]
+    intervals: tuple[tuple[float, float], ...] = ()
+
+    @property
+    def ends(self) -> tuple[tuple[float, float], ...]:
+        """(low, high) of every cost."""
+        return self.intervals or tuple((cost, cost) for cost in self.costs)
 
 
 @dataclass(frozen=True)
@@ -73,6 +82,22 @@ def non_dominated(values: Floats) -> Ints:
     return np.sort(usable[kept]).astype(np.int64)
 
 
+def unbeaten(best: Floats, worst: Floats) -> Ints:
+    """Indices, rising, of the rows that no other row beats beyond the intervals; all is minimised.
+
+    best, worst: (N, D), the two ends of every value. A row is beaten by one whose worst is nowhere above its best
+    and somewhere below: their intervals do not overlap on any axis but in an equal value. Without intervals this is
+    ``non_dominated``.
+    """
+    if np.array_equal(best, worst, equal_nan=True):
+        return non_dominated(best)
+    usable = np.flatnonzero(~(np.isnan(best) | np.isnan(worst)).any(axis=1))
+    low, high = best[usable], worst[usable]
+    nowhere_above = (high[:, None] <= low[None]).all(axis=2)
+    beaten = (nowhere_above & (high[:, None] < low[None]).any(axis=2)).any(axis=0)
+    return usable[~beaten].astype(np.int64)
+
+
 def bounds_of(accuracy: Floats, costs: Floats) -> Bounds:
     """The smallest box that holds all N points, NaN rows left out. Raises ValueError when none is left."""
     values = np.column_stack([accuracy, costs])
@@ -111,18 +136,27 @@ def hypervolume(accuracy: Floats, costs: Floats, bounds: Bounds) -> float:
 def pareto_front(points: Sequence[Point], names: Sequence[str], bounds: Bounds | None = None) -> ParetoFront:
     """The front of `points`, with costs called `names`; bounds default to the box of all the points.
 
-    Raises ValueError when no point is complete.
+    A point whose costs have intervals is dropped only when it is beaten beyond them. Raises ValueError when no
+    point is complete.
     """
     accuracy, costs = _columns(points, len(names))
     box = bounds_of(accuracy, costs) if bounds is None else bounds
-    kept = [points[i] for i in non_dominated(to_minimise(accuracy, costs))]
+    best, worst = (
+        to_minimise(accuracy, _array([[pair[side] for pair in point.ends] for point in points], costs.shape))
+        for side in (0, 1)
+    )
+    kept = [points[i] for i in unbeaten(best, worst)]
     ordered = tuple(sorted(kept, key=lambda p: (p.costs, -p.accuracy, p.key)))
     return ParetoFront(tuple(names), ordered, box, hypervolume(accuracy, costs, box))
 
 
 def _columns(points: Sequence[Point], costs: int) -> tuple[Floats, Floats]:
     accuracy = np.array([point.accuracy for point in points], dtype=np.float64)
-    return accuracy, np.array([point.costs for point in points], dtype=np.float64).reshape(len(points), costs)
+    return accuracy, _array([point.costs for point in points], (len(points), costs))
+
+
+def _array(rows: Sequence[Sequence[float]], shape: tuple[int, ...]) -> Floats:
+    return np.array(rows, dtype=np.float64).reshape(shape)
 
 
 def knee(front: ParetoFront) -> Point:

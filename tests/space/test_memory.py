@@ -1,0 +1,144 @@
+"""Peak memory: equal to a network run buffer by buffer, and near what a runtime's own graph needs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from hwnas.space import SPACES
+from hwnas.space.encoding import project, sample
+from hwnas.space.features import executed
+from hwnas.space.layers import PRIMITIVES, Layer, Stem, skeleton
+from hwnas.space.memory import memory_table
+from hwnas.space.space import Choices, Space
+
+
+@dataclass
+class Buffers:
+    """Steps as they are written down: (result, what it reads, elements, extra elements, whether it may be in place)."""
+
+    steps: list[tuple[str, tuple[str, ...], int, int, bool]] = field(default_factory=list)
+    rectified: dict[str, str] = field(default_factory=dict)
+
+    def step(
+        self, result: str, reads: Sequence[str], elements: int, extra: int = 0, place: bool = False
+    ) -> str:
+        self.steps.append((result, tuple(reads), elements, extra, place))
+        return result
+
+    def layers(self, layers: Sequence[Layer], source: str, name: str) -> str:
+        for number, layer in enumerate(layers):
+            out = layer.channels_out * layer.size_out[0] * layer.size_out[1]
+            if layer.kind == "batch_norm":
+                continue
+            result = f"{name}/{number}"
+            if layer.kind == "relu":
+                if source not in self.rectified:
+                    self.rectified[source] = self.step(result, [source], out, place=True)
+                source = self.rectified[source]
+            elif layer.kind == "halve":
+                shifted = layer.channels_in * layer.size[0] * layer.size[1]
+                halves = self.step(f"{result}/halves", [source], out, shifted)
+                source = self.step(result, [halves], out)
+            else:
+                source = self.step(result, [source], out)
+        return source
+
+    def peak(self) -> int:
+        """Run the steps: a buffer is freed after its last reader, and handed on to a step that works in place."""
+        last = {name: number for number, step in enumerate(self.steps) for name in step[1]}
+        live: dict[str, int] = {}
+        most = 0
+        for number, (result, reads, elements, extra, place) in enumerate(self.steps):
+            if place and last[reads[0]] == number and reads[0] in live:
+                del live[reads[0]]
+            live[result] = elements
+            most = max(most, sum(live.values()) + extra)
+            for name in [
+                name for name in live if last.get(name, number) <= number and name != self.steps[-1][0]
+            ]:
+                del live[name]
+        return most
+
+
+def simulated(
+    space: Space, choices: Choices, channels: int, cells: int, image: tuple[int, int, int], stem: Stem
+) -> int:
+    """The peak of one network by walking through it."""
+    frame = skeleton(space, channels, cells, 10, image, stem)
+    runs = {kind: executed(space, choices[None], kind, "reached") for kind in space.cells}
+    buffers = Buffers()
+    buffers.step("pixels", [], int(np.prod(image)))
+    maps = ["pixels"]
+    for number, part in enumerate(frame.stem):
+        maps.append(buffers.layers(part, maps[-1], f"stem{number}"))
+    before, now = maps[1], maps[-1]
+    for index, site in enumerate(frame.cells):
+        name, narrow = f"cell{index}", site.channels * site.size_out[0] * site.size_out[1]
+        if len(frame.cells[0].before) == 2:
+            pairs = zip((before, now), site.before, strict=True)
+            states = [buffers.layers(part, map_, f"{name}/input{n}") for n, (map_, part) in enumerate(pairs)]
+            buffers.step(
+                f"{name}/prepared", states, 0
+            )  # an input that no edge reads is prepared all the same
+        elif site.before:
+            main, short = (
+                buffers.layers(part, now, f"{name}/branch{n}") for n, part in enumerate(site.before)
+            )
+            states = [buffers.step(f"{name}/sum", [main, short], narrow, place=True)]
+        else:
+            states = [now]
+        edges, nodes = (found[0] for found in runs[site.kind])
+        rows = space.rows(site.kind)
+        for node in range(space.inputs, space.inputs + space.nodes):
+            total = ""
+            for number, row in enumerate(rows):
+                slot = space.slots[row]
+                if slot.node != node or not edges[number]:
+                    continue
+                layers = PRIMITIVES[slot.ops[choices[row]]](
+                    site.channels, *site.edge(slot.source, space.inputs)
+                )
+                out = buffers.layers(layers, states[slot.source], f"{name}/{row}")
+                if not total:
+                    total = out if layers else buffers.step(f"{name}/{row}/copy", [out], narrow)
+                else:
+                    total = buffers.step(f"{name}/{row}/sum", [total, out], narrow, place=True)
+            if not total and nodes[node]:
+                total = buffers.step(f"{name}/zeros{node}", [], narrow)
+            states.append(total)
+        before = now
+        if space.stacking == "reduction_cells":
+            now = buffers.step(f"{name}/joined", states[space.inputs :], narrow * space.nodes)
+        else:
+            now = states[-1]
+    buffers.step("logits", [now], 10)
+    return buffers.peak()
+
+
+@pytest.mark.parametrize("derived", [False, True])
+@pytest.mark.parametrize(
+    ("name", "cells", "image", "stem"),
+    [
+        ("darts", 3, (3, 16, 16), "cifar"),
+        ("darts", 8, (1, 9, 9), "cifar"),
+        ("darts", 6, (3, 32, 32), "imagenet"),
+        ("tnd", 5, (3, 16, 16), "cifar"),
+        ("nasbench201", 3, (3, 16, 16), "cifar"),
+        ("nasbench201", 9, (3, 9, 9), "cifar"),
+    ],
+)
+def test_the_peak_is_that_of_running_the_network_buffer_by_buffer(
+    name: str, cells: int, image: tuple[int, int, int], stem: Stem, derived: bool
+) -> None:
+    space, rng = SPACES[name], np.random.default_rng(0)
+    drawn = [sample(space, rng) for _ in range(25)]
+    if derived:
+        drawn = [project(space, one, rng.random(space.mask.shape)) for one in drawn]
+    table = memory_table(space, 8, cells, 10, image, stem)
+    expected = [simulated(space, one, 8, cells, image, stem) for one in drawn]
+    assert table.elements(np.stack(drawn)).tolist() == expected
