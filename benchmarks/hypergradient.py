@@ -211,13 +211,16 @@ def cost(space: str, channels: int, cells: int, images: int, side: int, rounds: 
 
 def memory(name: str, *problem: str | int) -> float:
     """Growth of the peak resident size by one step, in a process of its own, in MiB."""
+    # From /proc: getrusage's peak begins with that of the process which started this one.
     code = (
-        "import json, sys, resource, torch, warnings; torch.set_num_threads(1); warnings.simplefilter('ignore');"
+        "import json, sys, torch, warnings; torch.set_num_threads(1); warnings.simplefilter('ignore');"
+        "from pathlib import Path;"
         "from benchmarks.hypergradient import METHODS, supernet_problem, LR;"
+        "from benchmarks.step import status_kib;"
         "name, problem = json.loads(sys.argv[1]);"
         "at = supernet_problem(*problem);"
-        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss;"
-        "before = peak(); METHODS[name](*at, LR); print((peak() - before) / 1024)"
+        "before = status_kib('VmRSS'); Path('/proc/self/clear_refs').write_text('5');"
+        "METHODS[name](*at, LR); print((status_kib('VmHWM') - before) / 1024)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, json.dumps([name, problem])], capture_output=True, text=True, check=True

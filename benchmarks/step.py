@@ -178,14 +178,15 @@ def peak_mib(connection: Connection, name: str, options: argparse.Namespace) -> 
     group = name.split()[0]
     step = steps_of(group, options.space, options.stage)[name]
     step(*images(group, 2, 8))
-    batch, before = images(group, options.batch), _status_kib("VmRSS")
+    batch, before = images(group, options.batch), status_kib("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from here
     for _ in range(3):
         step(*batch)
-    connection.send((_status_kib("VmHWM") - before) / 1024)
+    connection.send((status_kib("VmHWM") - before) / 1024)
 
 
-def _status_kib(key: str) -> int:
+def status_kib(key: str) -> int:
+    """A figure of /proc/self/status in KiB (Linux)."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith(key)).split()[1])
 
