@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import platform
+import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,7 +29,7 @@ from safetensors.numpy import save
 from hwnas import config as configs
 from hwnas.config import Config
 from hwnas.errors import keeping
-from hwnas.results.atomic import atomic_write
+from hwnas.results.atomic import atomic_write, sync_directory
 from profilers.errors import InputError
 
 Arrays = dict[str, NDArray[Any]]
@@ -77,21 +78,25 @@ class Run:
 
 def create(path: Path, config: Config, command: list[str], data_digest: str) -> Run:
     """Start a run directory. Raises InputError where something already stands at ``path``, or can't be made."""
+    vacant(path)
+    # Made beside its place, then named: a process that dies leaves a whole run directory or none.
+    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        path.mkdir(parents=True)
-    except FileExistsError:
-        raise InputError(f"run directory {path} already exists: choose another --out, or resume it") from None
+        (beside / "checkpoint").mkdir(parents=True)
+        atomic_write(beside / "environment.json", _json(environment(command, data_digest)))
+        atomic_write(beside / "config.toml", configs.dump(config))
+        os.rename(beside, path)
     except OSError as error:
+        shutil.rmtree(beside, ignore_errors=True)
+        vacant(path)
         raise InputError(f"run directory {path} can't be made: {error.strerror}") from None
-    (path / "checkpoint").mkdir()
-    atomic_write(path / "environment.json", _json(environment(command, data_digest)))
-    atomic_write(path / "config.toml", configs.dump(config))
+    sync_directory(path.parent)
     return Run(path, config)
 
 
 def vacant(path: Path) -> None:
     """Raise InputError where something already stands at ``path``: known before images are loaded."""
-    if path.exists():
+    if os.path.lexists(path):
         raise InputError(f"run directory {path} already exists: choose another --out, or resume it")
 
 
