@@ -26,7 +26,8 @@ def export(
         ),
     ],
     keys: Annotated[
-        list[str] | None, typer.Argument(help="Keys or names of trained networks of a run.")
+        list[str] | None,
+        typer.Argument(help="Keys or names of trained networks of a run.", metavar="[KEY]..."),
     ] = None,
     every: Annotated[bool, Option("--all", help="Every trained network of the run.")] = False,
     knee: Annotated[bool, Option("--knee", help="The knee of the trained front (the default).")] = False,
@@ -45,7 +46,9 @@ def export(
     ] = False,
     channels: Annotated[int | None, Option(help="For --untrained: initial channels.")] = None,
     cells: Annotated[int | None, Option(help="For --untrained: cells.")] = None,
-    classes: Annotated[int, Option(help="For an untrained genotype: number of classes.")] = 10,
+    classes: Annotated[
+        int, Option(min=2, max=1_000_000, help="For an untrained genotype: number of classes.")
+    ] = 10,
     image: Annotated[
         str, Option(help="For an untrained genotype: channels,height,width in pixels.")
     ] = "3,32,32",
@@ -55,7 +58,7 @@ def export(
     ] = None,
     data_root: Annotated[Path | None, Option(help="Folder of the public data sets.")] = None,
     measure: Annotated[bool, Option(help="Measure the latency of the ONNX files on this host.")] = True,
-    threads: Annotated[int, Option(help="CPU threads, also of the latency.")] = 1,
+    threads: Annotated[int, Option(min=1, help="CPU threads, also of the latency.")] = 1,
     json: Annotated[bool, Option("--json", help="Only JSON on standard output.")] = False,
     quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
@@ -70,6 +73,11 @@ def export(
         raise InputError("export: say either --all, --knee or keys")
     if input not in ("float32", "uint8"):
         raise InputError(f"input: unknown {input!r}{nearest(input, ('float32', 'uint8'))}")
+    if not untrained and (channels, cells) != (None, None):
+        raise InputError(
+            "export: --channels and --cells are for --untrained; a trained network has its own, and a run's "
+            "networks of several widths are told apart by name (KEY-cCHANNELS-nCELLS)"
+        )
     wanted = _formats(formats)
     if Path(subject).is_dir():
         if weights is not None or data is not None:
@@ -139,12 +147,12 @@ def _print(records: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    trained = any(record["accuracy"] is not None for record in records)
-    origin = "trained (test)" if trained else "untrained"
+    tested = any(record["accuracy"] is not None for record in records)
+    origin = "trained (test)" if tested else "not tested, random images"
     table = Table(title=f"Exported networks; accuracy: {origin}, latency: measured on this host")
     for title in ("network", "file"):
         table.add_column(title, no_wrap=True)
-    for title in ("accuracy", "params", "MACs", "KiB", "ms", "95 % interval"):
+    for title in ("accuracy", "params", "MACs", "KiB", "ms", "95 % of ms"):
         table.add_column(title, justify="right", no_wrap=True)
     for record in records:
         for name, accuracy in (("onnx", record["accuracy"]), ("int8", record["int8_accuracy"])):

@@ -22,9 +22,10 @@ Option = typer.Option
 
 
 def train(
-    run: Annotated[Path, typer.Argument(help="A run directory.")],
+    run: Annotated[Path, typer.Argument(help="A run directory.", metavar="RUN")],
     keys: Annotated[
-        list[str] | None, typer.Argument(help="Keys of networks, as printed by hwnas show.")
+        list[str] | None,
+        typer.Argument(help="Keys of networks, as printed by hwnas show.", metavar="[KEY]..."),
     ] = None,
     every: Annotated[bool, Option("--all", help="Every network of the front.")] = False,
     knee: Annotated[bool, Option("--knee", help="The knee of the front (the default).")] = False,
@@ -51,7 +52,7 @@ def train(
     ] = False,
     seed: Annotated[int | None, Option(help="Default: the seed of the search.")] = None,
     device: Annotated[str, Option(help="auto, cpu or cuda.")] = "auto",
-    threads: Annotated[int, Option(help="CPU threads.")] = 1,
+    threads: Annotated[int, Option(min=1, help="CPU threads.")] = 1,
     fresh: Annotated[bool, Option("--fresh", help="Forget an earlier training of these networks.")] = False,
     data_root: Annotated[Path | None, Option(help="Folder of the public data sets.")] = None,
     download: Annotated[bool, Option("--download", help="Fetch a missing public data set.")] = False,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,10 @@ def choose(run: Run, names: Sequence[str], every: bool) -> list[dict[str, Any]]:
     known = {member["key"]: member for member in [*front, *summary.get("dominated", [])]}
     for name in names:
         if name not in known:
-            raise InputError(f"{run.path}: no network has the key {name!r}{nearest(name, known)}")
+            # Of dozens of dominated finalists only the one that was meant is worth a line.
+            meant = get_close_matches(name, known, n=1)
+            hint = nearest(name, [*dict.fromkeys([*meant, *(member["key"] for member in front)])])
+            raise InputError(f"{run.path}: no network has the key {name!r}{hint}")
     if names:
         return [known[name] for name in dict.fromkeys(names)]
     if not front:

@@ -11,7 +11,7 @@ from hwnas.results.export import RECORD, Exported, Format, export, record_bytes,
 from hwnas.results.export_images import images_for, untrained
 from hwnas.results.models import TRAINED, choose, choose_trained, model_of
 from hwnas.results.run import open_run
-from hwnas.space.genotype import Architecture
+from hwnas.space.genotype import Architecture, Genotype
 from hwnas.space.layers import Stem
 from hwnas.space.text import MAX_CHARACTERS, parse
 from hwnas.training.checkpoint import WEIGHTS
@@ -23,6 +23,10 @@ from profilers.onnx_latency import OnnxOptions, measure_latency
 
 Size = tuple[int | None, int | None, int, tuple[int, int, int], str]
 """Channels, cells, classes, image and stem of an untrained genotype."""
+
+
+UNTRAINED = "untrained"
+UNCALIBRATED = "int8 was calibrated on random images, accuracy unknown: say --data to use real ones"
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ def of_run(
             untrained(blank),
             run.path / "models" / f"{model.name}-untrained",
             None,
-            {**said, "accuracy": "untrained"},
+            {**said, "accuracy": UNTRAINED},
         )
         for model, blank in zip(models, blanks, strict=True)
     ]
@@ -89,7 +93,7 @@ def of_genotype(
     """A bare genotype with the weights in ``file``, or untrained. Raises InputError where the two do not fit."""
     if (file is None) == (not without_training):
         raise InputError("export: a genotype needs either --weights FILE or --untrained")
-    genotype = parse(_text(text))
+    genotype = _genotype(text)
     dataset = load(data, root=data_root) if data is not None else None
     if file is not None:
         weights = load_weights(file)
@@ -103,15 +107,16 @@ def of_genotype(
         notes = {"accuracy": {"value": weights.notes.get("test_accuracy"), "origin": TRAINED}}
         return [Subject(genotype.key, weights, Path("exported") / genotype.key, dataset, notes)]
     channels, cells, classes, image, stem = size
+    usual = 15 if genotype.space == "nasbench201" else 20
     architecture = Architecture(
-        genotype, channels or 36, cells or (15 if genotype.space == "nasbench201" else 20)
+        genotype, 36 if channels is None else channels, usual if cells is None else cells
     )
     named = dataset.classes if dataset else tuple(map(str, range(classes)))
     shape = dataset.image if dataset else image
     mean, std = (dataset.mean, dataset.std) if dataset else ((0.5,) * shape[0], (0.25,) * shape[0])
     weights = Weights({}, architecture, named, shape, _stem(stem), mean, std, {})
     folder = Path("exported") / f"{genotype.key}-untrained"
-    return [Subject(genotype.key, untrained(weights), folder, None, {"accuracy": "untrained"})]
+    return [Subject(genotype.key, untrained(weights), folder, None, {"accuracy": UNTRAINED})]
 
 
 def export_all(
@@ -131,6 +136,8 @@ def export_all(
         folder = subject.folder if out is None else out / subject.name
         images = images_for(subject.weights, subject.dataset, raw=raw)
         result = export(subject.weights, folder, images, raw=raw, formats=formats, notes=subject.notes)
+        if subject.dataset is None and "int8" in formats and subject.notes.get("accuracy") != UNTRAINED:
+            result = replace(result, warnings=(*result.warnings, UNCALIBRATED))
         parity = result.parity
         say(
             f"{subject.name}: verified on {parity.test_images} images; rms error against float64"
@@ -165,6 +172,16 @@ def _latencies(exported: Sequence[Exported], threads: int | None) -> list[dict[s
         # The raw samples of a table's figure would be a hundred times longer than all the rest.
         found[number][name] = {key: value for key, value in data.items() if key not in ("samples", "series")}
     return found
+
+
+def _genotype(text: str) -> Genotype:
+    """What ``text`` says, or the file of that name. A mistyped run directory is no genotype either, and told so."""
+    try:
+        return parse(_text(text))
+    except InputError as error:
+        if text.startswith(("{", "|", "Genotype(")):
+            raise
+        raise InputError(f"{error}; nor is there a run directory {text[:200]!r}") from None
 
 
 def _text(text: str) -> str:

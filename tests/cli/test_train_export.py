@@ -85,12 +85,15 @@ def read_front_keys(path: Path) -> list[str]:
         (["train", "nowhere"], "not a run directory"),
         (["export", "RUN", "--formats", "onx"], "did you mean 'onnx'"),
         (["export", "RUN", "--input", "bytes"], "input: unknown 'bytes'"),
-        (["export", "RUN", "--weights", "w"], "a run has its own weights"),
         (["export", "DARTS_V3", "--untrained"], "no published cell is called 'DARTS_V3'"),
         (["export", "DARTS_V2"], "either --weights FILE or --untrained"),
         (["export", "DARTS_V2", "key", "--untrained"], "is no run directory"),
         (["export", "DARTS_V2", "--untrained", "--image", "3,4"], "image: expected channels,height,width"),
         (["export", "DARTS_V2", "--untrained", "--stem", "x"], "stem: unknown 'x'"),
+        (["export", "DARTS_V2", "--untrained", "--channels", "0"], "channels must be within"),
+        (["export", "RUN", "--channels", "8"], "are for --untrained"),
+        (["export", "runs/nowhere", "--untrained"], "nor is there a run directory 'runs/nowhere'"),
+        (["export", "RUN", "--weights", "w"], "a run has its own weights"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(
@@ -104,3 +107,45 @@ def test_bad_input_is_one_line_and_exit_code_2(
     code, out, err = called([*filled, "--quiet"], monkeypatch, capsys)
     assert code == 2 and out == ""
     assert message in err and len(err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "RUN", "--threads", "0"],
+        ["export", "RUN", "--threads", "0"],
+        ["export", "DARTS_V2", "--untrained", "--classes", "1"],
+    ],
+)
+def test_a_number_out_of_range_is_refused_before_anything_is_done(
+    arguments: list[str], run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    filled = [str(run) if word == "RUN" else word for word in arguments]
+    code, out, err = called(filled, monkeypatch, capsys)
+    assert code == 2 and out == "" and arguments[-2] in err and "Traceback" not in err
+
+
+def test_random_calibration_of_trained_weights_is_warned_of(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = read_front_keys(run)[0]
+    code, _, err = called(
+        ["train", str(run), key, "--epochs", "1", "--batch", "128", "--fresh", "--quiet"], monkeypatch, capsys
+    )
+    assert code == 0, err
+    folder = run / "models" / key
+    genotype = tmp_path / "genotype.json"
+    genotype.write_text(json.dumps(json.loads((folder / "training.json").read_text())["genotype"]))
+    bare = [
+        "export",
+        str(genotype),
+        "--weights",
+        str(folder / "weights.safetensors"),
+        "--no-measure",
+        "--quiet",
+    ]
+    bare += ["--out", str(tmp_path / "out"), "--formats", "onnx,int8"]
+    code, out, err = called(bare, monkeypatch, capsys)
+    assert code == 0 and "calibrated on random images" in out and "not tested" in out, err
+    code, out, err = called([*bare, "--data", "digits"], monkeypatch, capsys)
+    assert code == 0 and "calibrated" not in out and "trained (test)" in out, err

@@ -57,6 +57,15 @@ def test_all_means_the_front_and_a_key_may_be_a_dominated_one(run: Run) -> None:
     assert [member["key"] for member in choose(run, wanted, False)] == wanted[:2]
 
 
+def test_a_mistyped_key_is_answered_with_the_front_and_the_nearest_of_all(run: Run) -> None:
+    dominated = [member["key"] for member in read_front(run)["dominated"]]
+    with pytest.raises(InputError) as error:
+        choose(run, ("zzzzzz",), False)
+    assert all(key in str(error.value) for key in keys(run)) and dominated[0] not in str(error.value)
+    with pytest.raises(InputError, match=f"did you mean '{dominated[0]}'"):
+        choose(run, (dominated[0][:-1],), False)
+
+
 def test_nothing_said_means_the_knee(run: Run) -> None:
     """By hand: the middle one has nearly the best accuracy at nearly the lowest cost."""
     assert [member["key"] for member in choose(run, (), False)] == [keys(run)[1]]
