@@ -1,7 +1,7 @@
 """Which latency table, or which estimate, stands for a device that is not measured.
 
 Tables are found by path or by name: those of the user's own calibrations first, then those that ship in
-`devices/` (as `DEVICE.SPACE.json`).
+`devices/` (as `DEVICE.SPACE.json` or `DEVICE.SPACE.NETWORKS.json`).
 """
 
 from __future__ import annotations
@@ -51,19 +51,43 @@ def predictor(
                 f"at batch {batch}"
             )
         return TablePredictor(found, f"table {path}")
-    for path in tables(device.name):
-        found = load(path)
-        if _about_this(device, found) and fits(found, space, network, batch, stem):
-            return TablePredictor(found, f"table {path}")
+    own = own_table(device, space, network, batch, stem)
+    if own is not None:
+        return TablePredictor(load(own), f"table {own}")
     peaks = peaks_of(device)
     if peaks is None:
         raise InputError(
             f"{device.name}: no latency table of {_networks(space.name, network)} at batch {batch}, and no "
-            f"peaks to estimate from; run: hwnas devices calibrate --target {device.name} "
-            f"--space {space.name} --channels {network.channels} --cells {network.cells}"
+            f"peaks to estimate from; run: {calibration(device, space, network, batch)}"
         )
     runtime = RUNTIMES[device.kind]
     return roofline(space, network, peaks, runtime, f"roofline of {device.name}", batch, stem)
+
+
+def own_table(
+    device: Device, space: Space, network: Network, batch: int = 1, stem: Stem = "cifar"
+) -> Path | None:
+    """The first table of this device that is about these networks, None where there is none."""
+    for path in tables(device.name):
+        found = load(path)
+        if _about_this(device, found) and fits(found, space, network, batch, stem):
+            return path
+    return None
+
+
+def calibration(device: Device, space: Space, network: Network, batch: int = 1) -> str:
+    """The command that makes a table of these networks."""
+    image = "x".join(map(str, network.image))
+    size = f"--channels {network.channels} --cells {network.cells} --image {image}"
+    at = f" --batch {batch}" if batch != 1 else ""
+    return f"hwnas devices calibrate --target {device.name} --space {space.name} {size}{at}"
+
+
+def default_path(device: str, space: str, network: Network, batch: int = 1) -> Path:
+    """Where a table is kept unless told otherwise; its name tells which networks it is about."""
+    image = "x".join(map(str, network.image))
+    at = f"-b{batch}" if batch != 1 else ""
+    return user_folder() / f"{device}.{space}.c{network.channels}-n{network.cells}-{image}{at}.json"
 
 
 def _about_this(device: Device, table: Table) -> bool:
@@ -115,10 +139,16 @@ def tables(device: str) -> tuple[Path, ...]:
 
 
 def find_table(word: str) -> Path:
-    """The table that `word` names: a path, or a name such as `cpu.darts`. Raises InputError."""
-    for path in _all():
-        if path.stem == word:
-            return path
+    """The table that `word` names: a path, or a name such as `cpu.darts` where only one begins so.
+
+    Raises InputError.
+    """
+    named = [path for path in _all() if path.stem == word]
+    named = named or [path for path in _all() if path.stem.startswith(f"{word}.")]
+    if len(named) == 1 or (named and named[0].stem == word):
+        return named[0]
+    if named:
+        raise InputError(f"table {word!r}: which one? (choices: {', '.join(path.stem for path in named)})")
     if word.endswith(".json") or "/" in word or "\\" in word:
         if Path(word).expanduser().is_file():
             return Path(word).expanduser()

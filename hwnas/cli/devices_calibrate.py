@@ -47,7 +47,7 @@ def calibrate(
     from hwnas.cli.profile import image_size
     from hwnas.results.calibrate import Plan, calibrate
     from hwnas.space import SPACES
-    from hwnas.tables import user_folder
+    from hwnas.tables import default_path
     from profilers.device import load
     from profilers.errors import nearest
     from profilers.onnx_latency import utc_now
@@ -58,7 +58,7 @@ def calibrate(
     device = load(find_device(target))
     network = Network(channels, cells or USUAL_CELLS.get(space, 8), classes, image_size(image))
     bench = make_bench(device, network, batch, threads, backend, ssh, run_with)
-    path = out or user_folder() / f"{device.name}.{space}.json"
+    path = out or default_path(device.name, space, network, batch)
     path.parent.mkdir(parents=True, exist_ok=True)
     plan = Plan(SPACES[space], network, train, held_out, budget, seed)
     table = calibrate(plan, bench, device.name, batch, lambda line: typer.echo(line, err=True), utc_now())

@@ -15,14 +15,14 @@ def resume(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Go on from the last checkpoint; a search that has ended is only shown."""
-    from hwnas.cli.progress import watching
+    from hwnas.cli.progress import notes, watching
     from hwnas.cli.show import print_summary
     from hwnas.search.search import resume as go_on
     from hwnas.search.search import summary
 
     try:
         with watching(quiet) as watch:
-            found = go_on(run, watch)
+            found = go_on(run, watch, notes(quiet))
     except KeyboardInterrupt:
         print(f"stopped; go on with: hwnas resume {run}", file=sys.stderr)
         raise

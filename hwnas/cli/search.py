@@ -58,7 +58,8 @@ def search(
         int | None, Option(help="Side in pixels that folders of images are read at.")
     ] = None,
     require: Annotated[
-        str | None, Option(help="Least that a latency must be: any (estimates too), table or measured.")
+        str | None,
+        Option(help="Least that latency and memory must be: any (estimates too), table, or measured."),
     ] = None,
     device: Annotated[str | None, Option(help="Where the search itself computes: auto, cpu or cuda.")] = None,
     threads: Annotated[int | None, Option(help="CPU threads of the search itself.")] = None,
@@ -109,7 +110,7 @@ def _run(
     from hwnas.search.search import feasibility, plan, search, summary
 
     say = notes(quiet)
-    planned = plan(resolved)
+    planned = plan(resolved, say)
     if not resolved.objectives:
         say(f"no cost objective: accuracy only, by {resolved.algorithm}")
     for line in feasibility(planned):
@@ -117,7 +118,7 @@ def _run(
     say(f"run directory: {path}")
     try:
         with watching(quiet) as watch:
-            run = search(resolved, path, watch, planned)
+            run = search(resolved, path, watch, planned, say)
     except KeyboardInterrupt:
         print(f"stopped; go on with: hwnas resume {path}", file=sys.stderr)
         raise

@@ -46,11 +46,17 @@ def _table(summary: dict[str, Any]) -> Any:
     for name in names:
         cost = front[0]["costs"][name]
         table.add_column(f"{name} ({cost['unit']})\n{cost['origin']}", justify="right")
+        if _processes(front, name):
+            table.add_column(f"of a process ({cost['unit']})\nmeasured", justify="right")
     if summary.get("within_target") is not None:
         table.add_column("within\ntarget")
     for member in front:
         cells = [member["key"], f"{member['accuracy']['value']:.4f}"]
-        cells += [_amount(member["costs"][name]["value"]) for name in names]
+        for name in names:
+            cells.append(_with_interval(member["costs"][name]))
+            if _processes(front, name):
+                process = member["costs"][name].get("process")
+                cells.append(_amount(process["value"]) if process else "failed")
         if "within_target" in member:
             cells.append("yes" if member["within_target"] else "no")
         table.add_row(*cells)
@@ -61,6 +67,44 @@ def _amount(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
 
 
+def _with_interval(cost: dict[str, Any]) -> str:
+    if "low" not in cost:
+        return _amount(cost["value"])
+    return f"{cost['value']:,.4g} ({cost['low']:,.4g} .. {cost['high']:,.4g})"
+
+
+def _processes(front: list[dict[str, Any]], name: str) -> bool:
+    return any("process" in member["costs"][name] for member in front)
+
+
+def _measured_lines(summary: dict[str, Any]) -> list[str]:
+    """How finalists were measured, and how far off the predictions were that the search went by."""
+    lines = []
+    for name, about in (summary.get("measured") or {}).items():
+        receipt = about["receipt"]
+        if receipt:
+            text = (
+                f"{name} measured on {receipt['host']} by {receipt['backend']}, {about['networks']} networks"
+            )
+            if name == "latency":
+                text += f", {receipt['statistic']}, 95 % intervals{_off(summary, name)}"
+                busy = about["noisy"]
+                text += f"; the host was busy during {busy} of them" if busy else ""
+            lines.append(text)
+        if about["failed"]:
+            lines.append(f"{name} of {about['failed']} networks could not be measured: {about['reasons'][0]}")
+    return lines
+
+
+def _off(summary: dict[str, Any], name: str) -> str:
+    costs = [member["costs"][name] for member in (*summary["front"], *summary.get("dominated", []))]
+    pairs = [(cost["predicted"], cost["value"]) for cost in costs if "predicted" in cost]
+    if not pairs:
+        return ""
+    off = sum(abs(predicted["value"] / value - 1) for predicted, value in pairs) / len(pairs)
+    return f"; {pairs[0][0]['origin']} values that the search went by were {100 * off:.1f} % off"
+
+
 def _lines(summary: dict[str, Any], path: Path) -> list[str]:
     baseline = summary["baseline"]
     lines = [
@@ -68,6 +112,7 @@ def _lines(summary: dict[str, Any], path: Path) -> list[str]:
         f" {baseline['random_evaluations']} uniform genotypes on the same weights and images;"
         f" {summary['evaluations']:,} evaluations in {summary['seconds']:.0f} s"
     ]
+    lines += _measured_lines(summary)
     met = summary.get("within_target")
     if met is not None:
         wanted = ", ".join(f"{name} {value:,.4g}" for name, value in summary["targets"].items())

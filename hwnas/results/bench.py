@@ -22,6 +22,7 @@ from profilers.device import Device
 from profilers.errors import InputError
 from profilers.isolate import measure
 from profilers.measurement import Outcome
+from profilers.memory import cuda_memory, onnx_memory
 from profilers.onnx_check import check_onnx
 from profilers.onnx_export import export_onnx
 from profilers.onnx_latency import Measure, OnnxOptions, measure_latency
@@ -48,6 +49,9 @@ class Bench(typing.Protocol):
     def latencies(self, items: Sequence[Item]) -> list[Outcome]:
         """The latency of each item, in ms and in the order given."""
 
+    def memories(self, items: Sequence[Item]) -> list[Outcome]:
+        """The peak memory of each item, in MiB and in the order given."""
+
 
 @dataclass(frozen=True)
 class OnnxBench:
@@ -66,6 +70,15 @@ class OnnxBench:
             paths = [self._write(item, Path(folder) / f"{number}.onnx") for number, item in enumerate(items)]
             models = [check_onnx(path, batch=self.batch) for path in paths]
             return measure_latency(models, self.options, device=self.device, run=self.run)
+
+    def memories(self, items: Sequence[Item]) -> list[Outcome]:
+        """What loading and running each item adds to a process of its own."""
+        found: list[Outcome] = []
+        for item in items:
+            with tempfile.TemporaryDirectory(prefix="hwnas-") as folder:
+                model = check_onnx(self._write(item, Path(folder) / "item.onnx"), batch=self.batch)
+                found.append(onnx_memory(model, self.options, device=self.device, run=self.run))
+        return found
 
     def _write(self, item: Item, path: Path) -> Path:
         if isinstance(item, Operation):
@@ -97,6 +110,13 @@ class TorchBench:
             modules = [self._module(items[row]) for row in rows]
             found |= zip(rows, measure_torch(modules, shape, self.options, device=self.device), strict=True)
         return [found[row] for row in range(len(items))]
+
+    def memories(self, items: Sequence[Item]) -> list[Outcome]:
+        """What torch's allocator holds on CUDA; on a CPU it does not tell, and every item is a Failure."""
+        return [
+            cuda_memory(self._module(item), self._shape(item), self.options, device=self.device)
+            for item in items
+        ]
 
     def _shape(self, item: Item) -> tuple[int, ...]:
         image = (item.channels, *item.size) if isinstance(item, Operation) else self.network.image

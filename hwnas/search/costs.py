@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +13,11 @@ from hwnas.config import METRICS, Config
 from hwnas.search.reward import Objective, parse_quantity
 from hwnas.space.counts import Additive, count_table
 from hwnas.space.encoding import project, sample
+from hwnas.space.memory import memory_table
 from hwnas.space.space import SPACES, Choices, Space
-from hwnas.tables import predictor
+from hwnas.tables import own_table, predictor
 from profilers.device import Device
-from profilers.errors import InputError, nearest
+from profilers.errors import InputError
 from profilers.table import Network
 
 Floats = NDArray[np.float64]
@@ -23,13 +25,17 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Cost:
-    """One cost of the discrete evaluation network: ``of`` maps choices (n, edges) to values (n,) in ``unit``."""
+    """One cost of the discrete evaluation network: ``of`` maps choices (n, edges) to values (n,) in ``unit``.
+
+    ``table``: the file that a latency comes from, where it comes from one.
+    """
 
     name: str
     unit: str
     origin: str
     source: str
     of: Callable[[Choices], Floats]
+    table: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -48,47 +54,75 @@ class Reach:
 
 
 def build_costs(
-    config: Config, device: Device, classes: int, image: tuple[int, int, int]
+    config: Config,
+    device: Device,
+    classes: int,
+    image: tuple[int, int, int],
+    attached: bool = False,
+    table: Path | None = None,
 ) -> tuple[Cost, ...]:
     """The objectives in order, then parameters and MACs, which are always reported.
 
-    Latency comes from the device's table or, without one, its roofline, and says which. Raises InputError for a
-    metric that can't be predicted, or not as well as ``require`` wants.
+    Latency comes from ``table``, else from the device's own table or, without one, its roofline, and says which;
+    memory from the layers. ``attached``: finalists will be measured. Raises InputError for a latency that can't be
+    predicted, and for less than ``require`` wants.
     """
     space = SPACES[config.space]
     at = config.evaluation
-    counts = count_table(space, at.channels, at.cells, classes, image, at.stem)
+    shape = (space, at.channels, at.cells, classes, image, at.stem)
     where = f"{space.name} network of {at.cells} cells, {at.channels} channels"
-    known = {
-        "params": Cost("params", METRICS["params"], "counted", where, counts.params.of),
-        "macs": Cost("macs", METRICS["macs"], "counted", where, counts.macs.of),
-        "flops": Cost("flops", METRICS["flops"], "counted", f"2 x MACs of the {where}", _twice(counts.macs)),
-    }
     names = dict.fromkeys([objective.metric for objective in config.objectives] + ["params", "macs"])
-    return tuple(
-        known[name] if name in known else _predicted(name, config, device, classes, image) for name in names
-    )
+    counts = count_table(*shape)
+    known: dict[str, Callable[[], Cost]] = {
+        "params": lambda: Cost("params", METRICS["params"], "counted", where, counts.params.of),
+        "macs": lambda: Cost("macs", METRICS["macs"], "counted", where, counts.macs.of),
+        "flops": lambda: Cost(
+            "flops", METRICS["flops"], "counted", f"2 x MACs of the {where}", _twice(counts.macs)
+        ),
+        "memory": lambda: Cost(
+            "memory",
+            METRICS["memory"],
+            "estimated",
+            f"weights and live maps of the {where}",
+            memory_table(*shape).of,
+        ),
+        "latency": lambda: _latency(config, device, Network(at.channels, at.cells, classes, image), table),
+    }
+    costs = tuple(known[name]() for name in names)
+    for cost in costs:
+        _refuse_less(config, device, cost, attached)
+    return costs
 
 
 def _twice(macs: Additive) -> Callable[[Choices], Floats]:
     return lambda choices: 2.0 * macs.of(choices)
 
 
-def _predicted(name: str, config: Config, device: Device, classes: int, image: tuple[int, int, int]) -> Cost:
+def _latency(config: Config, device: Device, network: Network, table: Path | None) -> Cost:
     """Latency of one image, in ms."""
-    if name != "latency":
-        choices = ("params", "macs", "flops", "latency")
-        raise InputError(f"objective {name!r} can't be predicted yet{nearest(name, choices)}")
-    at = config.evaluation
-    network = Network(at.channels, at.cells, classes, image)
-    found = predictor(device, SPACES[config.space], network, stem=at.stem)
-    if config.require != "any" and found.origin != "table":
+    space, stem = SPACES[config.space], config.evaluation.stem
+    found = predictor(device, space, network, stem=stem, table=None if table is None else str(table))
+    if found.origin == "table" and table is None:
+        table = own_table(device, space, network, stem=stem)
+    return Cost("latency", METRICS["latency"], found.origin, found.source, found.predict, table)
+
+
+RANKS = ("estimated", "table", "measured", "counted")
+"""What a cost can come from, the least first."""
+
+
+def _refuse_less(config: Config, device: Device, cost: Cost, attached: bool) -> None:
+    """Refuse a cost whose finalists' figures would be less than ``require``: known before anything is trained."""
+    if config.require == "any" or cost.origin == "counted":
+        return
+    best = "measured" if attached else cost.origin
+    if RANKS.index(best) < RANKS.index(config.require):
+        calibrates = cost.name == "latency" and config.require == "table"
+        hint = "calibrate it there (hwnas devices calibrate), " if calibrates else ""
         raise InputError(
-            f"require: {config.require} was asked for, but latency on {device.name} would be {found.origin}"
-            f" ({found.source}); run: hwnas devices calibrate --target {device.name} --space {config.space}"
-            f" --channels {at.channels} --cells {at.cells}"
+            f"require {config.require}: {device.name} is not attached here, so its {cost.name} would be"
+            f" {cost.origin} ({cost.source}); search where it is attached, {hint}or take it with --require any"
         )
-    return Cost("latency", METRICS["latency"], found.origin, found.source, found.predict)
 
 
 def reach(space: Space, cost: Cost, rng: np.random.Generator, count: int = 1000) -> Reach:

@@ -7,59 +7,86 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hwnas.config import Config
-from hwnas.results.front import Bounds, ParetoFront, Point, hypervolume, pareto_front, within_target
+from hwnas.results.front import Bounds, ParetoFront, hypervolume, pareto_front, within_target
 from hwnas.search import shared_weights
 from hwnas.search.archive import collect
 from hwnas.search.costs import Cost, Reach, target_value
 from hwnas.search.loop import FINAL, Searched, rng
+from hwnas.search.measure import Here, Say
+from hwnas.search.scored import (
+    Scored,
+    about,
+    bounds_of,
+    cost_of,
+    measured,
+    part,
+    point,
+    records,
+    whole,
+    with_memory,
+)
 from hwnas.space.encoding import project, sample, to_genotype
 from hwnas.space.space import SPACES, Choices, Mask, Probabilities, Space
 from hwnas.space.text import format_text
 from hwnas.training.data import Batch, Dataset, batches
+from profilers.measurement import Outcome
 
 SHARED = "shared weights (validation)"
 SCORING_BATCH = 256
 
 
 @dataclass(frozen=True)
-class Scored:
-    """Networks that obey the derivation rule: choices (N, edges), accuracy (N,) in 0..1, costs (N, all costs)."""
+class Finished:
+    """The summary of a run, and what was measured of its finalists, with their keys."""
 
-    choices: Choices
-    accuracy: NDArray[np.float64]
-    costs: NDArray[np.float64]
+    summary: dict[str, Any]
+    measurements: tuple[tuple[str, Outcome], ...]
 
 
 def finish(
-    config: Config, dataset: Dataset, costs: tuple[Cost, ...], reaches: dict[str, Reach], searched: Searched
-) -> dict[str, Any]:
-    """Score the finalists and as many uniform genotypes, same weights, same images; the summary of the run."""
+    config: Config,
+    dataset: Dataset,
+    costs: tuple[Cost, ...],
+    reaches: dict[str, Reach],
+    searched: Searched,
+    here: Here | None = None,
+    say: Say = lambda line: None,
+) -> Finished:
+    """Score the finalists and as many uniform genotypes, same weights, same images; the summary of the run.
+
+    ``here``: the target, where it is attached; then latencies are measured, and the front drawn with their intervals.
+    """
     space, names = SPACES[config.space], tuple(cost.name for cost in costs)
     archive = collect(searched.trials, [one.metric for one in config.objectives], len(space.slots))
     finalists = searched.searcher.finalists(archive, config.finalists_per_policy)
     images = list(batches(dataset, "policy", SCORING_BATCH))
     chosen = _distinct([project(space, choices, table) for choices, table in finalists])
-    scored = _score(searched, costs, chosen, images)
     uniform = _uniform(space, searched.searcher.mask(), len(chosen), rng(config.seed, FINAL))
-    random = _score(searched, costs, uniform, images)
-    bounds = Bounds(
-        (1.0 / len(dataset.classes), 1.0), tuple(reaches[one.metric].bounds for one in config.objectives)
-    )
+    both = _score(searched, costs, np.concatenate([chosen, uniform]), images)
+    if here is not None:
+        both = measured(both, names, here, say)
+    scored, random = part(both, slice(len(chosen))), part(both, slice(len(chosen), None))
     objectives = len(config.objectives)
+    bounds = Bounds(
+        (1.0 / len(dataset.classes), 1.0),
+        tuple(
+            bounds_of(both, column, reaches[name].bounds) for column, name in enumerate(names[:objectives])
+        ),
+    )
     keys = [to_genotype(space, one).key for one in scored.choices]
-    points = [
-        Point(key, float(accuracy), tuple(float(value) for value in row[:objectives]))
-        for key, accuracy, row in zip(keys, scored.accuracy, scored.costs, strict=True)
-    ]
+    points = [point(key, scored, row, objectives) for row, key in enumerate(keys)]
     front = pareto_front(points, names[:objectives], bounds)
+    complete = {one.key for one in points if np.isfinite(one.costs).all()}
+    on_front = [one.key for one in front.points]
+    if here is not None and "memory" in names:
+        scored = with_memory(scored, here, [keys.index(key) for key in on_front], say)
     members = {key: _member(config, space, costs, scored, row) for row, key in enumerate(keys)}
     targets: dict[str, float] = {
         one.metric: target_value(one.target, reaches[one.metric]) for one in config.objectives if one.target
     }
-    return {
+    summary = {
         "space": config.space,
         "algorithm": config.algorithm,
         "seed": config.seed,
@@ -80,22 +107,26 @@ def finish(
             "random": _columns(random, names),
         },
         "targets": targets,
-        "within_target": [point.key for point in within_target(front, targets)] if targets else None,
-        "front": [_marked(members[point.key], front, targets) for point in front.points],
-        "dominated": [members[key] for key in keys if key not in {point.key for point in front.points}],
+        "within_target": [one.key for one in within_target(front, targets)] if targets else None,
+        "front": [_marked(members[key], front, targets) for key in on_front],
+        "dominated": [members[key] for key in keys if key in complete and key not in on_front],
+        "failed": [members[key] for key in keys if key not in complete],
+        "measured": {name: about(found) for name, found in {**scored.outcomes, **both.outcomes}.items()},
     }
+    return Finished(summary, records(space, scored, "latency") + records(space, scored, "memory"))
 
 
 def _columns(scored: Scored, names: tuple[str, ...]) -> dict[str, list[float]]:
     """{"accuracy": [...], <cost>: [...], ...}: every network that was scored, in order."""
-    costs = {name: [_whole(value) for value in scored.costs[:, i].tolist()] for i, name in enumerate(names)}
-    return {"accuracy": scored.accuracy.tolist(), **costs}
+    rows = np.isfinite(scored.costs).all(axis=1)
+    costs = {name: [whole(value) for value in scored.costs[rows, i].tolist()] for i, name in enumerate(names)}
+    return {"accuracy": scored.accuracy[rows].tolist(), **costs}
 
 
 def _marked(member: dict[str, Any], front: ParetoFront, targets: dict[str, float]) -> dict[str, Any]:
     if not targets:
         return member
-    met = {point.key for point in within_target(front, targets)}
+    met = {one.key for one in within_target(front, targets)}
     return {**member, "within_target": member["key"] in met}
 
 
@@ -110,22 +141,15 @@ def _member(
         "channels": config.evaluation.channels,
         "cells": config.evaluation.cells,
         "accuracy": {"value": float(scored.accuracy[row]), "origin": SHARED},
-        "costs": {
-            cost.name: {"value": _whole(float(value)), "unit": cost.unit, "origin": cost.origin}
-            for cost, value in zip(costs, scored.costs[row], strict=True)
-        },
+        "costs": {cost.name: cost_of(cost, scored, row, column) for column, cost in enumerate(costs)},
     }
-
-
-def _whole(value: float) -> float | int:
-    """A count is written as a whole number."""
-    return int(value) if value.is_integer() else value
 
 
 def _score(searched: Searched, costs: tuple[Cost, ...], chosen: Choices, images: Sequence[Batch]) -> Scored:
     searched.net.dropout = type(searched.net.dropout)()
     accuracy = np.array([shared_weights.accuracy(searched.net, one, images) for one in chosen])
-    return Scored(chosen, accuracy, np.stack([cost.of(chosen) for cost in costs], axis=1))
+    values = np.stack([cost.of(chosen) for cost in costs], axis=1)
+    return Scored(chosen, accuracy, values, values, values, values, {})
 
 
 def _uniform(space: Space, mask: Mask, count: int, generator: np.random.Generator) -> Choices:

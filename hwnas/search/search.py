@@ -14,11 +14,13 @@ import torch
 from hwnas.catalog import find_device
 from hwnas.config import Config
 from hwnas.results import run as runs
+from hwnas.results.measured import keep_table, kept_table, write_measurements
 from hwnas.results.run import Run
 from hwnas.search import ndarts, nsga2, tndnas
 from hwnas.search.costs import Cost, Reach, build_costs, objectives_of, reach
 from hwnas.search.finish import finish
 from hwnas.search.loop import STAGE, Progress, rng, run_stages
+from hwnas.search.measure import Here, Say, first_table, lacks_table
 from hwnas.search.random_search import RandomSearch
 from hwnas.search.reward import Objective
 from hwnas.search.searcher import Searcher
@@ -39,10 +41,16 @@ class Plan:
     costs: tuple[Cost, ...]
     reaches: dict[str, Reach]
     objectives: tuple[tuple[Objective, ...], ...]
+    here: Here | None = None
+    """The target, where it is attached and finalists are to be measured on it."""
 
 
-def plan(config: Config) -> Plan:
-    """Load images and target, and check that what is asked for can be had. Raises InputError."""
+def plan(config: Config, say: Say = lambda line: None, table: Path | None = None) -> Plan:
+    """Load images and target, and check that what is asked for can be had. Raises InputError.
+
+    ``table``: the latency table to ask, where it is not the target's own. An attached target without any, and
+    without peaks to estimate from, is measured first; ``say`` is told.
+    """
     device = devices.load(find_device(config.target))
     data = config.data
     dataset = load(
@@ -53,11 +61,22 @@ def plan(config: Config) -> Plan:
         noise=data.noise,
         image_size=data.image_size,
     )
-    costs = build_costs(config, device, len(dataset.classes), dataset.image)
+    here = _here(config, device, dataset)
+    if here is not None and table is None and lacks_table(here):
+        first_table(here, say)
+    costs = build_costs(config, device, len(dataset.classes), dataset.image, here is not None, table)
     generator = rng(config.seed, STAGE)
     reaches = {cost.name: reach(SPACES[config.space], cost, generator) for cost in costs}
     _check_memory(device, reaches["params"])
-    return Plan(config, dataset, device, costs, reaches, objectives_of(config, reaches))
+    return Plan(config, dataset, device, costs, reaches, objectives_of(config, reaches), here)
+
+
+def _here(config: Config, device: Device, dataset: Dataset) -> Here | None:
+    """The target, where something depends on it and it is attached."""
+    if not {"latency", "memory"} & {objective.metric for objective in config.objectives}:
+        return None
+    place = devices.match(device, devices.attached())
+    return None if place is None else Here(config, device, place, len(dataset.classes), dataset.image)
 
 
 def weights_mib(params: float) -> float:
@@ -103,22 +122,26 @@ def search(
     out: Path,
     watch: Callable[[Progress], None] = lambda progress: None,
     planned: Plan | None = None,
+    say: Say = lambda line: None,
 ) -> Run:
     """Search and leave a run directory at ``out``, whose front.json is the summary. Raises InputError."""
-    planned = planned or plan(config)
+    planned = planned or plan(config, say)
     started = runs.create(out, config, sys.argv, digest(planned.dataset))
-    return _go(started, planned, watch)
+    keep_table(started, next((cost.table for cost in planned.costs if cost.table), None))
+    return _go(started, planned, watch, say)
 
 
-def resume(path: Path, watch: Callable[[Progress], None] = lambda progress: None) -> Run:
+def resume(
+    path: Path, watch: Callable[[Progress], None] = lambda progress: None, say: Say = lambda line: None
+) -> Run:
     """Go on with a search that was stopped, from its last checkpoint. A finished one is left as it is."""
     found = runs.open_run(path)
     if found.front_path.exists():
         return found
-    planned = plan(found.config)
+    planned = plan(found.config, say, kept_table(found))
     if runs.read_environment(found).get("data_digest") != digest(planned.dataset):
         raise InputError(f"{path}: the images are not those that the search began with")
-    return _go(found, planned, watch)
+    return _go(found, planned, watch, say)
 
 
 def summary(run: Run) -> dict[str, Any]:
@@ -126,15 +149,16 @@ def summary(run: Run) -> dict[str, Any]:
     return runs.read_front(run)
 
 
-def _go(run: Run, planned: Plan, watch: Callable[[Progress], None]) -> Run:
+def _go(run: Run, planned: Plan, watch: Callable[[Progress], None], say: Say) -> Run:
     config = planned.config
     torch.set_num_threads(config.threads)
     dataset = to_device(planned.dataset, compute_device(config))
     with runs.lock(run):
         searched = run_stages(run, dataset, planned.costs, _searcher(planned), watch)
-        result = finish(config, dataset, planned.costs, planned.reaches, searched)
+        result = finish(config, dataset, planned.costs, planned.reaches, searched, planned.here, say)
+        write_measurements(run, result.measurements)
         health = [note.to_dict() for note in searched.notes]
-        runs.write_front(run, {**result, "target": planned.device.name, "health": health})
+        runs.write_front(run, {**result.summary, "target": planned.device.name, "health": health})
     return run
 
 

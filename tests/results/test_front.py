@@ -55,6 +55,25 @@ def brute_force(values: np.ndarray) -> list[int]:
     return kept
 
 
+def test_a_point_is_dropped_only_when_it_is_beaten_beyond_its_interval() -> None:
+    points = [
+        Point("best", 0.9, (1.00,), ((0.98, 1.02),)),
+        Point("overlaps", 0.8, (1.03,), ((1.01, 1.05),)),  # a worse value, but it may well be the faster one
+        Point("apart", 0.7, (1.04,), ((1.03, 1.05),)),
+        Point("more accurate", 0.95, (1.50,), ((1.4, 1.6),)),
+    ]
+    found = front.pareto_front(points, ["latency"])
+    assert [point.key for point in found.points] == ["best", "overlaps", "more accurate"]
+    exact = front.pareto_front([Point(p.key, p.accuracy, p.costs) for p in points], ["latency"])
+    assert [point.key for point in exact.points] == ["best", "more accurate"]
+
+
+def test_a_network_that_could_not_be_measured_is_on_no_front() -> None:
+    nan = float("nan")
+    points = [Point("failed", 0.9, (nan,), ((nan, nan),)), Point("good", 0.5, (1.0,), ((0.9, 1.1),))]
+    assert [point.key for point in front.pareto_front(points, ["latency"]).points] == ["good"]
+
+
 grids = st.integers(2, 4).flatmap(
     lambda width: st.lists(
         st.lists(st.integers(0, 4), min_size=width, max_size=width), min_size=1, max_size=25
@@ -67,6 +86,21 @@ grids = st.integers(2, 4).flatmap(
 def test_the_filter_agrees_with_brute_force(rows: list[list[int]]) -> None:
     values = np.array(rows, dtype=float)
     assert front.non_dominated(values).tolist() == brute_force(values)
+
+
+@settings(max_examples=60, deadline=None)
+@given(grids, st.integers(0, 2**32 - 1))
+def test_intervals_only_keep_more_and_every_loser_has_a_winner_on_the_front(
+    rows: list[list[int]], seed: int
+) -> None:
+    values = np.array(rows, dtype=float)
+    width = np.random.default_rng(seed).random(values.shape)
+    best, worst = values - width, values + width
+    kept = set(front.unbeaten(best, worst).tolist())
+    assert set(front.non_dominated(values).tolist()) <= kept
+    for loser in set(range(len(values))) - kept:
+        assert any((worst[winner] < best[loser]).all() for winner in kept)
+    assert front.unbeaten(values, values).tolist() == front.non_dominated(values).tolist()
 
 
 @settings(max_examples=60, deadline=None)

@@ -86,5 +86,41 @@ def test_latency_of_a_device_that_is_not_here_is_an_estimate_and_says_so() -> No
     rng = np.random.default_rng(0)
     choices = np.stack([sample(SPACES["darts"], rng) for _ in range(50)])
     assert (cost.of(choices) > 0).all() and len(set(cost.of(choices))) > 40
-    with pytest.raises(InputError, match="require: table was asked for"):
+    with pytest.raises(InputError, match="require table: 1080ti is not attached here"):
         build_costs(resolve({**wanted, "require": "table"}), device, 10, (3, 32, 32))
+
+
+def test_memory_is_an_objective_with_its_origin_and_unit() -> None:
+    objectives = [{"metric": "memory", "target": "1MiB"}, {"metric": "params"}]
+    config = resolve({"space": "tnd", "objectives": objectives, "evaluation": {"channels": 4, "cells": 6}})
+    memory, params, _ = build_costs(config, CPU, 5, IMAGE)
+    assert (memory.name, memory.unit, memory.origin) == ("memory", "MiB", "estimated")
+    one = sample(SPACES["tnd"], np.random.default_rng(0))[None]
+    assert memory.of(one)[0] * 2**20 > 4 * params.of(one)[0]
+    found = reach(SPACES["tnd"], memory, np.random.default_rng(0), 50)
+    assert 0 < found.bounds[0] < found.bounds[1]
+    assert target_value("1MiB", found) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("metric", "require", "attached", "refused"),
+    [
+        ("latency", "measured", False, "its latency would be estimated"),
+        ("latency", "table", False, "its latency would be estimated"),
+        ("memory", "measured", False, "its memory would be estimated"),
+        ("latency", "measured", True, None),
+        ("memory", "table", True, None),
+        ("params", "measured", False, None),
+        ("latency", "any", False, None),
+    ],
+)
+def test_less_than_required_is_refused_before_anything_is_trained(
+    metric: str, require: str, attached: bool, refused: str | None
+) -> None:
+    config = resolve({"objectives": [{"metric": metric}], "require": require})
+    device = load(find_device("1080ti"))
+    if refused is None:
+        assert build_costs(config, device, 5, IMAGE, attached)[0].name == metric
+    else:
+        with pytest.raises(InputError, match=f"require {require}: 1080ti is not attached here, so {refused}"):
+            build_costs(config, device, 5, IMAGE, attached)

@@ -1,0 +1,46 @@
+"""What a run keeps of its measurements: every raw sample of its finalists, and the latency table it searched by."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from hwnas.errors import keeping
+from hwnas.results.atomic import atomic_write
+from hwnas.results.run import Run
+from profilers.measurement import Outcome
+
+MEASUREMENTS = "measurements.jsonl.gz"
+TABLE = "latency-table.json"
+
+
+def write_measurements(run: Run, found: Iterable[tuple[str, Outcome]]) -> None:
+    """One JSON object per network (its key) and metric: `Measurement.to_dict` with raw samples, and failures."""
+    lines = [json.dumps({"key": key, **_rounded(outcome)}, separators=(",", ":")) for key, outcome in found]
+    if lines:
+        with keeping(run.path, f"hwnas resume {run.path}"):
+            content = gzip.compress(("\n".join(lines) + "\n").encode(), mtime=0)
+            atomic_write(run.path / MEASUREMENTS, content)
+
+
+def keep_table(run: Run, table: Path | None) -> None:
+    """Copy the table into the run, so that a resumed search asks the same one."""
+    if table is not None:
+        with keeping(run.path, f"hwnas resume {run.path}"):
+            atomic_write(run.path / TABLE, table.read_bytes())
+
+
+def kept_table(run: Run) -> Path | None:
+    """The table that the run began with, where it has one."""
+    return run.path / TABLE if (run.path / TABLE).is_file() else None
+
+
+def _rounded(outcome: Outcome) -> dict[str, object]:
+    """Samples to the nanosecond that clocks have: a third of the size."""
+    data = outcome.to_dict()
+    for name in ("samples", "series"):
+        if name in data:
+            data[name] = json.loads(json.dumps(data[name]), parse_float=lambda text: round(float(text), 6))
+    return data
