@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -79,7 +80,8 @@ def export(
             "networks of several widths are told apart by name (KEY-cCHANNELS-nCELLS)"
         )
     wanted = _formats(formats)
-    if Path(subject).is_dir():
+    # Not Path.is_dir(), which raises where a genotype's text is longer than any file name can be.
+    if os.path.isdir(subject):
         if weights is not None or data is not None:
             raise InputError(
                 "export: a run has its own weights and images; --weights and --data are for a genotype"
@@ -149,15 +151,17 @@ def _print(records: list[dict[str, Any]]) -> None:
 
     tested = any(record["accuracy"] is not None for record in records)
     origin = "trained (test)" if tested else "not tested, random images"
-    table = Table(title=f"Exported networks; accuracy: {origin}, latency: measured on this host")
+    measured = any(record["latency"] for record in records)
+    host = ", latency: measured on this host" if measured else ""
+    table = Table(title=f"Exported networks; accuracy: {origin}{host}")
     for title in ("network", "file"):
         table.add_column(title, no_wrap=True)
-    for title in ("accuracy", "params", "MACs", "KiB", "ms", "95 % of ms"):
+    for title in ("accuracy", "params", "MACs", "KiB", *(("ms", "95 % of ms") if measured else ())):
         table.add_column(title, justify="right", no_wrap=True)
     for record in records:
         for name, accuracy in (("onnx", record["accuracy"]), ("int8", record["int8_accuracy"])):
             if name in record["bytes"]:
-                table.add_row(*_row(record, name, accuracy))
+                table.add_row(*_row(record, name, accuracy)[: len(table.columns)])
     Console().print(table)
     for record in records:
         folder = Path(next(iter(record["files"].values()))).parent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -187,7 +188,7 @@ def _genotype(text: str) -> Genotype:
 def _text(text: str) -> str:
     """The text of a genotype, or what the file of that name says."""
     path = Path(text)
-    if len(text) < 256 and path.is_file():
+    if os.path.isfile(text):
         if path.stat().st_size > MAX_CHARACTERS:
             raise InputError(f"{path}: {path.stat().st_size} bytes, too long for a genotype")
         return path.read_text(encoding="utf-8", errors="replace")

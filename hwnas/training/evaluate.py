@@ -33,4 +33,4 @@ def labels(dataset: Dataset, split: Split) -> Tensor:
 def accuracy(network: nn.Module, dataset: Dataset, split: Split = "test", batch: int = 256) -> float:
     """The share of images whose largest logit is the right class, in 0..1."""
     right = logits(network, dataset, split, batch).argmax(1) == labels(dataset, split).cpu()
-    return float(right.float().mean())
+    return float(right.double().mean())

@@ -71,6 +71,8 @@ def train(
     training = Training(architecture, data, recipe, seed, stem, device)
     if out_dir is not None:
         out_dir.mkdir(parents=True, exist_ok=True)
+        for unfinished in out_dir.glob(".*.new"):  # a process was killed while it wrote this
+            unfinished.unlink()
         training.resume(out_dir, _settings(architecture, dataset, recipe, seed, stem))
     progress = training.progress
     if progress.epoch == recipe.epochs:

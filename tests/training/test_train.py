@@ -83,6 +83,13 @@ def test_a_training_killed_at_any_step_ends_in_the_same_weights(tmp_path: Path) 
             assert torch.equal(resumed[name], tensor), name
 
 
+def test_what_a_kill_left_half_written_is_cleared_away(tmp_path: Path) -> None:
+    half = tmp_path / f".{STATE}.123.new"
+    half.write_bytes(b"half")
+    train(SMALL, digits(96), replace(BRIEF, epochs=1), 0, tmp_path)
+    assert not half.exists() and (tmp_path / STATE).exists()
+
+
 @pytest.fixture(scope="module")
 def learned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Trained, Path]:
     folder = tmp_path_factory.mktemp("learned")
@@ -281,4 +288,4 @@ def test_a_process_killed_at_random_moments_ends_in_the_same_weights(tmp_path: P
     assert reference.keys() == resumed.keys()
     for name, tensor in reference.items():
         assert torch.equal(resumed[name], tensor), name
-    assert not list((tmp_path / "killed").glob(".*.new")) or (tmp_path / "killed" / STATE).exists()
+    assert not list((tmp_path / "killed").glob(".*.new"))
