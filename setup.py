@@ -13,7 +13,7 @@ DATA = {"hwnas._data.devices": "devices", "hwnas._data.configs": "configs"}
 setup(
     packages=[*find_packages(include=["hwnas", "hwnas.*", "profilers", "profilers.*"]), *DATA],
     package_dir=DATA,
-    package_data={"": ["py.typed", "*.toml", "*.json"]},
+    package_data={"": ["py.typed", "*.toml", "*.json", "page.*"]},
     # README.md of devices/ is for the checkout.
     include_package_data=False,
 )

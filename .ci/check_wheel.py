@@ -16,7 +16,7 @@ def expected() -> set[str]:
         path
         for package in PACKAGES
         for path in (ROOT / package).rglob("*")
-        if path.suffix in {".py", ".typed"}
+        if path.suffix in {".py", ".typed", ".html", ".css", ".js"}
     }
     data = {path for folder in ("devices", "configs") for path in (ROOT / folder).glob("*.toml")}
     return {path.relative_to(ROOT).as_posix() for path in files} | {

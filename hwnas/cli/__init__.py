@@ -7,7 +7,7 @@ import sys
 import typer
 
 from hwnas import __version__
-from hwnas.cli import devices, export, profile, resume, search, show, train
+from hwnas.cli import devices, export, profile, report, resume, search, show, train
 from hwnas.errors import Stopped
 from profilers.errors import InputError
 
@@ -35,6 +35,7 @@ app.command("resume")(resume.resume)
 app.command("show")(show.show)
 app.command("train")(train.train)
 app.command("export")(export.export)
+app.command("report")(report.report)
 
 
 def main() -> None:

@@ -47,8 +47,7 @@ def to_svg(layout: Layout, name: str, title: str = "") -> str:
             f'<text x="10" y="18" font-size="14" font-weight="600" fill="#1f2937">{escape(title)}</text>'
         )
     parts.append(f'<g transform="translate(0 {above:.0f})">')
-    parts += _wires(layout)
-    parts += [_box(box) for box in layout.boxes if box.kind != "lane"]
+    parts += [*_wires(layout), *_boxes(layout)]
     return "".join([*parts, "</g></svg>"])
 
 
@@ -58,27 +57,44 @@ def _wires(layout: Layout) -> list[str]:
     for box in layout.boxes:
         if box.kind == "lane":
             begin, end = box.x - box.width / 2, box.x + box.width / 2
-            paths.setdefault(box.state, []).append(f"M{begin:.1f} {box.y:.1f}H{end:.1f}")
+            paths.setdefault(box.state, []).append(f"M{_n(begin)} {_n(box.y)}H{_n(end)}")
     for wire in layout.wires:
-        middle = (wire.x0 + wire.x1) / 2
-        paths.setdefault(wire.state, []).append(
-            f"M{wire.x0:.1f} {wire.y0:.1f}C{middle:.1f} {wire.y0:.1f} {middle:.1f} {wire.y1:.1f}"
-            f" {wire.x1:.1f} {wire.y1:.1f}"
-        )
-    return [
-        f'<path d="{"".join(found)}" fill="none" stroke="{WIRES[state % len(WIRES)]}" stroke-width="1.6"'
-        ' stroke-linecap="round"/>'
+        middle = _n((wire.x0 + wire.x1) / 2)
+        y0, y1 = _n(wire.y0), _n(wire.y1)
+        curve = f"M{_n(wire.x0)} {y0}C{middle} {y0} {middle} {y1} {_n(wire.x1)} {y1}"
+        paths.setdefault(wire.state, []).append(curve)
+    drawn = [
+        f'<path d="{"".join(found)}" stroke="{WIRES[state % len(WIRES)]}"/>'
         for state, found in sorted(paths.items())
     ]
+    return ['<g fill="none" stroke-width="1.6" stroke-linecap="round">', *drawn, "</g>"]
 
 
-def _box(box: Box) -> str:
+def _boxes(layout: Layout) -> list[str]:
+    """Rectangles, then what they say, in groups of one colour."""
+    groups: dict[tuple[str, str, str], list[Box]] = {}
+    for box in layout.boxes:
+        if box.kind != "lane":
+            fill, ink = colours(box.op) if box.kind == "op" else ("#1f2937", "#1f2937")
+            groups.setdefault((fill, ink, ink if box.kind == "op" else "#ffffff"), []).append(box)
+    parts = []
+    for (fill, stroke, ink), boxes in groups.items():
+        parts.append(f'<g fill="{fill}" stroke="{stroke}">{"".join(map(_rectangle, boxes))}</g>')
+        weight = 500 if boxes[0].kind == "op" else 600
+        attributes = f'font-size="12" font-weight="{weight}" text-anchor="middle" fill="{ink}"'
+        parts.append(f"<g {attributes}>{''.join(map(_label, boxes))}</g>")
+    return parts
+
+
+def _rectangle(box: Box) -> str:
     left, top = box.x - box.width / 2, box.y - box.height / 2
-    fill, ink = colours(box.op) if box.kind == "op" else ("#1f2937", "#ffffff")
-    radius, size, weight = (6, 12, 500) if box.kind == "op" else (8, 12, 600)
-    return (
-        f'<rect x="{left:.1f}" y="{top:.1f}" width="{box.width:.1f}" height="{box.height:.0f}" rx="{radius}"'
-        f' fill="{fill}" stroke="{ink}" stroke-width="1"/>'
-        f'<text x="{box.x:.1f}" y="{box.y + 4:.1f}" font-size="{size}" font-weight="{weight}"'
-        f' text-anchor="middle" fill="{ink}">{escape(box.label)}</text>'
-    )
+    return f'<rect x="{_n(left)}" y="{_n(top)}" width="{_n(box.width)}" height="{_n(box.height)}" rx="6"/>'
+
+
+def _label(box: Box) -> str:
+    return f'<text x="{_n(box.x)}" y="{_n(box.y + 4)}">{escape(box.label)}</text>'
+
+
+def _n(value: float) -> str:
+    """A coordinate to a tenth of a pixel, as short as it can be written."""
+    return f"{value:.1f}".removesuffix(".0")

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
 
-from hwnas.space.genotype import Genotype
-from hwnas.space.space import NONE, SPACES, CellKind
+from hwnas.space.genotype import Cell, Genotype
+from hwnas.space.space import NONE, SPACES, CellKind, Space
 
 GAP = 38.0  # pixels between layers, where wires bend
 LANE = 15.0  # pixels between two things above one another
@@ -81,7 +81,12 @@ class _Item:
 
 def lay_out(genotype: Genotype, cell: CellKind) -> Layout:
     """The drawing of one cell. Edges that say ``none`` are left out; a node without input stands alone."""
-    layers = _layers(_items(genotype, cell))
+    return lay_out_cell(SPACES[genotype.space], genotype.cell(cell))
+
+
+def lay_out_cell(space: Space, cell: Cell) -> Layout:
+    """The drawing of the incoming edges per node of one cell of ``space``."""
+    layers = _layers(_items(space, cell))
     _order(layers)
     _place(layers)
     return _measured(layers)
@@ -101,11 +106,11 @@ def state_names(space: str) -> tuple[str, ...]:
     return (*inputs, *inner, "c k") if found.inputs == 2 else (*inputs, *inner[:-1], "out")
 
 
-def _items(genotype: Genotype, cell: CellKind) -> list[_Item]:
-    space, names = SPACES[genotype.space], state_names(genotype.space)
+def _items(space: Space, cell: Cell) -> list[_Item]:
+    names = state_names(space.name)
     states = [_Item("state", names[i], "", i, 0, _state_width(names[i])) for i in range(space.inputs)]
     users: list[tuple[_Item, int]] = []
-    for number, edges in enumerate(genotype.cell(cell), start=space.inputs):
+    for number, edges in enumerate(cell, start=space.inputs):
         real = [edge for edge in edges if edge.op != NONE]
         layer = 1 + max((states[edge.source].layer for edge in real), default=0)
         node = _Item("state", names[number], "", number, layer + 1, _state_width(names[number]))

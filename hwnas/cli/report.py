@@ -1,0 +1,53 @@
+"""``hwnas report``: one HTML file about one or several runs, and figures for papers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from profilers.errors import InputError
+
+Option = typer.Option
+
+
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="One or several run directories.")],
+    devices: Annotated[
+        str | None, Option(help="Also the first run's front across these targets, such as 1080ti,pixel-3.")
+    ] = None,
+    out: Annotated[
+        Path | None, Option(help="The HTML file to write (default: report.html in the run).")
+    ] = None,
+    figures: Annotated[
+        Path | None, Option(help="Also write the front and its cells as SVG and PNG into this folder.")
+    ] = None,
+) -> None:
+    """Write a report that opens in any browser, offline: fronts, cells, policies, health, how to repeat it.
+
+    hwnas report runs/NAME --figures figures
+    """
+    from datetime import datetime, timezone
+
+    from hwnas import __version__
+    from hwnas.results.atomic import atomic_write
+    from hwnas.results.report.devices import across
+    from hwnas.results.report.figures import write_figures
+    from hwnas.results.report.gather import gather
+    from hwnas.results.report.page import page
+
+    seen = [gather(path) for path in runs]
+    extra = [across(seen[0], [word.strip() for word in devices.split(",")])] if devices else []
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    text = page(seen, extra, __version__, now)
+    path = out or runs[0] / "report.html"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(path, text.encode())
+        written = [] if figures is None else write_figures(seen[0], figures)
+    except OSError as error:
+        raise InputError(f"report: {error.filename or path} can't be written: {error.strerror}") from None
+    typer.echo(f"{path} ({len(text) / 2**20:.1f} MiB): open it in a browser")
+    if figures is not None:
+        typer.echo(f"{figures}: {len(written)} figures")

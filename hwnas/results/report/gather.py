@@ -1,0 +1,234 @@
+"""What a report needs of a run directory, as plain values: points with intervals, models, hypervolume over time."""
+
+from __future__ import annotations
+
+import json
+import math
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hwnas.results.front import Bounds, Point, hypervolume, knee, non_dominated, pareto_front, to_minimise
+from hwnas.results.history import Epoch, read_history
+from hwnas.results.models import TRAINED, trained
+from hwnas.results.run import Run, Trial, open_run, read_environment, read_front, read_trials
+from hwnas.space.genotype import Genotype
+from hwnas.space.text import from_dict
+from profilers.errors import InputError
+
+Z = 1.96  # standard normal quantile of a 95 % interval
+CURVE_POINTS = 150
+
+
+@dataclass(frozen=True)
+class Cost:
+    """An axis: what it is, its unit, and where its numbers are from."""
+
+    name: str
+    unit: str
+    origin: str
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One network on a chart. ``accuracy`` and its 95 % interval in 0..1; ``costs`` by name: (value, low, high)."""
+
+    name: str
+    key: str
+    accuracy: float
+    interval: tuple[float, float] | None
+    costs: dict[str, tuple[float, float, float]]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Networks judged in one way: all dots, which of them form the front, and its knee."""
+
+    origin: str
+    dots: tuple[Dot, ...]
+    front: frozenset[str]
+    knee: str | None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One run as the page shows it."""
+
+    run: Run
+    name: str
+    summary: dict[str, Any]
+    environment: dict[str, Any]
+    costs: tuple[Cost, ...]
+    objectives: tuple[str, ...]
+    scored: tuple[Scored, ...]
+    history: tuple[Epoch, ...]
+    curve: tuple[dict[str, Any], ...]
+    genotypes: dict[str, Genotype] = field(repr=False)
+    records: dict[str, dict[str, Any]] = field(repr=False)
+
+
+def gather(path: Path) -> Seen:
+    """Read a finished run. Raises InputError where it has not ended, or its files are not those of a search."""
+    run = open_run(path)
+    summary = read_front(run)
+    try:
+        return _seen(run, summary)
+    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{run.front_path}: not the summary of a search ({error!r})") from None
+
+
+def _seen(run: Run, summary: dict[str, Any]) -> Seen:
+    members = [*summary["front"], *summary["dominated"]]
+    # What the page says in words: looked at here, so that a damaged file is refused before anything is drawn.
+    float(summary["hypervolume"]), float(summary["baseline"]["random_hypervolume"]), float(summary["seconds"])
+    records = {str(record["name"]): record for record in trained(run)}
+    objectives = tuple(name for name in summary["bounds"] if name != "accuracy")
+    genotypes = {str(member["key"]): from_dict(member["genotype"]) for member in members}
+    genotypes |= {str(record["key"]): from_dict(record["genotype"]) for record in records.values()}
+    first = members[0]["costs"] if members else {}
+    names = [*objectives, *(name for name in first if name not in objectives)]
+    costs = tuple(Cost(name, str(first[name]["unit"]), str(first[name]["origin"])) for name in names)
+    scored = [
+        _scored(members, str(members[0]["accuracy"]["origin"]), objectives, summary.get("scored_images"))
+    ]
+    if records:
+        rows = [
+            {**record, "accuracy": {"value": record["test_accuracy"]}, "images": record.get("test_images")}
+            for record in records.values()
+        ]
+        scored.append(_scored(rows, TRAINED, objectives, None))
+    history = tuple(read_history(run))
+    curve = tuple(_curve(read_trials(run), summary, objectives))
+    environment = read_environment(run)
+    name = run.path.resolve().name
+    rest = (costs, objectives, tuple(scored), history, curve, genotypes, records)
+    return Seen(run, name, summary, environment, *rest)
+
+
+def _scored(
+    members: Sequence[Mapping[str, Any]], origin: str, objectives: Sequence[str], images: int | None
+) -> Scored:
+    dots = tuple(_dot(member, images) for member in members)
+    known = [name for name in objectives if all(name in dot.costs for dot in dots)] or ["params"]
+    points = [Point(dot.name, dot.accuracy, tuple(dot.costs[name][0] for name in known)) for dot in dots]
+    if not objectives:
+        best = max(points, key=lambda point: point.accuracy).key
+        return Scored(origin, dots, frozenset([best]), None)
+    front = pareto_front(points, known)
+    middle = knee(front).key if len(front.points) > 2 else None
+    return Scored(origin, dots, frozenset(point.key for point in front.points), middle)
+
+
+def _dot(member: Mapping[str, Any], images: int | None) -> Dot:
+    accuracy, images = float(member["accuracy"]["value"]), member.get("images") or images
+    costs = {}
+    for name, cost in member["costs"].items():
+        value = float(cost["value"])
+        costs[str(name)] = (value, float(cost.get("low") or value), float(cost.get("high") or value))
+    interval = wilson(accuracy, int(images)) if images else None
+    return Dot(str(member.get("name", member["key"])), str(member["key"]), accuracy, interval, costs)
+
+
+def wilson(share: float, count: int) -> tuple[float, float]:
+    """The 95 % interval of a share seen in ``count`` draws (E. B. Wilson, 1927)."""
+    shrunk = 1 + Z**2 / count
+    centre = (share + Z**2 / (2 * count)) / shrunk
+    half = Z * math.sqrt(share * (1 - share) / count + Z**2 / (4 * count**2)) / shrunk
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def _curve(
+    trials: Sequence[Trial], summary: Mapping[str, Any], objectives: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Hypervolume of what a stage has evaluated so far, at about 150 moments.
+
+    Accuracies are those of single batches, so noise lifts it; a stage begins anew, since its weights do.
+    """
+    if not trials or not objectives:
+        return []
+    box = summary["bounds"]
+    bounds = Bounds(tuple(box["accuracy"]), tuple(tuple(box[name]) for name in objectives))
+    accuracy = np.array([trial.accuracy for trial in trials])
+    costs = np.array([[trial.costs[name] for name in objectives] for trial in trials])
+    stage = np.array([trial.stage for trial in trials])
+    found, kept = [], np.zeros(0, dtype=np.int64)
+    edges = np.unique(np.linspace(0, len(trials), CURVE_POINTS + 1).astype(int))
+    for begin, end in pairwise(edges):
+        now = stage[end - 1]
+        rows = np.concatenate([kept, np.arange(begin, end)])
+        rows = rows[stage[rows] == now]
+        kept = rows[non_dominated(to_minimise(accuracy[rows], costs[rows]))]
+        value = hypervolume(accuracy[kept], costs[kept], bounds)
+        found.append({"evaluations": int(end), "hypervolume": round(value, 5), "stage": int(now) + 1})
+    return found
+
+
+def metrics(seen: Seen, dot: Dot) -> list[dict[str, Any]]:
+    """Every number that is known of one network: name, value, unit, origin, interval, and its receipt."""
+    member = _member(seen, dot)
+    rows = [_accuracy_row(dot, next(one for one in seen.scored if dot in one.dots).origin)]
+    record = seen.records.get(dot.name)
+    if record is not None and rows[0]["origin"] != TRAINED:
+        row = {"name": "accuracy", "value": record["test_accuracy"], "unit": "share", "origin": TRAINED}
+        rows.append({**row, "receipt": f"recipe {record['recipe']['name']}, {record['epochs']} epochs"})
+    rows += [{"name": str(name), **cost} for name, cost in member["costs"].items()]
+    return rows + _exported(seen.run.path / "models" / dot.name / "export.json")
+
+
+def _accuracy_row(dot: Dot, origin: str) -> dict[str, Any]:
+    row: dict[str, Any] = {"name": "accuracy", "value": dot.accuracy, "unit": "share", "origin": origin}
+    return row if dot.interval is None else {**row, "low": dot.interval[0], "high": dot.interval[1]}
+
+
+def _member(seen: Seen, dot: Dot) -> Mapping[str, Any]:
+    members = [*seen.records.values(), *seen.summary["front"], *seen.summary["dominated"]]
+    return next(one for one in members if str(one.get("name", one["key"])) == dot.name)
+
+
+def _exported(path: Path) -> list[dict[str, Any]]:
+    """What was measured of the exported files; nothing where there are none that can be read."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        latencies = [(f"latency, {name}", one) for name, one in record["latency"].items()]
+        return [
+            {
+                "name": name,
+                **{key: one.get(key) for key in ("value", "unit", "low", "high", "origin")},
+                "receipt": receipt_text(one.get("receipt") or {}),
+            }
+            for name, one in latencies
+            if one.get("value") is not None
+        ]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return []
+
+
+def receipt_text(receipt: Mapping[str, Any]) -> str:
+    """A receipt on one line, its empty entries left out."""
+    said = {key: value for key, value in receipt.items() if value not in (None, "", [], {}, False)}
+    return "; ".join(f"{key} {_plain(value)}" for key, value in said.items())
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {one}" for key, one in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def commands(seen: Seen, dot: Dot) -> list[str]:
+    """What to type to train, export and profile one network."""
+    run, key = shlex.quote(str(seen.run.path)), shlex.quote(dot.key)
+    genotype = shlex.quote(json.dumps(seen.genotypes[dot.key].to_dict(), separators=(",", ":")))
+    target = shlex.quote(str(seen.summary["target"]))
+    return [
+        f"hwnas train {run} {key}",
+        f"hwnas export {run} {key}" + ("" if dot.name in seen.records else " --untrained"),
+        f"hwnas profile {genotype} --target {target}",
+    ]

@@ -1,0 +1,220 @@
+"use strict";
+(() => {
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const at = (id) => document.getElementById(id);
+  const options = { actions: { export: true, source: false, compiled: false, editor: false }, renderer: "svg", mode: "vega-lite" };
+  const state = { run: 0, scored: 0, axis: 0, network: "", policy: 0, edge: 0 };
+  const views = {};
+
+  function make(tag, text, kind) {
+    const found = document.createElement(tag);
+    if (text !== undefined) found.textContent = text;
+    if (kind) found.className = kind;
+    return found;
+  }
+
+  // One view per place; a newer drawing of the same place wins.
+  async function draw(place, spec) {
+    const box = typeof place === "string" ? at(place) : place;
+    const turn = (box.turn = (box.turn || 0) + 1);
+    const result = await vegaEmbed(box, spec, options);
+    if (box.turn !== turn) { result.finalize(); return null; }
+    if (box.id) views[box.id] = result.view;
+    return result.view;
+  }
+
+  const run = () => data.runs[state.run];
+  const scored = () => run().scored[state.scored];
+  const share = (value) => (100 * value).toFixed(2) + " %";
+  const amount = (value) => value === null || value === undefined ? "" :
+    Number.isInteger(value) ? value.toLocaleString("en-US") : value.toPrecision(4);
+
+  function buttons(box, names, chosen, pick) {
+    box.replaceChildren(...names.map((name, number) => {
+      const button = make("button", name);
+      button.type = "button";
+      button.setAttribute("aria-pressed", String(number === chosen));
+      button.addEventListener("click", () => pick(number));
+      return button;
+    }));
+    box.hidden = names.length < 2;
+  }
+
+  function command(text) {
+    const box = make("div", undefined, "command");
+    const copy = make("button", "Copy");
+    copy.type = "button";
+    copy.addEventListener("click", async () => {
+      try { await navigator.clipboard.writeText(text); copy.textContent = "Copied"; }
+      catch { getSelection().selectAllChildren(box.firstChild); copy.textContent = "Selected"; }
+      setTimeout(() => { copy.textContent = "Copy"; }, 1500);
+    });
+    box.append(make("pre", text), copy);
+    return box;
+  }
+
+  function table(box, columns, rows) {
+    const head = make("tr");
+    head.append(...columns.map(([name, kind]) => make("th", name, kind)));
+    const top = make("thead"), body = make("tbody");
+    top.append(head);
+    body.append(...rows.map((cells) => {
+      const row = make("tr");
+      row.append(...cells.map((text, i) => make("td", text, columns[i][1])));
+      return row;
+    }));
+    box.replaceChildren(top, body);
+    return [...body.children];
+  }
+
+  async function showFront() {
+    const one = scored();
+    buttons(at("origins"), run().scored.map((s) => s.origin), state.scored, (n) => { state.scored = n; state.axis = 0; pickFirst(); showFront(); });
+    buttons(at("axes"), one.charts.map((c) => c.title), state.axis, (n) => { state.axis = n; showFront(); });
+    at("front-note").textContent = one.note + " Faint: dominated. Crosses: uniform genotypes. Click a point or a row.";
+    const rows = table(at("table"), [["network"], ["accuracy", "number"], ...one.columns.map((c) => [c, "number"])],
+      one.rows.map((r) => [r.name + (r.knee ? "  ◆ knee" : ""), share(r.accuracy), ...r.costs.map(amount)]));
+    rows.forEach((row, i) => {
+      const mine = one.rows[i];
+      row.dataset.name = mine.name;
+      row.tabIndex = 0;
+      row.classList.toggle("dominated", !mine.front);
+      row.addEventListener("click", () => choose(mine.name));
+      row.addEventListener("keydown", (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); choose(mine.name); } });
+    });
+    mark();
+    if (!one.charts.length) return;
+    const view = await draw("front-chart", one.charts[state.axis].spec);
+    if (!view) return;
+    view.addEventListener("click", (event, item) => { if (item && item.datum && item.datum.name) choose(item.datum.name); });
+    mark();
+  }
+
+  function mark() {
+    for (const row of at("table").tBodies[0].rows) {
+      const mine = row.dataset.name === state.network;
+      row.classList.toggle("chosen", mine);
+      row.setAttribute("aria-selected", String(mine));
+    }
+    if (views["front-chart"]) views["front-chart"].signal("chosen", state.network).runAsync();
+  }
+
+  function pickFirst() { choose(scored().first); }
+
+  function choose(name) {
+    state.network = name;
+    const one = run().networks[name], row = scored().rows.find((r) => r.name === name);
+    at("key").textContent = name;
+    const badges = [];
+    if (row && row.front) badges.push(make("span", "on the front", "badge"));
+    if (row && row.knee) badges.push(make("span", "knee", "badge knee"));
+    if (row && !row.front) badges.push(make("span", "dominated", "badge faint"));
+    at("badges").replaceChildren(...badges);
+    // Drawings are made by hwnas, with every label escaped.
+    at("cells").replaceChildren(...one.cells.flatMap((cell) => {
+      const box = make("div", undefined, "cell");
+      box.innerHTML = cell.svg;
+      return [make("h3", cell.title), box];
+    }));
+    table(at("metrics"), [["metric"], ["value", "number"], ["unit"], ["from"]], one.metrics.map((m) => {
+      const interval = m.low !== undefined && m.low !== null && m.low < m.high ? ` (${amount(m.low)} to ${amount(m.high)})` : "";
+      return [m.name, amount(m.value) + interval, m.unit, m.origin + (m.receipt ? "; " + (m.receipt.trim ? m.receipt : JSON.stringify(m.receipt)) : "")];
+    }));
+    at("commands").replaceChildren(...one.commands.map(command));
+    at("genotype").textContent = one.text;
+    mark();
+  }
+
+  function tables(policies) {
+    const text = atob(policies.tables), [, epochs, edges, ops] = policies.shape;
+    return (policy, epoch, edge, op) => text.charCodeAt(((policy * epochs + epoch) * edges + edge) * ops + op) / 255;
+  }
+
+  async function showEvolution() {
+    const found = run().policies;
+    at("evolution").hidden = !found;
+    if (!found) return;
+    at("policy").replaceChildren(...found.names.map((name, number) => {
+      const option = make("option", name);
+      option.value = String(number);
+      return option;
+    }));
+    state.policy = Math.min(state.policy, found.names.length - 1);
+    at("policy").value = String(state.policy);
+    const spec = structuredClone(run().evolution), p = tables(found);
+    spec.data.values = found.epochs.flatMap((epoch, t) => found.edges.map((edge, e) => {
+      let best = 0;
+      found.operations[e].forEach((_, o) => { if (p(state.policy, t, e, o) > p(state.policy, t, e, best)) best = o; });
+      return { epoch, edge, number: e, op: found.operations[e][best], p: p(state.policy, t, e, best) };
+    }));
+    showSnapshots();
+    showEdge();
+    const view = await draw("heat", spec);
+    if (view) view.addEventListener("click", (event, item) => {
+      if (item && item.datum && item.datum.number !== undefined) { state.edge = item.datum.number; showEdge(); }
+    });
+  }
+
+  async function showEdge() {
+    const found = run().policies, p = tables(found), e = Math.min(state.edge, found.edges.length - 1);
+    at("edge-name").textContent = "Probabilities on the edge " + found.edges[e];
+    const spec = structuredClone(run().probabilities);
+    spec.data.values = found.epochs.flatMap((epoch, t) => found.operations[e].map((op, rank) => ({ epoch, op, rank, p: p(state.policy, t, e, rank) })));
+    await draw("edge-chart", spec);
+  }
+
+  function showSnapshots() {
+    const shots = run().policies.snapshots[state.policy], slider = at("snapshot");
+    slider.max = String(shots.length - 1);
+    slider.value = slider.max;
+    slider.oninput = () => {
+      const shot = shots[Number(slider.value)];
+      at("when").textContent = ` ${shot.epoch} (stage ${shot.stage}): ${shot.key}`;
+      slider.setAttribute("aria-valuetext", at("when").textContent);
+      at("derived").replaceChildren(...shot.cells.map((number) => {
+        const box = make("div", undefined, "cell");
+        box.innerHTML = run().policies.drawings[number];
+        return box;
+      }));
+    };
+    slider.oninput();
+  }
+
+  function charts(box, list) {
+    box.replaceChildren();
+    for (const one of list) {
+      const part = make("div"), chart = make("div", undefined, "chart");
+      part.append(make("h3", one.title), chart);
+      box.append(part);
+      draw(chart, one.spec);
+    }
+  }
+
+  function showRun() {
+    const one = run();
+    buttons(at("runs"), data.runs.map((r) => r.name), state.run, (n) => { Object.assign(state, { run: n, scored: 0, axis: 0, policy: 0, edge: 0 }); showRun(); });
+    document.title = "hwnas report: " + data.runs.map((r) => r.name).join(", ");
+    at("name").textContent = one.name;
+    at("sentence").textContent = one.sentence;
+    table(at("environment"), [["what"], ["value"]], one.environment);
+    at("command").replaceChildren(command(one.command || "(the command was not kept)"));
+    at("config").textContent = one.config;
+    at("notes").replaceChildren(...(one.notes).map((note) => make("li", note)));
+    showFront();
+    pickFirst();
+    showEvolution();
+    charts(at("health-charts"), one.health);
+  }
+
+  at("policy").addEventListener("change", () => { state.policy = Number(at("policy").value); showEvolution(); });
+  at("footer").textContent = `Made by hwnas ${data.version}, ${data.now}. This file needs no network.`;
+  for (const section of data.sections) {
+    const box = make("section"), grid = make("div", undefined, section.charts.length > 1 ? "grid" : "");
+    box.append(make("h2", section.title), make("p", section.note, "note"), grid);
+    at("sections").append(box);
+    charts(grid, section.charts);
+  }
+  at("progress").hidden = !data.volume;
+  if (data.volume) draw("volume", data.volume);
+  showRun();
+})();
