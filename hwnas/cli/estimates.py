@@ -1,4 +1,4 @@
-"""A latency without the device: from its calibration table where there is one, else from its peaks."""
+"""Latency and memory without the device: from its calibration table or its peaks, and from the layers."""
 
 from __future__ import annotations
 
@@ -45,6 +45,35 @@ def latency(named: Named, device: Device, options: Options, table: str | None) -
         **{**vars(receipt), "backend": "table" if source.origin == "table" else "roofline", "notes": notes}
     )
     return Measurement(LATENCY, value, value / factor, value * factor, (), source.origin, receipt)
+
+
+def memory(named: Named, device: Device, options: Options) -> Outcome:
+    """The memory that one network asks for on a device that is not attached, or the Failure that says why."""
+    from hwnas.space.encoding import to_choices
+    from hwnas.space.memory import memory_table
+    from hwnas.space.space import SPACES
+    from profilers.measurement import MEMORY, Failure, Measurement, Receipt
+
+    receipt = Receipt("layers", device.name, batch=options.batch, dtype="fp32", time=options.time)
+    architecture, shape = named.architecture, named.shape
+    if architecture is None:
+        why = f"{device.name} is not attached here, and an ONNX file can only be measured"
+        return Failure(MEMORY, "not attached", why, receipt)
+    space = SPACES[architecture.genotype.space]
+    table = memory_table(
+        space,
+        architecture.channels,
+        architecture.cells,
+        shape.classes,
+        shape.image,
+        shape.stem,
+        options.batch,
+    )
+    value = float(table.of(to_choices(architecture.genotype))[0])
+    noted = receipt.with_notes(
+        "weights and the maps alive at once; a runtime takes more than a network asks for"
+    )
+    return Measurement(MEMORY, value, value, value, (), "estimated", noted)
 
 
 def spread(source: Predictor) -> tuple[float, str]:

@@ -109,7 +109,7 @@ def measure_all(
     found: Sequence[Named], device: Device, options: Options, names: Sequence[str] | None, table: str | None
 ) -> list[Row]:
     """Every outcome of every back end, in order; several networks are sampled in turn."""
-    from hwnas.cli.estimates import latency
+    from hwnas.cli.estimates import latency, memory
     from hwnas.cli.subjects import build
     from profilers.backends import backend, onnxruntime_together
 
@@ -120,8 +120,9 @@ def measure_all(
         subjects = [build(named, options.batch, Path(folder)) for named in found]
         for name, function in functions.items():
             if name in HERE and not options.place:
-                estimates = [latency(named, device, options, table) for named in found]
-                rows += [(named.key, outcome) for named, outcome in zip(found, estimates, strict=True)]
+                for named in found:
+                    rows.append((named.key, latency(named, device, options, table)))
+                    rows.append((named.key, memory(named, device, options)))
             elif name == "onnxruntime":
                 for named, outcomes in zip(
                     found, onnxruntime_together(subjects, device, options), strict=True

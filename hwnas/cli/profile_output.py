@@ -20,9 +20,8 @@ def as_dict(
     several = len({key for key, _ in rows}) > 1
     metrics = []
     for key, outcome in rows:
-        entry = {
-            name: value for name, value in outcome.to_dict().items() if name not in ("samples", "series")
-        }
+        left_out = ("samples", "series", "better")
+        entry = {name: value for name, value in outcome.to_dict().items() if name not in left_out}
         metrics.append({"key": key, **entry} if several else entry)
     answer = {"subject": subject, "target": device.name, "metrics": metrics}
     return (

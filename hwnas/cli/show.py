@@ -41,7 +41,7 @@ def _table(summary: dict[str, Any]) -> Any:
     table = Table(
         title=f"Pareto front: {summary['algorithm']} in the {summary['space']} space, {summary['data']}"
     )
-    table.add_column("key")
+    table.add_column("key", no_wrap=True)
     table.add_column(f"accuracy\n{accuracy_origin}", justify="right")
     for name in names:
         cost = front[0]["costs"][name]
@@ -115,7 +115,11 @@ def _lines(summary: dict[str, Any], path: Path) -> list[str]:
     lines += _measured_lines(summary)
     met = summary.get("within_target")
     if met is not None:
-        wanted = ", ".join(f"{name} {value:,.4g}" for name, value in summary["targets"].items())
+        units = {name: cost["unit"] for one in summary["front"][:1] for name, cost in one["costs"].items()}
+        wanted = ", ".join(
+            f"{name} {value:,.4g} {units.get(name, '')}".rstrip()
+            for name, value in summary["targets"].items()
+        )
         best = f"best within target: {met[0]}" if met else "no member of the front is within the target"
         lines.append(f"target {wanted}: {best}")
     lines += [

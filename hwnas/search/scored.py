@@ -123,16 +123,16 @@ def records(space: Space, scored: Scored, name: str) -> tuple[tuple[str, Outcome
 def cost_of(cost: Cost, scored: Scored, row: int, column: int) -> dict[str, Any]:
     """A cost with its origin: as predicted, or as measured with its interval and the prediction beside it."""
     predicted = {"value": whole(float(scored.predicted[row, column])), "origin": cost.origin}
+    said = {"value": predicted["value"], "unit": cost.unit, "origin": cost.origin}
     outcome = scored.outcomes[cost.name][row] if cost.name in scored.outcomes else None
     if outcome is None:
-        return {"unit": cost.unit, **predicted}
+        return said
     if isinstance(outcome, Failure):
-        failure = {"reason": outcome.reason, "detail": outcome.detail}
-        return {"unit": cost.unit, **predicted, "failure": failure}
+        return {**said, "failure": {"reason": outcome.reason, "detail": outcome.detail}}
     found = {"value": outcome.value, "low": outcome.low, "high": outcome.high, "origin": outcome.origin}
     if cost.name == "memory":
-        return {"unit": cost.unit, **predicted, "process": found}
-    return {"unit": cost.unit, **found, "noisy": outcome.receipt.noisy, "predicted": predicted}
+        return {**said, "process": found}
+    return {**said, **found, "noisy": outcome.receipt.noisy, "predicted": predicted}
 
 
 def whole(value: float) -> float | int:

@@ -51,7 +51,7 @@ def test_a_published_cell_on_the_cpu_gives_every_metric_with_its_origin(hwnas):
     assert (answer["subject"], answer["target"]) == ("DARTS_V2", "cpu")
     metrics = {metric["name"]: metric for metric in answer["metrics"]}
     assert list(metrics) == ["params", "macs", "flops", "latency", "memory"]
-    assert set(metrics["latency"]) >= {
+    assert set(metrics["latency"]) == {
         "name", "value", "unit", "low", "high", "origin", "backend", "receipt",
     }  # fmt: skip
     assert [metric["origin"] for metric in answer["metrics"]] == ["counted"] * 3 + ["measured"] * 2
@@ -148,6 +148,9 @@ def test_a_target_that_is_not_here_is_estimated_and_marked(hwnas):
     assert (latency["name"], latency["origin"], latency["backend"]) == ("latency", "estimated", "roofline")
     assert latency["low"] < latency["value"] < latency["high"]
     assert "not attached" in " ".join(latency["receipt"]["notes"])
+    memory = json.loads(out)["metrics"][4]
+    assert (memory["name"], memory["origin"], memory["unit"]) == ("memory", "estimated", "MiB")
+    assert memory["value"] > 4 * 3_349_342 / 2**20  # the weights alone
 
 
 @pytest.mark.parametrize(
