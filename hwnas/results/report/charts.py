@@ -76,9 +76,8 @@ def front(scored: Scored, cost: Cost, uniform: Mapping[str, Sequence[float]] | N
         mark = {"type": "point", "shape": CROSS, "size": 46, "color": FAINT, "filled": False}
         layers.append(_layer(rows, mark, x, y, tooltip=_tips(cost, "a uniform genotype")))
     rows = [_row(dot, cost, scored) for dot in dots]
-    members = [row for row in rows if row["front"]]
     step = {"type": "line", "interpolate": "step-after", "color": ACCENT, "opacity": 0.45}
-    layers.append(_layer(members, step, x, y, order={"field": "cost"}))
+    layers.append(_layer(_stairs([row for row in rows if row["front"]]), step, x, y, order={"field": "cost"}))
     layers += _error_bars(rows, x, y)
     faint = {"condition": {"test": "datum.front", "value": 1}, "value": 0.28}
     shape = {"condition": {"test": "datum.knee", "value": "diamond"}, "value": "circle"}
@@ -124,6 +123,18 @@ def _row(dot: Dot, cost: Cost, scored: Scored) -> Spec:
     return row
 
 
+def _stairs(rows: Sequence[Spec]) -> list[Spec]:
+    """The corners of the staircase under accuracy and this one cost, by rising cost.
+
+    A front of several costs, or one that keeps what is beaten only within its interval, has points beside it.
+    """
+    corners: list[Spec] = []
+    for row in sorted(rows, key=lambda row: (row["cost"], -row["accuracy"])):
+        if not corners or row["accuracy"] > corners[-1]["accuracy"]:
+            corners.append(row)
+    return corners
+
+
 def _error_bars(rows: Sequence[Spec], x: Spec, y: Spec) -> list[Spec]:
     """Vertical and horizontal bars, where intervals are known; those of dominated networks stay away."""
     mark = {"type": "rule", "color": ACCENT, "opacity": 0.5, "strokeWidth": 1.4}
@@ -155,9 +166,11 @@ def compared(series: Sequence[tuple[str, Sequence[Dot], frozenset[str]]], cost: 
     }
     tips = [{"field": "series", "title": "front"}, *_tips(cost)[:2], {"field": "cost", "title": cost.name}]
     line = {"type": "line", "interpolate": "step-after", "opacity": 0.5}
+    mine = [[row for row in rows if row["series"] == name] for name, _, _ in series]
+    stairs = [row for part in mine for row in _stairs(part)]
     point = {"type": "point", "filled": True, "size": 70}
     layers = [
-        _layer(rows, line, x, y, color=colour, order={"field": "cost"}),
+        _layer(stairs, line, x, y, color=colour, order={"field": "cost"}),
         _layer(rows, point, x, y, color=colour, tooltip=tips),
     ]
     return _chart(layers, height=380)

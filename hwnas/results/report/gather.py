@@ -117,7 +117,15 @@ def _scored(
 ) -> Scored:
     dots = tuple(_dot(member, images) for member in members)
     known = [name for name in objectives if all(name in dot.costs for dot in dots)] or ["params"]
-    points = [Point(dot.name, dot.accuracy, tuple(dot.costs[name][0] for name in known)) for dot in dots]
+    points = [
+        Point(
+            dot.name,
+            dot.accuracy,
+            tuple(dot.costs[name][0] for name in known),
+            tuple(dot.costs[name][1:] for name in known),
+        )
+        for dot in dots
+    ]
     if not objectives:
         best = max(points, key=lambda point: point.accuracy).key
         return Scored(origin, dots, frozenset([best]), None)
@@ -178,8 +186,17 @@ def metrics(seen: Seen, dot: Dot) -> list[dict[str, Any]]:
     if record is not None and rows[0]["origin"] != TRAINED:
         row = {"name": "accuracy", "value": record["test_accuracy"], "unit": "share", "origin": TRAINED}
         rows.append({**row, "receipt": f"recipe {record['recipe']['name']}, {record['epochs']} epochs"})
-    rows += [{"name": str(name), **cost} for name, cost in member["costs"].items()]
+    rows += [_cost_row(seen, str(name), cost) for name, cost in member["costs"].items()]
     return rows + _exported(seen.run.path / "models" / dot.name / "export.json")
+
+
+def _cost_row(seen: Seen, name: str, cost: Mapping[str, Any]) -> dict[str, Any]:
+    """A cost with the receipt of its measurement, where the run keeps one."""
+    kept = ("value", "unit", "low", "high", "origin")
+    row = {"name": name, **{key: cost[key] for key in kept if key in cost}}
+    receipt = (seen.summary.get("measured") or {}).get(name, {}).get("receipt")
+    measured = receipt and cost.get("origin") == "measured"
+    return {**row, "receipt": receipt_text(receipt)} if measured else row
 
 
 def _accuracy_row(dot: Dot, origin: str) -> dict[str, Any]:

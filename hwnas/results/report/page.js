@@ -13,11 +13,18 @@
     return found;
   }
 
+  // Legends in fewer columns where there is little room.
+  function fitted(spec, width) {
+    if (width >= 560) return spec;
+    return JSON.parse(JSON.stringify(spec), (key, value) =>
+      key === "legend" && value && value.columns ? { ...value, columns: Math.max(1, Math.floor(value.columns / 2)) } : value);
+  }
+
   // One view per place; a newer drawing of the same place wins.
   async function draw(place, spec) {
     const box = typeof place === "string" ? at(place) : place;
     const turn = (box.turn = (box.turn || 0) + 1);
-    const result = await vegaEmbed(box, spec, options);
+    const result = await vegaEmbed(box, fitted(spec, box.clientWidth), options);
     if (box.turn !== turn) { result.finalize(); return null; }
     if (box.id) views[box.id] = result.view;
     return result.view;

@@ -90,10 +90,17 @@ def _run(seen: Seen) -> dict[str, Any]:
             if found[name]
         ],
         "notes": _notes(summary),
-        "command": " ".join(shlex.quote(str(word)) for word in seen.environment.get("command", [])),
+        "command": _command(seen.environment.get("command")),
         "environment": _environment(seen),
         "config": (seen.run.path / "config.toml").read_text(encoding="utf-8", errors="replace"),
     }
+
+
+def _command(words: Any) -> str:
+    """What was typed, by the command's own name wherever it was installed; empty where it was not kept."""
+    if not isinstance(words, list) or not words:
+        return ""
+    return " ".join(["hwnas", *(shlex.quote(str(word)) for word in words[1:])])
 
 
 def _sentence(seen: Seen) -> str:

@@ -1,0 +1,58 @@
+"""Charts are specifications that Vega-Lite accepts, with the better side named on every axis."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import vl_convert
+
+from hwnas.results.report import charts
+from hwnas.results.report.gather import Cost, Dot, Scored, gather
+from hwnas.results.report.policies import lines
+from hwnas.space.space import SPACES
+
+
+def scored(costs: list[float], accuracies: list[float]) -> Scored:
+    dots = tuple(
+        Dot(str(i), str(i), a, None, {"params": (c, c, c)})
+        for i, (c, a) in enumerate(zip(costs, accuracies, strict=True))
+    )
+    return Scored("trained (test)", dots, frozenset(dot.name for dot in dots), None)
+
+
+def stairs(costs: list[float], accuracies: list[float]) -> list[float]:
+    spec = charts.front(scored(costs, accuracies), Cost("params", "parameters", "counted"))
+    return [row["cost"] for row in spec["layer"][0]["data"]["values"]]
+
+
+def test_the_staircase_only_climbs() -> None:
+    # The third is beaten by the second: kept within its interval, or for another cost, but no corner.
+    assert stairs([1.0, 2.0, 3.0, 4.0], [0.5, 0.8, 0.7, 0.9]) == [1.0, 2.0, 4.0]
+
+
+def test_an_axis_is_logarithmic_where_costs_differ_much() -> None:
+    for largest, kind in ((7.0, None), (9.0, "log")):
+        spec = charts.front(scored([1.0, largest], [0.5, 0.6]), Cost("params", "parameters", "counted"))
+        assert spec["layer"][0]["encoding"]["x"]["scale"].get("type") == kind
+
+
+def test_every_chart_compiles_and_says_which_way_is_better(searched: Path) -> None:
+    seen = gather(searched)
+    space = SPACES[seen.run.config.space]
+    front = charts.front(seen.scored[0], seen.costs[0], seen.summary["baseline"]["random"])
+    assert "less is better" in json.dumps(front) and "higher is better" in json.dumps(front)
+    for spec in (
+        front,
+        charts.volume([seen]),
+        charts.over_epochs(lines(seen)["entropy"], "nats"),
+        charts.evolution(space),
+        charts.probabilities(space),
+    ):
+        assert vl_convert.vegalite_to_vega(spec | {"width": 400})["marks"]
+
+
+def test_every_operation_of_every_space_has_a_colour_of_its_own() -> None:
+    for space in SPACES.values():
+        colours = charts.operation_colours(space)
+        assert len(set(colours.values())) == len(colours)
