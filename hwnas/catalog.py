@@ -64,12 +64,16 @@ def read_toml(path: Path) -> dict[str, Any]:
         if path.stat().st_size > _LARGEST_FILE_BYTES:
             raise InputError(f"{path}: larger than {_LARGEST_FILE_BYTES} bytes, not a device or config file")
         return tomllib.loads(path.read_text(encoding="utf-8"))
+    except InputError:
+        raise
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not a text file in UTF-8") from error
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path}: not valid TOML: {error}") from error
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets without end
+        raise InputError(f"{path}: not valid TOML: {str(error)[:80]}") from None
 
 
 def _find(word: str, what: str, entries: tuple[Entry, ...]) -> Path:

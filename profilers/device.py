@@ -6,7 +6,6 @@ expressions are refused with one line that names the file and the key.
 
 from __future__ import annotations
 
-import math
 import re
 import sys
 from collections.abc import Mapping
@@ -25,6 +24,7 @@ else:
 
 KINDS = ("gpu", "cpu", "edge_gpu", "edge_cpu")
 LARGEST_FILE_BYTES = 1_000_000
+_LARGEST_FIGURE = 1e15
 _TABLES = {
     "peak": ("fp32_gmacs_per_s", "fp16_gmacs_per_s"),
     "bandwidth": ("memory_gb_per_s",),
@@ -139,11 +139,13 @@ def _read(file: Path) -> dict[str, Any]:
         if file.stat().st_size > LARGEST_FILE_BYTES:
             raise InputError(f"{file}: larger than {LARGEST_FILE_BYTES} bytes, not a device file")
         return tomllib.loads(file.read_text(encoding="utf-8"))
+    except InputError:
+        raise
     except OSError as error:
         raise InputError(f"{file}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
         raise InputError(f"{file}: not a text file in UTF-8") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # not TOML, a number without end, brackets without end
         raise InputError(f"{file}: not valid TOML: {str(error)[:200]}") from None
 
 
@@ -166,7 +168,7 @@ def _figure(file: Path, table: Mapping[str, Any], key: str) -> float | None:
     if value is None:
         return None
     # bool is an int in Python, but no figure.
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < _LARGEST_FIGURE:
         raise InputError(f"{file}: '{key}' must be a positive number, not {str(value)[:40]!r}")
     return float(value)
 

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from difflib import get_close_matches
+
+_LONGEST_LINE = 2_000
 
 
 class InputError(ValueError):
     """Bad input from outside.
 
     `str()` is one helpful line that names the file, the key and the nearest valid choice; the command line
-    prints it as it is and exits with code 2.
+    prints it as it is and exits with code 2. What the input said may be quoted in it: characters that a
+    terminal would obey are escaped, and a line of more than 2,000 characters is cut.
     """
+
+    def __init__(self, line: object = "") -> None:
+        text = "".join(_visible(character) for character in str(line)[: _LONGEST_LINE + 1])
+        super().__init__(text if len(text) <= _LONGEST_LINE else f"{text[:_LONGEST_LINE]} ...")
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:
@@ -31,6 +39,11 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     close = get_close_matches(_fold(word), list(folded), n=1, cutoff=0.5)
     hint = f"; did you mean '{folded[close[0]]}'?" if close else ""
     return f"{hint} (choices: {', '.join(names)})"
+
+
+def _visible(character: str) -> str:
+    """The character, or its escape where it is none to be seen: controls, and what turns the direction of text."""
+    return character if unicodedata.category(character)[0] != "C" else ascii(character)[1:-1]
 
 
 def _fold(word: str) -> str:

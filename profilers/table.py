@@ -103,7 +103,7 @@ def load(path: Path) -> Table:
         return _from_dict(data)
     except KeyError as error:
         raise InputError(f"{path}: the key {error} is missing") from None
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, OverflowError, AttributeError) as error:
         raise InputError(f"{path}: {str(error)[:120]}") from None
 
 

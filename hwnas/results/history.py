@@ -115,7 +115,7 @@ def _epoch(path: Path, line: bytes) -> Epoch:
             tuple(tuple(int(op) for op in one) for one in data["derived"]),
             tuple(tuple(tuple(int(p) for p in row) for row in table) for table in data["probabilities"]),
         )
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         raise InputError(f"{path}: damaged line {line[:40]!r}") from None
 
 

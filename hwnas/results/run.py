@@ -243,7 +243,7 @@ def _whole_trials(path: Path) -> Iterator[Trial]:
                 try:
                     data = json.loads(line)
                     yield Trial(**{**data, "choices": tuple(data["choices"])})
-                except (ValueError, TypeError, KeyError, RecursionError):
+                except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
                     raise InputError(f"{path}: damaged line {line[:40]!r}") from None
 
 

@@ -98,6 +98,7 @@ def for_stage(objective: Objective, stage: int, stages: int = 3) -> Objective:
     )
 
 
+_LONGEST_AMOUNT = 40
 COUNTS = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "B": 1e9}
 SCALES = {  # of each unit that a metric may have: what a user may write, in multiples of it
     "parameters": COUNTS,
@@ -124,9 +125,11 @@ def parse_quantity(text: str, unit: str, key: str = "target-value") -> float:
     """
     scales = SCALES[unit]
     units = f"(units: {', '.join(suffix for suffix in scales if suffix)})"
-    found = re.fullmatch(r"\s*(\d*\.?\d+(?:[eE][+-]?\d+)?)\s*([^\W\d_]*)\s*", text)
+    # Short before the expression sees it: on long rows of digits it would try every way to part them.
+    short = text if len(text) <= _LONGEST_AMOUNT else ""
+    found = re.fullmatch(r"\s*(\d*\.?\d+(?:[eE][+-]?\d+)?)\s*([^\W\d_]*)\s*", short)
     if found is None:
-        raise InputError(f"{key}: {text!r} is not an amount of {unit} {units}")
+        raise InputError(f"{key}: {text[:80]!r} is not an amount of {unit} {units}")
     suffix = found.group(2)
     if suffix not in scales:
         problem = f"is in {suffix!r}, not in {unit}" if suffix else f"has no unit, write {text.strip()}{unit}"

@@ -1,0 +1,291 @@
+"""Mutated files and texts for every parser: each must give a valid object, or our own error in one line.
+
+    OMP_NUM_THREADS=1 python -m benchmarks.fuzz --inputs 100000 --out benchmarks/results/fuzz.json
+
+An input is a valid one whose bytes were flipped, cut, doubled, swapped for hostile ones (deep brackets, huge
+numbers, NaN, control characters, paths out of the folder, terminal escapes), or pieced together from two. What
+counts as a failure: any exception but InputError, a message of several lines or with control characters, more
+than a second of CPU time, more than 512 MiB of memory. The memory is a limit of the process (RLIMIT_AS).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import resource
+import tempfile
+import time
+import traceback
+import unicodedata
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hwnas import config as configs
+from hwnas.config import resolve
+from hwnas.results import history
+from hwnas.results import run as runs
+from hwnas.results.run import Run, Trial
+from hwnas.search.reward import parse_quantity
+from hwnas.space.latency_csv import read_architectures, read_measured
+from hwnas.space.published import PUBLISHED
+from hwnas.space.space import SPACES
+from hwnas.space.text import format_text, parse
+from hwnas.training.arrays import load_npz
+from hwnas.training.folders import read_image
+from profilers import device as devices
+from profilers import onnx_check, table
+from profilers.errors import InputError
+from profilers.fit import Fitted, Form, Process
+
+SECONDS, MIB = 1.0, 512
+HOSTILE = (
+    b"[" * 50_000, b"{" * 50_000, b"(" * 5_000, b'{"a":' * 5_000, b"9" * 400, b"-1", b"0", b"1e999", b"nan",
+    b"NaN", b"Infinity", b"-Infinity", b"null", b"true", b'""', b"../../etc/passwd", b"/dev/zero", b"\x00", b"\xff\xfe",
+    b"\x1b[31m", b"\n", b"\r\n", b"|", b"~", b"+", b"none", b"skip_connect", b"'", b'"', b",", b"=",
+    b"18446744073709551616",
+    b"__import__('os').system('true')", b"\xe2\x80\xae", b"1" * 5_000, b"a" * 100_000,
+)  # fmt: skip
+SOURCE = Path(__file__).parents[1]
+
+
+@dataclass
+class Parser:
+    """One border: what a valid input looks like, and what reads it."""
+
+    name: str
+    seeds: list[bytes]
+    read: Callable[[bytes], object]
+
+
+def mutated(draw: random.Random, seeds: list[bytes]) -> bytes:
+    """One valid input with one to six changes."""
+    data = bytearray(draw.choice(seeds))
+    for _ in range(draw.choice((1, 1, 1, 2, 3, 6))):
+        at = draw.randrange(len(data) + 1)
+        length = min(len(data) - at, draw.choice((1, 1, 2, 8, 64, 1024)))
+        kind = draw.randrange(7)
+        if kind == 0 and data:
+            data[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
+        elif kind == 1:
+            del data[at : at + length]
+        elif kind == 2:
+            data[at:at] = data[at : at + length]
+        elif kind == 3:
+            data[at : at + length] = draw.choice(HOSTILE)
+        elif kind == 4:
+            data[at:at] = draw.choice(HOSTILE)
+        elif kind == 5:
+            other = draw.choice(seeds)
+            start = draw.randrange(len(other) + 1)
+            data[at : at + length] = other[start : start + length]
+        else:
+            del data[at:]
+    return bytes(data)
+
+
+def parsers(folder: Path) -> list[Parser]:
+    """Every parser of something that comes from outside, with real inputs to begin from."""
+    file = folder / "input"
+
+    def through(read: Callable[[Path], object], suffix: str = "") -> Callable[[bytes], object]:
+        path = file.with_name(f"input{suffix}")
+
+        def call(data: bytes) -> object:
+            path.write_bytes(data)
+            return read(path)
+
+        return call
+
+    genotypes = [format_text(one).encode() for one in PUBLISHED.values()]
+    genotypes += [json.dumps(one.to_dict()).encode() for one in PUBLISHED.values()]
+    genotypes += [
+        b"|nor_conv_3x3~0|+|none~0|avg_pool_3x3~1|+|skip_connect~0|nor_conv_1x1~1|none~2|",
+        b"DARTS_V2",
+    ]
+    space = SPACES["nasbench201"]
+    rows = ["arch,latency"] + [
+        f"|nor_conv_{k}x{k}~0|+|none~0|none~1|+|none~0|none~1|none~2|,{k}.5" for k in (1, 3)
+    ]
+    quoted = "\n".join(rows).encode()
+    run, images, picture, model = _run(folder / "run"), _npz(folder), _png(folder), _onnx(folder)
+    tables = [_table(folder)]
+
+    def text(read: Callable[[str], object]) -> Callable[[bytes], object]:
+        return lambda data: read(data.decode("utf-8", "replace"))
+
+    def all_of(kind: str) -> list[bytes]:
+        return [path.read_bytes() for path in sorted((SOURCE / kind).glob("*.toml"))]
+
+    found = [
+        Parser("genotype", genotypes, text(parse)),
+        Parser("amount", [b"2 ms", b"12us", b"1e-3 s"], text(lambda amount: parse_quantity(amount, "ms"))),
+        Parser("config", all_of("configs"), through(configs.load, ".toml")),
+        Parser("device", all_of("devices"), through(devices.load, ".toml")),
+        Parser("latencies", [quoted], through(lambda path: read_measured(path, space, None, None, "ms"), ".csv")),
+        Parser("architectures", [quoted], through(lambda path: read_architectures(path, space, None), ".csv")),
+        Parser("images .npz", [images], through(lambda path: load_npz(path, seed=0, noise=0.0), ".npz")),
+        Parser("image", [picture], through(lambda path: read_image(str(path), (3, 8, 8)), ".png")),
+        Parser("ONNX", [model], through(lambda path: onnx_check.check_onnx(path), ".onnx")),
+        *_of_run(run),
+    ]  # fmt: skip
+    return [*found, Parser("latency table", tables, through(table.load, ".json"))]
+
+
+def _of_run(run: Run) -> list[Parser]:
+    """What stands in a run directory that somebody else may have made."""
+
+    def inside(path: Path, read: Callable[[], object]) -> Callable[[bytes], object]:
+        def call(data: bytes) -> object:
+            path.write_bytes(data)
+            return read()
+
+        return call
+
+    front = json.dumps({"front": [{"key": "a", "accuracy": {"value": 0.5}}], "space": "darts"}).encode()
+    state, lines = run.checkpoint_path, history.history_path(run)
+    return [
+        Parser("trials", [run.trials_path.read_bytes()], inside(run.trials_path, lambda: runs.read_trials(run))),
+        Parser("history", [lines.read_bytes()], inside(lines, lambda: history.read_history(run))),
+        Parser("front", [front], inside(run.front_path, lambda: runs.read_front(run))),
+        Parser("checkpoint", [state.read_bytes()], inside(state, lambda: runs.load_checkpoint(run))),
+        Parser("environment", [(run.path / "environment.json").read_bytes()],
+               inside(run.path / "environment.json", lambda: runs.read_environment(run))),
+    ]  # fmt: skip
+
+
+def _run(path: Path) -> Run:
+    run = runs.create(path, resolve({"algorithm": "random"}), ["hwnas"], "0")
+    runs.append_trials(run, [Trial(i, 0, 0, i, "ab", (1, 2, 3), 0.5, {"params": 12.0}) for i in range(3)])
+    tables = np.full((1, 2, 3), 1 / 3)
+    for epoch in range(2):
+        line = history.epoch_of((0, epoch, 3), [1.0], [0.5], [2.2], tables, [np.array([0, 1])])
+        history.append_epoch(run, line)
+    runs.save_checkpoint(run, {"weight.a": np.arange(6.0), "b": np.arange(3)}, {"position": {"stage": 0}})
+    return run
+
+
+def _npz(folder: Path) -> bytes:
+    x, y = np.arange(6 * 64, dtype=np.uint8).reshape(6, 8, 8), np.arange(6) % 2
+    np.savez(folder / "seed.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    return (folder / "seed.npz").read_bytes()
+
+
+def _table(folder: Path) -> bytes:
+    process = Process(np.array([[0.0, 1.0]]), np.array([0.25]), np.array([1.0, 2.0]), 0.5, 0.1)
+    fitted = Fitted(Form("eager", "squares", 0.1, True, "both"), 1.5, {"normal/none": 2.0}, 0.75, process)
+    network = table.Network(16, 8, 10, (3, 32, 32))
+    operations = table.Operations(0.0, ((0.0, 1.0), (2.0,)))
+    held_out = {"held_out": {"networks": 40, "mape_percent": 2.5}}
+    table.save(
+        table.Table("cpu", "darts", 4, network, fitted, held_out, {}, operations), folder / "seed.json"
+    )
+    return (folder / "seed.json").read_bytes()
+
+
+def _png(folder: Path) -> bytes:
+    from PIL import Image
+
+    Image.fromarray(np.arange(192, dtype=np.uint8).reshape(8, 8, 3)).save(folder / "seed.png")
+    return (folder / "seed.png").read_bytes()
+
+
+def _onnx(folder: Path) -> bytes:
+    from onnx import TensorProto, helper, save
+
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 4]) for name in "xy")
+    weight = helper.make_tensor("w", TensorProto.FLOAT, [4, 4], [0.5] * 16)
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["z"]), helper.make_node("Relu", ["z"], ["y"])]
+    graph = helper.make_graph(nodes, "g", [x], [y], [weight])
+    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), folder / "seed.onnx")
+    return (folder / "seed.onnx").read_bytes()
+
+
+@dataclass
+class Failure:
+    """An input that was not dealt with as promised."""
+
+    parser: str
+    what: str
+    input: str
+
+
+def attack(parser: Parser, data: bytes) -> tuple[str, Failure | None]:
+    """ "valid" or "refused", and what was wrong with that."""
+    began = time.process_time()
+    outcome, what = "valid", ""
+    try:
+        parser.read(data)
+    except InputError as error:
+        outcome, text = "refused", str(error)
+        if not text or any(unicodedata.category(character)[0] == "C" for character in text):
+            what = f"message {text[:200]!r}"
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        what = "".join(traceback.format_exception(error)[-3:])
+    spent = time.process_time() - began
+    if not what and spent > SECONDS:
+        what = f"{spent:.1f} s"
+    return outcome, Failure(parser.name, what, data[:300].hex()) if what else None
+
+
+def fuzz(count: int, seed: int, folder: Path) -> tuple[dict[str, Counter[str]], list[Failure]]:
+    """``count`` inputs in all, the parsers in turn."""
+    draw, known = random.Random(seed), parsers(folder)
+    for parser in known:
+        for data in parser.seeds:  # what is valid must be taken, or the mutations would prove nothing
+            parser.read(data)
+    outcomes, failures = {parser.name: Counter[str]() for parser in known}, list[Failure]()
+    for number in range(count):
+        parser = known[number % len(known)]
+        outcome, failure = attack(parser, mutated(draw, parser.seeds))
+        outcomes[parser.name][outcome] += 1
+        if failure:
+            failures.append(failure)
+    return outcomes, failures
+
+
+def limit_memory() -> None:
+    """From now on the process may grow by 512 MiB (Linux)."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    size = pages * resource.getpagesize() + MIB * 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (size, resource.RLIM_INFINITY))
+
+
+def main() -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--inputs", type=int, default=100_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, help="JSON file of the counts and failures")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
+        limit_memory()
+        began = time.monotonic()
+        outcomes, failures = fuzz(options.inputs, options.seed, Path(folder))
+    counts = {name: dict(counter) for name, counter in outcomes.items()}
+    result: dict[str, Any] = {
+        "inputs": options.inputs,
+        "seed": options.seed,
+        "seconds": round(time.monotonic() - began),
+    }
+    result |= {"parsers": counts, "failures": [asdict(one) for one in failures[:100]]}
+    print(json.dumps({**result, "failures": len(failures)}, indent=1))
+    for kind, one in {(one.parser, one.what[-80:]): one for one in failures}.items():
+        print(f"--- {kind[0]}: {one.what}\n    input {one.input[:160]}")
+    if options.out:
+        options.out.write_text(json.dumps(result, indent=1) + "\n")
+    if failures:
+        raise SystemExit(f"{len(failures)} inputs were not dealt with as promised")
+
+
+if __name__ == "__main__":
+    main()
