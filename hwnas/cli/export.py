@@ -106,6 +106,8 @@ def _formats(text: str) -> tuple[Format, ...]:
     for name in names:
         if name not in FORMATS:
             raise InputError(f"formats: unknown {name!r}{nearest(name, FORMATS)}")
+    if not names:
+        raise InputError(f"formats: none given (choices: {', '.join(FORMATS)})")
     return tuple(known for known in FORMATS if known in names)
 
 
@@ -146,6 +148,7 @@ def _export(
 
 def _print(records: list[dict[str, Any]]) -> None:
     """A line per ONNX file: what it reaches, costs and takes, with intervals."""
+    from rich import box
     from rich.console import Console
     from rich.table import Table
 
@@ -153,11 +156,15 @@ def _print(records: list[dict[str, Any]]) -> None:
     origin = "trained (test)" if tested else "not tested, random images"
     measured = any(record["latency"] for record in records)
     host = ", latency: measured on this host" if measured else ""
-    table = Table(title=f"Exported networks; accuracy: {origin}{host}")
-    for title in ("network", "file"):
-        table.add_column(title, no_wrap=True)
-    for title in ("accuracy", "params", "MACs", "KiB", *(("ms", "95 % of ms") if measured else ())):
-        table.add_column(title, justify="right", no_wrap=True)
+    title = f"Exported networks; accuracy: {origin}{host}"
+    # Narrow, so that names with width and depth fit a terminal of 80 columns beside eight figures.
+    table = Table(
+        title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
+    )
+    for column in ("network", "file"):
+        table.add_column(column, no_wrap=True)
+    for column in ("accuracy", "params", "MACs", "KiB", *(("ms", "95 % of ms") if measured else ())):
+        table.add_column(column, justify="right", no_wrap=True)
     for record in records:
         for name, accuracy in (("onnx", record["accuracy"]), ("int8", record["int8_accuracy"])):
             if name in record["bytes"]:
@@ -171,17 +178,17 @@ def _print(records: list[dict[str, Any]]) -> None:
 
 
 def _row(record: dict[str, Any], name: str, accuracy: float | None) -> list[str]:
-    first = name == "onnx"
+    first = name == "onnx" or "onnx" not in record["bytes"]
     found = record["latency"].get(name)
     if not found:
         measured = ["", ""]
     elif found["value"] is None:
         measured = ["failed", str(found["failure"]["reason"])]
     else:
-        measured = [f"{found['value']:.3g}", f"{found['low']:.3g} .. {found['high']:.3g}"]
+        measured = [f"{found['value']:.3g}", f"{found['low']:.3g}..{found['high']:.3g}"]
     return [
         record["name"] if first else "",
-        "fp32" if first else "int8",
+        "fp32" if name == "onnx" else "int8",
         "" if accuracy is None else f"{accuracy:.4f}",
         _amount(record["params"]) if first else "",
         _amount(record["macs"]) if first else "",

@@ -191,16 +191,21 @@ def _numbers(name: str, text: str | None) -> list[int | None]:
 
 def _print(run: Run, records: list[dict[str, Any]]) -> None:
     """The trained front, those just trained marked."""
+    from rich import box
     from rich.console import Console
     from rich.table import Table
 
     from hwnas.results.models import TRAINED, write_trained
 
     summary = write_trained(run)
-    table = Table(title=f"Front of {run.path}; accuracy: {TRAINED}, params and MACs: counted")
+    title = f"Front of {run.path}; accuracy: {TRAINED}, params and MACs: counted"
+    # Narrow, so that names with width and depth fit a terminal of 80 columns.
+    table = Table(
+        title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
+    )
     table.add_column("network", no_wrap=True)
-    for title in ("C", "cells", "accuracy", "params", "MACs"):
-        table.add_column(title, justify="right", no_wrap=True)
+    for column in ("C", "cells", "accuracy", "params", "MACs"):
+        table.add_column(column, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     new = {record["name"] for record in records}
     for member in summary["front"] + summary["dominated"]:

@@ -120,7 +120,7 @@ def _check_settings(path: Path, found: Mapping[str, Any], wanted: Mapping[str, A
         elif found.get(key) != value:
             raise InputError(
                 f"{path}: a training with {key} {_short(found.get(key))}, not {_short(value)}; "
-                "go on with the same settings, or start afresh"
+                "go on with the same settings, or start afresh (--fresh)"
             )
 
 

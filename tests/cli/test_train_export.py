@@ -84,6 +84,7 @@ def read_front_keys(path: Path) -> list[str]:
         (["train", "RUN", "--precision", "float16", "--device", "cpu"], "needs a CUDA device"),
         (["train", "nowhere"], "not a run directory"),
         (["export", "RUN", "--formats", "onx"], "did you mean 'onnx'"),
+        (["export", "RUN", "--formats", ","], "formats: none given"),
         (["export", "RUN", "--input", "bytes"], "input: unknown 'bytes'"),
         (["export", "DARTS_V3", "--untrained"], "no published cell is called 'DARTS_V3'"),
         (["export", "DARTS_V2"], "either --weights FILE or --untrained"),
@@ -149,3 +150,5 @@ def test_random_calibration_of_trained_weights_is_warned_of(
     assert code == 0 and "calibrated on random images" in out and "not tested" in out, err
     code, out, err = called([*bare, "--data", "digits"], monkeypatch, capsys)
     assert code == 0 and "calibrated" not in out and "trained (test)" in out, err
+    code, out, err = called([*bare, "--formats", "int8"], monkeypatch, capsys)
+    assert code == 0 and any(key in line and "int8" in line for line in out.splitlines()), err
