@@ -7,7 +7,7 @@ import sys
 import typer
 
 from hwnas import __version__
-from hwnas.cli import devices, export, profile, report, resume, search, show, train
+from hwnas.cli import devices, export, plan, profile, report, resume, search, show, train
 from hwnas.errors import Stopped
 from profilers.errors import InputError
 
@@ -29,6 +29,7 @@ def _top(version: bool = typer.Option(False, "--version", help="Print the versio
 
 
 app.command("search")(search.search)
+app.command("plan")(plan.plan)
 app.command("profile")(profile.profile)
 app.add_typer(devices.app, name="devices")
 app.command("resume")(resume.resume)

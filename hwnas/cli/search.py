@@ -81,17 +81,17 @@ def search(
         "device": device,
         "threads": threads,
         "exponents": _exponents(exponents),
-        "objectives": _objectives(objective, target_value),
-        "data": _given(
+        "objectives": objectives(objective, target_value),
+        "data": given(
             source=data,
             root=str(data_root) if data_root else None,
             download=download or None,
             noise=data_noise,
             image_size=image_size,
         ),
-        "evaluation": _given(channels=channels, cells=cells),
+        "evaluation": given(channels=channels, cells=cells),
     }
-    _run(_given(**flags), config, epochs, out, json, quiet)
+    _run(given(**flags), config, epochs, out, json, quiet)
 
 
 def _run(
@@ -125,7 +125,7 @@ def _run(
     print_summary(summary(run), path, json)
 
 
-def _given(**values: Any) -> dict[str, Any]:
+def given(**values: Any) -> dict[str, Any]:
     """Only what was said: flags that were left out must not hide the config file."""
     return {key: value for key, value in values.items() if value is not None and value != {}}
 
@@ -139,7 +139,7 @@ def _exponents(text: str | None) -> tuple[float, ...] | None:
         raise InputError(f"exponents: expected numbers such as 0,-0.1,-0.3, not {text[:60]!r}") from None
 
 
-def _objectives(metrics: list[str] | None, targets: list[str] | None) -> list[dict[str, str]] | None:
+def objectives(metrics: list[str] | None, targets: list[str] | None) -> list[dict[str, str]] | None:
     """The objectives in the order given, each with its target; ``latency=2ms`` names its metric."""
     from hwnas.config import METRICS
     from profilers.errors import nearest

@@ -181,7 +181,7 @@ def _epoch(run: Run, dataset: Dataset, costs: tuple[Cost, ...], state: _State) -
     stage, seed = config.stages[at.stage], (config.seed, at.stage, at.epoch)
     if at.step == 0:
         state.losses, state.accuracies = [], []
-    steps = _steps(dataset, config)
+    steps = steps_per_epoch(dataset, config)
     train = batches(
         dataset,
         "weights",
@@ -227,12 +227,12 @@ def _bilevel_step(
     frozen = at.epoch < config.stages[at.stage].frozen_epochs
     if not frozen and (step + 1) % config.ndarts.weight_steps == 0:
         searcher = ndarts.alpha_step(searcher, state.shared, batch, valid, lr)
-    if step + 1 == _steps(dataset, config):
+    if step + 1 == steps_per_epoch(dataset, config):
         searcher = ndarts.watch(searcher, state.shared.net, valid)
     state.searcher = searcher
 
 
-def _steps(dataset: Dataset, config: Config) -> int:
+def steps_per_epoch(dataset: Dataset, config: Config) -> int:
     """Weight steps per epoch; NDARTS may train each epoch on a random part of the images."""
     size = config.weight_step.batch_size
     steps = batch_count(dataset, "weights", size, drop_last=_drops(dataset, config))

@@ -154,7 +154,7 @@ def _go(run: Run, planned: Plan, watch: Callable[[Progress], None], say: Say) ->
     torch.set_num_threads(config.threads)
     dataset = to_device(planned.dataset, compute_device(config))
     with runs.lock(run):
-        searched = run_stages(run, dataset, planned.costs, _searcher(planned), watch)
+        searched = run_stages(run, dataset, planned.costs, searcher_of(planned), watch)
         result = finish(config, dataset, planned.costs, planned.reaches, searched, planned.here, say)
         write_measurements(run, result.measurements)
         health = [note.to_dict() for note in searched.notes]
@@ -171,7 +171,8 @@ def compute_device(config: Config) -> torch.device:
     return torch.device(config.device)
 
 
-def _searcher(planned: Plan) -> Searcher:
+def searcher_of(planned: Plan) -> Searcher:
+    """A fresh searcher of the algorithm that the config names."""
     config, generator = planned.config, np.random.default_rng([planned.config.seed, STAGE, STAGE])
     if config.algorithm == "tndnas":
         return tndnas.start(config, planned.objectives, generator)

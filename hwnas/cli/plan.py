@@ -1,0 +1,125 @@
+"""``hwnas plan``: what a search would take, before a day is spent on it."""
+
+from __future__ import annotations
+
+import json as json_module
+import re
+import shlex
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hwnas.cli.search import given, objectives
+from profilers.errors import InputError
+
+if TYPE_CHECKING:
+    from hwnas.config import Config
+    from hwnas.search.forecast import Forecast
+
+Option = typer.Option
+UNITS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def plan(
+    config: Annotated[
+        str | None, typer.Argument(help="A named search (quickstart, tnd-cifar10, ...) or a .toml file.")
+    ] = None,
+    budget: Annotated[
+        str | None, Option(help="Time there is, such as 30m or 2h: how many epochs fit into it?")
+    ] = None,
+    target: Annotated[str | None, Option(help="As in hwnas search.")] = None,
+    objective: Annotated[list[str] | None, Option(help="As in hwnas search. Repeatable.")] = None,
+    target_value: Annotated[list[str] | None, Option(help="As in hwnas search. Repeatable.")] = None,
+    data: Annotated[str | None, Option(help="As in hwnas search.")] = None,
+    space: Annotated[str | None, Option(help="As in hwnas search.")] = None,
+    algorithm: Annotated[str | None, Option(help="As in hwnas search.")] = None,
+    epochs: Annotated[int | None, Option(help="As in hwnas search.")] = None,
+    data_root: Annotated[Path | None, Option(help="As in hwnas search.")] = None,
+    image_size: Annotated[int | None, Option(help="As in hwnas search.")] = None,
+    device: Annotated[str | None, Option(help="As in hwnas search.")] = None,
+    threads: Annotated[int | None, Option(help="As in hwnas search.")] = None,
+    json: Annotated[bool, Option("--json", help="Only JSON on standard output.")] = False,
+    quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Time, memory and evaluations of a search, from a few real epochs of every stage that leave nothing behind.
+
+    hwnas plan --objective params --budget 10m
+    """
+    from hwnas.cli.progress import notes
+    from hwnas.config import resolve, with_epochs
+
+    flags = given(
+        target=target,
+        space=space,
+        algorithm=algorithm,
+        device=device,
+        threads=threads,
+        objectives=objectives(objective, target_value),
+        data=given(source=data, root=str(data_root) if data_root else None, image_size=image_size),
+    )
+    seconds = None if budget is None else _seconds(budget)
+    resolved = resolve(flags, config)
+    if epochs is not None:
+        resolved = with_epochs(resolved, epochs)
+    from hwnas.search.forecast import plan_ahead
+    from hwnas.search.search import plan as planning
+
+    notes(quiet)("rehearsing a few epochs of every stage")
+    chosen, found = plan_ahead(planning(resolved), seconds)
+    words = [word for word in sys.argv[2:] if word not in ("--json", "--quiet", "-q")]
+    if json:
+        epochs_of = [stage.epochs for stage in chosen.stages]
+        print(json_module.dumps({**asdict(found), "epochs": epochs_of, "budget_seconds": seconds}))
+        return
+    _print(chosen, found, seconds, _command(words, config, chosen if seconds is not None else None))
+
+
+def _seconds(text: str) -> float:
+    """``2h`` -> 7200."""
+    parts = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]+)", text.strip())
+    if parts is None or parts[2] not in UNITS or not float(parts[1]):
+        raise InputError(f"budget: expected a time such as 90s, 30m, 2h or 1d, not {text[:40]!r}")
+    return float(parts[1]) * UNITS[parts[2]]
+
+
+def _command(words: list[str], config: str | None, chosen: Config | None) -> str:
+    """The search that was planned, as it is typed."""
+    kept: list[str] = []
+    skip = False
+    for word in words:
+        name = word.split("=")[0]
+        if skip or name == "--budget" or (name == "--epochs" and chosen is not None):
+            skip = not skip and "=" not in word
+            continue
+        kept += ["--config", word] if word == config and "--config" not in kept else [word]
+    if chosen is not None:
+        kept += ["--epochs", str(chosen.stages[0].epochs)]
+    return " ".join(["hwnas", "search", *map(shlex.quote, kept)])
+
+
+def _print(config: Config, found: Forecast, budget: float | None, command: str) -> None:
+    for number, stage in enumerate(found.stages, start=1):
+        print(
+            f"stage {number}: {stage.cells} cells, {stage.epochs} epochs ({stage.frozen_epochs} of them weights"
+            f" only) of {stage.steps:,} steps, {stage.evaluations:,} evaluations: about {_clock(stage.seconds)}"
+        )
+    print(f"scoring the finalists: about {_clock(found.scoring_seconds)}")
+    print(
+        f"in all {found.evaluations:,} evaluations, {_clock(found.low)} to {_clock(found.high)}, about"
+        f" {_clock(found.seconds)} at the present load of this machine ({_clock(found.cpu_seconds)} of CPU time)"
+    )
+    print(f"memory: {found.memory_mib:,.0f} MiB so far ({found.device})")
+    if budget is not None:
+        print(f"within {_clock(budget)}: {config.stages[0].epochs} epochs per stage")
+    print(f"(rehearsed in {_clock(found.rehearsal_seconds)}; latencies measured at the end come on top)")
+    print(f"next: {command}")
+
+
+def _clock(seconds: float) -> str:
+    """A time as people say it."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 100 * 60 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,250 @@
+"""What a search will take, from a few real epochs of it: time, memory and evaluations, before a day is spent on it.
+
+The search itself is rehearsed in a folder that is thrown away: its own loop, its own supernets, a few steps of every
+stage. Where an epoch is long, two shorter ones of different length tell what a step costs and what the end of an
+epoch does (checkpoint, watch). Evaluations are counted, not estimated.
+"""
+
+from __future__ import annotations
+
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from hwnas.config import Config, Stage, validate, with_epochs
+from hwnas.results import run as runs
+from hwnas.search import shared_weights
+from hwnas.search.finish import SCORING_BATCH
+from hwnas.search.loop import Progress, Searched, rng, run_stages, steps_per_epoch
+from hwnas.search.search import Plan, compute_device, searcher_of
+from hwnas.training.data import Dataset, batch_count, batches, to_device
+from profilers.errors import InputError
+
+WHOLE = 24
+"""An epoch of at most so many steps is rehearsed whole."""
+SHORT, LONG = 6, 18
+"""Steps of the two lengths that stand for a longer epoch; made multiples of what lies between two alpha steps."""
+LEARNING_EPOCHS = 2
+MARGIN = 0.3
+"""Least half-width of the interval, as a share: steps get cheaper or dearer as policies decide (docs/log.md)."""
+MOST_EPOCHS = 1000
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True)
+class StageForecast:
+    """One stage: cells of its supernet, epochs (the frozen among them), steps of each, evaluations, seconds."""
+
+    cells: int
+    epochs: int
+    frozen_epochs: int
+    steps: int
+    evaluations: int
+    seconds: float
+    spread: float
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Seconds of an epoch of each stage, alpha frozen and not, of the end; ``spread``: relative, between repeats."""
+
+    frozen: tuple[float, ...]
+    learning: tuple[float, ...]
+    spread: tuple[float, ...]
+    scoring: float
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """A search as it would be: its stages, scoring at the end, and all of it in seconds from ``low`` to ``high``.
+
+    ``cpu_seconds`` is what a free core would need; ``seconds`` what the clock says at the present load.
+    """
+
+    stages: tuple[StageForecast, ...]
+    scoring_seconds: float
+    seconds: float
+    low: float
+    high: float
+    cpu_seconds: float
+    evaluations: int
+    memory_mib: float
+    device: str
+    rehearsal_seconds: float
+
+
+def rehearse(planned: Plan) -> tuple[Rates, Rates, float]:
+    """Seconds by the clock, seconds of CPU, and the peak of memory in MiB of a few epochs of every stage."""
+    config = planned.config
+    torch.set_num_threads(config.threads)
+    dataset = to_device(planned.dataset, compute_device(config))
+    whole = steps_per_epoch(dataset, config)
+    if whole <= WHOLE:
+        wall, cpu = _run(planned, dataset)
+    else:
+        every = config.ndarts.weight_steps if config.algorithm == "ndarts" else config.alpha_step.every
+        lengths = [-(-steps // every) * every for steps in (SHORT, LONG)]
+        size = config.weight_step.batch_size
+        shorter = [_run(planned, _first(dataset, steps * size)) for steps in lengths]
+        wall, cpu = (_extended([one[i] for one in shorter], lengths, whole) for i in (0, 1))
+    return wall, cpu, _peak_mib(dataset.device)
+
+
+def forecast(planned: Plan, config: Config, rates: tuple[Rates, Rates, float]) -> Forecast:
+    """The forecast of ``config``, which may differ from the one rehearsed in the number of its epochs."""
+    wall, cpu, memory = rates
+    steps = steps_per_epoch(planned.dataset, config)
+    stages = tuple(_stage(config, stage, steps, wall, i) for i, stage in enumerate(config.stages))
+    seconds = sum(stage.seconds for stage in stages) + wall.scoring
+    spread = sum(stage.spread * stage.seconds for stage in stages) / seconds
+    half = max(MARGIN, spread)
+    return Forecast(
+        stages,
+        wall.scoring,
+        seconds,
+        seconds * (1 - min(half, 0.9)),
+        seconds * (1 + half),
+        sum(_stage(config, stage, steps, cpu, i).seconds for i, stage in enumerate(config.stages))
+        + cpu.scoring,
+        sum(stage.evaluations for stage in stages),
+        memory,
+        str(compute_device(config)),
+        0.0,
+    )
+
+
+def within(planned: Plan, rates: tuple[Rates, Rates, float], budget: float) -> Config:
+    """The same search with as many epochs per stage as end within ``budget`` seconds, by the upper bound.
+
+    Raises InputError where not even one epoch of each does.
+    """
+    fitting = None
+    for epochs in range(1, MOST_EPOCHS + 1):
+        config = with_epochs(planned.config, epochs)
+        found = forecast(planned, config, rates)
+        if found.high > budget:
+            if fitting is None:
+                raise InputError(
+                    f"budget: one epoch of each stage may take {found.high:,.0f} s, not {budget:,.0f} s"
+                )
+            break
+        fitting = config
+    assert fitting is not None
+    return fitting
+
+
+def plan_ahead(
+    planned: Plan, budget: float | None = None, clock: Clock = time.monotonic
+) -> tuple[Config, Forecast]:
+    """Rehearse, and forecast the search as configured, or with the epochs that ``budget`` seconds allow."""
+    began = clock()
+    rates = rehearse(planned)
+    config = planned.config if budget is None else within(planned, rates, budget)
+    return config, replace(forecast(planned, config, rates), rehearsal_seconds=clock() - began)
+
+
+def _stage(config: Config, stage: Stage, steps: int, rates: Rates, number: int) -> StageForecast:
+    learning = stage.epochs - stage.frozen_epochs
+    if config.algorithm == "ndarts":
+        evaluations = stage.epochs * config.alpha_step.samples
+    else:
+        evaluations = learning * (steps // config.alpha_step.every) * config.alpha_step.samples
+    seconds = stage.frozen_epochs * rates.frozen[number] + learning * rates.learning[number]
+    return StageForecast(
+        stage.cells, stage.epochs, stage.frozen_epochs, steps, evaluations, seconds, rates.spread[number]
+    )
+
+
+def _run(planned: Plan, dataset: Dataset) -> tuple[Rates, Rates]:
+    """Rehearse with the images of ``dataset``: rates by the clock and by the CPU."""
+    config = _shortened(planned.config)
+    marks: list[tuple[float, float]] = []
+
+    def watch(progress: Progress) -> None:
+        marks.append((time.monotonic(), time.process_time()))
+
+    with tempfile.TemporaryDirectory(prefix="hwnas-plan-") as folder:
+        run = runs.create(Path(folder) / "run", config, [], "")
+        searched = run_stages(
+            run, dataset, planned.costs, searcher_of(replace(planned, config=config)), watch
+        )
+    scoring = _scoring(config, dataset, searched)
+    return _rates(config, [mark[0] for mark in marks], scoring[0]), _rates(
+        config, [mark[1] for mark in marks], scoring[1]
+    )
+
+
+def _shortened(config: Config) -> Config:
+    """One epoch to warm up, one frozen where there are any, and some that learn, in every stage."""
+    stages = [
+        {
+            **stage.model_dump(),
+            "epochs": 1 + frozen + LEARNING_EPOCHS,
+            "frozen_epochs": 1 + frozen if frozen else 0,
+        }
+        for stage in config.stages
+        for frozen in [min(1, stage.frozen_epochs)]
+    ]
+    return validate({**config.model_dump(), "stages": stages}, "plan")
+
+
+def _rates(config: Config, marks: list[float], scoring: float) -> Rates:
+    """From the times at which epochs ended; the first epoch of each stage warms up and is left out."""
+    frozen, learning, spread, at = [], [], [], 0
+    for stage in config.stages:
+        taken = np.diff(marks[at : at + stage.epochs])
+        at += stage.epochs
+        learn = taken[-LEARNING_EPOCHS:]
+        learning.append(float(learn.mean()))
+        frozen.append(float(taken[0]) if stage.frozen_epochs else 0.0)
+        spread.append(float((learn.max() - learn.min()) / max(learn.mean(), 1e-9)))
+    return Rates(tuple(frozen), tuple(learning), tuple(spread), scoring)
+
+
+def _scoring(config: Config, dataset: Dataset, searched: Searched) -> tuple[float, float]:
+    """Seconds, by the clock and by the CPU, of scoring finalists and as many uniform networks on all images."""
+    policies = 1 if config.algorithm == "ndarts" else len(config.exponents)
+    networks = 2 * policies * config.finalists_per_policy
+    images = batch_count(dataset, "policy", SCORING_BATCH)
+    few = [batch for batch, _ in zip(batches(dataset, "policy", SCORING_BATCH), range(4), strict=False)]
+    asked = searched.searcher.ask(4, rng(config.seed, 0))
+    shared_weights.accuracy(searched.net, asked[0], few[:1])
+    wall, cpu = time.monotonic(), time.process_time()
+    for one in asked:
+        shared_weights.accuracy(searched.net, one, few)
+    share = networks * images / (len(asked) * len(few))
+    return (time.monotonic() - wall) * share, (time.process_time() - cpu) * share
+
+
+def _extended(rates: list[Rates], lengths: list[int], whole: int) -> Rates:
+    """A line through epochs of two lengths, at the length of a whole epoch."""
+    short, long = rates
+
+    def at_whole(first: float, second: float) -> float:
+        per_step = max(0.0, second - first) / (lengths[1] - lengths[0])
+        return max(second + per_step * (whole - lengths[1]), second)
+
+    def pairs(first: tuple[float, ...], second: tuple[float, ...]) -> tuple[float, ...]:
+        return tuple(at_whole(a, b) for a, b in zip(first, second, strict=True))
+
+    spread = tuple(max(a, b) for a, b in zip(short.spread, long.spread, strict=True))
+    return Rates(pairs(short.frozen, long.frozen), pairs(short.learning, long.learning), spread, long.scoring)
+
+
+def _first(dataset: Dataset, images: int) -> Dataset:
+    """The same data set with only so many images to train weights on."""
+    return replace(dataset, split={**dataset.split, "weights": dataset.split["weights"][:images]})
+
+
+def _peak_mib(device: torch.device) -> float:
+    """The most memory that this process had: the GPU's where it computes there."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
