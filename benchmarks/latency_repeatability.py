@@ -41,23 +41,34 @@ Interval = tuple[float, float, float]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("question", choices=("repeat", "compare"))
-    parser.add_argument("--networks", type=int, default=5)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--budget", type=float, default=Protocol().budget_s, help="seconds per profile")
-    parser.add_argument("--channels", type=int, default=36)
-    parser.add_argument("--cells", type=int, default=20)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
+    options = parser().parse_args()
+    answer = answered(options)
+    print(json.dumps(answer) if options.json else "\n".join(report(answer)))
+
+
+def parser() -> argparse.ArgumentParser:
+    found = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    found.add_argument("question", choices=("repeat", "compare"))
+    found.add_argument("--networks", type=int, default=5)
+    found.add_argument("--repeats", type=int, default=5)
+    found.add_argument("--budget", type=float, default=Protocol().budget_s, help="seconds per profile")
+    found.add_argument("--channels", type=int, default=36)
+    found.add_argument("--cells", type=int, default=20)
+    found.add_argument("--json", action="store_true")
+    return found
+
+
+def asked(question: str) -> dict[str, Any]:
+    """The answer to `repeat` or `compare` as `--json` prints it, with the usual options."""
+    return answered(parser().parse_args([question]))
+
+
+def answered(options: argparse.Namespace) -> dict[str, Any]:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         files = [write(g, options, Path(folder)) for g in genotypes(options.networks)]
         answer = repeat(files, options) if options.question == "repeat" else compare(files, options)
-    answer["load"] = [round(value, 2) for value in os.getloadavg()]
-    print(json.dumps(answer) if options.json else "\n".join(report(answer)))
+    return {**answer, "load": [round(value, 2) for value in os.getloadavg()]}
 
 
 def genotypes(count: int) -> list[Genotype]:

@@ -16,6 +16,7 @@ import argparse
 import csv
 import gzip
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -62,16 +63,17 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=100)
     parser.add_argument("--draws", type=int, default=5)
     given = parser.parse_args()
-    opener = gzip.open if given.csv.suffix == ".gz" else open
-    with opener(given.csv, "rt", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    choices = np.stack([to_choices(parse(row["arch_str"])) for row in rows])
+    rows, choices = read(given.csv)
     columns = given.column or [name[11:] for name in rows[0] if name.startswith("latency_ms_")]
     if given.what == "roofline":
         print("| column | tau | bar | tau of MACs | estimated / measured |\n|---|---|---|---|---|")
         macs = np.array([float(row["cifar10_macs_M"]) for row in rows])
         for column in [name for name in columns if name in ROOFLINES]:
-            rate_roofline(column, choices, latencies(rows, column), macs)
+            measured = latencies(rows, column)
+            tau, ratio = rated(column, choices, measured)
+            kept = measured > SMALLEST_MS
+            of_macs, bar = kendall_tau(macs[kept], measured[kept]), ROOFLINES[column][1]
+            print(f"| {column} | {tau:.3f} | {bar or ''} | {of_macs:.3f} | {ratio:.2f} |")
         return
     print(f"{given.rows} rows to fit, mean of {given.draws} draws; MAPE in % / Kendall tau")
     print(
@@ -79,7 +81,15 @@ def main() -> None:
     )
     print("|---|---|---|---|---|---|---|---|")
     for column in columns:
-        rate_fit(column, choices, latencies(rows, column), given.rows, given.draws)
+        print(fitted(column, choices, latencies(rows, column), given.rows, given.draws).line(column))
+
+
+def read(path: Path) -> tuple[list[dict[str, str]], Choices]:
+    """The rows of the table and their architectures, (15625, 6)."""
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rt", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return rows, np.stack([to_choices(parse(row["arch_str"])) for row in rows])
 
 
 def latencies(rows: list[dict[str, str]], column: str) -> Floats:
@@ -87,7 +97,25 @@ def latencies(rows: list[dict[str, str]], column: str) -> Floats:
     return np.array([float(row[f"latency_ms_{column}"] or "nan") for row in rows])
 
 
-def rate_fit(column: str, choices: Choices, measured: Floats, rows: int, draws: int) -> None:
+@dataclass(frozen=True)
+class Rated:
+    """MAPE in % and tau, of all others, those not constant, constant ones, and by cross-validation; what was chosen."""
+
+    mean: tuple[float, ...]
+    constant: int
+    designs: Counter[str]
+    forms: Counter[str]
+
+    def line(self, column: str) -> str:
+        bar = "" if column not in BARS else "{:.2f} / {:.3f}".format(*BARS[column])
+        pairs = [f"{self.mean[i]:.2f} / {self.mean[i + 1]:.3f}" for i in (0, 2, 4, 6)]
+        pairs[2] += f" ({self.constant})"
+        chosen = f"{said(self.designs)} | {said(self.forms)}"
+        return f"| {column} | {pairs[0]} | {bar} | {' | '.join(pairs[1:])} | {chosen} |"
+
+
+def fitted(column: str, choices: Choices, measured: Floats, rows: int, draws: int) -> Rated:
+    """The mean over draws of how well a table, fitted to so many rows, predicts the others."""
     usable = np.flatnonzero(measured > SMALLEST_MS)
     constant = folds(SPACE, choices)
     results, designs, forms = [], Counter[str](), Counter[str]()
@@ -111,15 +139,13 @@ def rate_fit(column: str, choices: Choices, measured: Floats, rows: int, draws: 
         form = table.fitted.form
         designs[form.design] += 1
         forms["linear" if form.view == "none" else f"+ process ({form.view})"] += 1
-    mean = np.mean(results, axis=0)
-    bar = "" if column not in BARS else "{:.2f} / {:.3f}".format(*BARS[column])
-    pairs = [f"{mean[i]:.2f} / {mean[i + 1]:.3f}" for i in (0, 2, 4, 6)]
-    pairs[2] += f" ({np.count_nonzero(constant[usable])})"
-    print(f"| {column} | {pairs[0]} | {bar} | {' | '.join(pairs[1:])} | {said(designs)} | {said(forms)} |")
+    mean = tuple(float(value) for value in np.mean(results, axis=0))
+    return Rated(mean, np.count_nonzero(constant[usable]), designs, forms)
 
 
-def rate_roofline(column: str, choices: Choices, measured: Floats, macs: Floats) -> None:
-    name, bar = ROOFLINES[column]
+def rated(column: str, choices: Choices, measured: Floats) -> tuple[float, float]:
+    """How the roofline ranks, and the median of estimated / measured."""
+    name = ROOFLINES[column][0]
     device = load(find_device(name))
     peaks = peaks_of(device)
     assert peaks is not None
@@ -127,9 +153,7 @@ def rate_roofline(column: str, choices: Choices, measured: Floats, macs: Floats)
     predicted = roofline(SPACE, BENCHMARK, peaks, RUNTIMES[device.kind], name, batch).predict(choices)
     kept = measured > SMALLEST_MS
     tau = kendall_tau(seven_digits(predicted[kept]), measured[kept])
-    ratio = np.median(predicted[kept] / measured[kept])
-    of_macs = kendall_tau(macs[kept], measured[kept])
-    print(f"| {column} | {tau:.3f} | {bar or ''} | {of_macs:.3f} | {ratio:.2f} |")
+    return tau, float(np.median(predicted[kept] / measured[kept]))
 
 
 def agreement(predicted: Floats, measured: Floats) -> tuple[float, float]:

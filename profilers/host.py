@@ -64,6 +64,15 @@ def memory_mib(meminfo: Path = Path("/proc/meminfo")) -> int:
         return 0
 
 
+def available_mib(meminfo: Path = Path("/proc/meminfo")) -> int:
+    """Memory in MiB that programs can still be given without swapping, 0 where the system does not tell."""
+    try:
+        lines = meminfo.read_text(encoding="utf-8").splitlines()
+        return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, IndexError, ValueError, StopIteration):
+        return 0
+
+
 def process_memory_mib(peak: bool, status: Path = Path("/proc/self/status")) -> float | None:
     """Resident memory of this process in MiB, now or at its highest; None where the system does not tell.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -89,6 +90,22 @@ def test_memory_is_what_the_model_adds_to_a_fresh_process(tmp_path):
     assert isinstance(found, Measurement)
     assert 0 < found.value < 200
     assert found.metric.unit == "MiB"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
+def test_a_worker_takes_no_more_than_what_is_free():
+    program = (
+        "from profilers import worker\n"
+        "worker.available_mib = lambda: 500\n"
+        "worker.limit_memory(None)\n"
+        "small = bytearray(50 * 2**20)\n"
+        "try:\n"
+        "    large = bytearray(450 * 2**20)\n"
+        "except MemoryError:\n"
+        "    print('refused')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "refused\n"
 
 
 def test_operations_are_listed_with_shares_that_add_up_to_one(tmp_path):
