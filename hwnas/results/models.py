@@ -15,7 +15,8 @@ from typing import Any
 
 from hwnas.results.atomic import atomic_write
 from hwnas.results.front import ParetoFront, Point, knee, pareto_front
-from hwnas.results.run import Run, read_front
+from hwnas.results.run import Run, inside, read_front
+from hwnas.results.summary import read_record
 from hwnas.space.counts import count
 from hwnas.space.genotype import Architecture
 from hwnas.space.text import from_dict
@@ -81,18 +82,17 @@ def model_of(
         "flops": {"value": 2 * macs, "unit": "FLOP", "origin": "counted"},
     }
     name = genotype.key if size == own else f"{genotype.key}-c{size[0]}-n{size[1]}"
-    return Model(name, architecture, run.path / "models" / name, costs)
+    return Model(name, architecture, inside(run, "models", name), costs)
 
 
 def trained(run: Run) -> list[dict[str, Any]]:
     """The records of all trained networks, in order of their names."""
     records = []
     for path in sorted((run.path / "models").glob(f"*/{RECORD}")):
-        try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-            record["name"], record["test_accuracy"], record["costs"]["params"]["value"]
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            raise InputError(f"{path}: not the record of a training; train the network again") from None
+        inside(run, "models", path.parent.name)
+        record = read_record(path)
+        if record["name"] != path.parent.name:
+            raise InputError(f"{path}: the record of {record['name']!r}, in another network's folder")
         records.append(record)
     return records
 

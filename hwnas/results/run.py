@@ -30,10 +30,10 @@ from hwnas import config as configs
 from hwnas.config import Config
 from hwnas.errors import keeping
 from hwnas.results.atomic import atomic_write, sync_directory
+from hwnas.results.summary import read_summary
 from profilers.errors import InputError
 
 Arrays = dict[str, NDArray[Any]]
-MAX_FRONT_BYTES = 64_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,14 @@ def open_run(path: Path) -> Run:
     if not (path / "config.toml").is_file():
         raise InputError(f"{path}: not a run directory (no config.toml in it)")
     return Run(path, configs.load(path / "config.toml"))
+
+
+def inside(run: Run, *names: str) -> Path:
+    """A path below the run directory. Raises InputError where a link in it leads out."""
+    path = run.path.joinpath(*names)
+    if not path.resolve().is_relative_to(run.path.resolve()):
+        raise InputError(f"{path}: leads out of the run directory; nothing is read or written there")
+    return path
 
 
 def lock(run: Run) -> FileLock:
@@ -219,15 +227,7 @@ def read_front(run: Run) -> dict[str, Any]:
     """The summary of a finished search. Raises InputError where it has not ended or can't be read."""
     if not run.front_path.is_file():
         raise InputError(f"{run.path}: the search has not ended; go on with: hwnas resume {run.path}")
-    if run.front_path.stat().st_size > MAX_FRONT_BYTES:
-        raise InputError(f"{run.front_path}: larger than {MAX_FRONT_BYTES} bytes")
-    try:
-        summary = json.loads(run.front_path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError):
-        raise InputError(f"{run.front_path}: not valid JSON") from None
-    if not isinstance(summary, dict) or not isinstance(summary.get("front"), list):
-        raise InputError(f"{run.front_path}: not the summary of a search (no list 'front')")
-    return summary
+    return read_summary(run.front_path)
 
 
 def _keeping(run: Run) -> AbstractContextManager[None]:

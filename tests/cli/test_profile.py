@@ -10,13 +10,14 @@ import pytest
 from onnx import helper
 
 from hwnas.cli import main
-from hwnas.results.run import Run
+from hwnas.results.run import read_front
 from hwnas.space.published import PUBLISHED
 from hwnas.space.text import format_text
 from profilers import backends
 from profilers.measurement import Measurement
 
 from ..profilers.onnx_files import endless, model, not_finite, saved, small
+from ..results.runs import finished_run
 
 SMALL = ("--channels", "4", "--cells", "3", "--image", "16")
 QUICK = ("--budget", "0.05")
@@ -118,27 +119,15 @@ def test_an_onnx_file_is_counted_and_measured(hwnas, tmp_path):
 
 
 def test_a_run_is_profiled_member_by_member(hwnas, tmp_path):
-    write_run(tmp_path / "run")
+    run = finished_run(tmp_path / "run")
     code, out, _ = hwnas("profile", "run", *QUICK, "--json")
     assert code == 0
     rows = [(m["key"], m["name"]) for m in json.loads(out)["metrics"]]
     assert rows == [
         (key, name)
-        for key in (PUBLISHED["DARTS_V1"].key, PUBLISHED["DARTS_V2"].key)
+        for key in [member["key"] for member in read_front(run)["front"]]
         for name in ("params", "macs", "flops", "latency", "memory")
     ]
-
-
-def write_run(folder) -> None:
-    from hwnas import config
-    from hwnas.results.run import create, write_front
-
-    run: Run = create(folder, config.resolve({"algorithm": "random"}), ["hwnas"], "digest")
-    members = [
-        {"key": g.key, "genotype": g.to_dict(), "channels": 4, "cells": 3}
-        for g in (PUBLISHED["DARTS_V1"], PUBLISHED["DARTS_V2"])
-    ]
-    write_front(run, {"front": members, "classes": ["a", "b"], "image": [1, 8, 8]})
 
 
 def test_a_target_that_is_not_here_is_estimated_and_marked(hwnas):

@@ -43,6 +43,7 @@ def record(run: Run, position: int, accuracy: float, channels: int | None = None
         "cells": model.architecture.cells,
         "genotype": model.architecture.genotype.to_dict(),
         "text": "",
+        "data": "digits",
         "test_accuracy": accuracy,
         "costs": dict(model.costs),
     }

@@ -1,0 +1,133 @@
+"""What front.json and training.json must hold to be believed: a run directory may come from somebody else.
+
+Only the form is checked, and more than is named here may stand in them; numbers must be numbers, texts short, names
+such that they are names of folders and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from hwnas.space.text import from_dict
+from profilers.errors import InputError
+
+MAX_BYTES = 64_000_000
+Text = Annotated[str, Field(max_length=20_000)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,79}$")]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Size = Annotated[int, Field(ge=1, le=100_000)]
+
+
+class _Open(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True)
+
+
+class _Value(_Open):
+    value: Number
+    origin: Text
+
+
+class _Cost(_Value):
+    unit: Text
+
+
+def _genotype(value: dict[str, Any]) -> dict[str, Any]:
+    from_dict(value)
+    return value
+
+
+Genotype = Annotated[dict[str, Any], AfterValidator(_genotype)]
+
+
+class _Member(_Open):
+    key: Name
+    genotype: Genotype
+    text: Text
+    channels: Size
+    cells: Size
+    accuracy: _Value
+    costs: dict[Name, _Cost]
+
+
+class _Baseline(_Open):
+    random_hypervolume: Number
+    random_evaluations: int
+
+
+class _Note(_Open):
+    stage: int
+    kind: Text
+    text: Text
+    advice: Text
+
+
+class _Summary(_Open):
+    space: Text
+    algorithm: Text
+    seed: int
+    data: Text
+    evaluations: int
+    seconds: Number
+    hypervolume: Number
+    classes: list[Text]
+    image: Annotated[list[Size], Field(min_length=3, max_length=3)]
+    bounds: dict[str, Annotated[list[Number], Field(min_length=2, max_length=2)]]
+    reference_point: dict[str, Number]
+    baseline: _Baseline
+    targets: dict[str, Number] = {}
+    within_target: list[Text] | None = None
+    health: list[_Note] = []
+    front: list[_Member]
+    dominated: list[_Member] = []
+
+
+class _Record(_Open):
+    name: Name
+    key: Name
+    genotype: Genotype
+    text: Text
+    channels: Size
+    cells: Size
+    test_accuracy: Number
+    costs: dict[Name, _Cost]
+    data: Text
+
+
+def read_summary(path: Path) -> dict[str, Any]:
+    """The summary of a search from front.json. Raises InputError in one line that names file and key."""
+    return _read(path, _Summary, "the summary of a search")
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """The record of a training from training.json. Raises InputError in one line that names file and key."""
+    return _read(path, _Record, "the record of a training")
+
+
+def _read(path: Path, form: type[BaseModel], what: str) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise InputError(f"{path}: larger than {MAX_BYTES} bytes")
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except InputError:
+        raise
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except (ValueError, RecursionError):
+        raise InputError(f"{path}: not {what} (not valid JSON)") from None
+    if not isinstance(data, Mapping):
+        raise InputError(f"{path}: not {what}")
+    try:
+        form.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part)[:80] for part in first["loc"])
+        said = str(first["msg"]).removeprefix("Value error, ")
+        raise InputError(f"{path}: not {what}: {where}: {said[:200]}") from None
+    except RecursionError:
+        raise InputError(f"{path}: not {what}: nested too deep") from None
+    return dict(data)
