@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import Function, once_differentiable
 
-from hwnas.nets.maps import even_pixels
+from hwnas.nets.maps import channels_last, even_pixels
 
 Geometry = tuple[list[int], list[int], list[int], int]
 """Stride, padding, dilation, each (height, width) in pixels, and groups: as ``torch.conv2d`` takes them."""
@@ -67,7 +67,7 @@ class Pointwise(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, c, h, w) -> (n, out, h, w)."""
-        if x.device.type == "cpu" and x.is_contiguous(memory_format=torch.channels_last):
+        if x.device.type == "cpu" and channels_last(x):
             return pointwise(x, self.weight)
         return super().forward(x)
 
@@ -166,8 +166,8 @@ def _is_depthwise_same(grad: Tensor, x: Tensor, weight: Tensor, geometry: Geomet
         and weight.shape[3] == kernel <= _MAX_KERNEL
         and kernel % 2 == 1
         and padding == [dilation[0] * (kernel // 2)] * 2
-        and x.is_contiguous(memory_format=torch.channels_last)
-        and grad.is_contiguous(memory_format=torch.channels_last)
+        and channels_last(x)
+        and channels_last(grad)
     )
 
 

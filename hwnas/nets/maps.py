@@ -10,8 +10,18 @@ from torch import Tensor, nn
 from torch.autograd.function import Function
 
 
+def channels_last(x: Tensor) -> bool:
+    """Whether ``x`` (n, c, h, w) lies in memory pixel by pixel. Inside torch.func.vmap nobody can say: False."""
+    try:
+        return x.is_contiguous(memory_format=torch.channels_last)
+    except RuntimeError:
+        return False
+
+
 def even_pixels(x: Tensor) -> Tensor:
     """(n, c, h, w) -> (n, c, ceil(h/2), ceil(w/2)): every second pixel from the first."""
+    if not torch.is_grad_enabled():  # what follows is for the gradient's sake, and torch.func knows it not
+        return _parts(x, (0,))[0]
     return _Pixels.apply(x, (0,))[0]  # type: ignore[no-any-return,no-untyped-call]
 
 
@@ -20,6 +30,9 @@ def even_and_odd_pixels(x: Tensor) -> tuple[Tensor, Tensor]:
 
     Where the odd ones run out, at the end of an odd edge, they are zero.
     """
+    if not torch.is_grad_enabled():
+        even, odd = _parts(x, (0, 1))
+        return even, odd
     return _Pixels.apply(x, (0, 1))  # type: ignore[no-any-return,no-untyped-call]
 
 
@@ -29,7 +42,20 @@ def joined(maps: list[Tensor]) -> Tensor:
     The gradients of the parts come back dense. As slices of the whole, which autograd gives, they cost BatchNorm's
     backward twenty times its time in channels_last.
     """
+    if not torch.is_grad_enabled():
+        return torch.cat(maps, dim=1)
     return _Joined.apply(*maps)  # type: ignore[no-any-return,no-untyped-call]
+
+
+def _parts(x: Tensor, offsets: tuple[int, ...]) -> list[Tensor]:
+    height, width = x.shape[2:]
+    parts = []
+    for offset in offsets:
+        part = x[:, :, offset::2, offset::2]
+        if offset and (height % 2 or width % 2):
+            part = F.pad(part, (0, width % 2, 0, height % 2))
+        parts.append(part)
+    return parts
 
 
 class _Joined(Function):
@@ -52,14 +78,7 @@ class _Pixels(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, offsets: tuple[int, ...]) -> tuple[Tensor, ...]:
         ctx.size, ctx.offsets = x.shape, offsets
-        height, width = x.shape[2:]
-        parts = []
-        for offset in offsets:
-            part = x[:, :, offset::2, offset::2]
-            if offset and (height % 2 or width % 2):
-                part = F.pad(part, (0, width % 2, 0, height % 2))
-            parts.append(part.contiguous(memory_format=torch.channels_last))
-        return tuple(parts)
+        return tuple(part.contiguous(memory_format=torch.channels_last) for part in _parts(x, offsets))
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
@@ -96,7 +115,7 @@ class MeanPool(nn.AvgPool2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, c, h, w) -> (n, c, ceil(h / stride), ceil(w / stride))."""
-        if x.device.type != "cpu" or not x.is_contiguous(memory_format=torch.channels_last):
+        if x.device.type != "cpu" or not channels_last(x):
             return super().forward(x)
         ones, share = self._constants(x)
         return torch.conv2d(x, ones, None, self.stride, self.padding, 1, x.shape[1]) * share

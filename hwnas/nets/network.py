@@ -113,10 +113,10 @@ class AuxiliaryHead(nn.Module):
 class ResidualBlock(nn.Module):
     """NAS-Bench-201's step between groups: (n, c, h, w) -> (n, 2c, ceil(h/2), ceil(w/2))."""
 
-    def __init__(self, main: tuple[Layer, ...], shortcut: tuple[Layer, ...]) -> None:
+    def __init__(self, main: tuple[Layer, ...], shortcut: tuple[Layer, ...], running: bool) -> None:
         super().__init__()
-        self.main = sequence(main)
-        self.shortcut = sequence(shortcut)
+        self.main = sequence(main, running=running)
+        self.shortcut = sequence(shortcut, running=running)
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
@@ -140,7 +140,8 @@ class Frame(nn.Module):
             )
         else:
             self.before = nn.ModuleList(
-                ResidualBlock(*site.before) if site.before else nn.Identity() for site in frame.cells
+                ResidualBlock(site.before[0], site.before[1], running) if site.before else nn.Identity()
+                for site in frame.cells
             )
         # The classifier is the head's last layer; global pooling is a mean: fewer nodes when exported.
         self.last = sequence(frame.head[:-2], running=running)

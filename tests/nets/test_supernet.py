@@ -209,8 +209,9 @@ def test_single_precision_agrees_with_double(name: str, mode: str) -> None:
         assert float((single - double).norm()) < 0.03 * float(double.norm()) + 1e-3
 
 
-def test_training_and_evaluation_mode_are_the_same_and_leave_no_trace() -> None:
-    case = Case("darts", 0)
+@pytest.mark.parametrize("name", list(SPACES))
+def test_training_and_evaluation_mode_are_the_same_and_leave_no_trace(name: str) -> None:
+    case = Case(name, 0)
     net, images, choices = case.net(), case.images(), case.choices()
     before = {name: value.clone() for name, value in net.state_dict().items()}
     assert torch.equal(net.train().sampled(images, choices), net.eval().sampled(images, choices))

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from hwnas.nets.supernet import build_supernet
 from hwnas.search.curvature import Loss, module_loss
+from hwnas.search.ndarts import mixture_loss
 from hwnas.search.weight_evolution import (
     Evolution,
     Tensors,
@@ -22,6 +24,8 @@ from hwnas.search.weight_evolution import (
     scale,
     search_gradient,
 )
+from hwnas.space import SPACES
+from hwnas.training.data import Batch
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -164,3 +168,19 @@ def test_a_child_without_mutation_takes_every_weight_from_one_of_two_parents() -
 def test_settings_that_make_no_step_are_refused(bad: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="must be"):
         Evolution(**bad)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", list(SPACES))
+def test_candidates_of_a_supernet_are_scored_alike_together_and_one_by_one(name: str) -> None:
+    space, rng = SPACES[name], torch.Generator().manual_seed(0)
+    net = build_supernet(space, 2, 3, 5, (1, 9, 9), seed=0)
+    images = torch.randn(6, 1, 9, 9, generator=rng).to(memory_format=torch.channels_last)
+    mixture = mixture_loss(net, space.mask, Batch(images, torch.arange(6) % 5))
+    alpha = (torch.randn(space.mask.shape, generator=rng),)
+    candidates = [
+        tuple(p.detach() + 0.01 * torch.randn(p.shape, generator=rng) for p in net.parameters())
+        for _ in range(3)
+    ]
+    together = batched(lambda weights: mixture(weights, alpha), candidates)
+    alone = one_by_one(lambda weights: mixture(weights, alpha), candidates)
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
