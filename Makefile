@@ -7,12 +7,12 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-CODE := hwnas profilers tests benchmarks setup.py .ci/check_wheel.py
+CODE := hwnas profilers tests benchmarks setup.py docs/commands.py .ci/check_wheel.py
 
 # Two processes of one thread each: two threads each on two cores lose three to forty times (docs/log.md).
 PYTEST := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-.PHONY: demo test test-slow check format clean
+.PHONY: demo test test-slow docs check format clean
 
 demo: $(VENV)/.installed
 	$(BIN)/hwnas search --target 1080ti --objective params
@@ -22,6 +22,10 @@ test: $(VENV)/.installed-dev
 
 test-slow: $(VENV)/.installed-dev
 	$(PYTEST) -m slow
+
+docs: $(VENV)/.installed
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check $(CODE)

@@ -101,9 +101,11 @@ def op_label(op: str) -> str:
 def state_names(space: str) -> tuple[str, ...]:
     """The states of a cell in the order in which edges count them, output last."""
     found = SPACES[space]
-    inputs = (f"c k{MINUS}2", f"c k{MINUS}1") if found.inputs == 2 else ("in",)
+    pair = (f"c k{MINUS}2", f"c k{MINUS}1")
+    inputs = pair if found.inputs == 2 else ("in", *(f"in {i}" for i in range(1, found.inputs)))
     inner = tuple(str(node) for node in range(found.nodes))
-    return (*inputs, *inner, "c k") if found.inputs == 2 else (*inputs, *inner[:-1], "out")
+    # Residual stacking hands on the last node; DARTS's joins all of them.
+    return (*inputs, *inner[:-1], "out") if found.stacking == "residual_blocks" else (*inputs, *inner, "c k")
 
 
 def _items(space: Space, cell: Cell) -> list[_Item]:
