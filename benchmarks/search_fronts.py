@@ -75,15 +75,15 @@ def found(config: Config) -> dict[str, Any]:
         return summary(search(config, Path(folder) / "run"))
 
 
-def spread(result: dict[str, Any], count: int) -> list[Member]:
-    """``count`` finalists: rank by rank, the members of a rank that is too large evenly along its parameters."""
+def spread(result: dict[str, Any], count: int, cost: str = "params") -> list[Member]:
+    """``count`` finalists: rank by rank, the members of a rank that is too large evenly along its ``cost``."""
     left: list[Member] = [*result["front"], *result["dominated"]]
     chosen: list[Member] = []
     while left and len(chosen) < count:
         accuracy = np.array([member["accuracy"]["value"] for member in left])
-        params = np.array([[member["costs"]["params"]["value"]] for member in left])
-        rank = [left[i] for i in non_dominated(to_minimise(accuracy, params))]
-        rank.sort(key=lambda member: member["costs"]["params"]["value"])
+        costs = np.array([[member["costs"][cost]["value"]] for member in left])
+        rank = [left[i] for i in non_dominated(to_minimise(accuracy, costs))]
+        rank.sort(key=lambda member: float(member["costs"][cost]["value"]))
         room = count - len(chosen)
         places = np.unique(np.linspace(0, len(rank) - 1, min(room, len(rank))).round().astype(int))
         chosen += [rank[i] for i in places]

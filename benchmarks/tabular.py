@@ -22,6 +22,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -174,11 +175,20 @@ def shares(method: Callable[..., None], table: Table, seed: int, **options: Any)
     return [volume / exact for volume in found]
 
 
-def compare(table: Table, seeds: int, names: Sequence[str] = tuple(METHODS)) -> dict[str, Any]:
-    """Mean and standard deviation over seeds 0.. of every method's shares, in the form of --json."""
+def compare(
+    table: Table,
+    seeds: int,
+    names: Sequence[str] = tuple(METHODS),
+    keep: Callable[[str, int, list[float]], None] = lambda name, seed, found: None,
+) -> dict[str, Any]:
+    """Mean and standard deviation over seeds 0.. of every method's shares, in the form of --json; `keep` sees each."""
     methods = {}
     for name in names:
-        runs = np.array([shares(METHODS[name], table, seed) for seed in range(seeds)])
+        rows = []
+        for seed in range(seeds):
+            rows.append(shares(METHODS[name], table, seed))
+            keep(name, seed, rows[-1])
+        runs = np.array(rows)
         spread = runs.std(axis=0, ddof=1) if seeds > 1 else np.zeros(len(BUDGETS))
         methods[name] = {"mean": runs.mean(axis=0).tolist(), "std": spread.tolist()}
     return {"budgets": list(BUDGETS), "methods": methods}
@@ -220,6 +230,7 @@ def main() -> int:
     parser.add_argument("--single", action="store_true", help="accuracy only, beside the published REINFORCE")
     parser.add_argument("--evaluations", type=int, default=500, help="budget of --single")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--out", type=Path, help="file of JSON lines to append every run's shares to")
     given = parser.parse_args()
     try:
         if given.seeds < 1:
@@ -229,12 +240,22 @@ def main() -> int:
             raise InputError(f"--methods: {unknown[0]!r} is unknown{nearest(unknown[0], METHODS)}")
         if given.single:
             return _single(given)
-        result = compare(load(given.table, given.accuracy, given.cost), given.seeds, given.methods.split(","))
+        table, names = load(given.table, given.accuracy, given.cost), given.methods.split(",")
+        result = compare(table, given.seeds, names, partial(_append, given))
     except InputError as error:
         print(error, file=sys.stderr)
         return 2
     print(json.dumps(result) if given.json else report(result, given.seeds))
     return 0
+
+
+def _append(given: argparse.Namespace, name: str, seed: int, found: list[float]) -> None:
+    if given.out is None:
+        return
+    pair = {"accuracy": given.accuracy, "cost": given.cost}
+    row = {**pair, "method": name, "seed": seed, "shares": [round(one, 6) for one in found]}
+    with open(given.out, "a") as file:
+        file.write(json.dumps(row) + "\n")
 
 
 def _single(given: argparse.Namespace) -> int:

@@ -85,8 +85,13 @@ class WeightStep(_Frozen):
 
 
 class AlphaStep(_Frozen):
-    """REINFORCE on alpha: ``samples`` sub-networks, each on ``images`` validation images, every ``every`` steps."""
+    """REINFORCE on alpha: ``samples`` sub-networks, each on ``images`` validation images, every ``every`` steps.
 
+    ``form``: the paper's, or ``directed``, which re-uses evaluations and looks where the front is thin
+    (hwnas.search.directed); that one has its own constants, from ``lr`` on nothing here is read.
+    """
+
+    form: Literal["paper", "directed"] = "paper"
     samples: Positive = 10
     every: Positive = 4
     images: Positive = 32

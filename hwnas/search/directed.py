@@ -39,6 +39,7 @@ class Settings:
     first: int = 10  # uniform samples before the policies learn
     floor: float = 0.05  # quantile of their accuracies that is the reference corner
     slack: float = 0.1  # how far the corner lies beyond the worst cost seen, in ranges
+    memory: int = 400  # latest proposals that the density of new samples is taken from
     learning: Learning = field(default_factory=lambda: Learning(lr=0.5, weight_decay=0.0, entropy=0.02))
 
 
@@ -53,8 +54,9 @@ class Directed:
     costs: Floats  # (N, C)
     seen: Floats  # (N,) how often
     mass: Floats  # (N,) sum over proposals of samples drawn x density of this genotype
-    tables: Floats  # (S, T, E, O) of the S proposals so far
+    tables: Floats  # (S, T, E, O) of the latest S proposals
     weights: Floats  # (S, T) of their tables x samples drawn
+    turn: Ints  # (1,) how many proposals there were; directions turn with it
 
 
 def start(settings: Settings, space_mask: policy.Bools, costs: int, rng: np.random.Generator) -> Directed:
@@ -73,6 +75,7 @@ def start(settings: Settings, space_mask: policy.Bools, costs: int, rng: np.rand
         none,
         np.zeros((0, parts, slots, operations)),
         np.zeros((0, parts)),
+        np.zeros(1, dtype=np.int64),
     )
 
 
@@ -85,7 +88,7 @@ def proposal(state: Directed, change: float | None = None) -> Proposal:
             proposals.explored(policies, 1.0).mean(axis=0)[None], use.policies + use.anchors, axis=0
         )
         return Proposal(even, np.full(len(even), 1 / len(even)))
-    gain, turn = _gains(state), len(state.weights)
+    gain, turn = _gains(state), int(state.turn[0])
     along = proposals.aims(use.anchors, gain.shape[1], turn)
     incumbents = state.choices[proposals.worth(gain, along).argmax(axis=1)]
     nearest = (along @ _goals(state).T).argmax(axis=1)
@@ -149,14 +152,19 @@ def _step(state: Directed, policies: Policies, reward: Floats) -> Policies:
 
 def _goals(state: Directed) -> Floats:
     """The K policies' directions at this step, (K, 1 + C)."""
-    return proposals.aims(state.settings.policies, 1 + state.costs.shape[1], len(state.weights))
+    return proposals.aims(state.settings.policies, 1 + state.costs.shape[1], int(state.turn[0]))
 
 
 def _gains(state: Directed) -> Floats:
-    """Gains of all that was evaluated; the reference accuracy is that of poor first samples."""
+    """Gains of all that was evaluated."""
+    return proposals.gains(state.accuracy, state.costs, *corner(state))
+
+
+def corner(state: Directed) -> tuple[float, float]:
+    """What `proposals.gains` measures from: the accuracy of poor first samples, and the slack beyond the worst cost."""
     early = state.accuracy[: state.settings.first]
     floor = float(np.nanquantile(early, state.settings.floor)) if not np.isnan(early).all() else 0.0
-    return proposals.gains(state.accuracy, state.costs, floor, state.settings.slack)
+    return floor, state.settings.slack
 
 
 def _remember(state: Directed, choices: Ints, accuracy: Floats, costs: Floats) -> Directed:
@@ -181,8 +189,9 @@ def _remember(state: Directed, choices: Ints, accuracy: Floats, costs: Floats) -
         costs=np.concatenate([state.costs, costs[fresh]]),
         seen=seen,
         mass=np.concatenate(mass),
-        tables=tables,
-        weights=weights,
+        tables=tables[-state.settings.memory :],
+        weights=weights[-state.settings.memory :],
+        turn=state.turn + 1,
     )
 
 
@@ -204,4 +213,4 @@ def with_arrays(state: Directed, arrays: Mapping[str, NDArray[Any]]) -> Directed
     return replace(state, policies=policy.from_arrays(arrays), **own)
 
 
-_ARRAYS = ("choices", "accuracy", "costs", "seen", "mass", "tables", "weights")
+_ARRAYS = ("choices", "accuracy", "costs", "seen", "mass", "tables", "weights", "turn")

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hwnas.config import Stage
+from hwnas.space.space import Space
 
 
 def skip_dropout(stage: Stage, epoch: int) -> float:
@@ -15,3 +19,9 @@ def skip_dropout(stage: Stage, epoch: int) -> float:
     if epoch < stage.frozen_epochs:
         return stage.skip_dropout * (stage.epochs - epoch - 1) / stage.epochs
     return stage.skip_dropout * math.exp(-0.2 * (epoch - stage.frozen_epochs))
+
+
+def kept(space: Space, stage: int) -> NDArray[np.int64]:
+    """How many operations each edge keeps in ``stage`` (from 0), (edges,); later stages are like the last one."""
+    counts = (space.survivors[slot.cell] for slot in space.slots)
+    return np.array([some[min(stage, len(some) - 1)] for some in counts], dtype=np.int64)

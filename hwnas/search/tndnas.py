@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwnas.config import Config
-from hwnas.search import policy
+from hwnas.search import directed_search, policy
 from hwnas.search.archive import Archive
+from hwnas.search.progressive import kept
 from hwnas.search.reward import Objective, for_stage, rewards
+from hwnas.search.searcher import Searcher
 from hwnas.space.space import SPACES, Choices, Mask, Probabilities
 
 Floats = NDArray[np.float64]
@@ -68,12 +70,8 @@ class TndNas:
 
     def next_stage(self, rng: np.random.Generator) -> TndNas:
         """Progressive shrinking: each policy keeps its own survivors, alpha and baseline begin again."""
-        space, stage = SPACES[self.config.space], self.stage + 1
-        keep = [
-            space.survivors[slot.cell][min(stage, len(space.survivors[slot.cell]) - 1)]
-            for slot in space.slots
-        ]
-        return replace(self, policies=policy.shrink(self.policies, np.array(keep), rng), stage=stage)
+        keep = kept(SPACES[self.config.space], self.stage + 1)
+        return replace(self, policies=policy.shrink(self.policies, keep, rng), stage=self.stage + 1)
 
     def entropies(self) -> list[float]:
         """Entropy of each policy in nats."""
@@ -110,7 +108,11 @@ class TndNas:
         return replace(self, policies=policy.from_arrays(arrays), stage=int(arrays["stage"][0]))
 
 
-def start(config: Config, objectives: tuple[tuple[Objective, ...], ...], rng: np.random.Generator) -> TndNas:
-    """A fresh search with one policy per exponent."""
+def start(
+    config: Config, objectives: tuple[tuple[Objective, ...], ...], rng: np.random.Generator
+) -> Searcher:
+    """A fresh search with one policy per exponent, or in the directed form as many directions."""
+    if config.alpha_step.form == "directed":
+        return directed_search.start(config, rng)
     space = SPACES[config.space]
     return TndNas(config, objectives, policy.start(space.mask, len(config.exponents), rng))

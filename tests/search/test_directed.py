@@ -135,3 +135,10 @@ def test_the_same_seed_gives_the_same_search_and_a_restored_one_goes_on_alike() 
     restored = directed.with_arrays(empty, directed.to_arrays(first))
     one, other = (directed.ask(state, 10, np.random.default_rng(5)) for state in (first, restored))
     np.testing.assert_array_equal(one, other)
+
+
+def test_old_proposals_are_forgotten_and_directions_go_on_turning() -> None:
+    short = replace(Settings(), memory=3)
+    state = search(0, 8, settings=short)
+    assert len(state.tables) == len(state.weights) == 3 and state.turn.tolist() == [8]
+    assert np.isfinite(state.policies.alpha).all() and (state.mass > 0).all()

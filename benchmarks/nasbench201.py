@@ -1,0 +1,285 @@
+"""Does a search with shared weights on real images find what NAS-Bench-201 says is good?
+
+    python -m benchmarks.nasbench201 ../shared/data --arm front --objective params --seed 0 --out rows.jsonl
+    python -m benchmarks.nasbench201 ../shared/data --arm ndarts --seed 0 --out rows.jsonl
+    python -m benchmarks.nasbench201 ../shared/data --summary rows.jsonl
+
+One arm and one seed per process of one thread; the row of results is appended when the run ends. Arms: `front` and
+`paper` are TND-NAS with eight policies in the directed form and in the paper's, `ndarts` looks for accuracy alone,
+`random` trains uniform paths and scores as many uniform cells. What was chosen (at most 20 cells, by shared weights and
+predicted cost alone) is then looked up in the table: CIFAR-10 test accuracy after 200 epochs, parameters, and latency
+on a GTX 1080 Ti at batch 1. `--summary` adds uniform cells and the all-conv3x3 cell.
+
+The supernet is narrower, shallower and sees less than the benchmark's networks (C 16, 15 cells, 32 x 32 pixels,
+50,000 images): see `SIZES`. `--size full` is the search at the benchmark's own size, for a GPU. Rank correlations
+(Kendall's tau) are of 100 fixed uniform cells on 512 validation images, every few epochs, with the table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a script from anywhere
+
+from benchmarks import cifar_jpeg, tabular
+from benchmarks.search_fronts import Member, spread
+from benchmarks.tabular import Floats, Ints, Table
+from hwnas.config import Config, resolve
+from hwnas.nets.supernet import build_supernet
+from hwnas.results import run as runs
+from hwnas.results.front import hypervolume
+from hwnas.search import shared_weights
+from hwnas.search.loop import Progress
+from hwnas.search.search import Plan, plan, search, summary
+from hwnas.space.encoding import to_choices
+from hwnas.space.nasbench201 import SPACE
+from hwnas.space.text import from_dict
+from hwnas.training.data import sample
+from profilers.agreement import kendall_tau
+
+ACCURACY = "cifar10_test_acc_200ep"
+COSTS = {"params": "cifar10_params_M", "latency": "latency_ms_1080ti_1"}
+LARGEST = SPACE.slots[0].ops.index("nor_conv_3x3")
+CELLS = 20  # the most that may be handed back
+WATCHED = 100  # cells whose rank is followed
+
+SIZES: dict[str, dict[str, Any]] = {
+    # One thread of a CPU, a quarter of an hour where nothing else runs: 20,000 images of 16 x 16 pixels.
+    "small": {
+        "images": 20_000,
+        "halve": True,
+        "channels": 16,
+        "cells": 3,
+        "epochs": 90,
+        "batch": 64,
+        "every": 10,
+    },
+    # Seconds: whether all parts work.
+    "quick": {
+        "images": 2_000,
+        "halve": True,
+        "channels": 8,
+        "cells": 3,
+        "epochs": 6,
+        "batch": 64,
+        "every": 4,
+    },
+    # For a GPU.
+    "full": {
+        "images": None,
+        "halve": False,
+        "channels": 16,
+        "cells": 15,
+        "epochs": 100,
+        "batch": 256,
+        "every": 2,
+    },
+}
+ARMS: dict[str, dict[str, Any]] = {
+    "front": {"algorithm": "tndnas", "alpha_step": {"form": "directed"}},
+    "paper": {"algorithm": "tndnas"},
+    "ndarts": {"algorithm": "ndarts", "weights": "mixture"},
+    "random": {"algorithm": "random"},
+}
+
+
+def config_of(size: str, arm: str, objective: str, seed: int, npz: Path, epochs: int | None = None) -> Config:
+    """The search's config; NDARTS mixes all operations in every step, so it gets a tenth of the epochs."""
+    used, alone = SIZES[size], arm == "ndarts"
+    epochs = epochs or max(2, used["epochs"] // (10 if alone else 1))
+    stage = {"cells": used["cells"], "epochs": epochs, "frozen_epochs": 0 if alone else epochs // 2}
+    settings: dict[str, Any] = {
+        **ARMS[arm],
+        "space": "nasbench201",
+        "target": "1080ti",
+        "seed": seed,
+        "objectives": [] if alone else [{"metric": objective}],
+        "channels": used["channels"],
+        "stages": [stage],
+        "evaluation": {"channels": 16, "cells": 15},
+        "data": {"source": str(npz)},
+        "finalists_per_policy": CELLS if alone else 3,
+        "weight_step": {"batch_size": used["batch"], "lr": 0.025 if alone else 0.1},
+    }
+    alpha = {"samples": 10, "every": used["every"], "images": 128}
+    settings["alpha_step"] = {**alpha, **ARMS[arm].get("alpha_step", {})}
+    if alone:  # alpha moves by its rate a step, and there are few steps
+        settings["ndarts"] = {"alpha_lr": 3e-3}
+    return resolve(settings)
+
+
+@dataclass
+class Watch:
+    """Follows, every few epochs, how well shared weights rank cells; and says where the search is."""
+
+    planned: Plan
+    run: Path
+    accuracy: Floats  # (15625,) of the table
+    every: int
+    began: float = field(default_factory=time.process_time)
+    seen: list[dict[str, float]] = field(default_factory=list)
+
+    def __call__(self, progress: Progress) -> None:
+        """After an epoch; the newest checkpoint is that of the epoch before."""
+        print(f"epoch {progress.epoch}/{progress.epochs} loss {progress.loss:.3f}", file=sys.stderr)
+        if progress.epoch % self.every == 1 and progress.epoch > 1:
+            self.look(progress.epoch - 1)
+
+    def look(self, epoch: int) -> None:
+        """Tau of the same uniform cells on the same images with the weights as they stand in the checkpoint."""
+        config, dataset = self.planned.config, self.planned.dataset
+        found = runs.load_checkpoint(runs.open_run(self.run))
+        assert found is not None
+        cpu = time.process_time() - self.began
+        size = config.stages[0].cells
+        net = build_supernet(SPACE, config.channels, size, len(dataset.classes), dataset.image, seed=0)
+        shared = shared_weights.optimise(net, config.weight_step)
+        shared_weights.from_arrays(shared, found[0])
+        cells = np.random.default_rng(201).integers(len(SPACE.slots[0].ops), size=(WATCHED, len(SPACE.slots)))
+        images = [sample(dataset, "policy", 256, (201,))]
+        ranked = np.array([shared_weights.accuracy(net, cell, images) for cell in cells])
+        tau = kendall_tau(ranked, self.accuracy[tabular.codes(cells)])
+        row = {"epoch": epoch, "cpu_s": cpu, "tau": tau, "mean_accuracy": float(ranked.mean())}
+        self.seen.append({name: round(value, 4) for name, value in row.items()})
+        print(self.seen[-1], file=sys.stderr)
+
+
+def run(
+    data: Path, size: str, arm: str, objective: str, seed: int, epochs: int | None = None
+) -> dict[str, Any]:
+    """Search once; the row of results."""
+    torch.set_num_threads(1)
+    began, cpu = time.monotonic(), time.process_time()
+    used = SIZES[size]
+    with tempfile.TemporaryDirectory() as folder:
+        npz = Path(folder) / "cifar10.npz"
+        np.savez(npz, **_images(data / "cifar10_jpeg.npz", used["images"], used["halve"]))
+        config = config_of(size, arm, objective, seed, npz, epochs)
+        planned = plan(config)
+        tables = _tables(data)
+        epochs = config.stages[0].epochs
+        watch = Watch(planned, Path(folder) / "run", tables["params"].accuracy, max(2, epochs // 6))
+        result = summary(search(config, watch.run, watch, planned))
+        watch.look(epochs)
+    return {
+        "arm": arm,
+        "objective": None if arm == "ndarts" else objective,
+        "seed": seed,
+        "size": size,
+        "epochs": epochs,
+        "wall_s": round(time.monotonic() - began),
+        "cpu_s": round(time.process_time() - cpu),
+        "evaluations": result["evaluations"],
+        "tau": watch.seen,
+        **looked_up(result, arm, objective, tables),
+    }
+
+
+def looked_up(result: dict[str, Any], arm: str, objective: str, tables: dict[str, Table]) -> dict[str, Any]:
+    """What the table says about the chosen cells; nothing of it went into choosing them."""
+    members = [*result["front"], *result["dominated"]]
+    best = max(members, key=lambda member: float(member["accuracy"]["value"]))
+    accuracy = tables["params"].accuracy
+    row: dict[str, Any] = {"best": best["text"], "test_accuracy": _percent(accuracy[_place(best)])}
+    if arm != "ndarts":
+        chosen = spread(result, CELLS, objective)
+        places = [_place(member) for member in chosen]
+        row["cells"] = [member["text"] for member in chosen]
+        row["test_accuracies"] = [_percent(accuracy[place]) for place in places]
+        row["share"] = {name: round(share(table, np.array(places)), 4) for name, table in tables.items()}
+    return row
+
+
+def share(table: Table, places: Ints) -> float:
+    """The hypervolume of these rows of the table over that of its exact front."""
+    return hypervolume(table.accuracy[places], table.cost[places][:, None], table.bounds) / table.exact()
+
+
+def chance(tables: dict[str, Table], draws: int = 1000) -> dict[str, Any]:
+    """Uniform cells, 20 at a time, and the cell of six 3x3 convolutions."""
+    rng = np.random.default_rng(0)
+    places = rng.integers(len(tables["params"].accuracy), size=(draws, CELLS))
+    accuracy = tables["params"].accuracy
+    largest = int(tabular.codes(np.full((1, len(SPACE.slots)), LARGEST))[0])
+    return {
+        "uniform_accuracy": _percent(accuracy[places].mean()),
+        "uniform_share": {
+            name: round(float(np.mean([share(table, some) for some in places[:200]])), 4)
+            for name, table in tables.items()
+        },
+        "all_conv3x3_accuracy": _percent(accuracy[largest]),
+    }
+
+
+def _tables(data: Path) -> dict[str, Table]:
+    return {
+        name: tabular.load(data / "nasbench201.csv.gz", ACCURACY, column) for name, column in COSTS.items()
+    }
+
+
+def _images(path: Path, count: int | None, halve: bool) -> dict[str, NDArray[Any]]:
+    arrays = cifar_jpeg.load(path, count, None if count is None else max(100, count // 10))
+    parts = ("x_train", "x_test")
+    return arrays | ({part: cifar_jpeg.halved(arrays[part]) for part in parts} if halve else {})
+
+
+def _place(member: Member) -> int:
+    return int(tabular.codes(to_choices(from_dict(member["genotype"]))[None])[0])
+
+
+def _percent(value: float) -> float:
+    return round(100 * float(value), 3)
+
+
+def report(rows: list[dict[str, Any]], tables: dict[str, Table]) -> str:
+    """One line per run, and what chance gives."""
+    lines = [json.dumps(chance(tables))]
+    for row in rows:
+        cells = ", ".join(f"{name} {value:.3f}" for name, value in row.get("share", {}).items())
+        tau = " ".join(f"{one['epoch']:.0f}:{one['tau']:.2f}" for one in row["tau"])
+        lines.append(
+            f"{row['arm']:7s} {row['objective'] or '':8s} seed {row['seed']} ({row['size']}, {row['cpu_s']} CPU s):"
+            f" best by shared weights {row['test_accuracy']:.2f} %; share of the exact front: {cells}; tau {tau}"
+        )
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", type=Path, help="folder of cifar10_jpeg.npz and nasbench201.csv.gz")
+    parser.add_argument("--arm", choices=sorted(ARMS), default="front")
+    parser.add_argument("--objective", choices=sorted(COSTS), default="params")
+    parser.add_argument("--size", choices=sorted(SIZES), default="small")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--epochs", type=int, help="instead of the size's own")
+    parser.add_argument("--out", type=Path, help="file of JSON lines to append to")
+    parser.add_argument("--summary", type=Path, help="print what such a file holds and stop")
+    given = parser.parse_args()
+    if given.summary:
+        rows = [json.loads(line) for line in given.summary.read_text().splitlines()]
+        print(report(rows, _tables(given.data)))
+        return 0
+    row = run(given.data, given.size, given.arm, given.objective, given.seed, given.epochs)
+    print(json.dumps(row))
+    if given.out:
+        with open(given.out, "a") as file:
+            file.write(json.dumps(row) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
