@@ -4,10 +4,12 @@
         --out benchmarks/results/train-speed.json --svg docs/evidence/train-loss.svg
 
 Part 1 feeds both with the same batches from the same initial weights, so that the losses can be compared step by
-step. Part 2 is each side's whole loop with its own data pipeline: ours augments batches of uint8 tensors, the plain
-one (benchmarks/plain_darts.py) image by image through torchvision's transforms. Steps alternate, so that a busy host
-slows both. Ratios are of the process's CPU time, which a busy host leaves nearly alone; the wall clock stands beside.
-Freed memory goes back to the system on both sides, although hwnas train keeps it: the setting is one of the process.
+step, beside the noise: a second plain network whose initial weights differ by one part in a million, about what
+another order of summation does in float32. Part 2 is each side's whole loop with its own data pipeline: ours
+augments batches of uint8 tensors, the plain one (benchmarks/plain_darts.py) image by image through torchvision's
+transforms. Steps alternate, so that a busy host slows all. Ratios are of the process's CPU time, which a busy host
+leaves nearly alone; the wall clock stands beside. Freed memory goes back to the system on both sides, although hwnas
+train keeps it: the setting is one of the process.
 """
 
 from __future__ import annotations
@@ -78,7 +80,9 @@ class Plain:
         )
         self.loss, self.top1, self.top5 = Meter(), Meter(), Meter()
 
-    def step(self, x: Tensor, y: Tensor) -> float:
+    def take(self, batch: Batch) -> float:
+        """A step as the loop makes it, its loss."""
+        x, y = batch
         self.network.train()
         self.optimizer.zero_grad()
         logits, extra = self.network(x)
@@ -109,6 +113,21 @@ def ours(data: Dataset) -> tuple[Training, Callable[[Batch], float]]:
     return training, step
 
 
+def moved(network: Network) -> Plain:
+    """A plain network from the same weights, each off by a millionth of itself."""
+    plain = Plain()
+    copy_weights(network, plain.network)
+    with torch.no_grad():
+        for parameter in plain.network.parameters():
+            parameter *= 1 + 1e-6 * torch.randn(parameter.shape)
+    return plain
+
+
+def feed(step: Callable[[Batch], float], source: Iterator[Batch]) -> Callable[[], float]:
+    """A step on the next batch."""
+    return lambda: step(next(source))
+
+
 def pairs(ours: Network, plain: PlainNetwork) -> tuple[list[Tensor], list[Tensor]]:
     """The parameters of both in the same order, module by module as they are computed."""
     theirs: list[nn.Module] = [plain.stem]
@@ -128,7 +147,7 @@ def copy_weights(ours: Network, plain: PlainNetwork) -> None:
             target.copy_(source)
 
 
-def plain_batches(images: np.ndarray[Any, Any], labels: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+def plain_batches(images: np.ndarray[Any, Any], labels: Tensor) -> Iterator[Batch]:
     """A DataLoader over PIL images with the usual transforms, for ever."""
     from PIL import Image
 
@@ -153,7 +172,8 @@ def plain_batches(images: np.ndarray[Any, Any], labels: Tensor) -> Iterator[tupl
             return convert(Image.fromarray(images[index])), int(labels[index])
 
     while True:
-        yield from torch.utils.data.DataLoader(Items(), batch_size=RECIPE.batch, shuffle=True, drop_last=True)
+        loader = torch.utils.data.DataLoader(Items(), batch_size=RECIPE.batch, shuffle=True, drop_last=True)
+        yield from (Batch(x, y) for x, y in loader)
 
 
 def our_batches(data: Dataset) -> Iterator[Batch]:
@@ -235,15 +255,18 @@ def main() -> None:
         plain = Plain()
         copy_weights(training.network, plain.network)
         source = our_batches(data)
+        sides: dict[str, Callable[[], float]]
         if part == PARTS[0]:
             shared = [next(source) for _ in range(steps)]
-            mine, theirs = iter(shared), iter([(batch.x, batch.y) for batch in shared])
+            sides = {
+                "ours": feed(our_step, iter(shared)),
+                "plain": feed(plain.take, iter(shared)),
+                "plain, moved": feed(moved(training.network).take, iter(shared)),
+            }
         else:
-            mine, theirs = source, plain_batches(images, data.train_labels)
-        found = alternate(
-            {"ours": lambda: our_step(next(mine)), "plain": lambda: plain.step(*next(theirs))},  # noqa: B023
-            steps,
-        )
+            theirs = plain_batches(images, data.train_labels)
+            sides = {"ours": feed(our_step, source), "plain": feed(plain.take, theirs)}
+        found = alternate(sides, steps)
         result[part] = {**summarised(found), "losses": {name: one["losses"] for name, one in found.items()}}
         for name, losses in result[part]["losses"].items():
             means = [round(float(np.mean(x)), 3) for x in np.array_split(losses, min(8, len(losses)))]
@@ -261,7 +284,7 @@ def write(result: dict[str, Any], out: Path | None, svg: Path | None) -> None:
         losses = result[PARTS[0]]["losses"]
         lines = {name: list(enumerate(smooth(values), start=1)) for name, values in losses.items()}
         title = "Training loss on the same batches, mean of five steps"
-        svg.write_text(curves(title, "step", "loss", {name: lines[name] for name in ("plain", "ours")}))
+        svg.write_text(curves(title, "step", "loss", lines))
 
 
 def smooth(values: list[float], width: int = 5) -> list[float]:

@@ -37,9 +37,7 @@ def train(
     epochs: Annotated[int | None, Option(help="Instead of the recipe's.")] = None,
     batch: Annotated[int | None, Option(help="Images per step, instead of the recipe's.")] = None,
     learning_rate: Annotated[float | None, Option(help="Instead of the recipe's.")] = None,
-    cutout: Annotated[
-        int | None, Option(help="Side of the square blacked out, instead of the recipe's.")
-    ] = None,
+    cutout: Annotated[int | None, Option(help="Side of the square cut out, instead of the recipe's.")] = None,
     average: Annotated[
         float | None, Option(help="Keep an exponential moving average of the weights, with this decay.")
     ] = None,

@@ -16,8 +16,8 @@ class Augment:
 
     `smallest_area`: below 1, a rectangle of that share of the image or more, of sides 3:4 to 4:3, is scaled
     to the full size, as for ImageNet; `crop_padding`: pixels of black added on each side before a crop of the
-    old size; `flip`: mirror left and right with probability 1/2; `cutout`: side of the square that is blacked
-    out (DeVries and Taylor, arXiv:1708.04552).
+    old size; `flip`: mirror left and right with probability 1/2; `cutout`: side of the square that is set to the
+    mean colour (DeVries and Taylor, arXiv:1708.04552).
     """
 
     smallest_area: float = 1.0
@@ -27,7 +27,7 @@ class Augment:
 
 
 def augmented(pixels: Tensor, augment: Augment, generator: torch.Generator) -> Tensor:
-    """Return an augmented copy of `pixels` (n, C, H, W); every image draws for itself.
+    """Return an augmented copy of uint8 `pixels` (n, C, H, W), all but cutout; every image draws for itself.
 
     `generator` lives on the CPU, so that the same seed gives the same images on every device.
     """
@@ -38,9 +38,22 @@ def augmented(pixels: Tensor, augment: Augment, generator: torch.Generator) -> T
     if augment.flip:
         mirrored = torch.rand(len(pixels), generator=generator).to(pixels.device) < 0.5
         pixels = torch.where(mirrored.view(-1, 1, 1, 1), pixels.flip(-1), pixels)
-    if augment.cutout:
-        pixels = _cut_out(pixels, augment.cutout, generator)
     return pixels
+
+
+def cut_out(x: Tensor, side: int, generator: torch.Generator) -> Tensor:
+    """Set a square of normalised images (n, C, H, W) around a random centre to 0, the mean colour, as DARTS does.
+
+    At the border part of the square lies outside, as in the paper.
+    """
+    count, _, height, width = x.shape
+    inside = []
+    for extent in (height, width):
+        centre = torch.randint(extent, (count, 1), generator=generator)
+        offset = torch.arange(extent) - (centre - side // 2)
+        inside.append((offset >= 0) & (offset < side))
+    hole = inside[0][:, None, :, None] & inside[1][:, None, None, :]
+    return x.masked_fill(hole.to(x.device), 0)
 
 
 def _resized_crop(pixels: Tensor, smallest_area: float, generator: torch.Generator) -> Tensor:
@@ -66,15 +79,3 @@ def _crop(pixels: Tensor, padding: int, generator: torch.Generator) -> Tensor:
     # (n, C, top, left, H, W), a view of every window there is; the index copies one of them per image.
     windows = padded.unfold(2, height, 1).unfold(3, width, 1)
     return windows[torch.arange(count, device=pixels.device), :, top, left]
-
-
-def _cut_out(pixels: Tensor, side: int, generator: torch.Generator) -> Tensor:
-    """Black out a square around a random centre; at the border part of it lies outside, as in the paper."""
-    count, _, height, width = pixels.shape
-    inside = []
-    for extent in (height, width):
-        centre = torch.randint(extent, (count, 1), generator=generator)
-        offset = torch.arange(extent) - (centre - side // 2)
-        inside.append((offset >= 0) & (offset < side))
-    hole = inside[0][:, None, :, None] & inside[1][:, None, None, :]
-    return pixels.masked_fill(hole.to(pixels.device), 0)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hwnas.training.augment import Augment, augmented
+from hwnas.training.augment import Augment, augmented, cut_out
 
 Split = Literal["weights", "policy", "train", "test"]
 
@@ -161,10 +161,13 @@ def _read(
         (dataset.test, dataset.test_labels) if split == "test" else (dataset.train, dataset.train_labels)
     )
     pixels = images[index.to(images.device) if isinstance(images, Tensor) else index].to(dataset.device)
-    if augment is not None and seed is not None:
-        # One more word than the seed of the order, so that the two draws have nothing in common.
-        pixels = augmented(pixels, augment, generator(*seed, 1))
-    return Batch(_normalised(dataset, pixels), labels[index].to(dataset.device))
+    y = labels[index].to(dataset.device)
+    if augment is None or seed is None:
+        return Batch(_normalised(dataset, pixels), y)
+    # One more word than the seed of the order, so that the two draws have nothing in common.
+    draws = generator(*seed, 1)
+    x = _normalised(dataset, augmented(pixels, augment, draws))
+    return Batch(cut_out(x, augment.cutout, draws) if augment.cutout else x, y)
 
 
 def _normalised(dataset: Dataset, pixels: Tensor) -> Tensor:

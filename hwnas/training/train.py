@@ -112,7 +112,7 @@ def _check(recipe: Recipe, dataset: Dataset, device: torch.device) -> None:
     if recipe.cutout >= 2 * min(dataset.image[1:]):
         side = min(dataset.image[1:])
         raise InputError(
-            f"recipe {recipe.name}: cutout {recipe.cutout} blacks out whole images of {side} pixels; "
+            f"recipe {recipe.name}: cutout {recipe.cutout} hides whole images of {side} pixels; "
             "give a smaller one, or 0"
         )
 

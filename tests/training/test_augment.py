@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
-from hwnas.training.augment import Augment, augmented
+from hwnas.training.augment import Augment, augmented, cut_out
 from hwnas.training.dataset import generator
 
 # Every pixel of an image has its own value, and no pixel is black.
@@ -24,10 +24,10 @@ def test_a_flip_mirrors_about_half_of_the_images():
     assert 70 <= int(mirrored.sum()) <= 130
 
 
-def test_cutout_blacks_out_one_square_that_may_leave_the_image():
-    black = augmented(IMAGES, Augment(cutout=4), generator(0)) == 0
-    assert torch.equal(black[:, 0], black[:, 1])
-    counts = black[:, 0].flatten(1).sum(1)
+def test_cutout_sets_one_square_to_zero_that_may_leave_the_image():
+    hidden = cut_out(IMAGES.float(), 4, generator(0)) == 0
+    assert torch.equal(hidden[:, 0], hidden[:, 1])
+    counts = hidden[:, 0].flatten(1).sum(1)
     # The centre is inside, so at least half of each side is, rounded as the centre of an even side must be.
     assert set(counts.tolist()) <= {a * b for a in (2, 3, 4) for b in (2, 3, 4)}
     assert 16 in counts
@@ -44,5 +44,6 @@ def test_a_resized_crop_keeps_the_range_and_a_flat_image():
 
 def test_the_input_is_left_as_it_was():
     before = IMAGES.clone()
-    augmented(IMAGES, Augment(crop_padding=2, flip=True, cutout=3, smallest_area=0.5), generator(1))
+    augmented(IMAGES, Augment(crop_padding=2, flip=True, smallest_area=0.5), generator(1))
+    cut_out(IMAGES, 3, generator(1))
     assert torch.equal(IMAGES, before)

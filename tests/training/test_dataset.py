@@ -89,6 +89,15 @@ def test_training_images_are_normalised(digits):
     assert x.std(unbiased=False).item() == pytest.approx(1, abs=1e-5)
 
 
+def test_cutout_leaves_the_mean_colour_as_public_darts_code_does(digits):
+    """It comes after normalisation there: black, an extreme of normalised images, would disturb them more."""
+    whole = next(iter(data.batches(digits, "weights", 64, (5,))))
+    holed = next(iter(data.batches(digits, "weights", 64, (5,), augment=Augment(cutout=4))))
+    hidden = holed.x != whole.x
+    assert torch.equal(holed.x[hidden], torch.zeros(int(hidden.sum())))
+    assert hidden.flatten(1).any(1).all() and hidden.flatten(1).sum(1).max() <= 16
+
+
 def test_the_last_short_batch_can_be_dropped(digits):
     assert [len(b.y) for b in data.batches(digits, "test", 100)] == [100, 100, 100, 59]
     assert [len(b.y) for b in data.batches(digits, "test", 100, drop_last=True)] == [100, 100, 100]

@@ -217,7 +217,7 @@ def test_what_the_device_cannot_do_is_refused() -> None:
     if not torch.cuda.is_available():
         with pytest.raises(InputError, match="no CUDA device"):
             train(SMALL, digits(96), BRIEF, 0, device="cuda")
-    with pytest.raises(InputError, match="cutout 16 blacks out whole images"):
+    with pytest.raises(InputError, match="cutout 16 hides whole images"):
         train(SMALL, digits(96), replace(BRIEF, cutout=16), 0)
 
 
