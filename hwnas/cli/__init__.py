@@ -7,7 +7,7 @@ import sys
 import typer
 
 from hwnas import __version__
-from hwnas.cli import devices, export, plan, profile, report, resume, search, show, train
+from hwnas.cli import devices, doctor, export, plan, profile, report, resume, search, show, train
 from hwnas.errors import Stopped
 from profilers.errors import InputError
 
@@ -37,6 +37,7 @@ app.command("show")(show.show)
 app.command("train")(train.train)
 app.command("export")(export.export)
 app.command("report")(report.report)
+app.command("doctor")(doctor.doctor)
 
 
 def main() -> None:

@@ -28,7 +28,7 @@ from safetensors.numpy import save
 
 from hwnas import config as configs
 from hwnas.config import Config
-from hwnas.errors import keeping
+from hwnas.errors import Stopped, keeping
 from hwnas.results.atomic import atomic_write, sync_directory
 from hwnas.results.summary import read_summary
 from profilers.errors import InputError
@@ -131,6 +131,17 @@ def lock(run: Run) -> FileLock:
         except Timeout:  # an OSError, but not the file system's
             raise InputError(f"run directory {run.path} is in use by another process") from None
     return held
+
+
+def held(run: Run) -> bool:
+    """Whether a process is working on the run now."""
+    if not (run.path / ".lock").exists():
+        return False
+    try:
+        lock(run).release()
+    except (InputError, Stopped):
+        return True
+    return False
 
 
 def environment(command: list[str], data_digest: str) -> dict[str, Any]:

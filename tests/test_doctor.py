@@ -1,0 +1,103 @@
+"""The doctor tells what is wrong in words, breaks at nothing, and changes nothing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hwnas import doctor
+from hwnas.cli import main
+from hwnas.doctor import Finding, examine
+from hwnas.results import run as runs
+from hwnas.search.loop import Progress
+from hwnas.search.search import search
+
+from .results.runs import finished_run
+from .search import tiny
+
+
+@pytest.fixture
+def of_a_run(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], list[Finding]]:
+    """What is found about a run directory alone."""
+    for check in ("_installation", "_hardware", "_back_ends"):
+        monkeypatch.setattr(doctor, check, lambda: iter(()))
+    return lambda path: list(examine(path))
+
+
+def texts(findings: list[Finding], level: str) -> str:
+    return "\n".join(f"{one.text}; {one.advice}" for one in findings if one.level == level)
+
+
+def test_this_installation_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_back_ends", lambda: iter(()))
+    findings = list(examine())
+    assert not texts([one for one in findings if one.area == "installation"], "problem")
+    assert "torchvision" in texts(findings, "ok")
+
+
+def test_a_check_that_breaks_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise RuntimeError("no such thing")
+
+    for check in ("_installation", "_hardware", "_back_ends"):
+        monkeypatch.setattr(doctor, check, broken)
+    assert [(one.level, one.text) for one in examine()] == [("problem", "RuntimeError: no such thing")] * 3
+
+
+def test_a_finished_run_is_healthy(tmp_path: Path, of_a_run: Callable[[Path], list[Finding]]) -> None:
+    run = search(tiny.config(tiny.images(tmp_path / "images.npz")), tmp_path / "run")
+    before = {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
+    findings = of_a_run(run.path)
+    assert not texts(findings, "problem")
+    assert "36 trials, 4 epochs" in texts(findings, "ok") and "all stages done" in texts(findings, "ok")
+    assert all(path.read_bytes() == content for path, content in before.items())
+
+
+def test_a_stopped_run_is_told_how_to_go_on(
+    tmp_path: Path, of_a_run: Callable[[Path], list[Finding]]
+) -> None:
+    def stop(progress: Progress) -> None:
+        if progress.epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        search(tiny.config(tiny.images(tmp_path / "images.npz")), tmp_path / "run", stop)
+    findings = of_a_run(tmp_path / "run")
+    assert f"hwnas resume {tmp_path / 'run'}" in texts(findings, "note")
+    assert "next: stage 1, epoch 2, step 1" in texts(findings, "ok")
+    held = runs.lock(runs.open_run(tmp_path / "run"))
+    assert "a process is working on it now" in texts(of_a_run(tmp_path / "run"), "ok")
+    held.release()
+
+
+def test_damage_is_named(tmp_path: Path, of_a_run: Callable[[Path], list[Finding]]) -> None:
+    run = finished_run(tmp_path / "run")
+    run.front_path.write_text("{")
+    run.checkpoint_path.write_bytes(b"torn")
+    found = texts(of_a_run(run.path), "problem")
+    assert "no checkpoint in it can be read" in found and "not the summary of a search" in found
+    shutil.rmtree(run.path)
+    assert "not a run directory" in texts(of_a_run(run.path), "problem")
+
+
+def test_the_command_prints_json_and_ends_with_1_where_there_is_a_problem(
+    tmp_path: Path,
+    of_a_run: Callable[[Path], list[Finding]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = finished_run(tmp_path / "run")
+    for content, code in ((None, 0), (b"{", 1)):
+        if content:
+            run.front_path.write_bytes(content)
+        monkeypatch.setattr(sys, "argv", ["hwnas", "doctor", str(run.path), "--json"])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert (ended.value.code or 0) == code
+        levels = [one["level"] for one in json.loads(capsys.readouterr().out)]
+        assert ("problem" in levels) == bool(code)
