@@ -55,6 +55,10 @@ def predictor(
     if own is not None:
         return TablePredictor(load(own), f"table {own}")
     peaks = peaks_of(device)
+    if peaks is None and stem != "cifar":
+        raise InputError(
+            f"{device.name}: no peaks to estimate a latency from, and tables are of networks with the CIFAR stem"
+        )
     if peaks is None:
         raise InputError(
             f"{device.name}: no latency table of {_networks(space.name, network)} at batch {batch}, and no "

@@ -35,6 +35,7 @@ def calibrate(
         str | None, typer.Option(help="Measure on user@host (onnxruntime and numpy there).")
     ] = None,
     run_with: Annotated[str | None, typer.Option(help="Measure there by COMMAND 'SHELL LINE'.")] = None,
+    remote_python: Annotated[str, typer.Option(help="The Python to run there, 3.9 or later.")] = "python3",
     train: Annotated[int, typer.Option(min=10, help="Networks to fit to, at most.")] = 100,
     held_out: Annotated[int, typer.Option(min=5, help="Networks to judge the table by.")] = 40,
     budget: Annotated[float, typer.Option(min=10, help="Seconds for everything.")] = 270.0,
@@ -57,7 +58,7 @@ def calibrate(
         raise InputError(f"unknown space {space!r}{nearest(space, SPACES)}")
     device = load(find_device(target))
     network = Network(channels, cells or USUAL_CELLS.get(space, 8), classes, image_size(image))
-    bench = make_bench(device, network, batch, threads, backend, ssh, run_with)
+    bench = make_bench(device, network, batch, threads, backend, ssh, run_with, remote_python)
     path = out or default_path(device.name, space, network, batch)
     path.parent.mkdir(parents=True, exist_ok=True)
     plan = Plan(SPACES[space], network, train, held_out, budget, seed)
@@ -77,6 +78,7 @@ def make_bench(
     backend: str | None,
     ssh: str | None,
     run_with: str | None,
+    remote_python: str = "python3",
 ) -> Bench:
     """Where to measure. Raises InputError where the target is not attached and no way to it is given."""
     from hwnas.cli.profile import elsewhere, one_of, place
@@ -92,7 +94,7 @@ def make_bench(
     # A third of the usual budget, and half the patience with a busy host: the errors of many networks average out
     # in the fit, and a minute more for each would be one less network.
     protocol = Protocol(budget_s=0.7, min_s=0.3, patience=2.0)
-    run = elsewhere(ssh, run_with)
+    run = elsewhere(ssh, run_with, remote_python)
     return bench_at(where, network, device, protocol, batch, threads, chosen, run)
 
 
