@@ -60,7 +60,7 @@ def of_run(
         for record in records:
             folder = run.path / "models" / record["name"]
             accuracy = {"value": record["test_accuracy"], "origin": TRAINED, "data": record["data"]}
-            weights = load_weights(folder / WEIGHTS)
+            weights = _weights_of(folder)
             found.append(Subject(record["name"], weights, folder, dataset, {**said, "accuracy": accuracy}))
         return found
     dataset = images_of(run.config, data_root)
@@ -81,6 +81,14 @@ def of_run(
         )
         for model, blank in zip(models, blanks, strict=True)
     ]
+
+
+def _weights_of(folder: Path) -> Weights:
+    """The weights that a finished training left. Raises InputError that says how to have a lost file back."""
+    try:
+        return load_weights(folder / WEIGHTS)
+    except InputError as error:
+        raise InputError(f"{error}; the hwnas train command that made it writes it again") from None
 
 
 def of_genotype(

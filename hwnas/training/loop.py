@@ -234,11 +234,17 @@ class Training:
         """Weights before the state that counts them: whatever is repeated after a kill comes out the same."""
         if self.folder is None:
             return
-        for name, wanted in ((BEST, better), (WEIGHTS, last)):
-            if wanted:
-                save_weights(self.folder / name, self.architecture, self.settled, self.data, self._notes())
+        if better:
+            self.keep_weights(BEST)
+        if last:
+            self.keep_weights()
         write_curves(self.folder, self.progress.curve)
         self.save()
+
+    def keep_weights(self, name: str = WEIGHTS) -> None:
+        """Write what is ``settled`` to a file that an export reads, where there is a folder for it."""
+        if self.folder is not None:
+            save_weights(self.folder / name, self.architecture, self.settled, self.data, self._notes())
 
     def _notes(self) -> dict[str, Any]:
         last = self.progress.curve[-1]

@@ -77,6 +77,7 @@ def train(
     progress = training.progress
     if progress.epoch == recipe.epochs:
         training.settle()
+        training.keep_weights()  # again, in case the file was lost
     while progress.epoch < recipe.epochs:
         training.run_epoch(checkpoint_s)
         if report is not None:

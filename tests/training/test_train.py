@@ -135,6 +135,15 @@ def test_a_finished_training_is_not_made_again(learned: tuple[Trained, Path]) ->
         assert torch.equal(tensor, result.network.state_dict()[name]), name
 
 
+def test_a_finished_training_gives_lost_weights_back(learned: tuple[Trained, Path]) -> None:
+    _, folder = learned
+    before = (folder / WEIGHTS).read_bytes()
+    recipe = replace(RECIPES["quick"], epochs=3, batch=32, hold_out=0.2, evaluate_every=1, calibrate=256)
+    (folder / WEIGHTS).write_bytes(b"")
+    train(SMALL, digits(640), recipe, 0, folder)
+    assert (folder / WEIGHTS).read_bytes() == before
+
+
 def test_curves_can_be_read_by_tensorboard(learned: tuple[Trained, Path]) -> None:
     result, folder = learned
     reader = EventAccumulator(str(folder))
