@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hwnas.search.loop import Progress
+
+
+EVENTS_SHARE = 0.01
+"""Of the search's time that TensorBoard's events may take while it runs."""
+LATEST = 200
 
 
 def notes(quiet: bool) -> Callable[[str], None]:
@@ -17,15 +24,40 @@ def notes(quiet: bool) -> Callable[[str], None]:
 
 
 @contextmanager
-def watching(quiet: bool) -> Iterator[Callable[[Progress], None]]:
-    """Yield what a search tells its progress to: a live bar at a terminal, a line per stage elsewhere."""
-    if quiet:
-        yield lambda progress: None
-    elif sys.stderr.isatty():
-        with _live() as watch:
-            yield watch
-    else:
-        yield _line
+def watching(quiet: bool, run: Path) -> Iterator[Callable[[Progress], None]]:
+    """Yield what the search in ``run`` tells its progress to: a live view at a terminal, a line per stage elsewhere.
+
+    TensorBoard's events are brought up to date as long as that takes little time, and when the search has ended.
+    """
+    shown: Callable[[Progress], None] = _line
+    with ExitStack() as stack:
+        if quiet:
+            shown = lambda progress: None  # noqa: E731
+        elif sys.stderr.isatty():
+            shown = stack.enter_context(_live(run))
+
+        took, done = 0.0, time.monotonic()
+
+        def watch(progress: Progress) -> None:
+            nonlocal took, done
+            shown(progress)
+            began = time.monotonic()
+            if began - done > took / EVENTS_SHARE:
+                _record(run)
+                done = time.monotonic()
+                took = done - began
+
+        yield watch
+    _record(run)
+
+
+def _record(run: Path) -> None:
+    """Write the events; a search does not end because they can't be written."""
+    from hwnas.results.report.events import write_events
+    from hwnas.results.run import open_run
+
+    with suppress(OSError, ValueError):
+        write_events(open_run(run))
 
 
 def _line(progress: Progress) -> None:
@@ -52,13 +84,17 @@ def describe(progress: Progress) -> tuple[str, str, str]:
 
 
 @contextmanager
-def _live() -> Iterator[Callable[[Progress], None]]:
-    """A bar with three lines under it, redrawn after every epoch; gone when the search is over."""
+def _live(run: Path) -> Iterator[Callable[[Progress], None]]:
+    """A bar with three lines and the present front under it, redrawn after every epoch; gone in the end."""
     from rich.console import Console
     from rich.live import Live
     from rich.progress_bar import ProgressBar
     from rich.table import Table
+    from rich.text import Text
 
+    from hwnas.cli.chart import chart, follow
+
+    dots = follow(run / "trials.jsonl", None)
     with Live("starting", console=Console(stderr=True), transient=True) as live:
 
         def watch(progress: Progress) -> None:
@@ -66,6 +102,9 @@ def _live() -> Iterator[Callable[[Progress], None]]:
             lines = Table.grid()
             for row in (bar, *describe(progress)):
                 lines.add_row(row)
+            drawn = chart(dots()[-LATEST:], f"first cost; the latest {LATEST} evaluations, one batch each")
+            if drawn:
+                lines.add_row(Text(drawn, no_wrap=True))
             live.update(lines)
             for note in progress.notes:
                 live.console.print(f"note: {note}", markup=False, highlight=False)

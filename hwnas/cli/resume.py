@@ -21,7 +21,7 @@ def resume(
     from hwnas.search.search import summary
 
     try:
-        with watching(quiet) as watch:
+        with watching(quiet, run) as watch:
             found = go_on(run, watch, notes(quiet))
     except KeyboardInterrupt:
         print(f"stopped; go on with: hwnas resume {run}", file=sys.stderr)

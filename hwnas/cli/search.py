@@ -117,7 +117,7 @@ def _run(
         say(line)
     say(f"run directory: {path}")
     try:
-        with watching(quiet) as watch:
+        with watching(quiet, path) as watch:
             run = search(resolved, path, watch, planned, say)
     except KeyboardInterrupt:
         print(f"stopped; go on with: hwnas resume {path}", file=sys.stderr)

@@ -70,12 +70,22 @@ def front(scored: Scored, cost: Cost, uniform: Mapping[str, Sequence[float]] | N
     x = _cost_axis(cost, [dot.costs[cost.name][0] for dot in dots])
     y = _accuracy_axis(scored.origin)
     layers: list[Spec] = []
-    if uniform and cost.name in uniform and "accuracy" in uniform:
+    if uniform and uniform.get(cost.name) and "accuracy" in uniform:
         pairs = zip(uniform[cost.name], uniform["accuracy"], strict=True)
         rows = [{"cost": c, "accuracy": a} for c, a in pairs]
+        floor = _floor([dot.accuracy for dot in dots], uniform["accuracy"])
+        below = sum(row["accuracy"] < floor for row in rows)
+        rows = [row for row in rows if row["accuracy"] >= floor]
+        if below:
+            y["title"] = [
+                y["title"][0],
+                f"{below} of {below + len(rows)} uniform ones lie lower",
+                y["title"][1],
+            ]
         mark = {"type": "point", "shape": CROSS, "size": 46, "color": FAINT, "filled": False}
         layers.append(_layer(rows, mark, x, y, tooltip=_tips(cost, "a uniform genotype")))
-    rows = [_row(dot, cost, scored) for dot in dots]
+    # The front last, so that it lies on top.
+    rows = sorted((_row(dot, cost, scored) for dot in dots), key=lambda row: bool(row["front"]))
     step = {"type": "line", "interpolate": "step-after", "color": ACCENT, "opacity": 0.45}
     layers.append(_layer(_stairs([row for row in rows if row["front"]]), step, x, y, order={"field": "cost"}))
     layers += _error_bars(rows, x, y)
@@ -104,6 +114,11 @@ def front(scored: Scored, cost: Cost, uniform: Mapping[str, Sequence[float]] | N
     # Never empty, or Vega warns of a layer without extent; a name no network has draws no ring.
     params = [{"name": "chosen", "value": scored.knee or next(iter(sorted(scored.front)), "")}]
     return _chart(layers, height=380) | {"params": params}
+
+
+def _floor(found: Sequence[float], uniform: Sequence[float]) -> float:
+    """Where the axis ends below: a few uniform networks that learnt nothing must not flatten the front."""
+    return min(min(found), sorted(uniform)[len(uniform) // 4])
 
 
 def _row(dot: Dot, cost: Cost, scored: Scored) -> Spec:

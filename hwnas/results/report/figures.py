@@ -11,6 +11,7 @@ from hwnas.results.report.gather import Seen
 from hwnas.space.space import SPACES
 
 WIDTH = 560  # pixels of a chart, a text column
+UNCHOSEN = [{"name": "chosen", "value": ""}]
 SCALE = 3  # pixels of a PNG per pixel of the SVG: sharp in print
 
 
@@ -40,7 +41,7 @@ def _fronts(seen: Seen) -> dict[str, str]:
         uniform = None if number else seen.summary["baseline"].get("random")
         for cost in seen.costs:
             if any(cost.name in dot.costs for dot in scored.dots):
-                spec = charts.front(scored, cost, uniform) | {"width": WIDTH}
+                spec = charts.front(scored, cost, uniform) | {"width": WIDTH, "params": UNCHOSEN}
                 found[f"front-{kind}-{cost.name}"] = str(vl_convert.vegalite_to_svg(spec))
     return found
 
