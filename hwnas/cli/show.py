@@ -127,6 +127,7 @@ def _lines(summary: dict[str, Any], path: Path) -> list[str]:
     ]
     lines.append(f"run directory: {path}")
     lines.append(
-        f"next: hwnas report {path}; hwnas train {path} --knee, then hwnas export {path} --knee; hwnas profile {path} --target cpu"
+        f"next: hwnas report {path}; hwnas train {path} --knee, then hwnas export {path} --knee;"
+        f" hwnas profile {path} --target cpu"
     )
     return lines
