@@ -4,6 +4,9 @@ A sum of measured operations ranks networks well but is off by what a runtime fu
 So the sum is one column of a fit to whole networks, with counts per operation as corrections
 (``profilers.fit``). Networks that took no part in the fit say how good it is, and are measured twice: how well
 the repeats agree with each other is the ceiling that no prediction can pass.
+
+A calibration takes minutes, and what else a host does in that time changes. Two anchors, networks like the others, are
+measured with every chunk; what slows them, slows the chunk, and is taken out of it.
 """
 
 from __future__ import annotations
@@ -35,6 +38,7 @@ Say = Callable[[str], None]
 
 CHUNK = 10
 """Networks that are built and measured together; half of the first chunks are held out."""
+ANCHORS = 2
 FEWEST_NETWORKS = 40
 """Half to fit and half to judge by: with fewer there is no table, however slow the device."""
 
@@ -53,11 +57,17 @@ class Plan:
 
 @dataclass
 class _Measured:
-    """Networks and their latencies in ms as they come in, and the last one's receipt."""
+    """Networks and their latencies in ms as they come in, their anchors' beside them, and the last one's receipt."""
 
     choices: list[Choices] = field(default_factory=list)
     latency_ms: list[float] = field(default_factory=list)
+    anchor_ms: list[float] = field(default_factory=list)
     receipt: Mapping[str, Any] = field(default_factory=dict)
+
+    def steadied(self, usual_ms: float) -> Floats:
+        """Latencies in ms (n,) as if the anchors had taken ``usual_ms`` beside each."""
+        latency, anchor = np.array(self.latency_ms), np.array(self.anchor_ms)
+        return np.where(np.isfinite(anchor), latency * usual_ms / anchor, latency)
 
 
 def calibrate(
@@ -77,17 +87,21 @@ def calibrate(
     start = clock()
     operations, receipts = measure_operations(plan, bench)
     say(f"{len(receipts)} operations measured, {clock() - start:.0f} s")
-    train, held, second = _measure_networks(plan, bench, say, clock, start)
+    train, held, again = _measure_networks(plan, bench, say, clock, start)
     if len(train.choices) < FEWEST_ROWS or len(held.choices) < 2:
         raise InputError(f"{device}: only {len(train.choices)} networks could be measured; give more time")
-    table = _fit(plan, train, operations, device, batch)
-    agreement = {**table.agreement, **_judge(table, held, second)}
+    usual_ms = float(np.nanmedian([*train.anchor_ms, *held.anchor_ms, *again.anchor_ms]))
+    table = _fit(plan, train, train.steadied(usual_ms), operations, device, batch)
+    judged = _judge(table, held, held.steadied(usual_ms), again.steadied(usual_ms))
+    agreement = {**table.agreement, **judged}
     provenance = {
         "how": f"{len(receipts)} operations and {len(train.choices)} networks measured",
         "receipt": train.receipt,
         "time": now,
         "seconds": round(clock() - start, 1),
         "seed": plan.seed,
+        "anchor_ms": usual_ms,
+        "anchor_spread_percent": 100 * _spread([*train.anchor_ms, *held.anchor_ms, *again.anchor_ms]),
     }
     return Table(
         **{**vars(table), "agreement": agreement, "provenance": provenance, "measured": tuple(receipts)}
@@ -158,11 +172,12 @@ def _sites(plan: Plan) -> dict[_Key, list[tuple[int, int]]]:
 
 def _measure_networks(
     plan: Plan, bench: Bench, say: Say, clock: Callable[[], float], start: float
-) -> tuple[_Measured, _Measured, list[float]]:
-    """Training networks, held-out ones, and the held-out ones' second latencies, in time for the budget."""
+) -> tuple[_Measured, _Measured, _Measured]:
+    """Training networks, held-out ones, and the held-out ones again (NaN where that failed), within the budget."""
     drawn = random_networks(plan.space, plan.train + plan.held_out, np.random.default_rng(plan.seed))
+    anchors = random_networks(plan.space, ANCHORS, np.random.default_rng([plan.seed, ANCHORS]))
     held_left, train_left = drawn[: plan.held_out], drawn[plan.held_out :]
-    train, held = _Measured(), _Measured()
+    train, held, again = _Measured(), _Measured(), _Measured()
     begun = clock()
     while held_left or train_left:
         done = len(train.choices) + len(held.choices)
@@ -173,31 +188,48 @@ def _measure_networks(
         if done >= FEWEST_NETWORKS and clock() - start + to_come > plan.budget_s:
             break
         chunk = held_left[:part] + train_left[: CHUNK - part]
-        for position, (choices, outcome) in enumerate(zip(chunk, _measure(plan, bench, chunk), strict=True)):
+        outcomes, anchor_ms = _measure(plan, bench, chunk, anchors)
+        for position, (choices, outcome) in enumerate(zip(chunk, outcomes, strict=True)):
             if isinstance(outcome, Measurement):
                 to = held if position < part else train
                 to.choices.append(choices)
                 to.latency_ms.append(outcome.value)
+                to.anchor_ms.append(anchor_ms)
                 to.receipt = outcome.receipt.to_dict()
         held_left, train_left = held_left[part:], train_left[CHUNK - part :]
         say(f"{len(train.choices) + len(held.choices)} networks measured, {clock() - start:.0f} s")
-    second: list[float] = []
     for first in range(0, len(held.choices), CHUNK):
-        again = map(_value, _measure(plan, bench, held.choices[first : first + CHUNK]))
-        second += [float("nan") if value is None else value for value in again]
-    return train, held, second
+        outcomes, anchor_ms = _measure(plan, bench, held.choices[first : first + CHUNK], anchors)
+        again.latency_ms += [float("nan") if value is None else value for value in map(_value, outcomes)]
+        again.anchor_ms += [anchor_ms] * len(outcomes)
+    return train, held, again
 
 
-def _measure(plan: Plan, bench: Bench, drawn: list[Choices]) -> list[Outcome]:
+def _measure(
+    plan: Plan, bench: Bench, drawn: list[Choices], anchors: list[Choices]
+) -> tuple[list[Outcome], float]:
+    """Networks, and the mean latency in ms of the anchors among them (NaN where that is not known)."""
     network = plan.network
     items = [
-        Architecture(to_genotype(plan.space, choices), network.channels, network.cells) for choices in drawn
+        Architecture(to_genotype(plan.space, choices), network.channels, network.cells)
+        for choices in [*drawn, *anchors]
     ]
-    return bench.latencies(items)
+    outcomes = bench.latencies(items)
+    known = [_value(outcome) for outcome in outcomes[len(drawn) :]]
+    beside = [value for value in known if value is not None]
+    return outcomes[: len(drawn)], float(np.mean(beside)) if len(beside) == ANCHORS else float("nan")
 
 
-def _fit(plan: Plan, train: _Measured, operations: Operations, device: str, batch: int) -> Table:
-    choices, latency = np.stack(train.choices), np.array(train.latency_ms)
+def _spread(anchor_ms: list[float]) -> float:
+    """How far the anchors wandered: half of the range from the tenth to the ninetieth percentile, over the median."""
+    low, middle, high = np.nanquantile(anchor_ms, [0.1, 0.5, 0.9])
+    return float((high - low) / 2 / middle)
+
+
+def _fit(
+    plan: Plan, train: _Measured, latency: Floats, operations: Operations, device: str, batch: int
+) -> Table:
+    choices = np.stack(train.choices)
     edges = np.zeros((len(plan.space.slots), plan.space.width))
     for row, values in enumerate(operations.edges):
         edges[row, : len(values)] = values
@@ -224,9 +256,8 @@ def _fit(plan: Plan, train: _Measured, operations: Operations, device: str, batc
     )
 
 
-def _judge(table: Table, held: _Measured, second: list[float]) -> dict[str, dict[str, Any]]:
+def _judge(table: Table, held: _Measured, first: Floats, again: Floats) -> dict[str, dict[str, Any]]:
     """Held-out agreement, and the ceiling: the first measurements as predictions of the second."""
-    first, again = np.array(held.latency_ms), np.array(second)
     good = np.isfinite(again)
     predicted = TablePredictor(table, table.device).predict(np.stack(held.choices))
     return {
