@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
+import torch
 
 from hwnas.config import Config, Stage
 from hwnas.errors import Stopped
@@ -54,6 +55,7 @@ class Position:
     trials: int = 0
     seconds: float = 0.0
     rate: float = 1.0  # share of the learning rate that is left after setbacks
+    parts: int = 1  # pieces that a batch is trained in, more after the memory was too small
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +201,7 @@ def _epoch(run: Run, dataset: Dataset, costs: tuple[Cost, ...], state: _State) -
             evaluate = step + 1 == steps
         else:
             path = _path(state.searcher, config, (*seed, step, PATHS))
-            state.losses.append(shared_weights.weight_step(state.shared, batch, path, lr))
+            state.losses.append(_weight_step(state, batch, path, lr))
             evaluate = at.epoch >= stage.frozen_epochs and (step + 1) % config.alpha_step.every == 0
         if not abs(state.losses[-1]) < EXPLODED:
             state.position = replace(state.position, step=step)
@@ -213,6 +215,23 @@ def _epoch(run: Run, dataset: Dataset, costs: tuple[Cost, ...], state: _State) -
 def _path(searcher: Searcher, config: Config, seed: tuple[int, ...]) -> Choices | Probabilities:
     """What the next weight step trains: the mixture (edges, operations), or one drawn path (edges,)."""
     return searcher.mixture() if config.weights == "mixture" else searcher.paths(1, rng(*seed))[0]
+
+
+def _weight_step(state: _State, batch: Batch, path: Choices | Probabilities, lr: float) -> float:
+    """A weight step, in twice as many pieces from now on where the device's memory is too small. Raises Stopped."""
+    while True:
+        try:
+            return shared_weights.weight_step(state.shared, batch, path, lr, state.position.parts)
+        except torch.OutOfMemoryError:
+            parts = 2 * state.position.parts
+            if parts > len(batch.y) // 2:  # BatchNorm needs more than one image
+                raise Stopped(
+                    f"the device's memory is too small for {len(batch.y) // state.position.parts} images at once;"
+                    " take fewer channels or cells (channels, stages in a --config file)"
+                ) from None
+            state.position = replace(state.position, parts=parts)
+        state.shared.optimizer.zero_grad(set_to_none=True)
+        torch.cuda.empty_cache()
 
 
 def _bilevel_step(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,16 @@ from hwnas.search.measure import Here, Say, first_table, lacks_table
 from hwnas.search.random_search import RandomSearch
 from hwnas.search.reward import Objective
 from hwnas.search.searcher import Searcher
+from hwnas.space.footprint import Footprint, footprint
 from hwnas.space.space import SPACES
 from hwnas.training.data import Dataset, digest, load, to_device
 from profilers import device as devices
 from profilers.device import Device
 from profilers.errors import InputError
+from profilers.host import available_mib
+
+DOUBLE_BACKWARD = 3
+"""An alpha step of NDARTS keeps what two derivatives need: three times the maps (docs/evidence/ndarts.md)."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,7 @@ def plan(config: Config, say: Say = lambda line: None, table: Path | None = None
     generator = rng(config.seed, STAGE)
     reaches = {cost.name: reach(SPACES[config.space], cost, generator) for cost in costs}
     _check_memory(device, reaches["params"])
+    check_step(config, dataset, free_mib(config))
     return Plan(config, dataset, device, costs, reaches, objectives_of(config, reaches), here)
 
 
@@ -94,13 +101,57 @@ def _check_memory(device: Device, params: Reach) -> None:
         )
 
 
+def free_mib(config: Config) -> float:
+    """Memory that is free where the supernet will be trained, in MiB; infinite where nobody can say."""
+    device = compute_device(config)
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0] / 2**20
+    return available_mib() or math.inf
+
+
+def step_memory(config: Config, dataset: Dataset) -> Footprint:
+    """What a training step of the largest stage needs."""
+    mixture = config.algorithm == "ndarts" or config.weights == "mixture"
+    steps = [
+        footprint(
+            SPACES[config.space],
+            config.channels,
+            stage.cells,
+            len(dataset.classes),
+            dataset.image,
+            "mixture" if mixture else "sampled",
+            config.evaluation.stem,
+        )
+        for stage in config.stages
+    ]
+    if config.algorithm == "ndarts" and config.ndarts.hypergradient == "neumann":
+        steps = [replace(one, per_image=DOUBLE_BACKWARD * one.per_image) for one in steps]
+    return max(steps, key=lambda one: one.mib(config.weight_step.batch_size))
+
+
+def check_step(config: Config, dataset: Dataset, free: float) -> None:
+    """Raise InputError where a training step does not fit into ``free`` MiB, with a batch that does."""
+    step, batch = step_memory(config, dataset), config.weight_step.batch_size
+    if step.mib(batch) <= free:
+        return
+    fitting = step.largest_batch(free)
+    advice = f"at most {fitting} fit" if fitting else "fewer channels or cells are needed"
+    raise InputError(
+        f"weight_step.batch_size: a step on {batch} images takes about {step.mib(batch):,.0f} MiB of memory,"
+        f" of {free:,.0f} MiB free; {advice}"
+    )
+
+
 def feasibility(planned: Plan) -> list[str]:
     """One line per objective: what the space reaches, and what the policies pursue."""
     budget = planned.device.memory_mib
     largest = weights_mib(planned.reaches["params"].bounds[1])
     memory = "memory not stated" if budget is None else f"{budget:,.0f} MiB"
     lines = [
-        f"target {planned.device.name} ({memory}): weights of the largest network take {largest:,.2f} MiB"
+        f"target {planned.device.name} ({memory}): weights of the largest network take {largest:,.2f} MiB",
+        f"search: a step on {planned.config.weight_step.batch_size} images takes up to about"
+        f" {step_memory(planned.config, planned.dataset).mib(planned.config.weight_step.batch_size):,.0f} MiB"
+        " of memory (estimated)",
     ]
     for number, wanted in enumerate(planned.config.objectives):
         found = planned.reaches[wanted.metric]

@@ -48,26 +48,30 @@ def cosine(settings: WeightStep, done: float) -> float:
     return settings.lr_end + (settings.lr - settings.lr_end) * (1 + math.cos(math.pi * done)) / 2
 
 
-def weight_step(shared: SharedWeights, batch: Batch, path: Choices | Probabilities, lr: float) -> float:
+def weight_step(
+    shared: SharedWeights, batch: Batch, path: Choices | Probabilities, lr: float, parts: int = 1
+) -> float:
     """One SGD step; returns the loss. ``path``: the drawn operations (edges,), or mixture weights (edges, ops).
 
-    Weights that the path does not touch have no gradient: neither momentum nor decay moves them.
+    Weights that the path does not touch have no gradient: neither momentum nor decay moves them. With several
+    ``parts`` the gradient of the batch is summed over so many pieces, each of which is normalised on its own.
     """
     rest, head = shared.optimizer.param_groups
     rest["lr"], head["lr"] = lr, lr * shared.settings.head_rate
     shared.optimizer.zero_grad(set_to_none=True)
-    if path.ndim == 1:
-        logits = shared.net.sampled(batch.x, np.asarray(path, dtype=np.int64))
-    else:
-        logits = shared.net.mixture(
-            batch.x, torch.as_tensor(path, dtype=batch.x.dtype, device=batch.x.device)
-        )
-    loss = F.cross_entropy(logits, batch.y)
-    loss.backward()  # type: ignore[no-untyped-call]
+    total = 0.0
+    for x, y in zip(batch.x.chunk(parts), batch.y.chunk(parts), strict=True):
+        if path.ndim == 1:
+            logits = shared.net.sampled(x, np.asarray(path, dtype=np.int64))
+        else:
+            logits = shared.net.mixture(x, torch.as_tensor(path, dtype=x.dtype, device=x.device))
+        loss = F.cross_entropy(logits, y) * (len(y) / len(batch.y))
+        loss.backward()  # type: ignore[no-untyped-call]
+        total += float(loss.detach())
     touched = [weight for weight in shared.net.parameters() if weight.grad is not None]
     torch.nn.utils.clip_grad_norm_(touched, shared.settings.clip)
     shared.optimizer.step()
-    return float(loss.detach())
+    return total
 
 
 @torch.no_grad()

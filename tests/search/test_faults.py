@@ -14,11 +14,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+import torch.nn.functional as F
 
 from hwnas.errors import Stopped
+from hwnas.nets.supernet import Supernet, build_supernet
 from hwnas.results import run as runs
 from hwnas.search import loop, shared_weights
-from hwnas.search.search import resume, search, summary
+from hwnas.search.search import check_step, plan, resume, search, summary
+from hwnas.space import SPACES
+from hwnas.training.data import Batch
+from profilers.errors import InputError
 
 from . import tiny
 
@@ -35,7 +41,7 @@ def broken_at(
     rates: list[float] = []
     true_step = shared_weights.weight_step
 
-    def step(shared: Any, batch: Any, path: Any, lr: float) -> float:
+    def step(shared: Any, batch: Any, path: Any, lr: float, parts: int = 1) -> float:
         rates.append(lr)
         if not broken(len(rates) - 1):
             return true_step(shared, batch, path, lr)
@@ -90,6 +96,68 @@ def test_a_setback_survives_a_stop(data: Path, tmp_path: Path, monkeypatch: pyte
         search(tiny.config(data), tmp_path / "run", stop)
     found = summary(resume(tmp_path / "run"))
     assert [note["kind"] for note in found["health"]].count("loss") == 1
+
+
+def small_memory(monkeypatch: pytest.MonkeyPatch, most: int) -> list[int]:
+    """A device on which a path of more than ``most`` images does not fit; returns the sizes that were tried."""
+    tried: list[int] = []
+    true_sampled = Supernet.sampled
+
+    def sampled(net: Supernet, x: torch.Tensor, choices: Any) -> torch.Tensor:
+        if torch.is_grad_enabled():
+            tried.append(len(x))
+            if len(x) > most:
+                raise torch.OutOfMemoryError("out of memory")
+        return true_sampled(net, x, choices)
+
+    monkeypatch.setattr(Supernet, "sampled", sampled)
+    return tried
+
+
+def test_a_batch_that_does_not_fit_is_trained_in_pieces(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = small_memory(monkeypatch, 5)
+    run = search(tiny.config(data), tmp_path / "run")
+    assert tried[:6] == [16, 8, 4, 4, 4, 4]
+    assert max(tried[2:]) == 4
+    found = runs.load_checkpoint(run)
+    assert found is not None and found[1]["position"]["parts"] == 4
+
+
+def test_a_device_that_holds_not_even_two_images_is_told(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_memory(monkeypatch, 1)
+    with pytest.raises(Stopped, match="too small for 2 images at once"):
+        search(tiny.config(data), tmp_path / "run")
+
+
+def test_pieces_give_the_gradient_of_their_mean(data: Path) -> None:
+    config = tiny.config(data)
+    net = build_supernet(SPACES["darts"], 2, 3, 3, (1, 8, 8), seed=0)
+    shared = shared_weights.optimise(net, config.weight_step)
+    x, y = torch.randn(8, 1, 8, 8), torch.arange(8) % 3
+    path = np.full(28, 4)
+    loss = shared_weights.weight_step(shared, Batch(x, y), path, 0.0, parts=2)
+    taken = [weight.grad for weight in net.parameters() if weight.grad is not None]
+    halves = [F.cross_entropy(net.sampled(x[i : i + 4], path), y[i : i + 4]) for i in (0, 4)]
+    touched = [weight for weight in net.parameters() if weight.grad is not None]
+    expected = torch.autograd.grad(sum(halves) / 2, touched)
+    norm = torch.stack([one.norm() for one in expected]).norm()
+    scale = min(1.0, config.weight_step.clip / float(norm))
+    for one, other in zip(taken, expected, strict=True):
+        torch.testing.assert_close(one, scale * other, rtol=1e-3, atol=1e-6)
+    assert loss == pytest.approx(float(sum(halves).detach()) / 2, rel=1e-5)
+
+
+def test_a_step_that_will_not_fit_is_refused_before_it_is_tried(data: Path) -> None:
+    planned = plan(tiny.config(data))
+    check_step(planned.config, planned.dataset, 1e6)
+    with pytest.raises(InputError, match=r"a step on 16 images takes about .* MiB free; at most \d+ fit"):
+        check_step(planned.config, planned.dataset, 1.5)
+    with pytest.raises(InputError, match="fewer channels or cells are needed"):
+        check_step(planned.config, planned.dataset, 0.01)
 
 
 # What the file system refuses, for real: in a process of its own, which ends with code 3 and one line.
