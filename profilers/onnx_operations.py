@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from profilers.isolate import measure
-from profilers.measurement import LATENCY, Failure
+from profilers.measurement import LATENCY, Failure, Origin
 from profilers.onnx_check import OnnxModel, check_onnx
 from profilers.onnx_latency import Measure, OnnxOptions, failed, latency_request, make_receipt, utc_now
 
@@ -24,6 +24,7 @@ class Operation:
     kind: str
     us: float
     share: float
+    origin: Origin = "measured"
 
 
 def onnx_operations(

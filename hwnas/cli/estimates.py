@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from profilers.backends import Options
     from profilers.device import Device
     from profilers.measurement import Outcome
+    from profilers.onnx_operations import Operation
 
 # What a roofline from data-sheet peaks is worth: it puts networks in order; absolute values are half to twice.
 ROOFLINE_FACTOR = 2.0
@@ -74,6 +75,42 @@ def memory(named: Named, device: Device, options: Options) -> Outcome:
         "weights and the maps alive at once; a runtime takes more than a network asks for"
     )
     return Measurement(MEMORY, value, value, value, (), "estimated", noted)
+
+
+def operations(named: Named, device: Device, options: Options) -> list[Operation]:
+    """What each operation of one network would take on a device that is not attached, the slowest first.
+
+    Raises InputError where there are no peaks to estimate from.
+    """
+    from hwnas.results.graph import graph
+    from hwnas.space.kernels import layer_kernels
+    from hwnas.tables import RUNTIMES, peaks_of
+    from profilers.onnx_operations import Operation
+    from profilers.roofline import COSTS, Kernel, device_us, issue_us
+
+    peaks, architecture, shape = peaks_of(device), named.architecture, named.shape
+    if peaks is None or architecture is None:
+        raise InputError(
+            f"--per-op: {named.key}: {device.name} is not attached, and there is nothing to estimate from"
+        )
+    costs, found = COSTS[RUNTIMES[device.kind]], []
+    for step in graph(architecture, shape.classes, shape.image, shape.stem):
+        outputs = options.batch * step.size[0] * step.size[1]
+        moved = outputs * step.channels
+        if step.layer is not None:
+            kernels = layer_kernels(step.layer, options.batch)
+        elif step.kind == "add":
+            # n maps are n - 1 additions of two.
+            pair = Kernel("elementwise", 0, 2 * moved, moved, outputs, step.channels)
+            kernels = (pair,) * (len(step.inputs) - 1)
+        else:
+            kernels = (Kernel("concat", 0, moved, moved, outputs, step.channels),)
+        times = [(issue_us(kernel, costs), device_us(kernel, peaks, costs)) for kernel in kernels]
+        us = sum(max(pair) if costs.overlapped else sum(pair) for pair in times)
+        found.append((step.name, step.layer.kind if step.layer else step.kind, us))
+    total = sum(us for *_, us in found)
+    slowest_first = sorted(found, key=lambda one: -one[2])
+    return [Operation(name, kind, us, us / total, "estimated") for name, kind, us in slowest_first]
 
 
 def spread(source: Predictor) -> tuple[float, str]:

@@ -96,7 +96,7 @@ def profile(
     except TimeoutError as error:
         raise InputError(str(error)) from None
     refuse_less(rows, require, device)
-    operations = per_operation(found, options) if per_op else []
+    operations = per_operation(found, device, options) if per_op else []
     if as_json:
         typer.echo(json.dumps(as_dict(subject, device, rows, operations)))
     else:
@@ -134,8 +134,9 @@ def measure_all(
     return sorted(rows, key=lambda row: [named.key for named in found].index(row[0]))
 
 
-def per_operation(found: Sequence[Named], options: Options) -> list[tuple[str, Operation]]:
-    """Every operation of every network as ONNX Runtime runs it, the slowest first."""
+def per_operation(found: Sequence[Named], device: Device, options: Options) -> list[tuple[str, Operation]]:
+    """Every operation of every network as ONNX Runtime runs it, the slowest first; estimated where nothing runs."""
+    from hwnas.cli.estimates import operations as estimated
     from hwnas.cli.subjects import build
     from profilers.isolate import measure
     from profilers.measurement import Failure
@@ -143,6 +144,8 @@ def per_operation(found: Sequence[Named], options: Options) -> list[tuple[str, O
     from profilers.onnx_latency import OnnxOptions
     from profilers.onnx_operations import onnx_operations
 
+    if not options.place:
+        return [(named.key, one) for named in found for one in estimated(named, device, options)]
     if options.place != "cpu":
         raise InputError("--per-op: only where ONNX Runtime measures on a CPU")
     how = OnnxOptions(threads=options.threads, graph_level=options.graph_level, limit_s=options.limit_s)

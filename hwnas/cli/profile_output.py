@@ -94,7 +94,7 @@ def operation_grid(operations: Sequence[tuple[str, Operation]]) -> Any:
     """The breakdown, the slowest first."""
     from rich.table import Table as Grid
 
-    grid = Grid(title="operations", title_justify="left")
+    grid = Grid(title=f"operations ({operations[0][1].origin})", title_justify="left")
     for header in ("network", "operation", "kind", "us", "share"):
         grid.add_column(header, justify="right" if header in ("us", "share") else "left")
     for key, operation in operations:

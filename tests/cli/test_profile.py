@@ -142,6 +142,14 @@ def test_a_target_that_is_not_here_is_estimated_and_marked(hwnas):
     assert memory["value"] > 4 * 3_349_342 / 2**20  # the weights alone
 
 
+def test_operations_of_a_target_that_is_not_here_are_estimated(hwnas):
+    _, out, _ = hwnas("profile", "DARTS_V2", *SMALL, "--target", "1080ti", "--per-op", "--json")
+    found = json.loads(out)["operations"]
+    assert {operation["origin"] for operation in found} == {"estimated"}
+    assert sum(operation["share"] for operation in found) == pytest.approx(1)
+    assert {operation["kind"] for operation in found} >= {"conv", "relu", "add", "concat", "linear"}
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [
