@@ -5,11 +5,12 @@
     python -m benchmarks.hypergradient cost --space nasbench201
     python -m benchmarks.hypergradient cost --space darts
     python -m benchmarks.hypergradient evolution
+    python -m benchmarks.hypergradient signs --seeds 20
 
 ``closeness``: a mixture network on digits, small and smooth enough that Newton's method solves its inner
 problem to a gradient below 1e-9, and d_alpha L2 - M H^-1 d_w L2 by dense linear algebra. ``cost``: CPU time
 (best of interleaved rounds, all methods in each) and memory of one alpha step on a supernet. ``evolution``:
-weights by SGD, evolution or both, equal CPU time.
+weights by SGD, evolution or both, equal CPU time. ``signs``: the evolution's step with either sign.
 """
 
 from __future__ import annotations
@@ -36,7 +37,15 @@ from hwnas.search import shared_weights
 from hwnas.search.curvature import Loss, Tensors, gradient, leaves
 from hwnas.search.hypergradient import Hypergradient, Method, first_order, neumann, unrolled
 from hwnas.search.ndarts import mixture_loss
-from hwnas.search.weight_evolution import Evolution, batched, evolve, one_by_one
+from hwnas.search.weight_evolution import (
+    Evolution,
+    antithetic,
+    batched,
+    evolve,
+    one_by_one,
+    scale,
+    search_gradient,
+)
 from hwnas.space.space import SPACES
 from hwnas.training.data import Batch, Dataset, batches, load
 from tests.search.bilevel import Problem, flat, second_derivatives, solve
@@ -241,6 +250,42 @@ def evolution(seconds: float, seeds: int) -> None:
         print(f"| {mode} | {runs[0][0]} | {statistics.mean(losses):.3f} ({each}) |", flush=True)
 
 
+def signs(seeds: int) -> None:
+    """Loss of a batch after one step of the search gradient with either sign, before the best candidate is taken.
+
+    NAS-Bench-201 C 4, 3 cells, 64 digits, 10 noises, the default rate; ``seeds`` draws of weights and noises.
+    """
+    data, space = load("digits", seed=0), SPACES["nasbench201"]
+    table = space.mask / space.mask.sum(1, keepdims=True)
+    alpha = (torch.from_numpy(np.log(np.maximum(table, 1e-9))).float(),)
+    batch = next(batches(data, "weights", 64, (0, 0)))
+    rows = []
+    for seed in range(seeds):
+        net, rng = build_supernet(space, 4, 3, 10, data.image, seed=seed), torch.Generator().manual_seed(seed)
+        mixture, settings = mixture_loss(net, space.mask, batch), Evolution()
+        weights = tuple(p.detach() for p in net.parameters())
+        noises, scales = antithetic(weights, settings.population, rng), [scale(w) for w in weights]
+
+        def at(amount: float, along: Tensors, start: Tensors = weights, s: list[Tensor] = scales) -> Tensors:
+            return tuple(w + amount * one * d for w, one, d in zip(start, s, along, strict=True))
+
+        def loss(w: Tensors, of: Loss = mixture) -> Tensor:
+            return of(w, alpha)
+
+        around = one_by_one(loss, [at(settings.sigma, noise) for noise in noises])
+        step = search_gradient(noises, around, settings.sigma)
+        before, minus, plus = one_by_one(
+            loss, [weights, at(-settings.rate, step), at(settings.rate, step)]
+        ).tolist()
+        rows.append((before, minus - before, plus - before))
+    for name, column in (("minus", 1), ("plus, as printed", 2)):
+        changes = [row[column] for row in rows]
+        worse = sum(change > 0 for change in changes)
+        print(
+            f"{name}: loss changes by {statistics.mean(changes):+.5f} in the mean, rises in {worse} of {seeds}"
+        )
+
+
 def train_for(mode: str, seconds: float, seed: int) -> tuple[int, float]:
     data, space = load("digits", seed=seed), SPACES["nasbench201"]
     net = build_supernet(space, 4, 3, 10, data.image, seed=seed)
@@ -279,7 +324,7 @@ def validation_loss(net: torch.nn.Module, mask: np.ndarray, data: Dataset) -> fl
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("what", choices=("closeness", "cost", "evolution"))
+    parser.add_argument("what", choices=("closeness", "cost", "evolution", "signs"))
     parser.add_argument("--figure", type=Path)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=30.0)
@@ -295,6 +340,8 @@ def main() -> None:
         closeness(a.seeds, a.figure)
     elif a.what == "cost":
         cost(a.space, a.channels, a.cells, a.images, a.side, a.rounds)
+    elif a.what == "signs":
+        signs(a.seeds)
     else:
         evolution(a.seconds, min(a.seeds, 3))
 
