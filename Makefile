@@ -12,7 +12,7 @@ CODE := hwnas profilers tests benchmarks setup.py docs/commands.py .ci/check_whe
 # Two processes of one thread each: two threads each on two cores lose three to forty times (docs/log.md).
 PYTEST := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-.PHONY: demo test test-slow docs check format clean
+.PHONY: demo test test-slow docs check evidence-quick format clean
 
 demo: $(VENV)/.installed
 	$(BIN)/hwnas search --target 1080ti --objective params
@@ -33,6 +33,10 @@ check: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(PYTEST)
+
+# Small forms of the benchmarks, a quarter of an hour; fails where a figure falls under its floor.
+evidence-quick: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m benchmarks.quick
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff format $(CODE)

@@ -108,3 +108,18 @@ def test_the_script_prints_the_promised_json_alone() -> None:
     result = json.loads(done.stdout)
     assert result["budgets"] == [100, 200, 500, 1000]
     assert len(result["methods"]["plain"]["mean"]) == len(result["methods"]["random"]["std"]) == 4
+
+
+@pytest.mark.skipif(not TABLE.exists(), reason="the table of NAS-Bench-201 is not beside this checkout")
+def test_the_accuracy_only_search_spends_the_published_seconds() -> None:
+    rows = tabular.single(TABLE, seeds=2, seconds=3000)
+    assert [row["form"] for row in rows] == ["paper", "directed"]
+    # 12 epochs of 5.4 to 34.7 seconds each: between 7 and 46 evaluations fit.
+    assert all(7 <= row["evaluations"] <= 46 for row in rows)
+    assert all(85 < row["cifar10_test_acc_200ep"]["mean"] <= 94.37 for row in rows)
+
+
+def test_every_run_is_kept_and_the_means_are_theirs(table: tabular.Table) -> None:
+    kept: list[list[float]] = []
+    result = tabular.compare(table, 2, ("random",), lambda name, seed, found: kept.append(found))
+    np.testing.assert_allclose(result["methods"]["random"]["mean"], np.mean(kept, axis=0))
