@@ -122,7 +122,12 @@ def _train(
         f"{len(models)} to train on {dataset.name} by recipe {recipe.name}: {recipe.epochs} epochs, on {place}"
     )
 
+    begun: set[str] = set()
+
     def report(model: Model, epoch: Any) -> None:
+        if epoch.number > 1 and model.name not in begun:
+            say(f"{model.name} went on from an earlier call, after epoch {epoch.number - 1}")
+        begun.add(model.name)
         tested = "" if epoch.test_accuracy is None else f", test accuracy {epoch.test_accuracy:.4f}"
         say(
             f"{model.name} epoch {epoch.number}/{recipe.epochs}: loss {epoch.train_loss:.3f}{tested}"

@@ -10,6 +10,8 @@ import pytest
 
 from hwnas.cli import main
 from hwnas.results.run import read_front
+from hwnas.training.data import Batch
+from hwnas.training.loop import Training
 
 from ..results.runs import finished_run
 
@@ -63,6 +65,27 @@ def test_train_and_export_print_tables(
         ["export", str(run), key, "--formats", "onnx", "--no-measure", "--quiet"], monkeypatch, capsys
     )
     assert code == 0 and key in out and "verified on 359 images" in out
+
+
+def test_a_stopped_training_goes_on_with_the_same_command(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made, original = 0, Training.step
+
+    def step(self: Training, batch: Batch) -> None:
+        nonlocal made
+        made += 1
+        if made == 13:  # in the second epoch of 11 steps
+            raise KeyboardInterrupt
+        original(self, batch)
+
+    command = ["train", str(run), "--channels", "6", "--epochs", "2", "--batch", "128"]
+    with monkeypatch.context() as patch:
+        patch.setattr(Training, "step", step)
+        code, _, err = called(command, patch, capsys)
+    assert code == 130 and "the same command goes on" in err
+    code, _, err = called(command, monkeypatch, capsys)
+    assert code == 0 and "went on from an earlier call, after epoch 1" in err and "epoch 2/2" in err
 
 
 def read_front_keys(path: Path) -> list[str]:
