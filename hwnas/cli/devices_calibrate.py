@@ -91,9 +91,9 @@ def make_bench(
             f"{device.name} is not attached here: calibrate where it is, or reach it with --ssh user@host"
         )
     chosen = one_of("--backend", backend, (*BACKENDS, None))
-    # A third of the usual budget, and half the patience with a busy host: the errors of many networks average out
-    # in the fit, and a minute more for each would be one less network.
-    protocol = Protocol(budget_s=0.7, min_s=0.3, patience=2.0)
+    # A third of the usual budget, and less patience with a busy host: the errors of many networks average out in
+    # the fit, and what one takes longer is another one less.
+    protocol = Protocol(budget_s=0.7, min_s=0.3, patience=2.0, warmup_limit_s=0.3)
     run = elsewhere(ssh, run_with, remote_python)
     return bench_at(where, network, device, protocol, batch, threads, chosen, run)
 
