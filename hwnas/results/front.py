@@ -6,6 +6,7 @@ equal points and lets a NaN row spoil the rest, so both are removed first.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +62,11 @@ class ParetoFront:
         """The corner the hypervolume is measured from: lowest accuracy, highest costs, in their own units."""
         worst = {name: float(high) for name, (_, high) in zip(self.names, self.bounds.costs, strict=True)}
         return {"accuracy": float(self.bounds.accuracy[0]), **worst}
+
+
+def interval(cost: Mapping[str, Any]) -> tuple[float, float]:
+    """(low, high) of a cost as a summary holds it; one that was not measured is taken as exact."""
+    return float(cost.get("low", cost["value"])), float(cost.get("high", cost["value"]))
 
 
 def to_minimise(accuracy: Floats, costs: Floats) -> Floats:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hwnas.results.atomic import atomic_write
-from hwnas.results.front import ParetoFront, Point, knee, pareto_front
+from hwnas.results.front import ParetoFront, Point, interval, knee, pareto_front
 from hwnas.results.run import Run, inside, read_front
 from hwnas.results.summary import read_record
 from hwnas.space.counts import count
@@ -153,6 +153,7 @@ def _front(run: Run, records: Sequence[Mapping[str, Any]]) -> ParetoFront:
             record["name"],
             float(record["test_accuracy"]),
             tuple(float(record["costs"][name]["value"]) for name in names),
+            tuple(interval(record["costs"][name]) for name in names),
         )
         for record in records
     ]
@@ -167,6 +168,7 @@ def _knee(summary: Mapping[str, Any]) -> str:
             member["key"],
             float(member["accuracy"]["value"]),
             tuple(float(member["costs"][name]["value"]) for name in names),
+            tuple(interval(member["costs"][name]) for name in names),
         )
         for member in summary["front"]
     ]

@@ -68,6 +68,11 @@ def test_a_point_is_dropped_only_when_it_is_beaten_beyond_its_interval() -> None
     assert [point.key for point in exact.points] == ["best", "more accurate"]
 
 
+def test_a_cost_of_a_summary_has_its_interval_or_is_exact() -> None:
+    assert front.interval({"value": 2.0, "low": 1.9, "high": 2.2, "origin": "measured"}) == (1.9, 2.2)
+    assert front.interval({"value": 7, "origin": "counted"}) == (7.0, 7.0)
+
+
 def test_a_network_that_could_not_be_measured_is_on_no_front() -> None:
     nan = float("nan")
     points = [Point("failed", 0.9, (nan,), ((nan, nan),)), Point("good", 0.5, (1.0,), ((0.9, 1.1),))]
