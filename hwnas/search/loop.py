@@ -134,6 +134,13 @@ def run_stages(
             state = _set_back(run, dataset, fresh, state)
             saved = _save(run, state, clock, began)
             continue
+        except (RuntimeError, MemoryError) as error:
+            if isinstance(error, Stopped) or not _out_of_memory(error):
+                raise
+            raise Stopped(
+                "the memory is too small for a step; what was finished is kept: close other programs and go on with:"
+                f" hwnas resume {run.path}, or begin anew with smaller alpha_step.images or weight_step.batch_size"
+            ) from None
         _remember(run, state)
         ended = state.position.epoch + 1 == config.stages[state.position.stage].epochs
         notes = _notes(run, dataset, state) if ended else ()
@@ -222,7 +229,9 @@ def _weight_step(state: _State, batch: Batch, path: Choices | Probabilities, lr:
     while True:
         try:
             return shared_weights.weight_step(state.shared, batch, path, lr, state.position.parts)
-        except torch.OutOfMemoryError:
+        except (RuntimeError, MemoryError) as error:
+            if not _out_of_memory(error):
+                raise
             parts = 2 * state.position.parts
             if parts > len(batch.y) // 2:  # BatchNorm needs more than one image
                 raise Stopped(
@@ -230,8 +239,15 @@ def _weight_step(state: _State, batch: Batch, path: Choices | Probabilities, lr:
                     " take fewer channels or cells (channels, stages in a --config file)"
                 ) from None
             state.position = replace(state.position, parts=parts)
+        # Outside of the handler, whose traceback would keep the maps of the failed step alive.
         state.shared.optimizer.zero_grad(set_to_none=True)
         torch.cuda.empty_cache()
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    """CUDA has an exception of its own; on a CPU torch raises a RuntimeError that says so."""
+    kinds = (torch.OutOfMemoryError, MemoryError)
+    return isinstance(error, kinds) or "can't allocate memory" in str(error)
 
 
 def _bilevel_step(

@@ -5,9 +5,13 @@ from __future__ import annotations
 import errno
 import json
 import math
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -162,22 +166,55 @@ def test_a_step_that_will_not_fit_is_refused_before_it_is_tried(data: Path) -> N
 
 # What the file system refuses, for real: in a process of its own, which ends with code 3 and one line.
 CHILD = """
-import resource, signal, sys
-limit = int(sys.argv[1])
-if limit:
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-sys.argv = ["hwnas", *sys.argv[2:]]
+import contextlib, io, os, resource, signal, sys, tempfile
+from pathlib import Path
+project, file_limit, memory_mib, user = sys.argv[1], *map(int, sys.argv[2:5])
+words = sys.argv[5:]
+sys.path.insert(0, project)
 import torch
-torch.set_num_threads(1)
 from hwnas.cli import main
+from hwnas.results.run import configs
+from tests.search import tiny
+torch.set_num_threads(1)
+if memory_mib or user:  # all modules are loaded before anything is taken away
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        config = Path(folder) / "tiny.toml"
+        config.write_bytes(configs.dump(tiny.config(tiny.images(Path(folder) / "images.npz"))))
+        run = str(Path(folder) / "run")
+        for warm in (["search", "--config", str(config), "--out", run, "--quiet"], ["resume", run, "--quiet"]):
+            sys.argv = ["hwnas", *warm]
+            with contextlib.suppress(SystemExit):
+                main()
+if file_limit:
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))
+if memory_mib:
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    size = pages * resource.getpagesize() + memory_mib * 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (size, size))
+if user:
+    os.setgid(user)
+    os.setuid(user)
+sys.argv = ["hwnas", *words]
 main()
 """
+NOBODY = 65534
 
 
-def hwnas(*words: str, limit: int = 0) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", CHILD, str(limit), *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+def child(*words: str, file_limit: int = 0, memory_mib: int = 0, user: int = 0) -> list[str]:
+    project = Path(__file__).parents[2]
+    return [sys.executable, "-c", CHILD, str(project), str(file_limit), str(memory_mib), str(user), *words]
+
+
+def hwnas(*words: str, **limits: int) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(child(*words, **limits), capture_output=True, text=True, timeout=300)
+
+
+def said(done: subprocess.CompletedProcess[str], code: int) -> str:
+    """The last line of a command that ended with ``code`` and without a traceback."""
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr.strip().splitlines()[-1]
 
 
 def write_config(path: Path, data: Path) -> Path:
@@ -190,11 +227,10 @@ def test_a_full_disk_stops_the_search_with_one_line_and_resume_ends_it(data: Pat
     config = write_config(tmp_path / "tiny.toml", data)
     whole = search(tiny.config(data), tmp_path / "whole")
     size = whole.checkpoint_path.stat().st_size
-    refused = hwnas("search", "--config", str(config), "--out", str(tmp_path / "run"), limit=size // 2)
-    assert refused.returncode == 3, refused.stderr
-    last = refused.stderr.strip().splitlines()[-1]
+    last = said(
+        hwnas("search", "--config", str(config), "--out", str(tmp_path / "run"), file_limit=size // 2), 3
+    )
     assert last.startswith("stopped: run directory") and f"hwnas resume {tmp_path / 'run'}" in last
-    assert "Traceback" not in refused.stderr
     assert not list((tmp_path / "run" / "checkpoint").glob("*.new"))
     ended = hwnas("resume", str(tmp_path / "run"), "--json", "--quiet")
     assert ended.returncode == 0, ended.stderr
@@ -220,3 +256,63 @@ def test_a_refusal_names_its_reason(tmp_path: Path) -> None:
     ):
         with pytest.raises(Stopped, match=words), keeping(tmp_path, "hwnas resume x"):
             raise OSError(number, "an error")
+
+
+def stopped_run(data: Path, path: Path) -> Path:
+    """A search that was stopped after its first epoch."""
+
+    def stop(progress: loop.Progress) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        search(tiny.config(data), path, stop)  # the second epoch's end is the first that is checkpointed
+    return path
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_another_users_run_is_not_written_and_the_line_says_why(data: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder:  # one that others may enter
+        os.chmod(folder, 0o755)
+        copied = shutil.copy(data, folder)
+        os.chmod(copied, 0o644)
+        run = stopped_run(Path(copied), Path(folder) / "run")
+        for path in (run, *run.rglob("*")):
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+        last = said(hwnas("resume", str(run), "--quiet", user=NOBODY), 3)
+        assert "may not be written by this user" in last
+        assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.slow
+def test_a_process_that_hangs_keeps_its_run_until_it_is_killed(data: Path, tmp_path: Path) -> None:
+    config = write_config(tmp_path / "tiny.toml", data)
+    command = child(
+        "search", "--config", str(config), "--epochs", "200", "--out", str(tmp_path / "run"), "--quiet"
+    )
+    hanging = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(1200):
+            if (tmp_path / "run" / "checkpoint" / "state.safetensors").exists():
+                break
+            time.sleep(0.1)
+        hanging.send_signal(signal.SIGSTOP)
+        assert "in use by another process" in said(hwnas("resume", str(tmp_path / "run"), "--quiet"), 2)
+    finally:
+        hanging.kill()
+        hanging.wait()
+    with runs.lock(runs.open_run(tmp_path / "run")):
+        assert runs.load_checkpoint(runs.open_run(tmp_path / "run")) is not None
+
+
+@pytest.mark.slow
+def test_a_batch_that_exceeds_the_memory_there_is_goes_on_in_pieces(tmp_path: Path) -> None:
+    data = tiny.images(tmp_path / "large.npz", count=32, side=96)
+    small = {"stages": [{"cells": 3, "epochs": 2}], "channels": 8, "alpha_step": {"samples": 2, "images": 2}}
+    (tmp_path / "large.toml").write_bytes(runs.configs.dump(tiny.config(data, **small)))
+    words = ("search", "--config", str(tmp_path / "large.toml"), "--out", str(tmp_path / "run"), "--quiet")
+    done = hwnas(*words, memory_mib=400)
+    found = runs.load_checkpoint(runs.open_run(tmp_path / "run"))
+    assert found is not None and found[1]["position"]["parts"] > 1, done.stderr
+    assert done.returncode in (0, 3) and "Traceback" not in done.stderr
