@@ -5,7 +5,7 @@ So the sum is one column of a fit to whole networks, with counts per operation a
 (``profilers.fit``). Networks that took no part in the fit say how good it is, and are measured twice: how well
 the repeats agree with each other is the ceiling that no prediction can pass.
 
-A calibration takes minutes, and what else a host does in that time changes. Two anchors, networks like the others, are
+A calibration takes minutes, and what else a host does in that time changes. Three anchors, networks like the others, are
 measured with every chunk; what slows them, slows the chunk, and is taken out of it.
 """
 
@@ -36,9 +36,9 @@ from profilers.table import Network, Operations, Table
 Floats = npt.NDArray[np.float64]
 Say = Callable[[str], None]
 
-CHUNK = 10
+CHUNK = 20
 """Networks that are built and measured together; half of the first chunks are held out."""
-ANCHORS = 2
+ANCHORS = 3
 FEWEST_NETWORKS = 40
 """Half to fit and half to judge by: with fewer there is no table, however slow the device."""
 

@@ -75,7 +75,8 @@ def test_an_additive_device_is_calibrated_to_its_noise(name: str) -> None:
     table = calibrate(plan, fake, "cpu", 1, clock=lambda: 0.0)
     assert table.agreement["held_out"]["networks"] == 20
     assert table.agreement["held_out"]["mape_percent"] < 2.5
-    assert table.agreement["repeat"]["mape_percent"] == pytest.approx(1.1, rel=0.6)
+    # Two measurements of 1 % each, and the mean of three anchors for either: |N(0, s)|, s^2 = 2 + 2 / 3, in the mean.
+    assert table.agreement["repeat"]["mape_percent"] == pytest.approx(1.3, rel=0.6)
     assert table.provenance["receipt"]["host"] == "moon"
     assert table.fitted.coefficients["operations_ms"] == pytest.approx(0.75, rel=0.1)
     one = random_networks(plan.space, 1, np.random.default_rng(5))[0]
