@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwnas.errors import keeping
-from hwnas.results.run import Run
+from hwnas.results.run import Run, whole_lines
 from hwnas.space.space import Choices
 from profilers.errors import InputError
 
@@ -96,10 +96,7 @@ def truncate_history(run: Run, stage: int, epoch: int) -> None:
 
 
 def _lines(path: Path) -> list[bytes]:
-    if not path.exists():
-        return []
-    with open(path, "rb") as file:
-        return [line for line in file if line.endswith(b"\n")]
+    return list(whole_lines(path)) if path.exists() else []
 
 
 def _epoch(path: Path, line: bytes) -> Epoch:

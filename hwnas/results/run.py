@@ -34,6 +34,7 @@ from hwnas.results.summary import read_summary
 from profilers.errors import InputError
 
 Arrays = dict[str, NDArray[Any]]
+MAX_LINE_BYTES = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,14 +249,25 @@ def _keeping(run: Run) -> AbstractContextManager[None]:
 def _whole_trials(path: Path) -> Iterator[Trial]:
     if not path.exists():
         return
+    for line in whole_lines(path):
+        try:
+            data = json.loads(line)
+            yield Trial(**{**data, "choices": tuple(data["choices"])})
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+            raise InputError(f"{path}: damaged line {line[:40]!r}") from None
+
+
+def whole_lines(path: Path) -> Iterator[bytes]:
+    """The lines of an append-only file; a last one without an end was torn by a dying process and is passed over.
+
+    Raises InputError for a line that is longer than any of ours.
+    """
     with open(path, "rb") as file:
-        for line in file:
+        while line := file.readline(MAX_LINE_BYTES):
+            if len(line) == MAX_LINE_BYTES:
+                raise InputError(f"{path}: a line of more than {MAX_LINE_BYTES} bytes")
             if line.endswith(b"\n"):
-                try:
-                    data = json.loads(line)
-                    yield Trial(**{**data, "choices": tuple(data["choices"])})
-                except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
-                    raise InputError(f"{path}: damaged line {line[:40]!r}") from None
+                yield line
 
 
 def _read_checkpoint(path: Path) -> tuple[Arrays, dict[str, Any]] | None:

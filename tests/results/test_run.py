@@ -50,6 +50,12 @@ def test_a_damaged_line_in_the_middle_is_an_error(run: Run) -> None:
         runs.read_trials(run)
 
 
+def test_a_line_without_end_is_refused_before_it_fills_the_memory(run: Run) -> None:
+    run.trials_path.write_bytes(b"1" * (runs.MAX_LINE_BYTES + 1))
+    with pytest.raises(InputError, match="a line of more than"):
+        runs.read_trials(run)
+
+
 def test_trials_after_a_checkpoint_are_cut_off(run: Run) -> None:
     runs.append_trials(run, [trial(0), trial(1), trial(2)])
     runs.truncate_trials(run, 2)
