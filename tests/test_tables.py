@@ -8,7 +8,7 @@ import pytest
 
 from hwnas.catalog import find_device
 from hwnas.space import SPACES
-from hwnas.tables import find_table, predictor, tables, user_folder
+from hwnas.tables import calibration, default_path, find_table, own_table, predictor, tables, user_folder
 from profilers.device import Device, load
 from profilers.errors import InputError
 from profilers.fit import Fitted, Form
@@ -94,6 +94,35 @@ def test_cpu_is_another_machine_elsewhere(own_folder: Path) -> None:
     save(replace(TABLE, device="cpu", provenance=here), own_folder / "cpu.darts.json")
     assert predictor(device("cpu"), DARTS, NETWORK).origin == "table"
     assert predictor(device("cpu"), DARTS, NETWORK, table="cpu.darts").origin == "table"
+
+
+def test_the_command_that_is_named_makes_the_table_that_is_missing(own_folder: Path) -> None:
+    network = Network(8, 5, 10, (1, 8, 8))
+    command = calibration(device("cpu"), SPACES["tnd"], network)
+    size = "--channels 8 --cells 5 --image 1x8x8"
+    assert command == f"hwnas devices calibrate --target cpu --space tnd {size}"
+    with pytest.raises(InputError, match=size):
+        predictor(device("cpu"), SPACES["tnd"], network)
+    assert own_table(device("cpu"), SPACES["tnd"], network) is None
+    path = default_path("cpu", "tnd", network)
+    here = {"receipt": {"host": host().fingerprint}}
+    save(replace(TABLE, device="cpu", space="tnd", network=network, provenance=here), path)
+    assert own_table(device("cpu"), SPACES["tnd"], network) == path
+
+
+def test_tables_of_several_sizes_live_side_by_side(own_folder: Path) -> None:
+    small = replace(NETWORK, channels=8)
+    for network in (NETWORK, small):
+        save(replace(TABLE, network=network), default_path("1080ti", "darts", network))
+    assert own_table(device("1080ti"), DARTS, small) == own_folder / "1080ti.darts.c8-n8-3x32x32.json"
+    assert find_table("1080ti.darts.c8-n8-3x32x32") == own_folder / "1080ti.darts.c8-n8-3x32x32.json"
+    with pytest.raises(InputError, match="which one"):
+        find_table("1080ti.darts")
+
+
+def test_networks_with_the_imagenet_stem_have_no_tables(own_folder: Path) -> None:
+    with pytest.raises(InputError, match="tables are of networks with the CIFAR stem"):
+        predictor(device("cpu"), DARTS, NETWORK, stem="imagenet")
 
 
 def test_an_unknown_table_is_refused_with_the_nearest(own_folder: Path) -> None:
