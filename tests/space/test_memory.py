@@ -142,3 +142,38 @@ def test_the_peak_is_that_of_running_the_network_buffer_by_buffer(
     table = memory_table(space, 8, cells, 10, image, stem)
     expected = [simulated(space, one, 8, cells, image, stem) for one in drawn]
     assert table.elements(np.stack(drawn)).tolist() == expected
+
+
+def test_weights_count_once_and_maps_for_every_image_of_a_batch() -> None:
+    space = SPACES["darts"]
+    one = sample(space, np.random.default_rng(0))
+    single, four = (memory_table(space, 8, 3, 10, (3, 16, 16), batch=batch) for batch in (1, 4))
+    params, maps = float(single.params.of(one)), float(single.elements(one)[0])
+    assert single.of(one)[0] == pytest.approx(4 * (params + maps) / 2**20)
+    assert four.of(one)[0] == pytest.approx(4 * (params + 4 * maps) / 2**20)
+
+
+def test_a_peak_by_hand() -> None:
+    # Three NAS-Bench-201 cells of one 3x3 convolution from the input to the output, 8 channels on 16 x 16 pixels, then
+    # 16 on 8 x 8 and 32 on 4 x 4. The input's ReLU works in place, and the convolution needs its result beside it: two
+    # maps. The residual blocks need as much: their input, its rectified copy, and a result of half the size make
+    # 2.5 maps, which is the peak. The stem reads 3 channels and writes 8.
+    space, map_ = SPACES["nasbench201"], 8 * 16 * 16
+    ops = space.ops("normal")
+    choices = np.full(6, ops.index("none"))
+    edge = next(row for row, slot in enumerate(space.slots) if (slot.source, slot.node) == (0, 3))
+    choices[edge] = ops.index("nor_conv_3x3")
+    assert memory_table(space, 8, 3, 10, (3, 16, 16)).elements(choices).tolist() == [2.5 * map_]
+    # Edges that lead nowhere need nothing.
+    dead = next(row for row, slot in enumerate(space.slots) if (slot.source, slot.node) == (0, 1))
+    choices[dead] = ops.index("nor_conv_3x3")
+    assert memory_table(space, 8, 3, 10, (3, 16, 16)).elements(choices).tolist() == [2.5 * map_]
+
+
+def test_a_thousand_samples_take_a_fraction_of_a_second() -> None:
+    space, rng = SPACES["tnd"], np.random.default_rng(0)
+    many = np.stack([sample(space, rng) for _ in range(1000)])
+    table = memory_table(space, 16, 20, 10, (3, 32, 32))
+    start = time.process_time()
+    table.of(many)
+    assert time.process_time() - start < 0.5
