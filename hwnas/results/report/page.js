@@ -30,6 +30,7 @@
     return result.view;
   }
 
+  const pause = () => new Promise((go) => setTimeout(go, 0));
   const run = () => data.runs[state.run];
   const scored = () => run().scored[state.scored];
   const share = (value) => (100 * value).toFixed(2) + " %";
@@ -197,7 +198,8 @@
     }
   }
 
-  function showRun() {
+  // The front first: it is there while the rest is still being drawn.
+  async function showRun() {
     const one = run();
     buttons(at("runs"), data.runs.map((r) => r.name), state.run, (n) => { Object.assign(state, { run: n, scored: 0, axis: 0, policy: 0, edge: 0 }); showRun(); });
     document.title = "hwnas report: " + data.runs.map((r) => r.name).join(", ");
@@ -207,9 +209,12 @@
     at("command").replaceChildren(command(one.command || "(the command was not kept)"));
     at("config").textContent = one.config;
     at("notes").replaceChildren(...(one.notes).map((note) => make("li", note)));
-    showFront();
+    const front = showFront();
     pickFirst();
-    showEvolution();
+    await front;
+    await pause();
+    await showEvolution();
+    await pause();
     charts(at("health-charts"), one.health);
   }
 
@@ -222,6 +227,5 @@
     charts(grid, section.charts);
   }
   at("progress").hidden = !data.volume;
-  if (data.volume) draw("volume", data.volume);
-  showRun();
+  showRun().then(() => { if (data.volume) draw("volume", data.volume); });
 })();
