@@ -68,7 +68,7 @@ def plan(
     from hwnas.search.search import plan as planning
 
     notes(quiet)("rehearsing a few epochs of every stage")
-    chosen, found = plan_ahead(planning(resolved), seconds)
+    chosen, found = plan_ahead(planning(resolved, notes(quiet)), seconds)
     words = [word for word in sys.argv[2:] if word not in ("--json", "--quiet", "-q")]
     if json:
         epochs_of = [stage.epochs for stage in chosen.stages]
