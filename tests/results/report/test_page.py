@@ -57,7 +57,7 @@ def test_the_page_asks_for_nothing_from_elsewhere(searched: Path) -> None:
 def test_nothing_that_a_run_says_becomes_html(run: Path) -> None:
     summary = json.loads((run / "front.json").read_text())
     summary["data"] = summary["target"] = HOSTILE
-    summary["health"] = [{"stage": 0, "text": HOSTILE, "advice": HOSTILE}]
+    summary["health"] = [{"stage": 0, "kind": "k", "text": HOSTILE, "advice": HOSTILE}]
     (run / "front.json").write_text(json.dumps(summary))
     environment = json.loads((run / "environment.json").read_text())
     environment |= {"command": ["hwnas", HOSTILE], "processor": HOSTILE}
