@@ -36,6 +36,8 @@ CONFIG: Spec = {
         "titleFontSize": 13,
         "titleFontWeight": 600,
         "titlePadding": 10,
+        "labelOverlap": "greedy",
+        "labelSeparation": 6,
     },
     "legend": {"labelFontSize": 12, "titleFontSize": 12, "labelLimit": 260, "orient": "bottom", "columns": 4},
 }
@@ -347,8 +349,7 @@ def _cost_axis(cost: Cost, values: Sequence[float]) -> Spec:
         "title": [f"{cost.name} ({cost.unit}), {cost.origin}", "\u2190 less is better"],
         "scale": {"type": "log", "nice": False, "padding": 18} if log else {"zero": False, "padding": 18},
         "axis": {
-            "format": "~s" if max(values, default=0) >= 1000 else "~g",
-            "labelOverlap": "greedy",
+            **({"format": "~s"} if max(values, default=0) >= 1000 else {}),
             "tickCount": 8,
         },
     }
