@@ -164,6 +164,11 @@ class Config(_Frozen):
             raise ValueError(f"space: unknown space {self.space!r}{nearest(self.space, SPACES)}")
         if any(not -100 <= exponent <= 0 for exponent in self.exponents):
             raise ValueError("exponents: a penalty exponent must be within -100..0")
+        targets = [objective for objective in self.objectives if objective.target is not None]
+        if self.alpha_step.form == "directed" and (targets or self.reward):
+            raise ValueError(
+                "alpha_step.form: directed widens the whole front; a target or a reward needs form = 'paper'"
+            )
         names = [objective.metric for objective in self.objectives]
         if len(set(names)) != len(names):
             raise ValueError("objectives: each metric can be an objective once")

@@ -55,6 +55,10 @@ def test_nasbench201_is_stacked_in_three_groups() -> None:
         ),
         ({"space": "nasbench201", "stages": [{"cells": 4, "epochs": 1}]}, r"needs a multiple of 3, not 4"),
         (
+            {"alpha_step": {"form": "directed"}, "objectives": [{"metric": "params", "target": "1M"}]},
+            r"directed widens the whole front; a target or a reward needs form = 'paper'",
+        ),
+        (
             {"objectives": [{"metric": "params"}, {"metric": "params"}]},
             r"each metric can be an objective once",
         ),
