@@ -1,0 +1,53 @@
+"""``hwnas plan`` as it is typed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import tomli_w
+from typer.testing import CliRunner
+
+from hwnas.cli import app, plan
+from hwnas.config import with_epochs
+from profilers.errors import InputError
+from tests.search import tiny
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("30m", 1800), ("1.5 h", 5400), ("1d", 86400)])
+def test_a_budget_is_a_time_with_its_unit(text: str, seconds: float) -> None:
+    assert plan._seconds(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["2", "h", "-1h", "0s", "2 weeks", "1e9h"])
+def test_anything_else_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="90s, 30m, 2h or 1d"):
+        plan._seconds(text)
+
+
+def test_the_search_to_type_next_has_the_epochs_that_fit() -> None:
+    chosen = with_epochs(tiny.config(Path("x.npz")), 7)
+    words = ["tnd-cifar10", "--budget", "2h", "--objective", "params", "--epochs=3"]
+    assert plan._command(words, "tnd-cifar10", chosen) == (
+        "hwnas search --config tnd-cifar10 --objective params --epochs 7"
+    )
+    assert plan._command(["--budget=2h", "--data", "a b"], None, chosen) == (
+        "hwnas search --data 'a b' --epochs 7"
+    )
+    assert plan._command(["--objective", "params"], None, None) == "hwnas search --objective params"
+
+
+def test_a_plan_is_printed_as_json_and_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tiny.images(tmp_path / "tiny.npz")
+    file = tmp_path / "tiny.toml"
+    file.write_text(tomli_w.dumps(tiny.config(data).model_dump(mode="json", exclude_none=True)))
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["plan", str(file), "--json"])
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["evaluations"] == 36 and found["epochs"] == [2, 2]
+    assert found["low"] < found["seconds"] < found["high"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["tiny.npz", "tiny.toml"]
