@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from hwnas.results.report import charts
+from hwnas.results.report import charts, timelines
 from hwnas.results.report.drawing import cell_svg
 from hwnas.results.report.gather import Dot, Scored, Seen, commands, metrics
 from hwnas.results.report.policies import lines, policies
@@ -40,7 +40,7 @@ def page(seen: Sequence[Seen], extra: Sequence[Mapping[str, Any]], version: str,
         "now": now,
         "runs": [_run(one) for one in seen],
         "sections": sections,
-        "volume": charts.volume(seen) if any(one.curve for one in seen) else None,
+        "volume": timelines.volume(seen) if any(one.curve for one in seen) else None,
     }
     parts = {
         "style": (HERE / "page.css").read_text(encoding="utf-8"),
@@ -77,10 +77,10 @@ def _run(seen: Seen) -> dict[str, Any]:
         "scored": [_scored(seen, scored) for scored in seen.scored],
         "networks": {dot.name: _network(seen, dot) for scored in seen.scored for dot in scored.dots},
         "policies": policies(seen),
-        "evolution": charts.evolution(space),
-        "probabilities": charts.probabilities(space),
+        "evolution": timelines.evolution(space),
+        "probabilities": timelines.probabilities(space),
         "health": [
-            {"title": title, "spec": charts.over_epochs(found[name], axis)}
+            {"title": title, "spec": timelines.over_epochs(found[name], axis)}
             for name, title, axis in (
                 ("loss", "Training loss of the shared weights", "cross-entropy"),
                 ("accuracy", "Accuracy of the samples evaluated", "accuracy (shared weights)"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import vl_convert
 
-from hwnas.results.report import charts
+from hwnas.results.report import charts, theme, timelines
 from hwnas.results.report.gather import Cost, Dot, Scored, gather
 from hwnas.results.report.policies import lines
 from hwnas.space.space import SPACES
@@ -44,15 +44,15 @@ def test_every_chart_compiles_and_says_which_way_is_better(searched: Path) -> No
     assert "less is better" in json.dumps(front) and "higher is better" in json.dumps(front)
     for spec in (
         front,
-        charts.volume([seen]),
-        charts.over_epochs(lines(seen)["entropy"], "nats"),
-        charts.evolution(space),
-        charts.probabilities(space),
+        timelines.volume([seen]),
+        timelines.over_epochs(lines(seen)["entropy"], "nats"),
+        timelines.evolution(space),
+        timelines.probabilities(space),
     ):
         assert vl_convert.vegalite_to_vega(spec | {"width": 400})["marks"]
 
 
 def test_every_operation_of_every_space_has_a_colour_of_its_own() -> None:
     for space in SPACES.values():
-        colours = charts.operation_colours(space)
+        colours = theme.operation_colours(space)
         assert len(set(colours.values())) == len(colours)
