@@ -5,8 +5,8 @@ So the sum is one column of a fit to whole networks, with counts per operation a
 (``profilers.fit``). Networks that took no part in the fit say how good it is, and are measured twice: how well
 the repeats agree with each other is the ceiling that no prediction can pass.
 
-A calibration takes minutes, and what else a host does in that time changes. Three anchors, networks like the others, are
-measured with every chunk; what slows them, slows the chunk, and is taken out of it.
+A calibration takes minutes, and what else a host does in that time changes. Three anchors, networks like the
+others, are measured with every chunk; what slows them, slows the chunk, and is taken out of it.
 """
 
 from __future__ import annotations
@@ -198,10 +198,15 @@ def _measure_networks(
                 to.receipt = outcome.receipt.to_dict()
         held_left, train_left = held_left[part:], train_left[CHUNK - part :]
         say(f"{len(train.choices) + len(held.choices)} networks measured, {clock() - start:.0f} s")
-    for first in range(0, len(held.choices), CHUNK):
-        outcomes, anchor_ms = _measure(plan, bench, held.choices[first : first + CHUNK], anchors)
-        again.latency_ms += [float("nan") if value is None else value for value in map(_value, outcomes)]
-        again.anchor_ms += [anchor_ms] * len(outcomes)
+    for first in range(0, len(held.choices), CHUNK // 2):
+        # The ceiling may be of fewer networks where time is up; half of the fewest will do.
+        late = first >= FEWEST_NETWORKS // 4 and clock() - start > plan.budget_s
+        part_again = [] if late else held.choices[first : first + CHUNK // 2]
+        outcomes, anchor_ms = _measure(plan, bench, part_again, anchors) if part_again else ([], float("nan"))
+        missing = len(held.choices[first : first + CHUNK // 2]) - len(outcomes)
+        values = [*map(_value, outcomes), *[None] * missing]
+        again.latency_ms += [float("nan") if value is None else value for value in values]
+        again.anchor_ms += [anchor_ms] * len(values)
     return train, held, again
 
 
