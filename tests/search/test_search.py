@@ -127,6 +127,7 @@ def test_baselines_make_as_many_evaluations_and_resume_exactly(
     assert result(tmp_path / "stopped") == result(tmp_path / "whole")
 
 
+@pytest.mark.slow  # the whole DARTS space; tests/search/test_ndarts.py has the same law in a smaller one
 @pytest.mark.parametrize("weights", ["sgd", "sgd+es"])
 def test_the_accuracy_only_mode_searches_and_resumes_exactly(
     data: Path, tmp_path: Path, weights: str
