@@ -147,7 +147,7 @@ def _of_run(run: Run) -> list[Parser]:
 
         return call
 
-    front = json.dumps({"front": [{"key": "a", "accuracy": {"value": 0.5}}], "space": "darts"}).encode()
+    front = json.dumps(_summary()).encode()
     state, lines = run.checkpoint_path, history.history_path(run)
     return [
         Parser("trials", [run.trials_path.read_bytes()], inside(run.trials_path, lambda: runs.read_trials(run))),
@@ -157,6 +157,34 @@ def _of_run(run: Run) -> list[Parser]:
         Parser("environment", [(run.path / "environment.json").read_bytes()],
                inside(run.path / "environment.json", lambda: runs.read_environment(run))),
     ]  # fmt: skip
+
+
+def _summary() -> dict[str, Any]:
+    genotype = PUBLISHED["DARTS_V2"]
+    member = {
+        "key": genotype.key,
+        "genotype": genotype.to_dict(),
+        "text": format_text(genotype),
+        "channels": 8,
+        "cells": 5,
+        "accuracy": {"value": 0.5, "origin": "shared weights (validation)"},
+        "costs": {"params": {"value": 1000, "unit": "parameters", "origin": "counted"}},
+    }
+    return {
+        "space": "darts",
+        "algorithm": "tndnas",
+        "seed": 0,
+        "data": "digits",
+        "evaluations": 40,
+        "seconds": 1.5,
+        "hypervolume": 0.5,
+        "classes": ["0", "1"],
+        "image": [1, 8, 8],
+        "bounds": {"accuracy": [0.1, 1.0], "params": [100, 2000]},
+        "reference_point": {"accuracy": 0.1, "params": 2000},
+        "baseline": {"random_hypervolume": 0.4, "random_evaluations": 4},
+        "front": [member],
+    }
 
 
 def _run(path: Path) -> Run:
