@@ -180,12 +180,15 @@ def _curve(
 
 def metrics(seen: Seen, dot: Dot) -> list[dict[str, Any]]:
     """Every number that is known of one network: name, value, unit, origin, interval, and its receipt."""
-    member = _member(seen, dot)
-    rows = [_accuracy_row(dot, next(one for one in seen.scored if dot in one.dots).origin)]
-    record = seen.records.get(dot.name)
-    if record is not None and rows[0]["origin"] != TRAINED:
-        row = {"name": "accuracy", "value": record["test_accuracy"], "unit": "share", "origin": TRAINED}
-        rows.append({**row, "receipt": f"recipe {record['recipe']['name']}, {record['epochs']} epochs"})
+    member, record = _member(seen, dot), seen.records.get(dot.name)
+    rows = []
+    for scored in seen.scored:
+        rows += [_accuracy_row(one, scored.origin) for one in scored.dots if one.name == dot.name]
+    if record is not None:
+        recipe = (record.get("recipe") or {}).get("name", "not kept")
+        rows[-1]["receipt"] = (
+            f"recipe {recipe}, {record.get('epochs', '?')} epochs, seed {record.get('seed', '?')}"
+        )
     rows += [_cost_row(seen, str(name), cost) for name, cost in member["costs"].items()]
     return rows + _exported(seen.run.path / "models" / dot.name / "export.json")
 

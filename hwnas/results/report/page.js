@@ -79,7 +79,7 @@
     const one = scored();
     buttons(at("origins"), run().scored.map((s) => s.origin), state.scored, (n) => { state.scored = n; state.axis = 0; pickFirst(); showFront(); });
     buttons(at("axes"), one.charts.map((c) => c.title), state.axis, (n) => { state.axis = n; showFront(); });
-    at("front-note").textContent = one.note + " Faint: dominated. Crosses: uniform genotypes. Click a point or a row.";
+    at("front-note").textContent = one.note + " Faint: dominated. Click a point or a row.";
     const rows = table(at("table"), [["network"], ["accuracy", "number"], ...one.columns.map((c) => [c, "number"])],
       one.rows.map((r) => [r.name + (r.knee ? "  ◆ knee" : ""), share(r.accuracy), ...r.costs.map(amount)]));
     rows.forEach((row, i) => {
@@ -124,10 +124,16 @@
       box.innerHTML = cell.svg;
       return [make("h3", cell.title), box];
     }));
-    table(at("metrics"), [["metric"], ["value", "number"], ["unit"], ["from"]], one.metrics.map((m) => {
+    const rows = table(at("metrics"), [["metric"], ["value", "number"], ["unit"], ["from"]], one.metrics.map((m) => {
       const interval = m.low !== undefined && m.low !== null && m.low < m.high ? ` (${amount(m.low)} to ${amount(m.high)})` : "";
-      return [m.name, amount(m.value) + interval, m.unit, m.origin + (m.receipt ? "; " + (m.receipt.trim ? m.receipt : JSON.stringify(m.receipt)) : "")];
+      return [m.name, amount(m.value) + interval, m.unit, m.origin];
     }));
+    rows.forEach((line, i) => {
+      if (!one.metrics[i].receipt) return;
+      const details = make("details");
+      details.append(make("summary", "receipt"), make("div", one.metrics[i].receipt, "note"));
+      line.lastChild.append(details);
+    });
     at("commands").replaceChildren(...one.commands.map(command));
     at("genotype").textContent = one.text;
     mark();

@@ -91,3 +91,25 @@ def test_a_receipt_leaves_out_what_is_empty() -> None:
     assert receipt_text({"backend": "b", "shape": [1, 3], "dtype": "", "versions": {"x": 1}}) == (
         "backend b; shape 1, 3; versions x 1"
     )
+
+
+def test_a_trained_network_has_both_accuracies_each_with_its_origin(run: Path) -> None:
+    member = json.loads((run / "front.json").read_text())["front"][0]
+    record = {
+        **member,
+        "name": member["key"],
+        "test_accuracy": 0.75,
+        "epochs": 3,
+        "recipe": {"name": "quick"},
+    }
+    record |= {"data": "tiny", "seed": 0}
+    folder = run / "models" / member["key"]
+    folder.mkdir(parents=True)
+    (folder / "training.json").write_text(json.dumps(record))
+    seen = gather(run)
+    assert [scored.origin for scored in seen.scored] == ["shared weights (validation)", "trained (test)"]
+    shared, trained = metrics(seen, seen.scored[1].dots[0])[:2]
+    assert shared["origin"] == "shared weights (validation)"
+    assert (trained["origin"], trained["value"]) == ("trained (test)", 0.75)
+    assert trained["receipt"] == "recipe quick, 3 epochs, seed 0"
+    assert not commands(seen, seen.scored[1].dots[0])[1].endswith("--untrained")
