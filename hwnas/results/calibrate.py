@@ -39,6 +39,7 @@ Say = Callable[[str], None]
 CHUNK = 20
 """Networks that are built and measured together; half of the first chunks are held out."""
 ANCHORS = 3
+DISTURBED = 4.0
 FEWEST_NETWORKS = 40
 """Half to fit and half to judge by: with fewer there is no table, however slow the device."""
 
@@ -91,7 +92,9 @@ def calibrate(
     if len(train.choices) < FEWEST_ROWS or len(held.choices) < 2:
         raise InputError(f"{device}: only {len(train.choices)} networks could be measured; give more time")
     usual_ms = float(np.nanmedian([*train.anchor_ms, *held.anchor_ms, *again.anchor_ms]))
-    table = _fit(plan, train, train.steadied(usual_ms), operations, device, batch)
+    sound = _sound(plan, np.stack(train.choices), train.steadied(usual_ms), operations)
+    choices, latency = np.stack(train.choices)[sound], train.steadied(usual_ms)[sound]
+    table = _fit(plan, choices, latency, operations, device, batch)
     judged = _judge(table, held, held.steadied(usual_ms), again.steadied(usual_ms))
     agreement = {**table.agreement, **judged}
     provenance = {
@@ -100,6 +103,7 @@ def calibrate(
         "time": now,
         "seconds": round(clock() - start, 1),
         "seed": plan.seed,
+        "set_aside": int((~sound).sum()),
         "anchor_ms": usual_ms,
         "anchor_spread_percent": 100 * _spread([*train.anchor_ms, *held.anchor_ms, *again.anchor_ms]),
     }
@@ -231,14 +235,32 @@ def _spread(anchor_ms: list[float]) -> float:
     return float((high - low) / 2 / middle)
 
 
-def _fit(
-    plan: Plan, train: _Measured, latency: Floats, operations: Operations, device: str, batch: int
-) -> Table:
-    choices = np.stack(train.choices)
+def _sums(plan: Plan, choices: Choices, operations: Operations) -> Floats:
+    """What each network's operations take by themselves, in ms."""
     edges = np.zeros((len(plan.space.slots), plan.space.width))
     for row, values in enumerate(operations.edges):
         edges[row, : len(values)] = values
-    sums = Additive(operations.fixed, edges).of(choices)
+    return Additive(operations.fixed, edges).of(choices)
+
+
+def _sound(plan: Plan, choices: Choices, latency: Floats, operations: Operations) -> npt.NDArray[np.bool_]:
+    """Which measurements to fit to: one that is several times off what its operations say was disturbed.
+
+    Errors are relative, so a single network that seems to take next to no time would outweigh all others. Nothing
+    is set aside from those that a table is judged by.
+    """
+    sums = _sums(plan, choices, operations)
+    if not (sums > 0).all():
+        return np.ones(len(latency), dtype=bool)
+    ratio = latency / sums
+    off = ratio / np.median(ratio)
+    return np.asarray((off < DISTURBED) & (off > 1 / DISTURBED))
+
+
+def _fit(
+    plan: Plan, choices: Choices, latency: Floats, operations: Operations, device: str, batch: int
+) -> Table:
+    sums = _sums(plan, choices, operations)
     known = [with_operations(design, sums) for design in designs(plan.space, choices, plan.network.cells)]
     fitted, validation = fit(known, latency, plan.seed)
     return Table(
