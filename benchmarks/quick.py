@@ -137,9 +137,6 @@ PARTS: dict[str, Part] = {
         _read_single,
     ),
     "latency": Part(LATENCY, (TABLE,), _read_latency),
-    "hypergradient": Part(
-        ("-m", "benchmarks.hypergradient", "closeness", "--seeds", "1"), (), _read_closeness
-    ),
     "fuzz": Part(("-m", "benchmarks.fuzz", "--inputs", "2000"), (), _read_fuzz),
     "policies": Part(("-m", "benchmarks.policies_cost", "--epochs", "3"), (), _read_policies),
     "nasbench201": Part(SUPERNET, (TABLE, IMAGES), _read_nasbench201),
