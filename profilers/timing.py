@@ -43,12 +43,11 @@ class Protocol:
 
     The warm-up lasts at least `warmup_s` and `warmup_runs`, then until the running median moves less than
     `stable`, at most `warmup_limit_s`. Sampling goes in cycles of about `cycle_s`, at most `cycle_most` runs
-    per candidate, the reference after every `reference_s` of candidates and at the end of a cycle, until the
-    95 % interval of the ranked statistic is narrower than `tight` of its value (not before `min_s` and
-    `min_cycles`) or the candidate's `budget_s` is over. The budget is counted in the device's own time, since a
-    process that gets a fifth of a core needs as many samples as any other; on the wall it ends after `patience`
-    times as long. `statistic` is "auto" (at reference speed where there is a reference, else chosen by the
-    host's noise) or one of `STATISTICS`.
+    per candidate, until the 95 % interval of the ranked statistic is narrower than `tight` of its value (not
+    before `min_s` and `min_cycles`) or the candidate's `budget_s` is over. The budget is counted in the
+    device's own time, since a process that gets a fifth of a core needs as many samples as any other; on the
+    wall it ends after `patience` times as long. `statistic` is "auto" (at reference speed where there is a
+    reference, else chosen by the host's noise) or one of `STATISTICS`.
     """
 
     warmup_s: float = 0.05
@@ -57,7 +56,6 @@ class Protocol:
     stable: float = 0.02
     cycle_s: float = 0.003
     cycle_most: int = 25
-    reference_s: float = 0.01
     check_s: float = 0.1
     min_s: float = 0.5
     min_cycles: int = 20
@@ -125,9 +123,9 @@ def sample_interleaved(
 ) -> dict[str, Samples]:
     """Sample several candidates in turn, cycle by cycle, so that the host's drift falls on all alike.
 
-    Each candidate has its own budget and stops when its own interval is tight. `reference` runs in between, at
-    least once per cycle, and `nominal_s` is its own time when the host is quiet (None: it is only recorded).
-    All candidates are ranked by the same statistic.
+    Each candidate has its own budget and stops when its own interval is tight. `reference` runs once per
+    cycle and `nominal_s` is its own time when the host is quiet (None: it is only recorded). All candidates
+    are ranked by the same statistic.
     """
     protocol = protocol or Protocol()
     if not samplers:
@@ -138,22 +136,15 @@ def sample_interleaved(
     with garbage_collector_off():
         unfinished = list(rows.values())
         while unfinished:
-            start, own, group = clock(), 0.0, list[_Row]()
-            for number, row in enumerate(unfinished, start=1):
+            start = clock()
+            for row in unfinished:
                 row.cycle()
-                group.append(row)
-                if number < len(unfinished) and sum(one.latest for one in group) < protocol.reference_s:
-                    continue
-                # The reference runs soon after what it is to stand beside: many candidates make a cycle long.
-                now = reference(1)[0].own if reference is not None else None
-                own += sum(one.latest for one in group) + (now or 0.0)
-                for one in group:
-                    one.close_cycle(now)
-                group = []
+            now = reference(1)[0].own if reference is not None else None
             # All are charged alike, so that they end together and none goes on through later drift alone.
+            own = (sum(row.latest for row in unfinished) + (now or 0.0)) / len(unfinished)
             wall = (clock() - start) / len(unfinished)
             for row in unfinished:
-                row.charge(own / len(unfinished), wall)
+                row.close_cycle(now, own, wall)
             unfinished = [row for row in unfinished if not row.is_enough()]
     statistic = protocol.statistic
     if statistic == "auto":
@@ -186,11 +177,9 @@ class _Row:
         """Own time of the last cycle."""
         return sum(self.own[-self.cycles[-1] :])
 
-    def charge(self, own: float, wall: float) -> None:
+    def close_cycle(self, reference: float | None, own: float, wall: float) -> None:
         self.spent += own
         self.waited += wall
-
-    def close_cycle(self, reference: float | None) -> None:
         if reference is None:
             return
         self.reference.append(reference)

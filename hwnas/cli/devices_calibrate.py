@@ -93,7 +93,7 @@ def make_bench(
     chosen = one_of("--backend", backend, (*BACKENDS, None))
     # A third of the usual budget, and less patience with a busy host: the errors of many networks average out in
     # the fit, and what one takes longer is another one less.
-    protocol = Protocol(budget_s=0.7, min_s=0.3, patience=2.0, warmup_limit_s=0.3)
+    protocol = Protocol(budget_s=0.7, min_s=0.3, patience=2.0)
     run = elsewhere(ssh, run_with, remote_python)
     return bench_at(where, network, device, protocol, batch, threads, chosen, run)
 

@@ -5,7 +5,7 @@ So the sum is one column of a fit to whole networks, with counts per operation a
 (``profilers.fit``). Networks that took no part in the fit say how good it is, and are measured twice: how well
 the repeats agree with each other is the ceiling that no prediction can pass.
 
-A calibration takes minutes, and what else a host does in that time changes. Three anchors, networks like the
+A calibration takes minutes, and what else a host does in that time changes. Two anchors, networks like the
 others, are measured with every chunk; what slows them, slows the chunk, and is taken out of it.
 """
 
@@ -36,9 +36,9 @@ from profilers.table import Network, Operations, Table
 Floats = npt.NDArray[np.float64]
 Say = Callable[[str], None]
 
-CHUNK = 20
+CHUNK = 10
 """Networks that are built and measured together; half of the first chunks are held out."""
-ANCHORS = 3
+ANCHORS = 2
 DISTURBED = 4.0
 FEWEST_NETWORKS = 40
 """Half to fit and half to judge by: with fewer there is no table, however slow the device."""
@@ -202,12 +202,12 @@ def _measure_networks(
                 to.receipt = outcome.receipt.to_dict()
         held_left, train_left = held_left[part:], train_left[CHUNK - part :]
         say(f"{len(train.choices) + len(held.choices)} networks measured, {clock() - start:.0f} s")
-    for first in range(0, len(held.choices), CHUNK // 2):
+    for first in range(0, len(held.choices), CHUNK):
         # The ceiling may be of fewer networks where time is up; half of the fewest will do.
         late = first >= FEWEST_NETWORKS // 4 and clock() - start > plan.budget_s
-        part_again = [] if late else held.choices[first : first + CHUNK // 2]
+        part_again = [] if late else held.choices[first : first + CHUNK]
         outcomes, anchor_ms = _measure(plan, bench, part_again, anchors) if part_again else ([], float("nan"))
-        missing = len(held.choices[first : first + CHUNK // 2]) - len(outcomes)
+        missing = len(held.choices[first : first + CHUNK]) - len(outcomes)
         values = [*map(_value, outcomes), *[None] * missing]
         again.latency_ms += [float("nan") if value is None else value for value in values]
         again.anchor_ms += [anchor_ms] * len(values)

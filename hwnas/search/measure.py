@@ -114,7 +114,7 @@ def first_table(here: Here, say: Say, clock: Callable[[], float] = time.monotoni
         f"{here.device.name}: no latency table of these networks yet: measuring one, one to three minutes, kept as"
         f" {path.stem}"
     )
-    protocol = Protocol(budget_s=0.35, min_s=0.15, patience=2.0, warmup_limit_s=0.3)
+    protocol = Protocol(budget_s=0.35, min_s=0.15, patience=2.0)
     bench = bench_at(here.place, here.network, here.device, protocol)
     plan = Plan(space, here.network, train=60, held_out=20, budget_s=FIRST_S)
     table = calibrate(plan, bench, here.device.name, 1, now=utc_now(), clock=clock)

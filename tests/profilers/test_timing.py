@@ -157,31 +157,6 @@ def test_a_reference_cancels_the_drift_of_the_host():
     assert len(taken.reference) == len(taken.cycles)
 
 
-def test_the_reference_stays_near_what_it_stands_beside():
-    clock, order = FakeClock(), []
-
-    def runs(name: str, seconds: float):
-        work = timed(clock.work(fixed(seconds)), clock, clock)
-
-        def sampler(n: int):
-            order.append(name)
-            return work(n)
-
-        return sampler
-
-    names = "abcdefg"
-    protocol = Protocol(warmup_s=0, warmup_runs=1, warmup_limit_s=0, min_s=0, min_cycles=1, budget_s=0.01)
-    taken = sample_interleaved(
-        {name: runs(name, 0.004) for name in names}, protocol, clock, runs("R", 0.001), nominal_s=0.001
-    )
-    # Each of 4 ms, the reference after every 10 ms of them: three, three, and what is left of the cycle.
-    cycles = "".join(order).removeprefix("abcdefgR")
-    assert cycles.startswith("abcRdefRgR")
-    assert cycles == "abcRdefRgR" * len(taken["a"].cycles)
-    assert {len(one.reference) for one in taken.values()} == {len(taken["a"].cycles)}
-    assert [one.summary.value for one in taken.values()] == pytest.approx([0.004] * len(names))
-
-
 def test_a_statistic_that_was_asked_for_is_not_replaced_by_the_reference():
     clock = FakeClock()
     taken = sample_interleaved(
