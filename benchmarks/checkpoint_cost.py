@@ -47,7 +47,7 @@ def main() -> None:
     torch.set_num_threads(1)
     config = resolve({"objectives": [{"metric": "params"}], "target": "1080ti"}, options.config)
     spent = {"cpu_s": 0.0, "wall_s": 0.0, "checkpoints": 0.0}
-    loop._save = timed(loop._save, spent)
+    loop.save = timed(loop.save, spent)
     cpu, wall = time.process_time(), time.monotonic()
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         run = search(config, Path(folder) / "run")

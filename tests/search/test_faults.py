@@ -26,6 +26,7 @@ from hwnas.nets.supernet import Supernet, build_supernet
 from hwnas.results import run as runs
 from hwnas.search import loop, shared_weights
 from hwnas.search.search import check_step, plan, resume, search, summary
+from hwnas.search.state import MAX_SETBACKS
 from hwnas.space import SPACES
 from hwnas.training.data import Batch
 from profilers.errors import InputError
@@ -81,7 +82,7 @@ def test_a_search_that_diverges_again_and_again_is_given_up(
     rates = broken_at(monkeypatch, lambda number: number >= 3)
     with pytest.raises(Stopped, match=r"diverged 4 times.*lower weight_step\.lr"):
         search(tiny.config(data), tmp_path / "run")
-    assert len(rates) == 3 + loop.MAX_SETBACKS + 1
+    assert len(rates) == 3 + MAX_SETBACKS + 1
     found = runs.load_checkpoint(runs.open_run(tmp_path / "run"))
     assert found is not None and found[1]["position"]["rate"] == 0.125
 

@@ -1,0 +1,120 @@
+"""Where a search stands: its state between two steps, on disk and back, and back to the last good one.
+
+There is no random state in it: every draw is a function of the position (hwnas.search.loop).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+
+import numpy as np
+
+from hwnas.config import Config
+from hwnas.errors import Stopped
+from hwnas.nets.supernet import build_supernet
+from hwnas.results.history import truncate_history
+from hwnas.results.run import Run, load_checkpoint, save_checkpoint, truncate_trials
+from hwnas.search import shared_weights
+from hwnas.search.health import Setback
+from hwnas.search.searcher import Searcher
+from hwnas.search.shared_weights import SharedWeights
+from hwnas.space.space import SPACES
+from hwnas.training.data import Dataset
+
+MAX_SETBACKS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The next weight step: stage, epoch in it, step in the epoch, and trials and seconds so far."""
+
+    stage: int = 0
+    epoch: int = 0
+    step: int = 0
+    trials: int = 0
+    seconds: float = 0.0
+    rate: float = 1.0  # share of the learning rate that is left after setbacks
+    parts: int = 1  # pieces that a batch is trained in, more after the memory was too small
+
+
+@dataclass
+class State:
+    """The running search: the only thing in the loop that changes."""
+
+    searcher: Searcher
+    shared: SharedWeights
+    position: Position
+    losses: list[float] = field(default_factory=list)
+    accuracies: list[float] = field(default_factory=list)
+    setbacks: list[Setback] = field(default_factory=list)
+
+
+def restore(run: Run, dataset: Dataset, searcher: Searcher) -> State:
+    """The state of the newest checkpoint, or the start."""
+    found = load_checkpoint(run)
+    if found is None:
+        truncate_trials(run, 0)
+        truncate_history(run, 0, 0)
+        return State(searcher, supernet(run.config, dataset, searcher, 0), Position())
+    arrays, state = found
+    position = Position(**state["position"])
+    truncate_trials(run, position.trials)
+    truncate_history(run, position.stage, position.epoch)
+    searcher = searcher.with_arrays(
+        {name.removeprefix("searcher."): a for name, a in arrays.items() if name.startswith("searcher.")}
+    )
+    stage = min(position.stage, len(run.config.stages) - 1)
+    shared = supernet(run.config, dataset, searcher, stage)
+    shared_weights.from_arrays(shared, arrays)
+    setbacks = [Setback(**one) for one in state.get("setbacks", [])]
+    return State(searcher, shared, position, state.get("losses", []), state.get("accuracies", []), setbacks)
+
+
+def save(run: Run, state: State, clock: Callable[[], float], began: float) -> float:
+    """Write a checkpoint; returns the time it was done."""
+    state.position = replace(state.position, seconds=clock() - began)
+    arrays = shared_weights.to_arrays(state.shared)
+    arrays |= {f"searcher.{name}": array for name, array in state.searcher.to_arrays().items()}
+    so_far = {"losses": state.losses, "accuracies": state.accuracies}
+    setbacks = [asdict(one) for one in state.setbacks]
+    save_checkpoint(run, arrays, {"position": asdict(state.position), "setbacks": setbacks, **so_far})
+    return clock()
+
+
+def supernet(config: Config, dataset: Dataset, searcher: Searcher, stage: int) -> SharedWeights:
+    """The fresh shared weights that a stage begins with: what survives, at the stage's depth."""
+    net = build_supernet(
+        SPACES[config.space],
+        config.channels,
+        config.stages[stage].cells,
+        len(dataset.classes),
+        dataset.image,
+        seed=int(np.random.SeedSequence([config.seed, stage]).generate_state(1)[0]),
+        mask=searcher.mask(),
+        stem=config.evaluation.stem,
+    )
+    return shared_weights.optimise(net.to(dataset.device), config.weight_step)
+
+
+def finite(state: State) -> bool:
+    """Whether all weights are numbers: what a checkpoint must hold to be worth going back to."""
+    return all(bool(weight.isfinite().all()) for weight in state.shared.net.parameters())
+
+
+def set_back(run: Run, dataset: Dataset, fresh: Searcher, broken: State) -> State:
+    """The state of the last checkpoint, or the start, to go on from at half the rate. Raises Stopped."""
+    at, state = broken.position, restore(run, dataset, fresh)
+    loss = broken.losses[-1] if broken.losses and math.isfinite(broken.losses[-1]) else None
+    rate = broken.position.rate / 2
+    state.setbacks = [*broken.setbacks, Setback(at.stage, at.epoch, at.step, loss, rate)]
+    if len(state.setbacks) > MAX_SETBACKS:
+        lr = run.config.weight_step.lr
+        raise Stopped(
+            f"the loss diverged {len(state.setbacks)} times, the last at {at.rate:g} of the learning rate"
+            f" {lr:g} (stage {at.stage + 1}, epoch {at.epoch + 1}); start anew with a lower weight_step.lr"
+            f" in a --config file, such as {lr / 30:.2g}, and look at the images"
+        )
+    state.position = replace(state.position, rate=rate)
+    return state
