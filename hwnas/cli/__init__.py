@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import typer
 
@@ -10,6 +11,9 @@ from hwnas import __version__
 from hwnas.cli import devices, doctor, export, plan, profile, report, resume, search, show, train
 from hwnas.errors import Stopped
 from profilers.errors import InputError
+
+# What typer raises for misspelt commands and options; it has no public name there, but a public child.
+_MISTYPED: Any = typer.BadParameter.__bases__[0]
 
 app = typer.Typer(
     name="hwnas",
@@ -43,7 +47,13 @@ app.command("doctor")(doctor.doctor)
 def main() -> None:
     """Run the command line: exit code 2 and one line for bad input, 3 where work can't go on, 130 after Ctrl-C."""
     try:
-        app()
+        code = app(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except _MISTYPED as error:
+        line = " ".join(error.format_message().split())
+        if line:  # empty where no command was given: help has been printed
+            print(f"error: {line}", file=sys.stderr)
+        sys.exit(2)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

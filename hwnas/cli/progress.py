@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 EVENTS_SHARE = 0.01
 """Of the search's time that TensorBoard's events may take while it runs."""
 LATEST = 200
+QUIET_SECONDS = 60.0
 
 
 def notes(quiet: bool) -> Callable[[str], None]:
@@ -25,11 +26,11 @@ def notes(quiet: bool) -> Callable[[str], None]:
 
 @contextmanager
 def watching(quiet: bool, run: Path) -> Iterator[Callable[[Progress], None]]:
-    """Yield what the search in ``run`` tells its progress to: a live view at a terminal, a line per stage elsewhere.
+    """Yield what the search in ``run`` tells its progress to: a live view at a terminal, a line a minute elsewhere.
 
     TensorBoard's events are brought up to date as long as that takes little time, and when the search has ended.
     """
-    shown: Callable[[Progress], None] = _line
+    shown: Callable[[Progress], None] = _lines()
     with ExitStack() as stack:
         if quiet:
             shown = lambda progress: None  # noqa: E731
@@ -60,11 +61,19 @@ def _record(run: Path) -> None:
         write_events(open_run(run))
 
 
-def _line(progress: Progress) -> None:
-    if progress.epoch == progress.epochs:
-        print(", ".join(describe(progress)), file=sys.stderr)
-    for note in progress.notes:
-        print(f"note: {note}", file=sys.stderr)
+def _lines() -> Callable[[Progress], None]:
+    """What prints a line at the end of a stage, and otherwise when none has come for a minute."""
+    last = time.monotonic()
+
+    def show(progress: Progress) -> None:
+        nonlocal last
+        if progress.epoch == progress.epochs or time.monotonic() - last > QUIET_SECONDS:
+            print(", ".join(describe(progress)), file=sys.stderr)
+            last = time.monotonic()
+        for note in progress.notes:
+            print(f"note: {note}", file=sys.stderr)
+
+    return show
 
 
 def describe(progress: Progress) -> tuple[str, str, str]:

@@ -128,6 +128,6 @@ def _lines(summary: dict[str, Any], path: Path) -> list[str]:
     lines.append(f"run directory: {path}")
     lines.append(
         f"next: hwnas report {path}; hwnas train {path} --knee, then hwnas export {path} --knee;"
-        f" hwnas profile {path} --target cpu"
+        f" hwnas profile {path} --target {summary.get('target', 'cpu')}"
     )
     return lines

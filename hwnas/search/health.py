@@ -7,7 +7,7 @@ at any time, and both find the same.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -73,6 +73,7 @@ def diagnose(
     for stage in sorted({line.stage for line in history}):
         lines = [line for line in history if line.stage == stage]
         mine = [trial for trial in trials if trial.stage == stage]
+        notes += _untaught(config, lines, mine)
         notes += _decided(config, lines) + _collapsed(config, lines) + _guessing(classes, mine)
         notes += _lagging(config, mine)
     if alarm:
@@ -85,6 +86,20 @@ def diagnose(
             )
         )
     return notes
+
+
+def verdict(stage: int, summary: Mapping[str, Any]) -> list[Note]:
+    """A note where the front is no better than uniform networks on the same weights."""
+    if summary["hypervolume"] > summary["baseline"]["random_hypervolume"]:
+        return []
+    return [
+        Note(
+            stage,
+            "random",
+            "the front is no better than uniform networks on the same weights and images",
+            "more epochs or more images: this search found nothing that chance would not",
+        )
+    ]
 
 
 def ranking(shared: Sequence[float], trained: Sequence[float]) -> tuple[float, list[Note]]:
@@ -106,6 +121,20 @@ def _slowed(setback: Setback) -> Note:
         " of the rate",
         "a lower weight_step.lr from the start will do better",
     )
+
+
+def _untaught(config: Config, lines: Sequence[Epoch], trials: Sequence[Trial]) -> list[Note]:
+    stage = lines[0].stage
+    if trials or config.algorithm == "ndarts" or len(lines) < config.stages[stage].epochs:
+        return []
+    return [
+        Note(
+            stage,
+            "untaught",
+            f"no network was evaluated in {len(lines)} epochs: nothing was learnt about any",
+            "more --epochs or images, or [alpha_step] every = 1 in a --config file",
+        )
+    ]
 
 
 def _decided(config: Config, lines: Sequence[Epoch]) -> list[Note]:
@@ -183,8 +212,8 @@ def _lagging(config: Config, trials: Sequence[Trial]) -> list[Note]:
         Note(
             trials[0].stage,
             "baseline",
-            f"accuracy moves by {drift:+.4f} per update, {abs(drift) * memory / max(spread, 1e-9):.1f} times the spread"
-            f" of a batch within the baseline's memory",
-            "a lower alpha_step.baseline_decay follows better, more frozen_epochs leave less to follow",
+            f"accuracy rises faster than the mean reward that policies compare with ({drift:+.4f} per update): for a"
+            " while every network looks good to them",
+            "[alpha_step] baseline_decay = 0.8, or more frozen_epochs in [[stages]], in a --config file",
         )
     ]

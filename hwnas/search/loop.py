@@ -30,6 +30,7 @@ from hwnas.search.ndarts import NDarts
 from hwnas.search.progressive import skip_dropout
 from hwnas.search.searcher import Searcher
 from hwnas.search.state import State, finite, restore, save, set_back, supernet
+from hwnas.search.stopping import stopping
 from hwnas.space.encoding import to_genotype
 from hwnas.space.space import SPACES, Choices, Probabilities
 from hwnas.training.data import Batch, Dataset, batch_count, batches, sample
@@ -84,7 +85,7 @@ def run_stages(
     watch: Watcher,
     clock: Callable[[], float] = time.monotonic,
 ) -> Searched:
-    """Run, or go on with, all stages of the search in ``run``. Ctrl-C leaves the last checkpoint behind.
+    """Run, or go on with, all stages of the search in ``run``. Ctrl-C saves the state between two steps.
 
     Raises Stopped where the weights diverge again and again, or the run directory can't be written.
     """
@@ -93,31 +94,38 @@ def run_stages(
     state = restore(run, dataset, fresh)
     began = clock() - state.position.seconds
     saved = clock()
-    while state.position.stage < len(config.stages):
-        try:
-            for _ in _epoch(run, dataset, costs, state):
-                if clock() - saved > 60 * config.checkpoint_minutes and finite(state):
-                    saved = save(run, state, clock, began)
-            if not finite(state):
-                raise _Diverged
-        except _Diverged:
-            state = set_back(run, dataset, fresh, state)
+    with stopping() as asked:
+        while state.position.stage < len(config.stages):
+            try:
+                for _ in _epoch(run, dataset, costs, state):
+                    if asked() and finite(state):
+                        save(run, state, clock, began)
+                        raise KeyboardInterrupt
+                    if clock() - saved > 60 * config.checkpoint_minutes and finite(state):
+                        saved = save(run, state, clock, began)
+                if not finite(state):
+                    raise _Diverged
+            except _Diverged:
+                state = set_back(run, dataset, fresh, state)
+                saved = save(run, state, clock, began)
+                continue
+            except (RuntimeError, MemoryError) as error:
+                if isinstance(error, Stopped) or not _out_of_memory(error):
+                    raise
+                raise Stopped(
+                    "the memory is too small for a step; what was finished is kept: close other programs and go on"
+                    f" with: hwnas resume {run.path}, or begin anew with smaller alpha_step.images or"
+                    " weight_step.batch_size"
+                ) from None
+            _remember(run, state)
+            ended = state.position.epoch + 1 == config.stages[state.position.stage].epochs
+            notes = _notes(run, dataset, state) if ended else ()
+            here = [str(note) for note in notes if note.stage == state.position.stage]
+            watch(_progress(config, state, clock() - began, tuple(here)))
+            _advance(config, dataset, state)
             saved = save(run, state, clock, began)
-            continue
-        except (RuntimeError, MemoryError) as error:
-            if isinstance(error, Stopped) or not _out_of_memory(error):
-                raise
-            raise Stopped(
-                "the memory is too small for a step; what was finished is kept: close other programs and go on with:"
-                f" hwnas resume {run.path}, or begin anew with smaller alpha_step.images or weight_step.batch_size"
-            ) from None
-        _remember(run, state)
-        ended = state.position.epoch + 1 == config.stages[state.position.stage].epochs
-        notes = _notes(run, dataset, state) if ended else ()
-        here = [str(note) for note in notes if note.stage == state.position.stage]
-        watch(_progress(config, state, clock() - began, tuple(here)))
-        _advance(config, dataset, state)
-        saved = save(run, state, clock, began)
+            if asked():
+                raise KeyboardInterrupt
     last = len(config.stages) - 1
     trials = tuple(trial for trial in read_trials(run) if trial.stage == last)
     notes = _notes(run, dataset, state)

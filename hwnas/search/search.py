@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,8 +19,9 @@ from hwnas.results import run as runs
 from hwnas.results.measured import keep_table, kept_table, write_measurements
 from hwnas.results.run import Run
 from hwnas.search import ndarts, nsga2, tndnas
-from hwnas.search.costs import Cost, Reach, build_costs, objectives_of, reach
+from hwnas.search.costs import Cost, Reach, build_costs, objectives_of, reach, target_value
 from hwnas.search.finish import finish
+from hwnas.search.health import verdict
 from hwnas.search.loop import STAGE, Progress, rng, run_stages
 from hwnas.search.measure import Here, Say, first_table, lacks_table
 from hwnas.search.random_search import RandomSearch
@@ -160,6 +162,8 @@ def feasibility(planned: Plan) -> list[str]:
         forms = sorted({mine[number].form for mine in planned.objectives})
         exponents = ", ".join(f"{mine[number].exponent:g}" for mine in planned.objectives)
         goal = f"target {wanted.target}" if wanted.target else "no target: power law around the median sample"
+        if wanted.target and target_value(wanted.target, found) >= high:
+            goal += ", which every network of this space meets: it asks for nothing"
         lines.append(
             f"{wanted.metric}: this space reaches {low:,.4g} to {high:,.4g} {found.cost.unit}"
             f" ({found.cost.origin}); {goal}; {'/'.join(forms)} reward,"
@@ -192,7 +196,22 @@ def resume(
     planned = plan(found.config, say, kept_table(found))
     if runs.read_environment(found).get("data_digest") != digest(planned.dataset):
         raise InputError(f"{path}: the images are not those that the search began with")
+    say(f"run {path}: {whereabouts(found)}")
     return _go(found, planned, watch, say)
+
+
+def whereabouts(run: Run) -> str:
+    """Where a search goes on, in words."""
+    checkpoint = runs.load_checkpoint(run)
+    if checkpoint is None:
+        return "nothing was saved yet, beginning anew"
+    at = checkpoint[1]["position"]
+    if at["stage"] >= len(run.config.stages):
+        return f"all stages done, {at['trials']:,} evaluations; scoring the finalists"
+    return (
+        f"going on from stage {at['stage'] + 1}, epoch {at['epoch'] + 1}, step {at['step'] + 1},"
+        f" {at['trials']:,} evaluations so far"
+    )
 
 
 def summary(run: Run) -> dict[str, Any]:
@@ -206,10 +225,13 @@ def _go(run: Run, planned: Plan, watch: Callable[[Progress], None], say: Say) ->
     dataset = to_device(planned.dataset, compute_device(config))
     with runs.lock(run):
         searched = run_stages(run, dataset, planned.costs, searcher_of(planned), watch)
+        began = time.monotonic()
         result = finish(config, dataset, planned.costs, planned.reaches, searched, planned.here, say)
         write_measurements(run, result.measurements)
-        health = [note.to_dict() for note in searched.notes]
-        runs.write_front(run, {**result.summary, "target": planned.device.name, "health": health})
+        seconds = searched.seconds + time.monotonic() - began
+        notes = [*searched.notes, *verdict(len(config.stages) - 1, result.summary)]
+        more = {"target": planned.device.name, "health": [note.to_dict() for note in notes]}
+        runs.write_front(run, {**result.summary, **more, "seconds": round(seconds, 1)})
     return run
 
 

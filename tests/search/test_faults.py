@@ -25,7 +25,7 @@ from hwnas.errors import Stopped
 from hwnas.nets.supernet import Supernet, build_supernet
 from hwnas.results import run as runs
 from hwnas.search import loop, shared_weights
-from hwnas.search.search import check_step, plan, resume, search, summary
+from hwnas.search.search import check_step, plan, resume, search, summary, whereabouts
 from hwnas.search.state import MAX_SETBACKS
 from hwnas.space import SPACES
 from hwnas.training.data import Batch
@@ -317,3 +317,33 @@ def test_a_batch_that_exceeds_the_memory_there_is_goes_on_in_pieces(tmp_path: Pa
     found = runs.load_checkpoint(runs.open_run(tmp_path / "run"))
     assert found is not None and found[1]["position"]["parts"] > 1, done.stderr
     assert done.returncode in (0, 3) and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_in_the_middle_of_an_epoch_loses_nothing(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    whole = search(tiny.config(data), tmp_path / "whole")
+    steps = 0
+    true_step = shared_weights.weight_step
+
+    def step(*args: Any) -> float:
+        nonlocal steps
+        steps += 1
+        if steps == 8:  # the second step of the third epoch
+            os.kill(os.getpid(), number)
+        return true_step(*args)
+
+    monkeypatch.setattr(shared_weights, "weight_step", step)
+    before = signal.getsignal(number)
+    with pytest.raises(KeyboardInterrupt):
+        search(tiny.config(data), tmp_path / "run")
+    assert signal.getsignal(number) == before
+    found = runs.load_checkpoint(runs.open_run(tmp_path / "run"))
+    assert found is not None and (found[1]["position"]["stage"], found[1]["position"]["step"]) == (1, 2)
+    assert "going on from stage 2, epoch 1, step 3" in whereabouts(runs.open_run(tmp_path / "run"))
+    run = resume(tmp_path / "run")
+    assert steps == 12  # none was made twice
+    for name in ("trials.jsonl", "history.jsonl"):
+        assert (run.path / name).read_bytes() == (whole.path / name).read_bytes()
+    assert summary(run)["front"] == summary(whole)["front"]

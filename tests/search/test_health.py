@@ -10,7 +10,7 @@ import pytest
 from hwnas.config import Config
 from hwnas.results.history import Epoch
 from hwnas.results.run import Trial
-from hwnas.search.health import Note, Setback, diagnose, ranking
+from hwnas.search.health import Note, Setback, diagnose, ranking, verdict
 from hwnas.space.space import SKIP, SPACES
 
 from .tiny import config as tiny
@@ -51,17 +51,19 @@ def test_a_healthy_search_gives_no_note(config: Config) -> None:
 def test_a_policy_that_decides_early_is_named_and_late_is_fine(config: Config) -> None:
     early = [line(epoch, 50.0 if epoch < 4 else 0.5, "sep_conv_3x3") for epoch in range(10)]
     late = [line(epoch, 50.0 if epoch < 8 else 0.5, "sep_conv_3x3") for epoch in range(10)]
-    notes = diagnose(config, 3, early, [])
+    seen = trials(np.full(10, 0.6))
+    notes = diagnose(config, 3, early, seen)
     assert kinds(notes) == ["entropy"] * 3
     assert "policy 1 had decided by epoch 5 of 10" in notes[0].text
-    assert diagnose(config, 3, late, []) == []
+    assert diagnose(config, 3, late, seen) == []
 
 
 def test_a_collapse_to_skip_connect_is_found(config: Config) -> None:
     history = [line(epoch, 50.0 - 4 * epoch, SKIP) for epoch in range(10)]
-    assert kinds(diagnose(config, 3, history, [])) == ["collapse"]
+    seen = trials(np.full(10, 0.6))
+    assert kinds(diagnose(config, 3, history, seen)) == ["collapse"]
     undecided = [line(epoch, 50.0, SKIP) for epoch in range(10)]
-    assert diagnose(config, 3, undecided, []) == []
+    assert diagnose(config, 3, undecided, seen) == []
 
 
 def test_weights_that_only_guess_are_found(config: Config) -> None:
@@ -91,3 +93,15 @@ def test_ranks_that_do_not_agree_are_told_from_five_networks_on() -> None:
     assert tau == -1.0 and kinds(notes) == ["ranking"]
     assert ranking(shared[:4], shared[:4][::-1])[1] == []
     assert np.isnan(ranking([0.1], [0.2])[0])
+
+
+def test_a_stage_without_any_evaluation_is_told(config: Config) -> None:
+    history = [line(epoch, 50.0) for epoch in range(10)]
+    assert kinds(diagnose(config, 3, history, [])) == ["untaught"]
+    assert diagnose(config, 3, history[:9], []) == []
+
+
+def test_a_front_no_better_than_chance_is_told() -> None:
+    found = {"hypervolume": 0.5, "baseline": {"random_hypervolume": 0.4}}
+    assert verdict(2, found) == []
+    assert kinds(verdict(2, {**found, "hypervolume": 0.4})) == ["random"]
