@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from typer.main import get_command
 
 from hwnas.cli import app
@@ -107,15 +109,66 @@ def test_the_pages_of_the_guide_work_as_they_stand(page: Path, tmp_path: Path) -
             script += [typed(words) for words in commands(block)]
     program = tmp_path / "page.py"
     program.write_text("\n".join(script), encoding="utf-8")
-    done = subprocess.run(
+    done = carried_out(program, tmp_path)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+
+
+def readme_commands() -> list[list[str]]:
+    """The words after ``hwnas`` of every line of README.md that types a command."""
+    known: Any = get_command(app)
+    lines = [line.split("#")[0] for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()]
+    typed = [line.split() for line in lines if line.startswith("hwnas ")]
+    return [words[1:] for words in typed if words[1] in known.commands]
+
+
+def test_every_command_of_the_readme_is_understood() -> None:
+    assert len(readme_commands()) >= 15
+    for words in readme_commands():
+        command, rest = command_named(words)
+        command.make_context(command.name, rest)
+
+
+@pytest.mark.slow
+def test_what_the_readme_types_works(tmp_path: Path) -> None:
+    images(tmp_path)
+    script = ["import subprocess, sys"]
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    snippet = re.search(r"```python\n(.*?)```", text, re.S)
+    assert snippet is not None
+    # One epoch per stage instead of a search of minutes; all else as it is printed.
+    short = 'stages=[{"cells": 3, "epochs": 1}], '
+    script.append(snippet[1].replace('search("params", ', f'search("params", {short}'))
+    for words in readme_commands():
+        if "--download" not in words:
+            script.append(typed(["runs/mine" if word == "RUN" else word for word in words]))
+    program = tmp_path / "readme.py"
+    program.write_text("\n".join(script), encoding="utf-8")
+    done = carried_out(program, tmp_path)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+
+
+def images(folder: Path) -> None:
+    """What README calls PHOTOS and set.npz."""
+    rng = np.random.default_rng(0)
+    for kind in range(3):
+        (folder / "PHOTOS" / f"kind{kind}").mkdir(parents=True)
+        for number in range(30):
+            pixels = rng.integers(60 * kind, 60 * kind + 80, (32, 32, 3)).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / "PHOTOS" / f"kind{kind}" / f"{number}.png")
+    labels = np.arange(96) % 3
+    pixels = (rng.integers(0, 80, (96, 32, 32, 3)) + 60 * labels[:, None, None, None]).astype(np.uint8)
+    np.savez(folder / "set.npz", x_train=pixels, y_train=labels, x_test=pixels[:30], y_test=labels[:30])
+
+
+def carried_out(program: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [sys.executable, "-W", "ignore", str(program)],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "OMP_NUM_THREADS": "1"},
+        cwd=folder,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(folder), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         timeout=1200,
     )
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
 
 
 def typed(words: list[str]) -> str:
