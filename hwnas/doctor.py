@@ -143,6 +143,7 @@ def _back_ends() -> Iterator[Finding]:
 def _files(path: Path) -> Iterator[Finding]:
     from hwnas.results import run as runs
     from hwnas.results.history import read_history
+    from hwnas.search.state import place
 
     found = runs.open_run(path)
     trials, lines = runs.read_trials(found), read_history(found)
@@ -161,12 +162,9 @@ def _files(path: Path) -> Iterator[Finding]:
         yield Finding("run", "note", "no checkpoint yet", "a search that is stopped now begins anew")
     elif checkpoint is not None:
         at = checkpoint[1]["position"]
-        stage, epoch = at["stage"] + 1, at["epoch"] + 1
-        whole = f"checkpoint whole, {at['trials']:,} trials and {at['seconds']:.0f} s in"
-        if stage > len(found.config.stages):
-            whole += ", all stages done"
-        else:
-            whole += f", next: stage {stage}, epoch {epoch}, step {at['step'] + 1}"
+        where = place(found.config, at)
+        whole = f"checkpoint whole, {at['trials']:,} trials and {at['seconds']:.0f} s in, "
+        whole += "all stages done" if where is None else f"next: {where}"
         yield Finding("run", "ok", whole)
         if len(trials) > at["trials"]:
             more = len(trials) - at["trials"]
@@ -198,11 +196,9 @@ def _search(path: Path) -> Iterator[Finding]:
     else:
         checkpoint = runs.load_checkpoint(found)
         setbacks = [Setback(**one) for one in checkpoint[1].get("setbacks", [])] if checkpoint else []
-        classes = 10**9  # not known before the images are read: guessing is not judged here
         lines, trials = read_history(found), runs.read_trials(found)
         notes = [
-            (one.stage, one.text, one.advice)
-            for one in diagnose(found.config, classes, lines, trials, setbacks)
+            (one.stage, one.text, one.advice) for one in diagnose(found.config, None, lines, trials, setbacks)
         ]
     for stage, text, advice in notes:
         yield Finding("search", "note", f"stage {stage + 1}: {text}", advice)

@@ -9,15 +9,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hwnas.errors import keeping
-from hwnas.results.run import Run, whole_lines
+from hwnas.results.run import Run, append_lines, whole_lines
 from hwnas.space.space import Choices
 from profilers.errors import InputError
 
@@ -70,9 +69,7 @@ def history_path(run: Run) -> Path:
 
 def append_epoch(run: Run, epoch: Epoch) -> None:
     """Add a line and give it to the system. Raises Stopped where the file system refuses."""
-    line = json.dumps(asdict(epoch), separators=(",", ":")) + "\n"
-    with keeping(run.path, f"hwnas resume {run.path}"), open(history_path(run), "ab") as file:
-        file.write(line.encode())
+    append_lines(run, history_path(run), [epoch])
 
 
 def read_history(run: Run) -> list[Epoch]:

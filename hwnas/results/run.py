@@ -172,8 +172,16 @@ def append_trials(run: Run, trials: Iterable[Trial]) -> None:
 
     Raises Stopped where the file system refuses.
     """
-    lines = "".join(json.dumps(asdict(trial), separators=(",", ":")) + "\n" for trial in trials)
-    with _keeping(run), open(run.trials_path, "ab") as file:
+    append_lines(run, run.trials_path, trials)
+
+
+def append_lines(run: Run, path: Path, records: Iterable[Any]) -> None:
+    """Add dataclasses to an append-only file of the run, one JSON object per line.
+
+    Raises Stopped where the file system refuses.
+    """
+    lines = "".join(json.dumps(asdict(record), separators=(",", ":")) + "\n" for record in records)
+    with _keeping(run), open(path, "ab") as file:
         file.write(lines.encode())
 
 

@@ -62,13 +62,16 @@ class Setback:
 
 def diagnose(
     config: Config,
-    classes: int,
+    classes: int | None,
     history: Sequence[Epoch],
     trials: Sequence[Trial],
     setbacks: Sequence[Setback] = (),
     alarm: bool = False,
 ) -> list[Note]:
-    """All that is to be said about a search so far, stage by stage. ``alarm``: that of hwnas.search.collapse."""
+    """All that is to be said about a search so far, stage by stage.
+
+    ``classes``: None where not known, then guessing is not judged. ``alarm``: that of hwnas.search.collapse.
+    """
     notes: list[Note] = [_slowed(setback) for setback in setbacks]
     for stage in sorted({line.stage for line in history}):
         lines = [line for line in history if line.stage == stage]
@@ -180,8 +183,8 @@ def _collapsed(config: Config, lines: Sequence[Epoch]) -> list[Note]:
     ]
 
 
-def _guessing(classes: int, trials: Sequence[Trial]) -> list[Note]:
-    if len(trials) < 20:
+def _guessing(classes: int | None, trials: Sequence[Trial]) -> list[Note]:
+    if classes is None or len(trials) < 20:
         return []
     latest = trials[-max(20, len(trials) // 10) :]
     mean = float(np.mean([trial.accuracy for trial in latest]))

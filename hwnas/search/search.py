@@ -27,6 +27,7 @@ from hwnas.search.measure import Here, Say, first_table, lacks_table
 from hwnas.search.random_search import RandomSearch
 from hwnas.search.reward import Objective
 from hwnas.search.searcher import Searcher
+from hwnas.search.state import place
 from hwnas.space.footprint import Footprint, footprint
 from hwnas.space.space import SPACES
 from hwnas.training.data import Dataset, digest, load, to_device
@@ -206,12 +207,10 @@ def whereabouts(run: Run) -> str:
     if checkpoint is None:
         return "nothing was saved yet, beginning anew"
     at = checkpoint[1]["position"]
-    if at["stage"] >= len(run.config.stages):
-        return f"all stages done, {at['trials']:,} evaluations; scoring the finalists"
-    return (
-        f"going on from stage {at['stage'] + 1}, epoch {at['epoch'] + 1}, step {at['step'] + 1},"
-        f" {at['trials']:,} evaluations so far"
-    )
+    where, evaluations = place(run.config, at), f"{at['trials']:,} evaluations"
+    if where is None:
+        return f"all stages done, {evaluations}; scoring the finalists"
+    return f"going on from {where}, {evaluations} so far"
 
 
 def summary(run: Run) -> dict[str, Any]:

@@ -6,8 +6,9 @@ There is no random state in it: every draw is a function of the position (hwnas.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -37,6 +38,13 @@ class Position:
     seconds: float = 0.0
     rate: float = 1.0  # share of the learning rate that is left after setbacks
     parts: int = 1  # pieces that a batch is trained in, more after the memory was too small
+
+
+def place(config: Config, position: Mapping[str, Any]) -> str | None:
+    """A checkpoint's position as people count, None where all stages are done."""
+    if position["stage"] >= len(config.stages):
+        return None
+    return f"stage {position['stage'] + 1}, epoch {position['epoch'] + 1}, step {position['step'] + 1}"
 
 
 @dataclass

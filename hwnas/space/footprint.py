@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hwnas.space.layers import PRIMITIVES, Layer, Stem, skeleton
+from hwnas.space.memory import FLOAT_BYTES
 from hwnas.space.space import NONE, Space
 
-FLOAT_BYTES, INDEX_BYTES = 4, 8
+INDEX_BYTES = 8
 COPIES = 4
 SPARE = 1.3
 
