@@ -8,7 +8,8 @@ from typing import Any
 import typer
 
 from hwnas import __version__
-from hwnas.cli import devices, doctor, export, plan, profile, report, resume, search, show, train
+from hwnas.cli import devices, doctor, export, plan, processes, profile, report, resume, search, show, train
+from hwnas.cli.optional import WithRay
 from hwnas.errors import Stopped
 from profilers.errors import InputError
 
@@ -38,7 +39,7 @@ app.command("profile")(profile.profile)
 app.add_typer(devices.app, name="devices")
 app.command("resume")(resume.resume)
 app.command("show")(show.show)
-app.command("train")(train.train)
+app.command("train", cls=WithRay)(train.train)
 app.command("export")(export.export)
 app.command("report")(report.report)
 app.command("doctor")(doctor.doctor)
@@ -55,7 +56,8 @@ def main() -> None:
             print(f"error: {line}", file=sys.stderr)
         sys.exit(2)
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        if not processes.follows():  # what all processes of a search find out is said once
+            print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     except Stopped as stop:
         print(f"stopped: {stop}", file=sys.stderr)

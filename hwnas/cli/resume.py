@@ -8,22 +8,31 @@ from typing import Annotated
 
 import typer
 
+from hwnas.cli import processes as several
+
 
 def resume(
     run: Annotated[Path, typer.Argument(help="A run directory.")],
+    processes: Annotated[int | None, typer.Option(help=several.HELP)] = None,
     json: Annotated[bool, typer.Option("--json", help="Only JSON on standard output.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Go on from the last checkpoint; a search that has ended is only shown."""
     from hwnas.cli.progress import notes, watching
     from hwnas.cli.show import print_summary
+
+    several.launched(processes)
     from hwnas.search.search import resume as go_on
     from hwnas.search.search import summary
 
-    try:
-        with watching(quiet, run) as watch:
-            found = go_on(run, watch, notes(quiet))
-    except KeyboardInterrupt:
-        print(f"stopped; go on with: hwnas resume {run}", file=sys.stderr)
-        raise
-    print_summary(summary(found), run, json)
+    with several.joined() as ranks:
+        if not ranks.leads:
+            go_on(run, ranks=ranks)
+            return
+        try:
+            with watching(quiet, run) as watch:
+                found = go_on(run, watch, notes(quiet), ranks)
+        except KeyboardInterrupt:
+            print(f"stopped; go on with: hwnas resume {run}", file=sys.stderr)
+            raise
+        print_summary(summary(found), run, json)

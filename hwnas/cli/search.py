@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hwnas.cli import processes as several
 from profilers.errors import InputError
+
+if TYPE_CHECKING:
+    from hwnas.config import Config
+    from hwnas.search.ranks import Ranks
 
 Option = typer.Option
 
@@ -62,7 +67,8 @@ def search(
         Option(help="Least that latency and memory must be: any (estimates too), table, or measured."),
     ] = None,
     device: Annotated[str | None, Option(help="Where the search itself computes: auto, cpu or cuda.")] = None,
-    threads: Annotated[int | None, Option(help="CPU threads of the search itself.")] = None,
+    threads: Annotated[int | None, Option(help="CPU threads of the search itself, of each process.")] = None,
+    processes: Annotated[int | None, Option(help=several.HELP)] = None,
     json: Annotated[bool, Option("--json", help="Only JSON on standard output.")] = False,
     quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
@@ -91,34 +97,37 @@ def search(
         ),
         "evaluation": given(channels=channels, cells=cells),
     }
-    _run(given(**flags), config, epochs, out, json, quiet)
-
-
-def _run(
-    flags: dict[str, Any], file: str | None, epochs: int | None, out: Path | None, json: bool, quiet: bool
-) -> None:
-    from hwnas.cli.progress import notes, watching
-    from hwnas.cli.show import print_summary
     from hwnas.config import resolve, with_epochs
     from hwnas.results.run import new_directory, vacant
 
-    resolved = resolve(flags, file)
+    resolved = resolve(given(**flags), config)
     if epochs is not None:
         resolved = with_epochs(resolved, epochs)
     path = out or new_directory(resolved.data.source, [one.metric for one in resolved.objectives])
     vacant(path)
+    several.launched(processes)
+    with several.joined() as ranks:
+        _run(resolved, ranks.share(lambda: path), json, quiet, ranks)
+
+
+def _run(resolved: Config, path: Path, json: bool, quiet: bool, ranks: Ranks) -> None:
+    from hwnas.cli.progress import notes, watching
+    from hwnas.cli.show import print_summary
     from hwnas.search.search import feasibility, plan, search, summary
 
-    say = notes(quiet)
-    planned = plan(resolved, say)
+    say = notes(quiet or not ranks.leads)
+    planned = plan(resolved, say, ranks=ranks)
     if not resolved.objectives:
         say(f"no cost objective: accuracy only, by {resolved.algorithm}")
     for line in feasibility(planned):
         say(line)
     say(f"run directory: {path}")
+    if not ranks.leads:
+        search(resolved, path, planned=planned, ranks=ranks)
+        return
     try:
         with watching(quiet, path) as watch:
-            run = search(resolved, path, watch, planned, say)
+            run = search(resolved, path, watch, planned, say, ranks)
     except KeyboardInterrupt:
         print(f"stopped; go on with: hwnas resume {path}", file=sys.stderr)
         raise

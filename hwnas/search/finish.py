@@ -56,6 +56,7 @@ def finish(
 ) -> Finished:
     """Score the finalists and as many uniform genotypes, same weights, same images; the summary of the run.
 
+    All ranks call this together and come to the same summary, but for what is measured: ``here`` is the leading one's.
     ``here``: the target, where it is attached; then latencies are measured, and the front drawn with their intervals.
     """
     space, names = SPACES[config.space], tuple(cost.name for cost in costs)
@@ -147,7 +148,9 @@ def _member(
 
 def _score(searched: Searched, costs: tuple[Cost, ...], chosen: Choices, images: Sequence[Batch]) -> Scored:
     searched.net.dropout = type(searched.net.dropout)()
-    accuracy = np.array([shared_weights.accuracy(searched.net, one, images) for one in chosen])
+    accuracy = searched.ranks.divided(
+        len(chosen), lambda n: shared_weights.accuracy(searched.net, chosen[n], images)
+    )
     values = np.stack([cost.of(chosen) for cost in costs], axis=1)
     return Scored(chosen, accuracy, values, values, values, values, {})
 

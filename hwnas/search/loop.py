@@ -9,6 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import NoReturn
 
 import numpy as np
 import torch
@@ -28,8 +30,9 @@ from hwnas.search.costs import Cost
 from hwnas.search.health import Note, diagnose
 from hwnas.search.ndarts import NDarts
 from hwnas.search.progressive import skip_dropout
+from hwnas.search.ranks import ALONE, Ranks
 from hwnas.search.searcher import Searcher
-from hwnas.search.state import State, finite, restore, save, set_back, supernet
+from hwnas.search.state import State, digest, finite, restore, save, set_back, supernet
 from hwnas.search.stopping import stopping
 from hwnas.space.encoding import to_genotype
 from hwnas.space.space import SPACES, Choices, Probabilities
@@ -75,6 +78,7 @@ class Searched:
     evaluations: int
     seconds: float
     notes: tuple[Note, ...] = ()
+    ranks: Ranks = ALONE
 
 
 def run_stages(
@@ -84,25 +88,28 @@ def run_stages(
     searcher: Searcher,
     watch: Watcher,
     clock: Callable[[], float] = time.monotonic,
+    ranks: Ranks = ALONE,
 ) -> Searched:
     """Run, or go on with, all stages of the search in ``run``. Ctrl-C saves the state between two steps.
 
-    Raises Stopped where the weights diverge again and again, or the run directory can't be written.
+    All ``ranks`` call this together; the leading one alone writes, and tells ``watch``. Raises Stopped where the
+    weights diverge again and again, or the run directory can't be written.
     """
     config = run.config
     fresh = searcher
-    state = restore(run, dataset, fresh)
+    state = restore(run, dataset, fresh, ranks)
     began = clock() - state.position.seconds
     saved = clock()
     with stopping() as asked:
         while state.position.stage < len(config.stages):
             try:
                 for _ in _epoch(run, dataset, costs, state):
-                    if asked() and finite(state):
-                        save(run, state, clock, began)
-                        raise KeyboardInterrupt
-                    if clock() - saved > 60 * config.checkpoint_minutes and finite(state):
+                    late = clock() - saved > 60 * config.checkpoint_minutes
+                    stop, due = ranks.agree(asked(), ranks.leads and late)
+                    if (stop or due) and finite(state):
                         saved = save(run, state, clock, began)
+                        if stop:
+                            _stop(ranks)
                 if not finite(state):
                     raise _Diverged
             except _Diverged:
@@ -110,26 +117,41 @@ def run_stages(
                 saved = save(run, state, clock, began)
                 continue
             except (RuntimeError, MemoryError) as error:
-                if isinstance(error, Stopped) or not _out_of_memory(error):
+                if isinstance(error, Stopped) or not shared_weights.out_of_memory(error):
                     raise
                 raise Stopped(
                     "the memory is too small for a step; what was finished is kept: close other programs and go on"
                     f" with: hwnas resume {run.path}, or begin anew with smaller alpha_step.images or"
                     " weight_step.batch_size"
                 ) from None
-            _remember(run, state)
-            ended = state.position.epoch + 1 == config.stages[state.position.stage].epochs
-            notes = _notes(run, dataset, state) if ended else ()
-            here = [str(note) for note in notes if note.stage == state.position.stage]
-            watch(_progress(config, state, clock() - began, tuple(here)))
+            ranks.check_equal(partial(digest, state))
+            if ranks.leads:
+                _remember(run, state)
+                watch(_progress(config, state, clock() - began, _said(run, dataset, state)))
             _advance(config, dataset, state)
             saved = save(run, state, clock, began)
-            if asked():
-                raise KeyboardInterrupt
+            if ranks.agree(asked())[0]:
+                _stop(ranks)
     last = len(config.stages) - 1
-    trials = tuple(trial for trial in read_trials(run) if trial.stage == last)
-    notes = _notes(run, dataset, state)
-    return Searched(state.searcher, state.shared.net, trials, state.position.trials, clock() - began, notes)
+    trials, notes = ranks.share(lambda: (tuple(read_trials(run)), _notes(run, dataset, state)))
+    trials = tuple(trial for trial in trials if trial.stage == last)
+    return Searched(
+        state.searcher, state.shared.net, trials, state.position.trials, clock() - began, notes, ranks
+    )
+
+
+def _stop(ranks: Ranks) -> NoReturn:
+    """End, when the leading rank has written what it had to."""
+    ranks.agree()
+    raise KeyboardInterrupt
+
+
+def _said(run: Run, dataset: Dataset, state: State) -> tuple[str, ...]:
+    """What is to be said of a stage at its end."""
+    at = state.position
+    if at.epoch + 1 < run.config.stages[at.stage].epochs:
+        return ()
+    return tuple(str(note) for note in _notes(run, dataset, state) if note.stage == at.stage)
 
 
 def _notes(run: Run, dataset: Dataset, state: State) -> tuple[Note, ...]:
@@ -142,7 +164,7 @@ def _notes(run: Run, dataset: Dataset, state: State) -> tuple[Note, ...]:
 
 def _epoch(run: Run, dataset: Dataset, costs: tuple[Cost, ...], state: State) -> Iterator[None]:
     """One epoch from the present step on; yields after every step, position already moved past it."""
-    config, at = run.config, state.position
+    config, at, ranks = run.config, state.position, state.shared.ranks
     stage, seed = config.stages[at.stage], (config.seed, at.stage, at.epoch)
     if at.step == 0:
         state.losses, state.accuracies = [], []
@@ -153,25 +175,30 @@ def _epoch(run: Run, dataset: Dataset, costs: tuple[Cost, ...], state: State) ->
         config.weight_step.batch_size,
         (*seed, WEIGHTS),
         augment=dataset.augment,
-        start=at.step,
+        start=at.step + ranks.rank,
+        stride=ranks.size,
         drop_last=_drops(dataset, config),
     )
-    for step, batch in zip(range(at.step, steps), train, strict=False):
-        _set_dropout(state.shared.net, stage, at.epoch, (*seed, step, DROPOUT))
-        lr = at.rate * shared_weights.cosine(config.weight_step, (at.epoch + step / steps) / stage.epochs)
+    for first in range(at.step, steps, ranks.size):
+        # A weight step takes the batches first..last-1, one per rank; at an epoch's end some ranks have none.
+        own, last = first + ranks.rank, min(first + ranks.size, steps)
+        batch = next(train) if own < last else None
+        _set_dropout(state.shared.net, stage, at.epoch, (*seed, own, DROPOUT))
+        lr = at.rate * shared_weights.cosine(config.weight_step, (at.epoch + first / steps) / stage.epochs)
         if isinstance(state.searcher, NDarts):
-            _bilevel_step(state, state.searcher, dataset, batch, lr, step)
-            evaluate = step + 1 == steps
+            _bilevel_step(state, state.searcher, dataset, batch, lr, range(first, last))
+            evaluations = [last - 1] if last == steps else []
         else:
-            path = _path(state.searcher, config, (*seed, step, PATHS))
-            state.losses.append(_weight_step(state, batch, path, lr))
-            evaluate = at.epoch >= stage.frozen_epochs and (step + 1) % config.alpha_step.every == 0
+            path = _path(state.searcher, config, (*seed, own, PATHS))
+            state.losses.append(_weight_step(state, batch, path, lr * (last - first)))
+            learns, every = at.epoch >= stage.frozen_epochs, config.alpha_step.every
+            evaluations = [step for step in range(first, last) if learns and (step + 1) % every == 0]
         if not abs(state.losses[-1]) < EXPLODED:
-            state.position = replace(state.position, step=step)
+            state.position = replace(state.position, step=first)
             raise _Diverged
-        if evaluate:
+        for step in evaluations:
             _evaluate(run, dataset, costs, state, step)
-        state.position = replace(state.position, step=step + 1)
+        state.position = replace(state.position, step=last)
         yield
 
 
@@ -180,16 +207,16 @@ def _path(searcher: Searcher, config: Config, seed: tuple[int, ...]) -> Choices 
     return searcher.mixture() if config.weights == "mixture" else searcher.paths(1, rng(*seed))[0]
 
 
-def _weight_step(state: State, batch: Batch, path: Choices | Probabilities, lr: float) -> float:
+def _weight_step(state: State, batch: Batch | None, path: Choices | Probabilities, lr: float) -> float:
     """A weight step, in twice as many pieces from now on where the device's memory is too small. Raises Stopped."""
     while True:
         try:
             return shared_weights.weight_step(state.shared, batch, path, lr, state.position.parts)
         except (RuntimeError, MemoryError) as error:
-            if not _out_of_memory(error):
+            if not shared_weights.out_of_memory(error):
                 raise
             parts = 2 * state.position.parts
-            if parts > len(batch.y) // 2:  # BatchNorm needs more than one image
+            if batch is not None and parts > len(batch.y) // 2:  # BatchNorm needs more than one image
                 raise Stopped(
                     f"the device's memory is too small for {len(batch.y) // state.position.parts} images at once;"
                     " take fewer channels or cells (channels, stages in a --config file)"
@@ -200,26 +227,27 @@ def _weight_step(state: State, batch: Batch, path: Choices | Probabilities, lr: 
         torch.cuda.empty_cache()
 
 
-def _out_of_memory(error: BaseException) -> bool:
-    """CUDA has an exception of its own; on a CPU torch raises a RuntimeError that says so."""
-    kinds = (torch.OutOfMemoryError, MemoryError)
-    return isinstance(error, kinds) or "can't allocate memory" in str(error)
-
-
 def _bilevel_step(
-    state: State, searcher: NDarts, dataset: Dataset, batch: Batch, lr: float, step: int
+    state: State, searcher: NDarts, dataset: Dataset, batch: Batch | None, lr: float, at_once: range
 ) -> None:
-    """A weight step of the mixture, every few of them an alpha step, and at the end of an epoch the watch."""
-    config, at = searcher.config, state.position
-    seed = (config.seed, at.stage, at.epoch, step)
-    noise = generator(*seed, NOISE)
-    state.losses.append(ndarts.weight_step(searcher, state.shared, batch, lr, noise))
-    valid = sample(dataset, "policy", config.weight_step.batch_size, (*seed, ALPHA))
+    """A weight step of the mixture, every few of them an alpha step, and at the end of an epoch the watch.
+
+    ``at_once``: the numbers of the batches that the ranks take, one each.
+    """
+    config, at, ranks = searcher.config, state.position, state.shared.ranks
+    seed, steps = (config.seed, at.stage, at.epoch), steps_per_epoch(dataset, config)
+
+    def valid(step: int) -> Batch:
+        return sample(dataset, "policy", config.weight_step.batch_size, (*seed, step, ALPHA))
+
+    noise = generator(*seed, at_once.start, NOISE)
+    state.losses.append(ndarts.weight_step(searcher, state.shared, batch, lr * len(at_once), noise))
     frozen = at.epoch < config.stages[at.stage].frozen_epochs
-    if not frozen and (step + 1) % config.ndarts.weight_steps == 0:
-        searcher = ndarts.alpha_step(searcher, state.shared, batch, valid, lr)
-    if step + 1 == steps_per_epoch(dataset, config):
-        searcher = ndarts.watch(searcher, state.shared.net, valid)
+    if not frozen and (at_once.start // ranks.size + 1) % config.ndarts.weight_steps == 0:
+        own = valid(at_once.start + ranks.rank)
+        searcher = ndarts.alpha_step(searcher, state.shared, batch, own, lr)
+    if at_once.stop == steps:
+        searcher = ndarts.watch(searcher, state.shared.net, valid(steps - 1))
     state.searcher = searcher
 
 
@@ -233,30 +261,30 @@ def steps_per_epoch(dataset: Dataset, config: Config) -> int:
 
 def _evaluate(run: Run, dataset: Dataset, costs: tuple[Cost, ...], state: State, step: int) -> None:
     """Ask, evaluate on one shared validation batch, write the trials down, tell."""
-    config, at = run.config, state.position
+    config, at, ranks = run.config, state.position, state.shared.ranks
     seed = (config.seed, at.stage, at.epoch, step)
     asked = state.searcher.ask(config.alpha_step.samples, rng(*seed, ASK))
     batch = sample(dataset, "policy", config.alpha_step.images, (*seed, ALPHA))
-    state.shared.net.dropout = SkipDropout()
-    accuracy = np.array([shared_weights.accuracy(state.shared.net, one, [batch]) for one in asked])
+    net = state.shared.net
+    net.dropout = SkipDropout()
+    accuracy = ranks.divided(len(asked), lambda n: shared_weights.accuracy(net, asked[n], [batch]))
     values = np.stack([cost.of(asked) for cost in costs], axis=1)
     space = SPACES[config.space]
-    append_trials(
-        run,
-        [
-            Trial(
-                at.trials + number,
-                at.stage,
-                at.epoch,
-                step,
-                to_genotype(space, one).key,
-                tuple(int(op) for op in one),
-                float(accuracy[number]),
-                {cost.name: float(value) for cost, value in zip(costs, values[number], strict=True)},
-            )
-            for number, one in enumerate(asked)
-        ],
-    )
+    made = [
+        Trial(
+            at.trials + number,
+            at.stage,
+            at.epoch,
+            step,
+            to_genotype(space, one).key,
+            tuple(int(op) for op in one),
+            float(accuracy[number]),
+            {cost.name: float(value) for cost, value in zip(costs, values[number], strict=True)},
+        )
+        for number, one in enumerate(asked)
+    ]
+    if ranks.leads:
+        append_trials(run, made)
     state.searcher = state.searcher.tell(asked, accuracy, values[:, : len(config.objectives)])
     state.accuracies.append(float(accuracy.mean()))
     state.position = replace(state.position, trials=at.trials + len(asked))
@@ -280,7 +308,7 @@ def _advance(config: Config, dataset: Dataset, state: State) -> None:
     state.position = replace(at, stage=at.stage + 1, epoch=0, step=0)
     if at.stage + 1 < len(config.stages):
         state.searcher = state.searcher.next_stage(rng(config.seed, at.stage + 1, STAGE))
-        state.shared = supernet(config, dataset, state.searcher, at.stage + 1)
+        state.shared = supernet(config, dataset, state.searcher, at.stage + 1, state.shared.ranks)
 
 
 def _set_dropout(net: Supernet, stage: Stage, epoch: int, seed: tuple[int, ...]) -> None:

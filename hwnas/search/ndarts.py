@@ -143,11 +143,12 @@ def start(config: Config, rng: np.random.Generator) -> NDarts:
 
 
 def weight_step(
-    searcher: NDarts, shared: SharedWeights, batch: Batch, lr: float, generator: torch.Generator
+    searcher: NDarts, shared: SharedWeights, batch: Batch | None, lr: float, generator: torch.Generator
 ) -> float:
-    """Train the mixture's weights on one batch; returns the loss before the step.
+    """Train the mixture's weights on one batch per rank; returns the loss before the step.
 
-    ``generator``: of the evolution's noises, on the weights' device.
+    ``generator``: of the evolution's noises, on the weights' device. All ranks draw the same noises; a candidate's
+    loss is the mean over their batches, so that all choose the same one. ``batch``: None on a rank without one.
     """
     settings = searcher.config.ndarts
     found = float("nan")
@@ -155,10 +156,15 @@ def weight_step(
         found = shared_weights.weight_step(shared, batch, searcher.mixture(), lr)
     if settings.weights != "sgd":
         alpha = _alpha(searcher, shared.net)
-        loss = mixture_loss(shared.net, searcher.mask(), batch)
+        loss = None if batch is None else mixture_loss(shared.net, searcher.mask(), batch)
         evolution = Evolution(settings.sigma, settings.es_lr, settings.population)
         weights = tuple(shared.net.parameters())
-        evolved = evolve(lambda w: loss(w, alpha), weights, generator, evolution)
+
+        def mean(w: Tensors) -> Tensor:
+            own = weights[0].new_zeros(()) if loss is None else loss(w, alpha)
+            return shared.ranks.mean(own, counts=loss is not None)
+
+        evolved = evolve(mean, weights, generator, evolution)
         with torch.no_grad():
             for weight, value in zip(weights, evolved.weights, strict=True):
                 weight.copy_(value)
@@ -166,20 +172,30 @@ def weight_step(
     return found
 
 
-def alpha_step(searcher: NDarts, shared: SharedWeights, train: Batch, valid: Batch, lr: float) -> NDarts:
-    """One Adam step of alpha along the hypergradient; ``lr``: the weights' present learning rate."""
-    settings, net = searcher.config.ndarts, shared.net
+def alpha_step(
+    searcher: NDarts, shared: SharedWeights, train: Batch | None, valid: Batch, lr: float
+) -> NDarts:
+    """One Adam step of alpha along the hypergradient; ``lr``: the weights' present learning rate.
+
+    With several ranks: along the mean of the hypergradients on their own batches, ``train`` None where there is
+    none.
+    """
+    settings, net, ranks = searcher.config.ndarts, shared.net, shared.ranks
     net.dropout = SkipDropout()
-    inner = mixture_loss(net, searcher.mask(), train, shared.settings.weight_decay)
-    outer = mixture_loss(net, searcher.mask(), valid)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DivergenceWarning)  # counted by the watch
-        found = method(searcher.config)(inner, outer, tuple(net.parameters()), _alpha(searcher, net), lr)
-    ascent = -found.alpha[0].double().cpu().numpy()[None]
-    steps = searcher.steps + np.array([1, found.diverged, 0])
+    alpha, diverged = _alpha(searcher, net), False
+    gradient = torch.zeros_like(alpha[0])
+    if train is not None:
+        inner = mixture_loss(net, searcher.mask(), train, shared.settings.weight_decay)
+        outer = mixture_loss(net, searcher.mask(), valid)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DivergenceWarning)  # counted by the watch
+            found = method(searcher.config)(inner, outer, tuple(net.parameters()), alpha, lr)
+        gradient, diverged = found.alpha[0], found.diverged
+    ascent = -ranks.mean(gradient, counts=train is not None).double().cpu().numpy()[None]
+    steps = searcher.steps + np.array([1, ranks.agree(diverged)[0], 0])
     if not np.isfinite(ascent).all():
         return replace(searcher, steps=steps)
-    learning = policy.Learning(lr=settings.alpha_lr, weight_decay=settings.alpha_weight_decay)
+    learning = policy.Learning(lr=settings.alpha_lr * ranks.size, weight_decay=settings.alpha_weight_decay)
     return replace(searcher, policies=policy.adam(searcher.policies, ascent, learning), steps=steps)
 
 

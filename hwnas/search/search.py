@@ -6,6 +6,7 @@ import math
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import torch
 
 from hwnas.catalog import find_device
 from hwnas.config import Config
+from hwnas.errors import Stopped
 from hwnas.results import run as runs
 from hwnas.results.measured import keep_table, kept_table, write_measurements
 from hwnas.results.run import Run
@@ -25,6 +27,7 @@ from hwnas.search.health import verdict
 from hwnas.search.loop import STAGE, Progress, rng, run_stages
 from hwnas.search.measure import Here, Say, first_table, lacks_table
 from hwnas.search.random_search import RandomSearch
+from hwnas.search.ranks import ALONE, Parted, Ranks
 from hwnas.search.reward import Objective
 from hwnas.search.searcher import Searcher
 from hwnas.search.state import place
@@ -54,14 +57,19 @@ class Plan:
     """The target, where it is attached and finalists are to be measured on it."""
 
 
-def plan(config: Config, say: Say = lambda line: None, table: Path | None = None) -> Plan:
+def plan(
+    config: Config, say: Say = lambda line: None, table: Path | None = None, ranks: Ranks = ALONE
+) -> Plan:
     """Load images and target, and check that what is asked for can be had. Raises InputError.
 
     ``table``: the latency table to ask, where it is not the target's own. An attached target without any, and
-    without peaks to estimate from, is measured first; ``say`` is told.
+    without peaks to estimate from, is measured first; ``say`` is told. All ``ranks`` plan; what one has to write
+    for all, a table or downloaded images, is written first.
     """
     device = devices.load(find_device(config.target))
     data = config.data
+    if data.download and ranks.local:
+        ranks.agree()
     dataset = load(
         data.source,
         root=Path(data.root) if data.root else None,
@@ -70,15 +78,22 @@ def plan(config: Config, say: Say = lambda line: None, table: Path | None = None
         noise=data.noise,
         image_size=data.image_size,
     )
+    if data.download and not ranks.local:
+        ranks.agree()
     here = _here(config, device, dataset)
-    if here is not None and table is None and lacks_table(here):
-        first_table(here, say)
-    costs = build_costs(config, device, len(dataset.classes), dataset.image, here is not None, table)
+    attached = ranks.share(lambda: here is not None)  # to the leading rank: it measures
+    ranks.share(lambda: _first_table(here, table, say))
+    costs = build_costs(config, device, len(dataset.classes), dataset.image, attached, table)
     generator = rng(config.seed, STAGE)
     reaches = {cost.name: reach(SPACES[config.space], cost, generator) for cost in costs}
     _check_memory(device, reaches["params"])
-    check_step(config, dataset, free_mib(config))
+    check_step(config, dataset, free_mib(config, ranks))
     return Plan(config, dataset, device, costs, reaches, objectives_of(config, reaches), here)
+
+
+def _first_table(here: Here | None, table: Path | None, say: Say) -> None:
+    if here is not None and table is None and lacks_table(here):
+        first_table(here, say)
 
 
 def _here(config: Config, device: Device, dataset: Dataset) -> Here | None:
@@ -104,12 +119,16 @@ def _check_memory(device: Device, params: Reach) -> None:
         )
 
 
-def free_mib(config: Config) -> float:
-    """Memory that is free where the supernet will be trained, in MiB; infinite where nobody can say."""
-    device = compute_device(config)
+def free_mib(config: Config, ranks: Ranks = ALONE) -> float:
+    """Memory that is free where the supernet will be trained, in MiB; infinite where nobody can say.
+
+    Processes that share it get equal parts.
+    """
+    device = compute_device(config, ranks)
     if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0] / 2**20
-    return available_mib() or math.inf
+        sharing = math.ceil(ranks.neighbours / torch.cuda.device_count())
+        return torch.cuda.mem_get_info(device)[0] / 2**20 / sharing
+    return (available_mib() or math.inf) / ranks.neighbours
 
 
 def step_memory(config: Config, dataset: Dataset) -> Footprint:
@@ -179,30 +198,45 @@ def search(
     watch: Callable[[Progress], None] = lambda progress: None,
     planned: Plan | None = None,
     say: Say = lambda line: None,
+    ranks: Ranks = ALONE,
 ) -> Run:
-    """Search and leave a run directory at ``out``, whose front.json is the summary. Raises InputError."""
-    planned = planned or plan(config, say)
-    started = runs.create(out, config, sys.argv, digest(planned.dataset))
-    keep_table(started, next((cost.table for cost in planned.costs if cost.table), None))
-    return _go(started, planned, watch, say)
+    """Search and leave a run directory at ``out``, whose front.json is the summary. Raises InputError.
+
+    All ``ranks`` call this together, with the same arguments; the leading one writes.
+    """
+    planned = planned or plan(config, say, ranks=ranks)
+
+    def begin() -> Run:
+        started = runs.create(out, config, sys.argv, digest(planned.dataset))
+        keep_table(started, next((cost.table for cost in planned.costs if cost.table), None))
+        return started
+
+    return _go(ranks.share(begin), planned, watch, say, ranks)
 
 
 def resume(
-    path: Path, watch: Callable[[Progress], None] = lambda progress: None, say: Say = lambda line: None
+    path: Path,
+    watch: Callable[[Progress], None] = lambda progress: None,
+    say: Say = lambda line: None,
+    ranks: Ranks = ALONE,
 ) -> Run:
-    """Go on with a search that was stopped, from its last checkpoint. A finished one is left as it is."""
-    found = runs.open_run(path)
-    if found.front_path.exists():
+    """Go on with a search that was stopped, from its last checkpoint. A finished one is left as it is.
+
+    With as many ``ranks`` as before it ends as if it had not been stopped; with others, within noise.
+    """
+    found = ranks.share(lambda: runs.open_run(path))
+    if ranks.share(found.front_path.exists):
         return found
-    planned = plan(found.config, say, kept_table(found))
-    if runs.read_environment(found).get("data_digest") != digest(planned.dataset):
+    planned = plan(found.config, say, ranks.share(lambda: kept_table(found)), ranks)
+    begun_with = ranks.share(lambda: runs.read_environment(found).get("data_digest"))
+    if begun_with != digest(planned.dataset):
         raise InputError(f"{path}: the images are not those that the search began with")
-    say(f"run {path}: {whereabouts(found)}")
-    return _go(found, planned, watch, say)
+    say(f"run {path}: {ranks.share(lambda: whereabouts(found, ranks.size))}")
+    return _go(found, planned, watch, say, ranks)
 
 
-def whereabouts(run: Run) -> str:
-    """Where a search goes on, in words."""
+def whereabouts(run: Run, processes: int = 1) -> str:
+    """Where a search goes on with so many processes, in words."""
     checkpoint = runs.load_checkpoint(run)
     if checkpoint is None:
         return "nothing was saved yet, beginning anew"
@@ -210,7 +244,9 @@ def whereabouts(run: Run) -> str:
     where, evaluations = place(run.config, at), f"{at['trials']:,} evaluations"
     if where is None:
         return f"all stages done, {evaluations}; scoring the finalists"
-    return f"going on from {where}, {evaluations} so far"
+    before = checkpoint[1].get("processes", 1)
+    other = "" if before == processes else f"; {processes} processes after {before}: the same within noise"
+    return f"going on from {where}, {evaluations} so far{other}"
 
 
 def summary(run: Run) -> dict[str, Any]:
@@ -218,29 +254,39 @@ def summary(run: Run) -> dict[str, Any]:
     return runs.read_front(run)
 
 
-def _go(run: Run, planned: Plan, watch: Callable[[Progress], None], say: Say) -> Run:
+def _go(run: Run, planned: Plan, watch: Callable[[Progress], None], say: Say, ranks: Ranks) -> Run:
     config = planned.config
     torch.set_num_threads(config.threads)
-    dataset = to_device(planned.dataset, compute_device(config))
-    with runs.lock(run):
-        searched = run_stages(run, dataset, planned.costs, searcher_of(planned), watch)
-        began = time.monotonic()
-        result = finish(config, dataset, planned.costs, planned.reaches, searched, planned.here, say)
-        write_measurements(run, result.measurements)
-        seconds = searched.seconds + time.monotonic() - began
-        notes = [*searched.notes, *verdict(len(config.stages) - 1, result.summary)]
-        more = {"target": planned.device.name, "health": [note.to_dict() for note in notes]}
-        runs.write_front(run, {**result.summary, **more, "seconds": round(seconds, 1)})
+    dataset = to_device(planned.dataset, compute_device(config, ranks))
+    try:
+        with runs.lock(run) if ranks.leads else nullcontext():
+            searched = run_stages(run, dataset, planned.costs, searcher_of(planned), watch, ranks=ranks)
+            began = time.monotonic()
+            here = planned.here if ranks.leads else None
+            result = finish(config, dataset, planned.costs, planned.reaches, searched, here, say)
+            if ranks.leads:
+                write_measurements(run, result.measurements)
+                seconds = searched.seconds + time.monotonic() - began
+                notes = [*searched.notes, *verdict(len(config.stages) - 1, result.summary)]
+                more = {"target": planned.device.name, "health": [note.to_dict() for note in notes]}
+                runs.write_front(run, {**result.summary, **more, "seconds": round(seconds, 1)})
+    except Parted as error:
+        raise Stopped(
+            f"another process of this search has died ({str(error).splitlines()[0]}); all finished work up to the"
+            f" last checkpoint is kept: go on with: hwnas resume {run.path}"
+        ) from None
     return run
 
 
-def compute_device(config: Config) -> torch.device:
-    """Where the supernet runs: a GPU when there is one, unless the config names a place."""
-    if config.device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+def compute_device(config: Config, ranks: Ranks = ALONE) -> torch.device:
+    """Where the supernet runs: a GPU when there is one, unless the config names a place; one per process."""
     if config.device == "cuda" and not torch.cuda.is_available():
         raise InputError("device: cuda was asked for, but torch sees no CUDA device here")
-    return torch.device(config.device)
+    if config.device == "cpu" or not torch.cuda.is_available():
+        return torch.device("cpu")
+    if ranks.size == 1:
+        return torch.device("cuda")
+    return torch.device("cuda", ranks.local % torch.cuda.device_count())
 
 
 def searcher_of(planned: Plan) -> Searcher:

@@ -1,8 +1,10 @@
-"""The supernet's weights during a search: one SGD step, one accuracy, and their checkpoint."""
+"""The supernet's weights during a search: one SGD step on one or several processes, one accuracy, and their
+checkpoint."""
 
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,20 +17,22 @@ from torch import Tensor
 
 from hwnas.config import WeightStep
 from hwnas.nets.supernet import Supernet
+from hwnas.search.ranks import ALONE, Ranks
 from hwnas.space.space import Choices, Probabilities
 from hwnas.training.data import Batch
 
 
 @dataclass(frozen=True)
 class SharedWeights:
-    """A supernet and its optimiser. Frozen in name only: torch changes both in place."""
+    """A supernet and its optimiser, the same on all ``ranks``. Frozen in name only: torch changes both in place."""
 
     net: Supernet
     optimizer: torch.optim.SGD
     settings: WeightStep
+    ranks: Ranks = ALONE
 
 
-def optimise(net: Supernet, settings: WeightStep) -> SharedWeights:
+def optimise(net: Supernet, settings: WeightStep, ranks: Ranks = ALONE) -> SharedWeights:
     """A fresh optimiser for ``net``."""
     head = list(net.frame.classifier.parameters())
     at_head = {id(weight) for weight in head}
@@ -40,7 +44,7 @@ def optimise(net: Supernet, settings: WeightStep) -> SharedWeights:
         weight_decay=settings.weight_decay,
         nesterov=settings.nesterov,
     )
-    return SharedWeights(net, optimizer, settings)
+    return SharedWeights(net, optimizer, settings, ranks)
 
 
 def cosine(settings: WeightStep, done: float) -> float:
@@ -49,29 +53,56 @@ def cosine(settings: WeightStep, done: float) -> float:
 
 
 def weight_step(
-    shared: SharedWeights, batch: Batch, path: Choices | Probabilities, lr: float, parts: int = 1
+    shared: SharedWeights, batch: Batch | None, path: Choices | Probabilities, lr: float, parts: int = 1
 ) -> float:
     """One SGD step; returns the loss. ``path``: the drawn operations (edges,), or mixture weights (edges, ops).
 
     Weights that the path does not touch have no gradient: neither momentum nor decay moves them. With several
     ``parts`` the gradient of the batch is summed over so many pieces, each of which is normalised on its own.
+    With several ranks each brings its own batch and path, or None where there is none left, and the step is
+    along the mean of their gradients; memory that is too small for one is too small for all.
     """
     rest, head = shared.optimizer.param_groups
     rest["lr"], head["lr"] = lr, lr * shared.settings.head_rate
     shared.optimizer.zero_grad(set_to_none=True)
+    weights = list(shared.net.parameters())
+    try:
+        own = None if batch is None else _backward(shared.net, batch, path, parts)
+    except (RuntimeError, MemoryError) as error:
+        if out_of_memory(error):
+            shared.ranks.give_up(weights)
+        raise
+    loss = shared.ranks.average_gradients(weights, own)
+    touched = [weight for weight in weights if weight.grad is not None]
+    torch.nn.utils.clip_grad_norm_(touched, shared.settings.clip)
+    shared.optimizer.step()
+    return loss
+
+
+def _backward(net: Supernet, batch: Batch, path: Choices | Probabilities, parts: int) -> float:
+    """Leave the gradient of one batch in the weights; returns its loss."""
     total = 0.0
     for x, y in zip(batch.x.chunk(parts), batch.y.chunk(parts), strict=True):
         if path.ndim == 1:
-            logits = shared.net.sampled(x, np.asarray(path, dtype=np.int64))
+            logits = net.sampled(x, np.asarray(path, dtype=np.int64))
         else:
-            logits = shared.net.mixture(x, torch.as_tensor(path, dtype=x.dtype, device=x.device))
+            logits = net.mixture(x, torch.as_tensor(path, dtype=x.dtype, device=x.device))
         loss = F.cross_entropy(logits, y) * (len(y) / len(batch.y))
         loss.backward()  # type: ignore[no-untyped-call]
         total += float(loss.detach())
-    touched = [weight for weight in shared.net.parameters() if weight.grad is not None]
-    torch.nn.utils.clip_grad_norm_(touched, shared.settings.clip)
-    shared.optimizer.step()
     return total
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """CUDA has an exception of its own; on a CPU torch raises a RuntimeError that says so."""
+    kinds = (torch.OutOfMemoryError, MemoryError)
+    return isinstance(error, kinds) or "can't allocate memory" in str(error)
+
+
+def digest(shared: SharedWeights) -> int:
+    """A number in 0..2^31 that changes with any bit of the weights."""
+    sums = [weight.detach().view(torch.int32).sum(dtype=torch.int64) for weight in shared.net.parameters()]
+    return zlib.crc32(torch.stack(sums).cpu().numpy().tobytes()) >> 1
 
 
 @torch.no_grad()

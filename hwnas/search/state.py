@@ -6,6 +6,7 @@ There is no random state in it: every draw is a function of the position (hwnas.
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -16,9 +17,10 @@ from hwnas.config import Config
 from hwnas.errors import Stopped
 from hwnas.nets.supernet import build_supernet
 from hwnas.results.history import truncate_history
-from hwnas.results.run import Run, load_checkpoint, save_checkpoint, truncate_trials
+from hwnas.results.run import Arrays, Run, load_checkpoint, save_checkpoint, truncate_trials
 from hwnas.search import shared_weights
 from hwnas.search.health import Setback
+from hwnas.search.ranks import ALONE, Ranks
 from hwnas.search.searcher import Searcher
 from hwnas.search.shared_weights import SharedWeights
 from hwnas.space.space import SPACES
@@ -29,7 +31,10 @@ MAX_SETBACKS = 3
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """The next weight step: stage, epoch in it, step in the epoch, and trials and seconds so far."""
+    """The next weight step: stage, epoch in it, step in the epoch, and trials and seconds so far.
+
+    Steps count batches: N processes take N of them at once, so that a position means the same to any N.
+    """
 
     stage: int = 0
     epoch: int = 0
@@ -59,39 +64,49 @@ class State:
     setbacks: list[Setback] = field(default_factory=list)
 
 
-def restore(run: Run, dataset: Dataset, searcher: Searcher) -> State:
+def restore(run: Run, dataset: Dataset, searcher: Searcher, ranks: Ranks = ALONE) -> State:
     """The state of the newest checkpoint, or the start."""
-    found = load_checkpoint(run)
+    found = ranks.share(lambda: _read(run))
     if found is None:
-        truncate_trials(run, 0)
-        truncate_history(run, 0, 0)
-        return State(searcher, supernet(run.config, dataset, searcher, 0), Position())
+        return State(searcher, supernet(run.config, dataset, searcher, 0, ranks), Position())
     arrays, state = found
     position = Position(**state["position"])
-    truncate_trials(run, position.trials)
-    truncate_history(run, position.stage, position.epoch)
     searcher = searcher.with_arrays(
         {name.removeprefix("searcher."): a for name, a in arrays.items() if name.startswith("searcher.")}
     )
     stage = min(position.stage, len(run.config.stages) - 1)
-    shared = supernet(run.config, dataset, searcher, stage)
+    shared = supernet(run.config, dataset, searcher, stage, ranks)
     shared_weights.from_arrays(shared, arrays)
     setbacks = [Setback(**one) for one in state.get("setbacks", [])]
     return State(searcher, shared, position, state.get("losses", []), state.get("accuracies", []), setbacks)
 
 
+def _read(run: Run) -> tuple[Arrays, dict[str, Any]] | None:
+    """The newest checkpoint, and the run directory cut back to what it knows of."""
+    found = load_checkpoint(run)
+    position = Position() if found is None else Position(**found[1]["position"])
+    truncate_trials(run, position.trials)
+    truncate_history(run, position.stage, position.epoch)
+    return found
+
+
 def save(run: Run, state: State, clock: Callable[[], float], began: float) -> float:
-    """Write a checkpoint; returns the time it was done."""
+    """Write a checkpoint, on the leading rank; returns the time it was done."""
     state.position = replace(state.position, seconds=clock() - began)
+    if not state.shared.ranks.leads:
+        return clock()
     arrays = shared_weights.to_arrays(state.shared)
     arrays |= {f"searcher.{name}": array for name, array in state.searcher.to_arrays().items()}
     so_far = {"losses": state.losses, "accuracies": state.accuracies}
     setbacks = [asdict(one) for one in state.setbacks]
-    save_checkpoint(run, arrays, {"position": asdict(state.position), "setbacks": setbacks, **so_far})
+    more = {"setbacks": setbacks, "processes": state.shared.ranks.size}
+    save_checkpoint(run, arrays, {"position": asdict(state.position), **more, **so_far})
     return clock()
 
 
-def supernet(config: Config, dataset: Dataset, searcher: Searcher, stage: int) -> SharedWeights:
+def supernet(
+    config: Config, dataset: Dataset, searcher: Searcher, stage: int, ranks: Ranks = ALONE
+) -> SharedWeights:
     """The fresh shared weights that a stage begins with: what survives, at the stage's depth."""
     net = build_supernet(
         SPACES[config.space],
@@ -103,7 +118,15 @@ def supernet(config: Config, dataset: Dataset, searcher: Searcher, stage: int) -
         mask=searcher.mask(),
         stem=config.evaluation.stem,
     )
-    return shared_weights.optimise(net.to(dataset.device), config.weight_step)
+    return shared_weights.optimise(net.to(dataset.device), config.weight_step, ranks)
+
+
+def digest(state: State) -> int:
+    """A number in 0..2^31 that changes with any bit of the weights and of what the searcher knows."""
+    total = shared_weights.digest(state.shared)
+    for name, array in sorted(state.searcher.to_arrays().items()):
+        total = zlib.crc32(name.encode() + np.ascontiguousarray(array).tobytes(), total)
+    return total >> 1
 
 
 def finite(state: State) -> bool:
@@ -113,7 +136,7 @@ def finite(state: State) -> bool:
 
 def set_back(run: Run, dataset: Dataset, fresh: Searcher, broken: State) -> State:
     """The state of the last checkpoint, or the start, to go on from at half the rate. Raises Stopped."""
-    at, state = broken.position, restore(run, dataset, fresh)
+    at, state = broken.position, restore(run, dataset, fresh, broken.shared.ranks)
     loss = broken.losses[-1] if broken.losses and math.isfinite(broken.losses[-1]) else None
     rate = broken.position.rate / 2
     state.setbacks = [*broken.setbacks, Setback(at.stage, at.epoch, at.step, loss, rate)]

@@ -79,9 +79,10 @@ def batches(
     *,
     augment: Augment | None = None,
     start: int = 0,
+    stride: int = 1,
     drop_last: bool = False,
 ) -> Iterator[Batch]:
-    """Yield one pass over `split`, from batch number `start`.
+    """Yield one pass over `split`, from batch number `start`, every `stride`-th of them.
 
     `seed`, for example (run seed, stage, epoch), sets the order and the augmentation of every batch; None
     keeps the order of the data, as an evaluation does, and allows no augmentation.
@@ -89,7 +90,7 @@ def batches(
     if augment is not None and seed is None:
         raise ValueError("augmentation needs a seed")
     order = _order(dataset, split, seed)
-    for number in range(start, batch_count(dataset, split, batch_size, drop_last)):
+    for number in range(start, batch_count(dataset, split, batch_size, drop_last), stride):
         index = order[number * batch_size : (number + 1) * batch_size]
         yield _read(dataset, split, index, augment, None if seed is None else (*seed, number))
 

@@ -1,0 +1,76 @@
+"""``--processes N``: one search on several processes of this machine; under torchrun, one of its processes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+from hwnas.errors import Stopped
+from profilers.errors import InputError
+
+if TYPE_CHECKING:
+    from hwnas.search.ranks import Ranks
+
+HELP = (
+    "Processes that share the work, on this machine: one per CPU core or GPU. Under torchrun: leave it out."
+)
+
+
+def follows() -> bool:
+    """Whether this is one of several processes, and not the one that speaks."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1 and os.environ.get("RANK", "0") != "0"
+
+
+def launched(processes: int | None) -> None:
+    """Carry out this command line in ``processes`` processes and exit as they do, where that was asked for.
+
+    Returns in each of them, and where one process is enough. Raises InputError.
+    """
+    if processes is None:
+        return
+    if processes < 1:
+        raise InputError(f"processes: at least 1, not {processes}")
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size > 1 and size != processes:
+        raise InputError(f"processes: torchrun has started {size} of them; leave --processes out")
+    if size > 1 or processes == 1:
+        return
+    from hwnas.cli import main
+    from hwnas.search.ranks import launch
+
+    codes, asked = launch(processes, main)
+    if asked:
+        raise typer.Exit(130)
+    if any(code > 0 for code in codes):  # it has said why
+        raise typer.Exit(max(codes))
+    killed = [rank for rank, code in enumerate(codes) if code < 0]
+    if killed:
+        raise Stopped(f"process {killed[0]} of {processes} was killed; go on with: hwnas resume RUN")
+    raise typer.Exit
+
+
+@contextmanager
+def joined() -> Iterator[Ranks]:
+    """The processes of this search. What several of them can't do is said by one; all end with its exit code."""
+    from hwnas.search.ranks import Parted, world
+
+    code, spoken = 0, False
+    with world() as ranks:
+        try:
+            yield ranks
+        except (InputError, Stopped, Parted, KeyboardInterrupt) as error:
+            if ranks.size == 1:
+                raise
+            code = 130 if isinstance(error, KeyboardInterrupt) else 2 if isinstance(error, InputError) else 3
+            spoken = ranks.leads if code == 130 else ranks.speaks()
+            if spoken and code != 130:
+                print(f"{'error' if code == 2 else 'stopped'}: {error}", file=sys.stderr)
+            sys.stdout.flush()
+            ranks.leave(spoken)
+    if code:
+        raise typer.Exit(code)

@@ -1,0 +1,254 @@
+"""One search on several processes: all that torch.distributed is asked for, and nothing where a process is alone.
+
+Every process (a rank) holds the whole searcher and all shared weights, and comes to the same state by itself: draws
+are functions of the position (hwnas.search.loop), so only what depends on images is exchanged. What a step means
+with N ranks: docs/decisions/016-what-a-step-is-with-n-processes.md.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]
+from torch.distributed.rendezvous import rendezvous
+
+Floats = NDArray[np.float64]
+T = TypeVar("T")
+
+LIMIT = timedelta(minutes=15)
+"""How long a rank waits for another: longer than rank 0 may measure a first latency table, or write a checkpoint."""
+LAST_WORDS = timedelta(seconds=5)
+GRACE_S = 10.0
+"""After one process has died: how long the others have to end, and then again before they are killed."""
+
+
+class Parted(RuntimeError):
+    """Another rank is gone, or did not answer in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """This process among those of the search. All of them make the same calls in the same order.
+
+    ``rank`` in 0..size-1; ``local``: its number on its machine, where ``neighbours`` processes run.
+    """
+
+    rank: int = 0
+    size: int = 1
+    local: int = 0
+    neighbours: int = 1
+    store: Any = field(default=None, repr=False, compare=False)
+
+    @property
+    def leads(self) -> bool:
+        """Whether this rank writes the run directory, prints, and measures."""
+        return self.rank == 0
+
+    def share(self, make: Callable[[], T]) -> T:
+        """What ``make`` gives on the leading rank, on every rank."""
+        if self.size == 1:
+            return make()
+        value: list[Any] = [make() if self.leads else None]
+        with _met():
+            dist.broadcast_object_list(value, device=torch.device("cpu"))
+        found: T = value[0]
+        return found
+
+    def agree(self, *asked: bool) -> tuple[bool, ...]:
+        """Of each question, whether any rank says yes."""
+        if self.size == 1:
+            return asked
+        return tuple(bool(value) for value in self._summed(np.array(asked, dtype=np.float64)))
+
+    def divided(self, count: int, score: Callable[[int], float]) -> Floats:
+        """The scores (count,) of items 0..count-1, of which each rank works out every size-th."""
+        scores = np.zeros(count)
+        for number in range(self.rank, count, self.size):
+            scores[number] = score(number)
+        return self._summed(scores)  # exact: all but one of the terms are zero
+
+    def mean(self, value: Tensor, counts: bool = True) -> Tensor:
+        """The mean of a tensor over the ranks whose own ``counts``, summed in float64."""
+        if self.size == 1:
+            return value
+        own = value.detach().double().cpu().numpy().ravel() if counts else np.zeros(value.numel())
+        total = self._summed(np.append(own, float(counts)))
+        return torch.from_numpy(total[:-1] / total[-1]).to(value).view_as(value)
+
+    def average_gradients(self, weights: Sequence[Tensor], loss: float | None) -> float:
+        """Replace each ``.grad`` by its mean over the paths of this step; returns the mean of their losses.
+
+        ``loss``: None on a rank that had no batch in this step. A weight that no path touches keeps None; one
+        that some do not touch gets their zeros. Raises OutOfMemoryError where any rank called ``give_up``.
+        """
+        if self.size == 1:
+            assert loss is not None
+            return loss
+        head = (0.0, float(loss is not None), loss or 0.0)
+        failed, paths, total, *touched = self._met_weights(head, weights)
+        if failed:
+            raise torch.OutOfMemoryError("the memory of another process is too small")
+        chosen = [weight for weight, count in zip(weights, touched, strict=True) if count]
+        flat = torch.cat([_gradient(weight).reshape(-1) for weight in chosen])
+        with _met():
+            dist.all_reduce(flat)
+        flat /= paths
+        for weight, part in zip(chosen, torch.split(flat, [one.numel() for one in chosen]), strict=True):
+            if weight.grad is None:
+                weight.grad = torch.empty_like(weight)
+            weight.grad.copy_(part.view_as(weight))
+        return float(total / paths)
+
+    def give_up(self, weights: Sequence[Tensor]) -> None:
+        """Instead of ``average_gradients``, on a rank whose memory was too small: all of them have to know."""
+        if self.size > 1:
+            self._met_weights((1.0, 0.0, 0.0), weights)
+
+    def check_equal(self, digest: Callable[[], int]) -> None:
+        """Raise Stopped where the ranks' digests, 0..2^31, are not all the same."""
+        if self.size == 1:
+            return
+        own = float(digest())
+        everyone = self.divided(self.size, lambda rank: own)
+        if (everyone != own).any():
+            values = ", ".join(f"{value:.0f}" for value in everyone)
+            raise RuntimeError(
+                f"the processes of this search no longer hold the same weights (digests {values})"
+            )
+
+    def speaks(self) -> bool:
+        """Whether this rank is the first that asks: of an error that several ranks meet, one tells."""
+        if self.size == 1:
+            return True
+        try:
+            return bool(self.store.compare_set("spoken", "", str(self.rank)) == str(self.rank).encode())
+        except RuntimeError:  # the store is gone with its host: rather twice than never
+            return True
+
+    def leave(self, spoken: bool) -> None:
+        """End in order: launchers end all processes with the first that fails, so the one that speaks goes first."""
+        if self.size > 1:
+            with suppress(RuntimeError):
+                if spoken:
+                    self.store.set("left", "1")
+                else:
+                    self.store.wait(["left"], LAST_WORDS)
+
+    def _met_weights(self, head: tuple[float, float, float], weights: Sequence[Tensor]) -> list[float]:
+        touched = [float(weight.grad is not None) for weight in weights]
+        return [float(value) for value in self._summed(np.array([*head, *touched]))]
+
+    def _summed(self, values: Floats) -> Floats:
+        """The sum over all ranks; small values, by way of the host."""
+        if self.size > 1:
+            with _met():
+                dist.all_reduce(torch.from_numpy(values))  # in place, in the memory of ``values``
+        return values
+
+
+ALONE = Ranks()
+
+
+def waits() -> bool:
+    """Whether torchrun, or ``launch``, has started this process as one of several."""
+    names = ("RANK", "MASTER_ADDR", "MASTER_PORT")
+    return all(name in os.environ for name in names) and int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+@contextmanager
+def world() -> Iterator[Ranks]:
+    """Join the processes that torchrun or ``launch`` has started; alone where there are none.
+
+    Host memory goes through gloo, and GPUs through NCCL where each process has one of its own.
+    """
+    if not waits():
+        yield ALONE
+        return
+    with _met():
+        store, rank, size = next(rendezvous("env://", timeout=LIMIT))
+        local, neighbours = (int(os.environ.get(name, "0")) for name in ("LOCAL_RANK", "LOCAL_WORLD_SIZE"))
+        own_gpus = dist.is_nccl_available() and torch.cuda.device_count() >= max(1, neighbours)
+        backend = "cpu:gloo,cuda:nccl" if own_gpus else "gloo"
+        dist.init_process_group(
+            backend, store=PrefixStore("group", store), rank=rank, world_size=size, timeout=LIMIT
+        )
+    yield Ranks(rank, size, local, max(1, neighbours), PrefixStore("words", store))
+    dist.destroy_process_group()
+
+
+def launch(count: int, enter: Callable[[], None]) -> tuple[list[int], bool]:
+    """Run ``enter`` in ``count`` new processes on this machine, with the environment that torchrun gives.
+
+    Ctrl-C and SIGTERM are handed on to them. Returns their exit codes (-9: killed by signal 9) and whether they
+    were asked to stop. Where one fails the others get GRACE_S to end.
+    """
+    from torch.multiprocessing.spawn import ProcessExitedException, start_processes
+
+    logging.getLogger("torch.multiprocessing.spawn").setLevel(logging.ERROR)
+    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    environment = {
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(store.port),
+        "WORLD_SIZE": str(count),
+        "LOCAL_WORLD_SIZE": str(count),
+        "TORCHELASTIC_USE_AGENT_STORE": "True",  # the store is this process', and outlives any rank
+        "TORCHELASTIC_RESTART_COUNT": "0",
+    }
+    if "lo" in (
+        name for _, name in socket.if_nameindex()
+    ):  # a host name need not resolve for processes side by side
+        environment["GLOO_SOCKET_IFNAME"] = os.environ.get("GLOO_SOCKET_IFNAME", "lo")
+    asked: list[int] = []
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        context: Any = start_processes(_enter, (enter, environment), count, join=False)  # type: ignore[no-untyped-call]
+
+        def hand_on(number: int, frame: Any) -> None:
+            asked.append(number)
+            for process in context.processes:
+                process.terminate()
+
+        for number in before:
+            signal.signal(number, hand_on)
+        with suppress(ProcessExitedException):
+            while not context.join(grace_period=GRACE_S):
+                pass
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return [int(process.exitcode or 0) for process in context.processes], bool(asked)
+
+
+def _enter(rank: int, enter: Callable[[], None], environment: dict[str, str]) -> None:
+    """The beginning of a launched process: out of reach of the terminal's Ctrl-C, which its launcher hands on."""
+    os.setpgrp()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.environ.update(environment, RANK=str(rank), LOCAL_RANK=str(rank))
+    enter()
+
+
+def _gradient(weight: Tensor) -> Tensor:
+    return torch.zeros_like(weight) if weight.grad is None else weight.grad
+
+
+@contextmanager
+def _met() -> Iterator[None]:
+    """What torch says about a rank that is gone, in one type."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise Parted(str(error)) from error
