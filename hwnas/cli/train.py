@@ -54,6 +54,14 @@ def train(
     fresh: Annotated[bool, Option("--fresh", help="Forget an earlier training of these networks.")] = False,
     data_root: Annotated[Path | None, Option(help="Folder of the public data sets.")] = None,
     download: Annotated[bool, Option("--download", help="Fetch a missing public data set.")] = False,
+    ray: Annotated[
+        str | None,
+        Option("--ray", metavar="[ADDRESS]", help="Each network a task of Ray; see docs/guide/scaling.md."),
+    ] = None,
+    gpus: Annotated[
+        float | None,
+        Option(min=0, help="With --ray: GPUs per network (default: 1 where the cluster has some)."),
+    ] = None,
     json: Annotated[bool, Option("--json", help="Only JSON on standard output.")] = False,
     quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
@@ -82,7 +90,13 @@ def train(
         compile=compile or None,
     )
     seed = opened.config.seed if seed is None else seed
-    records = _train(opened, models, chosen, seed, device, threads, fresh, data_root, download, quiet)
+    if ray is None:
+        records = _train(opened, models, chosen, seed, device, threads, fresh, data_root, download, quiet)
+    else:
+        from hwnas.cli.train_ray import train_by_ray
+
+        how = (seed, device, threads, fresh, data_root, download, quiet)
+        records = train_by_ray(opened, models, chosen, *how, ray, gpus)
     if json:
         print(
             json_module.dumps(

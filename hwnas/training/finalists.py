@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -78,25 +78,43 @@ def train_models(
         if fresh:
             forget(model.folder)
         try:
-            result = train(
-                model.architecture,
-                dataset,
-                recipe,
-                seed,
-                model.folder,
-                device=device,
-                stem=run.config.evaluation.stem,
-                report=lambda epoch, model=model: report(model, epoch),  # type: ignore[misc]
-            )
+            result = train_model(run, model, dataset, recipe, seed, device, report)
         except Diverged as error:
             failed(model, error)
             continue
-        record = _record(model, dataset, recipe, seed, result)
-        atomic_write(model.folder / RECORD, (json.dumps(record, indent=1) + "\n").encode())
-        write_trained(run)
+        record = record_of(model, dataset, recipe, seed, result)
+        keep_record(run, model, record)
         records.append(record)
         done(model, result)
     return records
+
+
+def train_model(
+    run: Run,
+    model: Model,
+    dataset: Dataset,
+    recipe: Recipe,
+    seed: int,
+    device: str | torch.device,
+    report: Callable[[Model, Epoch], None],
+) -> Trained:
+    """Train one model in its folder, going on where an earlier training was stopped; no record is written."""
+    return train(
+        model.architecture,
+        dataset,
+        recipe,
+        seed,
+        model.folder,
+        device=device,
+        stem=run.config.evaluation.stem,
+        report=lambda epoch: report(model, epoch),
+    )
+
+
+def keep_record(run: Run, model: Model, record: Mapping[str, Any]) -> None:
+    """Write a trained model's record, and the run's trained front with it."""
+    atomic_write(model.folder / RECORD, (json.dumps(record, indent=1) + "\n").encode())
+    write_trained(run)
 
 
 def forget(folder: Path) -> None:
@@ -105,7 +123,8 @@ def forget(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def _record(model: Model, dataset: Dataset, recipe: Recipe, seed: int, result: Trained) -> dict[str, Any]:
+def record_of(model: Model, dataset: Dataset, recipe: Recipe, seed: int, result: Trained) -> dict[str, Any]:
+    """What is kept of a training in its training.json: plain JSON."""
     return {
         "name": model.name,
         "key": model.key,

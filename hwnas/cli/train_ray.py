@@ -1,0 +1,89 @@
+"""``hwnas train --ray``: each network a task of a Ray cluster."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from profilers.errors import InputError, nearest
+
+if TYPE_CHECKING:
+    from hwnas.cluster.training import TrainedThere
+    from hwnas.results.models import Model
+    from hwnas.results.run import Run
+    from hwnas.training.loop import Diverged
+    from hwnas.training.recipe import Recipe
+
+
+def train_by_ray(
+    run: Run,
+    models: list[Model],
+    recipe: Recipe,
+    seed: int,
+    device: str,
+    threads: int,
+    fresh: bool,
+    data_root: Path | None,
+    download: bool,
+    quiet: bool,
+    address: str,
+    gpus: float | None,
+) -> list[dict[str, Any]]:
+    """Train the models on the cluster at ``address``; returns their records. Raises InputError."""
+    from hwnas.cli.progress import notes
+    from hwnas.cluster.ray_cluster import connected
+    from hwnas.cluster.task import gpus_for
+    from hwnas.cluster.training import train_on
+    from hwnas.results.run import lock
+    from hwnas.training.finalists import images_of
+
+    if device not in ("auto", "cpu", "cuda"):
+        raise InputError(f"device: unknown {device!r}{nearest(device, ('auto', 'cpu', 'cuda'))}")
+    say = notes(quiet)
+    dataset = images_of(run.config, data_root, download)
+    ended = 0
+
+    def done(model: Model, found: TrainedThere) -> None:
+        nonlocal ended
+        ended += 1
+        record = found.record
+        went_on = f", which went on after epoch {found.after_epoch}" if found.after_epoch else ""
+        say(
+            f"{model.name}: test accuracy {record['test_accuracy']:.4f} after {record['epochs']} epochs,"
+            f" on {found.node}{went_on} ({ended} of {len(models)})"
+        )
+
+    def failed(model: Model, error: Diverged) -> None:
+        print(f"warning: {model.name} is left out: {error}", file=sys.stderr)
+
+    try:
+        with connected(address, say) as cluster, lock(run):
+            share = gpus_for(cluster, device, gpus)
+            place = "cuda" if share else "cpu"
+            say(
+                f"{len(models)} to train on {dataset.name} by recipe {recipe.name}: {recipe.epochs} epochs, on {place}"
+            )
+            records = train_on(
+                cluster,
+                run,
+                models,
+                dataset,
+                recipe,
+                seed,
+                data_root=data_root,
+                device=place,
+                gpus=share,
+                threads=threads,
+                fresh=fresh,
+                done=done,
+                failed=failed,
+            )
+    except OSError as error:
+        raise InputError(f"train: {run.path} can't be written: {error.strerror or error}") from None
+    except KeyboardInterrupt:
+        print(f"stopped; the same command goes on: hwnas train {run.path} ...", file=sys.stderr)
+        raise
+    if not records:
+        raise InputError("train: every training diverged; try a lower --learning-rate")
+    return records

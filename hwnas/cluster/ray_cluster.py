@@ -1,0 +1,195 @@
+"""Ray as the thing that carries out tasks: its placement and its retries, nothing of our own.
+
+The only module that imports Ray, and only inside functions: ``hwnas --help`` and a hwnas without the extra need none.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+from hwnas import __version__
+from hwnas.cluster.task import Cluster, Ended, Task, check_room, total
+from hwnas.errors import Stopped
+from profilers.errors import InputError
+
+AUTO = "auto"
+RETRIES = 10
+"""How often Ray begins a task again whose worker or node died. Each time it goes on from its own checkpoint."""
+OBJECT_STORE_BYTES = 100 * 2**20
+"""Of a Ray that is started here: jobs and results are small, so nothing near a third of the memory is needed."""
+LOOK_SECONDS = 5.0
+
+Say = Callable[[str], None]
+
+
+@contextmanager
+def connected(address: str, say: Say = lambda line: None) -> Iterator[Cluster]:
+    """A Ray cluster: that at ``address``; with "auto" the one running on this host, else a fresh one, ended after.
+
+    Ray's own words never reach standard output. Raises InputError where Ray isn't installed or can't be reached.
+    """
+    ray = _ray()
+    # Ray's reports of lost nodes go to sys.stdout, twenty lines each; we say the same in one.
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+        _start(ray, address)
+        try:
+            nodes = _nodes(ray)
+            say(
+                f"Ray: {len(nodes)} node{'s' * (len(nodes) > 1)}, {total(nodes, 'CPU'):g} CPUs,"
+                f" {total(nodes, 'GPU'):g} GPUs"
+            )
+            yield Cluster(lambda tasks: _run(ray, tasks, say), nodes, lambda path: _check_shared(ray, path))
+        finally:
+            ray.shutdown()
+
+
+def _ray() -> Any:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # A Ray started here works at our own priority: at Ray's (nice 15) tasks on a busy host starved (docs/log.md).
+    os.environ.setdefault("RAY_worker_niceness", "0")
+    try:
+        import ray
+    except ImportError:
+        raise InputError("--ray: Ray is not installed; pip install 'hwnas[ray]'") from None
+    return ray
+
+
+def _start(ray: Any, address: str) -> None:
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "include_dashboard": False}
+    try:
+        try:
+            ray.init(address=address, **quiet)
+        except ConnectionError:
+            if address != AUTO or os.environ.get("RAY_ADDRESS"):
+                raise
+            ray.init(address="local", object_store_memory=OBJECT_STORE_BYTES, **quiet)
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        where = os.environ.get("RAY_ADDRESS", "a Ray of this host") if address == AUTO else address
+        raise InputError(f"--ray: {where} can't be reached: {line}") from None
+
+
+def _nodes(ray: Any) -> dict[str, dict[str, float]]:
+    """{node: {resource: amount}} of those alive."""
+    return {_called(node): node["Resources"] for node in ray.nodes() if node["Alive"]}
+
+
+def _called(node: dict[str, Any]) -> str:
+    """Several nodes can be on one host, so its name alone does not do."""
+    return f"{node['NodeManagerHostname']} ({node['NodeID'][:8]})"
+
+
+def _run(ray: Any, tasks: Sequence[Task], say: Say) -> Iterator[Ended]:
+    """Give all tasks to Ray and yield them as they end."""
+    alive = _nodes(ray)
+    for task in tasks:
+        check_room(task, alive)
+    waiting = {_submit(ray, task): task for task in tasks}
+    while waiting:
+        done, _ = ray.wait(list(waiting), num_returns=1, timeout=LOOK_SECONDS)
+        before, alive = alive, _nodes(ray)
+        for line in changes(before, alive, waiting.values()):
+            say(f"note: {line}")
+        for reference in done:
+            yield _ended(ray, waiting.pop(reference), reference)
+
+
+def _submit(ray: Any, task: Task) -> Any:
+    remote = ray.remote(_carry_out).options(
+        name=task.name,
+        num_cpus=task.needs.cpus,
+        num_gpus=task.needs.gpus,
+        resources=dict(task.needs.resources),
+        max_retries=RETRIES,
+    )
+    return remote.remote(task.function, task.job)
+
+
+def _carry_out(function: Callable[[Any], Any], job: Any) -> Any:
+    """On a node: the task itself. What it prints belongs to the node's log."""
+    return function(job)
+
+
+def _ended(ray: Any, task: Task, reference: Any) -> Ended:
+    try:
+        return Ended(task, ray.get(reference))
+    except ray.exceptions.RayTaskError as error:
+        cause = error.cause
+        if isinstance(cause, ModuleNotFoundError):
+            cause = InputError(f"{task.name}: {cause}: hwnas has to be installed on every node")
+        return Ended(task, error=cause if isinstance(cause, Exception) else error)
+    except ray.exceptions.RayError as error:
+        line = str(error).strip().splitlines()[0]
+        return Ended(task, error=Stopped(f"{task.name}: given up after {RETRIES} retries: {line}"))
+
+
+def changes(
+    before: Mapping[str, Mapping[str, float]], now: Mapping[str, Mapping[str, float]], left: Iterable[Task]
+) -> list[str]:
+    """Which nodes have come and gone, in words, and what nobody offers any more though tasks that are left need it."""
+    gone, new = sorted(before.keys() - now.keys()), sorted(now.keys() - before.keys())
+    lines = [f"node {name} is gone; its tasks begin again elsewhere, from their checkpoints" for name in gone]
+    lines += [f"node {name} has joined" for name in new]
+    for name in sorted({name for task in left for name in task.needs.resources}):
+        if total(before, name) and not total(now, name):
+            lines.append(f"no node offers {name} any more; its tasks wait for one")
+    return lines
+
+
+def _check_shared(ray: Any, path: Path) -> None:
+    """Every node with a CPU to give has to see ``path`` as we do, with our version of hwnas."""
+    word = secrets.token_hex(8)
+    probe = path / f".shared-{word}"
+    try:
+        probe.write_text(word)
+    except OSError as error:
+        raise InputError(f"{path} can't be written: {error.strerror or error}") from None
+    try:
+        nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
+        asked = {_called(node): _ask(ray, node["NodeID"], probe) for node in nodes}
+        seen = {name: _ended(ray, Task(name, _see, probe), reference) for name, reference in asked.items()}
+    finally:
+        probe.unlink(missing_ok=True)
+    for name, ended in seen.items():
+        if ended.error is not None:
+            raise InputError(f"--ray: node {name}: {ended.error}")
+        version, found = ended.result
+        if version != __version__:
+            raise InputError(f"--ray: node {name} has hwnas {version}, this is {__version__}")
+        if found != word:
+            raise InputError(
+                f"--ray: node {name} does not see {path} (or may not write there): put it on a file system that all"
+                " nodes share under the same path, or start that node with --num-cpus 0"
+            )
+
+
+def _ask(ray: Any, node: str, probe: Path) -> Any:
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    place = NodeAffinitySchedulingStrategy(node_id=node, soft=False)
+    return ray.remote(_see).options(num_cpus=0, scheduling_strategy=place, max_retries=RETRIES).remote(probe)
+
+
+def _see(probe: Path) -> tuple[str, str]:
+    """On a node: its version of hwnas, and what stands in the file; nothing where it can't write beside it."""
+    try:
+        found = probe.read_text()
+    except OSError:
+        found = ""
+    return __version__, found if os.access(probe.parent, os.W_OK) else ""
+
+
+def where() -> str:
+    """The node that this task runs on, by host name; empty outside of Ray."""
+    ray = sys.modules.get("ray")
+    if ray is None or not ray.is_initialized():
+        return ""
+    return f"{os.uname().nodename} ({ray.get_runtime_context().get_node_id()[:8]})"

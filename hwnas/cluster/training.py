@@ -1,0 +1,130 @@
+"""Train the networks of a run as tasks: each in its folder of the run directory, all records by one writer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hwnas.cluster.place import located
+from hwnas.cluster.ray_cluster import where
+from hwnas.cluster.task import Cluster, Needs, Task
+from hwnas.results.models import Model
+from hwnas.results.run import Run
+from hwnas.training.dataset import Dataset, digest
+from hwnas.training.finalists import check_images, forget, images_of, keep_record, record_of, train_model
+from hwnas.training.loop import Diverged
+from hwnas.training.recipe import Recipe
+from profilers.errors import InputError
+
+
+@dataclass(frozen=True)
+class TrainJob:
+    """One network to train, with all that another node has to know. ``run`` and the model's folder are absolute."""
+
+    run: Run
+    model: Model
+    recipe: Recipe
+    seed: int
+    data_root: Path | None
+    data_digest: str
+    device: str
+    threads: int
+
+
+@dataclass(frozen=True)
+class TrainedThere:
+    """A task's answer: the record, the node it ended on, and the epoch after which that node went on (0: afresh)."""
+
+    record: dict[str, Any]
+    node: str
+    after_epoch: int
+
+
+def train_there(job: TrainJob) -> TrainedThere:
+    """On a node: go on from the checkpoint in the model's folder, or begin. The record is returned, not written."""
+    import torch
+
+    torch.set_num_threads(job.threads)
+    dataset = images_of(job.run.config, job.data_root)
+    if digest(dataset) != job.data_digest:
+        raise InputError(f"{job.model.name}: node {where()} has other images under the name {dataset.name!r}")
+    numbers: list[int] = []
+    result = train_model(
+        job.run,
+        job.model,
+        dataset,
+        job.recipe,
+        job.seed,
+        job.device,
+        lambda model, epoch: numbers.append(epoch.number),
+    )
+    record = record_of(job.model, dataset, job.recipe, job.seed, result)
+    return TrainedThere(record, where(), numbers[0] - 1 if numbers else job.recipe.epochs)
+
+
+def train_on(
+    cluster: Cluster,
+    run: Run,
+    models: Sequence[Model],
+    dataset: Dataset,
+    recipe: Recipe,
+    seed: int,
+    *,
+    data_root: Path | None = None,
+    device: str = "cpu",
+    gpus: float = 0,
+    threads: int = 1,
+    fresh: bool = False,
+    done: Callable[[Model, TrainedThere], None] = lambda model, result: None,
+    failed: Callable[[Model, Diverged], None] = lambda model, error: None,
+) -> list[dict[str, Any]]:
+    """Train each model as a task of ``cluster``; only this process writes training.json and trained.json.
+
+    Returns one record per trained model, in the order of ``models``. Raises InputError where the images are not the
+    run's, a node does not share the run directory, or an earlier training had other settings.
+    """
+    check_images(run, dataset)
+    cluster.check(run.path.absolute())
+    if fresh:  # once, before any task: a task that is begun again must not forget what it did
+        for model in models:
+            forget(model.folder)
+    by_name = {model.name: model for model in models}
+    there = elsewhere(run)
+    root = data_root.absolute() if data_root else None
+    jobs = [
+        TrainJob(
+            there,
+            replace(model, folder=model.folder.absolute()),
+            recipe,
+            seed,
+            root,
+            digest(dataset),
+            device,
+            threads,
+        )
+        for model in by_name.values()
+    ]
+    needs = Needs(cpus=threads, gpus=gpus)
+    records: dict[str, dict[str, Any]] = {}
+    for ended in cluster.run([Task(job.model.name, train_there, job, needs) for job in jobs]):
+        model = by_name[ended.task.name]
+        if isinstance(ended.error, Diverged):
+            failed(model, ended.error)
+        elif ended.error is not None:
+            raise ended.error
+        else:
+            keep_record(run, model, ended.result.record)
+            records[model.name] = ended.result.record
+            done(model, ended.result)
+    return [records[name] for name in by_name if name in records]
+
+
+def elsewhere(run: Run) -> Run:
+    """The run as other nodes find it. They download nothing: that has happened here, once."""
+    config = located(run.config)
+    return Run(
+        run.path.absolute(),
+        config.model_copy(update={"data": config.data.model_copy(update={"download": False})}),
+    )
