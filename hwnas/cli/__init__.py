@@ -8,7 +8,20 @@ from typing import Any
 import typer
 
 from hwnas import __version__
-from hwnas.cli import devices, doctor, export, plan, processes, profile, report, resume, search, show, train
+from hwnas.cli import (
+    devices,
+    doctor,
+    export,
+    plan,
+    processes,
+    profile,
+    report,
+    resume,
+    search,
+    show,
+    sweep,
+    train,
+)
 from hwnas.cli.optional import WithRay
 from hwnas.errors import Stopped
 from profilers.errors import InputError
@@ -41,6 +54,7 @@ app.command("resume")(resume.resume)
 app.command("show")(show.show)
 app.command("train", cls=WithRay)(train.train)
 app.command("export")(export.export)
+app.command("sweep", cls=WithRay)(sweep.sweep)
 app.command("report")(report.report)
 app.command("doctor")(doctor.doctor)
 

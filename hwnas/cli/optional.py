@@ -10,7 +10,7 @@ from typer.core import TyperCommand
 
 RAY = "--ray"
 AUTO = "auto"
-HELP = "Run the tasks on Ray: the cluster at ADDRESS (HOST:PORT), else the one of this host, else a new one here."
+HELP = "Run as tasks of Ray: at ADDRESS (HOST:PORT), else the Ray of this host, else a new one here."
 # HOST:PORT as `ray start` prints it, ray://HOST:PORT, or Ray's own words.
 _ADDRESS = re.compile(r"(\w+://)?[\w.\-\[\]:]+:\d{1,5}|auto|local")
 

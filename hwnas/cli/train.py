@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hwnas.cli.optional import HELP
 from profilers.errors import InputError
 
 if TYPE_CHECKING:
@@ -54,10 +55,7 @@ def train(
     fresh: Annotated[bool, Option("--fresh", help="Forget an earlier training of these networks.")] = False,
     data_root: Annotated[Path | None, Option(help="Folder of the public data sets.")] = None,
     download: Annotated[bool, Option("--download", help="Fetch a missing public data set.")] = False,
-    ray: Annotated[
-        str | None,
-        Option("--ray", metavar="[ADDRESS]", help="Each network a task of Ray; see docs/guide/scaling.md."),
-    ] = None,
+    ray: Annotated[str | None, Option("--ray", metavar="[ADDRESS]", help=HELP)] = None,
     gpus: Annotated[
         float | None,
         Option(min=0, help="With --ray: GPUs per network (default: 1 where the cluster has some)."),

@@ -1,0 +1,154 @@
+"""``hwnas sweep``: many searches, one comparison."""
+
+from __future__ import annotations
+
+import json as json_module
+import sys
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hwnas.cli.optional import HELP
+
+if TYPE_CHECKING:
+    from hwnas.cluster.searches import SearchedThere
+    from hwnas.cluster.sweep_file import Planned
+
+Option = typer.Option
+
+
+def sweep(
+    file: Annotated[
+        Path, typer.Argument(help="A search's config with lists in [sweep].", metavar="FILE.toml")
+    ],
+    out: Annotated[
+        Path | None, Option(help="Folder of the runs (default: runs/ and the file's name).")
+    ] = None,
+    ray: Annotated[str | None, Option("--ray", metavar="[ADDRESS]", help=HELP)] = None,
+    gpus: Annotated[
+        float | None,
+        Option(min=0, help="With --ray: GPUs per search (default: 1 where the cluster has some)."),
+    ] = None,
+    json: Annotated[bool, Option("--json", help="Only JSON on standard output.")] = False,
+    quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Search once for each combination of seeds, spaces, targets, ..., and compare; call again to go on.
+
+    hwnas sweep FILE.toml --ray
+    """
+    from hwnas.cli.progress import notes, watching
+    from hwnas.cluster.comparison import compare, write_comparison
+    from hwnas.cluster.ray_cluster import connected
+    from hwnas.cluster.searches import sweep_on
+    from hwnas.cluster.sweep_file import read_sweep, state_of
+    from hwnas.cluster.task import here
+    from hwnas.errors import Stopped, keeping
+
+    runs = read_sweep(file)
+    place = (out or Path("runs") / file.stem).absolute()
+    say = notes(quiet)
+    states = [state_of(place / run.name) for run in runs]
+    counted = ", ".join(
+        f"{states.count(one)} {one}" for one in ("finished", "started", "missing") if one in states
+    )
+    say(f"sweep directory: {place}; {len(runs)} runs: {counted}")
+    failures: dict[str, Exception] = {}
+    ended = states.count("finished")
+
+    def done(run: Planned, found: SearchedThere) -> None:
+        nonlocal ended
+        ended += 1
+        how = {"missing": "done", "started": "gone on with and done", "finished": "was done"}[found.found]
+        say(f"{run.name}: {how}{f', on {found.node}' if found.node else ''} ({ended} of {len(runs)})")
+
+    def failed(run: Planned, error: Exception) -> None:
+        failures[run.name] = error
+        print(f"warning: {run.name}: {' '.join(str(error).split()) or type(error).__name__}", file=sys.stderr)
+
+    try:
+        with ExitStack() as stack:
+            cluster = here() if ray is None else stack.enter_context(connected(ray, say))
+            live = partial(watching, quiet) if ray is None else None
+            sweep_on(cluster, runs, place, gpus=gpus, watching=live, done=done, failed=failed)
+    except KeyboardInterrupt:
+        print(f"stopped; the same command goes on: hwnas sweep {file} ...", file=sys.stderr)
+        raise
+    with keeping(place, f"hwnas sweep {file}"):
+        found = compare(runs, place)
+        report = write_comparison(runs, place, found)
+    if json:
+        print(json_module.dumps({**found, "report": None if report is None else str(report)}, default=str))
+    else:
+        _print(found, report)
+    if failures:
+        raise Stopped(
+            f"{len(failures)} of {len(runs)} runs did not end; the same command tries them again: hwnas sweep {file}"
+        )
+
+
+def _print(found: dict[str, Any], report: Path | None) -> None:
+    from rich.console import Console
+
+    console = Console()
+    console.print(_table(found["runs"]))
+    if any(len(one["seeds"]) > 1 for one in found["over_seeds"]):
+        console.print(_means(found["over_seeds"]))
+    if not found["comparable"]:
+        console.print(
+            "hypervolumes of other spaces, targets or data are measured in other boxes", style="dim"
+        )
+    if report is not None:
+        console.print(f"report: {report}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _grid(title: str, columns: tuple[str, ...]) -> Any:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(
+        title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
+    )
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number == 0 else "right", no_wrap=number > 0)
+    return table
+
+
+def _table(rows: list[dict[str, Any]]) -> Any:
+    """A line per run; accuracies are those of shared weights."""
+    table = _grid(
+        "accuracy: shared weights", ("run", "best", "front", "hypervolume", "uniform", "evaluations", "s")
+    )
+    for row in rows:
+        if row["state"] != "finished":
+            table.add_row(row["name"], row["state"], "", "", "", "", "")
+            continue
+        table.add_row(
+            row["name"],
+            f"{row['best_accuracy']:.4f}",
+            str(row["front"]),
+            f"{row['hypervolume']:.4f}",
+            f"{row['random_hypervolume']:.4f}",
+            f"{row['evaluations']:,}",
+            f"{row['seconds']:.0f}",
+        )
+    return table
+
+
+def _means(groups: list[dict[str, Any]]) -> Any:
+    """A line per combination without its seed: mean and standard deviation."""
+    table = _grid(
+        "over seeds: mean and standard deviation", ("runs", "seeds", "best", "hypervolume", "uniform")
+    )
+    for group in groups:
+        name = ",".join(f"{key}={value}" for key, value in group["values"].items()) or "all"
+        figures = [_spread(group[key]) for key in ("best_accuracy", "hypervolume", "random_hypervolume")]
+        table.add_row(name, str(len(group["seeds"])), *figures)
+    return table
+
+
+def _spread(figure: dict[str, Any]) -> str:
+    deviation = figure["deviation"]
+    return f"{figure['mean']:.4f}" + ("" if deviation is None else f" ± {deviation:.4f}")

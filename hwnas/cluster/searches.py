@@ -1,0 +1,161 @@
+"""Whole searches as tasks: those that have ended are left, begun ones go on, the rest begin."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from hwnas.cluster.place import until_free
+from hwnas.cluster.ray_cluster import where
+from hwnas.cluster.sweep_file import Planned, State, check_same, state_of
+from hwnas.cluster.task import Cluster, Needs, Task, gpus_for
+from hwnas.config import Config
+from hwnas.results.run import open_run
+from profilers.errors import InputError
+
+if TYPE_CHECKING:
+    from hwnas.search.loop import Progress
+
+Watching = Callable[[Path], AbstractContextManager[Callable[["Progress"], None]]]
+
+
+@dataclass(frozen=True)
+class SearchJob:
+    """One search: where its run directory is or will be (absolute), and its settings."""
+
+    path: Path
+    config: Config
+
+
+@dataclass(frozen=True)
+class SearchedThere:
+    """A task's answer: the node it ended on, and how far the run was when that node took it."""
+
+    node: str
+    found: State
+
+
+@contextmanager
+def _recording(path: Path) -> Iterator[Callable[[Progress], None]]:
+    """Nobody watches; TensorBoard's events are written at the end, as ``hwnas search`` does."""
+    from hwnas.results.report.events import write_events
+
+    yield lambda progress: None
+    with suppress(OSError, ValueError):
+        write_events(open_run(path))
+
+
+def search_there(job: SearchJob, watching: Watching = _recording) -> SearchedThere:
+    """On a node: go on with the search in ``job.path`` from its checkpoint, or begin it."""
+    from hwnas.search.search import resume, search
+
+    state = state_of(job.path)
+    if state == "started":
+        until_free(open_run(job.path))  # a process whose node has just died may hold it for a moment
+        state = state_of(job.path)
+    if state == "finished":
+        return SearchedThere(where(), state)
+    with watching(job.path) as watch:
+        if state == "started":
+            resume(job.path, watch)
+        else:
+            _forget_torn(job.path)
+            with _said(["hwnas", "search", "--config", str(job.path / "config.toml")]):
+                search(job.config, job.path, watch)
+    return SearchedThere(where(), state)
+
+
+def sweep_on(
+    cluster: Cluster,
+    runs: Sequence[Planned],
+    out: Path,
+    *,
+    gpus: float | None = None,
+    watching: Watching | None = None,
+    done: Callable[[Planned, SearchedThere], None] = lambda run, found: None,
+    failed: Callable[[Planned, Exception], None] = lambda run, error: None,
+) -> None:
+    """Bring every run of the sweep in ``out`` to its end; ``failed`` hears of those that could not be.
+
+    ``watching``: only for this process (a function that can't travel). Raises InputError where a run was begun with
+    other settings, a node does not share ``out``, or another process is at it.
+    """
+    out = out.absolute()
+    for run in runs:
+        if state_of(out / run.name) != "missing":
+            check_same(run, out / run.name)
+    with _alone(out):
+        cluster.check(out)
+        left = [run for run in runs if state_of(out / run.name) != "finished"]
+        _fetch([run.config for run in left])
+        function = search_there if watching is None else partial(search_there, watching=watching)
+        tasks = [
+            Task(
+                run.name,
+                function,
+                SearchJob(out / run.name, run.config),
+                Needs(run.config.threads, gpus_for(cluster, run.config.device, gpus)),
+            )
+            for run in left
+        ]
+        by_name = {run.name: run for run in left}
+        for ended in cluster.run(tasks):
+            if ended.error is None:
+                done(by_name[ended.task.name], ended.result)
+            else:
+                failed(by_name[ended.task.name], ended.error)
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """One driver per sweep. The lock of one that was killed is free."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        held = FileLock(out / ".lock")
+        held.acquire(timeout=0)
+    except Timeout:
+        raise InputError(f"sweep {out} is in use by another process") from None
+    except OSError as error:
+        raise InputError(f"sweep {out} can't be written: {error.strerror or error}") from None
+    try:
+        yield
+    finally:
+        held.release()
+
+
+def _fetch(configs: Sequence[Config]) -> None:
+    """Public data sets are downloaded here, once, not by every task."""
+    from hwnas.training.data import load
+
+    wanted: dict[tuple[Any, ...], Config] = {}
+    for config in configs:
+        if config.data.download:
+            wanted.setdefault((config.data.source, config.data.root), config)
+    for config in wanted.values():
+        root = Path(config.data.root) if config.data.root else None
+        load(config.data.source, root=root, download=True, image_size=config.data.image_size)
+
+
+def _forget_torn(path: Path) -> None:
+    """Remove what a process left that died while it made this run directory."""
+    for torn in path.parent.glob(f".{path.name}.*.new"):
+        shutil.rmtree(torn, ignore_errors=True)
+
+
+@contextmanager
+def _said(words: list[str]) -> Iterator[None]:
+    """The run directory keeps the command that would repeat it, not that of a worker."""
+    before = sys.argv
+    sys.argv = words
+    try:
+        yield
+    finally:
+        sys.argv = before
