@@ -26,6 +26,11 @@ def follows() -> bool:
     return int(os.environ.get("WORLD_SIZE", "1")) > 1 and os.environ.get("RANK", "0") != "0"
 
 
+def again(ranks: Ranks) -> str:
+    """What a command to go on adds, so that the search ends as it would have."""
+    return f" --processes {ranks.size}" if ranks.size > 1 else ""
+
+
 def launched(processes: int | None) -> None:
     """Carry out this command line in ``processes`` processes and exit as they do, where that was asked for.
 

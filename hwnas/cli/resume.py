@@ -33,6 +33,6 @@ def resume(
             with watching(quiet, run) as watch:
                 found = go_on(run, watch, notes(quiet), ranks)
         except KeyboardInterrupt:
-            print(f"stopped; go on with: hwnas resume {run}", file=sys.stderr)
+            print(f"stopped; go on with: hwnas resume {run}{several.again(ranks)}", file=sys.stderr)
             raise
         print_summary(summary(found), run, json)

@@ -129,7 +129,7 @@ def _run(resolved: Config, path: Path, json: bool, quiet: bool, ranks: Ranks) ->
         with watching(quiet, path) as watch:
             run = search(resolved, path, watch, planned, say, ranks)
     except KeyboardInterrupt:
-        print(f"stopped; go on with: hwnas resume {path}", file=sys.stderr)
+        print(f"stopped; go on with: hwnas resume {path}{several.again(ranks)}", file=sys.stderr)
         raise
     print_summary(summary(run), path, json)
 

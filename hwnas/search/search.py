@@ -271,9 +271,10 @@ def _go(run: Run, planned: Plan, watch: Callable[[Progress], None], say: Say, ra
                 more = {"target": planned.device.name, "health": [note.to_dict() for note in notes]}
                 runs.write_front(run, {**result.summary, **more, "seconds": round(seconds, 1)})
     except Parted as error:
+        silent = "did not answer in time" if "timed out" in str(error).lower() else "has died"
         raise Stopped(
-            f"another process of this search has died ({str(error).splitlines()[0]}); all finished work up to the"
-            f" last checkpoint is kept: go on with: hwnas resume {run.path}"
+            f"another process of this search {silent}; all finished work up to the last checkpoint is kept: go on"
+            f" with: hwnas resume {run.path} --processes {ranks.size}"
         ) from None
     return run
 
