@@ -48,7 +48,7 @@ def _top(version: bool = typer.Option(False, "--version", help="Print the versio
 
 app.command("search")(search.search)
 app.command("plan")(plan.plan)
-app.command("profile")(profile.profile)
+app.command("profile", cls=WithRay)(profile.profile)
 app.add_typer(devices.app, name="devices")
 app.command("resume")(resume.resume)
 app.command("show")(show.show)

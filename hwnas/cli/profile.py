@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +30,15 @@ ORDER = ("failed", "estimated", "table", "measured", "counted")
 def profile(
     subject: Annotated[str, typer.Argument(help="A genotype (name, file or text), an .onnx file or a run.")],
     target: Annotated[str, typer.Option(help="Device: a name, an alias or a .toml file.")] = "cpu",
+    targets: Annotated[
+        str | None, typer.Option(help="Several devices, such as a,b,c; a run keeps what is measured.")
+    ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            "--ray", metavar="[ADDRESS]", help="On nodes of Ray that offer device:NAME; ADDRESS HOST:PORT."
+        ),
+    ] = None,
     channels: Annotated[int | None, typer.Option(help="Initial channels. [default: 36; 16]")] = None,
     cells: Annotated[int | None, typer.Option(help="Searched cells. [default: 20; 15]")] = None,
     classes: Annotated[int, typer.Option(min=1)] = 10,
@@ -61,6 +71,7 @@ def profile(
     """Measure a network on a device: params, MACs, FLOPs, latency and memory, each with its origin."""
     from hwnas.catalog import find_device
     from hwnas.cli.profile_output import as_dict, show
+    from hwnas.cli.profiles import keep, measure_by_ray, measure_here
     from hwnas.cli.subjects import Shape, resolve
     from profilers.backends import Options
     from profilers.device import load
@@ -68,12 +79,13 @@ def profile(
     from profilers.onnx_latency import utc_now
     from profilers.timing import Protocol
 
-    device = load(find_device(target))
+    several = targets is not None or ray is not None
+    words = [target] if targets is None else [word.strip() for word in targets.split(",")]
+    devices = list({device.name: device for device in (load(find_device(word)) for word in words)}.values())
     one_of("--require", require, ("measured", "table", None))
     size = Shape(channels, cells, classes, image_size(image), one_of("--stem", stem, ("cifar", "imagenet")))
     found = resolve(subject, size)
     options = Options(
-        place=place(device, ssh, run_with),
         batch=batch,
         threads=threads,
         dtype=one_of("--dtype", dtype, ("fp32", "fp16", "bf16")),
@@ -91,17 +103,30 @@ def profile(
         run=elsewhere(ssh, run_with, remote_python),
         time=utc_now(),
     )
-    try:
-        rows = measure_all(found, device, options, backend, table)
-    except TimeoutError as error:
-        raise InputError(str(error)) from None
-    refuse_less(rows, require, device)
-    operations = per_operation(found, device, options) if per_op else []
-    if as_json:
-        typer.echo(json.dumps(as_dict(subject, device, rows, operations)))
+    if table and len(devices) > 1:
+        raise InputError("--table: with a single target")
+    if ray is None:
+        profiles = [
+            measure_here(found, device, options, ssh, run_with, backend, table, per_op) for device in devices
+        ]
+    elif ssh or run_with or per_op or table:
+        raise InputError("--ray: not together with --ssh, --run-with, --per-op or --table")
     else:
-        show(subject, device, rows, operations)
-    if any(isinstance(outcome, Failure) and outcome.reason != "not attached" for _, outcome in rows):
+        profiles = measure_by_ray(found, devices, options, backend, ray)
+    if several and os.path.isdir(subject):  # not Path.is_dir(), which raises for a genotype's long text
+        keep(Path(subject), profiles)
+    for one in profiles:
+        refuse_less(one.rows, require, one.device)
+    answers = [as_dict(subject, one.device, one.rows, one.operations) for one in profiles]
+    if as_json:
+        typer.echo(json.dumps(answers if several else answers[0]))
+    else:
+        for one in profiles:
+            show(subject, one.device, one.rows, one.operations)
+    outcomes = [outcome for one in profiles for _, outcome in one.rows]
+    if any(one.lost for one in profiles) or any(
+        isinstance(one, Failure) and one.reason != "not attached" for one in outcomes
+    ):
         raise typer.Exit(1)
 
 

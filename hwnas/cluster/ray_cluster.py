@@ -122,13 +122,19 @@ def _ended(ray: Any, task: Task, reference: Any) -> Ended:
     try:
         return Ended(task, ray.get(reference))
     except ray.exceptions.RayTaskError as error:
-        cause = error.cause
-        if isinstance(cause, ModuleNotFoundError):
-            cause = InputError(f"{task.name}: {cause}: hwnas has to be installed on every node")
-        return Ended(task, error=cause if isinstance(cause, Exception) else error)
+        cause = error.cause if isinstance(error.cause, Exception) else error
+        return Ended(task, error=lacking(task.name, cause) or cause)
     except ray.exceptions.RayError as error:
         line = str(error).strip().splitlines()[0]
         return Ended(task, error=Stopped(f"{task.name}: given up after {RETRIES} retries: {line}"))
+
+
+def lacking(name: str, error: Exception) -> InputError | None:
+    """What to say where a node lacks a package, which Ray tells in a page that ends with Python's own line."""
+    if "failed to import on the worker" not in str(error) and not isinstance(error, ModuleNotFoundError):
+        return None
+    last = str(error).strip().splitlines()[-1].removeprefix("ModuleNotFoundError: ")
+    return InputError(f"{name}: {last} there; every node needs the same hwnas (pip install 'hwnas[ray]')")
 
 
 def changes(
@@ -155,12 +161,15 @@ def _check_shared(ray: Any, path: Path) -> None:
     try:
         nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
         asked = {_called(node): _ask(ray, node["NodeID"], probe) for node in nodes}
-        seen = {name: _ended(ray, Task(name, _see, probe), reference) for name, reference in asked.items()}
+        seen = {
+            name: _ended(ray, Task(f"node {name}", _see, probe), reference)
+            for name, reference in asked.items()
+        }
     finally:
         probe.unlink(missing_ok=True)
     for name, ended in seen.items():
         if ended.error is not None:
-            raise InputError(f"--ray: node {name}: {ended.error}")
+            raise InputError(f"--ray: {ended.error}")
         version, found = ended.result
         if version != __version__:
             raise InputError(f"--ray: node {name} has hwnas {version}, this is {__version__}")

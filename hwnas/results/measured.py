@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterable
+import re
+import zlib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from hwnas.errors import keeping
 from hwnas.results.atomic import atomic_write
-from hwnas.results.run import Run
+from hwnas.results.run import Run, inside
+from profilers.errors import InputError
 from profilers.measurement import Outcome
 
 MEASUREMENTS = "measurements.jsonl.gz"
@@ -23,6 +27,27 @@ def write_measurements(run: Run, found: Iterable[tuple[str, Outcome]]) -> None:
         with keeping(run.path, f"hwnas resume {run.path}"):
             content = gzip.compress(("\n".join(lines) + "\n").encode(), mtime=0)
             atomic_write(run.path / MEASUREMENTS, content)
+
+
+def write_profile(run: Run, target: str, rows: Iterable[tuple[Mapping[str, object], Outcome]]) -> Path:
+    """Replace profiles/TARGET.jsonl.gz: what was asked (key, node, times) and `Measurement.to_dict`, a line each.
+
+    Raises InputError where the path leads out of the run, Stopped where the file system refuses.
+    """
+    path = inside(run, "profiles", re.sub(r"[^\w.-]", "_", target) + ".jsonl.gz")
+    lines = [json.dumps({**said, **_rounded(outcome)}, separators=(",", ":")) for said, outcome in rows]
+    with keeping(run.path, f"hwnas profile {run.path} --targets {target}"):
+        path.parent.mkdir(exist_ok=True)
+        atomic_write(path, gzip.compress(("\n".join(lines) + "\n").encode(), mtime=0))
+    return path
+
+
+def read_profile(path: Path) -> list[dict[str, Any]]:
+    """What `write_profile` wrote, a mapping per line. Raises InputError for what is none."""
+    try:
+        return [json.loads(line) for line in gzip.decompress(path.read_bytes()).decode().splitlines()]
+    except (OSError, EOFError, ValueError, zlib.error, RecursionError) as error:
+        raise InputError(f"{path}: no measurements of hwnas profile ({error})") from None
 
 
 def keep_table(run: Run, table: Path | None) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hwnas.cli.optional import with_address
-from hwnas.cluster.ray_cluster import changes, connected
+from hwnas.cluster.ray_cluster import changes, connected, lacking
 from hwnas.cluster.task import Needs, Task
 from profilers.errors import InputError
 
@@ -48,6 +48,14 @@ def test_nodes_that_come_and_go_are_said_in_a_line_each() -> None:
     ]
     assert changes(before, before, left) == []
     assert len(changes(before, now, [])) == 2  # nobody waits for that device
+
+
+def test_a_node_without_hwnas_is_said_in_one_line() -> None:
+    page = "The remote function failed to import on the worker.\n\n ...\nModuleNotFoundError: No module named 'hwnas'\n"
+    for error in (RuntimeError(page), ModuleNotFoundError("No module named 'hwnas'")):
+        said = str(lacking("node a", error))
+        assert said.startswith("node a: No module named 'hwnas' there; every node needs") and "\n" not in said
+    assert lacking("node a", RuntimeError("something else")) is None
 
 
 def test_without_ray_installed_one_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
