@@ -25,6 +25,8 @@ from torch import Tensor
 from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]
 from torch.distributed.rendezvous import rendezvous
 
+from hwnas.errors import Stopped
+
 Floats = NDArray[np.float64]
 T = TypeVar("T")
 
@@ -125,9 +127,7 @@ class Ranks:
         everyone = self.divided(self.size, lambda rank: own)
         if (everyone != own).any():
             values = ", ".join(f"{value:.0f}" for value in everyone)
-            raise RuntimeError(
-                f"the processes of this search no longer hold the same weights (digests {values})"
-            )
+            raise Stopped(f"the processes of this search no longer hold the same weights (digests {values})")
 
     def speaks(self) -> bool:
         """Whether this rank is the first that asks: of an error that several ranks meet, one tells."""
