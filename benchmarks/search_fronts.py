@@ -75,12 +75,15 @@ def found(config: Config) -> dict[str, Any]:
         return summary(search(config, Path(folder) / "run"))
 
 
-def spread(result: dict[str, Any], count: int, cost: str = "params") -> list[Member]:
-    """``count`` finalists: rank by rank, the members of a rank that is too large evenly along its ``cost``."""
+def spread(result: dict[str, Any], count: int, cost: str = "params", believed: str = "value") -> list[Member]:
+    """``count`` finalists: rank by rank, the members of a rank that is too large evenly along its ``cost``.
+
+    ``believed``: the figure of a member's accuracy that ranks it.
+    """
     left: list[Member] = [*result["front"], *result["dominated"]]
     chosen: list[Member] = []
     while left and len(chosen) < count:
-        accuracy = np.array([member["accuracy"]["value"] for member in left])
+        accuracy = np.array([member["accuracy"][believed] for member in left])
         costs = np.array([[member["costs"][cost]["value"]] for member in left])
         rank = [left[i] for i in non_dominated(to_minimise(accuracy, costs))]
         rank.sort(key=lambda member: float(member["costs"][cost]["value"]))

@@ -149,6 +149,7 @@ class Config(_Frozen):
         max_length=16,
     )
     finalists_per_policy: Positive = 8
+    finalists_by: Literal["seen", "regression"] = "seen"
     threads: Positive = 1
     checkpoint_minutes: float = Field(default=5.0, gt=0)
     device: Literal["auto", "cpu", "cuda"] = "auto"

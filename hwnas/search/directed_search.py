@@ -68,18 +68,23 @@ class DirectedSearch:
         return policy.probabilities(self.state.policies)
 
     def finalists(self, archive: Archive, count: int) -> list[tuple[Choices, Probabilities]]:
-        """Each policy's derived genotype and what is worth most along directions near its own, ``count`` per policy.
+        """Each policy's derived genotype and what is worth most along its part of the directions, ``count`` per policy.
 
         Each comes with that policy's probabilities (edges, operations), which decide its projection.
         """
         space, tables = SPACES[self.config.space], self.tables()
         gain = proposals.gains(archive.accuracy, archive.costs, *directed.corner(self.state))
-        along = proposals.aims(len(tables), gain.shape[1], turn=0)
+        along = proposals.aims(len(tables) * count, gain.shape[1], turn=0)
+        order = np.argsort(-proposals.worth(gain, along), axis=1, kind="stable")
         chosen: list[tuple[Choices, Probabilities]] = []
         taken: set[bytes] = set()
-        for table, value in zip(tables, proposals.worth(gain, along), strict=True):
-            ranked = [space.rule(space, table), *archive.choices[np.argsort(-value, kind="stable")]]
-            fresh = [one for one in ranked if one.tobytes() not in taken][:count]
+        for number, table in enumerate(tables):
+            mine = order[number * count : (number + 1) * count, : 1 + len(along)]
+            # The best of each direction, then the second best: a policy's part of the front is covered first.
+            ranked = [space.rule(space, table), *archive.choices[mine.T.ravel()]]
+            fresh = list({one.tobytes(): one for one in ranked if one.tobytes() not in taken}.values())[
+                :count
+            ]
             taken.update(one.tobytes() for one in fresh)
             chosen += [(one, table) for one in fresh]
         return chosen

@@ -10,7 +10,7 @@ import numpy as np
 
 from hwnas.config import Config
 from hwnas.results.front import Bounds, ParetoFront, hypervolume, pareto_front, within_target
-from hwnas.search import shared_weights
+from hwnas.search import regression, shared_weights
 from hwnas.search.archive import collect
 from hwnas.search.costs import Cost, Reach, target_value
 from hwnas.search.loop import FINAL, Searched, rng
@@ -61,6 +61,10 @@ def finish(
     """
     space, names = SPACES[config.space], tuple(cost.name for cost in costs)
     archive = collect(searched.trials, [one.metric for one in config.objectives], len(space.slots))
+    model = _regression(config, searched)
+    if model is not None:
+        pursued = costs[: len(config.objectives)]
+        archive = regression.predicted(model, archive, pursued, searched.searcher.mask())
     finalists = searched.searcher.finalists(archive, config.finalists_per_policy)
     images = list(batches(dataset, "policy", SCORING_BATCH))
     chosen = _distinct([project(space, choices, table) for choices, table in finalists])
@@ -83,7 +87,7 @@ def finish(
     on_front = [one.key for one in front.points]
     if here is not None and "memory" in names:
         scored = with_memory(scored, here, [keys.index(key) for key in on_front], say)
-    members = {key: _member(config, space, costs, scored, row) for row, key in enumerate(keys)}
+    members = {key: _member(config, space, costs, scored, row, model) for row, key in enumerate(keys)}
     targets: dict[str, float] = {
         one.metric: target_value(one.target, reaches[one.metric]) for one in config.objectives if one.target
     }
@@ -117,6 +121,12 @@ def finish(
     return Finished(summary, records(space, scored, "latency") + records(space, scored, "memory"))
 
 
+def _regression(config: Config, searched: Searched) -> regression.Regression | None:
+    """What the last stage's trials say together, where the config asks for that and there are any."""
+    wanted = config.finalists_by == "regression" and searched.trials
+    return regression.fit_trials(searched.trials) if wanted else None
+
+
 def _columns(scored: Scored, names: tuple[str, ...]) -> dict[str, list[float]]:
     """{"accuracy": [...], <cost>: [...], ...}: every network that was scored, in order."""
     rows = np.isfinite(scored.costs).all(axis=1)
@@ -132,16 +142,24 @@ def _marked(member: dict[str, Any], front: ParetoFront, targets: dict[str, float
 
 
 def _member(
-    config: Config, space: Space, costs: tuple[Cost, ...], scored: Scored, row: int
+    config: Config,
+    space: Space,
+    costs: tuple[Cost, ...],
+    scored: Scored,
+    row: int,
+    model: regression.Regression | None,
 ) -> dict[str, Any]:
     genotype = to_genotype(space, scored.choices[row])
+    accuracy: dict[str, Any] = {"value": float(scored.accuracy[row]), "origin": SHARED}
+    if model is not None:
+        accuracy["regression"] = float(regression.predict(model, scored.choices[row][None])[0])
     return {
         "key": genotype.key,
         "genotype": genotype.to_dict(),
         "text": format_text(genotype),
         "channels": config.evaluation.channels,
         "cells": config.evaluation.cells,
-        "accuracy": {"value": float(scored.accuracy[row]), "origin": SHARED},
+        "accuracy": accuracy,
         "costs": {cost.name: cost_of(cost, scored, row, column) for column, cost in enumerate(costs)},
     }
 
