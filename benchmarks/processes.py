@@ -7,7 +7,8 @@ All processes are started once. A round lets process 0 search alone for some sec
 order that is drawn anew; each turn takes the loop's own steps from a fresh supernet, weight and alpha steps in the
 share that the config asks for. The ratio is taken within each round, so that a busy host slows both alike.
 Bytes are those that torch.distributed was given to add up, per weight step and rank; a ring sends about
-2 (N - 1) / N times as many. ``load``: of the host, in the minute before each round.
+2 (N - 1) / N times as many. ``exchange_share``: of process 0's time, spent in those sums, which is the transfer and
+above all the wait for the slowest path. ``load``: of the host, in the minute before each round.
 """
 
 from __future__ import annotations
@@ -83,12 +84,13 @@ def turn(planned: Plan, run: runs.Run, ranks: Ranks, seconds: float) -> dict[str
         for _ in loop._epoch(run, planned.dataset, planned.costs, state):
             steps += 1
             if steps == CYCLE:  # the first cycle builds and touches what the others re-use
-                first, began, moved[0] = state.position.step, time.monotonic(), 0
+                first, began, moved[:] = state.position.step, time.monotonic(), [0.0, 0.0]
             elif steps % CYCLE == 0:
                 took = time.monotonic() - began
                 found = {
                     "images_per_s": (state.position.step - first) * size / took,
                     "bytes_per_step": moved[0] / (steps - CYCLE),
+                    "exchange_share": moved[1] / took,
                 }
                 if ranks.agree(took > seconds)[0]:
                     return found
@@ -110,13 +112,16 @@ def messages(ranks: Ranks) -> dict[str, float]:
 
 
 @contextmanager
-def counted() -> Iterator[list[int]]:
-    """Adds up the bytes handed to all_reduce."""
-    found, true = [0], dist.all_reduce
+def counted() -> Iterator[list[float]]:
+    """Adds up the bytes handed to all_reduce, and the seconds in it: mostly waiting for the slower path."""
+    found, true = [0.0, 0.0], dist.all_reduce
 
     def all_reduce(tensor: torch.Tensor, *words: Any, **named: Any) -> Any:
+        began = time.monotonic()
+        result = true(tensor, *words, **named)
         found[0] += tensor.numel() * tensor.element_size()
-        return true(tensor, *words, **named)
+        found[1] += time.monotonic() - began
+        return result
 
     dist.all_reduce = all_reduce
     try:
@@ -197,8 +202,16 @@ def measured(caller: Connection, name: str, options: argparse.Namespace) -> dict
             caller.send((name, together, options.seconds))
             found[together] = caller.recv()
         one, all_of_them = found[False]["images_per_s"], found[True]["images_per_s"]
-        rounds.append((one, all_of_them, all_of_them / one, found[True]["bytes_per_step"], load))
-    columns = ("one_images_per_s", "together_images_per_s", "ratio", "bytes_per_step", "load")
+        exchanged = (found[True]["bytes_per_step"], found[True]["exchange_share"])
+        rounds.append((one, all_of_them, all_of_them / one, *exchanged, load))
+    columns = (
+        "one_images_per_s",
+        "together_images_per_s",
+        "ratio",
+        "bytes_per_step",
+        "exchange_share",
+        "load",
+    )
     result = {
         column: about_all(values) for column, values in zip(columns, zip(*rounds, strict=True), strict=True)
     }

@@ -69,7 +69,8 @@ def finish(
     images = list(batches(dataset, "policy", SCORING_BATCH))
     chosen = _distinct([project(space, choices, table) for choices, table in finalists])
     uniform = _uniform(space, searched.searcher.mask(), len(chosen), rng(config.seed, FINAL))
-    both = _score(searched, costs, np.concatenate([chosen, uniform]), images)
+    # The leading rank's choice: sums in another order on another machine might choose others.
+    both = _score(searched, costs, searched.ranks.share(lambda: np.concatenate([chosen, uniform])), images)
     if here is not None:
         both = measured(both, names, here, say)
     scored, random = part(both, slice(len(chosen))), part(both, slice(len(chosen), None))

@@ -182,6 +182,8 @@ def world() -> Iterator[Ranks]:
         local, neighbours = (int(os.environ.get(name, "0")) for name in ("LOCAL_RANK", "LOCAL_WORLD_SIZE"))
         own_gpus = dist.is_nccl_available() and torch.cuda.device_count() >= max(1, neighbours)
         backend = "cpu:gloo,cuda:nccl" if own_gpus else "gloo"
+        if own_gpus:
+            torch.cuda.set_device(local)
         dist.init_process_group(
             backend, store=PrefixStore("group", store), rank=rank, world_size=size, timeout=LIMIT
         )
@@ -206,6 +208,9 @@ def launch(count: int, enter: Callable[[], None]) -> tuple[list[int], bool]:
         "LOCAL_WORLD_SIZE": str(count),
         "TORCHELASTIC_USE_AGENT_STORE": "True",  # the store is this process', and outlives any rank
         "TORCHELASTIC_RESTART_COUNT": "0",
+        "TORCH_CPP_LOG_LEVEL": os.environ.get(
+            "TORCH_CPP_LOG_LEVEL", "ERROR"
+        ),  # what went wrong is said in a line
     }
     if "lo" in (
         name for _, name in socket.if_nameindex()

@@ -192,7 +192,7 @@ def test_a_stopped_search_of_two_processes_ends_like_an_uninterrupted_one(tmp_pa
     assert codes == [0, 0]
     one, other = (np.load(tmp_path / f"{rank}.npz") for rank in (0, 1))
     assert one["stopped"] and other["stopped"]
-    assert np.array_equal(one["digests"], other["digests"]) and len(set(one["digests"])) > 4
+    assert np.array_equal(one["digests"], other["digests"]) and len(set(one["digests"])) >= 3
     for file in ("trials.jsonl", "history.jsonl"):
         whole = (tmp_path / "whole" / file).read_bytes()
         assert (tmp_path / "resumed" / file).read_bytes() == whole
@@ -242,7 +242,7 @@ def running(tmp_path: Path) -> subprocess.Popen[str]:
     """A search of two processes that has written a checkpoint, and would go on for long."""
     config = tiny.config(tiny.images(tmp_path / "images.npz"))
     (tmp_path / "tiny.toml").write_bytes(runs.configs.dump(config))
-    words = ("search", "--config", str(tmp_path / "tiny.toml"), "--epochs", "30", "--processes", "2")
+    words = ("search", "--config", str(tmp_path / "tiny.toml"), "--epochs", "16", "--processes", "2")
     found = hwnas(*words, "--out", str(tmp_path / "run"), "--quiet")
     for _ in range(1200):
         if (tmp_path / "run" / "checkpoint" / "state.safetensors").exists():
