@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -25,6 +26,7 @@ RETRIES = 10
 OBJECT_STORE_BYTES = 100 * 2**20
 """Of a Ray that is started here: jobs and results are small, so nothing near a third of the memory is needed."""
 LOOK_SECONDS = 5.0
+CONNECT_SECONDS = 5.0
 
 Say = Callable[[str], None]
 
@@ -62,19 +64,54 @@ def _ray() -> Any:
 
 
 def _start(ray: Any, address: str) -> None:
+    check_reachable(address)
     logging.getLogger("ray").setLevel(logging.ERROR)
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "include_dashboard": False}
     try:
-        try:
-            ray.init(address=address, **quiet)
-        except ConnectionError:
-            if address != AUTO or os.environ.get("RAY_ADDRESS"):
-                raise
-            ray.init(address="local", object_store_memory=OBJECT_STORE_BYTES, **quiet)
+        with _without_chatter():
+            try:
+                ray.init(address=address, **quiet)
+            except ConnectionError:
+                if address != AUTO or os.environ.get("RAY_ADDRESS"):
+                    raise
+                ray.init(address="local", object_store_memory=OBJECT_STORE_BYTES, **quiet)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         where = os.environ.get("RAY_ADDRESS", "a Ray of this host") if address == AUTO else address
-        raise InputError(f"--ray: {where} can't be reached: {line}") from None
+        # Ray sends its token to no address that was typed, unless it is told to.
+        hint = (
+            "" if os.environ.get("RAY_AUTH_MODE") else "; where it asks for a token, set RAY_AUTH_MODE=token"
+        )
+        raise InputError(f"--ray: {where} can't be reached: {line}{hint}") from None
+
+
+def check_reachable(address: str) -> None:
+    """Raise InputError where nobody listens at HOST:PORT: Ray itself would try for a quarter of an hour."""
+    if address in (AUTO, "local"):
+        return
+    host, _, port = address.rpartition(":")
+    if "://" in address or not host or not port.isdigit():
+        raise InputError(f"--ray: expected HOST:PORT as ray start prints it, not {address[:60]!r}")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(
+            f"--ray: nobody answers at {address}: {getattr(error, 'strerror', None) or error}"
+        ) from None
+
+
+@contextmanager
+def _without_chatter() -> Iterator[None]:
+    """Ray's C++ part writes its warnings to file descriptor 2, past Python."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _nodes(ray: Any) -> dict[str, dict[str, float]]:

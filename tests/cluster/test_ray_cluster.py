@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from hwnas import __version__
 from hwnas.cli.optional import with_address
-from hwnas.cluster.ray_cluster import changes, connected, lacking
+from hwnas.cluster.ray_cluster import _see, changes, check_reachable, connected, lacking
 from hwnas.cluster.task import Needs, Task
 from profilers.errors import InputError
 
@@ -70,3 +72,33 @@ def test_without_ray_installed_one_line_says_how_to_get_it(monkeypatch: pytest.M
 def test_the_command_line_brings_in_no_ray() -> None:
     program = "import sys, hwnas.cli, hwnas.cluster.ray_cluster; assert 'ray' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("ray://head:10001", "expected HOST:PORT as ray start prints it, not 'ray://head:10001'"),
+        ("6379", "expected HOST:PORT"),
+        ("head:", "expected HOST:PORT"),
+        ("127.0.0.1:99999", "nobody answers at 127.0.0.1:99999"),
+    ],
+)
+def test_an_address_that_is_none_is_said_at_once(address: str, said: str) -> None:
+    with pytest.raises(InputError, match=f"--ray: {said}"):
+        check_reachable(address)
+
+
+def test_a_port_where_nobody_listens_is_said_at_once_and_words_of_ray_need_no_port() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        check_reachable(address)
+    with pytest.raises(InputError, match=f"nobody answers at {address}"):
+        check_reachable(address)
+    for word in ("auto", "local"):
+        check_reachable(word)
+
+
+def test_a_node_that_does_not_share_the_folder_sees_nothing_in_it(tmp_path: Path) -> None:
+    (tmp_path / "probe").write_text("word")
+    assert _see(tmp_path / "probe") == (__version__, "word")
+    assert _see(tmp_path / "elsewhere" / "probe") == (__version__, "")
