@@ -10,8 +10,9 @@ import os
 import secrets
 import socket
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from hwnas.cluster.task import Cluster, Ended, Task, check_room, total
 from hwnas.errors import Stopped
 from profilers.errors import InputError
 
-AUTO = "auto"
+AUTO, LOCAL = "auto", "local"
 RETRIES = 10
 """How often Ray begins a task again whose worker or node died. Each time it goes on from its own checkpoint."""
 OBJECT_STORE_BYTES = 100 * 2**20
@@ -64,20 +65,19 @@ def _ray() -> Any:
 
 
 def _start(ray: Any, address: str) -> None:
+    address = of_this_host() if address == AUTO else address
     check_reachable(address)
     logging.getLogger("ray").setLevel(logging.ERROR)
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "include_dashboard": False}
     try:
         with _without_chatter():
-            try:
+            if address == LOCAL:
+                ray.init(address=LOCAL, object_store_memory=OBJECT_STORE_BYTES, **quiet)
+            else:
                 ray.init(address=address, **quiet)
-            except ConnectionError:
-                if address != AUTO or os.environ.get("RAY_ADDRESS"):
-                    raise
-                ray.init(address="local", object_store_memory=OBJECT_STORE_BYTES, **quiet)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        where = os.environ.get("RAY_ADDRESS", "a Ray of this host") if address == AUTO else address
+        where = {AUTO: "the Ray of this host", LOCAL: "a new Ray on this host"}.get(address, address)
         # Ray sends its token to no address that was typed, unless it is told to.
         hint = (
             "" if os.environ.get("RAY_AUTH_MODE") else "; where it asks for a token, set RAY_AUTH_MODE=token"
@@ -85,9 +85,23 @@ def _start(ray: Any, address: str) -> None:
         raise InputError(f"--ray: {where} can't be reached: {line}{hint}") from None
 
 
+def of_this_host() -> str:
+    """$RAY_ADDRESS; "auto" where the Ray that `ray start` noted on this host still answers; else "local", a new one.
+
+    Ray's own "auto" would try a noted one that has died for a quarter of an hour.
+    """
+    if os.environ.get("RAY_ADDRESS"):
+        return os.environ["RAY_ADDRESS"]
+    place = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or tempfile.gettempdir()
+    with suppress(OSError, InputError):
+        check_reachable((Path(place) / "ray" / "ray_current_cluster").read_text().strip())
+        return AUTO
+    return LOCAL
+
+
 def check_reachable(address: str) -> None:
     """Raise InputError where nobody listens at HOST:PORT: Ray itself would try for a quarter of an hour."""
-    if address in (AUTO, "local"):
+    if address in (AUTO, LOCAL):
         return
     host, _, port = address.rpartition(":")
     if "://" in address or not host or not port.isdigit():

@@ -11,7 +11,7 @@ import pytest
 
 from hwnas import __version__
 from hwnas.cli.optional import with_address
-from hwnas.cluster.ray_cluster import _see, changes, check_reachable, connected, lacking
+from hwnas.cluster.ray_cluster import _see, changes, check_reachable, connected, lacking, of_this_host
 from hwnas.cluster.task import Needs, Task
 from profilers.errors import InputError
 
@@ -96,6 +96,21 @@ def test_a_port_where_nobody_listens_is_said_at_once_and_words_of_ray_need_no_po
         check_reachable(address)
     for word in ("auto", "local"):
         check_reachable(word)
+
+
+def test_a_ray_that_has_died_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.delenv("TMPDIR", raising=False)
+    assert of_this_host() == "local"  # none was started
+    (tmp_path / "ray").mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        (tmp_path / "ray" / "ray_current_cluster").write_text(f"127.0.0.1:{server.getsockname()[1]}\n")
+        assert of_this_host() == "auto"
+    assert of_this_host() == "local"
+    monkeypatch.setenv("RAY_ADDRESS", "head:6379")
+    assert of_this_host() == "head:6379"
 
 
 def test_a_node_that_does_not_share_the_folder_sees_nothing_in_it(tmp_path: Path) -> None:
