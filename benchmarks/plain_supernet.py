@@ -139,7 +139,7 @@ class PlainSupernet(nn.Module):
 
 
 class PlainSteps:
-    """The two steps of the first-order search."""
+    """The steps of the first-order and of the second-order search."""
 
     def __init__(self, channels: int, cells: int, classes: int) -> None:
         self.net = PlainSupernet(channels, cells, classes)
@@ -160,3 +160,31 @@ class PlainSteps:
         F.cross_entropy(self.net(x), y).backward()
         nn.utils.clip_grad_norm_(self.weights, 5)
         self.optimizer.step()
+
+    def alpha_second_order(self, x: Tensor, y: Tensor) -> None:
+        """DARTS (arXiv 1806.09055, eq. 6 to 8): alpha's gradient a weight step ahead, by differences."""
+        lr = self.optimizer.param_groups[0]["lr"]
+        before = [p.detach().clone() for p in self.weights]
+        ahead = torch.autograd.grad(F.cross_entropy(self.net(x), y), self.weights, allow_unused=True)
+        with torch.no_grad():
+            for p, g in zip(self.weights, ahead, strict=True):
+                p.sub_(lr * (torch.zeros_like(p) if g is None else g))
+        found = torch.autograd.grad(
+            F.cross_entropy(self.net(x), y), [*self.alphas, *self.weights], allow_unused=True
+        )
+        alone, towards = found[: len(self.alphas)], found[len(self.alphas) :]
+        filled = [torch.zeros_like(p) if g is None else g for p, g in zip(self.weights, towards, strict=True)]
+        epsilon = 0.01 / float(torch.cat([g.flatten() for g in filled]).norm())
+        sides = []
+        for sign in (1, -1):
+            with torch.no_grad():
+                for p, b, g in zip(self.weights, before, filled, strict=True):
+                    p.copy_(b + sign * epsilon * g)
+            sides.append(torch.autograd.grad(F.cross_entropy(self.net(x), y), self.alphas))
+        with torch.no_grad():
+            for p, b in zip(self.weights, before, strict=True):
+                p.copy_(b)
+        for alpha, direct, plus, minus in zip(self.alphas, alone, *sides, strict=True):
+            alpha.grad = direct - lr * (plus - minus) / (2 * epsilon)
+        nn.utils.clip_grad_norm_(self.alphas, 5)
+        self.optimizer_a.step()

@@ -13,7 +13,7 @@ single small image has brought in the libraries' code.
 Steps: ``sampled weight`` and ``sampled evaluation`` run one path with an operation other than none on all edges;
 ``mixture weight`` and ``mixture alpha`` run all operations, and alpha's gradient comes as in first-order DARTS and
 P-DARTS, from one backward pass through everything; ``mixture alpha only`` leaves the gradients of the weights out,
-as hwnas.search does; ``plain ...`` are those of benchmarks/plain_supernet.py.
+as hwnas.search does; ``plain ...`` are those of benchmarks/plain_supernet.py, first order and second (step_scaling.py).
 """
 
 from __future__ import annotations
@@ -62,10 +62,10 @@ def mask_of(space: str, stage: int) -> np.ndarray:
 class Steps:
     """Our steps on one supernet."""
 
-    def __init__(self, space: str, stage: int) -> None:
+    def __init__(self, space: str, stage: int, channels: int = CHANNELS, cells: int | None = None) -> None:
         self.space, self.mask = SPACES[space], mask_of(space, stage)
-        cells = CELLS[space][stage]
-        self.net: Supernet = build_supernet(self.space, CHANNELS, cells, CLASSES, IMAGE, 0, self.mask)
+        cells = cells or CELLS[space][stage]
+        self.net: Supernet = build_supernet(self.space, channels, cells, CLASSES, IMAGE, 0, self.mask)
         self.weights = list(self.net.parameters())  # walking all modules takes milliseconds
         self.optimizer = torch.optim.SGD(self.weights, lr=0.025, momentum=0.9, weight_decay=3e-4)
         self.alpha = torch.zeros(self.mask.shape).masked_fill_(torch.from_numpy(~self.mask), -torch.inf)
@@ -109,9 +109,9 @@ class Steps:
 
 def steps_of(group: str, space: str, stage: int) -> dict[str, Step]:
     """The steps of one group, on a model that only they use."""
-    if group == "plain":
+    if group.startswith("plain"):
         plain = PlainSteps(CHANNELS, CELLS[space][stage], CLASSES)
-        return {name: getattr(plain, name.split()[1]) for name in GROUPS[group]}
+        return {name: getattr(plain, name.partition(" ")[2].replace(" ", "_")) for name in GROUPS[group]}
     ours = Steps(space, stage)
     return {name: getattr(ours, name.replace(" ", "_")) for name in GROUPS[group]}
 

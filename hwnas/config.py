@@ -72,8 +72,12 @@ class WeightStep(_Frozen):
 
     ``head_rate`` times the rate trains the classifier: every path hands it other features, and at the rate that
     the operations need it oscillates (docs/log.md). The papers have no such factor: 1.
+
+    ``paths``: drawn from the policies, as in TND-NAS, or ``uniform`` among what survives: then nothing is trained less
+    because it looked bad while the weights were young (docs/evidence/nasbench201.md).
     """
 
+    paths: Literal["policies", "uniform"] = "policies"
     lr: Rate = 0.15
     head_rate: float = Field(default=0.1, gt=0, le=1)
     lr_end: float = Field(default=0.0, ge=0, le=10)

@@ -74,14 +74,13 @@ class DirectedSearch:
         """
         space, tables = SPACES[self.config.space], self.tables()
         gain = proposals.gains(archive.accuracy, archive.costs, *directed.corner(self.state))
-        along = proposals.aims(len(tables) * count, gain.shape[1], turn=0)
-        order = np.argsort(-proposals.worth(gain, along), axis=1, kind="stable")
         chosen: list[tuple[Choices, Probabilities]] = []
         taken: set[bytes] = set()
-        for number, table in enumerate(tables):
-            mine = order[number * count : (number + 1) * count, : 1 + len(along)]
+        for table, along in zip(tables, _parts(len(tables), count, gain.shape[1]), strict=True):
+            worth = proposals.worth(gain, along)
+            best = np.argsort(-worth, axis=1, kind="stable")[:, : 1 + len(tables) * count]
             # The best of each direction, then the second best: a policy's part of the front is covered first.
-            ranked = [space.rule(space, table), *archive.choices[mine.T.ravel()]]
+            ranked = [space.rule(space, table), *archive.choices[best.T.ravel()]]
             fresh = list({one.tobytes(): one for one in ranked if one.tobytes() not in taken}.values())[
                 :count
             ]
@@ -96,6 +95,23 @@ class DirectedSearch:
     def with_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> DirectedSearch:
         """The searcher with the state of a checkpoint."""
         return replace(self, state=directed.with_arrays(self.state, arrays), stage=int(arrays["stage"][0]))
+
+
+def _parts(policies: int, count: int, dimensions: int) -> Floats:
+    """Directions of each policy's finalists, (K, about count, dimensions): neighbours belong to one policy.
+
+    With several costs they lie in the planes of accuracy and one cost each: those are the fronts that people look at.
+    """
+    if dimensions < 3:
+        return proposals.aims(policies * count, dimensions, turn=0).reshape(policies, count, dimensions)
+    costs = dimensions - 1
+    share = -(-count // costs)
+    flat = proposals.aims(policies * share, 2, turn=0).reshape(policies, share, 2)
+    planes = np.full((policies, share, costs, dimensions), 1e-6)
+    planes[..., 0] = flat[:, :, None, 0]
+    for cost in range(costs):
+        planes[:, :, cost, 1 + cost] = flat[..., 1]
+    return planes.reshape(policies, share * costs, dimensions)
 
 
 def start(config: Config, rng: np.random.Generator) -> DirectedSearch:

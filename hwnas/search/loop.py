@@ -34,6 +34,7 @@ from hwnas.search.ranks import ALONE, Ranks
 from hwnas.search.searcher import Searcher
 from hwnas.search.state import State, digest, finite, restore, save, set_back, supernet
 from hwnas.search.stopping import stopping
+from hwnas.space.encoding import sample as uniform
 from hwnas.space.encoding import to_genotype
 from hwnas.space.space import SPACES, Choices, Probabilities
 from hwnas.training.data import Batch, Dataset, batch_count, batches, sample
@@ -204,7 +205,12 @@ def _epoch(run: Run, dataset: Dataset, costs: tuple[Cost, ...], state: State) ->
 
 def _path(searcher: Searcher, config: Config, seed: tuple[int, ...]) -> Choices | Probabilities:
     """What the next weight step trains: the mixture (edges, operations), or one drawn path (edges,)."""
-    return searcher.mixture() if config.weights == "mixture" else searcher.paths(1, rng(*seed))[0]
+    if config.weights == "mixture":
+        return searcher.mixture()
+    if config.weight_step.paths == "uniform":
+        return uniform(SPACES[config.space], rng(*seed), searcher.mask())
+    path: Choices = searcher.paths(1, rng(*seed))[0]
+    return path
 
 
 def _weight_step(state: State, batch: Batch | None, path: Choices | Probabilities, lr: float) -> float:
