@@ -8,7 +8,9 @@ order that is drawn anew; each turn takes the loop's own steps from a fresh supe
 share that the config asks for. The ratio is taken within each round, so that a busy host slows both alike.
 Bytes are those that torch.distributed was given to add up, per weight step and rank; a ring sends about
 2 (N - 1) / N times as many. ``exchange_share``: of process 0's time, spent in those sums, which is the transfer and
-above all the wait for the slowest path. ``load``: of the host, in the minute before each round.
+above all the wait for the slowest path. ``ratio_cpu`` counts a process's own seconds, each step those of the slowest:
+what the ratio would be on cores that nobody else uses, were messages free. ``load``: of the host, in the minute before
+each round.
 """
 
 from __future__ import annotations
@@ -79,21 +81,21 @@ def turn(planned: Plan, run: runs.Run, ranks: Ranks, seconds: float) -> dict[str
     Begins and ends on whole cycles of CYCLE weight steps, which hold the same share of alpha steps each.
     """
     state = restore(run, planned.dataset, searcher_of(planned), ranks)
-    size, steps, first, began = planned.config.weight_step.batch_size, 0, 0, 0.0
+    size, own, first, began = planned.config.weight_step.batch_size, list[float](), 0, 0.0
     with counted() as moved:
-        for _ in loop._epoch(run, planned.dataset, planned.costs, state):
-            steps += 1
-            if steps == CYCLE:  # the first cycle builds and touches what the others re-use
+        last = time.process_time()
+        for number, _ in enumerate(loop._epoch(run, planned.dataset, planned.costs, state), 1):
+            own.append(time.process_time() - last)
+            if number == CYCLE:  # the first cycle builds and touches what the others re-use
                 first, began, moved[:] = state.position.step, time.monotonic(), [0.0, 0.0]
-            elif steps % CYCLE == 0:
-                took = time.monotonic() - began
-                found = {
-                    "images_per_s": (state.position.step - first) * size / took,
-                    "bytes_per_step": moved[0] / (steps - CYCLE),
-                    "exchange_share": moved[1] / took,
-                }
-                if ranks.agree(took > seconds)[0]:
-                    return found
+                own.clear()
+            elif number % CYCLE == 0 and ranks.agree(time.monotonic() - began > seconds)[0]:
+                images, took = (state.position.step - first) * size, time.monotonic() - began
+                exchanged = {"bytes_per_step": moved[0] / len(own), "exchange_share": moved[1] / took}
+                all_of_them = ranks.divided(ranks.size * len(own), lambda n: own[n // ranks.size])
+                slowest = all_of_them.reshape(len(own), ranks.size).max(axis=1).sum()
+                return {"images_per_s": images / took, "images_per_cpu_s": images / slowest, **exchanged}
+            last = time.process_time()
     raise SystemExit("an epoch ended before the turn: give it fewer seconds")
 
 
@@ -201,13 +203,15 @@ def measured(caller: Connection, name: str, options: argparse.Namespace) -> dict
         for together in order.sample([False, True], 2):
             caller.send((name, together, options.seconds))
             found[together] = caller.recv()
-        one, all_of_them = found[False]["images_per_s"], found[True]["images_per_s"]
-        exchanged = (found[True]["bytes_per_step"], found[True]["exchange_share"])
-        rounds.append((one, all_of_them, all_of_them / one, *exchanged, load))
+        rates = [found[together]["images_per_s"] for together in (False, True)]
+        ratios = (found[True][name] / found[False][name] for name in ("images_per_s", "images_per_cpu_s"))
+        exchanged = (found[True][name] for name in ("bytes_per_step", "exchange_share"))
+        rounds.append((*rates, *ratios, *exchanged, load))
     columns = (
         "one_images_per_s",
         "together_images_per_s",
         "ratio",
+        "ratio_cpu",
         "bytes_per_step",
         "exchange_share",
         "load",
@@ -215,7 +219,7 @@ def measured(caller: Connection, name: str, options: argparse.Namespace) -> dict
     result = {
         column: about_all(values) for column, values in zip(columns, zip(*rounds, strict=True), strict=True)
     }
-    print(f"{name}: {result['ratio']}", file=sys.stderr)
+    print(f"{name}: {result['ratio']}, by CPU time {result['ratio_cpu']}", file=sys.stderr)
     return result
 
 

@@ -51,8 +51,8 @@ def launched(processes: int | None) -> None:
     codes, asked = launch(processes, main)
     if asked:
         raise typer.Exit(130)
-    if any(code > 0 for code in codes):  # it has said why
-        raise typer.Exit(max(codes))
+    if any(code > 0 for code in codes):  # one has said why; what bad input ends (2) the others lose (3)
+        raise typer.Exit(min(code for code in codes if code > 0))
     killed = [rank for rank, code in enumerate(codes) if code < 0]
     if killed:
         raise Stopped(f"process {killed[0]} of {processes} was killed; go on with: hwnas resume RUN")
