@@ -79,3 +79,29 @@ def test_finalists_are_different_and_as_many_as_asked_for(data: Path) -> None:
     found = searcher.finalists(archive, 3)
     assert len(found) == len({one.tobytes() for one, _ in found}) == 3 * 3
     assert all(table.shape == SPACES["darts"].mask.shape for _, table in found)
+
+
+def test_with_several_costs_each_plane_gets_its_directions() -> None:
+    parts = directed_search._parts(4, 6, 3)
+    assert parts.shape == (4, 6, 3)
+    flat = parts.reshape(-1, 3)
+    small = (flat <= 2e-6).sum(axis=1)
+    assert (small >= 1).all()  # no direction leaves both costs alone, or looks at both
+    assert (flat[:, 1] > 1e-3).any() and (flat[:, 2] > 1e-3).any()
+    assert directed_search._parts(4, 6, 2).shape == (4, 6, 2)
+    assert directed_search._parts(4, 6, 1).shape == (4, 6, 1)
+
+
+def test_finalists_of_two_costs_hold_the_best_of_each_plane(data: Path) -> None:
+    rng = np.random.default_rng(5)
+    two = [{"metric": "params"}, {"metric": "macs"}]
+    searcher = directed_search.start(tiny.config(data, **DIRECTED, objectives=two), rng)
+    choices = searcher.ask(60, rng)
+    accuracy, costs = rng.random(60), rng.random((60, 2))
+    searcher = searcher.tell(choices, accuracy, costs)
+    archive = Archive(choices, accuracy, costs, np.ones(60, dtype=np.int64))
+    found = {one.tobytes() for one, _ in searcher.finalists(archive, 20)}
+    for cost in range(2):
+        cheapest = choices[np.argmax(accuracy - costs[:, cost])]
+        assert cheapest.tobytes() in found
+    assert choices[accuracy.argmax()].tobytes() in found

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from hwnas.results import run as runs
+from hwnas.search import loop
 from hwnas.search.loop import Progress
 from hwnas.search.search import plan, resume, search, summary
 from hwnas.space.counts import count
 from hwnas.space.genotype import Architecture
+from hwnas.space.space import SPACES
 from hwnas.space.text import from_dict
 from profilers.errors import InputError
 from tests.search import tiny
@@ -210,3 +212,36 @@ def test_a_run_in_use_is_refused(data: Path, tmp_path: Path) -> None:
     run.front_path.unlink()
     with runs.lock(run), pytest.raises(InputError, match="in use by another process"):
         resume(tmp_path / "run")
+
+
+def test_finalists_by_regression_come_with_what_it_predicts(data: Path, tmp_path: Path) -> None:
+    config = tiny.config(data, finalists_by="regression")
+    found = summary(search(config, tmp_path / "run"))
+    members = [*found["front"], *found["dominated"]]
+    assert members and all(0 < member["accuracy"]["regression"] < 1 for member in members)
+    plain = summary(search(tiny.config(data), tmp_path / "plain"))
+    assert not any("regression" in member["accuracy"] for member in plain["front"])
+    # Trained alike, and the same networks evaluated: only the finalists differ.
+    trials = [(tmp_path / name / "trials.jsonl").read_bytes() for name in ("run", "plain")]
+    assert trials[0] == trials[1]
+
+
+def test_uniform_paths_do_not_follow_the_policies(data: Path) -> None:
+    class Sure:
+        """A searcher that would train one path for ever."""
+
+        def mask(self) -> np.ndarray:
+            mask = SPACES["darts"].mask.copy()
+            mask[:, 1] = False
+            return mask
+
+        def paths(self, count: int, rng: np.random.Generator) -> np.ndarray:
+            return np.full((count, len(SPACES["darts"].slots)), 2)
+
+    config = tiny.config(data)
+    uniform = tiny.config(data, weight_step={"batch_size": 16, "paths": "uniform"})
+    own = np.stack([loop._path(Sure(), config, (0, step)) for step in range(40)])
+    drawn = np.stack([loop._path(Sure(), uniform, (0, step)) for step in range(40)])
+    assert (own == 2).all()
+    assert not (drawn == 1).any() and len(np.unique(drawn, axis=0)) == 40
+    assert (loop._path(Sure(), uniform, (0, 7)) == drawn[7]).all()
