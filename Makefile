@@ -20,7 +20,9 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed-dev
 	$(PYTEST)
 
+# With the extra ray, which nothing else here needs (80 MB): without it the tests of a cluster are skipped.
 test-slow: $(VENV)/.installed-dev
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[ray]'
 	$(PYTEST) -m slow
 
 docs: $(VENV)/.installed

@@ -13,12 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
+from hwnas.catalog import find_device
 from hwnas.cluster.place import until_free
 from hwnas.cluster.ray_cluster import where
 from hwnas.cluster.sweep_file import Planned, State, check_same, state_of
 from hwnas.cluster.task import Cluster, Needs, Task, gpus_for
 from hwnas.config import Config
+from hwnas.results.atomic import atomic_write
 from hwnas.results.run import open_run
+from hwnas.tables import tables, user_folder
+from profilers.device import load as load_device
 from profilers.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,10 +33,15 @@ Watching = Callable[[Path], AbstractContextManager[Callable[["Progress"], None]]
 
 @dataclass(frozen=True)
 class SearchJob:
-    """One search: where its run directory is or will be (absolute), and its settings."""
+    """One search: where its run directory is or will be (absolute), and its settings.
+
+    ``tables``: latency tables of its target that were calibrated here, by file name: a node without them would search
+    by a rougher estimate.
+    """
 
     path: Path
     config: Config
+    tables: tuple[tuple[str, bytes], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,6 +77,7 @@ def search_there(job: SearchJob, watching: Watching = _recording) -> SearchedThe
             resume(job.path, watch)
         else:
             _forget_torn(job.path)
+            take_tables(job.tables)
             with _said(["hwnas", "search", "--config", str(job.path / "config.toml")]):
                 search(job.config, job.path, watch)
     return SearchedThere(where(), state)
@@ -101,7 +111,7 @@ def sweep_on(
             Task(
                 run.name,
                 function,
-                SearchJob(out / run.name, run.config),
+                SearchJob(out / run.name, run.config, tables_for(run.config)),
                 Needs(run.config.threads, gpus_for(cluster, run.config.device, gpus)),
             )
             for run in left
@@ -142,6 +152,23 @@ def _fetch(configs: Sequence[Config]) -> None:
     for config in wanted.values():
         root = Path(config.data.root) if config.data.root else None
         load(config.data.source, root=root, download=True, image_size=config.data.image_size)
+
+
+def tables_for(config: Config) -> tuple[tuple[str, bytes], ...]:
+    """This user's own tables of the target, where the search asks for a latency."""
+    if "latency" not in {objective.metric for objective in config.objectives}:
+        return ()
+    name = load_device(find_device(config.target)).name
+    return tuple((path.name, path.read_bytes()) for path in tables(name) if path.parent == user_folder())
+
+
+def take_tables(found: Sequence[tuple[str, bytes]]) -> None:
+    """On a node: keep the tables that it does not have; its own are never replaced."""
+    for name, content in found:
+        path = user_folder() / name
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            atomic_write(path, content)
 
 
 def _forget_torn(path: Path) -> None:

@@ -11,12 +11,14 @@ from filelock import FileLock
 
 from hwnas.cluster import place, searches
 from hwnas.cluster.comparison import over_seeds
-from hwnas.cluster.searches import sweep_on
+from hwnas.cluster.searches import sweep_on, tables_for, take_tables
 from hwnas.cluster.sweep_file import Planned, read_sweep, state_of
 from hwnas.cluster.task import here
+from hwnas.config import resolve
 from hwnas.errors import Stopped
 from hwnas.results.run import create, lock, open_run
 from hwnas.search import search as module
+from hwnas.tables import user_folder
 from profilers.errors import InputError
 
 from .pretended import pretended
@@ -144,6 +146,23 @@ def test_settings_that_changed_and_nodes_that_do_not_share_are_refused_before_an
     with pytest.raises(InputError, match="begun with space"):
         sweep_on(here(), runs, tmp_path / "out")
     assert called == []
+
+
+def test_tables_calibrated_here_travel_where_a_latency_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "here"))
+    mine = user_folder() / "pixel-3.darts.mine.json"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("{}")
+    (user_folder() / "1080ti.darts.mine.json").write_text("{}")
+    by_latency = resolve({"objectives": [{"metric": "latency"}], "target": "pixel-3"})
+    assert tables_for(by_latency) == (("pixel-3.darts.mine.json", b"{}"),)
+    assert tables_for(resolve({"objectives": [{"metric": "params"}], "target": "pixel-3"})) == ()
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "there"))
+    for content in (b"{}", b"another"):  # the second does not replace the first
+        take_tables([("pixel-3.darts.mine.json", content)])
+    assert (user_folder() / "pixel-3.darts.mine.json").read_bytes() == b"{}"
 
 
 def test_means_are_over_seeds_within_each_combination() -> None:
