@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a script from anywhere
 
 from benchmarks import cifar_jpeg, tabular
+from benchmarks.draw import curves
 from benchmarks.search_fronts import Member, spread
 from benchmarks.tabular import Floats, Ints, Table
 from hwnas.config import Config, resolve
@@ -259,16 +260,47 @@ def _percent(value: float) -> float:
 
 
 def report(rows: list[dict[str, Any]], tables: dict[str, Table]) -> str:
-    """One line per run, and what chance gives."""
-    lines = [json.dumps(chance(tables))]
+    """Markdown: one line per run, means per arm, what chance gives, and the rank correlations."""
+    uniform = chance(tables)
+    shares = uniform["uniform_share"]
+    lines = [
+        "| arm | seed | share of the exact front, params | latency | best cell, test accuracy in % | CPU s | wall s |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for row in rows:
-        cells = ", ".join(f"{name} {value:.3f}" for name, value in row.get("share", {}).items())
-        tau = " ".join(f"{one['epoch']:.0f}:{one['tau']:.2f}" for one in row["tau"])
-        lines.append(
-            f"{row['arm']:8s} seed {row['seed']} ({row['size']}, {row['cpu_s']} CPU s):"
-            f" best by shared weights {row['test_accuracy']:.2f} %; share of the exact front: {cells}; tau {tau}"
+        found = row.get("share", {})
+        cells = " | ".join(f"{found[name]:.3f}" if found else "" for name in COSTS)
+        best, cpu, wall = row["test_accuracy"], row["cpu_s"], row["wall_s"]
+        lines.append(f"| {row['arm']} | {row['seed']} | {cells} | {best:.2f} | {cpu:,} | {wall:,} |")
+    for arm in dict.fromkeys(row["arm"] for row in rows):
+        mine = [row for row in rows if row["arm"] == arm]
+        cells = " | ".join(
+            f"{np.mean([row['share'][name] for row in mine]):.3f}" if "share" in mine[0] else ""
+            for name in COSTS
         )
+        best = np.mean([row["test_accuracy"] for row in mine])
+        lines.append(f"| {arm} | mean of {len(mine)} | {cells} | {best:.2f} | | |")
+    lines += [
+        f"| 20 uniform cells | mean of 200 | {' | '.join(f'{shares[name]:.3f}' for name in COSTS)} |"
+        f" {uniform['uniform_accuracy']:.2f} (one cell) | | |",
+        f"| six 3x3 convolutions | | | | {uniform['all_conv3x3_accuracy']:.2f} | | |",
+        "",
+        "| arm | seed | Kendall's tau of shared weights with the table, after so many epochs |",
+        "|---|---|---|",
+    ]
+    for row in rows:
+        followed = ", ".join(f"{one['epoch']:.0f}: {one['tau']:.2f}" for one in row["tau"])
+        lines.append(f"| {row['arm']} | {row['seed']} | {followed} |")
     return "\n".join(lines)
+
+
+def figure(rows: list[dict[str, Any]]) -> str:
+    """SVG: rank correlation over the epochs, a line per run."""
+    lines = {
+        f"{row['arm']}, seed {row['seed']}": [(float(one["epoch"]), one["tau"]) for one in row["tau"]]
+        for row in rows
+    }
+    return curves("Shared weights against trained accuracies: 100 uniform cells", "epoch", "tau", lines)
 
 
 def main() -> int:
@@ -283,10 +315,13 @@ def main() -> int:
     parser.add_argument("--epochs", type=int, help="instead of the size's own")
     parser.add_argument("--out", type=Path, help="file of JSON lines to append to")
     parser.add_argument("--summary", type=Path, help="print what such a file holds and stop")
+    parser.add_argument("--figure", type=Path, help="SVG file to draw rank correlations into, with --summary")
     given = parser.parse_args()
     if given.summary:
         rows = [json.loads(line) for line in given.summary.read_text().splitlines()]
         print(report(rows, _tables(given.data)))
+        if given.figure:
+            given.figure.write_text(figure(rows))
         return 0
     row = run(given.data, given.size, given.arm, given.seed, given.epochs)
     print(json.dumps(row))

@@ -116,7 +116,7 @@ def _read_latency(text: str) -> list[Figure]:
 def _read_nasbench201(text: str) -> list[Figure]:
     row = json.loads(text)
     return [
-        Figure("cells handed back", len(row["cells"]), 5),
+        Figure("cells handed back", len(row["cells"]["params"]), 5),
         Figure("their share of the exact front (params)", row["share"]["params"], 0.3),
         Figure("rank correlations followed", len(row["tau"]), 2),
     ]

@@ -14,14 +14,15 @@ from hwnas.space.nasbench201 import SPACE
 from hwnas.space.text import format_text
 
 
-def member(choices: list[int], accuracy: float, cost: float) -> dict[str, Any]:
+def member(choices: list[int], accuracy: float, cost: float, believed: float | None = None) -> dict[str, Any]:
     genotype = to_genotype(SPACE, np.array(choices))
+    found = {"value": accuracy} if believed is None else {"value": accuracy, "regression": believed}
     return {
         "key": genotype.key,
         "genotype": genotype.to_dict(),
         "text": format_text(genotype),
-        "accuracy": {"value": accuracy},
-        "costs": {"params": {"value": cost}},
+        "accuracy": found,
+        "costs": {"params": {"value": cost}, "latency": {"value": 1 / cost}},
     }
 
 
@@ -32,21 +33,35 @@ def tables() -> dict[str, tabular.Table]:
     return {"params": found, "latency": found}
 
 
+def place(cell: list[int]) -> int:
+    return sum(op * 5**power for op, power in zip(cell, range(5, -1, -1), strict=True))
+
+
 def test_the_cells_that_shared_weights_prefer_are_looked_up(tables: dict[str, tabular.Table]) -> None:
     cells = [[0, 1, 2, 3, 4, 0], [3] * 6, [1] * 6]
     front = [member(cells[0], 0.5, 1.0), member(cells[1], 0.9, 9.0)]
-    row = nasbench201.looked_up(
-        {"front": front, "dominated": [member(cells[2], 0.4, 3.0)]}, "front", "params", tables
-    )
-    places = [sum(op * 5**power for op, power in zip(cell, range(5, -1, -1), strict=True)) for cell in cells]
+    row = nasbench201.looked_up({"front": front, "dominated": [member(cells[2], 0.4, 3.0)]}, "front", tables)
     accuracy = tables["params"].accuracy
-    assert row["test_accuracy"] == pytest.approx(100 * accuracy[places[1]], abs=1e-3)
-    assert row["test_accuracies"] == pytest.approx(
-        100 * accuracy[[places[0], places[1], places[2]]], abs=1e-3
+    assert row["test_accuracy"] == pytest.approx(100 * accuracy[place(cells[1])], abs=1e-3)
+    assert [one["test_accuracy"] for one in row["finalists"]] == pytest.approx(
+        100 * accuracy[[place(cell) for cell in cells]], abs=1e-3
     )
-    assert row["share"]["params"] == pytest.approx(
-        nasbench201.share(tables["params"], np.array(places)), abs=1e-4
-    )
+    for cost in ("params", "latency"):
+        assert row["share"][cost] == pytest.approx(
+            nasbench201.share(tables[cost], np.array([place(cell) for cell in cells])), abs=1e-4
+        )
+
+
+def test_where_there_is_a_regression_it_decides_which_20_are_handed_back(
+    tables: dict[str, tabular.Table],
+) -> None:
+    rng = np.random.default_rng(1)
+    cells = [list(map(int, rng.integers(5, size=6))) for _ in range(30)]
+    # Every one is on the front of what is believed; the shared weights say the opposite.
+    front = [member(cell, 1 - rank / 30, 1 + rank, rank / 30) for rank, cell in enumerate(cells)]
+    row = nasbench201.looked_up({"front": front, "dominated": []}, "front", tables)
+    assert len(row["cells"]["params"]) == nasbench201.CELLS
+    assert front[-1]["text"] in row["cells"]["params"] and row["best"] == front[-1]["text"]
 
 
 def test_the_whole_table_is_the_whole_front_and_20_uniform_cells_are_less(
@@ -58,6 +73,22 @@ def test_the_whole_table_is_the_whole_front_and_20_uniform_cells_are_less(
 
 
 def test_ndarts_looks_for_accuracy_alone() -> None:
-    config = nasbench201.config_of("small", "ndarts", "params", 0, Path("cifar.npz"))
+    config = nasbench201.config_of("small", "ndarts", 0, Path("cifar.npz"))
     assert config.algorithm == "ndarts" and not config.objectives
-    assert nasbench201.config_of("small", "front", "latency", 0, Path("c.npz")).alpha_step.form == "directed"
+    front = nasbench201.config_of("small", "front", 0, Path("c.npz"))
+    assert front.alpha_step.form == "directed" and len(front.exponents) == 8
+    assert [one.metric for one in front.objectives] == ["params", "latency"]
+
+
+def test_the_report_has_a_line_per_run_and_a_mean_per_arm(tables: dict[str, tabular.Table]) -> None:
+    tau = [{"epoch": 1.0, "tau": 0.1}, {"epoch": 2.0, "tau": 0.2}]
+    base = {"test_accuracy": 93.0, "cpu_s": 60, "wall_s": 70, "tau": tau}
+    rows = [
+        {**base, "arm": "front", "seed": 0, "share": {"params": 0.9, "latency": 0.8}},
+        {**base, "arm": "front", "seed": 1, "share": {"params": 0.8, "latency": 0.9}},
+        {**base, "arm": "ndarts", "seed": 0},
+    ]
+    text = nasbench201.report(rows, tables)
+    assert "| front | mean of 2 | 0.850 | 0.850 | 93.00 |" in text
+    assert "| ndarts | 0 |  |  | 93.00 | 60 | 70 |" in text
+    assert nasbench201.figure(rows).count("<path d") == 5 + len(rows)
