@@ -65,6 +65,7 @@ SIZES: dict[str, dict[str, Any]] = {
         "epochs": 40,
         "batch": 64,
         "every": 20,
+        "mixture": {"channels": 8, "batch": 32, "epochs": 3},
     },
     # Seconds: whether all parts work.
     "quick": {
@@ -75,6 +76,7 @@ SIZES: dict[str, dict[str, Any]] = {
         "epochs": 6,
         "batch": 64,
         "every": 4,
+        "mixture": {"channels": 4, "batch": 32, "epochs": 2},
     },
     # For a GPU.
     "full": {
@@ -85,6 +87,7 @@ SIZES: dict[str, dict[str, Any]] = {
         "epochs": 100,
         "batch": 256,
         "every": 2,
+        "mixture": {"channels": 16, "batch": 64, "epochs": 50},
     },
 }
 ARMS: dict[str, dict[str, Any]] = {
@@ -99,11 +102,12 @@ ALONE = ("ndarts", "darts")  # accuracy is all they look for
 
 
 def config_of(size: str, arm: str, seed: int, npz: Path, epochs: int | None = None) -> Config:
-    """The search's config; NDARTS mixes all operations in every step, so it gets a tenth of the epochs."""
-    used, mixes = SIZES[size], arm in ("ndarts", "darts")
-    epochs = epochs or max(2, used["epochs"] // (10 if mixes else 1))
+    """The search's config; NDARTS and DARTS mix all operations in every step, so they get a size of their own."""
+    mixes = arm in ALONE
+    used = {**SIZES[size], **(SIZES[size]["mixture"] if mixes else {})}
+    epochs = epochs or used["epochs"]
     stage = {"cells": used["cells"], "epochs": epochs, "frozen_epochs": 0 if mixes else epochs // 2}
-    # The rate stays where it is: shared weights rank best before it falls (docs/evidence/nasbench201.md).
+    # A path's rate stays where it is: shared weights rank best before it falls (docs/evidence/nasbench201.md).
     lr = 0.025 if mixes else 0.1
     settings: dict[str, Any] = {
         **ARMS[arm],
@@ -118,14 +122,14 @@ def config_of(size: str, arm: str, seed: int, npz: Path, epochs: int | None = No
         "finalists_per_policy": 1 if mixes else 6,  # those that mix hand back the cell that they derive
         "finalists_by": "seen" if mixes else "regression",
     }
-    weights = {"batch_size": used["batch"], "lr": lr, "lr_end": lr, "head_rate": 1.0}
+    weights = {"batch_size": used["batch"], "lr": lr, "lr_end": 1e-3 if mixes else lr, "head_rate": 1.0}
     settings["weight_step"] = {**weights, **ARMS[arm].get("weight_step", {})}
     alpha = {"samples": 10, "every": used["every"], "images": 128}
     settings["alpha_step"] = {**alpha, **ARMS[arm].get("alpha_step", {})}
-    if mixes:  # alpha moves by its rate a step, and there are few steps
-        settings["ndarts"] = {"alpha_lr": 3e-3}
+    if arm == "ndarts":  # alpha moves by its rate a step, and there are few steps
+        settings["ndarts"] = {"alpha_lr": 3e-3, "weight_steps": 2}
     if arm == "darts":
-        settings["ndarts"]["hypergradient"] = "first_order"
+        settings["ndarts"] = {"alpha_lr": 3e-3, "weight_steps": 1, "hypergradient": "first_order"}
     return resolve(settings)
 
 
