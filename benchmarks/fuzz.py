@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from hwnas import config as configs
+from hwnas.cluster.sweep_file import read_sweep
 from hwnas.config import resolve
 from hwnas.results import history
 from hwnas.results import run as runs
@@ -52,6 +53,18 @@ HOSTILE = (
     b"__import__('os').system('true')", b"\xe2\x80\xae", b"1" * 5_000, b"a" * 100_000,
 )  # fmt: skip
 SOURCE = Path(__file__).parents[1]
+
+
+SWEEP = b"""
+config = "quickstart"
+epochs = 2
+data.noise = 0.1
+[sweep]
+seed = [0, 1]
+space = ["darts", "tnd"]
+objectives = ["params", ["params", "macs"]]
+weight_step.lr = [0.1, 0.2]
+"""
 
 
 @dataclass
@@ -126,6 +139,7 @@ def parsers(folder: Path) -> list[Parser]:
         Parser("genotype", genotypes, text(parse)),
         Parser("amount", [b"2 ms", b"12us", b"1e-3 s"], text(lambda amount: parse_quantity(amount, "ms"))),
         Parser("config", all_of("configs"), through(configs.load, ".toml")),
+        Parser("sweep", [SWEEP, b"[sweep]\nseed = [0x1]\n"], through(read_sweep, ".toml")),
         Parser("device", all_of("devices"), through(devices.load, ".toml")),
         Parser("latencies", [quoted], through(lambda path: read_measured(path, space, None, None, "ms"), ".csv")),
         Parser("architectures", [quoted], through(lambda path: read_architectures(path, space, None), ".csv")),

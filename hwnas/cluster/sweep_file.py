@@ -57,7 +57,15 @@ def read_sweep(path: Path) -> list[Planned]:
         count *= len(values)
     if count > MOST_RUNS:
         raise InputError(f"{path}: asks for {count:,} runs, of at most {MOST_RUNS:,}")
-    runs = [_planned(path, data, dict(zip(axes, values, strict=True))) for values in product(*axes.values())]
+    try:
+        runs = [
+            _planned(path, data, dict(zip(axes, values, strict=True))) for values in product(*axes.values())
+        ]
+    except InputError:
+        raise
+    except (OSError, ValueError, TypeError, OverflowError, RecursionError) as error:
+        # A number of thousands of digits, a path longer than any file name.
+        raise InputError(f"{path}: [sweep]: {str(error)[:80]}") from None
     names = [run.name for run in runs]
     for name in names:
         if names.count(name) > 1:
@@ -152,5 +160,8 @@ def _digest(value: Any) -> str:
 
 
 def _short(value: Any) -> str:
-    text = json.dumps(value, default=str)
+    try:
+        text = json.dumps(value, default=str)
+    except (ValueError, RecursionError):
+        text = "a value"
     return text if len(text) <= 60 else text[:57] + "..."
