@@ -162,3 +162,21 @@ def searches(folder: str, changes: dict[str, Any]) -> None:
         ranks.agree()
         resume(Path(folder) / "resumed", ranks=ranks)
     np.savez(Path(folder) / f"{ranks.rank}.npz", digests=np.array(digests), stopped=stopped)
+
+
+def diverges(folder: str) -> None:
+    """One process of two: a search in which one batch of rank 1 has a loss that is no number."""
+    from hwnas.search.search import search
+
+    torch.set_num_threads(1)
+    true_backward, calls = shared_weights._backward, 0
+
+    def backward(*words: Any) -> float:
+        nonlocal calls
+        calls += 1
+        loss = true_backward(*words)
+        return float("nan") if calls == 3 and ranks.rank == 1 else loss
+
+    shared_weights._backward = backward
+    with world() as ranks:
+        search(tiny.config(Path(folder) / "images.npz"), Path(folder) / "run", ranks=ranks)

@@ -221,6 +221,16 @@ def test_processes_do_as_many_evaluations_as_one_in_the_same_places(tmp_path: Pa
     assert where[0] == where[1]
 
 
+@pytest.mark.slow
+def test_a_loss_that_is_no_number_on_one_process_sets_all_of_them_back(tmp_path: Path) -> None:
+    tiny.images(tmp_path / "images.npz", count=88)
+    codes, _ = launch(2, partial(several.diverges, str(tmp_path)))
+    assert codes == [0, 0]
+    found = runs.load_checkpoint(runs.open_run(tmp_path / "run"))
+    assert found is not None and found[1]["position"]["rate"] == 0.5
+    assert [one["rate"] for one in found[1]["setbacks"]] == [0.5]
+
+
 def hwnas(*words: str, **more: Any) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", "from hwnas.cli import main; main()", *words],
