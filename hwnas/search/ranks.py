@@ -30,8 +30,9 @@ from hwnas.errors import Stopped
 Floats = NDArray[np.float64]
 T = TypeVar("T")
 
-LIMIT = timedelta(minutes=15)
-"""How long a rank waits for another: longer than rank 0 may measure a first latency table, or write a checkpoint."""
+LIMIT = timedelta(minutes=30)
+"""How long a rank waits for another that lives: rank 0 may measure a first latency table or write a checkpoint, and
+scoring finalists takes some ranks longer than others. One that has died is noticed at once."""
 LAST_WORDS = timedelta(seconds=5)
 GRACE_S = 10.0
 """After one process has died: how long the others have to end, and then again before they are killed."""
