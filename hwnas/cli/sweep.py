@@ -41,6 +41,7 @@ def sweep(
     """
     from hwnas.cli.progress import notes, watching
     from hwnas.cluster.comparison import compare, write_comparison
+    from hwnas.cluster.progress import once_a_minute, searches
     from hwnas.cluster.ray_cluster import connected
     from hwnas.cluster.searches import sweep_on
     from hwnas.cluster.sweep_file import read_sweep, state_of
@@ -70,7 +71,8 @@ def sweep(
 
     try:
         with ExitStack() as stack:
-            cluster = here() if ray is None else stack.enter_context(connected(ray, say))
+            tick = once_a_minute(lambda: searches(place / run.name for run in runs), say)
+            cluster = here() if ray is None else stack.enter_context(connected(ray, say, tick))
             live = partial(watching, quiet) if ray is None else None
             sweep_on(cluster, runs, place, gpus=gpus, watching=live, done=done, failed=failed)
     except KeyboardInterrupt:

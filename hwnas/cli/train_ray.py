@@ -32,6 +32,7 @@ def train_by_ray(
 ) -> list[dict[str, Any]]:
     """Train the models on the cluster at ``address``; returns their records. Raises InputError."""
     from hwnas.cli.progress import notes
+    from hwnas.cluster.progress import once_a_minute, trainings
     from hwnas.cluster.ray_cluster import connected
     from hwnas.cluster.task import gpus_for
     from hwnas.cluster.training import train_on
@@ -58,7 +59,8 @@ def train_by_ray(
         print(f"warning: {model.name} is left out: {error}", file=sys.stderr)
 
     try:
-        with connected(address, say) as cluster, lock(run):
+        tick = once_a_minute(lambda: trainings(models, recipe.epochs), say)
+        with connected(address, say, tick) as cluster, lock(run):
             share = gpus_for(cluster, device, gpus)
             place = "cuda" if share else "cpu"
             say(

@@ -33,10 +33,13 @@ Say = Callable[[str], None]
 
 
 @contextmanager
-def connected(address: str, say: Say = lambda line: None) -> Iterator[Cluster]:
+def connected(
+    address: str, say: Say = lambda line: None, tick: Callable[[], None] = lambda: None
+) -> Iterator[Cluster]:
     """A Ray cluster: that at ``address``; with "auto" the one running on this host, else a fresh one, ended after.
 
-    Ray's own words never reach standard output. Raises InputError where Ray isn't installed or can't be reached.
+    ``tick`` is called every few seconds while tasks run. Ray's own words never reach standard output. Raises InputError
+    where Ray isn't installed or can't be reached.
     """
     ray = _ray()
     # Ray's reports of lost nodes go to sys.stdout, twenty lines each; we say the same in one.
@@ -48,7 +51,9 @@ def connected(address: str, say: Say = lambda line: None) -> Iterator[Cluster]:
                 f"Ray: {len(nodes)} node{'s' * (len(nodes) > 1)}, {total(nodes, 'CPU'):g} CPUs,"
                 f" {total(nodes, 'GPU'):g} GPUs"
             )
-            yield Cluster(lambda tasks: _run(ray, tasks, say), nodes, lambda path: _check_shared(ray, path))
+            yield Cluster(
+                lambda tasks: _run(ray, tasks, say, tick), nodes, lambda path: _check_shared(ray, path)
+            )
         finally:
             ray.shutdown()
 
@@ -138,7 +143,7 @@ def _called(node: dict[str, Any]) -> str:
     return f"{node['NodeManagerHostname']} ({node['NodeID'][:8]})"
 
 
-def _run(ray: Any, tasks: Sequence[Task], say: Say) -> Iterator[Ended]:
+def _run(ray: Any, tasks: Sequence[Task], say: Say, tick: Callable[[], None]) -> Iterator[Ended]:
     """Give all tasks to Ray and yield them as they end."""
     alive = _nodes(ray)
     for task in tasks:
@@ -146,6 +151,7 @@ def _run(ray: Any, tasks: Sequence[Task], say: Say) -> Iterator[Ended]:
     waiting = {_submit(ray, task): task for task in tasks}
     while waiting:
         done, _ = ray.wait(list(waiting), num_returns=1, timeout=LOOK_SECONDS)
+        tick()
         before, alive = alive, _nodes(ray)
         for line in changes(before, alive, waiting.values()):
             say(f"note: {line}")

@@ -107,6 +107,15 @@ def load_progress(
         setattr(progress, name, value)
 
 
+def epochs_done(folder: Path) -> int:
+    """How many epochs the training in ``folder`` has behind it; 0 where nothing is stored that can be read."""
+    try:
+        with safe_open(folder / STATE, framework="pt") as file:
+            return int(json.loads((file.metadata() or {})["training"])["progress"]["epoch"])
+    except DAMAGE:
+        return 0
+
+
 def pack(tensors: Mapping[str, Tensor], notes: Mapping[str, str]) -> bytes:
     """The bytes of a safetensors file; layouts other than contiguous are not kept (they change no value)."""
     return save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, dict(notes))
