@@ -121,6 +121,7 @@ def config_of(size: str, arm: str, seed: int, npz: Path, epochs: int | None = No
         "data": {"source": str(npz)},
         "finalists_per_policy": 1 if mixes else 6,  # those that mix hand back the cell that they derive
         "finalists_by": "seen" if mixes else "regression",
+        "scoring_images": 2048,
     }
     weights = {"batch_size": used["batch"], "lr": lr, "lr_end": 1e-3 if mixes else lr, "head_rate": 1.0}
     settings["weight_step"] = {**weights, **ARMS[arm].get("weight_step", {})}

@@ -131,7 +131,11 @@ class Ndarts(_Frozen):
 
 
 class Config(_Frozen):
-    """A whole search, resolved. The same config and seed give the same trials and front on a CPU."""
+    """A whole search, resolved. The same config and seed give the same trials and front on a CPU.
+
+    ``finalists_by``: the mean accuracy seen for a genotype, or a regression over all trials of the last stage
+    (hwnas.search.regression). ``scoring_images``: finalists are scored on so many validation images, all by default.
+    """
 
     algorithm: Literal["tndnas", "ndarts", "random", "nsga2"] = "tndnas"
     space: str = "tnd"
@@ -154,6 +158,7 @@ class Config(_Frozen):
     )
     finalists_per_policy: Positive = 8
     finalists_by: Literal["seen", "regression"] = "seen"
+    scoring_images: Positive | None = None
     threads: Positive = 1
     checkpoint_minutes: float = Field(default=5.0, gt=0)
     device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
 from hwnas.config import Config
 from hwnas.results.front import Bounds, ParetoFront, hypervolume, pareto_front, within_target
@@ -31,6 +32,7 @@ from hwnas.space.encoding import project, sample, to_genotype
 from hwnas.space.space import SPACES, Choices, Mask, Probabilities, Space
 from hwnas.space.text import format_text
 from hwnas.training.data import Batch, Dataset, batches
+from hwnas.training.data import sample as sample_images
 from profilers.measurement import Outcome
 
 SHARED = "shared weights (validation)"
@@ -66,7 +68,7 @@ def finish(
         pursued = costs[: len(config.objectives)]
         archive = regression.predicted(model, archive, pursued, searched.searcher.mask())
     finalists = searched.searcher.finalists(archive, config.finalists_per_policy)
-    images = list(batches(dataset, "policy", SCORING_BATCH))
+    images = _images(config, dataset)
     chosen = _distinct([project(space, choices, table) for choices, table in finalists])
     uniform = _uniform(space, searched.searcher.mask(), len(chosen), rng(config.seed, FINAL))
     # The leading rank's choice: sums in another order on another machine might choose others.
@@ -120,6 +122,15 @@ def finish(
         "measured": {name: about(found) for name, found in {**scored.outcomes, **both.outcomes}.items()},
     }
     return Finished(summary, records(space, scored, "latency") + records(space, scored, "memory"))
+
+
+def _images(config: Config, dataset: Dataset) -> list[Batch]:
+    """The validation half, or as many of its images as the config says."""
+    if config.scoring_images is None:
+        return list(batches(dataset, "policy", SCORING_BATCH))
+    drawn = sample_images(dataset, "policy", config.scoring_images, (config.seed, FINAL))
+    pieces = zip(*(torch.split(part, SCORING_BATCH) for part in drawn), strict=True)
+    return [Batch(x, y) for x, y in pieces]
 
 
 def _regression(config: Config, searched: Searched) -> regression.Regression | None:

@@ -245,3 +245,13 @@ def test_uniform_paths_do_not_follow_the_policies(data: Path) -> None:
     assert (own == 2).all()
     assert not (drawn == 1).any() and len(np.unique(drawn, axis=0)) == 40
     assert (loop._path(Sure(), uniform, (0, 7)) == drawn[7]).all()
+
+
+def test_finalists_are_scored_on_as_many_images_as_the_config_says(data: Path, tmp_path: Path) -> None:
+    found = {
+        count: summary(search(tiny.config(data, scoring_images=count), tmp_path / str(count)))
+        for count in (None, 20, 1000)
+    }
+    assert [found[count]["scored_images"] for count in found] == [48, 20, 48]
+    shares = [member["accuracy"]["value"] * 20 for member in found[20]["front"]]
+    assert shares == pytest.approx(np.round(shares))
