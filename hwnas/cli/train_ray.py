@@ -50,6 +50,8 @@ def train_by_ray(
         ended += 1
         record = found.record
         went_on = f", which went on after epoch {found.after_epoch}" if found.after_epoch else ""
+        if found.after_epoch == record["epochs"]:
+            went_on = ", trained before"
         say(
             f"{model.name}: test accuracy {record['test_accuracy']:.4f} after {record['epochs']} epochs,"
             f" on {found.node}{went_on} ({ended} of {len(models)})"
