@@ -34,7 +34,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a script 
 
 from benchmarks import cifar_jpeg, tabular
 from benchmarks.draw import curves
-from benchmarks.search_fronts import Member, spread
+from benchmarks.search_fronts import Member
 from benchmarks.tabular import Floats, Ints, Table
 from hwnas.config import Config, resolve
 from hwnas.nets.supernet import build_supernet
@@ -42,6 +42,7 @@ from hwnas.results import run as runs
 from hwnas.results.front import hypervolume
 from hwnas.search import shared_weights
 from hwnas.search.loop import Progress
+from hwnas.search.regression import best_of_bands
 from hwnas.search.search import Plan, plan, search, summary
 from hwnas.space.encoding import to_choices
 from hwnas.space.nasbench201 import SPACE
@@ -91,12 +92,17 @@ SIZES: dict[str, dict[str, Any]] = {
     },
 }
 ARMS: dict[str, dict[str, Any]] = {
-    "front": {"algorithm": "tndnas", "alpha_step": {"form": "directed"}, "weight_step": {"paths": "uniform"}},
+    "front": {"algorithm": "tndnas", "alpha_step": {"lr": 6e-3}, "weight_step": {"paths": "uniform"}},
+    "directed": {
+        "algorithm": "tndnas",
+        "alpha_step": {"form": "directed"},
+        "weight_step": {"paths": "uniform"},
+    },
     "paper": {"algorithm": "tndnas"},
     "ndarts": {"algorithm": "ndarts", "weights": "mixture"},
     "policies": {"algorithm": "tndnas", "alpha_step": {"form": "directed"}},
     "darts": {"algorithm": "ndarts", "weights": "mixture"},
-    "random": {"algorithm": "random"},
+    "random": {"algorithm": "random", "exponents": [0]},
 }
 ALONE = ("ndarts", "darts")  # accuracy is all they look for
 
@@ -119,7 +125,7 @@ def config_of(size: str, arm: str, seed: int, npz: Path, epochs: int | None = No
         "stages": [stage],
         "evaluation": {"channels": 16, "cells": 15},
         "data": {"source": str(npz)},
-        "finalists_per_policy": 1 if mixes else 6,  # those that mix hand back the cell that they derive
+        "finalists_per_policy": 1 if mixes else 5,  # those that mix hand back the cell that they derive
         "finalists_by": "seen" if mixes else "regression",
         "scoring_images": 2048,
     }
@@ -194,11 +200,13 @@ def run(data: Path, size: str, arm: str, seed: int, epochs: int | None = None) -
         "cpu_s": round(time.process_time() - cpu),
         "evaluations": result["evaluations"],
         "tau": watch.seen,
-        **looked_up(result, arm, tables),
+        **looked_up(result, arm, tables, {name: planned.reaches[name].bounds for name in planned.reaches}),
     }
 
 
-def looked_up(result: dict[str, Any], arm: str, tables: dict[str, Table]) -> dict[str, Any]:
+def looked_up(
+    result: dict[str, Any], arm: str, tables: dict[str, Table], bounds: dict[str, tuple[float, float]]
+) -> dict[str, Any]:
     """What the table says about the chosen cells; nothing of it went into choosing them."""
     members = [*result["front"], *result["dominated"]]
     believed = "regression" if "regression" in members[0]["accuracy"] else "value"
@@ -206,7 +214,7 @@ def looked_up(result: dict[str, Any], arm: str, tables: dict[str, Table]) -> dic
     accuracy = tables["params"].accuracy
     row: dict[str, Any] = {"best": best["text"], "test_accuracy": _percent(accuracy[_place(best)])}
     if arm not in ALONE:
-        chosen = {cost: spread(result, CELLS, cost, believed) for cost in COSTS}
+        chosen = {cost: _of_bands(members, cost, bounds[cost]) for cost in COSTS}
         row["cells"] = {cost: [member["text"] for member in some] for cost, some in chosen.items()}
         row["share"] = {
             cost: round(share(tables[cost], np.array([_place(member) for member in some])), 4)
@@ -221,6 +229,15 @@ def looked_up(result: dict[str, Any], arm: str, tables: dict[str, Table]) -> dic
             for member in members
         ]
     return row
+
+
+def _of_bands(members: list[Member], cost: str, bounds: tuple[float, float]) -> list[Member]:
+    """At most CELLS finalists: the best of each band of this cost, as the search itself chose them."""
+    believed = np.array(
+        [member["accuracy"].get("regression", member["accuracy"]["value"]) for member in members]
+    )
+    costs = np.array([member["costs"][cost]["value"] for member in members], dtype=float)
+    return [members[row] for row in best_of_bands(believed, costs, bounds, CELLS)]
 
 
 def share(table: Table, places: Ints) -> float:

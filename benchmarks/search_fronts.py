@@ -83,7 +83,7 @@ def spread(result: dict[str, Any], count: int, cost: str = "params", believed: s
     left: list[Member] = [*result["front"], *result["dominated"]]
     chosen: list[Member] = []
     while left and len(chosen) < count:
-        accuracy = np.array([member["accuracy"][believed] for member in left])
+        accuracy = np.array([member["accuracy"]["value"] for member in left])
         costs = np.array([[member["costs"][cost]["value"]] for member in left])
         rank = [left[i] for i in non_dominated(to_minimise(accuracy, costs))]
         rank.sort(key=lambda member: float(member["costs"][cost]["value"]))

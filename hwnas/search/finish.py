@@ -12,7 +12,7 @@ import torch
 from hwnas.config import Config
 from hwnas.results.front import Bounds, ParetoFront, hypervolume, pareto_front, within_target
 from hwnas.search import regression, shared_weights
-from hwnas.search.archive import collect
+from hwnas.search.archive import Archive, collect
 from hwnas.search.costs import Cost, Reach, target_value
 from hwnas.search.loop import FINAL, Searched, rng
 from hwnas.search.measure import Here, Say
@@ -64,10 +64,10 @@ def finish(
     space, names = SPACES[config.space], tuple(cost.name for cost in costs)
     archive = collect(searched.trials, [one.metric for one in config.objectives], len(space.slots))
     model = _regression(config, searched)
-    if model is not None:
-        pursued = costs[: len(config.objectives)]
-        archive = regression.predicted(model, archive, pursued, searched.searcher.mask())
-    finalists = searched.searcher.finalists(archive, config.finalists_per_policy)
+    if model is None:
+        finalists = searched.searcher.finalists(archive, config.finalists_per_policy)
+    else:
+        finalists = _believed(config, costs, reaches, searched, archive, model)
     images = _images(config, dataset)
     chosen = _distinct([project(space, choices, table) for choices, table in finalists])
     uniform = _uniform(space, searched.searcher.mask(), len(chosen), rng(config.seed, FINAL))
@@ -137,6 +137,29 @@ def _regression(config: Config, searched: Searched) -> regression.Regression | N
     """What the last stage's trials say together, where the config asks for that and there are any."""
     wanted = config.finalists_by == "regression" and searched.trials
     return regression.fit_trials(searched.trials) if wanted else None
+
+
+def _believed(
+    config: Config,
+    costs: tuple[Cost, ...],
+    reaches: dict[str, Reach],
+    searched: Searched,
+    archive: Archive,
+    model: regression.Regression,
+) -> list[tuple[Choices, Probabilities]]:
+    """As many finalists as the policies would name: the best of each band of each cost, by the regression."""
+    searcher, pursued = searched.searcher, costs[: len(config.objectives)]
+    archive = regression.predicted(model, archive, pursued, searcher.mask())
+    if not pursued:
+        return searcher.finalists(archive, config.finalists_per_policy)
+    count = max(1, len(searcher.tables())) * config.finalists_per_policy
+    bands = -(-count // len(pursued))
+    rows = [
+        regression.best_of_bands(archive.accuracy, archive.costs[:, column], reaches[cost.name].bounds, bands)
+        for column, cost in enumerate(pursued)
+    ]
+    table = searcher.mixture()
+    return [(archive.choices[row], table) for row in np.concatenate(rows)]
 
 
 def _columns(scored: Scored, names: tuple[str, ...]) -> dict[str, list[float]]:

@@ -25,7 +25,7 @@ from hwnas.space.space import Choices, Mask
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-LATEST = 2000
+LATEST = 3000
 """Trials that are used at the most, the latest: solving takes their number cubed, and the oldest saw other weights."""
 RIDGES = (0.03, 0.1, 0.3, 1.0, 3.0)
 """Variances of the noise of one evaluation, in units of the variance that the operations explain."""
@@ -67,6 +67,20 @@ def predicted(model: Regression, seen: Archive, costs: Sequence[Cost], mask: Mas
         np.array(values, dtype=np.float64).reshape(len(costs), len(choices)).T,
         np.zeros(len(choices), dtype=np.int64),
     )
+
+
+def best_of_bands(believed: Floats, cost: Floats, bounds: tuple[float, float], count: int) -> Ints:
+    """Rows of the best accuracy in each of ``count`` bands of cost, cheapest first; empty bands give none.
+
+    Bands have equal ratios between the ``bounds`` of the space. Not the front of what is believed: networks share few
+    training steps, which flatters the small and shallow, so the best large one is often believed to be dominated. It is
+    compared with its like instead. believed, cost: (N,).
+    """
+    low, high = bounds
+    edges = np.geomspace(low, high, count + 1) if 0 < low < high else np.linspace(low, high, count + 1)
+    band = np.clip(np.searchsorted(edges, cost, side="right") - 1, 0, count - 1)
+    inside = (np.flatnonzero(band == number) for number in range(count))
+    return np.array([rows[believed[rows].argmax()] for rows in inside if len(rows)], dtype=np.int64)
 
 
 def fit(choices: Choices, accuracy: Floats, batch: Ints) -> Regression:
