@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import tomli_w
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwnas.cluster.sweep_file import Planned, check_same, read_sweep, state_of
@@ -62,6 +62,7 @@ def nested(lists: dict[str, list[Any]]) -> dict[str, Any]:
     return found
 
 
+@settings(deadline=None)
 @given(sweeps)
 def test_every_combination_is_one_run_with_its_own_name_and_values(lists: dict[str, list[Any]]) -> None:
     shared = {} if "objectives" in lists else {"objectives": [{"metric": "params"}]}
@@ -80,6 +81,7 @@ def test_every_combination_is_one_run_with_its_own_name_and_values(lists: dict[s
         assert "/" not in run.name and len(run.name) <= 130
 
 
+@settings(deadline=None)
 @given(sweeps, st.data())
 def test_a_list_that_grows_leaves_earlier_runs_their_names_and_settings(
     lists: dict[str, list[Any]], data: st.DataObject
