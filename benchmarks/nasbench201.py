@@ -92,7 +92,7 @@ SIZES: dict[str, dict[str, Any]] = {
     },
 }
 ARMS: dict[str, dict[str, Any]] = {
-    "front": {"algorithm": "tndnas", "alpha_step": {"lr": 6e-3}, "weight_step": {"paths": "uniform"}},
+    "front": {"algorithm": "tndnas", "alpha_step": {"lr": 2e-3}, "weight_step": {"paths": "uniform"}},
     "directed": {
         "algorithm": "tndnas",
         "alpha_step": {"form": "directed"},
@@ -176,8 +176,10 @@ class Watch:
         print(self.seen[-1], file=sys.stderr)
 
 
-def run(data: Path, size: str, arm: str, seed: int, epochs: int | None = None) -> dict[str, Any]:
-    """Search once; the row of results."""
+def run(
+    data: Path, size: str, arm: str, seed: int, epochs: int | None = None, keep: Path | None = None
+) -> dict[str, Any]:
+    """Search once; the row of results. ``keep``: where the run directory is to stay."""
     torch.set_num_threads(1)
     began, cpu = time.monotonic(), time.process_time()
     used = SIZES[size]
@@ -188,7 +190,7 @@ def run(data: Path, size: str, arm: str, seed: int, epochs: int | None = None) -
         planned = plan(config)
         tables = _tables(data)
         epochs = config.stages[0].epochs
-        watch = Watch(planned, Path(folder) / "run", tables["params"].accuracy, max(2, epochs // 6))
+        watch = Watch(planned, keep or Path(folder) / "run", tables["params"].accuracy, max(2, epochs // 6))
         result = summary(search(config, watch.run, watch, planned))
         watch.look(epochs)
     return {
@@ -336,6 +338,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, help="instead of the size's own")
     parser.add_argument("--out", type=Path, help="file of JSON lines to append to")
+    parser.add_argument("--keep", type=Path, help="run directory to keep (default: it is thrown away)")
     parser.add_argument("--summary", type=Path, help="print what such a file holds and stop")
     parser.add_argument("--figure", type=Path, help="SVG file to draw rank correlations into, with --summary")
     given = parser.parse_args()
@@ -345,7 +348,7 @@ def main() -> int:
         if given.figure:
             given.figure.write_text(figure(rows))
         return 0
-    row = run(given.data, given.size, given.arm, given.seed, given.epochs)
+    row = run(given.data, given.size, given.arm, given.seed, given.epochs, given.keep)
     print(json.dumps(row))
     if given.out:
         with open(given.out, "a") as file:

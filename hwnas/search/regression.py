@@ -25,7 +25,7 @@ from hwnas.space.space import Choices, Mask
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-LATEST = 3000
+LATEST = 4000
 """Trials that are used at the most, the latest: solving takes their number cubed, and the oldest saw other weights."""
 RIDGES = (0.03, 0.1, 0.3, 1.0, 3.0)
 """Variances of the noise of one evaluation, in units of the variance that the operations explain."""
