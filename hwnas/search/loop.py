@@ -14,6 +14,7 @@ from typing import NoReturn
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from hwnas.config import Config, Stage
 from hwnas.errors import Stopped
@@ -25,7 +26,7 @@ from hwnas.results.run import (
     append_trials,
     read_trials,
 )
-from hwnas.search import ndarts, shared_weights
+from hwnas.search import matching, ndarts, shared_weights
 from hwnas.search.costs import Cost
 from hwnas.search.health import Note, diagnose
 from hwnas.search.ndarts import NDarts
@@ -180,6 +181,8 @@ def _epoch(run: Run, dataset: Dataset, costs: tuple[Cost, ...], state: State) ->
         stride=ranks.size,
         drop_last=_drops(dataset, config),
     )
+    learns, every = at.epoch >= stage.frozen_epochs, config.alpha_step.every
+    drawn: dict[int, Choices] = {}  # the paths of the next weight steps, by batch
     for first in range(at.step, steps, ranks.size):
         # A weight step takes the batches first..last-1, one per rank; at an epoch's end some ranks have none.
         own, last = first + ranks.rank, min(first + ranks.size, steps)
@@ -190,9 +193,12 @@ def _epoch(run: Run, dataset: Dataset, costs: tuple[Cost, ...], state: State) ->
             _bilevel_step(state, state.searcher, dataset, batch, lr, range(first, last))
             evaluations = [last - 1] if last == steps else []
         else:
-            path = _path(state.searcher, config, (*seed, own, PATHS))
+            if config.weights == "sampled" and first not in drawn:
+                mine = partial(_path, state.searcher, config, (*seed, PATHS))
+                when = every if learns else None
+                drawn = matching.paths(mine, partial(_macs, costs), first, steps, when, ranks.size)
+            path = state.searcher.mixture() if config.weights == "mixture" else drawn[min(own, last - 1)]
             state.losses.append(_weight_step(state, batch, path, lr * (last - first)))
-            learns, every = at.epoch >= stage.frozen_epochs, config.alpha_step.every
             evaluations = [step for step in range(first, last) if learns and (step + 1) % every == 0]
         if not abs(state.losses[-1]) < EXPLODED:
             state.position = replace(state.position, step=first)
@@ -203,10 +209,15 @@ def _epoch(run: Run, dataset: Dataset, costs: tuple[Cost, ...], state: State) ->
         yield
 
 
-def _path(searcher: Searcher, config: Config, seed: tuple[int, ...]) -> Choices | Probabilities:
-    """What the next weight step trains: the mixture (edges, operations), or one drawn path (edges,)."""
-    if config.weights == "mixture":
-        return searcher.mixture()
+def _macs(costs: tuple[Cost, ...], choices: Choices) -> NDArray[np.float64]:
+    """What stands for the time that choices (M, edges) take, (M,)."""
+    return np.asarray(next(cost for cost in costs if cost.name == "macs").of(choices), dtype=np.float64)
+
+
+def _path(searcher: Searcher, config: Config, seed: tuple[int, ...], batch: int) -> Choices:
+    """The path (edges,) that is drawn for a batch; ``seed``: that of the epoch, and the purpose."""
+    *before, purpose = seed
+    seed = (*before, batch, purpose)
     if config.weight_step.paths == "uniform":
         return uniform(SPACES[config.space], rng(*seed), searcher.mask())
     path: Choices = searcher.paths(1, rng(*seed))[0]
@@ -273,8 +284,12 @@ def _evaluate(run: Run, dataset: Dataset, costs: tuple[Cost, ...], state: State,
     batch = sample(dataset, "policy", config.alpha_step.images, (*seed, ALPHA))
     net = state.shared.net
     net.dropout = SkipDropout()
-    accuracy = ranks.divided(len(asked), lambda n: shared_weights.accuracy(net, asked[n], [batch]))
     values = np.stack([cost.of(asked) for cost in costs], axis=1)
+    order = np.argsort(_macs(costs, asked), kind="stable")  # neighbours in cost go to different ranks
+    accuracy = np.zeros(len(asked))
+    accuracy[order] = ranks.divided(
+        len(asked), lambda n: shared_weights.accuracy(net, asked[order[n]], [batch])
+    )
     space = SPACES[config.space]
     made = [
         Trial(

@@ -240,11 +240,11 @@ def test_uniform_paths_do_not_follow_the_policies(data: Path) -> None:
 
     config = tiny.config(data)
     uniform = tiny.config(data, weight_step={"batch_size": 16, "paths": "uniform"})
-    own = np.stack([loop._path(Sure(), config, (0, step)) for step in range(40)])
-    drawn = np.stack([loop._path(Sure(), uniform, (0, step)) for step in range(40)])
+    own = np.stack([loop._path(Sure(), config, (0, 0), step) for step in range(40)])
+    drawn = np.stack([loop._path(Sure(), uniform, (0, 0), step) for step in range(40)])
     assert (own == 2).all()
     assert not (drawn == 1).any() and len(np.unique(drawn, axis=0)) == 40
-    assert (loop._path(Sure(), uniform, (0, 7)) == drawn[7]).all()
+    assert (loop._path(Sure(), uniform, (0, 0), 7) == drawn[7]).all()
 
 
 def test_finalists_are_scored_on_as_many_images_as_the_config_says(data: Path, tmp_path: Path) -> None:
