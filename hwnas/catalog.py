@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,9 +84,10 @@ def _find(word: str, what: str, entries: tuple[Entry, ...]) -> Path:
     # A path is tried last, so that a stray file called `cpu` cannot take the place of the device.
     if _looks_like_path(word):
         path = Path(word).expanduser()
-        if path.is_file():
-            return path
-        raise InputError(f"{what} file {word}: not found")
+        with suppress(OSError):  # longer than a name may be, or not to be looked at: not found either
+            if path.is_file():
+                return path
+        raise InputError(f"{what} file {word[:200]}: not found")
     raise InputError(f"unknown {what} '{word}'{nearest(word, [entry.name for entry in entries])}")
 
 

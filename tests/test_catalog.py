@@ -76,3 +76,8 @@ def test_nearest_is_silent_without_choices_and_modest_without_likeness():
     assert nearest("x", []) == ""
     assert nearest("zzz", ["1080ti"]) == " (choices: 1080ti)"
     assert nearest("Jetson_Nano", ["jetson-nano", "h200"]).startswith("; did you mean 'jetson-nano'?")
+
+
+def test_a_path_that_is_longer_than_a_name_may_be_is_not_found() -> None:
+    with pytest.raises(InputError, match="not found"):
+        catalog.find_config("x" * 5000 + ".toml")
