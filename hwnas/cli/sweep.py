@@ -22,7 +22,8 @@ Option = typer.Option
 
 def sweep(
     file: Annotated[
-        Path, typer.Argument(help="A search's config with lists in [sweep].", metavar="FILE.toml")
+        Path,
+        typer.Argument(help="A search's config, and a table named sweep with lists.", metavar="FILE.toml"),
     ],
     out: Annotated[
         Path | None, Option(help="Folder of the runs (default: runs/ and the file's name).")
