@@ -213,8 +213,7 @@ def looked_up(
 ) -> dict[str, Any]:
     """What the table says about the chosen cells; nothing of it went into choosing them."""
     members = [*result["front"], *result["dominated"]]
-    believed = "regression" if "regression" in members[0]["accuracy"] else "value"
-    best = max(members, key=lambda member: float(member["accuracy"][believed]))
+    best = max(members, key=_believed)
     accuracy = tables["params"].accuracy
     row: dict[str, Any] = {"best": best["text"], "test_accuracy": _percent(accuracy[_place(best)])}
     if arm not in ALONE:
@@ -235,11 +234,14 @@ def looked_up(
     return row
 
 
+def _believed(member: Member) -> float:
+    """What a member is chosen by: the regression's accuracy, that of shared weights where there is none."""
+    return float(member["accuracy"].get("regression", member["accuracy"]["value"]))
+
+
 def _of_bands(members: list[Member], cost: str, bounds: tuple[float, float]) -> list[Member]:
     """At most CELLS finalists: the best of each band of this cost, as the search itself chose them."""
-    believed = np.array(
-        [member["accuracy"].get("regression", member["accuracy"]["value"]) for member in members]
-    )
+    believed = np.array([_believed(member) for member in members])
     costs = np.array([member["costs"][cost]["value"] for member in members], dtype=float)
     return [members[row] for row in best_of_bands(believed, costs, bounds, CELLS)]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json as json_module
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,15 +13,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hwnas.cli.optional import HELP
-from profilers.errors import InputError
+from profilers.errors import InputError, nearest
 
 if TYPE_CHECKING:
     from hwnas.results.models import Model
     from hwnas.results.run import Run
+    from hwnas.training.dataset import Dataset
+    from hwnas.training.loop import Diverged
     from hwnas.training.recipe import Recipe
     from hwnas.training.train import Trained
 
 Option = typer.Option
+DEVICES = ("auto", "cpu", "cuda")
 
 
 def train(
@@ -95,6 +100,8 @@ def train(
 
         how = (seed, device, threads, fresh, data_root, download, quiet)
         records = train_by_ray(opened, models, chosen, *how, ray, gpus)
+    if not records:
+        raise InputError("train: every training diverged; try a lower --learning-rate")
     if json:
         print(
             json_module.dumps(
@@ -123,16 +130,13 @@ def _train(
     from hwnas.nets.allocator import keep_freed_memory
     from hwnas.results.run import lock
     from hwnas.training.finalists import images_of, train_models
-    from hwnas.training.loop import Diverged
 
     say = notes(quiet)
     torch.set_num_threads(threads)
     keep_freed_memory()
     place = _device(device)
     dataset = images_of(run.config, data_root, download)
-    say(
-        f"{len(models)} to train on {dataset.name} by recipe {recipe.name}: {recipe.epochs} epochs, on {place}"
-    )
+    say(announced(models, dataset, recipe, place))
 
     begun: set[str] = set()
 
@@ -149,42 +153,55 @@ def _train(
     def done(model: Model, result: Trained) -> None:
         say(f"{model.name}: test accuracy {result.test_accuracy:.4f} after {result.epochs} epochs")
 
-    def failed(model: Model, error: Diverged) -> None:
-        print(f"warning: {model.name} is left out: {error}", file=sys.stderr)
+    with told(run), lock(run):
+        return train_models(
+            run,
+            models,
+            dataset,
+            recipe,
+            seed,
+            device=place,
+            fresh=fresh,
+            report=report,
+            done=done,
+            failed=left_out,
+        )
 
+
+def announced(models: list[Model], dataset: Dataset, recipe: Recipe, place: str) -> str:
+    """What is about to be trained, in a line."""
+    return f"{len(models)} to train on {dataset.name} by recipe {recipe.name}: {recipe.epochs} epochs, on {place}"
+
+
+def left_out(model: Model, error: Diverged) -> None:
+    """Warn of a training that diverged."""
+    print(f"warning: {model.name} is left out: {error}", file=sys.stderr)
+
+
+@contextmanager
+def told(run: Run) -> Iterator[None]:
+    """Say what ends a training early in one line: a directory that can't be written (InputError), or Ctrl-C."""
     try:
-        with lock(run):
-            records = train_models(
-                run,
-                models,
-                dataset,
-                recipe,
-                seed,
-                device=place,
-                fresh=fresh,
-                report=report,
-                done=done,
-                failed=failed,
-            )
+        yield
     except OSError as error:
         raise InputError(f"train: {run.path} can't be written: {error.strerror or error}") from None
     except KeyboardInterrupt:
         print(f"stopped; the same command goes on: hwnas train {run.path} ...", file=sys.stderr)
         raise
-    if not records:
-        raise InputError("train: every training diverged; try a lower --learning-rate")
-    return records
+
+
+def known_device(name: str) -> str:
+    """``auto``, ``cpu`` or ``cuda``. Raises InputError with the nearest."""
+    if name not in DEVICES:
+        raise InputError(f"device: unknown {name!r}{nearest(name, DEVICES)}")
+    return name
 
 
 def _device(name: str) -> str:
     import torch
 
-    from profilers.errors import nearest
-
-    if name == "auto":
+    if known_device(name) == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    if name not in ("cpu", "cuda"):
-        raise InputError(f"device: unknown {name!r}{nearest(name, ('auto', 'cpu', 'cuda'))}")
     return name
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from profilers.errors import InputError, nearest
+from hwnas.cli.train import announced, known_device, left_out, told
 
 if TYPE_CHECKING:
     from hwnas.cluster.training import TrainedThere
     from hwnas.results.models import Model
     from hwnas.results.run import Run
-    from hwnas.training.loop import Diverged
     from hwnas.training.recipe import Recipe
 
 
@@ -39,8 +37,7 @@ def train_by_ray(
     from hwnas.results.run import lock
     from hwnas.training.finalists import images_of
 
-    if device not in ("auto", "cpu", "cuda"):
-        raise InputError(f"device: unknown {device!r}{nearest(device, ('auto', 'cpu', 'cuda'))}")
+    known_device(device)
     say = notes(quiet)
     dataset = images_of(run.config, data_root, download)
     ended = 0
@@ -57,37 +54,23 @@ def train_by_ray(
             f" on {found.node}{went_on} ({ended} of {len(models)})"
         )
 
-    def failed(model: Model, error: Diverged) -> None:
-        print(f"warning: {model.name} is left out: {error}", file=sys.stderr)
-
-    try:
-        tick = once_a_minute(lambda: trainings(models, recipe.epochs), say)
-        with connected(address, say, tick) as cluster, lock(run):
-            share = gpus_for(cluster, device, gpus)
-            place = "cuda" if share else "cpu"
-            say(
-                f"{len(models)} to train on {dataset.name} by recipe {recipe.name}: {recipe.epochs} epochs, on {place}"
-            )
-            records = train_on(
-                cluster,
-                run,
-                models,
-                dataset,
-                recipe,
-                seed,
-                data_root=data_root,
-                device=place,
-                gpus=share,
-                threads=threads,
-                fresh=fresh,
-                done=done,
-                failed=failed,
-            )
-    except OSError as error:
-        raise InputError(f"train: {run.path} can't be written: {error.strerror or error}") from None
-    except KeyboardInterrupt:
-        print(f"stopped; the same command goes on: hwnas train {run.path} ...", file=sys.stderr)
-        raise
-    if not records:
-        raise InputError("train: every training diverged; try a lower --learning-rate")
-    return records
+    tick = once_a_minute(lambda: trainings(models, recipe.epochs), say)
+    with told(run), connected(address, say, tick) as cluster, lock(run):
+        share = gpus_for(cluster, device, gpus)
+        place = "cuda" if share else "cpu"
+        say(announced(models, dataset, recipe, place))
+        return train_on(
+            cluster,
+            run,
+            models,
+            dataset,
+            recipe,
+            seed,
+            data_root=data_root,
+            device=place,
+            gpus=share,
+            threads=threads,
+            fresh=fresh,
+            done=done,
+            failed=left_out,
+        )

@@ -93,7 +93,7 @@ def _start(ray: Any, address: str) -> None:
 def of_this_host() -> str:
     """$RAY_ADDRESS; "auto" where the Ray that `ray start` noted on this host still answers; else "local", a new one.
 
-    Ray's own "auto" would try a noted one that has died for a quarter of an hour.
+    Ray's own "auto" would go on trying a noted one that has died (docs/log.md).
     """
     if os.environ.get("RAY_ADDRESS"):
         return os.environ["RAY_ADDRESS"]
@@ -105,7 +105,7 @@ def of_this_host() -> str:
 
 
 def check_reachable(address: str) -> None:
-    """Raise InputError where nobody listens at HOST:PORT: Ray itself would try for a quarter of an hour."""
+    """Raise InputError where nobody listens at HOST:PORT: Ray itself would try for many minutes (docs/log.md)."""
     if address in (AUTO, LOCAL):
         return
     host, _, port = address.rpartition(":")

@@ -93,6 +93,7 @@ def train_on(
     by_name = {model.name: model for model in models}
     there = elsewhere(run)
     root = data_root.absolute() if data_root else None
+    images = digest(dataset)
     jobs = [
         TrainJob(
             there,
@@ -100,7 +101,7 @@ def train_on(
             recipe,
             seed,
             root,
-            digest(dataset),
+            images,
             device,
             threads,
         )

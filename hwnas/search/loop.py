@@ -194,7 +194,7 @@ def _epoch(run: Run, dataset: Dataset, costs: tuple[Cost, ...], state: State) ->
             evaluations = [last - 1] if last == steps else []
         else:
             if config.weights == "sampled" and first not in drawn:
-                mine = partial(_path, state.searcher, config, (*seed, PATHS))
+                mine = partial(_path, state.searcher, config, seed)
                 when = every if learns else None
                 drawn = matching.paths(mine, partial(_macs, costs), first, steps, when, ranks.size)
             path = state.searcher.mixture() if config.weights == "mixture" else drawn[min(own, last - 1)]
@@ -215,12 +215,11 @@ def _macs(costs: tuple[Cost, ...], choices: Choices) -> NDArray[np.float64]:
 
 
 def _path(searcher: Searcher, config: Config, seed: tuple[int, ...], batch: int) -> Choices:
-    """The path (edges,) that is drawn for a batch; ``seed``: that of the epoch, and the purpose."""
-    *before, purpose = seed
-    seed = (*before, batch, purpose)
+    """The path (edges,) that is drawn for a batch; ``seed``: that of the epoch."""
+    generator = rng(*seed, batch, PATHS)
     if config.weight_step.paths == "uniform":
-        return uniform(SPACES[config.space], rng(*seed), searcher.mask())
-    path: Choices = searcher.paths(1, rng(*seed))[0]
+        return uniform(SPACES[config.space], generator, searcher.mask())
+    path: Choices = searcher.paths(1, generator)[0]
     return path
 
 
@@ -285,7 +284,8 @@ def _evaluate(run: Run, dataset: Dataset, costs: tuple[Cost, ...], state: State,
     net = state.shared.net
     net.dropout = SkipDropout()
     values = np.stack([cost.of(asked) for cost in costs], axis=1)
-    order = np.argsort(_macs(costs, asked), kind="stable")  # neighbours in cost go to different ranks
+    macs = values[:, [cost.name for cost in costs].index("macs")]
+    order = np.argsort(macs, kind="stable")  # neighbours in cost go to different ranks
     accuracy = np.zeros(len(asked))
     accuracy[order] = ranks.divided(
         len(asked), lambda n: shared_weights.accuracy(net, asked[order[n]], [batch])
