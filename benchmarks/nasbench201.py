@@ -63,7 +63,7 @@ SIZES: dict[str, dict[str, Any]] = {
         "halve": True,
         "channels": 16,
         "cells": 3,
-        "epochs": 40,
+        "epochs": 64,
         "batch": 64,
         "every": 20,
         "mixture": {"channels": 8, "batch": 32, "epochs": 3},

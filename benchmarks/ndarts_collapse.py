@@ -140,7 +140,7 @@ def look(
     with torch.no_grad():
         mixture = torch.as_tensor(searcher.mixture(), dtype=torch.float32)
         right = shared.net.mixture(valid.x, mixture).argmax(1) == valid.y
-    cell = format_text(to_genotype(SPACES["nasbench201"], searcher.derived()))
+    cell = format_text(to_genotype(SPACES["nasbench201"], searcher.derived()[0]))
     return searcher, {
         "cell": cell,
         "test": known[cell],

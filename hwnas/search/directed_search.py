@@ -67,20 +67,26 @@ class DirectedSearch:
         """softmax(alpha) of every policy, (K, edges, operations)."""
         return policy.probabilities(self.state.policies)
 
+    def derived(self) -> list[Choices]:
+        """What each policy's probabilities derive by the space's rule, (edges,) each."""
+        space = SPACES[self.config.space]
+        return [space.rule(space, table) for table in self.tables()]
+
     def finalists(self, archive: Archive, count: int) -> list[tuple[Choices, Probabilities]]:
         """Each policy's derived genotype and what is worth most along its part of the directions, ``count`` per policy.
 
         Each comes with that policy's probabilities (edges, operations), which decide its projection.
         """
-        space, tables = SPACES[self.config.space], self.tables()
+        tables = self.tables()
         gain = proposals.gains(archive.accuracy, archive.costs, *directed.corner(self.state))
         chosen: list[tuple[Choices, Probabilities]] = []
         taken: set[bytes] = set()
-        for table, along in zip(tables, _parts(len(tables), count, gain.shape[1]), strict=True):
+        parts = _parts(len(tables), count, gain.shape[1])
+        for table, own, along in zip(tables, self.derived(), parts, strict=True):
             worth = proposals.worth(gain, along)
             best = np.argsort(-worth, axis=1, kind="stable")[:, : 1 + len(tables) * count]
             # The best of each direction, then the second best: a policy's part of the front is covered first.
-            ranked = [space.rule(space, table), *archive.choices[best.T.ravel()]]
+            ranked = [own, *archive.choices[best.T.ravel()]]
             fresh = list({one.tobytes(): one for one in ranked if one.tobytes() not in taken}.values())[
                 :count
             ]

@@ -254,7 +254,7 @@ def _bilevel_step(
     seed, steps = (config.seed, at.stage, at.epoch), steps_per_epoch(dataset, config)
 
     def valid(step: int) -> Batch:
-        return sample(dataset, "policy", config.weight_step.batch_size, (*seed, step, ALPHA))
+        return _unseen(dataset, config.weight_step.batch_size, (*seed, step, ALPHA))
 
     noise = generator(*seed, at_once.start, NOISE)
     state.losses.append(ndarts.weight_step(searcher, state.shared, batch, lr * len(at_once), noise))
@@ -265,6 +265,12 @@ def _bilevel_step(
     if at_once.stop == steps:
         searcher = ndarts.watch(searcher, state.shared.net, valid(steps - 1))
     state.searcher = searcher
+
+
+def _unseen(dataset: Dataset, count: int, seed: tuple[int, ...]) -> Batch:
+    """Images for the policy, augmented as those of the weights are: young weights know no others, and what does
+    well on images of another kind says little (decision 019)."""
+    return sample(dataset, "policy", count, seed, augment=dataset.augment)
 
 
 def steps_per_epoch(dataset: Dataset, config: Config) -> int:
@@ -280,7 +286,7 @@ def _evaluate(run: Run, dataset: Dataset, costs: tuple[Cost, ...], state: State,
     config, at, ranks = run.config, state.position, state.shared.ranks
     seed = (config.seed, at.stage, at.epoch, step)
     asked = state.searcher.ask(config.alpha_step.samples, rng(*seed, ASK))
-    batch = sample(dataset, "policy", config.alpha_step.images, (*seed, ALPHA))
+    batch = _unseen(dataset, config.alpha_step.images, (*seed, ALPHA))
     net = state.shared.net
     net.dropout = SkipDropout()
     values = np.stack([cost.of(asked) for cost in costs], axis=1)
@@ -313,8 +319,7 @@ def _evaluate(run: Run, dataset: Dataset, costs: tuple[Cost, ...], state: State,
 
 def _remember(run: Run, state: State) -> None:
     """One line about the epoch that has just ended."""
-    at, space, tables = state.position, SPACES[run.config.space], state.searcher.tables()
-    derived = [space.rule(space, table) for table in tables]
+    at, tables, derived = state.position, state.searcher.tables(), state.searcher.derived()
     where = (at.stage, at.epoch, at.trials)
     entropies = state.searcher.entropies()
     append_epoch(run, epoch_of(where, state.losses, state.accuracies, entropies, tables, derived))

@@ -66,12 +66,7 @@ class NDarts:
     def ask(self, count: int, rng: np.random.Generator) -> Choices:
         """The derived network, then draws from softmax(alpha), (count, edges): what the archive is filled
         with."""
-        return np.concatenate([self.derived()[None], self.paths(count, rng)])[:count]
-
-    def derived(self) -> Choices:
-        """What the space's rule makes of the present alpha, (edges,)."""
-        space = SPACES[self.config.space]
-        return space.rule(space, self.mixture())
+        return np.concatenate([self.derived()[0][None], self.paths(count, rng)])[:count]
 
     def tell(self, choices: Choices, accuracy: Floats, costs: Floats) -> NDarts:
         """Nothing: alpha learns from gradients (``alpha_step``), not from evaluated samples."""
@@ -103,15 +98,25 @@ class NDarts:
         found = first_alarm(self.health())
         return len(self.trace) if found is None else max(0, found - WINDOW)
 
+    def derived(self) -> list[Choices]:
+        """What the space's rule makes of the present alpha where it may keep no edge empty, one of (edges,)."""
+        return [self._rule(self.mixture())]
+
+    def _rule(self, shares: Probabilities) -> Choices:
+        """A mixture's share of ``none`` only scales what the other edges bring to a node, which batch normalisation
+        undoes, so it says nothing about whether the edge is worth having (DARTS, arXiv 1806.09055, 2.4)."""
+        space = SPACES[self.config.space]
+        return space.rule(space, np.where(space.is_none, 0.0, shares))
+
     def finalists(self, archive: Archive, count: int) -> list[tuple[Choices, Probabilities]]:
         """The derived network, the one derived before an alarm, and the archive's most accurate, ``count``
         in all."""
-        space, table = SPACES[self.config.space], self.mixture()
-        chosen = [(self.derived(), table)]
+        table = self.mixture()
+        chosen = [(self._rule(table), table)]
         if self.healthy() < len(self.trace):
             earlier = replace(self.policies, alpha=self.alphas[None, self.healthy()])
             before = np.asarray(policy.probabilities(earlier)[0])
-            chosen.append((space.rule(space, before), before))
+            chosen.append((self._rule(before), before))
         chosen += [(one, table) for one in archive.choices[np.argsort(-archive.accuracy, kind="stable")]]
         different: dict[bytes, tuple[Choices, Probabilities]] = {}
         for one, by in chosen:

@@ -55,6 +55,10 @@ class RandomSearch:
         """There is no policy, (0, edges, operations)."""
         return np.zeros((0, *self.mask().shape))
 
+    def derived(self) -> list[Choices]:
+        """There is no policy."""
+        return []
+
     def finalists(self, archive: Archive, count: int) -> list[tuple[Choices, Probabilities]]:
         """The best by non-dominated sorting of what was seen in the last stage."""
         return projected_at_random(self.config, by_rank(archive, count * len(self.config.exponents)))

@@ -42,6 +42,9 @@ class Searcher(Protocol):
     def tables(self) -> NDArray[np.float64]:
         """softmax(alpha) of every policy, (K, edges, operations); K = 0 where there is none."""
 
+    def derived(self) -> list[Choices]:
+        """What each policy derives now, (edges,) each; empty where there is none."""
+
     def finalists(self, archive: Archive, count: int) -> list[tuple[Choices, Probabilities]]:
         """What is to be scored in the end, ``count`` per policy, with the probabilities that project it."""
 

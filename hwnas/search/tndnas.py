@@ -81,19 +81,23 @@ class TndNas:
         """softmax(alpha) of every policy, (K, edges, operations)."""
         return policy.probabilities(self.policies)
 
+    def derived(self) -> list[Choices]:
+        """What each policy's probabilities derive by the space's rule, (edges,) each."""
+        space = SPACES[self.config.space]
+        return [space.rule(space, table) for table in self.tables()]
+
     def finalists(self, archive: Archive, count: int) -> list[tuple[Choices, Probabilities]]:
         """Each policy's derived genotype and its best samples, ``count`` per policy, each with that policy's
         probabilities (edges, operations), which decide its projection.
 
         Best is by the reward of the last stage on the mean accuracy seen; a genotype is taken once.
         """
-        space = SPACES[self.config.space]
-        tables = policy.probabilities(self.policies)
+        tables = self.tables()
         earned = rewards(archive.accuracy, archive.costs, self.current_objectives())
         chosen: list[tuple[Choices, Probabilities]] = []
         taken: set[bytes] = set()
-        for table, reward in zip(tables, earned, strict=True):
-            ranked = [space.rule(space, table), *archive.choices[np.argsort(-reward, kind="stable")]]
+        for table, own, reward in zip(tables, self.derived(), earned, strict=True):
+            ranked = [own, *archive.choices[np.argsort(-reward, kind="stable")]]
             fresh = [one for one in ranked if one.tobytes() not in taken][:count]
             taken.update(one.tobytes() for one in fresh)
             chosen += [(one, table) for one in fresh]

@@ -72,6 +72,11 @@ class Space:
         """All operations of every edge, before any shrinking."""
         return np.array([[o < len(slot.ops) for o in range(self.width)] for slot in self.slots])
 
+    @cached_property
+    def is_none(self) -> Mask:
+        """Where ``none`` stands, (edges, operations)."""
+        return np.array([[slot.ops[o : o + 1] == (NONE,) for o in range(self.width)] for slot in self.slots])
+
     def ops(self, cell: CellKind) -> tuple[str, ...]:
         """The primitives of one kind of cell."""
         return next(slot.ops for slot in self.slots if slot.cell == cell)

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hwnas.config import Config, resolve
 from hwnas.nets.supernet import build_supernet
@@ -111,6 +113,24 @@ def test_the_watch_writes_a_row_and_counts_what_diverged() -> None:
     assert np.array_equal(searcher.alphas[0], searcher.policies.alpha[0])
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.sampled_from(["nasbench201", "tnd"]), st.integers(0, 2**31), st.floats(0, 8))
+def test_however_large_the_share_of_none_an_edge_that_may_stay_stays(
+    space: str, seed: int, lead: float
+) -> None:
+    searcher = ndarts.start(config(space=space), np.random.default_rng(seed))
+    none = SPACES[space].is_none
+    alpha = np.random.default_rng(seed).normal(size=searcher.policies.alpha.shape) * searcher.mask()
+
+    def derived(alpha: np.ndarray[Any, Any]) -> list[int]:
+        (found,) = replace(searcher, policies=replace(searcher.policies, alpha=alpha)).derived()
+        return [int(op) for op in found]
+
+    kept = derived(alpha + lead * none)
+    assert kept == derived(alpha)
+    assert not none[np.arange(len(kept)), kept].any()
+
+
 def test_after_an_alarm_the_network_of_before_is_a_finalist_too() -> None:
     searcher, _ = begin(config())
     alphas = np.zeros((12, 6, 5))
@@ -133,7 +153,7 @@ def test_it_asks_for_the_derived_network_first_and_learns_nothing_from_being_tol
     searcher, _ = begin(config())
     asked = searcher.ask(3, np.random.default_rng(0))
     assert asked.shape == (3, 6)
-    assert np.array_equal(asked[0], searcher.derived())
+    assert np.array_equal(asked[0], searcher.derived()[0])
     assert searcher.tell(asked, np.zeros(3), np.zeros((3, 0))) is searcher
 
 

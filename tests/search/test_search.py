@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from hwnas.space.counts import count
 from hwnas.space.genotype import Architecture
 from hwnas.space.space import SPACES
 from hwnas.space.text import from_dict
+from hwnas.training.augment import Augment
 from profilers.errors import InputError
 from tests.search import tiny
 
@@ -245,6 +247,26 @@ def test_uniform_paths_do_not_follow_the_policies(data: Path) -> None:
     assert (own == 2).all()
     assert not (drawn == 1).any() and len(np.unique(drawn, axis=0)) == 40
     assert (loop._path(Sure(), uniform, (0, 0), 7) == drawn[7]).all()
+
+
+@pytest.mark.parametrize("algorithm", ["tndnas", "ndarts"])
+def test_samples_are_judged_on_images_augmented_like_those_that_train(
+    data: Path, tmp_path: Path, algorithm: str
+) -> None:
+    mixes = {"algorithm": "ndarts", "objectives": [], "weights": "mixture"} if algorithm == "ndarts" else {}
+    config = tiny.config(data, **mixes, alpha_step={"samples": 24, "every": 3, "images": 48})
+    planned = plan(config)
+    blank = replace(planned.dataset, augment=Augment(cutout=4 * planned.dataset.image[1]))  # nothing is left
+    run = tmp_path / "run"
+    search(config, run, lambda progress: None, replace(planned, dataset=blank))
+    rows = [json.loads(line) for line in (run / "trials.jsonl").read_text().splitlines()]
+    for row in rows:  # a blank image is the same whatever its label: a network says one class for all of them
+        together = {
+            other["accuracy"]
+            for other in rows
+            if all(other[name] == row[name] for name in ("stage", "epoch", "step"))
+        }
+        assert len(together) <= len(blank.classes)
 
 
 def test_finalists_are_scored_on_as_many_images_as_the_config_says(data: Path, tmp_path: Path) -> None:
