@@ -30,6 +30,7 @@ from hwnas.search.curvature import Loss, Tensors
 from hwnas.search.hypergradient import DivergenceWarning, Method, first_order, neumann, unrolled
 from hwnas.search.shared_weights import SharedWeights
 from hwnas.search.weight_evolution import Evolution, evolve
+from hwnas.space.encoding import likeliest
 from hwnas.space.space import SPACES, Choices, Mask, Probabilities
 from hwnas.training.data import Batch
 from profilers.errors import InputError
@@ -103,21 +104,26 @@ class NDarts:
         return [self._rule(self.mixture())]
 
     def _rule(self, shares: Probabilities) -> Choices:
+        space = SPACES[self.config.space]
+        return space.rule(space, self._real(shares))
+
+    def _real(self, shares: Probabilities) -> Probabilities:
         """A mixture's share of ``none`` only scales what the other edges bring to a node, which batch normalisation
         undoes, so it says nothing about whether the edge is worth having (DARTS, arXiv 1806.09055, 2.4)."""
-        space = SPACES[self.config.space]
-        return space.rule(space, np.where(space.is_none, 0.0, shares))
+        return np.where(SPACES[self.config.space].is_none, 0.0, shares)
 
     def finalists(self, archive: Archive, count: int) -> list[tuple[Choices, Probabilities]]:
-        """The derived network, the one derived before an alarm, and the archive's most accurate, ``count``
-        in all."""
+        """The derived network, the one derived before an alarm, and the next likeliest by alpha, ``count`` in all.
+
+        Not the archive's most accurate: a mixture's weights were never trained to serve one path alone.
+        """
         table = self.mixture()
         chosen = [(self._rule(table), table)]
         if self.healthy() < len(self.trace):
             earlier = replace(self.policies, alpha=self.alphas[None, self.healthy()])
             before = np.asarray(policy.probabilities(earlier)[0])
             chosen.append((self._rule(before), before))
-        chosen += [(one, table) for one in archive.choices[np.argsort(-archive.accuracy, kind="stable")]]
+        chosen += [(one, table) for one in likeliest(SPACES[self.config.space], self._real(table), count)]
         different: dict[bytes, tuple[Choices, Probabilities]] = {}
         for one, by in chosen:
             different.setdefault(one.tobytes(), (one, by))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 
 import numpy as np
@@ -10,6 +11,9 @@ import numpy.typing as npt
 from hwnas.space.genotype import Cell, Edge, Genotype
 from hwnas.space.space import NONE, SPACES, CellKind, Choices, Mask, Probabilities, Space
 from profilers.errors import InputError
+
+LOOKS = 1000
+"""Choices that ``likeliest`` looks at for every genotype wanted: many derive the same one where a rule drops edges."""
 
 
 def sample(space: Space, rng: np.random.Generator, mask: Mask | None = None) -> Choices:
@@ -86,6 +90,33 @@ def project(space: Space, choices: Choices, probabilities: Probabilities) -> Cho
     preference = np.where(space.mask, probabilities, -1.0)
     preference[np.arange(len(choices)), choices] += 2.0
     return space.rule(space, np.maximum(preference, 0.0))
+
+
+def likeliest(space: Space, strength: Probabilities, count: int) -> list[Choices]:
+    """Up to ``count`` different genotypes that the rule can derive, by falling product of their operations' strengths.
+
+    ``strength``: (edges, operations), 0 where an operation may not be chosen. Best first over the ranks of each edge's
+    operations; each choice is projected, and a genotype that is met again does not count again.
+    """
+    order = np.argsort(-strength, axis=1, kind="stable")
+    with np.errstate(divide="ignore"):
+        logs = np.log(np.take_along_axis(strength, order, axis=1))
+    rows = np.arange(len(strength))
+    start = (0,) * len(strength)
+    waiting, met = [(0.0, start)], {start}
+    found: dict[bytes, Choices] = {}
+    for _ in range(LOOKS * count):
+        if not waiting or len(found) == count:
+            break
+        behind, ranks = heapq.heappop(waiting)
+        one = project(space, order[rows, list(ranks)], strength)
+        found.setdefault(one.tobytes(), one)
+        for row, rank in enumerate(ranks):
+            after = (*ranks[:row], rank + 1, *ranks[row + 1 :])
+            if rank + 1 < strength.shape[1] and np.isfinite(logs[row, rank + 1]) and after not in met:
+                met.add(after)
+                heapq.heappush(waiting, (behind + float(logs[row, rank] - logs[row, rank + 1]), after))
+    return list(found.values())
 
 
 def size_sampled(space: Space, mask: Mask | None = None) -> int:

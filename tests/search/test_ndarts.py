@@ -146,7 +146,9 @@ def test_after_an_alarm_the_network_of_before_is_a_finalist_too() -> None:
     assert searcher.healthy() == 1
     archive = Archive(np.full((1, 6), 2), np.array([0.5]), np.zeros((1, 0)), np.array([1]))
     finalists = [one.tolist() for one, _ in searcher.finalists(archive, 4)]
-    assert finalists == [[1] * 6, [3] * 6, [2] * 6]
+    assert finalists[:2] == [[1] * 6, [3] * 6]
+    assert all(one.count(1) == 5 for one in finalists[2:])  # the next likeliest: one edge is another
+    assert len(finalists) == 4
 
 
 def test_it_asks_for_the_derived_network_first_and_learns_nothing_from_being_told() -> None:

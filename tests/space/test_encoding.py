@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from hwnas.space import SPACES
 from hwnas.space.encoding import (
     derive,
+    likeliest,
     mutate,
     one_hot,
     project,
@@ -137,6 +140,31 @@ def test_a_projection_keeps_drawn_operations_before_it_adds_others(seed: int) ->
             skips = kind == "normal" and 3 in choices[list(space.rows("normal"))]
             # A drawn skip_connect may fall to the limit of two; nothing else that was drawn may.
             assert kept == min(real, 2) or skips
+
+
+@given(names, seeds)
+@settings(max_examples=25, deadline=None)
+def test_the_likeliest_are_different_and_legal_and_begin_with_the_derived(name: str, seed: int) -> None:
+    space, rng = SPACES[name], np.random.default_rng(seed)
+    strength = np.where(space.mask, rng.dirichlet(np.ones(space.width), len(space.slots)), 0.0)
+    found = likeliest(space, strength, 8)
+    assert len(found) == len({one.tobytes() for one in found}) == 8
+    for one in found:
+        assert np.array_equal(project(space, one, strength), one)
+    assert np.array_equal(found[0], project(space, strength.argmax(axis=1), strength))
+
+
+@given(seeds, st.integers(1, 60))
+@settings(max_examples=25, deadline=None)
+def test_the_likeliest_are_those_of_all_where_all_can_be_counted(seed: int, count: int) -> None:
+    space, rng = SPACES["nasbench201"], np.random.default_rng(seed)
+    strength = rng.dirichlet(np.ones(5), 6)
+    strength[0, 1] = 0.0  # may not be chosen
+    every = np.array(list(itertools.product(range(5), repeat=6)))
+    product = strength[np.arange(6), every].prod(axis=1)
+    best = every[np.argsort(-product, kind="stable")[:count]]
+    assert np.array_equal(likeliest(space, strength, count), best)
+    assert len(likeliest(space, np.eye(5)[best[0]], count)) == 1
 
 
 def test_the_sampled_spaces_have_their_published_sizes() -> None:
