@@ -45,12 +45,9 @@ from hwnas.search.loop import Progress
 from hwnas.search.regression import best_of_bands
 from hwnas.search.search import Plan, plan, search, summary
 from hwnas.space.encoding import to_choices
-from hwnas.space.genotype import Architecture
 from hwnas.space.nasbench201 import SPACE
 from hwnas.space.text import from_dict
-from hwnas.training.data import Dataset, sample
-from hwnas.training.recipe import Recipe
-from hwnas.training.train import train
+from hwnas.training.data import sample
 from profilers.agreement import kendall_tau
 
 ACCURACY = "cifar10_test_acc_200ep"
@@ -58,12 +55,6 @@ COSTS = {"params": "cifar10_params_M", "latency": "latency_ms_1080ti_1"}
 LARGEST = SPACE.slots[0].ops.index("nor_conv_3x3")
 CELLS = 20  # the most that may be handed back
 WATCHED = 100  # cells whose rank is followed
-LIKELIEST = 12  # cells of a mixture that are trained for a moment
-MOMENT = Recipe("moment", epochs=1, batch=64, learning_rate=0.1, weight_decay=5e-4, hold_out=0.1)
-DEEP = {
-    "channels": 8,
-    "cells": 9,
-}  # of the networks that are: deep, because what a skip is good for shows there
 
 SIZES: dict[str, dict[str, Any]] = {
     # One thread of a CPU, a quarter of an hour where nothing else runs: all images at 16 x 16 pixels.
@@ -75,7 +66,7 @@ SIZES: dict[str, dict[str, Any]] = {
         "epochs": 64,
         "batch": 64,
         "every": 20,
-        "mixture": {"channels": 8, "cells": 6, "batch": 32, "epochs": 8},
+        "mixture": {"channels": 8, "cells": 6, "batch": 32, "epochs": 12},
     },
     # Seconds: whether all parts work.
     "quick": {
@@ -121,7 +112,8 @@ def config_of(size: str, arm: str, seed: int, npz: Path, epochs: int | None = No
     mixes = arm in ALONE
     used = {**SIZES[size], **(SIZES[size]["mixture"] if mixes else {})}
     epochs = epochs or used["epochs"]
-    stage = {"cells": used["cells"], "epochs": epochs, "frozen_epochs": epochs // 2}
+    # Alpha waits: to weights that know nothing yet, the best network is the shallowest.
+    stage = {"cells": used["cells"], "epochs": epochs, "frozen_epochs": epochs // (3 if mixes else 2)}
     # A path's rate stays where it is: shared weights rank best before it falls (docs/evidence/nasbench201.md).
     lr = 0.025 if mixes else 0.1
     settings: dict[str, Any] = {
@@ -134,7 +126,7 @@ def config_of(size: str, arm: str, seed: int, npz: Path, epochs: int | None = No
         "stages": [stage],
         "evaluation": {"channels": 16, "cells": 15},
         "data": {"source": str(npz)},
-        "finalists_per_policy": LIKELIEST if mixes else 5,
+        "finalists_per_policy": 1 if mixes else 5,  # those that mix hand back the cell that they derive
         "finalists_by": "seen" if mixes else "regression",
         "scoring_images": 2048,
     }
@@ -144,7 +136,7 @@ def config_of(size: str, arm: str, seed: int, npz: Path, epochs: int | None = No
     settings["weight_step"] = {**weights, **ARMS[arm].get("weight_step", {})}
     alpha = {"samples": 10, "every": used["every"], "images": 128}
     settings["alpha_step"] = {**alpha, **ARMS[arm].get("alpha_step", {})}
-    # alpha moves by its rate a step, and there are few steps: the more of them, the slower
+    # alpha moves by its rate a step, and there are few steps: the fewer, the faster
     if arm == "ndarts":
         settings["ndarts"] = {"alpha_lr": 2.4e-2, "weight_steps": 4}
     if arm == "darts":
@@ -205,8 +197,6 @@ def run(
         watch = Watch(planned, keep or Path(folder) / "run", tables["params"].accuracy, max(2, epochs // 6))
         result = summary(search(config, watch.run, watch, planned))
         watch.look(epochs)
-        members = [*result["front"], *result["dominated"]]
-        tried = trained_for_a_moment(members, planned.dataset, seed) if arm in ALONE else None
     return {
         "arm": arm,
         "seed": seed,
@@ -216,48 +206,18 @@ def run(
         "cpu_s": round(time.process_time() - cpu),
         "evaluations": result["evaluations"],
         "tau": watch.seen,
-        **looked_up(
-            result, arm, tables, {name: planned.reaches[name].bounds for name in planned.reaches}, tried
-        ),
+        **looked_up(result, arm, tables, {name: planned.reaches[name].bounds for name in planned.reaches}),
     }
 
 
-def trained_for_a_moment(members: list[Member], dataset: Dataset, seed: int) -> dict[str, float]:
-    """Each cell's accuracy on images held out of one epoch of training from scratch, the way that DARTS chooses between
-    what its runs derive (arXiv 1806.09055, 3.1); by text."""
-    found = {}
-    for member in members:
-        architecture = Architecture(from_dict(member["genotype"]), **DEEP)
-        accuracy = train(architecture, dataset, MOMENT, seed).curve[-1].held_out_accuracy
-        assert accuracy is not None
-        found[member["text"]] = accuracy
-        print(f"{member['text']} {accuracy:.4f}", file=sys.stderr)
-    return found
-
-
 def looked_up(
-    result: dict[str, Any],
-    arm: str,
-    tables: dict[str, Table],
-    bounds: dict[str, tuple[float, float]],
-    tried: dict[str, float] | None = None,
+    result: dict[str, Any], arm: str, tables: dict[str, Table], bounds: dict[str, tuple[float, float]]
 ) -> dict[str, Any]:
-    """What the table says about the chosen cells; nothing of it went into choosing them.
-
-    ``tried``: the accuracies that a short training gave, by which the best is then chosen.
-    """
+    """What the table says about the chosen cells; nothing of it went into choosing them."""
     members = [*result["front"], *result["dominated"]]
     best = max(members, key=_believed)
-    if tried:
-        best = max(members, key=lambda member: tried[member["text"]])
     accuracy = tables["params"].accuracy
     row: dict[str, Any] = {"best": best["text"], "test_accuracy": _percent(accuracy[_place(best)])}
-    if tried:
-        row["tried"] = [
-            {"text": text, "held_out": round(found, 4), "test_accuracy": _percent(accuracy[_place(member)])}
-            for member in members
-            for text, found in [(member["text"], tried[member["text"]])]
-        ]
     if arm not in ALONE:
         chosen = {cost: _of_bands(members, cost, bounds[cost]) for cost in COSTS}
         row["cells"] = {cost: [member["text"] for member in some] for cost, some in chosen.items()}
