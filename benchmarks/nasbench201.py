@@ -40,6 +40,7 @@ from hwnas.config import Config, resolve
 from hwnas.nets.supernet import build_supernet
 from hwnas.results import run as runs
 from hwnas.results.front import hypervolume
+from hwnas.results.history import Epoch, read_history
 from hwnas.search import shared_weights
 from hwnas.search.loop import Progress
 from hwnas.search.regression import best_of_bands
@@ -66,7 +67,7 @@ SIZES: dict[str, dict[str, Any]] = {
         "epochs": 64,
         "batch": 64,
         "every": 20,
-        "mixture": {"channels": 8, "cells": 6, "batch": 32, "epochs": 12},
+        "mixture": {"channels": 8, "batch": 32, "stages": [(3, 3, 0), (6, 7, 4)]},
     },
     # Seconds: whether all parts work.
     "quick": {
@@ -77,7 +78,7 @@ SIZES: dict[str, dict[str, Any]] = {
         "epochs": 6,
         "batch": 64,
         "every": 4,
-        "mixture": {"channels": 4, "cells": 3, "batch": 32, "epochs": 2},
+        "mixture": {"channels": 4, "batch": 32, "stages": [(3, 1, 0), (3, 2, 1)]},
     },
     # For a GPU.
     "full": {
@@ -88,7 +89,7 @@ SIZES: dict[str, dict[str, Any]] = {
         "epochs": 100,
         "batch": 256,
         "every": 2,
-        "mixture": {"channels": 16, "cells": 15, "batch": 64, "epochs": 50},
+        "mixture": {"channels": 16, "batch": 64, "stages": [(3, 10, 0), (15, 40, 20)]},
     },
 }
 ARMS: dict[str, dict[str, Any]] = {
@@ -112,8 +113,7 @@ def config_of(size: str, arm: str, seed: int, npz: Path, epochs: int | None = No
     mixes = arm in ALONE
     used = {**SIZES[size], **(SIZES[size]["mixture"] if mixes else {})}
     epochs = epochs or used["epochs"]
-    # Alpha waits: to weights that know nothing yet, the best network is the shallowest.
-    stage = {"cells": used["cells"], "epochs": epochs, "frozen_epochs": epochs // (3 if mixes else 2)}
+    stages = used["stages"] if mixes else [(used["cells"], epochs, epochs // 2)]
     # A path's rate stays where it is: shared weights rank best before it falls (docs/evidence/nasbench201.md).
     lr = 0.025 if mixes else 0.1
     settings: dict[str, Any] = {
@@ -123,7 +123,7 @@ def config_of(size: str, arm: str, seed: int, npz: Path, epochs: int | None = No
         "seed": seed,
         "objectives": [] if arm in ALONE else [{"metric": name} for name in COSTS],
         "channels": used["channels"],
-        "stages": [stage],
+        "stages": [dict(zip(("cells", "epochs", "frozen_epochs"), stage, strict=True)) for stage in stages],
         "evaluation": {"channels": 16, "cells": 15},
         "data": {"source": str(npz)},
         "finalists_per_policy": 1 if mixes else 5,  # those that mix hand back the cell that they derive
@@ -136,11 +136,12 @@ def config_of(size: str, arm: str, seed: int, npz: Path, epochs: int | None = No
     settings["weight_step"] = {**weights, **ARMS[arm].get("weight_step", {})}
     alpha = {"samples": 10, "every": used["every"], "images": 128}
     settings["alpha_step"] = {**alpha, **ARMS[arm].get("alpha_step", {})}
-    # alpha moves by its rate a step, and there are few steps: the fewer, the faster
+    # Alpha moves by its rate a step, and there are few steps: the fewer, the faster.
     if arm == "ndarts":
-        settings["ndarts"] = {"alpha_lr": 2.4e-2, "weight_steps": 4}
+        settings["ndarts"] = {"alpha_lr": 2.4e-2, "weight_steps": 4, "between_stages": "kept"}
     if arm == "darts":
-        settings["ndarts"] = {"alpha_lr": 6e-3, "weight_steps": 1, "hypergradient": "first_order"}
+        own = {"alpha_lr": 6e-3, "weight_steps": 1, "hypergradient": "first_order"}
+        settings["ndarts"] = {**own, "between_stages": "kept"}
     return resolve(settings)
 
 
@@ -151,14 +152,14 @@ class Watch:
     planned: Plan
     run: Path
     accuracy: Floats  # (15625,) of the table
-    every: int
+    every: int | None
     began: float = field(default_factory=time.process_time)
     seen: list[dict[str, float]] = field(default_factory=list)
 
     def __call__(self, progress: Progress) -> None:
         """After an epoch; the newest checkpoint is that of the epoch before."""
         print(f"epoch {progress.epoch}/{progress.epochs} loss {progress.loss:.3f}", file=sys.stderr)
-        if progress.epoch % self.every == 1 and progress.epoch > 1:
+        if self.every and progress.epoch % self.every == 1 and progress.epoch > 1:
             self.look(progress.epoch - 1)
 
     def look(self, epoch: int) -> None:
@@ -193,10 +194,14 @@ def run(
         config = config_of(size, arm, seed, npz, epochs)
         planned = plan(config)
         tables = _tables(data)
-        epochs = config.stages[0].epochs
-        watch = Watch(planned, keep or Path(folder) / "run", tables["params"].accuracy, max(2, epochs // 6))
+        epochs = sum(stage.epochs for stage in config.stages)
+        # A mixture's weights never work alone, so there is no rank to follow; its derived cells are looked up instead.
+        every = None if arm in ALONE else max(2, epochs // 6)
+        watch = Watch(planned, keep or Path(folder) / "run", tables["params"].accuracy, every)
         result = summary(search(config, watch.run, watch, planned))
-        watch.look(epochs)
+        if every:
+            watch.look(epochs)
+        history = read_history(runs.open_run(watch.run))
     return {
         "arm": arm,
         "seed": seed,
@@ -206,6 +211,7 @@ def run(
         "cpu_s": round(time.process_time() - cpu),
         "evaluations": result["evaluations"],
         "tau": watch.seen,
+        "derived": [_derived(epoch, tables["params"].accuracy) for epoch in history if arm in ALONE],
         **looked_up(result, arm, tables, {name: planned.reaches[name].bounds for name in planned.reaches}),
     }
 
@@ -285,6 +291,11 @@ def _place(member: Member) -> int:
     return int(tabular.codes(to_choices(from_dict(member["genotype"]))[None])[0])
 
 
+def _derived(epoch: Epoch, accuracy: Floats) -> float:
+    """What the table says about the cell that was derived after an epoch, in %."""
+    return _percent(accuracy[tabular.codes(np.array(epoch.derived))[0]])
+
+
 def _percent(value: float) -> float:
     return round(100 * float(value), 3)
 
@@ -320,7 +331,13 @@ def report(rows: list[dict[str, Any]], tables: dict[str, Table]) -> str:
     ]
     for row in rows:
         followed = ", ".join(f"{one['epoch']:.0f}: {one['tau']:.2f}" for one in row["tau"])
-        lines.append(f"| {row['arm']} | {row['seed']} | {followed} |")
+        if followed:
+            lines.append(f"| {row['arm']} | {row['seed']} | {followed} |")
+    lines += ["", "| arm | seed | test accuracy in % of the cell derived after each epoch |", "|---|---|---|"]
+    for row in rows:
+        if row.get("derived"):
+            found = ", ".join(f"{one:.2f}" for one in row["derived"])
+            lines.append(f"| {row['arm']} | {row['seed']} | {found} |")
     return "\n".join(lines)
 
 
