@@ -67,7 +67,7 @@ SIZES: dict[str, dict[str, Any]] = {
         "epochs": 64,
         "batch": 64,
         "every": 20,
-        "mixture": {"channels": 8, "batch": 32, "stages": [(3, 3, 0), (6, 7, 4)]},
+        "mixture": {"channels": 8, "batch": 32, "stages": [(3, 6, 0), (6, 7, 4)]},
     },
     # Seconds: whether all parts work.
     "quick": {
