@@ -4,8 +4,9 @@
     python -m benchmarks.nasbench201 ../shared/data --arm ndarts --seed 0 --out rows.jsonl
     python -m benchmarks.nasbench201 ../shared/data --summary rows.jsonl
 
-One arm and one seed per process of one thread; the row of results is appended when the run ends. Arms: `front` and
-`paper` are TND-NAS with eight policies in the directed form and in the paper's, `ndarts` looks for accuracy alone,
+One arm and one seed per process of one thread; the row of results is appended when the run ends. Arms: `front` is
+TND-NAS with eight policies on uniform paths, `directed` the same in our directed form, `policies` and `paper` train the
+policies' own paths in the directed and in the paper's form, `ndarts` and `darts` (first order) look for accuracy alone,
 `random` trains uniform paths and scores as many uniform cells. What was chosen (at most 20 cells, by shared weights and
 predicted cost alone) is then looked up in the table: CIFAR-10 test accuracy after 200 epochs, parameters, and latency
 on a GTX 1080 Ti at batch 1. `--summary` adds uniform cells and the all-conv3x3 cell.
@@ -67,7 +68,7 @@ SIZES: dict[str, dict[str, Any]] = {
         "epochs": 64,
         "batch": 64,
         "every": 20,
-        "mixture": {"channels": 8, "batch": 32, "stages": [(3, 6, 0), (6, 7, 4)]},
+        "mixture": {"channels": 8, "batch": 32, "stages": [(3, 6, 3), (6, 7, 4)]},
     },
     # Seconds: whether all parts work.
     "quick": {
@@ -89,7 +90,7 @@ SIZES: dict[str, dict[str, Any]] = {
         "epochs": 100,
         "batch": 256,
         "every": 2,
-        "mixture": {"channels": 16, "batch": 64, "stages": [(3, 10, 0), (15, 40, 20)]},
+        "mixture": {"channels": 16, "batch": 64, "stages": [(3, 10, 5), (15, 40, 20)]},
     },
 }
 ARMS: dict[str, dict[str, Any]] = {
