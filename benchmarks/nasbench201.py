@@ -68,7 +68,7 @@ SIZES: dict[str, dict[str, Any]] = {
         "epochs": 64,
         "batch": 64,
         "every": 20,
-        "mixture": {"channels": 8, "batch": 32, "stages": [(3, 6, 3), (6, 7, 4)]},
+        "mixture": {"channels": 8, "batch": 32, "stages": [(3, 6, 3)]},
     },
     # Seconds: whether all parts work.
     "quick": {
@@ -79,7 +79,7 @@ SIZES: dict[str, dict[str, Any]] = {
         "epochs": 6,
         "batch": 64,
         "every": 4,
-        "mixture": {"channels": 4, "batch": 32, "stages": [(3, 1, 0), (3, 2, 1)]},
+        "mixture": {"channels": 4, "batch": 32, "stages": [(3, 2, 1)]},
     },
     # For a GPU.
     "full": {
@@ -90,7 +90,7 @@ SIZES: dict[str, dict[str, Any]] = {
         "epochs": 100,
         "batch": 256,
         "every": 2,
-        "mixture": {"channels": 16, "batch": 64, "stages": [(3, 10, 5), (15, 40, 20)]},
+        "mixture": {"channels": 16, "batch": 64, "stages": [(15, 50, 25)]},
     },
 }
 ARMS: dict[str, dict[str, Any]] = {
@@ -114,6 +114,7 @@ def config_of(size: str, arm: str, seed: int, npz: Path, epochs: int | None = No
     mixes = arm in ALONE
     used = {**SIZES[size], **(SIZES[size]["mixture"] if mixes else {})}
     epochs = epochs or used["epochs"]
+    # Alpha waits: to weights that know nothing yet, the shallowest network is the best one.
     stages = used["stages"] if mixes else [(used["cells"], epochs, epochs // 2)]
     # A path's rate stays where it is: shared weights rank best before it falls (docs/evidence/nasbench201.md).
     lr = 0.025 if mixes else 0.1
@@ -139,10 +140,9 @@ def config_of(size: str, arm: str, seed: int, npz: Path, epochs: int | None = No
     settings["alpha_step"] = {**alpha, **ARMS[arm].get("alpha_step", {})}
     # Alpha moves by its rate a step, and there are few steps: the fewer, the faster.
     if arm == "ndarts":
-        settings["ndarts"] = {"alpha_lr": 2.4e-2, "weight_steps": 4, "between_stages": "kept"}
+        settings["ndarts"] = {"alpha_lr": 2.4e-2, "weight_steps": 4}
     if arm == "darts":
-        own = {"alpha_lr": 6e-3, "weight_steps": 1, "hypergradient": "first_order"}
-        settings["ndarts"] = {**own, "between_stages": "kept"}
+        settings["ndarts"] = {"alpha_lr": 6e-3, "weight_steps": 1, "hypergradient": "first_order"}
     return resolve(settings)
 
 

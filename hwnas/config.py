@@ -115,11 +115,7 @@ class Evaluation(_Frozen):
 
 
 class Ndarts(_Frozen):
-    """The accuracy-only mode (NDARTS, Algorithms 2023, 16(12), 536): hypergradient and weights.
-
-    ``between_stages``: a later stage's alpha begins ``afresh``, as in progressive shrinking, or is ``kept``: what a
-    shallow supernet says about operations and a deep one about skips is then added up (docs/algorithms/ndarts.md).
-    """
+    """The accuracy-only mode (NDARTS, Algorithms 2023, 16(12), 536): hypergradient and weights."""
 
     terms: int = Field(default=2, ge=0, le=64)
     gamma: float | Literal["lr", "power"] = "lr"
@@ -127,7 +123,6 @@ class Ndarts(_Frozen):
     alpha_lr: Rate = 3e-4
     alpha_weight_decay: float = Field(default=1e-3, ge=0, le=1)
     hypergradient: Literal["neumann", "first_order", "second_order"] = "neumann"
-    between_stages: Literal["afresh", "kept"] = "afresh"
     weights: Literal["sgd", "es", "sgd+es"] = "sgd"
     samples_per_epoch: int | None = Field(default=None, ge=1)
     sigma: float = Field(default=0.01, gt=0)

@@ -74,16 +74,13 @@ class NDarts:
         return self
 
     def next_stage(self, rng: np.random.Generator) -> NDarts:
-        """Progressive shrinking, where a config has several stages: survivors stay, alpha begins again or is kept."""
+        """Progressive shrinking, where a config has several stages: survivors stay, alpha begins again."""
         space, stage = SPACES[self.config.space], int(self.steps[2]) + 1
         keep = [
             space.survivors[slot.cell][min(stage, len(space.survivors[slot.cell]) - 1)]
             for slot in space.slots
         ]
-        policies = policy.shrink(self.policies, np.array(keep), rng)
-        if self.config.ndarts.between_stages == "kept":
-            policies = replace(policies, alpha=np.where(policies.mask, self.policies.alpha, 0.0))
-        return _fresh(self.config, policies, stage)
+        return _fresh(self.config, policy.shrink(self.policies, np.array(keep), rng), stage)
 
     def entropies(self) -> list[float]:
         """Entropy of softmax(alpha) in nats, one value."""

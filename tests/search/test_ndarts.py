@@ -131,19 +131,6 @@ def test_however_large_the_share_of_none_an_edge_that_may_stay_stays(
     assert not none[np.arange(len(kept)), kept].any()
 
 
-@pytest.mark.parametrize("space", ["nasbench201", "tnd"])
-def test_alpha_of_survivors_is_kept_between_stages_where_the_config_says_so(space: str) -> None:
-    for between in ("afresh", "kept"):
-        searcher, _ = begin(config(space=space, ndarts={"between_stages": between}))
-        alpha = np.random.default_rng(0).normal(size=searcher.policies.alpha.shape) * searcher.mask()
-        searcher = replace(searcher, policies=replace(searcher.policies, alpha=alpha))
-        later = searcher.next_stage(np.random.default_rng(1))
-        assert later.mask().sum() <= searcher.mask().sum()
-        same = later.policies.alpha[0][later.mask()] == alpha[0][later.mask()]
-        assert same.all() if between == "kept" else not same.any()
-        assert (later.policies.first == 0).all() and len(later.trace) == 0
-
-
 def test_after_an_alarm_the_network_of_before_is_a_finalist_too() -> None:
     searcher, _ = begin(config())
     alphas = np.zeros((12, 6, 5))
