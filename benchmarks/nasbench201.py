@@ -361,7 +361,7 @@ def main() -> int:
     parser.add_argument("--arm", choices=sorted(ARMS), default="front")
     parser.add_argument("--size", choices=sorted(SIZES), default="small")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--epochs", type=int, help="instead of the size's own")
+    parser.add_argument("--epochs", type=int, help="instead of the size's own; not for ndarts and darts")
     parser.add_argument("--out", type=Path, help="file of JSON lines to append to")
     parser.add_argument("--keep", type=Path, help="run directory to keep (default: it is thrown away)")
     parser.add_argument("--summary", type=Path, help="print what such a file holds and stop")
