@@ -136,7 +136,7 @@ def config_of(size: str, arm: str, seed: int, npz: Path, epochs: int | None = No
     if mixes:  # the published settings (configs/ndarts-nasbench201.toml), with a slower classifier
         weights |= {"lr_end": 1e-3, "head_rate": 0.1, "nesterov": True, "weight_decay": 5e-4}
     settings["weight_step"] = {**weights, **ARMS[arm].get("weight_step", {})}
-    alpha = {"samples": 10, "every": used["every"], "images": 128}
+    alpha = {"samples": 10, "every": used["every"], "images": 128, "augment": True}
     settings["alpha_step"] = {**alpha, **ARMS[arm].get("alpha_step", {})}
     # Alpha moves by its rate a step, and there are few steps: the fewer, the faster.
     if arm == "ndarts":

@@ -91,6 +91,8 @@ class WeightStep(_Frozen):
 class AlphaStep(_Frozen):
     """REINFORCE on alpha: ``samples`` sub-networks, each on ``images`` validation images, every ``every`` steps.
 
+    ``augment``: those images as the training ones are; shared weights then rank better on CIFAR-10, on the 8 x 8 pixels
+    of digits one search ended worse (docs/decisions/019).
     ``form``: the paper's, or ``directed``, which re-uses evaluations and looks where the front is thin
     (hwnas.search.directed); that one has its own constants, from ``lr`` on nothing here is read.
     """
@@ -99,6 +101,7 @@ class AlphaStep(_Frozen):
     samples: Positive = 10
     every: Positive = 4
     images: Positive = 32
+    augment: bool = False
     lr: Rate = 0.05
     weight_decay: float = Field(default=1e-3, ge=0, le=1)
     clip: float = Field(default=5.0, gt=0)

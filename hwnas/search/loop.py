@@ -254,7 +254,9 @@ def _bilevel_step(
     seed, steps = (config.seed, at.stage, at.epoch), steps_per_epoch(dataset, config)
 
     def valid(step: int) -> Batch:
-        return _unseen(dataset, config.weight_step.batch_size, (*seed, step, ALPHA))
+        # As the training images are: on others alpha runs away (decision 019).
+        words = (*seed, step, ALPHA)
+        return sample(dataset, "policy", config.weight_step.batch_size, words, augment=dataset.augment)
 
     noise = generator(*seed, at_once.start, NOISE)
     state.losses.append(ndarts.weight_step(searcher, state.shared, batch, lr * len(at_once), noise))
@@ -265,12 +267,6 @@ def _bilevel_step(
     if at_once.stop == steps:
         searcher = ndarts.watch(searcher, state.shared.net, valid(steps - 1))
     state.searcher = searcher
-
-
-def _unseen(dataset: Dataset, count: int, seed: tuple[int, ...]) -> Batch:
-    """Images for the policy, augmented as those of the weights are: young weights know no others, and what does
-    well on images of another kind says little (decision 019)."""
-    return sample(dataset, "policy", count, seed, augment=dataset.augment)
 
 
 def steps_per_epoch(dataset: Dataset, config: Config) -> int:
@@ -286,7 +282,8 @@ def _evaluate(run: Run, dataset: Dataset, costs: tuple[Cost, ...], state: State,
     config, at, ranks = run.config, state.position, state.shared.ranks
     seed = (config.seed, at.stage, at.epoch, step)
     asked = state.searcher.ask(config.alpha_step.samples, rng(*seed, ASK))
-    batch = _unseen(dataset, config.alpha_step.images, (*seed, ALPHA))
+    augment = dataset.augment if config.alpha_step.augment else None
+    batch = sample(dataset, "policy", config.alpha_step.images, (*seed, ALPHA), augment=augment)
     net = state.shared.net
     net.dropout = SkipDropout()
     values = np.stack([cost.of(asked) for cost in costs], axis=1)

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from hwnas.results import run as runs
-from hwnas.search import loop
+from hwnas.search import loop, ndarts
 from hwnas.search.loop import Progress
-from hwnas.search.search import plan, resume, search, summary
+from hwnas.search.search import Plan, plan, resume, search, summary
 from hwnas.space.counts import count
 from hwnas.space.genotype import Architecture
 from hwnas.space.space import SPACES
@@ -249,24 +249,44 @@ def test_uniform_paths_do_not_follow_the_policies(data: Path) -> None:
     assert (loop._path(Sure(), uniform, (0, 0), 7) == drawn[7]).all()
 
 
-@pytest.mark.parametrize("algorithm", ["tndnas", "ndarts"])
-def test_samples_are_judged_on_images_augmented_like_those_that_train(
-    data: Path, tmp_path: Path, algorithm: str
+def blank(planned: Plan) -> Plan:
+    """The same images, but for an augmentation that leaves nothing of them."""
+    augment = Augment(cutout=4 * planned.dataset.image[1])
+    return replace(planned, dataset=replace(planned.dataset, augment=augment))
+
+
+def test_samples_are_judged_on_images_augmented_like_those_that_train_where_the_config_says_so(
+    data: Path, tmp_path: Path
 ) -> None:
-    mixes = {"algorithm": "ndarts", "objectives": [], "weights": "mixture"} if algorithm == "ndarts" else {}
-    config = tiny.config(data, **mixes, alpha_step={"samples": 24, "every": 3, "images": 48})
-    planned = plan(config)
-    blank = replace(planned.dataset, augment=Augment(cutout=4 * planned.dataset.image[1]))  # nothing is left
-    run = tmp_path / "run"
-    search(config, run, lambda progress: None, replace(planned, dataset=blank))
-    rows = [json.loads(line) for line in (run / "trials.jsonl").read_text().splitlines()]
-    for row in rows:  # a blank image is the same whatever its label: a network says one class for all of them
-        together = {
-            other["accuracy"]
-            for other in rows
-            if all(other[name] == row[name] for name in ("stage", "epoch", "step"))
-        }
-        assert len(together) <= len(blank.classes)
+    step = {"samples": 24, "every": 3, "images": 48}
+    most = {}
+    for augment in (False, True):
+        config, run = tiny.config(data, alpha_step={**step, "augment": augment}), tmp_path / str(augment)
+        search(config, run, lambda progress: None, blank(plan(config)))
+        seen: dict[tuple[int, ...], set[float]] = {}
+        for line in (run / "trials.jsonl").read_text().splitlines():
+            row = json.loads(line)
+            seen.setdefault((row["stage"], row["epoch"], row["step"]), set()).add(row["accuracy"])
+        most[augment] = max(len(together) for together in seen.values())
+    # A blank image is the same whatever its label: a network says one class for all of them.
+    assert most[True] <= 3 < most[False]
+
+
+def test_the_alpha_step_of_a_mixture_sees_images_augmented_like_those_that_train(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    largest: list[float] = []
+    step = ndarts.alpha_step
+
+    def spied(searcher: Any, shared: Any, train: Any, valid: Any, lr: float) -> Any:
+        largest.append(float(valid.x.abs().max()))
+        return step(searcher, shared, train, valid, lr)
+
+    monkeypatch.setattr(ndarts, "alpha_step", spied)
+    own = {"algorithm": "ndarts", "objectives": [], "weights": "mixture"}
+    config = tiny.config(data, **own, ndarts={"weight_steps": 1, "hypergradient": "first_order"})
+    search(config, tmp_path / "run", lambda progress: None, blank(plan(config)))
+    assert largest and max(largest) == 0.0
 
 
 def test_finalists_are_scored_on_as_many_images_as_the_config_says(data: Path, tmp_path: Path) -> None:
