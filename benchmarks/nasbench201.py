@@ -68,7 +68,7 @@ SIZES: dict[str, dict[str, Any]] = {
         "epochs": 64,
         "batch": 64,
         "every": 20,
-        "mixture": {"channels": 8, "batch": 32, "stages": [(3, 6, 3)]},
+        "mixture": {"channels": 8, "batch": 32, "epochs": 6},
     },
     # Seconds: whether all parts work.
     "quick": {
@@ -79,7 +79,7 @@ SIZES: dict[str, dict[str, Any]] = {
         "epochs": 6,
         "batch": 64,
         "every": 4,
-        "mixture": {"channels": 4, "batch": 32, "stages": [(3, 2, 1)]},
+        "mixture": {"channels": 4, "batch": 32, "epochs": 2},
     },
     # For a GPU.
     "full": {
@@ -90,7 +90,7 @@ SIZES: dict[str, dict[str, Any]] = {
         "epochs": 100,
         "batch": 256,
         "every": 2,
-        "mixture": {"channels": 16, "batch": 64, "stages": [(15, 50, 25)]},
+        "mixture": {"channels": 16, "batch": 64, "epochs": 50},
     },
 }
 ARMS: dict[str, dict[str, Any]] = {
@@ -115,7 +115,7 @@ def config_of(size: str, arm: str, seed: int, npz: Path, epochs: int | None = No
     used = {**SIZES[size], **(SIZES[size]["mixture"] if mixes else {})}
     epochs = epochs or used["epochs"]
     # Alpha waits: to weights that know nothing yet, the shallowest network is the best one.
-    stages = used["stages"] if mixes else [(used["cells"], epochs, epochs // 2)]
+    stage = {"cells": used["cells"], "epochs": epochs, "frozen_epochs": epochs // 2}
     # A path's rate stays where it is: shared weights rank best before it falls (docs/evidence/nasbench201.md).
     lr = 0.025 if mixes else 0.1
     settings: dict[str, Any] = {
@@ -125,7 +125,7 @@ def config_of(size: str, arm: str, seed: int, npz: Path, epochs: int | None = No
         "seed": seed,
         "objectives": [] if arm in ALONE else [{"metric": name} for name in COSTS],
         "channels": used["channels"],
-        "stages": [dict(zip(("cells", "epochs", "frozen_epochs"), stage, strict=True)) for stage in stages],
+        "stages": [stage],
         "evaluation": {"channels": 16, "cells": 15},
         "data": {"source": str(npz)},
         "finalists_per_policy": 1 if mixes else 5,  # those that mix hand back the cell that they derive
@@ -195,14 +195,14 @@ def run(
         config = config_of(size, arm, seed, npz, epochs)
         planned = plan(config)
         tables = _tables(data)
-        epochs = sum(stage.epochs for stage in config.stages)
+        epochs = config.stages[0].epochs
         # A mixture's weights never work alone, so there is no rank to follow; its derived cells are looked up instead.
         every = None if arm in ALONE else max(2, epochs // 6)
         watch = Watch(planned, keep or Path(folder) / "run", tables["params"].accuracy, every)
         result = summary(search(config, watch.run, watch, planned))
         if every:
             watch.look(epochs)
-        history = read_history(runs.open_run(watch.run))
+        history = read_history(runs.open_run(watch.run)) if arm in ALONE else []
     return {
         "arm": arm,
         "seed": seed,
@@ -212,7 +212,7 @@ def run(
         "cpu_s": round(time.process_time() - cpu),
         "evaluations": result["evaluations"],
         "tau": watch.seen,
-        "derived": [_derived(epoch, tables["params"].accuracy) for epoch in history if arm in ALONE],
+        "derived": [_derived(epoch, tables["params"].accuracy) for epoch in history],
         **looked_up(result, arm, tables, {name: planned.reaches[name].bounds for name in planned.reaches}),
     }
 
@@ -361,7 +361,7 @@ def main() -> int:
     parser.add_argument("--arm", choices=sorted(ARMS), default="front")
     parser.add_argument("--size", choices=sorted(SIZES), default="small")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--epochs", type=int, help="instead of the size's own; not for ndarts and darts")
+    parser.add_argument("--epochs", type=int, help="instead of the size's own")
     parser.add_argument("--out", type=Path, help="file of JSON lines to append to")
     parser.add_argument("--keep", type=Path, help="run directory to keep (default: it is thrown away)")
     parser.add_argument("--summary", type=Path, help="print what such a file holds and stop")
