@@ -65,10 +65,10 @@ SIZES: dict[str, dict[str, Any]] = {
         "halve": True,
         "channels": 16,
         "cells": 3,
-        "epochs": 64,
+        "epochs": 40,
         "batch": 64,
         "every": 20,
-        "mixture": {"channels": 8, "batch": 32, "epochs": 6},
+        "mixture": {"channels": 8, "cells": 6, "batch": 32, "epochs": 8},
     },
     # Seconds: whether all parts work.
     "quick": {
@@ -79,7 +79,7 @@ SIZES: dict[str, dict[str, Any]] = {
         "epochs": 6,
         "batch": 64,
         "every": 4,
-        "mixture": {"channels": 4, "batch": 32, "epochs": 2},
+        "mixture": {"channels": 4, "cells": 3, "batch": 32, "epochs": 2},
     },
     # For a GPU.
     "full": {
@@ -90,7 +90,7 @@ SIZES: dict[str, dict[str, Any]] = {
         "epochs": 100,
         "batch": 256,
         "every": 2,
-        "mixture": {"channels": 16, "batch": 64, "epochs": 50},
+        "mixture": {"channels": 16, "cells": 15, "batch": 64, "epochs": 50},
     },
 }
 ARMS: dict[str, dict[str, Any]] = {
@@ -130,13 +130,14 @@ def config_of(size: str, arm: str, seed: int, npz: Path, epochs: int | None = No
         "data": {"source": str(npz)},
         "finalists_per_policy": 1 if mixes else 5,  # those that mix hand back the cell that they derive
         "finalists_by": "seen" if mixes else "regression",
+        "finalists_synflow": True,
         "scoring_images": 2048,
     }
     weights = {"batch_size": used["batch"], "lr": lr, "lr_end": lr, "head_rate": 1.0}
     if mixes:  # the published settings (configs/ndarts-nasbench201.toml), with a slower classifier
         weights |= {"lr_end": 1e-3, "head_rate": 0.1, "nesterov": True, "weight_decay": 5e-4}
     settings["weight_step"] = {**weights, **ARMS[arm].get("weight_step", {})}
-    alpha = {"samples": 10, "every": used["every"], "images": 128, "augment": True}
+    alpha = {"samples": 10, "every": used["every"], "images": 128}
     settings["alpha_step"] = {**alpha, **ARMS[arm].get("alpha_step", {})}
     # Alpha moves by its rate a step, and there are few steps: the fewer, the faster.
     if arm == "ndarts":
@@ -244,8 +245,9 @@ def looked_up(
 
 
 def _believed(member: Member) -> float:
-    """What a member is chosen by: the regression's accuracy, that of shared weights where there is none."""
-    return float(member["accuracy"].get("regression", member["accuracy"]["value"]))
+    """What a member was chosen by: regression and SynFlow, or the one, or the accuracy with shared weights."""
+    found = member["accuracy"]
+    return float(found.get("believed", found.get("regression", found["value"])))
 
 
 def _of_bands(members: list[Member], cost: str, bounds: tuple[float, float]) -> list[Member]:

@@ -137,7 +137,8 @@ class Config(_Frozen):
     """A whole search, resolved. The same config and seed give the same trials and front on a CPU.
 
     ``finalists_by``: the mean accuracy seen for a genotype, or a regression over all trials of the last stage
-    (hwnas.search.regression). ``scoring_images``: finalists are scored on so many validation images, all by default.
+    (hwnas.search.regression). ``finalists_synflow``: SynFlow has a say among those that this, or ndarts's alpha, finds
+    likely (hwnas.search.finalists). ``scoring_images``: finalists are scored on so many validation images; default all.
     """
 
     algorithm: Literal["tndnas", "ndarts", "random", "nsga2"] = "tndnas"
@@ -161,6 +162,7 @@ class Config(_Frozen):
     )
     finalists_per_policy: Positive = 8
     finalists_by: Literal["seen", "regression"] = "seen"
+    finalists_synflow: bool = False
     scoring_images: Positive | None = None
     threads: Positive = 1
     checkpoint_minutes: float = Field(default=5.0, gt=0)
@@ -182,6 +184,8 @@ class Config(_Frozen):
             raise ValueError(
                 "alpha_step.form: directed widens the whole front; a target or a reward needs form = 'paper'"
             )
+        if self.finalists_synflow and self.finalists_by != "regression" and self.algorithm != "ndarts":
+            raise ValueError("finalists_synflow: needs finalists_by = 'regression' or algorithm = 'ndarts'")
         names = [objective.metric for objective in self.objectives]
         if len(set(names)) != len(names):
             raise ValueError("objectives: each metric can be an objective once")

@@ -11,9 +11,9 @@ import torch
 
 from hwnas.config import Config
 from hwnas.results.front import Bounds, ParetoFront, hypervolume, pareto_front, within_target
-from hwnas.search import regression, shared_weights
-from hwnas.search.archive import Archive, collect
+from hwnas.search import shared_weights
 from hwnas.search.costs import Cost, Reach, target_value
+from hwnas.search.finalists import choose
 from hwnas.search.loop import FINAL, Searched, rng
 from hwnas.search.measure import Here, Say
 from hwnas.search.scored import (
@@ -62,17 +62,12 @@ def finish(
     ``here``: the target, where it is attached; then latencies are measured, and the front drawn with their intervals.
     """
     space, names = SPACES[config.space], tuple(cost.name for cost in costs)
-    archive = collect(searched.trials, [one.metric for one in config.objectives], len(space.slots))
-    model = _regression(config, searched)
-    if model is None:
-        finalists = searched.searcher.finalists(archive, config.finalists_per_policy)
-    else:
-        finalists = _believed(config, costs, reaches, searched, archive, model)
     images = _images(config, dataset)
-    chosen = _distinct([project(space, choices, table) for choices, table in finalists])
-    uniform = _uniform(space, searched.searcher.mask(), len(chosen), rng(config.seed, FINAL))
     # The leading rank's choice: sums in another order on another machine might choose others.
-    both = _score(searched, costs, searched.ranks.share(lambda: np.concatenate([chosen, uniform])), images)
+    finalists = searched.ranks.share(lambda: choose(config, dataset, costs, reaches, searched))
+    chosen = finalists.choices
+    uniform = _uniform(space, searched.searcher.mask(), len(chosen), rng(config.seed, FINAL))
+    both = _score(searched, costs, np.concatenate([chosen, uniform]), images)
     if here is not None:
         both = measured(both, names, here, say)
     scored, random = part(both, slice(len(chosen))), part(both, slice(len(chosen), None))
@@ -90,7 +85,10 @@ def finish(
     on_front = [one.key for one in front.points]
     if here is not None and "memory" in names:
         scored = with_memory(scored, here, [keys.index(key) for key in on_front], say)
-    members = {key: _member(config, space, costs, scored, row, model) for row, key in enumerate(keys)}
+    members = {
+        key: _member(config, space, costs, scored, row, finalists.beliefs[row])
+        for row, key in enumerate(keys)
+    }
     targets: dict[str, float] = {
         one.metric: target_value(one.target, reaches[one.metric]) for one in config.objectives if one.target
     }
@@ -133,35 +131,6 @@ def _images(config: Config, dataset: Dataset) -> list[Batch]:
     return [Batch(x, y) for x, y in pieces]
 
 
-def _regression(config: Config, searched: Searched) -> regression.Regression | None:
-    """What the last stage's trials say together, where the config asks for that and there are any."""
-    wanted = config.finalists_by == "regression" and searched.trials
-    return regression.fit_trials(searched.trials) if wanted else None
-
-
-def _believed(
-    config: Config,
-    costs: tuple[Cost, ...],
-    reaches: dict[str, Reach],
-    searched: Searched,
-    archive: Archive,
-    model: regression.Regression,
-) -> list[tuple[Choices, Probabilities]]:
-    """As many finalists as the policies would name: the best of each band of each cost, by the regression."""
-    searcher, pursued = searched.searcher, costs[: len(config.objectives)]
-    archive = regression.predicted(model, archive, pursued, searcher.mask())
-    if not pursued:
-        return searcher.finalists(archive, config.finalists_per_policy)
-    count = max(1, len(searcher.tables())) * config.finalists_per_policy
-    bands = -(-count // len(pursued))
-    rows = [
-        regression.best_of_bands(archive.accuracy, archive.costs[:, column], reaches[cost.name].bounds, bands)
-        for column, cost in enumerate(pursued)
-    ]
-    table = searcher.mixture()
-    return [(archive.choices[row], table) for row in np.concatenate(rows)]
-
-
 def _columns(scored: Scored, names: tuple[str, ...]) -> dict[str, list[float]]:
     """{"accuracy": [...], <cost>: [...], ...}: every network that was scored, in order."""
     rows = np.isfinite(scored.costs).all(axis=1)
@@ -182,19 +151,16 @@ def _member(
     costs: tuple[Cost, ...],
     scored: Scored,
     row: int,
-    model: regression.Regression | None,
+    beliefs: dict[str, float],
 ) -> dict[str, Any]:
     genotype = to_genotype(space, scored.choices[row])
-    accuracy: dict[str, Any] = {"value": float(scored.accuracy[row]), "origin": SHARED}
-    if model is not None:
-        accuracy["regression"] = float(regression.predict(model, scored.choices[row][None])[0])
     return {
         "key": genotype.key,
         "genotype": genotype.to_dict(),
         "text": format_text(genotype),
         "channels": config.evaluation.channels,
         "cells": config.evaluation.cells,
-        "accuracy": accuracy,
+        "accuracy": {"value": float(scored.accuracy[row]), "origin": SHARED, **beliefs},
         "costs": {cost.name: cost_of(cost, scored, row, column) for column, cost in enumerate(costs)},
     }
 

@@ -69,8 +69,10 @@ def predicted(model: Regression, seen: Archive, costs: Sequence[Cost], mask: Mas
     )
 
 
-def best_of_bands(believed: Floats, cost: Floats, bounds: tuple[float, float], count: int) -> Ints:
-    """Rows of the best accuracy in each of ``count`` bands of cost, cheapest first; empty bands give none.
+def best_of_bands(
+    believed: Floats, cost: Floats, bounds: tuple[float, float], count: int, each: int = 1
+) -> Ints:
+    """Rows of the ``each`` best accuracies in each of ``count`` bands of cost, cheapest first; empty bands give none.
 
     Bands have equal ratios between the ``bounds`` of the space. Not the front of what is believed: networks share few
     training steps, which flatters the small and shallow, so the best large one is often believed to be dominated. It is
@@ -80,7 +82,8 @@ def best_of_bands(believed: Floats, cost: Floats, bounds: tuple[float, float], c
     edges = np.geomspace(low, high, count + 1) if 0 < low < high else np.linspace(low, high, count + 1)
     band = np.clip(np.searchsorted(edges, cost, side="right") - 1, 0, count - 1)
     inside = (np.flatnonzero(band == number) for number in range(count))
-    return np.array([rows[believed[rows].argmax()] for rows in inside if len(rows)], dtype=np.int64)
+    best = [rows[np.argsort(-believed[rows], kind="stable")[:each]] for rows in inside]
+    return np.concatenate(best).astype(np.int64)
 
 
 def fit(choices: Choices, accuracy: Floats, batch: Ints) -> Regression:

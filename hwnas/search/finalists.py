@@ -1,0 +1,154 @@
+"""Which genotypes a search hands back, and what was believed of each: before they are scored and measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwnas.config import Config
+from hwnas.nets.supernet import build_supernet
+from hwnas.results.run import Trial
+from hwnas.search import regression
+from hwnas.search.archive import Archive, collect
+from hwnas.search.costs import Cost, Reach
+from hwnas.search.loop import Searched
+from hwnas.search.searcher import Searcher
+from hwnas.search.synflow import log_flow, probe
+from hwnas.space.encoding import project
+from hwnas.space.space import SPACES, Choices, Mask, Probabilities
+from hwnas.training.data import Dataset
+
+Floats = NDArray[np.float64]
+
+PER_BAND = 32
+"""How many genotypes the regression proposes in each band of cost where SynFlow then has a say."""
+NAMED = 64
+"""How many the searcher names where there are no bands, of which SynFlow then takes those that are wanted."""
+PROBE_SIDE = 16
+"""Pixels per side that SynFlow is taken on at the most: larger maps cost more and rank alike."""
+
+
+@dataclass(frozen=True)
+class Finalists:
+    """Different genotypes (N, edges) as the rule leaves them; ``beliefs``: what speaks for each, by name.
+
+    ``regression``: accuracy on an average batch, 0..1. ``log_synflow``: ln of SynFlow. ``believed``: both in standard
+    deviations of the shortlist, added.
+    """
+
+    choices: Choices
+    beliefs: tuple[dict[str, float], ...]
+
+
+def choose(
+    config: Config, dataset: Dataset, costs: tuple[Cost, ...], reaches: dict[str, Reach], searched: Searched
+) -> Finalists:
+    """The finalists of a search whose stages are done: by what was seen, or as ``config`` says."""
+    searcher, pursued = searched.searcher, costs[: len(config.objectives)]
+    space = SPACES[config.space]
+    archive = collect(searched.trials, [one.metric for one in config.objectives], len(space.slots))
+    model = _regression(config, searched.trials)
+    if model is not None:
+        archive = regression.predicted(model, archive, pursued, searcher.mask())
+    if model is not None and pursued:
+        chosen, believed = _of_bands(config, dataset, pursued, reaches, searcher, archive)
+    else:
+        chosen, believed = _named(config, dataset, searcher, archive)
+    if model is not None:
+        believed = {"regression": regression.predict(model, chosen), **believed}
+    # Where nothing gets through there is no logarithm to write down.
+    return Finalists(
+        chosen,
+        tuple(
+            {name: float(values[row]) for name, values in believed.items() if np.isfinite(values[row])}
+            for row in range(len(chosen))
+        ),
+    )
+
+
+def _regression(config: Config, trials: Sequence[Trial]) -> regression.Regression | None:
+    """What the last stage's trials say together, where the config asks for that and there are any."""
+    return regression.fit_trials(trials) if config.finalists_by == "regression" and trials else None
+
+
+def _named(
+    config: Config, dataset: Dataset, searcher: Searcher, archive: Archive
+) -> tuple[Choices, dict[str, Floats]]:
+    """Those that the searcher names; with SynFlow it names a shortlist, of which those with most flow are taken."""
+    count = config.finalists_per_policy
+    if not config.finalists_synflow:
+        return _projected(config, searcher.finalists(archive, count)), {}
+    chosen = _projected(config, searcher.finalists(archive, max(NAMED, count)))
+    flow = _flows(config, dataset, searcher.mask(), chosen)
+    best = np.argsort(-flow, kind="stable")[: _count(config, searcher)]
+    return chosen[best], {"log_synflow": flow[best]}
+
+
+def _of_bands(
+    config: Config,
+    dataset: Dataset,
+    costs: tuple[Cost, ...],
+    reaches: dict[str, Reach],
+    searcher: Searcher,
+    archive: Archive,
+) -> tuple[Choices, dict[str, Floats]]:
+    """As many as the policies would name: the best of each band of each cost.
+
+    ``archive``: predicted accuracies. With SynFlow the shortlist is what the prediction puts first in each band, and
+    the best of a band is that with the largest sum of both, in standard deviations over the shortlist.
+    """
+    bands = -(-_count(config, searcher) // len(costs))
+    table = searcher.mixture()
+
+    def best(believed: Floats, paid: Floats, each: int) -> NDArray[np.int64]:
+        """Rows, in order of first appearance."""
+        rows = [
+            regression.best_of_bands(believed, paid[:, column], reaches[cost.name].bounds, bands, each)
+            for column, cost in enumerate(costs)
+        ]
+        return np.array(list(dict.fromkeys(np.concatenate(rows).tolist())), dtype=np.int64)
+
+    if not config.finalists_synflow:
+        rows = best(archive.accuracy, archive.costs, 1)
+        return _projected(config, [(one, table) for one in archive.choices[rows]]), {}
+    rows = best(archive.accuracy, archive.costs, PER_BAND)
+    space = SPACES[config.space]
+    shortlist = np.stack([project(space, one, table) for one in archive.choices[rows]])
+    flow = _flows(config, dataset, searcher.mask(), shortlist)
+    believed = _standardised(archive.accuracy[rows]) + _standardised(flow)
+    final = best(believed, archive.costs[rows], 1)
+    # Two of the shortlist may be one genotype once the rule has dropped edges; the first stands for both.
+    final = final[np.sort(np.unique(shortlist[final], axis=0, return_index=True)[1])]
+    return shortlist[final], {"log_synflow": flow[final], "believed": believed[final]}
+
+
+def _count(config: Config, searcher: Searcher) -> int:
+    return max(1, len(searcher.tables())) * config.finalists_per_policy
+
+
+def _flows(config: Config, dataset: Dataset, mask: Mask, choices: Choices) -> Floats:
+    """ln of SynFlow in the last stage's supernet, (N,)."""
+    channels, height, width = dataset.image
+    image = (channels, min(PROBE_SIDE, height), min(PROBE_SIDE, width))
+    cells, classes = config.stages[-1].cells, len(dataset.classes)
+    space = SPACES[config.space]
+    empty = probe(build_supernet(space, config.channels, cells, classes, image, seed=0, mask=mask))
+    return np.array([log_flow(empty, one, image) for one in choices])
+
+
+def _standardised(values: Floats) -> Floats:
+    """In standard deviations from the mean of those that are finite; zeros where all are equal."""
+    finite = values[np.isfinite(values)]
+    if not len(finite) or not finite.std():
+        return np.where(np.isfinite(values), 0.0, values)
+    return np.asarray((values - finite.mean()) / finite.std())
+
+
+def _projected(config: Config, finalists: Sequence[tuple[Choices, Probabilities]]) -> Choices:
+    """The different genotypes that the rule leaves of them, in order of first appearance, (N, edges)."""
+    space = SPACES[config.space]
+    chosen = [project(space, choices, table) for choices, table in finalists]
+    return np.stack(list({one.tobytes(): one for one in chosen}.values()))
