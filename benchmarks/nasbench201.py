@@ -7,9 +7,10 @@
 One arm and one seed per process of one thread; the row of results is appended when the run ends. Arms: `front` is
 TND-NAS with eight policies on uniform paths, `directed` the same in our directed form, `policies` and `paper` train the
 policies' own paths in the directed and in the paper's form, `ndarts` and `darts` (first order) look for accuracy alone,
-`random` trains uniform paths and scores as many uniform cells. What was chosen (at most 20 cells, by shared weights and
-predicted cost alone) is then looked up in the table: CIFAR-10 test accuracy after 200 epochs, parameters, and latency
-on a GTX 1080 Ti at batch 1. `--summary` adds uniform cells and the all-conv3x3 cell.
+`random` trains uniform paths and scores as many uniform cells, `synflow` trains nothing and takes the cell of most flow
+in each band of cost. What was chosen (at most 20 cells, by shared weights, SynFlow and predicted cost) is then looked
+up in the table: CIFAR-10 test accuracy after 200 epochs, parameters, and latency on a GTX 1080 Ti at batch 1.
+`--summary` adds uniform cells and the all-conv3x3 cell.
 
 The supernet is narrower, shallower and sees less than the benchmark's networks (C 16, 15 cells, 32 x 32 pixels,
 50,000 images): see `SIZES`. `--size full` is the search at the benchmark's own size, for a GPU. Rank correlations
@@ -46,9 +47,10 @@ from hwnas.search import shared_weights
 from hwnas.search.loop import Progress
 from hwnas.search.regression import best_of_bands
 from hwnas.search.search import Plan, plan, search, summary
-from hwnas.space.encoding import to_choices
+from hwnas.search.synflow import log_flow, probe
+from hwnas.space.encoding import to_choices, to_genotype
 from hwnas.space.nasbench201 import SPACE
-from hwnas.space.text import from_dict
+from hwnas.space.text import format_text, from_dict
 from hwnas.training.data import sample
 from profilers.agreement import kendall_tau
 
@@ -68,7 +70,7 @@ SIZES: dict[str, dict[str, Any]] = {
         "epochs": 40,
         "batch": 64,
         "every": 20,
-        "mixture": {"channels": 8, "cells": 6, "batch": 32, "epochs": 8},
+        "mixture": {"channels": 8, "cells": 6, "batch": 32, "epochs": 5, "searches": 3},
     },
     # Seconds: whether all parts work.
     "quick": {
@@ -79,7 +81,7 @@ SIZES: dict[str, dict[str, Any]] = {
         "epochs": 6,
         "batch": 64,
         "every": 4,
-        "mixture": {"channels": 4, "cells": 3, "batch": 32, "epochs": 2},
+        "mixture": {"channels": 4, "cells": 3, "batch": 32, "epochs": 2, "searches": 2},
     },
     # For a GPU.
     "full": {
@@ -90,7 +92,7 @@ SIZES: dict[str, dict[str, Any]] = {
         "epochs": 100,
         "batch": 256,
         "every": 2,
-        "mixture": {"channels": 16, "cells": 15, "batch": 64, "epochs": 50},
+        "mixture": {"channels": 16, "cells": 15, "batch": 64, "epochs": 50, "searches": 1},
     },
 }
 ARMS: dict[str, dict[str, Any]] = {
@@ -114,8 +116,10 @@ def config_of(size: str, arm: str, seed: int, npz: Path, epochs: int | None = No
     mixes = arm in ALONE
     used = {**SIZES[size], **(SIZES[size]["mixture"] if mixes else {})}
     epochs = epochs or used["epochs"]
-    # Alpha waits: to weights that know nothing yet, the shallowest network is the best one.
-    stage = {"cells": used["cells"], "epochs": epochs, "frozen_epochs": epochs // 2}
+    # Alpha waits: to weights that know nothing yet, the shallowest network is the best one. A mixture's alpha says most
+    # in its first epoch, and what one says by chance, several from other weights don't.
+    waits = epochs - max(1, epochs // 5) if mixes else epochs // 2
+    stage = {"cells": used["cells"], "epochs": epochs, "frozen_epochs": waits}
     # A path's rate stays where it is: shared weights rank best before it falls (docs/evidence/nasbench201.md).
     lr = 0.025 if mixes else 0.1
     settings: dict[str, Any] = {
@@ -125,7 +129,7 @@ def config_of(size: str, arm: str, seed: int, npz: Path, epochs: int | None = No
         "seed": seed,
         "objectives": [] if arm in ALONE else [{"metric": name} for name in COSTS],
         "channels": used["channels"],
-        "stages": [stage],
+        "stages": [stage] * (used["searches"] if mixes else 1),
         "evaluation": {"channels": 16, "cells": 15},
         "data": {"source": str(npz)},
         "finalists_per_policy": 1 if mixes else 5,  # those that mix hand back the cell that they derive
@@ -141,9 +145,14 @@ def config_of(size: str, arm: str, seed: int, npz: Path, epochs: int | None = No
     settings["alpha_step"] = {**alpha, **ARMS[arm].get("alpha_step", {})}
     # Alpha moves by its rate a step, and there are few steps: the fewer, the faster.
     if arm == "ndarts":
-        settings["ndarts"] = {"alpha_lr": 2.4e-2, "weight_steps": 4}
+        settings["ndarts"] = {"alpha_lr": 2.4e-2, "weight_steps": 4, "pooled": True}
     if arm == "darts":
-        settings["ndarts"] = {"alpha_lr": 6e-3, "weight_steps": 1, "hypergradient": "first_order"}
+        settings["ndarts"] = {
+            "alpha_lr": 6e-3,
+            "weight_steps": 1,
+            "hypergradient": "first_order",
+            "pooled": True,
+        }
     return resolve(settings)
 
 
@@ -196,7 +205,7 @@ def run(
         config = config_of(size, arm, seed, npz, epochs)
         planned = plan(config)
         tables = _tables(data)
-        epochs = config.stages[0].epochs
+        epochs = sum(stage.epochs for stage in config.stages)
         # A mixture's weights never work alone, so there is no rank to follow; its derived cells are looked up instead.
         every = None if arm in ALONE else max(2, epochs // 6)
         watch = Watch(planned, keep or Path(folder) / "run", tables["params"].accuracy, every)
@@ -215,6 +224,42 @@ def run(
         "tau": watch.seen,
         "derived": [_derived(epoch, tables["params"].accuracy) for epoch in history],
         **looked_up(result, arm, tables, {name: planned.reaches[name].bounds for name in planned.reaches}),
+    }
+
+
+def untrained(data: Path, size: str) -> dict[str, Any]:
+    """What SynFlow alone would hand back, of all cells: a row of results."""
+    began, cpu = time.monotonic(), time.process_time()
+    used = SIZES[size]
+    with tempfile.TemporaryDirectory() as folder:
+        npz = Path(folder) / "cifar10.npz"
+        np.savez(npz, **_images(data / "cifar10_jpeg.npz", 1_000, used["halve"]))
+        planned = plan(config_of(size, "random", 0, npz))
+    image, tables = planned.dataset.image, _tables(data)
+    net = build_supernet(SPACE, used["channels"], used["cells"], len(planned.dataset.classes), image, seed=0)
+    cells = np.stack(
+        np.unravel_index(np.arange(len(tables["params"].accuracy)), SPACE.mask.shape[1:] * len(SPACE.slots)),
+        axis=1,
+    )
+    empty = probe(net)
+    flow = np.array([log_flow(empty, cell, image) for cell in cells])
+    costs = {cost.name: cost.of(cells) for cost in planned.costs}
+    chosen = {name: best_of_bands(flow, costs[name], planned.reaches[name].bounds, CELLS) for name in COSTS}
+    text = [format_text(to_genotype(SPACE, cell)) for cell in cells]
+    best = int(flow.argmax())
+    return {
+        "arm": "synflow",
+        "seed": 0,
+        "size": size,
+        "epochs": 0,
+        "wall_s": round(time.monotonic() - began),
+        "cpu_s": round(time.process_time() - cpu),
+        "evaluations": 0,
+        "tau": [],
+        "best": text[best],
+        "test_accuracy": _percent(tables["params"].accuracy[best]),
+        "cells": {cost: [text[place] for place in places] for cost, places in chosen.items()},
+        "share": {cost: round(share(tables[cost], places), 4) for cost, places in chosen.items()},
     }
 
 
@@ -360,7 +405,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("data", type=Path, help="folder of cifar10_jpeg.npz and nasbench201.csv.gz")
-    parser.add_argument("--arm", choices=sorted(ARMS), default="front")
+    parser.add_argument("--arm", choices=sorted([*ARMS, "synflow"]), default="front")
     parser.add_argument("--size", choices=sorted(SIZES), default="small")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, help="instead of the size's own")
@@ -375,7 +420,11 @@ def main() -> int:
         if given.figure:
             given.figure.write_text(figure(rows))
         return 0
-    row = run(given.data, given.size, given.arm, given.seed, given.epochs, given.keep)
+    row = (
+        untrained(given.data, given.size)
+        if given.arm == "synflow"
+        else run(given.data, given.size, given.arm, given.seed, given.epochs, given.keep)
+    )
     print(json.dumps(row))
     if given.out:
         with open(given.out, "a") as file:

@@ -5,7 +5,8 @@ hypervolume of (test accuracy, parameters) to a file of JSON lines. Arms:
 
 - tndnas, random, nsga2: the algorithm with all its epochs, one supernet each, the same number of evaluations;
 - singles: eight TND-NAS searches of one exponent each, every one with an eighth of the epochs;
-- mixture: TND-NAS that trains the whole mixture, with as many epochs as fit into about the same CPU time.
+- mixture: TND-NAS that trains the whole mixture, with as many epochs as fit into about the same CPU time;
+- synflow: tndnas whose finalists are named by a regression over its trials and SynFlow together.
 
     python -m benchmarks.search_fronts --arm tndnas --seed 0 --task digits --out results.jsonl
     python -m benchmarks.search_fronts --summary results.jsonl
@@ -83,7 +84,7 @@ def spread(result: dict[str, Any], count: int, cost: str = "params", believed: s
     left: list[Member] = [*result["front"], *result["dominated"]]
     chosen: list[Member] = []
     while left and len(chosen) < count:
-        accuracy = np.array([member["accuracy"]["value"] for member in left])
+        accuracy = np.array([member["accuracy"][believed] for member in left])
         costs = np.array([[member["costs"][cost]["value"]] for member in left])
         rank = [left[i] for i in non_dominated(to_minimise(accuracy, costs))]
         rank.sort(key=lambda member: float(member["costs"][cost]["value"]))
@@ -109,6 +110,10 @@ def search_arm(task: str, arm: str, seed: int, npz: str | None) -> tuple[list[Me
         stages = [{**one.model_dump(), **scaled(one.epochs, one.frozen_epochs)} for one in whole.stages]
         result = found(resolve({**whole.model_dump(), "weights": "mixture", "stages": stages}))
         return spread(result, FINALISTS), result
+    if arm == "synflow":
+        flowing = {"finalists_by": "regression", "finalists_synflow": True}
+        result = found(config_of(task, "tndnas", seed, npz).model_copy(update=flowing))
+        return spread(result, FINALISTS, believed="believed"), result
     if arm != "singles":
         result = found(config_of(task, arm, seed, npz))
         return spread(result, FINALISTS), result
@@ -200,7 +205,7 @@ def main() -> None:
     )
     parser.add_argument("--task", choices=sorted(TASKS), default="digits")
     parser.add_argument(
-        "--arm", choices=("tndnas", "random", "nsga2", "singles", "mixture"), default="tndnas"
+        "--arm", choices=("tndnas", "random", "nsga2", "singles", "mixture", "synflow"), default="tndnas"
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--npz", help="10,000 CIFAR-10 images, made by benchmarks.cifar_jpeg")

@@ -118,7 +118,10 @@ class Evaluation(_Frozen):
 
 
 class Ndarts(_Frozen):
-    """The accuracy-only mode (NDARTS, Algorithms 2023, 16(12), 536): hypergradient and weights."""
+    """The accuracy-only mode (NDARTS, Algorithms 2023, 16(12), 536): hypergradient and weights.
+
+    ``pooled``: what all stages' alphas say together is derived, not the last one's; with equal stages, restarts.
+    """
 
     terms: int = Field(default=2, ge=0, le=64)
     gamma: float | Literal["lr", "power"] = "lr"
@@ -131,6 +134,7 @@ class Ndarts(_Frozen):
     sigma: float = Field(default=0.01, gt=0)
     population: Positive = 10
     es_lr: Rate = 1e-2
+    pooled: bool = False
 
 
 class Config(_Frozen):

@@ -44,6 +44,7 @@ class NDarts:
 
     ``trace`` (epochs, 4) holds a Health per row, ``alphas`` (epochs, edges, operations) alpha at those
     moments, ``steps`` (3,) the alpha steps since the last row, how many of them diverged, and the stage.
+    ``before`` (edges, operations): the sum of ln softmax(alpha) at the ends of earlier stages, where they are pooled.
     """
 
     config: Config
@@ -51,6 +52,7 @@ class NDarts:
     trace: Floats
     alphas: Floats
     steps: NDArray[np.int64]
+    before: Floats
 
     def mask(self) -> Mask:
         """What the supernet of this stage must hold, (edges, operations)."""
@@ -80,7 +82,11 @@ class NDarts:
             space.survivors[slot.cell][min(stage, len(space.survivors[slot.cell]) - 1)]
             for slot in space.slots
         ]
-        return _fresh(self.config, policy.shrink(self.policies, np.array(keep), rng), stage)
+        before = self.before
+        if self.config.ndarts.pooled:
+            with np.errstate(divide="ignore"):  # what didn't survive has no share, and won't be asked for
+                before = before + np.log(self.mixture())
+        return _fresh(self.config, policy.shrink(self.policies, np.array(keep), rng), stage, before)
 
     def entropies(self) -> list[float]:
         """Entropy of softmax(alpha) in nats, one value."""
@@ -101,7 +107,17 @@ class NDarts:
 
     def derived(self) -> list[Choices]:
         """What the space's rule makes of the present alpha where it may keep no edge empty, one of (edges,)."""
-        return [self._rule(self.mixture())]
+        return [self._rule(self._pooled(self.mixture()))]
+
+    def _pooled(self, shares: Probabilities) -> Probabilities:
+        """The geometric mean of these shares and of those that earlier stages ended with, (edges, operations)."""
+        if not self.before.any():
+            return shares
+        mask = self.mask()
+        logs = np.log(shares, where=mask, out=np.full(shares.shape, -np.inf))
+        mean = np.where(mask, self.before + logs, -np.inf) / (1 + self.steps[2])
+        weights = np.exp(mean - mean.max(axis=1, keepdims=True))
+        return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
     def _rule(self, shares: Probabilities) -> Choices:
         space = SPACES[self.config.space]
@@ -117,11 +133,11 @@ class NDarts:
 
         Not the archive's most accurate: a mixture's weights were never trained to serve one path alone.
         """
-        table = self.mixture()
+        table = self._pooled(self.mixture())
         chosen = [(self._rule(table), table)]
         if self.healthy() < len(self.trace):
             earlier = replace(self.policies, alpha=self.alphas[None, self.healthy()])
-            before = np.asarray(policy.probabilities(earlier)[0])
+            before = self._pooled(np.asarray(policy.probabilities(earlier)[0]))
             chosen.append((self._rule(before), before))
         chosen += [(one, table) for one in likeliest(SPACES[self.config.space], self._real(table), count)]
         different: dict[bytes, tuple[Choices, Probabilities]] = {}
@@ -131,12 +147,12 @@ class NDarts:
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """The state that a checkpoint holds."""
-        own = {"trace": self.trace, "alphas": self.alphas, "alpha_steps": self.steps}
+        own = {"trace": self.trace, "alphas": self.alphas, "alpha_steps": self.steps, "before": self.before}
         return {**policy.to_arrays(self.policies), **own}
 
     def with_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> NDarts:
         """The searcher with the state of a checkpoint."""
-        own = (np.array(arrays[name]) for name in ("trace", "alphas", "alpha_steps"))
+        own = (np.array(arrays[name]) for name in ("trace", "alphas", "alpha_steps", "before"))
         return NDarts(self.config, policy.from_arrays(arrays), *own)
 
 
@@ -150,7 +166,8 @@ def start(config: Config, rng: np.random.Generator) -> NDarts:
         raise InputError(
             f"ndarts.population: the noises come in pairs, so an even number, not {settings.population}"
         )
-    return _fresh(config, policy.start(SPACES[config.space].mask, 1, rng), 0)
+    mask = SPACES[config.space].mask
+    return _fresh(config, policy.start(mask, 1, rng), 0, np.zeros(mask.shape))
 
 
 def weight_step(
@@ -266,9 +283,9 @@ def method(config: Config) -> Method:
     return methods[settings.hypergradient]()
 
 
-def _fresh(config: Config, policies: policy.Policies, stage: int) -> NDarts:
+def _fresh(config: Config, policies: policy.Policies, stage: int, before: Floats) -> NDarts:
     empty = np.zeros((0, *policies.alpha.shape[1:]))
-    return NDarts(config, policies, np.zeros((0, 4)), empty, np.array([0, 0, stage]))
+    return NDarts(config, policies, np.zeros((0, 4)), empty, np.array([0, 0, stage]), before)
 
 
 def _alpha(searcher: NDarts, net: Supernet) -> tuple[Tensor]:

@@ -179,6 +179,49 @@ def test_the_next_stage_keeps_the_likeliest_operations_and_forgets_the_rest() ->
     assert len(following.trace) == 0
 
 
+def stages(chosen: Config, *alphas: np.ndarray) -> NDarts:
+    """A searcher whose stages ended with these alphas (edges, operations)."""
+    searcher = ndarts.start(chosen, np.random.default_rng(0))
+    for number, alpha in enumerate(alphas):
+        searcher = searcher.next_stage(np.random.default_rng(number)) if number else searcher
+        searcher = replace(searcher, policies=replace(searcher.policies, alpha=alpha[None]))
+    return searcher
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**20))
+def test_pooled_stages_derive_what_their_mean_alpha_does_in_any_order(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    shape = SPACES["nasbench201"].mask.shape
+    alphas = [rng.normal(size=shape) for _ in range(3)]
+    pooled, alone = config(ndarts={"pooled": True}), config()
+    [expected] = stages(alone, np.mean(alphas, axis=0)).derived()
+    archive = Archive(np.zeros((0, 6), dtype=np.int64), np.zeros(0), np.zeros((0, 0)), np.zeros(0, dtype=int))
+    listed = [one.tolist() for one, _ in stages(alone, np.mean(alphas, axis=0)).finalists(archive, 5)]
+    for order in ([0, 1, 2], [2, 0, 1]):
+        found = stages(pooled, *(alphas[place] for place in order))
+        assert found.derived()[0].tolist() == expected.tolist()
+        assert [one.tolist() for one, _ in found.finalists(archive, 5)] == listed
+        # Training and the next draws follow the stage's own alpha.
+        assert found.mixture() == pytest.approx(stages(alone, alphas[order[-1]]).mixture())
+    [last] = stages(alone, *alphas).derived()
+    assert last.tolist() == stages(alone, alphas[-1]).derived()[0].tolist()
+
+
+def test_pooled_stages_that_shrink_ask_for_survivors_alone() -> None:
+    chosen = config(space="darts", ndarts={"pooled": True})
+    rng = np.random.default_rng(0)
+    shape = SPACES["darts"].mask.shape
+    searcher = stages(chosen, rng.normal(size=shape), rng.normal(size=shape))
+    archive = Archive(
+        np.zeros((0, shape[0]), dtype=np.int64), np.zeros(0), np.zeros((0, 0)), np.zeros(0, dtype=int)
+    )
+    for _, table in searcher.finalists(archive, 4):
+        assert (table[~searcher.mask()] == 0).all() and table.sum(axis=1) == pytest.approx(1)
+    back = ndarts.start(chosen, rng).with_arrays(searcher.to_arrays())
+    assert back.derived()[0].tolist() == searcher.derived()[0].tolist()
+
+
 @pytest.mark.parametrize(("key", "value"), [("population", 3), ("gamma", -1.0), ("gamma", float("nan"))])
 def test_settings_that_cannot_work_are_refused_by_name(key: str, value: float) -> None:
     with pytest.raises(InputError, match=f"ndarts.{key}"):
