@@ -70,7 +70,7 @@ SIZES: dict[str, dict[str, Any]] = {
         "epochs": 40,
         "batch": 64,
         "every": 20,
-        "mixture": {"channels": 8, "cells": 6, "batch": 32, "epochs": 5, "searches": 3},
+        "mixture": {"channels": 8, "cells": 6, "batch": 32, "epochs": 5, "searches": 4},
     },
     # Seconds: whether all parts work.
     "quick": {
