@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from hwnas.search import regression
 from hwnas.search.archive import Archive, collect
 from hwnas.search.costs import Cost, Reach
 from hwnas.search.loop import Searched
+from hwnas.search.measure import Say
 from hwnas.search.searcher import Searcher
 from hwnas.search.synflow import log_flow, probe
 from hwnas.space.encoding import project
@@ -22,6 +23,7 @@ from hwnas.space.space import SPACES, Choices, Mask, Probabilities
 from hwnas.training.data import Dataset
 
 Floats = NDArray[np.float64]
+Flows = Callable[[Choices], Floats]
 
 PER_BAND = 32
 """How many genotypes the regression proposes in each band of cost where SynFlow then has a say."""
@@ -44,9 +46,20 @@ class Finalists:
 
 
 def choose(
-    config: Config, dataset: Dataset, costs: tuple[Cost, ...], reaches: dict[str, Reach], searched: Searched
+    config: Config,
+    dataset: Dataset,
+    costs: tuple[Cost, ...],
+    reaches: dict[str, Reach],
+    searched: Searched,
+    say: Say = lambda line: None,
 ) -> Finalists:
     """The finalists of a search whose stages are done: by what was seen, or as ``config`` says."""
+
+    def flows(choices: Choices) -> Floats:
+        """ln of SynFlow, (N,)."""
+        say(f"SynFlow of {len(choices):,} likely genotypes")
+        return _flows(config, dataset, searched.searcher.mask(), choices)
+
     searcher, pursued = searched.searcher, costs[: len(config.objectives)]
     space = SPACES[config.space]
     archive = collect(searched.trials, [one.metric for one in config.objectives], len(space.slots))
@@ -54,9 +67,9 @@ def choose(
     if model is not None:
         archive = regression.predicted(model, archive, pursued, searcher.mask())
     if model is not None and pursued:
-        chosen, believed = _of_bands(config, dataset, pursued, reaches, searcher, archive)
+        chosen, believed = _of_bands(config, flows, pursued, reaches, searcher, archive)
     else:
-        chosen, believed = _named(config, dataset, searcher, archive)
+        chosen, believed = _named(config, flows, searcher, archive)
     if model is not None:
         believed = {"regression": regression.predict(model, chosen), **believed}
     # Where nothing gets through there is no logarithm to write down.
@@ -75,21 +88,21 @@ def _regression(config: Config, trials: Sequence[Trial]) -> regression.Regressio
 
 
 def _named(
-    config: Config, dataset: Dataset, searcher: Searcher, archive: Archive
+    config: Config, flows: Flows, searcher: Searcher, archive: Archive
 ) -> tuple[Choices, dict[str, Floats]]:
     """Those that the searcher names; with SynFlow it names a shortlist, of which those with most flow are taken."""
     count = config.finalists_per_policy
     if not config.finalists_synflow:
         return _projected(config, searcher.finalists(archive, count)), {}
     chosen = _projected(config, searcher.finalists(archive, max(NAMED, count)))
-    flow = _flows(config, dataset, searcher.mask(), chosen)
+    flow = flows(chosen)
     best = np.argsort(-flow, kind="stable")[: _count(config, searcher)]
     return chosen[best], {"log_synflow": flow[best]}
 
 
 def _of_bands(
     config: Config,
-    dataset: Dataset,
+    flows: Flows,
     costs: tuple[Cost, ...],
     reaches: dict[str, Reach],
     searcher: Searcher,
@@ -117,7 +130,7 @@ def _of_bands(
     rows = best(archive.accuracy, archive.costs, PER_BAND)
     space = SPACES[config.space]
     shortlist = np.stack([project(space, one, table) for one in archive.choices[rows]])
-    flow = _flows(config, dataset, searcher.mask(), shortlist)
+    flow = flows(shortlist)
     believed = _standardised(archive.accuracy[rows]) + _standardised(flow)
     final = best(believed, archive.costs[rows], 1)
     # Two of the shortlist may be one genotype once the rule has dropped edges; the first stands for both.

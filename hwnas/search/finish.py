@@ -64,7 +64,7 @@ def finish(
     space, names = SPACES[config.space], tuple(cost.name for cost in costs)
     images = _images(config, dataset)
     # The leading rank's choice: sums in another order on another machine might choose others.
-    finalists = searched.ranks.share(lambda: choose(config, dataset, costs, reaches, searched))
+    finalists = searched.ranks.share(lambda: choose(config, dataset, costs, reaches, searched, say))
     chosen = finalists.choices
     uniform = _uniform(space, searched.searcher.mask(), len(chosen), rng(config.seed, FINAL))
     both = _score(searched, costs, np.concatenate([chosen, uniform]), images)
