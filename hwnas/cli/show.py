@@ -113,6 +113,13 @@ def _lines(summary: dict[str, Any], path: Path) -> list[str]:
         f" {summary['evaluations']:,} evaluations in {summary['seconds']:.0f} s"
     ]
     lines += _measured_lines(summary)
+    drawn = {member["key"] for member in summary["front"]}
+    believed = [key for key in summary.get("believed", []) if key not in drawn]
+    if believed:
+        lines.append(
+            "dominated with shared weights, but best at their costs by what was learnt and SynFlow together:"
+            f" {', '.join(believed)}; hwnas train {path} --all trains them too"
+        )
     met = summary.get("within_target")
     if met is not None:
         units = {name: cost["unit"] for one in summary["front"][:1] for name, cost in one["costs"].items()}

@@ -33,7 +33,9 @@ def train(
         list[str] | None,
         typer.Argument(help="Keys of networks, as printed by hwnas show.", metavar="[KEY]..."),
     ] = None,
-    every: Annotated[bool, Option("--all", help="Every network of the front.")] = False,
+    every: Annotated[
+        bool, Option("--all", help="Every network of the front, and what SynFlow helped to choose.")
+    ] = False,
     knee: Annotated[bool, Option("--knee", help="The knee of the front (the default).")] = False,
     recipe: Annotated[str, Option(help="quick, cifar (600 epochs) or imagenet (250).")] = "quick",
     channels: Annotated[

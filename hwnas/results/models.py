@@ -44,6 +44,7 @@ class Model:
 def choose(run: Run, names: Sequence[str], every: bool) -> list[dict[str, Any]]:
     """Members of the run's front: those with the keys ``names`` (dominated finalists too), all, or the knee.
 
+    All: where SynFlow helped to choose, with those that it and what was learnt find best at their costs.
     Raises InputError for a key that the run does not have, with the nearest one.
     """
     summary = read_front(run)
@@ -59,7 +60,10 @@ def choose(run: Run, names: Sequence[str], every: bool) -> list[dict[str, Any]]:
         return [known[name] for name in dict.fromkeys(names)]
     if not front:
         raise InputError(f"{run.path}: its front is empty")
-    return front if every else [known[_knee(summary)]]
+    if not every:
+        return [known[_knee(summary)]]
+    drawn = {member["key"] for member in front}
+    return front + [known[key] for key in summary.get("believed", []) if key not in drawn]
 
 
 def model_of(

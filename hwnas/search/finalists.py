@@ -66,7 +66,7 @@ def choose(
     model = _regression(config, searched.trials)
     if model is not None:
         archive = regression.predicted(model, archive, pursued, searcher.mask())
-    if model is not None and pursued:
+    if model is not None and (pursued or config.finalists_synflow):
         chosen, believed = _of_bands(config, flows, pursued, reaches, searcher, archive)
     else:
         chosen, believed = _named(config, flows, searcher, archive)
@@ -108,16 +108,19 @@ def _of_bands(
     searcher: Searcher,
     archive: Archive,
 ) -> tuple[Choices, dict[str, Floats]]:
-    """As many as the policies would name: the best of each band of each cost.
+    """As many as the policies would name: the best of each band of each cost; without a cost, the best of all.
 
     ``archive``: predicted accuracies. With SynFlow the shortlist is what the prediction puts first in each band, and
     the best of a band is that with the largest sum of both, in standard deviations over the shortlist.
     """
-    bands = -(-_count(config, searcher) // len(costs))
+    count = _count(config, searcher)
+    bands = -(-count // max(1, len(costs)))
     table = searcher.mixture()
 
     def best(believed: Floats, paid: Floats, each: int) -> NDArray[np.int64]:
         """Rows, in order of first appearance."""
+        if not costs:
+            return np.argsort(-believed, kind="stable")[: count * each].astype(np.int64)
         rows = [
             regression.best_of_bands(believed, paid[:, column], reaches[cost.name].bounds, bands, each)
             for column, cost in enumerate(costs)
@@ -131,6 +134,8 @@ def _of_bands(
     space = SPACES[config.space]
     shortlist = np.stack([project(space, one, table) for one in archive.choices[rows]])
     flow = flows(shortlist)
+    alive = np.isfinite(flow) if np.isfinite(flow).any() else np.ones(len(flow), dtype=bool)
+    rows, shortlist, flow = rows[alive], shortlist[alive], flow[alive]
     believed = _standardised(archive.accuracy[rows]) + _standardised(flow)
     final = best(believed, archive.costs[rows], 1)
     # Two of the shortlist may be one genotype once the rule has dropped edges; the first stands for both.

@@ -10,7 +10,15 @@ import numpy as np
 import torch
 
 from hwnas.config import Config
-from hwnas.results.front import Bounds, ParetoFront, hypervolume, pareto_front, within_target
+from hwnas.results.front import (
+    Bounds,
+    ParetoFront,
+    hypervolume,
+    non_dominated,
+    pareto_front,
+    to_minimise,
+    within_target,
+)
 from hwnas.search import shared_weights
 from hwnas.search.costs import Cost, Reach, target_value
 from hwnas.search.finalists import choose
@@ -115,6 +123,7 @@ def finish(
         "targets": targets,
         "within_target": [one.key for one in within_target(front, targets)] if targets else None,
         "front": [_marked(members[key], front, targets) for key in on_front],
+        "believed": _believed([members[key] for key in keys if key in complete], names[:objectives]),
         "dominated": [members[key] for key in keys if key in complete and key not in on_front],
         "failed": [members[key] for key in keys if key not in complete],
         "measured": {name: about(found) for name, found in {**scored.outcomes, **both.outcomes}.items()},
@@ -129,6 +138,19 @@ def _images(config: Config, dataset: Dataset) -> list[Batch]:
     drawn = sample_images(dataset, "policy", config.scoring_images, (config.seed, FINAL))
     pieces = zip(*(torch.split(part, SCORING_BATCH) for part in drawn), strict=True)
     return [Batch(x, y) for x, y in pieces]
+
+
+def _believed(members: Sequence[dict[str, Any]], names: Sequence[str]) -> list[str]:
+    """Keys of those that SynFlow and what was learnt find best at their costs, dearest last; none without SynFlow.
+
+    Shared weights draw the front, and are what SynFlow was asked to correct.
+    """
+    asked = [member for member in members if "log_synflow" in member["accuracy"]]
+    found = [member["accuracy"] for member in asked]
+    belief = np.array([one.get("believed", one["log_synflow"]) for one in found], dtype=np.float64)
+    costs = np.array([[member["costs"][name]["value"] for name in names] for member in asked])
+    best = non_dominated(to_minimise(belief, costs.reshape(len(asked), len(names))))
+    return [asked[row]["key"] for row in sorted(best, key=lambda row: (*costs[row], row))]
 
 
 def _columns(scored: Scored, names: tuple[str, ...]) -> dict[str, list[float]]:

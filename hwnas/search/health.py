@@ -85,7 +85,12 @@ def diagnose(
                 max((line.stage for line in history), default=0),
                 "curvature",
                 "the validation loss has become sharp in alpha, which goes before a collapse (Zela et al.)",
-                "the network derived before the alarm is among the finalists; try fewer epochs or more weight decay",
+                (
+                    ""
+                    if config.finalists_synflow
+                    else "the network derived before the alarm is among the finalists; "
+                )
+                + "try fewer epochs or more weight decay",
             )
         )
     return notes

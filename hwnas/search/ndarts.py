@@ -152,7 +152,8 @@ class NDarts:
 
     def with_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> NDarts:
         """The searcher with the state of a checkpoint."""
-        own = (np.array(arrays[name]) for name in ("trace", "alphas", "alpha_steps", "before"))
+        known = {"before": self.before, **arrays}  # an earlier version wrote none
+        own = (np.array(known[name]) for name in ("trace", "alphas", "alpha_steps", "before"))
         return NDarts(self.config, policy.from_arrays(arrays), *own)
 
 

@@ -85,6 +85,32 @@ def test_the_users_own_sentence_with_small_settings(hwnas: Command) -> None:
     assert json.loads(again.stdout) == found and again.stderr == ""
 
 
+def test_show_names_what_synflow_helped_to_choose(hwnas: Command, place: Path) -> None:
+    (place / "flowing.toml").write_text(
+        'finalists_by = "regression"\nfinalists_synflow = true\n'
+        + QUICK.replace("finalists_per_policy = 1", "finalists_per_policy = 6")
+    )
+    done = hwnas(
+        "search",
+        "--config",
+        "flowing.toml",
+        "--data",
+        "tiny.npz",
+        "--objective",
+        "params",
+        "--out",
+        "flow",
+        "--json",
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    off = [key for key in found["believed"] if key not in {member["key"] for member in found["front"]}]
+    shown = hwnas("show", "flow").stdout
+    assert off, "shared weights of one epoch agree with it by chance: take more finalists"
+    assert "SynFlow together" in shown and all(key in shown for key in off)
+    assert "SynFlow of" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [

@@ -58,6 +58,13 @@ def test_all_means_the_front_and_a_key_may_be_a_dominated_one(run: Run) -> None:
     assert [member["key"] for member in choose(run, wanted, False)] == wanted[:2]
 
 
+def test_all_takes_what_synflow_helped_to_choose_too(run: Run) -> None:
+    found = json.loads(run.front_path.read_text())
+    dominated = found["dominated"][0]["key"]
+    run.front_path.write_text(json.dumps({**found, "believed": [keys(run)[0], dominated]}))
+    assert [member["key"] for member in choose(run, (), True)] == [*keys(run), dominated]
+
+
 def test_a_mistyped_key_is_answered_with_the_front_and_the_nearest_of_all(run: Run) -> None:
     dominated = [member["key"] for member in read_front(run)["dominated"]]
     with pytest.raises(InputError) as error:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hwnas.config import Config
-from hwnas.nets.supernet import build_supernet
+from hwnas.nets.supernet import Supernet, build_supernet
 from hwnas.results.run import Trial
 from hwnas.search import finalists, ndarts
 from hwnas.search.finalists import Finalists, choose
@@ -101,6 +101,29 @@ def test_flow_changes_who_is_chosen_and_not_what_the_regression_says(data: Path)
     assert flows(plain.config, other.choices).mean() > flows(plain.config, one.choices).mean()
     best = [float(np.max([b["regression"] for b in found.beliefs])) for found in (one, other)]
     assert best[0] >= best[1]
+
+
+def test_without_a_cost_regression_and_flow_choose_the_best_of_all(data: Path) -> None:
+    used = planned(data, **BY_TRIALS, objectives=[], finalists_synflow=True)
+    found = chosen(used, searcher_of(used))
+    believed = [one["believed"] for one in found.beliefs]
+    assert len(believed) == 5 and believed == sorted(believed, reverse=True)
+
+
+def test_a_genotype_that_lets_nothing_through_is_not_handed_back(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = planned(data, **BY_TRIALS, finalists_synflow=True)
+    flow = finalists.log_flow
+
+    def without_convolutions(net: Supernet, choices: np.ndarray, image: tuple[int, int, int]) -> float:
+        return -np.inf if (choices == 3).any() else flow(net, choices, image)
+
+    assert (chosen(used, searcher_of(used)).choices == 3).any()
+    monkeypatch.setattr(finalists, "log_flow", without_convolutions)
+    found = chosen(used, searcher_of(used))
+    assert len(found.choices) and not (found.choices == 3).any()
+    assert all("believed" in one for one in found.beliefs)
 
 
 def test_without_trials_the_searcher_names_them(data: Path) -> None:

@@ -228,6 +228,32 @@ def test_finalists_by_regression_come_with_what_it_predicts(data: Path, tmp_path
     assert trials[0] == trials[1]
 
 
+def test_what_synflow_helped_to_choose_is_named_beside_the_front(data: Path, tmp_path: Path) -> None:
+    changes = {"space": "nasbench201", "stages": [{"cells": 3, "epochs": 2}], "finalists_synflow": True}
+    config = tiny.config(data, finalists_by="regression", **changes)
+    found = summary(search(config, tmp_path / "run"))
+    members = {member["key"]: member for member in [*found["front"], *found["dominated"]]}
+
+    def dominates(one: dict[str, Any], other: dict[str, Any]) -> bool:
+        mine, its = (
+            (-member["accuracy"]["believed"], member["costs"]["params"]["value"]) for member in (one, other)
+        )
+        return mine != its and mine[0] <= its[0] and mine[1] <= its[1]
+
+    for key, member in members.items():
+        beaten = any(dominates(other, member) for other in members.values())
+        assert (key in found["believed"]) == (not beaten)
+    costs = [members[key]["costs"]["params"]["value"] for key in found["believed"]]
+    assert costs == sorted(costs)
+    assert summary(search(tiny.config(data), tmp_path / "plain"))["believed"] == []
+    alone = tiny.config(
+        data, **{**changes, "algorithm": "ndarts", "objectives": [], "finalists_per_policy": 3}
+    )
+    found = summary(search(alone, tmp_path / "alone"))
+    most = max([*found["front"], *found["dominated"]], key=lambda one: float(one["accuracy"]["log_synflow"]))
+    assert found["believed"] == [most["key"]]
+
+
 def test_uniform_paths_do_not_follow_the_policies(data: Path) -> None:
     class Sure:
         """A searcher that would train one path for ever."""
