@@ -390,11 +390,11 @@ def report(rows: list[dict[str, Any]], tables: dict[str, Table]) -> str:
 
 
 def figure(rows: list[dict[str, Any]]) -> str:
-    """SVG: rank correlation over the epochs, a line per run that trains paths; a mixture's epochs are others."""
+    """SVG: rank correlation over the epochs, a line per run that trains paths."""
     lines = {
         f"{row['arm']}, seed {row['seed']}": [(float(one["epoch"]), one["tau"]) for one in row["tau"]]
         for row in rows
-        if row["arm"] not in ALONE
+        if row["tau"]
     }
     return curves("Shared weights against trained accuracies: 100 uniform cells", "epoch", "tau", lines)
 
