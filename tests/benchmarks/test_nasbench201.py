@@ -68,6 +68,11 @@ def test_where_there_is_a_regression_it_decides_which_20_are_handed_back(
     handed = row["cells"]["params"]
     assert 5 < len(handed) <= nasbench201.CELLS
     assert front[-1]["text"] in handed and row["best"] == front[-1]["text"]
+    # Where SynFlow was asked too, both together decide: here it believes in the first.
+    for rank, one in enumerate(front):
+        one["accuracy"]["believed"] = -float(rank)
+    row = nasbench201.looked_up({"front": front, "dominated": []}, "front", tables, BOUNDS)
+    assert row["best"] == front[0]["text"] and front[0]["text"] in row["cells"]["params"]
 
 
 def test_the_whole_table_is_the_whole_front_and_20_uniform_cells_are_less(
@@ -92,7 +97,7 @@ def test_the_report_has_a_line_per_run_and_a_mean_per_arm(tables: dict[str, tabu
     rows = [
         {**base, "arm": "front", "seed": 0, "share": {"params": 0.9, "latency": 0.8}},
         {**base, "arm": "front", "seed": 1, "share": {"params": 0.8, "latency": 0.9}},
-        {**base, "arm": "ndarts", "seed": 0},
+        {**base, "arm": "ndarts", "seed": 0, "tau": []},
     ]
     text = nasbench201.report(rows, tables)
     assert "| front | mean of 2 | 0.850 | 0.850 | 93.00 |" in text
