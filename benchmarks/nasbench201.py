@@ -138,7 +138,8 @@ def config_of(size: str, arm: str, seed: int, npz: Path, epochs: int | None = No
         "scoring_images": 2048,
     }
     weights = {"batch_size": used["batch"], "lr": lr, "lr_end": lr, "head_rate": 1.0}
-    if mixes:  # the published settings (configs/ndarts-nasbench201.toml), with a slower classifier and a slower fall
+    if mixes:
+        # The published settings (configs/ndarts-nasbench201.toml), with a slower classifier and a rate that falls less.
         weights |= {"lr_end": 1e-2, "head_rate": 0.1, "nesterov": True, "weight_decay": 5e-4}
     settings["weight_step"] = {**weights, **ARMS[arm].get("weight_step", {})}
     alpha = {"samples": 10, "every": used["every"], "images": 128}
