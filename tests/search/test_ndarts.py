@@ -171,6 +171,13 @@ def test_a_checkpoint_holds_all_of_it() -> None:
     )
 
 
+def test_a_checkpoint_from_before_stages_were_pooled_still_opens() -> None:
+    searcher, _ = begin(config())
+    arrays = {name: array for name, array in searcher.to_arrays().items() if name != "before"}
+    back = ndarts.start(searcher.config, np.random.default_rng(9)).with_arrays(arrays)
+    assert back.derived()[0].tolist() == searcher.derived()[0].tolist()
+
+
 def test_the_next_stage_keeps_the_likeliest_operations_and_forgets_the_rest() -> None:
     searcher, _ = begin(config(space="darts"))
     following = searcher.next_stage(np.random.default_rng(1))
