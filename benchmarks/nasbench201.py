@@ -47,8 +47,8 @@ from hwnas.search import shared_weights
 from hwnas.search.loop import Progress
 from hwnas.search.regression import best_of_bands
 from hwnas.search.search import Plan, plan, search, summary
-from hwnas.search.synflow import log_flow, probe
-from hwnas.space.encoding import to_choices, to_genotype
+from hwnas.search.synflow import log_flows
+from hwnas.space.encoding import every, to_choices, to_genotype
 from hwnas.space.nasbench201 import SPACE
 from hwnas.space.text import format_text, from_dict
 from hwnas.training.data import sample
@@ -236,18 +236,21 @@ def untrained(data: Path, size: str) -> dict[str, Any]:
         npz = Path(folder) / "cifar10.npz"
         np.savez(npz, **_images(data / "cifar10_jpeg.npz", 1_000, used["halve"]))
         planned = plan(config_of(size, "random", 0, npz))
-    image, tables = planned.dataset.image, _tables(data)
-    net = build_supernet(SPACE, used["channels"], used["cells"], len(planned.dataset.classes), image, seed=0)
-    cells = np.stack(
-        np.unravel_index(np.arange(len(tables["params"].accuracy)), SPACE.mask.shape[1:] * len(SPACE.slots)),
-        axis=1,
-    )
-    empty = probe(net)
-    flow = np.array([log_flow(empty, cell, image) for cell in cells])
+    cells, dataset, tables = every(SPACE.mask), planned.dataset, _tables(data)
+    shape = used["channels"], used["cells"], len(dataset.classes), dataset.image
+    flow = log_flows(SPACE, *shape, cells)
     costs = {cost.name: cost.of(cells) for cost in planned.costs}
-    chosen = {name: best_of_bands(flow, costs[name], planned.reaches[name].bounds, CELLS) for name in COSTS}
-    text = [format_text(to_genotype(SPACE, cell)) for cell in cells]
-    best = int(flow.argmax())
+    bounds = {name: planned.reaches[name].bounds for name in COSTS}
+    chosen = np.concatenate([best_of_bands(flow, costs[name], bounds[name], CELLS) for name in COSTS])
+    members = [
+        {
+            "text": format_text(to_genotype(SPACE, cells[row])),
+            "genotype": to_genotype(SPACE, cells[row]).to_dict(),
+            "accuracy": {"value": float(flow[row])},
+            "costs": {name: {"value": float(costs[name][row])} for name in COSTS},
+        }
+        for row in np.unique(np.append(chosen, flow.argmax()))
+    ]
     return {
         "arm": "synflow",
         "seed": 0,
@@ -257,10 +260,7 @@ def untrained(data: Path, size: str) -> dict[str, Any]:
         "cpu_s": round(time.process_time() - cpu),
         "evaluations": 0,
         "tau": [],
-        "best": text[best],
-        "test_accuracy": _percent(tables["params"].accuracy[best]),
-        "cells": {cost: [text[place] for place in places] for cost, places in chosen.items()},
-        "share": {cost: round(share(tables[cost], places), 4) for cost, places in chosen.items()},
+        **looked_up({"front": members, "dominated": []}, "synflow", tables, bounds),
     }
 
 

@@ -113,8 +113,9 @@ def _lines(summary: dict[str, Any], path: Path) -> list[str]:
         f" {summary['evaluations']:,} evaluations in {summary['seconds']:.0f} s"
     ]
     lines += _measured_lines(summary)
-    drawn = {member["key"] for member in summary["front"]}
-    believed = [key for key in summary.get("believed", []) if key not in drawn]
+    from hwnas.results.models import beside_the_front
+
+    believed = beside_the_front(summary)
     if believed:
         lines.append(
             "dominated with shared weights, but best at their costs by what was learnt and SynFlow together:"

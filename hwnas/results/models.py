@@ -41,6 +41,12 @@ class Model:
         return self.architecture.genotype.key
 
 
+def beside_the_front(summary: Mapping[str, Any]) -> list[str]:
+    """Keys of those that SynFlow helped to choose and shared weights find dominated."""
+    drawn = {member["key"] for member in summary["front"]}
+    return [key for key in summary.get("believed", []) if key not in drawn]
+
+
 def choose(run: Run, names: Sequence[str], every: bool) -> list[dict[str, Any]]:
     """Members of the run's front: those with the keys ``names`` (dominated finalists too), all, or the knee.
 
@@ -62,8 +68,7 @@ def choose(run: Run, names: Sequence[str], every: bool) -> list[dict[str, Any]]:
         raise InputError(f"{run.path}: its front is empty")
     if not every:
         return [known[_knee(summary)]]
-    drawn = {member["key"] for member in front}
-    return front + [known[key] for key in summary.get("believed", []) if key not in drawn]
+    return front + [known[key] for key in beside_the_front(summary)]
 
 
 def model_of(

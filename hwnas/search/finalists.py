@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwnas.config import Config
-from hwnas.nets.supernet import build_supernet
 from hwnas.results.run import Trial
 from hwnas.search import regression
 from hwnas.search.archive import Archive, collect
@@ -17,9 +16,9 @@ from hwnas.search.costs import Cost, Reach
 from hwnas.search.loop import Searched
 from hwnas.search.measure import Say
 from hwnas.search.searcher import Searcher
-from hwnas.search.synflow import log_flow, probe
-from hwnas.space.encoding import project
-from hwnas.space.space import SPACES, Choices, Mask, Probabilities
+from hwnas.search.synflow import log_flows
+from hwnas.space.encoding import distinct_rows, project
+from hwnas.space.space import SPACES, Choices, Probabilities
 from hwnas.training.data import Dataset
 
 Floats = NDArray[np.float64]
@@ -29,8 +28,6 @@ PER_BAND = 32
 """How many genotypes the regression proposes in each band of cost where SynFlow then has a say."""
 NAMED = 64
 """How many the searcher names where there are no bands, of which SynFlow then takes those that are wanted."""
-PROBE_SIDE = 16
-"""Pixels per side that SynFlow is taken on at the most: larger maps cost more and rank alike."""
 
 
 @dataclass(frozen=True)
@@ -54,14 +51,15 @@ def choose(
     say: Say = lambda line: None,
 ) -> Finalists:
     """The finalists of a search whose stages are done: by what was seen, or as ``config`` says."""
+    space = SPACES[config.space]
 
     def flows(choices: Choices) -> Floats:
-        """ln of SynFlow, (N,)."""
+        """ln of SynFlow in the last stage's supernet, (N,)."""
         say(f"SynFlow of {len(choices):,} likely genotypes")
-        return _flows(config, dataset, searched.searcher.mask(), choices)
+        shape = config.channels, config.stages[-1].cells, len(dataset.classes), dataset.image
+        return log_flows(space, *shape, choices, searched.searcher.mask())
 
     searcher, pursued = searched.searcher, costs[: len(config.objectives)]
-    space = SPACES[config.space]
     archive = collect(searched.trials, [one.metric for one in config.objectives], len(space.slots))
     model = _regression(config, searched.trials)
     if model is not None:
@@ -139,22 +137,12 @@ def _of_bands(
     believed = _standardised(archive.accuracy[rows]) + _standardised(flow)
     final = best(believed, archive.costs[rows], 1)
     # Two of the shortlist may be one genotype once the rule has dropped edges; the first stands for both.
-    final = final[np.sort(np.unique(shortlist[final], axis=0, return_index=True)[1])]
+    final = final[distinct_rows(shortlist[final])]
     return shortlist[final], {"log_synflow": flow[final], "believed": believed[final]}
 
 
 def _count(config: Config, searcher: Searcher) -> int:
     return max(1, len(searcher.tables())) * config.finalists_per_policy
-
-
-def _flows(config: Config, dataset: Dataset, mask: Mask, choices: Choices) -> Floats:
-    """ln of SynFlow in the last stage's supernet, (N,)."""
-    channels, height, width = dataset.image
-    image = (channels, min(PROBE_SIDE, height), min(PROBE_SIDE, width))
-    cells, classes = config.stages[-1].cells, len(dataset.classes)
-    space = SPACES[config.space]
-    empty = probe(build_supernet(space, config.channels, cells, classes, image, seed=0, mask=mask))
-    return np.array([log_flow(empty, one, image) for one in choices])
 
 
 def _standardised(values: Floats) -> Floats:
@@ -168,5 +156,5 @@ def _standardised(values: Floats) -> Floats:
 def _projected(config: Config, finalists: Sequence[tuple[Choices, Probabilities]]) -> Choices:
     """The different genotypes that the rule leaves of them, in order of first appearance, (N, edges)."""
     space = SPACES[config.space]
-    chosen = [project(space, choices, table) for choices, table in finalists]
-    return np.stack(list({one.tobytes(): one for one in chosen}.values()))
+    chosen = np.stack([project(space, choices, table) for choices, table in finalists])
+    return chosen[distinct_rows(chosen)]

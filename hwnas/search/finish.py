@@ -36,7 +36,7 @@ from hwnas.search.scored import (
     whole,
     with_memory,
 )
-from hwnas.space.encoding import project, sample, to_genotype
+from hwnas.space.encoding import distinct_rows, project, sample, to_genotype
 from hwnas.space.space import SPACES, Choices, Mask, Probabilities, Space
 from hwnas.space.text import format_text
 from hwnas.training.data import Batch, Dataset, batches
@@ -198,18 +198,14 @@ def _score(searched: Searched, costs: tuple[Cost, ...], chosen: Choices, images:
 
 def _uniform(space: Space, mask: Mask, count: int, generator: np.random.Generator) -> Choices:
     """Different uniform samples of the surviving operations, as the derivation rule leaves them."""
-    drawn: list[Choices] = []
+    drawn = np.zeros((0, len(space.slots)), dtype=np.int64)
     for _ in range(20 * count):
-        drawn = list(_distinct([*drawn, project(space, *_one(space, mask, generator))]))
+        drawn = np.concatenate([drawn, project(space, *_one(space, mask, generator))[None]])
+        drawn = drawn[distinct_rows(drawn)]
         if len(drawn) == count:
             break
-    return np.stack(drawn)
+    return drawn
 
 
 def _one(space: Space, mask: Mask, generator: np.random.Generator) -> tuple[Choices, Probabilities]:
     return sample(space, generator, mask), np.where(mask, generator.random(mask.shape), 0.0)
-
-
-def _distinct(choices: Sequence[Choices]) -> Choices:
-    """The different rows in order of first appearance, (N, edges)."""
-    return np.stack(list({one.tobytes(): one for one in choices}.values()))

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from hwnas.results.run import Trial
 from hwnas.search.archive import Archive
 from hwnas.search.costs import Cost
+from hwnas.space.encoding import distinct_rows, every
 from hwnas.space.space import Choices, Mask
 
 Floats = NDArray[np.float64]
@@ -129,12 +130,12 @@ def candidates(model: Regression, seen: Choices, mask: Mask, best: int = 64) -> 
     ``mask``: (edges, operations) that survive.
     """
     if mask.sum(axis=1).prod(dtype=float) <= WHOLE:
-        grids = np.meshgrid(*(np.flatnonzero(row) for row in mask), indexing="ij")
-        return np.stack([grid.ravel() for grid in grids], axis=1).astype(np.int64)
-    found = _distinct(seen)
+        return every(mask)
+    found = seen[distinct_rows(seen)]
     for _ in range(NEIGHBOURHOODS):
         top = found[np.argsort(-predict(model, found), kind="stable")[:best]]
-        found = _distinct(np.concatenate([found, _changed(top, mask)]))
+        both = np.concatenate([found, _changed(top, mask)])
+        found = both[distinct_rows(both)]
     return found
 
 
@@ -146,8 +147,3 @@ def _changed(choices: Choices, mask: Mask) -> Choices:
         moved[:, edge] = operation
         rows.append(moved)
     return np.concatenate(rows)
-
-
-def _distinct(choices: Choices) -> Choices:
-    """The different rows in order of first appearance."""
-    return choices[np.sort(np.unique(choices, axis=0, return_index=True)[1])]

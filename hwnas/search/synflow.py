@@ -13,11 +13,31 @@ from __future__ import annotations
 import math
 from copy import deepcopy
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
-from hwnas.nets.supernet import Supernet
-from hwnas.space.space import Choices
+from hwnas.nets.supernet import Supernet, build_supernet
+from hwnas.space.space import Choices, Mask, Space
+
+SIDE = 16
+"""Pixels per side that SynFlow is taken on at the most: larger maps cost more and rank alike."""
+
+
+def log_flows(
+    space: Space,
+    channels: int,
+    cells: int,
+    classes: int,
+    image: tuple[int, int, int],
+    choices: Choices,
+    mask: Mask | None = None,
+) -> NDArray[np.float64]:
+    """ln of SynFlow (N,) of choices (N, edges), in a supernet of this shape on at most SIDE x SIDE pixels."""
+    small = (image[0], min(SIDE, image[1]), min(SIDE, image[2]))
+    empty = probe(build_supernet(space, channels, cells, classes, small, seed=0, mask=mask))
+    return np.array([log_flow(empty, one, small) for one in choices])
 
 
 def probe(net: Supernet) -> Supernet:

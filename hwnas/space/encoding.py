@@ -38,6 +38,17 @@ def mutate(space: Space, choices: Choices, rng: np.random.Generator, mask: Mask 
     return changed
 
 
+def every(mask: Mask) -> Choices:
+    """All choices of the operations in ``mask`` (edges, operations), the last edge's changing fastest, (N, edges)."""
+    grids = np.meshgrid(*(np.flatnonzero(row) for row in mask), indexing="ij")
+    return np.stack([grid.ravel() for grid in grids], axis=1).astype(np.int64)
+
+
+def distinct_rows(choices: Choices) -> npt.NDArray[np.int64]:
+    """Where each different row of ``choices`` (N, edges) is met first, rising."""
+    return np.sort(np.unique(choices, axis=0, return_index=True)[1])
+
+
 def to_genotype(space: Space, choices: Choices) -> Genotype:
     """The genotype of a sample: all drawn edges; ``none`` is left out unless the space writes it."""
     cells: dict[CellKind, Cell] = {"normal": (), "reduce": ()}

@@ -11,7 +11,7 @@ import pytest
 from hwnas.config import Config
 from hwnas.nets.supernet import Supernet, build_supernet
 from hwnas.results.run import Trial
-from hwnas.search import finalists, ndarts
+from hwnas.search import finalists, ndarts, synflow
 from hwnas.search.finalists import Finalists, choose
 from hwnas.search.loop import Searched
 from hwnas.search.regression import best_of_bands
@@ -114,13 +114,13 @@ def test_a_genotype_that_lets_nothing_through_is_not_handed_back(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     used = planned(data, **BY_TRIALS, finalists_synflow=True)
-    flow = finalists.log_flow
+    flow = synflow.log_flow
 
     def without_convolutions(net: Supernet, choices: np.ndarray, image: tuple[int, int, int]) -> float:
         return -np.inf if (choices == 3).any() else flow(net, choices, image)
 
     assert (chosen(used, searcher_of(used)).choices == 3).any()
-    monkeypatch.setattr(finalists, "log_flow", without_convolutions)
+    monkeypatch.setattr(synflow, "log_flow", without_convolutions)
     found = chosen(used, searcher_of(used))
     assert len(found.choices) and not (found.choices == 3).any()
     assert all("believed" in one for one in found.beliefs)
