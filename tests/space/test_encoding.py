@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from hwnas.space import SPACES
 from hwnas.space.encoding import (
     derive,
+    distinct_rows,
+    every,
     likeliest,
     mutate,
     one_hot,
@@ -186,3 +188,11 @@ def test_the_derived_spaces_are_counted_exactly() -> None:
     # TND: 10^n - 1 (6^n - 1) ways for a node with n inputs not to lose all of them.
     assert size_derived(SPACES["tnd"]) == (99 * 999 * 9999 * 99999) * (35 * 215 * 1295 * 7775)
     assert size_derived(SPACES["nasbench201"]) == 15_625
+
+
+def test_every_choice_of_a_mask_is_listed_once_with_the_last_edge_fastest() -> None:
+    mask = np.array([[True, False, True], [True, True, True], [False, True, False]])
+    found = every(mask)
+    assert found.tolist() == [list(one) for one in itertools.product((0, 2), (0, 1, 2), (1,))]
+    assert distinct_rows(found).tolist() == list(range(6))
+    assert distinct_rows(np.concatenate([found[[4, 4, 1]], found])).tolist() == [0, 2, 3, 5, 6, 8]
