@@ -1,0 +1,7 @@
+"""Cases of image files and folders of them."""
+
+from __future__ import annotations
+
+from .case import Case
+
+CASES: tuple[Case, ...] = ()

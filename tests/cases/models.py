@@ -1,0 +1,7 @@
+"""Cases of ONNX files."""
+
+from __future__ import annotations
+
+from .case import Case
+
+CASES: tuple[Case, ...] = ()
