@@ -82,11 +82,11 @@ def operations(named: Named, device: Device, options: Options) -> list[Operation
 
     Raises InputError where there are no peaks to estimate from.
     """
-    from hwnas.results.graph import graph
-    from hwnas.space.kernels import layer_kernels
+    from hwnas.space.cells import Task, architecture_graph
+    from hwnas.space.kernels import steps_of
     from hwnas.tables import RUNTIMES, peaks_of
     from profilers.onnx_operations import Operation
-    from profilers.roofline import COSTS, Kernel, device_us, issue_us
+    from profilers.roofline import COSTS, device_us, issue_us
 
     peaks, architecture, shape = peaks_of(device), named.architecture, named.shape
     if peaks is None or architecture is None:
@@ -94,20 +94,11 @@ def operations(named: Named, device: Device, options: Options) -> list[Operation
             f"--per-op: {named.key}: {device.name} is not attached, and there is nothing to estimate from"
         )
     costs, found = COSTS[RUNTIMES[device.kind]], []
-    for step in graph(architecture, shape.classes, shape.image, shape.stem):
-        outputs = options.batch * step.size[0] * step.size[1]
-        moved = outputs * step.channels
-        if step.layer is not None:
-            kernels = layer_kernels(step.layer, options.batch)
-        elif step.kind == "add":
-            # n maps are n - 1 additions of two.
-            pair = Kernel("elementwise", 0, 2 * moved, moved, outputs, step.channels)
-            kernels = (pair,) * (len(step.inputs) - 1)
-        else:
-            kernels = (Kernel("concat", 0, moved, moved, outputs, step.channels),)
-        times = [(issue_us(kernel, costs), device_us(kernel, peaks, costs)) for kernel in kernels]
+    task = Task(classes=shape.classes, image=shape.image)
+    for step in steps_of(architecture_graph(architecture, task, shape.stem), options.batch):
+        times = [(issue_us(kernel, costs), device_us(kernel, peaks, costs)) for kernel in step.kernels]
         us = sum(max(pair) if costs.overlapped else sum(pair) for pair in times)
-        found.append((step.name, step.layer.kind if step.layer else step.kind, us))
+        found.append((step.name, step.kind, us))
     total = sum(us for *_, us in found)
     slowest_first = sorted(found, key=lambda one: -one[2])
     return [Operation(name, kind, us, us / total, "estimated") for name, kind, us in slowest_first]

@@ -34,7 +34,7 @@ class SharedWeights:
 
 def optimise(net: Supernet, settings: WeightStep, ranks: Ranks = ALONE) -> SharedWeights:
     """A fresh optimiser for ``net``."""
-    head = list(net.frame.classifier.parameters())
+    head = list(net.classifier_weights())
     at_head = {id(weight) for weight in head}
     rest = [weight for weight in net.parameters() if id(weight) not in at_head]
     optimizer = torch.optim.SGD(

@@ -175,7 +175,7 @@ class Training:
         if not probability:
             return None
         source = generator(self.seed, _DROP, progress.epoch, progress.step)
-        return drop_path(probability, sum(self.network.droppable), images, source).to(self.device)
+        return drop_path(probability, self.network.droppable, images, source).to(self.device)
 
     def _loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
         recipe = self.recipe

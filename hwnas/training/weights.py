@@ -13,11 +13,13 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from hwnas.results.atomic import atomic_write
+from hwnas.space.cells import Task, architecture_graph
 from hwnas.space.genotype import Architecture
 from hwnas.space.layers import Stem
 from hwnas.space.text import from_dict
 from hwnas.training.checkpoint import DAMAGE, pack
 from hwnas.training.data import Dataset
+from hwnas.training.old_names import are_old, renamed
 from profilers.errors import InputError
 
 
@@ -82,6 +84,9 @@ def load_weights(path: Path) -> Weights:
         raise InputError(f"{path}: not a weights file of hwnas train ({reason})") from error
     if len(image) != 3 or stem not in ("cifar", "imagenet"):
         raise InputError(f"{path}: not a weights file of hwnas train (image {image}, stem {stem!r})")
+    if are_old(tensors):
+        task = Task(classes=len(classes), image=image)
+        tensors = renamed(tensors, architecture_graph(architecture, task, stem, unread=True))
     return Weights(tensors, architecture, classes, image, stem, mean, std, header)
 
 

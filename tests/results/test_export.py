@@ -235,9 +235,9 @@ def test_weights_of_another_genotype_are_refused(trained: Weights, tmp_path: Pat
 
 def test_weights_with_a_missing_or_misshapen_tensor_are_refused(trained: Weights, tmp_path: Path) -> None:
     images = images_for(trained, None, raw=False)
-    name = "frame.classifier.weight"
+    name = "head.classifier.1.weight"
     less = replace(trained, tensors={key: value for key, value in trained.tensors.items() if key != name})
-    with pytest.raises(InputError, match=r"no tensor 'frame.classifier.weight'"):
+    with pytest.raises(InputError, match=r"no tensor 'head.classifier.1.weight'"):
         export(less, tmp_path, images, formats=("onnx",))
     narrow = replace(trained, tensors={**trained.tensors, name: trained.tensors[name][:, :2]})
     with pytest.raises(InputError, match="has shape"):
