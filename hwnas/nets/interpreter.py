@@ -35,28 +35,31 @@ class Maps:
 
     def __init__(self, x: Tensor, in_place: bool) -> None:
         self.found: dict[str, Tensor] = {IMAGE: x}
+        self.rectified: dict[str, Tensor] = {}
         self.shared: dict[str, dict[str, Tensor]] = {}
         self.rectify_in_place: set[str] = set()
         self.in_place = in_place
 
     def relu(self, source: str) -> Tensor:
         """The map `source` after ReLU."""
-        return self.once(source, "relu", self._rectified)
+        y = self.rectified.get(source)
+        if y is None:
+            in_place = self.in_place and source in self.rectify_in_place
+            y = self.rectified[source] = F.relu(self.found[source], inplace=in_place)
+        return y
 
-    def once(self, source: str, key: str, compute: Callable[[str], Tensor]) -> Tensor:
-        """What `compute` makes of the map `source`, for all readers that ask with one `key`."""
+    def once(self, source: str, key: str, module: nn.Module) -> Tensor:
+        """What `module` makes of the map `source`, for all readers that ask with one `key`."""
         known = self.shared.setdefault(source, {})
         if key not in known:
-            known[key] = compute(source)
+            known[key] = module(self.found[source])
         return known[key]
-
-    def _rectified(self, source: str) -> Tensor:
-        return F.relu(self.found[source], inplace=self.in_place and source in self.rectify_in_place)
 
     def drop(self, names: Iterable[str]) -> None:
         """Forget maps that nobody reads any more."""
         for name in names:
             del self.found[name]
+            self.rectified.pop(name, None)
             self.shared.pop(name, None)
 
 
@@ -138,7 +141,7 @@ def run(
         else:
             total: Tensor | None = None
             for term in step.terms:
-                found = [(maps.found[term], None)] if isinstance(term, str) else addends(term, maps)
+                found = ((maps.found[term], None),) if isinstance(term, str) else addends(term, maps)
                 for y, factor in found:
                     if factor is None:
                         total = y if total is None else total + y

@@ -90,10 +90,9 @@ class Supernet(nn.Module):
         """One sub-network with inherited weights. x: (n, c, h, w), choices: (decisions,) -> (n, classes)."""
         drawn = [int(choice) for choice in choices]
 
-        def addends(node: Node, maps: Maps) -> Iterator[Addend]:
-            for one in self._candidates[node.name]:
-                if node.row is None or drawn[node.row] == one.column:
-                    yield self._output(node, one, maps, None), None
+        def addends(node: Node, maps: Maps) -> Sequence[Addend]:
+            one = self._candidates[node.name].get(0 if node.row is None else drawn[node.row])
+            return () if one is None else ((self._output(node, one, maps, None), None),)
 
         return run(self._steps, x, addends, self.training)
 
@@ -101,7 +100,7 @@ class Supernet(nn.Module):
         """The weighted sum of all. x: (n, c, h, w), weights: (decisions, operations) -> (n, classes)."""
 
         def addends(node: Node, maps: Maps) -> Iterator[Addend]:
-            for one in self._candidates[node.name]:
+            for one in self._candidates[node.name].values():
                 weight = None if node.row is None else weights[node.row, one.column]
                 y = self._output(node, one, maps, weight if one.carries else None)
                 yield y, None if one.carries else weight
@@ -111,7 +110,7 @@ class Supernet(nn.Module):
     def _output(self, node: Node, one: _Candidate, maps: Maps, scale: Tensor | None) -> Tensor:
         """The output of one option; ``scale`` () multiplies it through its last BatchNorm."""
         if one.shared:
-            y = maps.once(node.inputs[0], one.shared, lambda source: one.module(maps.found[source]))
+            y = maps.once(node.inputs[0], one.shared, one.module)
         else:
             y = read(node, one.relu_first, maps)
             y = y if one.module is None else _scaled(one.module, y, scale)
@@ -120,26 +119,26 @@ class Supernet(nn.Module):
 
 def _candidates(
     network: nn.Module, graph: Graph, operations: Sequence[tuple[str, ...]], mask: Mask
-) -> dict[str, tuple[_Candidate, ...]]:
-    """The remaining options of each node, their modules built in the graph's order and registered."""
+) -> dict[str, dict[int, _Candidate]]:
+    """The remaining options of each node by column of alpha; their modules are built in the graph's order."""
     pools: dict[tuple[str, str], nn.Module] = {}
-    found: dict[str, tuple[_Candidate, ...]] = {}
+    found: dict[str, dict[int, _Candidate]] = {}
     for node in graph[1:]:
         if node.join != "layers":
             continue
         if node.row is None:
             module = network.get_submodule(node.name) if node.layers else None
             relu_first = starts_with_relu(node.layers)
-            found[node.name] = (_candidate(0, relu_first, module),)
+            found[node.name] = {0: _candidate(0, relu_first, module)}
             continue
         if node.weights == "sliced":
             raise NotImplementedError("options that share sliced weights")
         columns = [column for column, option in enumerate(node.options) if option is not None]
-        found[node.name] = tuple(
-            _open(network, node, column, operations[node.row][column], pools)
+        found[node.name] = {
+            column: _open(network, node, column, operations[node.row][column], pools)
             for column in columns
             if mask[node.row, column]
-        )
+        }
     return found
 
 

@@ -131,6 +131,8 @@ def _residual_block(build: Builder, index: int, source: str) -> str:
 def _edges(build: Builder, space: Space, kind: CellKind, cell: str, states: list[str]) -> list[str]:
     """The computed nodes of one cell, each the sum of its edges."""
     states = list(states)
+    # Equal options are one object: what is known of it (its shape, its cost) is found once.
+    known: dict[tuple[str, int, int, Size], Option] = build.options
     for node in range(space.inputs, space.inputs + space.nodes):
         edges = []
         for row in space.rows(kind):
@@ -139,14 +141,15 @@ def _edges(build: Builder, space: Space, kind: CellKind, cell: str, states: list
                 continue
             channels, size = build.shape(states[slot.source])
             stride = 2 if kind == "reduce" and slot.source < space.inputs else 1
-            options = tuple(_option(op, channels, stride, size) for op in slot.ops)
+            options = []
+            for op in slot.ops:
+                key = (op, channels, stride, size)
+                if key not in known:
+                    known[key] = None if op == NONE else PRIMITIVES[op](*key[1:])
+                options.append(known[key])
             edges.append(build.open(f"{cell}.edge_{slot.source}_{node}", states[slot.source], options, row))
         states.append(build.sum(f"{cell}.node{node}", edges))
     return states[space.inputs :]
-
-
-def _option(op: str, channels: int, stride: int, size: Size) -> Option:
-    return None if op == NONE else PRIMITIVES[op](channels, stride, size)
 
 
 def architecture_graph(

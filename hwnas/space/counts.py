@@ -72,13 +72,16 @@ def counts_of(graph: Graph, shape: tuple[int, int]) -> Counts:
 def additive(graph: Graph, shape: tuple[int, int], cost: Callable[[tuple[Layer, ...]], float]) -> Additive:
     """A cost that adds up over layers, as a constant of the fixed nodes and a table of the open ones."""
     constant, table = 0.0, np.zeros(shape)
+    known: dict[int, float] = {}  # by identity: the options of equal cells are the same objects
     for node in graph:
         if node.row is None:
             constant += cost(node.layers)
             continue
         for column, option in enumerate(node.options):
-            if option is not None:
-                table[node.row, column] += cost(option)
+            if option:
+                if id(option) not in known:
+                    known[id(option)] = cost(option)
+                table[node.row, column] += known[id(option)]
     return Additive(float(constant), table)
 
 

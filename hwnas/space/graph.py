@@ -74,6 +74,8 @@ class Builder:
     def __init__(self, image: tuple[int, int, int]) -> None:
         self._nodes = [Node(name=IMAGE, channels=image[0], size=(image[1], image[2]))]
         self._maps = {IMAGE: self._nodes[0]}
+        self.options: dict[tuple[str, int, int, Size], Option] = {}
+        """What a space has built so far, by operation, channels, stride and size: equal options are one object."""
 
     def layers(self, name: str, source: str, layers: Sequence[Layer], auxiliary: bool = False) -> str:
         """Append fixed layers on the map `source`; returns `name`."""
@@ -144,6 +146,7 @@ class Builder:
 def check(graph: Graph) -> None:
     """Raise InputError unless names are unique, inputs come first and all widths and sizes agree."""
     maps: dict[str, Node] = {}
+    sound: set[tuple[int, int, Size, int, Size]] = set()
     for node in graph:
         where = f"node {node.name}"
         parts = node.name.split(".")
@@ -154,14 +157,17 @@ def check(graph: Graph) -> None:
         for source in node.inputs:
             if source not in maps:
                 raise InputError(f"{where}: its input {source!r} does not come before it")
-        _check_shapes(node, [maps[source] for source in node.inputs], where)
+        _check_shapes(node, [maps[source] for source in node.inputs], where, sound)
         maps[node.name] = node
     if not graph or graph[0].name != IMAGE or graph[-1].join != "layers":
         raise InputError("a graph begins with the node 'image' and ends in the layers of a classifier")
     _check_absence(graph)
 
 
-def _check_shapes(node: Node, sources: list[Node], where: str) -> None:
+def _check_shapes(
+    node: Node, sources: list[Node], where: str, sound: set[tuple[int, int, Size, int, Size]]
+) -> None:
+    """`sound` remembers options, by identity, that have been found to lead from one shape to another."""
     if node.join == "concat":
         if sum(source.channels for source in sources) != node.channels or any(
             source.size != node.size for source in sources
@@ -173,8 +179,10 @@ def _check_shapes(node: Node, sources: list[Node], where: str) -> None:
     elif node.name != IMAGE:
         (source,) = sources
         for option in node.options:
-            if option is not None:
+            key = (id(option), source.channels, source.size, node.channels, node.size)
+            if option is not None and key not in sound:
                 _check_option(node, source, option, where)
+                sound.add(key)
 
 
 def _check_option(node: Node, source: Node, option: tuple[Layer, ...], where: str) -> None:
