@@ -7,17 +7,15 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from hwnas.training import torchvision_shim
 from hwnas.training.arrays import SMALLEST_SIDE, Labelled, build, default_augment, noisy
 from hwnas.training.augment import Augment
 from hwnas.training.dataset import Dataset, Images, generator
+from hwnas.training.picture import probe, read_image
 from hwnas.training.sources import hold_out
 from profilers.errors import InputError, nearest
 
@@ -27,8 +25,6 @@ EXTENSIONS = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif",
 IMAGENET_STATISTICS = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 # Folders that decode to less than this are held in memory.
 IN_MEMORY_BYTES = 1 << 30
-# A file that claims more pixels is an attack or a mistake (PIL's own limit only warns).
-_LARGEST_PIXELS = 100_000_000
 _PROBED = 200
 _TEST_NAMES = ("test", "val", "valid", "validation")
 _READERS = 4
@@ -65,22 +61,6 @@ class Files:
         """State what a digest has to notice: which files, of which sizes, read how."""
         files = [(Path(path).name, Path(path).stat().st_size) for path in self.paths]
         return f"Files({self.image}, {self.noise}, {files})"
-
-
-def read_image(path: str, image: tuple[int, int, int]) -> Tensor:
-    """Read one file as uint8 (C, H, W) of the size `image`, or raise `InputError` that names it."""
-    channels, side, _ = image
-    try:
-        with Image.open(path) as file:
-            if file.width * file.height > _LARGEST_PIXELS:
-                raise InputError(f"image {path}: {file.width} x {file.height} pixels, too large to be read")
-            picture = file.convert("L" if channels == 1 else "RGB")
-    except InputError:
-        raise
-    except Exception as error:  # PIL raises whatever its decoders raise on damaged bytes.
-        raise InputError(f"image {path}: cannot be read ({error})") from error
-    pixels = np.asarray(_centre(picture, side))
-    return torch.from_numpy(np.array(pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)))
 
 
 def load_folder(path: Path, *, seed: int, noise: float, image_size: int | None = None) -> Dataset:
@@ -193,31 +173,10 @@ def _images_in(folder: Path) -> Iterator[Path]:
 
 def _infer_image(names: Sequence[str], image_size: int | None) -> tuple[int, int, int]:
     """Return (channels, side, side) from files spread over the whole set."""
-    probed = [_probe(name) for name in names[:: max(1, len(names) // _PROBED)]]
+    probed = [probe(name) for name in names[:: max(1, len(names) // _PROBED)]]
     channels = 1 if all(mode in {"1", "L", "I;16"} for mode, _ in probed) else 3
     median = sorted(shorter for _, shorter in probed)[len(probed) // 2]
     side = image_size or min(224, median)
     if side < SMALLEST_SIDE:
         raise InputError(f"image {names[0]}: {side} pixels a side, smaller than {SMALLEST_SIDE}")
     return channels, side, side
-
-
-def _probe(name: str) -> tuple[str, int]:
-    """Return mode and shorter side as the header states them."""
-    try:
-        with Image.open(name) as file:
-            return file.mode, min(file.size)
-    except Exception as error:  # As in `read_image`.
-        raise InputError(f"image {name}: cannot be read ({error})") from error
-
-
-def _centre(picture: Any, side: int) -> Any:
-    """Resize the shorter side to `side` and cut out the middle."""
-    width, height = picture.size
-    if (width, height) == (side, side):
-        return picture
-    scale = side / min(width, height)
-    size = (max(side, round(width * scale)), max(side, round(height * scale)))
-    picture = picture.resize(size, Image.Resampling.BILINEAR)
-    left, top = (size[0] - side) // 2, (size[1] - side) // 2
-    return picture.crop((left, top, left + side, top + side))
