@@ -205,7 +205,10 @@ def test_resume_refuses_other_images(data: Path, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         search(tiny.config(moved), tmp_path / "run", interrupt)
     tiny.images(moved, count=90)
-    with pytest.raises(InputError, match="not those that the search began with"):
+    with pytest.raises(
+        InputError,
+        match="not the images of its search: 90 training images, then 96; 90",
+    ):
         resume(tmp_path / "run")
 
 
