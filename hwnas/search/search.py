@@ -34,7 +34,7 @@ from hwnas.search.state import place
 from hwnas.space.footprint import Footprint, footprint
 from hwnas.space.space import SPACES
 from hwnas.training.data import Dataset, digest, to_device
-from hwnas.training.run_images import TEST_IMAGES, check_same, parts_of, read_images, test_images
+from hwnas.training.run_images import TEST_IMAGES, check_same, parts_of, read_images, record_of_test
 from profilers import device as devices
 from profilers.device import Device
 from profilers.errors import InputError
@@ -207,7 +207,7 @@ def search(
             sys.argv,
             digest(planned.dataset),
             parts_of(planned.dataset),
-            {TEST_IMAGES: test_images(planned.dataset)},
+            {TEST_IMAGES: record_of_test(planned.dataset)},
         )
         keep_table(started, next((cost.table for cost in planned.costs if cost.table), None))
         return started

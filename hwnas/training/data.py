@@ -69,8 +69,8 @@ def load(
     word, root = str(source), root or default_root()
     if not 0 <= noise <= 1:
         raise InputError(f"data noise {noise}: expected a standard deviation in 0..1")
-    if test is not None and not Path(source).expanduser().is_dir():
-        raise InputError(f"data.test {test}: only a folder of images takes one, not {word[:200]!r}")
+    if test is not None and (word in NAMES or word.endswith(".npz")):
+        raise InputError(f"data.test {test}: only a folder of images takes one, not {word!r}")
     if word == "digits":
         return load_digits(seed=seed, noise=noise)
     if word in TORCHVISION:

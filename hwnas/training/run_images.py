@@ -54,7 +54,7 @@ def parts_of(dataset: Dataset) -> dict[str, Any]:
     return {"train": asdict(found.train), "test": asdict(found.test)}
 
 
-def test_images(dataset: Dataset) -> bytes:
+def record_of_test(dataset: Dataset) -> bytes:
     """The text of test_images.json: which images are the test set, by class, and what they are called by."""
     by_class: dict[str, list[str | int]] = defaultdict(list)
     for name, label in zip(dataset.test_names, dataset.test_labels.tolist(), strict=True):
