@@ -83,7 +83,7 @@ def check_images(run: Run, dataset: Dataset, warn: Say = lambda line: None) -> N
     else:
         warn(
             f"{run.path} was written by an earlier version of hwnas: whether these are the images of its search "
-            "can't be told, and images that it held out may have been others"
+            "can't be told; where no test folder was given, it may have trained on images that are test images now"
         )
 
 
