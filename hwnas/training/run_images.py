@@ -21,6 +21,8 @@ from hwnas.training.fingerprint import VERSION, fingerprint
 from profilers.errors import InputError
 
 TEST_IMAGES = "test_images.json"
+FILES = "file, as seen from the data folder"
+ROWS = "row, from 0: of the test images, or of all where a fifth of them is held out"
 
 Say = Callable[[str], None]
 
@@ -62,9 +64,7 @@ def record_of_test(dataset: Dataset) -> bytes:
     rows = all(isinstance(name, int) for name in dataset.test_names)
     said = {
         "count": len(dataset.test_names),
-        "named_by": "row of the test images as they were read, from 0"
-        if rows
-        else "file, from the data folder",
+        "named_by": ROWS if rows else FILES,
         "images": {name: sorted(by_class[name], key=lambda one: (str(type(one)), one)) for name in by_class},
     }
     return (json.dumps(said, indent=1) + "\n").encode()
