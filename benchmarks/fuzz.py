@@ -38,7 +38,7 @@ from hwnas.space.published import PUBLISHED
 from hwnas.space.space import SPACES
 from hwnas.space.text import format_text, parse
 from hwnas.training.arrays import load_npz
-from hwnas.training.folders import read_image
+from hwnas.training.picture import read_image
 from profilers import device as devices
 from profilers import onnx_check, table
 from profilers.errors import InputError

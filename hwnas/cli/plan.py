@@ -34,6 +34,7 @@ def plan(
     objective: Annotated[list[str] | None, Option(help="As in hwnas search. Repeatable.")] = None,
     target_value: Annotated[list[str] | None, Option(help="As in hwnas search. Repeatable.")] = None,
     data: Annotated[str | None, Option(help="As in hwnas search.")] = None,
+    test: Annotated[Path | None, Option(help="As in hwnas search.")] = None,
     space: Annotated[str | None, Option(help="As in hwnas search.")] = None,
     algorithm: Annotated[str | None, Option(help="As in hwnas search.")] = None,
     epochs: Annotated[int | None, Option(help="As in hwnas search.")] = None,
@@ -58,7 +59,12 @@ def plan(
         device=device,
         threads=threads,
         objectives=objectives(objective, target_value),
-        data=given(source=data, root=str(data_root) if data_root else None, image_size=image_size),
+        data=given(
+            source=data,
+            test=str(test) if test else None,
+            root=str(data_root) if data_root else None,
+            image_size=image_size,
+        ),
     )
     seconds = None if budget is None else _seconds(budget)
     resolved = resolve(flags, config)

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
-from torch import Tensor
 
 from hwnas.training import torchvision_shim
-from hwnas.training.arrays import SMALLEST_SIDE, Labelled, build, default_augment, noisy
+from hwnas.training.arrays import SMALLEST_SIDE, build, default_augment
 from hwnas.training.augment import Augment
-from hwnas.training.dataset import Dataset, Images, generator
-from hwnas.training.sources import hold_out
+from hwnas.training.dataset import Dataset, Images
+from hwnas.training.files import Files, spread
+from hwnas.training.order import Labelled
+from hwnas.training.picture import probe
 from profilers.errors import InputError, nearest
 
 EXTENSIONS = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
@@ -27,89 +24,40 @@ EXTENSIONS = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif",
 IMAGENET_STATISTICS = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 # Folders that decode to less than this are held in memory.
 IN_MEMORY_BYTES = 1 << 30
-# A file that claims more pixels is an attack or a mistake (PIL's own limit only warns).
-_LARGEST_PIXELS = 100_000_000
 _PROBED = 200
 _TEST_NAMES = ("test", "val", "valid", "validation")
-_READERS = 4
 
 
-@dataclass(frozen=True, repr=False)
-class Files:
-    """Images that are read when they are asked for: the shorter side resized to `side`, the centre cut out.
-
-    `noise`: standard deviation of Gaussian noise, in the range 0..1, a function of `stream` and the index
-    alone.
-    """
-
-    paths: tuple[str, ...]
-    image: tuple[int, int, int]
-    noise: float = 0.0
-    stream: int = 0
-
-    def __len__(self) -> int:
-        """Return the number of files."""
-        return len(self.paths)
-
-    def __getitem__(self, index: Tensor, /) -> Tensor:
-        """Return uint8 (n, C, H, W); raises `InputError` that names an unreadable file."""
-        # Decoding releases Python's lock; `map` keeps the order, so threads change nothing but the time.
-        with ThreadPoolExecutor(_READERS) as pool:
-            return torch.stack(list(pool.map(self._read, index.tolist())))
-
-    def _read(self, index: int) -> Tensor:
-        pixels = read_image(self.paths[index], self.image)
-        return noisy(pixels, self.noise, generator(self.stream, index)) if self.noise else pixels
-
-    def __repr__(self) -> str:
-        """State what a digest has to notice: which files, of which sizes, read how."""
-        files = [(Path(path).name, Path(path).stat().st_size) for path in self.paths]
-        return f"Files({self.image}, {self.noise}, {files})"
-
-
-def read_image(path: str, image: tuple[int, int, int]) -> Tensor:
-    """Read one file as uint8 (C, H, W) of the size `image`, or raise `InputError` that names it."""
-    channels, side, _ = image
-    try:
-        with Image.open(path) as file:
-            if file.width * file.height > _LARGEST_PIXELS:
-                raise InputError(f"image {path}: {file.width} x {file.height} pixels, too large to be read")
-            picture = file.convert("L" if channels == 1 else "RGB")
-    except InputError:
-        raise
-    except Exception as error:  # PIL raises whatever its decoders raise on damaged bytes.
-        raise InputError(f"image {path}: cannot be read ({error})") from error
-    pixels = np.asarray(_centre(picture, side))
-    return torch.from_numpy(np.array(pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)))
-
-
-def load_folder(path: Path, *, seed: int, noise: float, image_size: int | None = None) -> Dataset:
+def load_folder(
+    path: Path, *, seed: int, noise: float, image_size: int | None = None, test: Path | None = None
+) -> Dataset:
     """Return the images under `path`: `train/CLASS/FILE` with `test/` or `val/` beside, or `CLASS/FILE`.
 
-    Without a test folder a fixed fifth of each class is the test set. Size and channels are inferred from the
-    files: the median shorter side, at most 224, unless `image_size` is given; grey where every file looked at
-    is.
+    `test`: the folder of the test images, `CLASS/FILE`, wherever it is. Without any a fixed fifth of each class
+    is the test set. Size and channels are inferred from the files: the median shorter side, at most 224, unless
+    `image_size` is given; grey where every file looked at is.
     """
-    train_folder, test_folder = _parts(path)
+    train_folder, test_folder = _parts(path) if test is None else (_training_folder(path, test), test)
     classes, train_files = _scan(train_folder)
-    if test_folder is None:
-        labels = torch.tensor([label for _, label in train_files])
-        train_index, test_index = hold_out(labels)
-        if not len(test_index):
-            raise InputError(f"data folder {path}: {len(labels)} images, too few to hold out a fifth")
-        test_files = [train_files[i] for i in test_index.tolist()]
-        train_files = [train_files[i] for i in train_index.tolist()]
-    else:
-        test_files = _scan_test(test_folder, classes)
-    image = _infer_image([name for name, _ in train_files], image_size)
-    train, test = (
-        _labelled(files, image, noise, part) for part, files in enumerate((train_files, test_files))
-    )
+    test_files = None if test_folder is None else _scan_test(test_folder, classes)
+    if test is not None and test_files is not None:
+        _check_same_classes(test, classes, {label for _, label in test_files})
+    image = _infer_image(spread([name for name, _ in train_files]), image_size)
+    train = _labelled(train_files, image, path)
+    held = None if test_files is None else _labelled(test_files, image, path)
     lazy = isinstance(train.images, Files)
     statistics = (IMAGENET_STATISTICS[0][: image[0]], IMAGENET_STATISTICS[1][: image[0]]) if lazy else None
     augment = default_augment(image)
     return build(
-        path.name, classes, train, test, image=image, augment=augment, seed=seed, statistics=statistics
+        path.name,
+        classes,
+        train,
+        held,
+        image=image,
+        augment=augment,
+        seed=seed,
+        noise=noise,
+        statistics=statistics,
     )
 
 
@@ -129,7 +77,7 @@ def load_imagenet(root: Path, *, seed: int, noise: float, image_size: int | None
             f"data set 'imagenet': not found or damaged in {root} ({error}); request ILSVRC 2012 at "
             "image-net.org, put its devkit, train and val archives in one folder, name it with --data-root"
         ) from error
-    parts = [_labelled(part.samples, image, noise, stream) for stream, part in enumerate((train, test))]
+    parts = [_labelled(part.samples, image, root) for part in (train, test)]
     return build(
         "imagenet",
         tuple(", ".join(names) for names in train.classes),
@@ -138,17 +86,44 @@ def load_imagenet(root: Path, *, seed: int, noise: float, image_size: int | None
         image=image,
         augment=Augment(flip=True, smallest_area=0.08),
         seed=seed,
+        noise=noise,
         statistics=IMAGENET_STATISTICS,
     )
 
 
-def _labelled(
-    files: Sequence[tuple[str, int]], image: tuple[int, int, int], noise: float, stream: int
-) -> Labelled:
-    images: Images = Files(tuple(name for name, _ in files), image, noise, stream)
+def _labelled(files: Sequence[tuple[str, int]], image: tuple[int, int, int], folder: Path) -> Labelled:
+    """Read the files, or leave a large folder where it is; names are those that are seen from `folder`."""
+    paths = tuple(name for name, _ in files)
+    images: Images = Files(paths, image)
     if len(files) * math.prod(image) <= IN_MEMORY_BYTES:
         images = images[torch.arange(len(files))]
-    return Labelled(images, torch.tensor([label for _, label in files]))
+    start = f"{folder}{os.sep}"
+    names = tuple(
+        path[len(start) :] if path.startswith(start) else os.path.relpath(path, folder) for path in paths
+    )
+    return Labelled(images, torch.tensor([label for _, label in files]), names)
+
+
+def _training_folder(path: Path, test: Path) -> Path:
+    """Return the folder of the training images where the test images lie in `test`."""
+    if not test.is_dir():
+        raise InputError(f"data.test {test}: no such folder")
+    classes = {entry.name for entry in test.iterdir() if entry.is_dir()}
+    inner = path / "train"
+    own = {entry.name for entry in path.iterdir() if entry.is_dir()}
+    training = inner if inner.is_dir() and not classes <= own else path
+    if test == training or training in test.parents or test in training.parents:
+        raise InputError(
+            f"data.test {test}: one in the other with the training images in {training}; keep them apart, so "
+            "that no image is in both"
+        )
+    return training
+
+
+def _check_same_classes(test: Path, classes: Sequence[str], found: set[int]) -> None:
+    for label, name in enumerate(classes):
+        if label not in found:
+            raise InputError(f"data.test {test}: no folder for the class '{name}' of the training images")
 
 
 def _parts(path: Path) -> tuple[Path, Path | None]:
@@ -193,31 +168,10 @@ def _images_in(folder: Path) -> Iterator[Path]:
 
 def _infer_image(names: Sequence[str], image_size: int | None) -> tuple[int, int, int]:
     """Return (channels, side, side) from files spread over the whole set."""
-    probed = [_probe(name) for name in names[:: max(1, len(names) // _PROBED)]]
+    probed = [probe(name) for name in names[:: max(1, len(names) // _PROBED)]]
     channels = 1 if all(mode in {"1", "L", "I;16"} for mode, _ in probed) else 3
     median = sorted(shorter for _, shorter in probed)[len(probed) // 2]
     side = image_size or min(224, median)
     if side < SMALLEST_SIDE:
         raise InputError(f"image {names[0]}: {side} pixels a side, smaller than {SMALLEST_SIDE}")
     return channels, side, side
-
-
-def _probe(name: str) -> tuple[str, int]:
-    """Return mode and shorter side as the header states them."""
-    try:
-        with Image.open(name) as file:
-            return file.mode, min(file.size)
-    except Exception as error:  # As in `read_image`.
-        raise InputError(f"image {name}: cannot be read ({error})") from error
-
-
-def _centre(picture: Any, side: int) -> Any:
-    """Resize the shorter side to `side` and cut out the middle."""
-    width, height = picture.size
-    if (width, height) == (side, side):
-        return picture
-    scale = side / min(width, height)
-    size = (max(side, round(width * scale)), max(side, round(height * scale)))
-    picture = picture.resize(size, Image.Resampling.BILINEAR)
-    left, top = (size[0] - side) // 2, (size[1] - side) // 2
-    return picture.crop((left, top, left + side, top + side))
