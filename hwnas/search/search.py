@@ -77,6 +77,7 @@ def plan(
         seed=config.seed,
         noise=data.noise,
         image_size=data.image_size,
+        skip_broken=data.skip_broken,
     )
     if data.download and not ranks.local:
         ranks.agree()

@@ -18,6 +18,7 @@ from hwnas.training.dataset import (
     to_device,
 )
 from hwnas.training.folders import load_folder, load_imagenet
+from hwnas.training.pixels import Unreadable
 from hwnas.training.sources import TORCHVISION, load_digits, load_torchvision
 from profilers.errors import InputError, nearest
 
@@ -53,13 +54,15 @@ def load(
     seed: int = 0,
     noise: float = 0.0,
     image_size: int | None = None,
+    skip_broken: bool = False,
 ) -> Dataset:
     """Return the data set that `source` names: one of `NAMES`, a folder of images, or an `.npz` file.
 
     `root`: where public data sets are, by default `default_root()`; `download`: fetch a missing one. `seed`:
     how the training set is halved; the test set never depends on it. `noise`: standard deviation of Gaussian
     noise on every image, in the range 0..1. `image_size`: side in pixels for folders and ImageNet, inferred
-    without it. Raises `InputError` with one helpful line for anything that cannot be used.
+    without it. `skip_broken`: leave out the files of a folder that cannot be read. Raises `InputError` with
+    one helpful line for anything that cannot be used.
     """
     word, root = str(source), root or default_root()
     if not 0 <= noise <= 1:
@@ -72,10 +75,17 @@ def load(
         return load_imagenet(root, seed=seed, noise=noise, image_size=image_size)
     path = Path(source).expanduser()
     if path.is_dir():
-        return load_folder(path.resolve(), seed=seed, noise=noise, image_size=image_size)
-    if path.suffix == ".npz":
+        try:
+            return load_folder(
+                path.resolve(), seed=seed, noise=noise, image_size=image_size, skip_broken=skip_broken
+            )
+        except Unreadable as error:
+            raise InputError(
+                f"{error}; hwnas doctor --data FOLDER lists all such files, --skip-broken leaves them out"
+            ) from error
+    if path.suffix.lower() == ".npz":
         if not path.is_file():
-            raise InputError(f"data file {path}: not found")
+            raise InputError(f"data file {path}: {'not a file' if path.exists() else 'not found'}")
         return load_npz(path, seed=seed, noise=noise)
     raise InputError(
         f"unknown data set '{word}', and no folder or .npz file of that name{nearest(word, NAMES)}"

@@ -44,6 +44,7 @@ class Dataset:
     and of "train" (both). "test" is a set of its own, which a search never touches.
     `mean`, `std`: per channel, of pixel values in 0..1.
     `augment`: what suits these images; apply it by passing it to `batches`.
+    `notes`: lines about what was not read, or not as it is.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Dataset:
     split: Mapping[str, Tensor]
     augment: Augment = field(default_factory=Augment)
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    notes: tuple[str, ...] = ()
 
 
 def size(dataset: Dataset, split: Split) -> int:

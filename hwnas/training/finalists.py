@@ -34,6 +34,7 @@ def images_of(config: Config, root: Path | None = None, download: bool = False) 
         seed=config.seed,
         noise=data.noise,
         image_size=data.image_size,
+        skip_broken=data.skip_broken,
     )
 
 

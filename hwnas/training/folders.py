@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -15,19 +15,18 @@ from hwnas.training import torchvision_shim
 from hwnas.training.arrays import SMALLEST_SIDE, Labelled, build, default_augment, noisy
 from hwnas.training.augment import Augment
 from hwnas.training.dataset import Dataset, Images, generator
-from hwnas.training.picture import probe, read_image
+from hwnas.training.picture import Header, probe, read_image
+from hwnas.training.scan import parts, passed_over, scan, scan_test
 from hwnas.training.sources import hold_out
-from profilers.errors import InputError, nearest
+from hwnas.training.usable import READERS, usable
+from profilers.errors import InputError
 
-EXTENSIONS = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 # Published statistics of ImageNet's training images, used for any photographs that are not all read
 # beforehand.
 IMAGENET_STATISTICS = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 # Folders that decode to less than this are held in memory.
 IN_MEMORY_BYTES = 1 << 30
-_PROBED = 200
-_TEST_NAMES = ("test", "val", "valid", "validation")
-_READERS = 4
+_PROBED = 20_000
 
 
 @dataclass(frozen=True, repr=False)
@@ -50,7 +49,7 @@ class Files:
     def __getitem__(self, index: Tensor, /) -> Tensor:
         """Return uint8 (n, C, H, W); raises `InputError` that names an unreadable file."""
         # Decoding releases Python's lock; `map` keeps the order, so threads change nothing but the time.
-        with ThreadPoolExecutor(_READERS) as pool:
+        with ThreadPoolExecutor(READERS) as pool:
             return torch.stack(list(pool.map(self._read, index.tolist())))
 
     def _read(self, index: int) -> Tensor:
@@ -63,16 +62,21 @@ class Files:
         return f"Files({self.image}, {self.noise}, {files})"
 
 
-def load_folder(path: Path, *, seed: int, noise: float, image_size: int | None = None) -> Dataset:
+def load_folder(
+    path: Path, *, seed: int, noise: float, image_size: int | None = None, skip_broken: bool = False
+) -> Dataset:
     """Return the images under `path`: `train/CLASS/FILE` with `test/` or `val/` beside, or `CLASS/FILE`.
 
     Without a test folder a fixed fifth of each class is the test set. Size and channels are inferred from the
     files: the median shorter side, at most 224, unless `image_size` is given; grey where every file looked at
-    is.
+    is. `skip_broken`: every file is decoded first, and those that cannot be read are left out.
     """
-    train_folder, test_folder = _parts(path)
-    classes, train_files = _scan(train_folder)
-    if test_folder is None:
+    folder = parts(path)
+    training = scan(folder.train)
+    testing = scan_test(folder.test, training.classes) if folder.test is not None else None
+    classes, found = training.classes, [training, *([testing] if testing else [])]
+    train_files, broken = usable(training, skip_broken)
+    if testing is None:
         labels = torch.tensor([label for _, label in train_files])
         train_index, test_index = hold_out(labels)
         if not len(test_index):
@@ -80,17 +84,20 @@ def load_folder(path: Path, *, seed: int, noise: float, image_size: int | None =
         test_files = [train_files[i] for i in test_index.tolist()]
         train_files = [train_files[i] for i in train_index.tolist()]
     else:
-        test_files = _scan_test(test_folder, classes)
-    image = _infer_image([name for name, _ in train_files], image_size)
+        test_files, more = usable(testing, skip_broken)
+        broken += more
+    headers = _headers([name for name, _ in [*train_files, *test_files]])
+    image = _infer_image(headers, image_size)
     train, test = (
         _labelled(files, image, noise, part) for part, files in enumerate((train_files, test_files))
     )
     lazy = isinstance(train.images, Files)
     statistics = (IMAGENET_STATISTICS[0][: image[0]], IMAGENET_STATISTICS[1][: image[0]]) if lazy else None
     augment = default_augment(image)
-    return build(
+    dataset = build(
         path.name, classes, train, test, image=image, augment=augment, seed=seed, statistics=statistics
     )
+    return replace(dataset, notes=(*passed_over(found, folder.unused), *_notes(headers, broken)))
 
 
 def load_imagenet(root: Path, *, seed: int, noise: float, image_size: int | None = None) -> Dataset:
@@ -131,52 +138,30 @@ def _labelled(
     return Labelled(images, torch.tensor([label for _, label in files]))
 
 
-def _parts(path: Path) -> tuple[Path, Path | None]:
-    """Return the folders (training, test) of a data set; without a test folder the second is None."""
-    if not (path / "train").is_dir():
-        return path, None
-    for name in _TEST_NAMES:
-        if (path / name).is_dir():
-            return path / "train", path / name
-    raise InputError(f"data folder {path}: train/ without test/ or val/ beside it")
+def _headers(names: Sequence[str]) -> dict[str, Header]:
+    """Return what the headers say of all files, or of many that are spread over the whole set."""
+    probed = names[:: math.ceil(len(names) / _PROBED)]
+    with ThreadPoolExecutor(READERS) as pool:
+        return dict(zip(probed, pool.map(probe, probed), strict=True))
 
 
-def _scan(folder: Path) -> tuple[tuple[str, ...], list[tuple[str, int]]]:
-    """Return class names in alphabetical order and (file, class index) in the order of classes and names."""
-    names = sorted(
-        entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")
-    )
-    if len(names) < 2:
-        raise InputError(
-            f"data folder {folder}: {len(names)} sub-folders; expected one per class, at least two"
-        )
-    files = [(str(file), label) for label, name in enumerate(names) for file in _images_in(folder / name)]
-    return tuple(names), files
-
-
-def _scan_test(folder: Path, classes: tuple[str, ...]) -> list[tuple[str, int]]:
-    names, files = _scan(folder)
-    for name in names:
-        if name not in classes:
-            raise InputError(
-                f"data folder {folder / name}: class unknown in training{nearest(name, classes)}"
-            )
-    return [(file, classes.index(names[label])) for file, label in files]
-
-
-def _images_in(folder: Path) -> Iterator[Path]:
-    found = sorted(file for file in folder.rglob("*") if file.suffix.lower() in EXTENSIONS and file.is_file())
-    if not found:
-        raise InputError(f"data folder {folder}: no images (known: {', '.join(sorted(EXTENSIONS))})")
-    return iter(found)
-
-
-def _infer_image(names: Sequence[str], image_size: int | None) -> tuple[int, int, int]:
-    """Return (channels, side, side) from files spread over the whole set."""
-    probed = [probe(name) for name in names[:: max(1, len(names) // _PROBED)]]
-    channels = 1 if all(mode in {"1", "L", "I;16"} for mode, _ in probed) else 3
-    median = sorted(shorter for _, shorter in probed)[len(probed) // 2]
-    side = image_size or min(224, median)
+def _infer_image(headers: Mapping[str, Header], image_size: int | None) -> tuple[int, int, int]:
+    """Return (channels, side, side)."""
+    channels = 1 if all(header.grey for header in headers.values()) else 3
+    sides = sorted(min(header.width, header.height) for header in headers.values())
+    side = image_size or min(224, sides[len(sides) // 2])
     if side < SMALLEST_SIDE:
-        raise InputError(f"image {names[0]}: {side} pixels a side, smaller than {SMALLEST_SIDE}")
+        name = next(name for name, header in headers.items() if min(header.width, header.height) <= side)
+        raise InputError(f"image {name}: {side} pixels a side, smaller than {SMALLEST_SIDE}")
     return channels, side, side
+
+
+def _notes(headers: Mapping[str, Header], broken: Sequence[str]) -> list[str]:
+    """Return a line for each thing about the files that changes what is read of them."""
+    lines = []
+    if broken:
+        lines.append(f"left out: {len(broken):,} files that cannot be read, such as {broken[0]}")
+    pages = [name for name, header in headers.items() if header.more_pages]
+    if pages:
+        lines.append(f"only the first page or frame is read: {len(pages):,} files, such as {pages[0]}")
+    return lines
