@@ -138,6 +138,8 @@ def _opened(path: str) -> Iterator[Any]:
                 file = Image.open(content, formats=FORMATS)
         except UnidentifiedImageError:
             raise Unreadable(f"image {path}: cannot be read ({_kind(content)})") from None
+        except Image.DecompressionBombError as error:
+            raise Unreadable(f"image {path}: too large to be read ({error})") from None
         with file:
             _check_size(file, path)
             yield file
