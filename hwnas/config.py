@@ -43,9 +43,13 @@ class ObjectiveConfig(_Frozen):
 
 
 class DataConfig(_Frozen):
-    """Images: a name, a folder or an .npz file, and how they are read (hwnas.training.data.load)."""
+    """Images: a name, a folder or an .npz file, and how they are read (hwnas.training.data.load).
+
+    ``test``: the folder of the test images, one sub-folder per class, where ``source`` is a folder.
+    """
 
     source: str = Field(default="digits", max_length=4096)
+    test: str | None = Field(default=None, max_length=4096)
     root: str | None = Field(default=None, max_length=4096)
     download: bool = False
     noise: float = Field(default=0.0, ge=0, le=1)

@@ -68,6 +68,7 @@ def export(
     hwnas export runs/NAME --all
     hwnas export DARTS_V2 --untrained --channels 36 --cells 20
     """
+    from hwnas.cli.train import warned
     from hwnas.results.selection import of_genotype, of_run
 
     if sum((bool(keys), every, knee)) > 1:
@@ -86,7 +87,7 @@ def export(
             raise InputError(
                 "export: a run has its own weights and images; --weights and --data are for a genotype"
             )
-        chosen = of_run(Path(subject), keys or [], every, untrained, channels, cells, data_root)
+        chosen = of_run(Path(subject), keys or [], every, untrained, channels, cells, data_root, warned)
     else:
         if keys:
             raise InputError(f"export: {subject!r} is no run directory, so it has no network {keys[0]!r}")

@@ -34,6 +34,7 @@ def plan(
     objective: Annotated[list[str] | None, Option(help="As in hwnas search. Repeatable.")] = None,
     target_value: Annotated[list[str] | None, Option(help="As in hwnas search. Repeatable.")] = None,
     data: Annotated[str | None, Option(help="As in hwnas search.")] = None,
+    test: Annotated[Path | None, Option(help="As in hwnas search.")] = None,
     space: Annotated[str | None, Option(help="As in hwnas search.")] = None,
     algorithm: Annotated[str | None, Option(help="As in hwnas search.")] = None,
     epochs: Annotated[int | None, Option(help="As in hwnas search.")] = None,
@@ -61,6 +62,7 @@ def plan(
         objectives=objectives(objective, target_value),
         data=given(
             source=data,
+            test=str(test) if test else None,
             root=str(data_root) if data_root else None,
             image_size=image_size,
             skip_broken=skip_broken or None,

@@ -32,6 +32,10 @@ def search(
         str | None,
         Option(help="digits, cifar10, cifar100, fashion-mnist, imagenet, a folder, or a .npz file."),
     ] = None,
+    test: Annotated[
+        Path | None,
+        Option(help="Folder of the test images, one sub-folder per class, for a folder of images."),
+    ] = None,
     out: Annotated[
         Path | None, Option(help="Run directory to make (default: a new one under runs/).")
     ] = None,
@@ -93,6 +97,7 @@ def search(
         "objectives": objectives(objective, target_value),
         "data": given(
             source=data,
+            test=str(test) if test else None,
             root=str(data_root) if data_root else None,
             download=download or None,
             noise=data_noise,

@@ -131,13 +131,14 @@ def _train(
     from hwnas.cli.progress import notes
     from hwnas.nets.allocator import keep_freed_memory
     from hwnas.results.run import lock
-    from hwnas.training.finalists import images_of, train_models
+    from hwnas.training.finalists import train_models
+    from hwnas.training.run_images import images_of
 
     say = notes(quiet)
     torch.set_num_threads(threads)
     keep_freed_memory()
     place = _device(device)
-    dataset = images_of(run.config, data_root, download)
+    dataset = images_of(run, data_root, download, warned)
     say(announced(models, dataset, recipe, place))
 
     begun: set[str] = set()
@@ -175,9 +176,14 @@ def announced(models: list[Model], dataset: Dataset, recipe: Recipe, place: str)
     return f"{len(models)} to train on {dataset.name} by recipe {recipe.name}: {recipe.epochs} epochs, on {place}"
 
 
+def warned(line: str) -> None:
+    """Print a warning, whether quiet or not."""
+    print(f"warning: {line}", file=sys.stderr)
+
+
 def left_out(model: Model, error: Diverged) -> None:
     """Warn of a training that diverged."""
-    print(f"warning: {model.name} is left out: {error}", file=sys.stderr)
+    warned(f"{model.name} is left out: {error}")
 
 
 @contextmanager

@@ -77,14 +77,26 @@ class Run:
         return self.path / "checkpoint" / "state.safetensors"
 
 
-def create(path: Path, config: Config, command: list[str], data_digest: str) -> Run:
-    """Start a run directory. Raises InputError where something already stands at ``path``, or can't be made."""
+def create(
+    path: Path,
+    config: Config,
+    command: list[str],
+    data_digest: str,
+    images: Mapping[str, Any] | None = None,
+    more: Mapping[str, bytes] | None = None,
+) -> Run:
+    """Start a run directory. Raises InputError where something already stands at ``path``, or can't be made.
+
+    ``images``: what is kept of both parts of the images beside their digest; ``more``: further files, by name.
+    """
     vacant(path)
     # Made beside its place, then named: a process that dies leaves a whole run directory or none.
     beside = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         (beside / "checkpoint").mkdir(parents=True)
-        atomic_write(beside / "environment.json", _json(environment(command, data_digest)))
+        atomic_write(beside / "environment.json", _json(environment(command, data_digest, images)))
+        for name, content in (more or {}).items():
+            atomic_write(beside / name, content)
         atomic_write(beside / "config.toml", configs.dump(config))
         os.rename(beside, path)
     except OSError as error:
@@ -145,12 +157,15 @@ def held(run: Run) -> bool:
     return False
 
 
-def environment(command: list[str], data_digest: str) -> dict[str, Any]:
-    """What a figure depended on: the command, versions, the machine, and a digest of the images."""
+def environment(
+    command: list[str], data_digest: str, images: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """What a figure depended on: the command, versions, the machine, and digests of the images."""
     names = ("hwnas", "torch", "torchvision", "numpy", "pymoo", "onnxruntime", "scikit-learn")
     return {
         "command": command,
         "data_digest": data_digest,
+        "images": dict(images or {}),
         "python": sys.version.split()[0],
         "platform": platform.platform(),
         "processor": _processor(),

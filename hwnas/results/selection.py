@@ -17,7 +17,7 @@ from hwnas.space.layers import Stem
 from hwnas.space.text import MAX_CHARACTERS, parse
 from hwnas.training.checkpoint import WEIGHTS
 from hwnas.training.data import Dataset, load
-from hwnas.training.finalists import check_images, images_of
+from hwnas.training.run_images import images_of
 from hwnas.training.weights import Weights, load_weights
 from profilers.errors import InputError, nearest
 from profilers.onnx_latency import OnnxOptions, measure_latency
@@ -49,13 +49,17 @@ def of_run(
     channels: int | None,
     cells: int | None,
     data_root: Path | None,
+    warn: Callable[[str], None] = lambda line: None,
 ) -> list[Subject]:
-    """Networks of a run: the trained ones that are meant, or with random weights members of its front."""
+    """Networks of a run: the trained ones that are meant, or with random weights members of its front.
+
+    Raises InputError where the images are not those of its search.
+    """
     run = open_run(path)
     said: dict[str, Any] = {"run": path.resolve().name}
     if not without_training:
         records = choose_trained(run, names, every)
-        dataset = images_of(run.config, data_root)
+        dataset = images_of(run, data_root, warn=warn)
         found = []
         for record in records:
             folder = run.path / "models" / record["name"]
@@ -63,8 +67,7 @@ def of_run(
             weights = _weights_of(folder)
             found.append(Subject(record["name"], weights, folder, dataset, {**said, "accuracy": accuracy}))
         return found
-    dataset = images_of(run.config, data_root)
-    check_images(run, dataset)
+    dataset = images_of(run, data_root, warn=warn)
     models = [model_of(run, member, channels, cells) for member in choose(run, names, every)]
     stem = run.config.evaluation.stem
     blanks = [

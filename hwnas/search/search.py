@@ -33,7 +33,8 @@ from hwnas.search.searcher import Searcher
 from hwnas.search.state import place
 from hwnas.space.footprint import Footprint, footprint
 from hwnas.space.space import SPACES
-from hwnas.training.data import Dataset, digest, load, to_device
+from hwnas.training.data import Dataset, digest, to_device
+from hwnas.training.run_images import TEST_IMAGES, check_same, parts_of, read_images, record_of_test
 from profilers import device as devices
 from profilers.device import Device
 from profilers.errors import InputError
@@ -70,15 +71,7 @@ def plan(
     data = config.data
     if data.download and ranks.local:
         ranks.agree()
-    dataset = load(
-        data.source,
-        root=Path(data.root) if data.root else None,
-        download=data.download,
-        seed=config.seed,
-        noise=data.noise,
-        image_size=data.image_size,
-        skip_broken=data.skip_broken,
-    )
+    dataset = read_images(config)
     if data.download and not ranks.local:
         ranks.agree()
     here = _here(config, device, dataset)
@@ -208,7 +201,14 @@ def search(
     planned = planned or plan(config, say, ranks=ranks)
 
     def begin() -> Run:
-        started = runs.create(out, config, sys.argv, digest(planned.dataset))
+        started = runs.create(
+            out,
+            config,
+            sys.argv,
+            digest(planned.dataset),
+            parts_of(planned.dataset),
+            {TEST_IMAGES: record_of_test(planned.dataset)},
+        )
         keep_table(started, next((cost.table for cost in planned.costs if cost.table), None))
         return started
 
@@ -229,9 +229,7 @@ def resume(
     if ranks.share(found.front_path.exists):
         return found
     planned = plan(found.config, say, ranks.share(lambda: kept_table(found)), ranks)
-    begun_with = ranks.share(lambda: runs.read_environment(found).get("data_digest"))
-    if begun_with != digest(planned.dataset):
-        raise InputError(f"{path}: the images are not those that the search began with")
+    check_same(found, planned.dataset, ranks.share(lambda: runs.read_environment(found)))
     say(f"run {path}: {ranks.share(lambda: whereabouts(found, ranks.size))}")
     return _go(found, planned, watch, say, ranks)
 

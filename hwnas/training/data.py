@@ -12,11 +12,12 @@ from hwnas.training.dataset import (
     Split,
     batch_count,
     batches,
-    digest,
+    equal_batches,
     sample,
     size,
     to_device,
 )
+from hwnas.training.fingerprint import digest
 from hwnas.training.folders import load_folder, load_imagenet
 from hwnas.training.pixels import Unreadable
 from hwnas.training.sources import TORCHVISION, load_digits, load_torchvision
@@ -32,6 +33,7 @@ __all__ = [
     "batches",
     "default_root",
     "digest",
+    "equal_batches",
     "load",
     "sample",
     "size",
@@ -54,6 +56,7 @@ def load(
     seed: int = 0,
     noise: float = 0.0,
     image_size: int | None = None,
+    test: Path | None = None,
     skip_broken: bool = False,
 ) -> Dataset:
     """Return the data set that `source` names: one of `NAMES`, a folder of images, or an `.npz` file.
@@ -61,12 +64,16 @@ def load(
     `root`: where public data sets are, by default `default_root()`; `download`: fetch a missing one. `seed`:
     how the training set is halved; the test set never depends on it. `noise`: standard deviation of Gaussian
     noise on every image, in the range 0..1. `image_size`: side in pixels for folders and ImageNet, inferred
-    without it. `skip_broken`: leave out the files of a folder that cannot be read. Raises `InputError` with
-    one helpful line for anything that cannot be used.
+    without it. `test`: a folder of test images, one sub-folder per class, where `source` is a folder.
+    `skip_broken`: leave out the files of a folder that cannot be read.
+    The order of files, of their names (but see hwnas.training.order) and of rows changes nothing.
+    Raises `InputError` with one helpful line for anything that cannot be used.
     """
     word, root = str(source), root or default_root()
     if not 0 <= noise <= 1:
         raise InputError(f"data noise {noise}: expected a standard deviation in 0..1")
+    if test is not None and (word in NAMES or word.lower().endswith(".npz")):
+        raise InputError(f"data.test {test}: only a folder of images takes one, not {word!r}")
     if word == "digits":
         return load_digits(seed=seed, noise=noise)
     if word in TORCHVISION:
@@ -77,7 +84,12 @@ def load(
     if path.is_dir():
         try:
             return load_folder(
-                path.resolve(), seed=seed, noise=noise, image_size=image_size, skip_broken=skip_broken
+                path.resolve(),
+                seed=seed,
+                noise=noise,
+                image_size=image_size,
+                test=test.expanduser().resolve() if test else None,
+                skip_broken=skip_broken,
             )
         except Unreadable as error:
             raise InputError(

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from hwnas.training import torchvision_shim
-from hwnas.training.arrays import SMALLEST_SIDE, Labelled, build, default_augment, noisy
+from hwnas.training.arrays import SMALLEST_SIDE, build, default_augment
 from hwnas.training.augment import Augment
-from hwnas.training.dataset import Dataset, Images, generator
-from hwnas.training.picture import Header, probe, read_image
+from hwnas.training.dataset import Dataset, Images
+from hwnas.training.files import READERS, Files, spread
+from hwnas.training.order import Labelled
+from hwnas.training.picture import Header, probe
 from hwnas.training.scan import parts, passed_over, scan, scan_test
-from hwnas.training.sources import hold_out
-from hwnas.training.usable import READERS, usable
+from hwnas.training.usable import usable
 from profilers.errors import InputError
 
 # Published statistics of ImageNet's training images, used for any photographs that are not all read
@@ -29,75 +30,53 @@ IN_MEMORY_BYTES = 1 << 30
 _PROBED = 20_000
 
 
-@dataclass(frozen=True, repr=False)
-class Files:
-    """Images that are read when they are asked for: the shorter side resized to `side`, the centre cut out.
-
-    `noise`: standard deviation of Gaussian noise, in the range 0..1, a function of `stream` and the index
-    alone.
-    """
-
-    paths: tuple[str, ...]
-    image: tuple[int, int, int]
-    noise: float = 0.0
-    stream: int = 0
-
-    def __len__(self) -> int:
-        """Return the number of files."""
-        return len(self.paths)
-
-    def __getitem__(self, index: Tensor, /) -> Tensor:
-        """Return uint8 (n, C, H, W); raises `InputError` that names an unreadable file."""
-        # Decoding releases Python's lock; `map` keeps the order, so threads change nothing but the time.
-        with ThreadPoolExecutor(READERS) as pool:
-            return torch.stack(list(pool.map(self._read, index.tolist())))
-
-    def _read(self, index: int) -> Tensor:
-        pixels = read_image(self.paths[index], self.image)
-        return noisy(pixels, self.noise, generator(self.stream, index)) if self.noise else pixels
-
-    def __repr__(self) -> str:
-        """State what a digest has to notice: which files, of which sizes, read how."""
-        files = [(Path(path).name, Path(path).stat().st_size) for path in self.paths]
-        return f"Files({self.image}, {self.noise}, {files})"
-
-
 def load_folder(
-    path: Path, *, seed: int, noise: float, image_size: int | None = None, skip_broken: bool = False
+    path: Path,
+    *,
+    seed: int,
+    noise: float,
+    image_size: int | None = None,
+    test: Path | None = None,
+    skip_broken: bool = False,
 ) -> Dataset:
     """Return the images under `path`: `train/CLASS/FILE` with `test/` or `val/` beside, or `CLASS/FILE`.
 
-    Without a test folder a fixed fifth of each class is the test set. Size and channels are inferred from the
-    files: the median shorter side, at most 224, unless `image_size` is given; grey where every file looked at
-    is. `skip_broken`: every file is decoded first, and those that cannot be read are left out.
+    `test`: the folder of the test images, `CLASS/FILE`, wherever it is. Without any a fixed fifth of each class
+    is the test set. Size and channels are inferred from the files: the median shorter side, at most 224, unless
+    `image_size` is given; grey where every file looked at is. `skip_broken`: every file is decoded first, and
+    those that cannot be read are left out.
     """
-    folder = parts(path)
+    folder = parts(path, test)
     training = scan(folder.train)
-    testing = scan_test(folder.test, training.classes) if folder.test is not None else None
-    classes, found = training.classes, [training, *([testing] if testing else [])]
+    classes = training.classes
+    testing = None if folder.test is None else scan_test(folder.test, classes)
     train_files, broken = usable(training, skip_broken)
-    if testing is None:
-        labels = torch.tensor([label for _, label in train_files])
-        train_index, test_index = hold_out(labels)
-        if not len(test_index):
-            raise InputError(f"data folder {path}: {len(labels)} images, too few to hold out a fifth")
-        test_files = [train_files[i] for i in test_index.tolist()]
-        train_files = [train_files[i] for i in train_index.tolist()]
-    else:
+    test_files: list[tuple[str, int]] = []
+    if testing is not None:
         test_files, more = usable(testing, skip_broken)
         broken += more
-    headers = _headers([name for name, _ in [*train_files, *test_files]])
-    image = _infer_image(headers, image_size)
-    train, test = (
-        _labelled(files, image, noise, part) for part, files in enumerate((train_files, test_files))
-    )
+    if test is not None:
+        _check_same_classes(test, classes, {label for _, label in test_files})
+    train_headers, test_headers = _headers(train_files), _headers(test_files)
+    image = _infer_image(train_headers, test_headers, image_size)
+    train = _labelled(train_files, image, path)
+    held = None if testing is None else _labelled(test_files, image, path)
     lazy = isinstance(train.images, Files)
     statistics = (IMAGENET_STATISTICS[0][: image[0]], IMAGENET_STATISTICS[1][: image[0]]) if lazy else None
-    augment = default_augment(image)
     dataset = build(
-        path.name, classes, train, test, image=image, augment=augment, seed=seed, statistics=statistics
+        path.name,
+        classes,
+        train,
+        held,
+        image=image,
+        augment=default_augment(image),
+        seed=seed,
+        noise=noise,
+        statistics=statistics,
     )
-    return replace(dataset, notes=(*passed_over(found, folder.unused), *_notes(headers, broken)))
+    found = [training] if testing is None else [training, testing]
+    notes = (*passed_over(found, folder.unused), *_notes(train_headers | test_headers, broken))
+    return replace(dataset, notes=notes)
 
 
 def load_imagenet(root: Path, *, seed: int, noise: float, image_size: int | None = None) -> Dataset:
@@ -116,7 +95,7 @@ def load_imagenet(root: Path, *, seed: int, noise: float, image_size: int | None
             f"data set 'imagenet': not found or damaged in {root} ({error}); request ILSVRC 2012 at "
             "image-net.org, put its devkit, train and val archives in one folder, name it with --data-root"
         ) from error
-    parts = [_labelled(part.samples, image, noise, stream) for stream, part in enumerate((train, test))]
+    parts = [_labelled(part.samples, image, root) for part in (train, test)]
     return build(
         "imagenet",
         tuple(", ".join(names) for names in train.classes),
@@ -125,33 +104,47 @@ def load_imagenet(root: Path, *, seed: int, noise: float, image_size: int | None
         image=image,
         augment=Augment(flip=True, smallest_area=0.08),
         seed=seed,
+        noise=noise,
         statistics=IMAGENET_STATISTICS,
     )
 
 
-def _labelled(
-    files: Sequence[tuple[str, int]], image: tuple[int, int, int], noise: float, stream: int
-) -> Labelled:
-    images: Images = Files(tuple(name for name, _ in files), image, noise, stream)
+def _labelled(files: Sequence[tuple[str, int]], image: tuple[int, int, int], folder: Path) -> Labelled:
+    """Read the files, or leave a large folder where it is; names are those that are seen from `folder`."""
+    paths = tuple(name for name, _ in files)
+    images: Images = Files(paths, image)
     if len(files) * math.prod(image) <= IN_MEMORY_BYTES:
         images = images[torch.arange(len(files))]
-    return Labelled(images, torch.tensor([label for _, label in files]))
+    start = f"{folder}{os.sep}"
+    names = tuple(
+        path[len(start) :] if path.startswith(start) else os.path.relpath(path, folder) for path in paths
+    )
+    return Labelled(images, torch.tensor([label for _, label in files]), names)
 
 
-def _headers(names: Sequence[str]) -> dict[str, Header]:
+def _check_same_classes(test: Path, classes: Sequence[str], found: set[int]) -> None:
+    for label, name in enumerate(classes):
+        if label not in found:
+            raise InputError(f"data.test {test}: no folder for the class '{name}' of the training images")
+
+
+def _headers(files: Sequence[tuple[str, int]]) -> dict[str, Header]:
     """Return what the headers say of all files, or of many that are spread over the whole set."""
-    probed = names[:: math.ceil(len(names) / _PROBED)]
+    names = [name for name, _ in files]
+    probed = names if len(names) <= _PROBED else spread(names)[:: math.ceil(len(names) / _PROBED)]
     with ThreadPoolExecutor(READERS) as pool:
         return dict(zip(probed, pool.map(probe, probed), strict=True))
 
 
-def _infer_image(headers: Mapping[str, Header], image_size: int | None) -> tuple[int, int, int]:
-    """Return (channels, side, side)."""
-    channels = 1 if all(header.grey for header in headers.values()) else 3
-    sides = sorted(min(header.width, header.height) for header in headers.values())
+def _infer_image(
+    train: Mapping[str, Header], test: Mapping[str, Header], image_size: int | None
+) -> tuple[int, int, int]:
+    """Return (channels, side, side): the side from training images alone."""
+    channels = 1 if all(header.grey for part in (train, test) for header in part.values()) else 3
+    sides = sorted(min(header.width, header.height) for header in train.values())
     side = image_size or min(224, sides[len(sides) // 2])
     if side < SMALLEST_SIDE:
-        name = next(name for name, header in headers.items() if min(header.width, header.height) <= side)
+        name = next(name for name, header in train.items() if min(header.width, header.height) <= side)
         raise InputError(f"image {name}: {side} pixels a side, smaller than {SMALLEST_SIDE}")
     return channels, side, side
 

@@ -72,17 +72,32 @@ def parts(path: Path, test: Path | None = None) -> Parts:
     for names in (train, held_out):
         if len(names) > 1:
             raise InputError(f"data folder {path}: {_listed(names)} are named alike; leave one of them")
-    if test is not None and not train:
-        return Parts(train=path, test=test)
+    if test is not None:
+        return _with_test(path, test, folders, train)
     if not split:
         _refuse_parts_without_classes(path, folders)
         return Parts(train=path, test=None)
-    if not train or not (held_out or test):
+    if not train or not held_out:
         raise InputError(f"data folder {path}: {_incomplete(folders, (train or held_out)[0])}")
-    test = test or path / held_out[0]
-    used = {path / train[0], test}
-    unused = tuple(path / name for name in folders if path / name not in used)
-    return Parts(train=path / train[0], test=test, unused=unused)
+    used = {train[0], held_out[0]}
+    unused = tuple(path / name for name in folders if name not in used)
+    return Parts(train=path / train[0], test=path / held_out[0], unused=unused)
+
+
+def _with_test(path: Path, test: Path, folders: Iterable[str], train: list[str]) -> Parts:
+    """The parts where the user names the folder of the test images."""
+    if not test.is_dir():
+        raise InputError(f"data.test {test}: no such folder")
+    # Where `path` has a folder for each class of the test images, they are its classes.
+    training = path / train[0] if train and not set(visible_folders(test)) <= set(folders) else path
+    if test == training or training in test.parents or test in training.parents:
+        raise InputError(
+            f"data.test {test}: one in the other with the training images in {training}; keep them"
+            " apart, so that no image is in both"
+        )
+    used = {training, test, *test.parents}
+    unused = () if training == path else tuple(path / name for name in folders if path / name not in used)
+    return Parts(train=training, test=test, unused=unused)
 
 
 def role(name: str) -> str | None:

@@ -14,10 +14,11 @@ import numpy as np
 
 from hwnas.training.archive import read_npz
 from hwnas.training.arrays import as_images, as_labels
+from hwnas.training.files import READERS
 from hwnas.training.picture import Header, orientation, probe, upright
 from hwnas.training.pixels import Unreadable
 from hwnas.training.scan import parts, scan, scan_test
-from hwnas.training.usable import READERS, faults
+from hwnas.training.usable import faults
 
 _TRAINING, _TEST = "training", "test"
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
+from hwnas.training.files import READERS
 from hwnas.training.picture import upright
 from hwnas.training.pixels import Unreadable
 from hwnas.training.scan import Found
 from profilers.errors import InputError
-
-READERS = 4
 
 
 def usable(found: Found, skip_broken: bool) -> tuple[list[tuple[str, int]], tuple[str, ...]]:

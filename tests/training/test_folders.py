@@ -70,9 +70,15 @@ def test_large_folders_stay_on_disk_and_give_the_same_images(tmp_path, monkeypat
     in_memory = data.load(tmp_path, noise=0)
     monkeypatch.setattr(folders, "IN_MEMORY_BYTES", 0)
     lazy = data.load(tmp_path)
-    index = torch.tensor([3, 0, 11])
     assert isinstance(lazy.train, folders.Files)
-    assert torch.equal(lazy.train[index], in_memory.train[index])
+    known = {image.numpy().tobytes() for image in in_memory.train} | {
+        image.numpy().tobytes() for image in in_memory.test
+    }
+    found = lazy.train[torch.arange(16)]
+    assert len(known) == 20 and {image.numpy().tobytes() for image in found} < known
+    assert torch.equal(found[torch.tensor([3, 0, 11])], lazy.train[torch.tensor([3, 0, 11])])
+    # The painted value tells the class.
+    assert torch.equal(found[:, 0, 0, 0].long() // 100, lazy.train_labels)
     assert next(data.batches(lazy, "weights", 4, (0,), augment=lazy.augment)).x.shape == (4, 3, 32, 32)
     assert data.digest(lazy) == data.digest(data.load(tmp_path))
 
