@@ -114,6 +114,8 @@ def orientation(path: str) -> int:
 def _decode(path: str, side: int | None, held: ExitStack) -> tuple[Image.Image, int]:
     """Return the picture as it is stored, and its orientation; the file's own pixels are let go of."""
     with _opened(path) as file:
+        # A progressive JPEG is held whole, two bytes a number, however small it is decoded.
+        held_whole = 6 * file.width * file.height if "progressive" in file.info else 0
         if side is not None:
             file.draft(None, (_MARGIN * side, _MARGIN * side))
         need = file.width * file.height * _PIXEL_BYTES.get(file.mode, 4)
@@ -122,7 +124,7 @@ def _decode(path: str, side: int | None, held: ExitStack) -> tuple[Image.Image, 
                 f"image {path}: {file.width} x {file.height} pixels of mode {file.mode} take"
                 f" {need >> 20} MiB, more than {LARGEST_DECODED_BYTES >> 20}; make it smaller"
             )
-        if need > _LARGE_BYTES:
+        if max(need, held_whole) > _LARGE_BYTES:
             held.enter_context(_DECODING)
         file.load()
         return eight_bits(file, path), _orientation(file)

@@ -53,7 +53,7 @@ def eight_bits(file: Any, path: str) -> Image.Image:
     if file.mode == "F":
         return Image.fromarray(_from_unit(np.asarray(file), path))
     if is_transparent(file):
-        opaque = file.convert("RGBA")
+        opaque = file if file.mode == "RGBA" else file.convert("RGBA")
         page = Image.new("RGB", file.size, "white")
         page.paste(opaque, mask=opaque.getchannel("A"))
         return page.convert("L") if is_grey(file) else page
