@@ -53,6 +53,8 @@ _OTHERS = (
     (b"<", "a page or a drawing in text"),
     (b"\x00\x05\x16\x07", "a companion file of macOS"),
 )
+# PIL's remarks on damaged files are for programmers; what keeps a file from being read is raised.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 # `warnings.catch_warnings` changes the whole process: one thread at a time.
 _OPENING, _DECODING = threading.Lock(), threading.Lock()
 
@@ -217,7 +219,9 @@ def _more_pages(file: Any) -> bool:
         return file.format in ("PNG", "WEBP") and bool(getattr(file, "is_animated", False))
     # `n_frames` would visit every page, and a file may name millions.
     try:
-        file.seek(1)
+        with _OPENING, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            file.seek(1)
         # A smaller copy of the first page, as editors write it, is nothing that is lost.
         return not int(file.tag_v2.get(254, 0)) & 1
     except Exception:  # EOFError where there is no other page; what else is wrong reading will say.
@@ -229,7 +233,9 @@ def _more_pages(file: Any) -> bool:
 
 def _orientation(file: Any) -> int:
     try:
-        value = int(file.getexif().get(_EXIF_ORIENTATION, 1))
+        with _OPENING, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            value = int(file.getexif().get(_EXIF_ORIENTATION, 1))
     except Exception:  # Damaged EXIF data do not make the pixels unreadable.
         return 1
     return value if value in _TURNS else 1
