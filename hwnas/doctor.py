@@ -44,7 +44,7 @@ class Finding:
     """Each file that it holds for."""
 
 
-def examine_data(source: str, root: Path | None = None) -> Iterator[Finding]:
+def examine_data(source: str, root: Path | None = None, test: Path | None = None) -> Iterator[Finding]:
     """What a data set holds, and every file in it that is unreadable, odd, turned, twice there or hidden."""
     from hwnas.training.data import load
     from hwnas.training.describe import described
@@ -53,7 +53,7 @@ def examine_data(source: str, root: Path | None = None) -> Iterator[Finding]:
     path = Path(source).expanduser()
     try:
         if path.is_dir():
-            remarks = survey_folder(path.resolve())
+            remarks = survey_folder(path.resolve(), test and test.expanduser().resolve())
         elif path.suffix.lower() == ".npz" and path.is_file():
             remarks = survey_npz(path)
         else:
@@ -62,7 +62,7 @@ def examine_data(source: str, root: Path | None = None) -> Iterator[Finding]:
             text = f"{remark.text} ({len(remark.files):,})"
             level: Level = "problem" if remark.broken else "note"
             yield Finding("images", level, text, remark.advice, remark.files)
-        lines = described(load(source, root=root, skip_broken=True))
+        lines = described(load(source, root=root, test=test, skip_broken=True))
     except InputError as error:
         yield Finding("images", "problem", str(error))
         return

@@ -18,6 +18,9 @@ def doctor(
         str | None,
         typer.Option(help="Images to look at instead: a folder, an .npz file or a name, as in hwnas search."),
     ] = None,
+    test: Annotated[
+        Path | None, typer.Option(help="With --data: the test images, as in hwnas search.")
+    ] = None,
     data_root: Annotated[Path | None, typer.Option(help="Folder of the public data sets.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Only JSON on standard output.")] = False,
 ) -> None:
@@ -28,10 +31,12 @@ def doctor(
     from hwnas.doctor import examine, examine_data
     from profilers.errors import InputError
 
+    if test is not None and data is None:
+        raise InputError("test: needs the training images, --data")
     if run is not None and data is not None:
         raise InputError("doctor: looks at a run or at images (--data), not at both at once")
     found, area = [], ""
-    for finding in examine(run) if data is None else examine_data(data, data_root):
+    for finding in examine(run) if data is None else examine_data(data, data_root, test):
         found.append(finding)
         if json:
             continue

@@ -17,8 +17,9 @@ from hwnas.training.augment import Augment
 from hwnas.training.dataset import Dataset, Images
 from hwnas.training.files import READERS, Files, spread
 from hwnas.training.order import Labelled
+from hwnas.training.parts import parts
 from hwnas.training.picture import Header, probe
-from hwnas.training.scan import parts, passed_over, scan, scan_test
+from hwnas.training.scan import passed_over, scan, scan_test
 from hwnas.training.usable import usable
 from profilers.errors import InputError
 

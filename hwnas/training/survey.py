@@ -15,9 +15,10 @@ import numpy as np
 from hwnas.training.archive import read_npz
 from hwnas.training.arrays import as_images, as_labels
 from hwnas.training.files import READERS
+from hwnas.training.parts import parts
 from hwnas.training.picture import Header, orientation, probe, upright
 from hwnas.training.pixels import Unreadable
-from hwnas.training.scan import parts, scan, scan_test
+from hwnas.training.scan import scan, scan_test
 from hwnas.training.usable import faults
 
 _TRAINING, _TEST = "training", "test"
@@ -52,9 +53,12 @@ class _File:
     digest: str
 
 
-def survey_folder(path: Path) -> list[Remark]:
-    """Decode every image below a folder and return what is remarkable. Raises `InputError` for its layout."""
-    folder = parts(path)
+def survey_folder(path: Path, test: Path | None = None) -> list[Remark]:
+    """Decode every image below a folder and return what is remarkable.
+
+    `test`: the folder of the test images, where it is another. Raises `InputError` for the layout.
+    """
+    folder = parts(path, test)
     found = {_TRAINING: scan(folder.train)}
     if folder.test is not None:
         found[_TEST] = scan_test(folder.test, found[_TRAINING].classes)

@@ -1,4 +1,4 @@
-"""Parts and classes are told by names and by what the folders hold; nothing is passed over in silence."""
+"""Every image of a class is found, and nothing is passed over in silence."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from hwnas.training.scan import is_hidden, parts, passed_over, role, scan, scan_test
+from hwnas.training.scan import is_hidden, passed_over, scan, scan_test
 from profilers.errors import InputError
 
 
@@ -19,69 +19,6 @@ def lay(root, *names):
 
 def classes(part, *names):
     return [f"{part}/{name}/0.png" for name in names or ("oak", "pine")]
-
-
-@pytest.mark.parametrize(
-    ("train", "test"),
-    [
-        ("train", "test"), ("Training", "Testing"), ("TRAIN", "TEST"), ("Train", "VAL"), ("train", "valid"),
-        ("training", "Validation"), ("train_set", "test_set"), ("Train-Data", "Test-Data"), ("train2017", "val2017"),
-        ("trainset", "devset"), ("train_images", "eval_images"), ("TrainingData", "HoldOut"), ("trn", "tst"),
-    ],
-)  # fmt: skip
-def test_parts_are_known_whatever_their_case_and_ending(tmp_path, train, test):
-    lay(tmp_path, *classes(train), *classes(test))
-    found = parts(tmp_path)
-    assert (found.train, found.test, found.unused) == (tmp_path / train, tmp_path / test, ())
-
-
-@pytest.mark.parametrize(
-    "name", ["trains", "contest", "restraint", "protest", "valley", "evil", "device", "oak"]
-)
-def test_a_name_that_holds_the_letters_of_a_part_is_no_part(name):
-    assert role(name) is None
-
-
-def test_the_test_part_goes_before_validation_and_what_is_not_used_is_said(tmp_path):
-    lay(tmp_path, *classes("train"), *classes("val"), *classes("test"), "docs/readme.md")
-    found = parts(tmp_path)
-    assert (found.test, found.unused) == (tmp_path / "test", (tmp_path / "docs", tmp_path / "val"))
-    assert passed_over([], found.unused) == (
-        "not read: docs/, beside the parts that are",
-        "not read: val/, beside the parts that are",
-    )
-
-
-def test_folders_named_like_parts_that_hold_images_are_classes(tmp_path):
-    lay(tmp_path, "bus/0.png", "car/0.png", "train/0.png", "Test/0.png")
-    assert parts(tmp_path).test is None
-    assert scan(tmp_path).classes == ("Test", "bus", "car", "train")
-
-
-@pytest.mark.parametrize(
-    ("names", "message"),
-    [
-        (classes("train"), "train/ without test/ or val/ beside it"),
-        (classes("Testing"), "Testing/ without train/ beside it"),
-        ([*classes("train"), "bus/0.png"], "train/ without test/ .* bus/ may be classes"),
-        ([*classes("train"), "test/0.png"], "test/ beside train/ holds no folders"),
-        ([*classes("train"), *classes("Training"), *classes("test")], "Training/, train/ are named alike"),
-        ([*classes("train"), *classes("val"), *classes("dev")], "dev/, val/ are named alike"),
-        (["train/0.png", "test/0.png"], "test/, train/ hold no folders"),
-    ],
-)
-def test_parts_that_could_mean_two_things_are_refused(tmp_path, names, message):
-    lay(tmp_path, *names)
-    with pytest.raises(InputError, match=message):
-        parts(tmp_path)
-
-
-def test_a_test_folder_that_is_named_needs_no_counterpart(tmp_path):
-    lay(tmp_path, *classes("mine/train"), *classes("other"))
-    found = parts(tmp_path / "mine", tmp_path / "other")
-    assert (found.train, found.test) == (tmp_path / "mine" / "train", tmp_path / "other")
-    found = parts(tmp_path / "mine" / "train", tmp_path / "other")
-    assert (found.train, found.test) == (tmp_path / "mine" / "train", tmp_path / "other")
 
 
 @pytest.mark.parametrize(
