@@ -41,9 +41,9 @@ def images_for(weights: Weights, dataset: Dataset | None, *, raw: bool, calibrat
         return Images(batches, None, batches)
     _check_data(weights, dataset)
     channels, height, width = weights.image
-    # Some of a large test set are drawn from all of it: it lies class by class.
+    # Drawn from all of it: a test set lies class by class, and of some checks its first images are all.
     count = min(len(dataset.test), MOST_NUMBERS // (channels * height * width))
-    chosen = torch.randperm(len(dataset.test), generator=generator(0))[:count].sort().values
+    chosen = torch.randperm(len(dataset.test), generator=generator(0))[:count]
     test, labels = dataset.test[chosen], dataset.test_labels[chosen]
     drawn = torch.randperm(len(dataset.train), generator=generator(0))[:calibration]
     return Images(_batches(test, weights, raw), labels, _batches(dataset.train[drawn], weights, raw, 16))

@@ -21,6 +21,8 @@ from hwnas.training.fingerprint import VERSION, fingerprint
 from profilers.errors import InputError
 
 TEST_IMAGES = "test_images.json"
+FILES = "file, as seen from the data folder"
+ROWS = "row, from 0: of the test images, or of all where a fifth of them is held out"
 
 Say = Callable[[str], None]
 
@@ -63,9 +65,7 @@ def record_of_test(dataset: Dataset) -> bytes:
     rows = all(isinstance(name, int) for name in dataset.test_names)
     said = {
         "count": len(dataset.test_names),
-        "named_by": "row of the test images as they were read, from 0"
-        if rows
-        else "file, from the data folder",
+        "named_by": ROWS if rows else FILES,
         "images": {name: sorted(by_class[name], key=lambda one: (str(type(one)), one)) for name in by_class},
     }
     return (json.dumps(said, indent=1) + "\n").encode()
@@ -84,7 +84,7 @@ def check_images(run: Run, dataset: Dataset, warn: Say = lambda line: None) -> N
     else:
         warn(
             f"{run.path} was written by an earlier version of hwnas: whether these are the images of its search "
-            "can't be told, and images that it held out may have been others"
+            "can't be told; where no test folder was given, it may have trained on images that are test images now"
         )
 
 
