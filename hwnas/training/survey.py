@@ -51,6 +51,7 @@ class _File:
     header: Header
     turn: int
     digest: str
+    highest: int
 
 
 def survey_folder(path: Path, test: Path | None = None) -> list[Remark]:
@@ -114,10 +115,10 @@ def _look(name: str) -> _File | str:
     try:
         header, turn = probe(name), orientation(name)
         with upright(name) as picture:
-            digest = _digest(np.asarray(picture.convert("RGB")))
+            pixels = np.asarray(picture.convert("RGB"))
     except Unreadable as error:
         return str(error)
-    return _File(header=header, turn=turn, digest=digest)
+    return _File(header=header, turn=turn, digest=_digest(pixels), highest=int(pixels.max()))
 
 
 def _digest(pixels: np.ndarray[Any, Any]) -> str:
@@ -138,6 +139,13 @@ def _of_headers(files: Mapping[str, _File]) -> list[Remark]:
             text=f"another type of pixels than 8-bit grey or RGB, or than most ({usual}): {counts}",
             files=tuple(f"{name}: mode {mode}" for name, mode in odd.items()),
             advice="docs/guide/your-images.md says how each is read",
+        ),
+        Remark(
+            text="16 bits of which no pixel uses the upper four",
+            files=tuple(
+                name for name, file in files.items() if file.header.mode.startswith("I") and file.highest < 16
+            ),
+            advice="scale the whole set to the full range: only the upper eight bits are read",
         ),
         Remark(
             text="transparent pixels, laid on white",

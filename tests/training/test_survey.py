@@ -64,6 +64,14 @@ def test_every_kind_is_listed_with_its_files(folder):
     assert len(found) == len(remarks) == 7
 
 
+def test_16_bit_images_of_a_12_bit_camera_are_noticed(folder):
+    values = RNG.integers(0, 4096, (12, 16)).astype(np.uint16)  # 12 bits: the upper four are 0
+    Image.fromarray(values).save(folder / "train/oak/camera.png")
+    Image.fromarray(values * 16).save(folder / "train/oak/scaled.png")
+    found = {remark.text: names_in(remark, folder) for remark in survey_folder(folder)}
+    assert found["16 bits of which no pixel uses the upper four"] == ["train/oak/camera.png"]
+
+
 def test_an_archive_is_surveyed_by_index(tmp_path):
     x = RNG.integers(0, 256, (8, 8, 8), dtype=np.uint8)
     test = RNG.integers(0, 256, (4, 8, 8), dtype=np.uint8)
