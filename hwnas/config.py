@@ -54,6 +54,7 @@ class DataConfig(_Frozen):
     download: bool = False
     noise: float = Field(default=0.0, ge=0, le=1)
     image_size: int | None = Field(default=None, ge=4, le=1024)
+    skip_broken: bool = False
 
 
 class Stage(_Frozen):

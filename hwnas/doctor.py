@@ -40,6 +40,33 @@ class Finding:
     level: Level
     text: str
     advice: str = ""
+    files: tuple[str, ...] = ()
+    """Each file that it holds for."""
+
+
+def examine_data(source: str, root: Path | None = None, test: Path | None = None) -> Iterator[Finding]:
+    """What a data set holds, and every file in it that is unreadable, odd, turned, twice there or hidden."""
+    from hwnas.training.data import load
+    from hwnas.training.describe import described
+    from hwnas.training.survey import survey_folder, survey_npz
+
+    path = Path(source).expanduser()
+    try:
+        if path.is_dir():
+            remarks = survey_folder(path.resolve(), test and test.expanduser().resolve())
+        elif path.suffix.lower() == ".npz" and path.is_file():
+            remarks = survey_npz(path)
+        else:
+            remarks = []
+        for remark in remarks:
+            text = f"{remark.text} ({len(remark.files):,})"
+            level: Level = "problem" if remark.broken else "note"
+            yield Finding("images", level, text, remark.advice, remark.files)
+        lines = described(load(source, root=root, test=test, skip_broken=True))
+    except InputError as error:
+        yield Finding("images", "problem", str(error))
+        return
+    yield Finding("images", "ok", lines[0], files=tuple(line.strip() for line in lines[1:]))
 
 
 def examine(run: Path | None = None) -> Iterator[Finding]:

@@ -40,6 +40,7 @@ def plan(
     epochs: Annotated[int | None, Option(help="As in hwnas search.")] = None,
     data_root: Annotated[Path | None, Option(help="As in hwnas search.")] = None,
     image_size: Annotated[int | None, Option(help="As in hwnas search.")] = None,
+    skip_broken: Annotated[bool, Option("--skip-broken", help="As in hwnas search.")] = False,
     device: Annotated[str | None, Option(help="As in hwnas search.")] = None,
     threads: Annotated[int | None, Option(help="As in hwnas search.")] = None,
     json: Annotated[bool, Option("--json", help="Only JSON on standard output.")] = False,
@@ -64,6 +65,7 @@ def plan(
             test=str(test) if test else None,
             root=str(data_root) if data_root else None,
             image_size=image_size,
+            skip_broken=skip_broken or None,
         ),
     )
     seconds = None if budget is None else _seconds(budget)
@@ -72,9 +74,14 @@ def plan(
         resolved = with_epochs(resolved, epochs)
     from hwnas.search.forecast import plan_ahead
     from hwnas.search.search import plan as planning
+    from hwnas.training.describe import described
 
-    notes(quiet)("rehearsing a few epochs of every stage")
-    chosen, found = plan_ahead(planning(resolved, notes(quiet)), seconds)
+    say = notes(quiet)
+    planned = planning(resolved, say)
+    for line in described(planned.dataset):
+        say(line)
+    say("rehearsing a few epochs of every stage")
+    chosen, found = plan_ahead(planned, seconds)
     words = [word for word in sys.argv[2:] if word not in ("--json", "--quiet", "-q")]
     if json:
         epochs_of = [stage.epochs for stage in chosen.stages]

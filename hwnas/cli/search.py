@@ -66,6 +66,9 @@ def search(
     image_size: Annotated[
         int | None, Option(help="Side in pixels that folders of images are read at.")
     ] = None,
+    skip_broken: Annotated[
+        bool, Option("--skip-broken", help="Leave out image files that cannot be read, and say how many.")
+    ] = False,
     require: Annotated[
         str | None,
         Option(help="Least that latency and memory must be: any (estimates too), table, or measured."),
@@ -99,6 +102,7 @@ def search(
             download=download or None,
             noise=data_noise,
             image_size=image_size,
+            skip_broken=skip_broken or None,
         ),
         "evaluation": given(channels=channels, cells=cells),
     }
@@ -119,9 +123,12 @@ def _run(resolved: Config, path: Path, json: bool, quiet: bool, ranks: Ranks) ->
     from hwnas.cli.progress import notes, watching
     from hwnas.cli.show import print_summary
     from hwnas.search.search import feasibility, plan, search, summary
+    from hwnas.training.describe import described
 
     say = notes(quiet or not ranks.leads)
     planned = plan(resolved, say, ranks=ranks)
+    for line in described(planned.dataset):
+        say(line)
     if not resolved.objectives:
         say(f"no cost objective: accuracy only, by {resolved.algorithm}")
     for line in feasibility(planned):

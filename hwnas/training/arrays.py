@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -13,19 +12,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hwnas.training.archive import MOST_CLASSES, class_names, read_npz
 from hwnas.training.augment import Augment
 from hwnas.training.dataset import Dataset, Images, generator, halves
 from hwnas.training.order import Labelled as Labelled
 from hwnas.training.order import hold_out, in_order, taken
 from profilers.errors import InputError
 
-# More than this does not fit beside a search on the machines we know; a folder of images is read as it is
-# needed.
-LARGEST_BYTES = 8 << 30
 # A cell-based network halves height and width twice.
 SMALLEST_SIDE = 8
-# What zipfile and NumPy raise on damaged bytes; a header may also claim more than the memory there is.
-_DAMAGE = (OSError, ValueError, EOFError, NotImplementedError, MemoryError, zipfile.BadZipFile, zlib.error)
+# Pixels of other types become bytes in pieces of so many numbers.
+_PIECE = 1 << 24
 
 
 def build(
@@ -132,7 +129,7 @@ def load_npz(path: Path, *, seed: int, noise: float) -> Dataset:
     Labels: (N,) whole numbers from 0. Nothing is unpickled. Raises `InputError` that names the file and the
     array.
     """
-    arrays = _read_npz(path)
+    arrays = read_npz(path)
     train, test = (
         Labelled(
             as_images(arrays[f"x_{part}"], f"{path}: x_{part}"),
@@ -180,6 +177,8 @@ def as_labels(array: np.ndarray[Any, Any], count: int, where: str) -> Tensor:
         raise InputError(f"{where}: shape {array.shape}, expected ({count},), one label per image")
     if array.dtype.kind not in "iu" or array.min() < 0:
         raise InputError(f"{where}: labels are whole numbers from 0, not {array.dtype} from {array.min()}")
+    if int(array.max()) >= MOST_CLASSES:
+        raise InputError(f"{where}: label {array.max()}; labels are class numbers 0, 1, 2, ... without gaps")
     return torch.from_numpy(array.astype(np.int64))
 
 
@@ -195,35 +194,17 @@ def _as_bytes(array: np.ndarray[Any, Any], where: str) -> np.ndarray[Any, Any]:
     if not 0 <= low <= high <= 255:
         raise InputError(f"{where}: pixels from {low} to {high}, expected numbers in 0..1 or 0..255")
     scale = 255 if array.dtype.kind == "f" and high <= 1 else 1
-    return np.round(array * scale).astype(np.uint8)
-
-
-def _read_npz(path: Path) -> dict[str, np.ndarray[Any, Any]]:
-    wanted = ("x_train", "y_train", "x_test", "y_test")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            unpacked = sum(member.file_size for member in archive.infolist())
-        if unpacked > LARGEST_BYTES:
-            raise InputError(
-                f"{path}: {unpacked >> 20} MiB unpacked, more than {LARGEST_BYTES >> 20}; use a folder"
-            )
-        with np.load(path, allow_pickle=False) as archive:
-            missing = [name for name in wanted if name not in archive]
-            if missing:
-                raise InputError(
-                    f"{path}: no array '{missing[0]}' (arrays: {', '.join(archive.files) or 'none'})"
-                )
-            return {name: archive[name] for name in (*wanted, "classes") if name in archive}
-    except InputError:
-        raise
-    except _DAMAGE as error:
-        raise InputError(f"{path}: not a readable .npz archive of plain arrays ({error})") from error
+    pixels = np.empty(array.shape, np.uint8)
+    step = max(1, _PIECE // max(1, math.prod(array.shape[1:])))
+    for start in range(0, len(array), step):
+        pixels[start : start + step] = np.round(array[start : start + step] * scale)
+    return pixels
 
 
 def _class_names(arrays: Mapping[str, np.ndarray[Any, Any]], count: int, path: Path) -> tuple[str, ...]:
     if "classes" not in arrays:
         return tuple(map(str, range(count)))
-    names = tuple(map(str, arrays["classes"].reshape(-1)))
+    names = class_names(arrays["classes"], path)
     if len(names) < count or len(set(names)) < len(names):
         raise InputError(
             f"{path}: classes has {len(set(names))} different names for labels up to {count - 1}"

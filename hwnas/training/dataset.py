@@ -57,6 +57,7 @@ class Dataset:
     `mean`, `std`: per channel, of pixel values in 0..1.
     `augment`: what suits these images; apply it by passing it to `batches`.
     `test_names`: where each test image was found: its file as seen from the data folder, or its row.
+    `notes`: lines about what was not read, or not as it is.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Dataset:
     augment: Augment = field(default_factory=Augment)
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     test_names: tuple[str | int, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def size(dataset: Dataset, split: Split) -> int:

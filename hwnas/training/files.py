@@ -22,7 +22,7 @@ from profilers.errors import InputError
 WHOLE_BYTES = 4 << 30
 _END_BYTES = 4096
 _MOST_COMPARED = 100_000
-_READERS = 4
+READERS = 4
 
 
 @dataclass(frozen=True, repr=False)
@@ -45,7 +45,7 @@ class Files:
     def __getitem__(self, index: Tensor, /) -> Tensor:
         """Return uint8 (n, C, H, W); raises `InputError` that names an unreadable file."""
         # Decoding releases Python's lock; `map` keeps the order, so threads change nothing but the time.
-        with ThreadPoolExecutor(_READERS) as pool:
+        with ThreadPoolExecutor(READERS) as pool:
             return torch.stack(list(pool.map(self._read, index.tolist())))
 
     def _read(self, index: int) -> Tensor:
@@ -68,7 +68,7 @@ class Files:
         """
         whole = sum(map(_size, self.paths)) <= WHOLE_BYTES
         salt = repr(self.noise).encode()
-        with ThreadPoolExecutor(_READERS) as pool:
+        with ThreadPoolExecutor(READERS) as pool:
             return list(pool.map(partial(_file_digest, whole=whole, salt=salt), self.paths))
 
 

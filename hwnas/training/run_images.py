@@ -38,6 +38,7 @@ def read_images(config: Config, root: Path | None = None, download: bool = False
         noise=data.noise,
         image_size=data.image_size,
         test=Path(data.test) if data.test else None,
+        skip_broken=data.skip_broken,
     )
 
 

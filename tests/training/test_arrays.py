@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from hwnas.training import arrays, data
+from hwnas.training import archive, arrays, data
 from profilers.errors import InputError
 
 RNG = np.random.default_rng(0)
@@ -106,7 +106,7 @@ def test_a_header_that_claims_more_than_the_memory_is_refused(tmp_path):
 
 
 def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(arrays, "LARGEST_BYTES", 1000)
+    monkeypatch.setattr(archive, "LARGEST_BYTES", 1000)
     with pytest.raises(InputError, match="MiB unpacked"):
         data.load(saved(tmp_path))
 

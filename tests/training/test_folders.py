@@ -102,7 +102,7 @@ def test_an_unreadable_image_is_named(tmp_path, content):
 
 
 def test_an_image_that_claims_too_many_pixels_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(picture, "_LARGEST_PIXELS", 100)
+    monkeypatch.setattr(picture, "LARGEST_PIXELS", 100)
     with pytest.raises(InputError, match=r"32 x 32 pixels, too large"):
         data.load(plain_folder(tmp_path))
 
@@ -112,7 +112,7 @@ def test_an_image_that_claims_too_many_pixels_is_refused(tmp_path, monkeypatch):
     [
         ([], "0 sub-folders; expected one per class"),
         (["a/0.png"], "1 sub-folders"),
-        (["a/0.png", "b/readme.txt"], r"b: no images \(known: .bmp"),
+        (["a/0.png", "b/readme.txt"], r"b: no images, but 1 .txt \(known: .bmp"),
         (["train/a/0.png", "train/b/0.png"], "train/ without test/ or val/"),
         (["a/0.png", "b/0.png"], "2 images, too few to hold out a fifth"),
         (["a/0.png", *(f"b/{i}.png" for i in range(4))], "class 'a' has 1 training images"),
