@@ -13,6 +13,7 @@ import onnx
 from onnx import ModelProto, TensorProto
 
 from profilers.errors import InputError, nearest
+from profilers.onnx_inputs import element_type, input_sizes
 from profilers.onnx_params import Params, count_params
 from profilers.onnx_walk import all_nodes, tensors
 
@@ -173,53 +174,6 @@ def closest(word: str, choices: set[str]) -> str:
     """The hint of `nearest` without its list: there are two hundred operators."""
     hint = nearest(word, sorted(choices)).split(" (choices:")[0]
     return hint
-
-
-def input_sizes(
-    file: Path, argument: onnx.ValueInfoProto, shapes: Mapping[str, Sequence[int]], batch: int | None
-) -> tuple[int, ...]:
-    """The sizes of one input: those given, else those declared with `batch` for a first one left open."""
-    if not argument.type.HasField("tensor_type"):
-        raise InputError(f"{file}: input '{argument.name}' is not a tensor")
-    if not argument.type.tensor_type.HasField("shape"):
-        if argument.name in shapes and min(shapes[argument.name], default=0) > 0:
-            return tuple(int(size) for size in shapes[argument.name])
-        raise InputError(f"{file}: input '{argument.name}' has no shape: give its sizes with --shape")
-    dimensions = argument.type.tensor_type.shape.dim
-    declared = [d.dim_value if d.HasField("dim_value") else d.dim_param or "?" for d in dimensions]
-    if argument.name in shapes:
-        given = tuple(int(size) for size in shapes[argument.name])
-        fits = len(given) == len(declared) and all(
-            isinstance(d, str) or d in (g, 0) for d, g in zip(declared, given, strict=False)
-        )
-        if not fits or min(given, default=1) < 1:
-            raise InputError(
-                f"{file}: input '{argument.name}' is {shown(declared)}, which {shown(given)} is not"
-            )
-        return given
-    sizes = [batch if i == 0 and batch and not fixed(d) else d for i, d in enumerate(declared)]
-    if not all(fixed(size) for size in sizes):
-        raise InputError(
-            f"{file}: input '{argument.name}' has the dynamic shape {shown(declared)}: give its sizes, "
-            f"for example --shape {argument.name}=1,3,32,32"
-        )
-    return tuple(int(size) for size in sizes)
-
-
-def fixed(size: object) -> bool:
-    """Whether a declared dimension is a positive number."""
-    return isinstance(size, int) and size > 0
-
-
-def shown(sizes: Sequence[object]) -> str:
-    """(a, b, c) for a message."""
-    return "(" + ", ".join(str(size) for size in sizes) + ")"
-
-
-def element_type(argument: onnx.ValueInfoProto) -> str:
-    """float32, uint8 ... of an input."""
-    kind = argument.type.tensor_type.elem_type
-    return str(onnx.helper.tensor_dtype_to_np_dtype(kind)) if kind else ""
 
 
 def one_line(error: Exception) -> str:
