@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hwnas.cli.search import given, objectives
+from hwnas.cli.search import given, named_table, objectives
 from profilers.errors import InputError
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def plan(
     epochs: Annotated[int | None, Option(help="As in hwnas search.")] = None,
     data_root: Annotated[Path | None, Option(help="As in hwnas search.")] = None,
     image_size: Annotated[int | None, Option(help="As in hwnas search.")] = None,
+    table: Annotated[str | None, Option(help="As in hwnas search.")] = None,
     device: Annotated[str | None, Option(help="As in hwnas search.")] = None,
     threads: Annotated[int | None, Option(help="As in hwnas search.")] = None,
     json: Annotated[bool, Option("--json", help="Only JSON on standard output.")] = False,
@@ -64,11 +65,12 @@ def plan(
     resolved = resolve(flags, config)
     if epochs is not None:
         resolved = with_epochs(resolved, epochs)
+    chosen_table = named_table(table, resolved)
     from hwnas.search.forecast import plan_ahead
     from hwnas.search.search import plan as planning
 
     notes(quiet)("rehearsing a few epochs of every stage")
-    chosen, found = plan_ahead(planning(resolved, notes(quiet)), seconds)
+    chosen, found = plan_ahead(planning(resolved, notes(quiet), chosen_table), seconds)
     words = [word for word in sys.argv[2:] if word not in ("--json", "--quiet", "-q")]
     if json:
         epochs_of = [stage.epochs for stage in chosen.stages]
