@@ -71,6 +71,8 @@ def _rows(path: Path, text: io.TextIOWrapper, delimiter: str) -> Rows:
                 continue
             if len(cells) >= MOST_ROWS:
                 raise InputError(f"{path}: more than {MOST_ROWS} rows")
+            if not any(cell.strip() for cell in row[len(header) :]):
+                row = row[: len(header)]
             if len(row) != len(header):
                 raise InputError(f"{path}, line {reader.line_num}: expected {len(header)} columns")
             cells.append((reader.line_num, row))
