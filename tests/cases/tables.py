@@ -13,6 +13,7 @@ from hwnas.space import SPACES
 from hwnas.space.encoding import sample, to_genotype
 from hwnas.space.text import format_text
 
+from ..results.runs import NAMES, finished_run, member
 from .case import Case
 
 SPACE = SPACES["nasbench201"]
@@ -85,6 +86,35 @@ def fitted(
 ) -> Case:
     words = ("devices", "fit", "--csv", csv, "--device", device, "--space", "nasbench201", "--out", "t.json")
     return Case(name=name, make=make, command=(*words, *options), code=code, says=says, check=check)
+
+
+def with_a_target(limit: int) -> Callable[[Path], None]:
+    """A finished run with a target that so many of its three members meet."""
+
+    def write(folder: Path) -> None:
+        run = finished_run(folder / "run")
+        found = json.loads(run.front_path.read_text())
+        costs = {one["key"]: one["costs"]["params"]["value"] for one in found["front"]}
+        ordered = sorted(costs, key=lambda key: costs[key])
+        reach = 1 if limit == 0 else costs[ordered[limit - 1]]
+        met = [key for key in reversed(ordered) if costs[key] <= reach]
+        for one in found["front"]:
+            one["within_target"] = one["key"] in met
+        found |= {"target": "cpu", "targets": {"params": reach}, "within_target": met}
+        run.front_path.write_text(json.dumps(found))
+
+    return write
+
+
+def no_random_weights(folder: Path) -> None:
+    text = (folder / "run" / "report.html").read_text()
+    assert "--untrained" not in text and "hwnas train run" in text
+
+
+def key(position: int) -> str:
+    """The key of a member, by rising parameters."""
+    ordered = sorted((member(name, 0.0) for name in NAMES), key=lambda one: one["costs"]["params"]["value"])
+    return str(ordered[position]["key"])
 
 
 VALUES = [latency for _, latency in networks()]
@@ -180,5 +210,36 @@ CASES: tuple[Case, ...] = (
         command=("search", "--objective", "params", "--target-value", "0.5ms", "--data", "absent.npz"),
         code=2,
         says=("target-value: '0.5ms' is in 'ms', not in parameters",),
+    ),
+    Case(
+        name="a target that one member meets: show names it as the knee",
+        make=with_a_target(1),
+        command=("show", "run"),
+        says=(f"best within target: {key(0)}; the knee within: {key(0)}",),
+    ),
+    Case(
+        name="a target that no member meets: show names the nearest",
+        make=with_a_target(0),
+        command=("show", "run"),
+        says=(f"no member of the front is within the target; the nearest is {key(0)}",),
+    ),
+    Case(
+        name="a target that one member meets: train takes it",
+        make=with_a_target(1),
+        command=("train", "run", "--epochs", "1"),
+        says=(f"{key(0)} epoch 1/1", "within target"),
+        never=("Traceback", "note: "),
+    ),
+    Case(
+        name="a target that no member meets: export says so",
+        make=with_a_target(0),
+        command=("export", "run", "--untrained", "--formats", "weights", "--no-measure"),
+        says=(f"no network of the front is within the target params 1: the nearest is taken, {key(0)}",),
+    ),
+    Case(
+        name="the report of a run that is not trained does not ship random weights",
+        make=with_a_target(1),
+        command=("report", "run"),
+        check=no_random_weights,
     ),
 )
