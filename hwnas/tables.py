@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from pathlib import Path
 
 from hwnas import catalog
@@ -107,12 +108,22 @@ def why_not_found(device: str, table: Table, path: Path) -> str:
         return "it does not say which networks were measured (--channels, --cells, --image)"
     if (table.batch or 1) != 1:
         return f"a search asks about batches of one image, not of {table.batch}"
-    if device == "cpu":
+    if device == "cpu" and table.provenance.get("receipt", {}).get("host") != host().fingerprint:
         return "cpu is another machine elsewhere, and this table does not say which: name it with --table"
     if path.resolve() not in {one.resolve() for one in tables(device)}:
         kept = default_path(device, table.space, table.network or BENCHMARK)
-        return f"name it with --table {path}, or let it lie at {kept}"
+        return f"name it with --table {shlex.quote(str(path))}, or let it lie at {kept}"
     return ""
+
+
+def search_words(table: Table, path: Path, target: str) -> str:
+    """The command of a search that asks this table, which lies at ``path``; ``target`` as it is typed."""
+    network = table.network or BENCHMARK
+    words = ["hwnas", "search", "--target", target, "--space", table.space]
+    words += ["--channels", str(network.channels), "--cells", str(network.cells), "--objective", "latency"]
+    if "--table" in why_not_found(table.device, table, path):
+        words += ["--table", str(path)]
+    return shlex.join(words)
 
 
 def other_device(table: Path, device: Device) -> str | None:

@@ -189,9 +189,7 @@ _DESIGNS = {
 
 
 def _print_fit(table: Table, path: Path, found: dict[str, Any], device: str) -> None:
-    import shlex
-
-    from hwnas.tables import BENCHMARK, why_not_found
+    from hwnas.tables import BENCHMARK, search_words, why_not_found
 
     typer.echo(f"{path}: latency table of {found['device']} for {found['space']}, in ms")
     typer.echo(
@@ -208,17 +206,13 @@ def _print_fit(table: Table, path: Path, found: dict[str, Any], device: str) -> 
         f"  cross-validated: MAPE {found['mape_percent']:.2f} %, Kendall tau {found['kendall_tau']:.3f}; "
         f"on the networks themselves {found['training_mape_percent']:.2f} %"
     )
-    network = table.network or BENCHMARK
-    image = "x".join(map(str, network.image))
-    search = (
-        f"hwnas search --target {shlex.quote(device)} --space {table.space} --channels {network.channels} "
-        f"--cells {network.cells} --objective latency --require table"
-    )
-    why = why_not_found(table.device, table, path)
+    image = "x".join(map(str, (table.network or BENCHMARK).image))
+    why, search = why_not_found(table.device, table, path), search_words(table, path, device)
     if not why:
-        typer.echo(f"  a search on images of {image} finds it: {search}")
+        typer.echo(f"  a search on images of {image} finds it: {search} --require table")
     elif "--table" in why:
         typer.echo(f"  no search finds it by itself: {why}")
+        typer.echo(f"  on images of {image}: {search} --require table")
     else:
         typer.echo(f"  no search asks it: {why}")
     typer.echo(f"Next: hwnas devices predict {path} --csv ARCHITECTURES.csv --out PREDICTIONS.csv")
