@@ -122,20 +122,6 @@ def test_a_table_that_cannot_be_used_is_refused(hwnas: Command, words: tuple[str
 
 
 @pytest.mark.parametrize(
-    ("words", "reason"),
-    [
-        (("--space", "darts"), "no search asks it: it does not say which networks were measured"),
-        ((*SIZE, "--batch", "8"), "no search asks it: a search asks about batches of one image, not of 8"),
-        ((*SIZE, "--device", "cpu"), "no search finds it by itself: cpu is another machine elsewhere"),
-    ],
-)
-def test_a_table_that_no_search_finds_says_why(hwnas: Command, words: tuple[str, ...], reason: str) -> None:
-    done = hwnas("devices", "fit", "--csv", "measured.csv", "--device", "some-file.toml", *words)
-    assert done.returncode == 0, done.stderr
-    assert reason in done.stdout
-
-
-@pytest.mark.parametrize(
     ("scale", "unit", "device"),
     [(1e-3, "s", "some-file.toml"), (1e-3, "s", "fast.toml"), (1e3, "us", "fast.toml")],
 )
