@@ -82,7 +82,7 @@ def _find(word: str, what: str, entries: tuple[Entry, ...]) -> Path:
         if _fold(word) in {_fold(spelling) for spelling in (entry.name, *entry.aliases)}:
             return entry.path
     # A path is tried last, so that a stray file called `cpu` cannot take the place of the device.
-    if _looks_like_path(word):
+    if looks_like_path(word):
         path = Path(word).expanduser()
         with suppress(OSError):  # longer than a name may be, or not to be looked at: not found either
             if path.is_file():
@@ -91,7 +91,8 @@ def _find(word: str, what: str, entries: tuple[Entry, ...]) -> Path:
     raise InputError(f"unknown {what} '{word}'{nearest(word, [entry.name for entry in entries])}")
 
 
-def _looks_like_path(word: str) -> bool:
+def looks_like_path(word: str) -> bool:
+    """Whether a word is meant as a file, not as a name."""
     return word.endswith(".toml") or "/" in word or "\\" in word
 
 

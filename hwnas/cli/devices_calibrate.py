@@ -67,7 +67,7 @@ def calibrate(
     if as_json:
         typer.echo(json.dumps(summary(table, path)))
     else:
-        _print(table, path)
+        _print(table, path, target)
 
 
 def make_bench(
@@ -120,7 +120,9 @@ def summary(table: Table, path: Path) -> dict[str, Any]:
     }
 
 
-def _print(table: Table, path: Path) -> None:
+def _print(table: Table, path: Path, target: str) -> None:
+    from hwnas.tables import search_words
+
     found = summary(table, path)
     receipt = found["receipt"]
     typer.echo(f"{path}: latency table of {found['device']} for {found['space']}, in ms")
@@ -134,4 +136,4 @@ def _print(table: Table, path: Path) -> None:
         f"  the ceiling, measuring them twice: {found['repeat_mape_percent']:.2f} %, "
         f"{found['ceiling_kendall_tau']:.3f}"
     )
-    typer.echo(f"Next: hwnas search --target {found['device']} --objective latency")
+    typer.echo(f"Next: {search_words(table, path, target)}")

@@ -21,6 +21,7 @@ ROOFLINE_FACTOR = 2.0
 def latency(named: Named, device: Device, options: Options, table: str | None) -> Outcome:
     """The latency of one network on a device that is not attached, or the Failure that says why."""
     from hwnas.space.encoding import to_choices
+    from hwnas.space.latency import TablePredictor
     from hwnas.space.space import SPACES
     from hwnas.tables import predictor
     from profilers.measurement import LATENCY, Failure, Measurement, Receipt
@@ -41,7 +42,12 @@ def latency(named: Named, device: Device, options: Options, table: str | None) -
         return Failure(LATENCY, "not attached", str(error), receipt)
     value = float(source.predict(to_choices(architecture.genotype)[None])[0])
     factor, note = spread(source)
-    notes = (f"{device.name} is not attached here: nothing was measured", f"{source.source}; {note}")
+    notes: tuple[str, ...] = (
+        f"{device.name} is not attached here: nothing was measured",
+        f"{source.source}; {note}",
+    )
+    if isinstance(source, TablePredictor) and source.table.device != device.name:
+        notes += (f"the table is one of {source.table.device}, not of {device.name}",)
     receipt = Receipt(
         **{**vars(receipt), "backend": "table" if source.origin == "table" else "roofline", "notes": notes}
     )

@@ -88,6 +88,8 @@ def export(
                 "export: a run has its own weights and images; --weights and --data are for a genotype"
             )
         chosen = of_run(Path(subject), keys or [], every, untrained, channels, cells, data_root, warned)
+        if not keys and not every:
+            _note_the_knee(Path(subject), untrained, quiet)
     else:
         if keys:
             raise InputError(f"export: {subject!r} is no run directory, so it has no network {keys[0]!r}")
@@ -98,6 +100,17 @@ def export(
         print(json_module.dumps(records))
     else:
         _print(records)
+
+
+def _note_the_knee(path: Path, untrained: bool, quiet: bool) -> None:
+    """Say where the knee does not meet the run's targets."""
+    from hwnas.cli.progress import notes
+    from hwnas.results.models import knee_note
+    from hwnas.results.run import open_run
+
+    note = knee_note(open_run(path), is_trained=not untrained)
+    if note is not None:
+        notes(quiet)(f"note: {note}")
 
 
 def _formats(text: str) -> tuple[Format, ...]:

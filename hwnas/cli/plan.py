@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hwnas.cli.search import given, objectives
+from hwnas.cli.search import given, named_table, objectives
 from profilers.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def plan(
     data_root: Annotated[Path | None, Option(help="As in hwnas search.")] = None,
     image_size: Annotated[int | None, Option(help="As in hwnas search.")] = None,
     skip_broken: Annotated[bool, Option("--skip-broken", help="As in hwnas search.")] = False,
+    table: Annotated[str | None, Option(help="As in hwnas search.")] = None,
     device: Annotated[str | None, Option(help="As in hwnas search.")] = None,
     threads: Annotated[int | None, Option(help="As in hwnas search.")] = None,
     json: Annotated[bool, Option("--json", help="Only JSON on standard output.")] = False,
@@ -72,12 +73,13 @@ def plan(
     resolved = resolve(flags, config)
     if epochs is not None:
         resolved = with_epochs(resolved, epochs)
+    chosen_table = named_table(table, resolved)
     from hwnas.search.forecast import plan_ahead
     from hwnas.search.search import plan as planning
     from hwnas.training.describe import described
 
     say = notes(quiet)
-    planned = planning(resolved, say)
+    planned = planning(resolved, say, chosen_table)
     for line in described(planned.dataset):
         say(line)
     say("rehearsing a few epochs of every stage")

@@ -41,14 +41,18 @@ def profile(
     ] = None,
     channels: Annotated[int | None, typer.Option(help="Initial channels. [default: 36; 16]")] = None,
     cells: Annotated[int | None, typer.Option(help="Searched cells. [default: 20; 15]")] = None,
-    classes: Annotated[int, typer.Option(min=1)] = 10,
-    image: Annotated[str, typer.Option(help="Image: SIDE or CHANNELSxHEIGHTxWIDTH.")] = "32",
-    stem: Annotated[str, typer.Option(help="Stem of the network: cifar or imagenet.")] = "cifar",
+    classes: Annotated[int | None, typer.Option(min=1, help="Classes. [default: 10]")] = None,
+    image: Annotated[
+        str | None, typer.Option(help="Image: SIDE or CHANNELSxHEIGHTxWIDTH. [default: 32]")
+    ] = None,
+    stem: Annotated[
+        str | None, typer.Option(help="Stem of the network: cifar or imagenet. [default: cifar]")
+    ] = None,
     backend: Annotated[list[str] | None, typer.Option(help="Back end; may be given again.")] = None,
     batch: Annotated[int, typer.Option(min=1)] = 1,
     threads: Annotated[int, typer.Option(min=1)] = 1,
     shape: Annotated[list[str] | None, typer.Option(help="ONNX: sizes of an input, NAME=1,3,32,32.")] = None,
-    dtype: Annotated[str, typer.Option(help="torch: fp32, fp16 or bf16.")] = "fp32",
+    dtype: Annotated[str | None, typer.Option(help="torch: fp32, fp16 or bf16. [default: fp32]")] = None,
     graph_level: Annotated[str, typer.Option(help="ORT: disabled, basic, extended or all.")] = "all",
     channels_last: Annotated[bool, typer.Option("--channels-last", help="torch: memory format.")] = False,
     cuda_graph: Annotated[bool, typer.Option("--cuda-graph", help="torch: replay a captured graph.")] = False,
@@ -72,7 +76,8 @@ def profile(
     from hwnas.catalog import find_device
     from hwnas.cli.profile_output import as_dict, show
     from hwnas.cli.profiles import keep, measure_by_ray, measure_here
-    from hwnas.cli.subjects import Shape, resolve
+    from hwnas.cli.subject_options import subject_size
+    from hwnas.cli.subjects import resolve
     from profilers.backends import Options
     from profilers.device import load
     from profilers.measurement import Failure
@@ -83,18 +88,20 @@ def profile(
     words = [target] if targets is None else [word.strip() for word in targets.split(",")]
     devices = list({device.name: device for device in (load(find_device(word)) for word in words)}.values())
     one_of("--require", require, ("measured", "table", None))
-    size = Shape(channels, cells, classes, image_size(image), one_of("--stem", stem, ("cifar", "imagenet")))
+    said = {"--channels": channels, "--cells": cells, "--classes": classes, "--stem": stem, "--image": image}
+    torch_only = {"--dtype": dtype, "--channels-last": channels_last, "--cuda-graph": cuda_graph}
+    size, shapes = subject_size(subject, {**said, **torch_only, "--shape": shape, "--batch": batch})
     found = resolve(subject, size)
     options = Options(
         batch=batch,
         threads=threads,
-        dtype=one_of("--dtype", dtype, ("fp32", "fp16", "bf16")),
+        dtype=one_of("--dtype", dtype or "fp32", ("fp32", "fp16", "bf16")),
         channels_last=channels_last,
         cuda_graph=cuda_graph,
         graph_level=one_of("--graph-level", graph_level, ("disabled", "basic", "extended", "all")),
         io_binding=io_binding,
         limit_s=limit,
-        shapes=tuple(input_shape(text) for text in shape or ()),
+        shapes=shapes,
         protocol=Protocol(
             budget_s=budget,
             min_s=min(0.5, budget),

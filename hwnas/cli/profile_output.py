@@ -59,9 +59,12 @@ def cells_of(outcome: Outcome) -> list[str]:
     name, unit, receipt = outcome.metric.name, outcome.metric.unit, outcome.receipt
     if isinstance(outcome, Failure):
         return [name, "failed", "", unit, f"{outcome.reason} ({receipt.backend})"]
-    exact = outcome.origin == "counted"
-    value = f"{outcome.value:,.0f}" if exact else f"{outcome.value:.4g}"
-    interval = "exact" if exact else f"{outcome.low:.4g} .. {outcome.high:.4g}"
+    count = outcome.origin == "counted"
+    value = f"{outcome.value:,.0f}" if count else f"{outcome.value:.4g}"
+    interval = f"{outcome.low:.4g} .. {outcome.high:.4g}"
+    if count:
+        interval = f"{outcome.low:,.0f} .. {outcome.high:,.0f}" if outcome.low < outcome.high else "exact"
+        interval = "at least" if outcome.at_least else interval
     return [name, value, interval, unit, f"{outcome.origin} ({receipt.backend})"]
 
 

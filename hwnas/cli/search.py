@@ -73,6 +73,9 @@ def search(
         str | None,
         Option(help="Least that latency and memory must be: any (estimates too), table, or measured."),
     ] = None,
+    table: Annotated[
+        str | None, Option(help="Latency table to search by: a file or a name. [default: the target's own]")
+    ] = None,
     device: Annotated[str | None, Option(help="Where the search itself computes: auto, cpu or cuda.")] = None,
     threads: Annotated[int | None, Option(help="CPU threads of the search itself, of each process.")] = None,
     processes: Annotated[int | None, Option(help=several.HELP)] = None,
@@ -112,21 +115,35 @@ def search(
     resolved = resolve(given(**flags), config)
     if epochs is not None:
         resolved = with_epochs(resolved, epochs)
+    chosen = named_table(table, resolved)
     path = out or new_directory(resolved.data.source, [one.metric for one in resolved.objectives])
     vacant(path)
     several.launched(processes)
     with several.joined() as ranks:
-        _run(resolved, ranks.share(lambda: path), json, quiet, ranks)
+        _run(resolved, ranks.share(lambda: path), json, quiet, ranks, chosen)
 
 
-def _run(resolved: Config, path: Path, json: bool, quiet: bool, ranks: Ranks) -> None:
+def named_table(word: str | None, resolved: Config) -> Path | None:
+    """The file of the table that is named. Raises InputError for an unknown one, or where no latency is asked for."""
+    from hwnas.tables import find_table
+
+    if word is None:
+        return None
+    if all(one.metric != "latency" for one in resolved.objectives):
+        raise InputError("--table: only with --objective latency; nothing else is asked of a table")
+    return find_table(word)
+
+
+def _run(
+    resolved: Config, path: Path, json: bool, quiet: bool, ranks: Ranks, table: Path | None = None
+) -> None:
     from hwnas.cli.progress import notes, watching
     from hwnas.cli.show import print_summary
     from hwnas.search.search import feasibility, plan, search, summary
     from hwnas.training.describe import described
 
     say = notes(quiet or not ranks.leads)
-    planned = plan(resolved, say, ranks=ranks)
+    planned = plan(resolved, say, table, ranks)
     for line in described(planned.dataset):
         say(line)
     if not resolved.objectives:
@@ -172,6 +189,8 @@ def objectives(metrics: list[str] | None, targets: list[str] | None) -> list[dic
     for metric in metrics:
         if metric not in METRICS:
             raise InputError(f"objective: unknown metric {metric!r}{nearest(metric, METRICS)}")
+    from hwnas.search.reward import parse_quantity
+
     found: dict[str, dict[str, str]] = {metric: {"metric": metric} for metric in metrics}
     for text in targets or []:
         metric, sign, value = text.partition("=")
@@ -183,5 +202,6 @@ def objectives(metrics: list[str] | None, targets: list[str] | None) -> list[dic
             raise InputError(
                 f"target-value: {metric!r} is no objective of this search{nearest(metric, found)}"
             )
+        parse_quantity(value, METRICS[metric])
         found[metric]["target"] = value
     return list(found.values())

@@ -105,6 +105,11 @@ def _off(summary: dict[str, Any], name: str) -> str:
     return f"; {pairs[0][0]['origin']} values that the search went by were {100 * off:.1f} % off"
 
 
+def none_within(nearest: str) -> str:
+    """What is said of a front without a member within the target."""
+    return "no member of the front is within the target" + (f"; the nearest is {nearest}" if nearest else "")
+
+
 def _lines(summary: dict[str, Any], path: Path) -> list[str]:
     baseline = summary["baseline"]
     lines = [
@@ -128,7 +133,11 @@ def _lines(summary: dict[str, Any], path: Path) -> list[str]:
             f"{name} {value:,.4g} {units.get(name, '')}".rstrip()
             for name, value in summary["targets"].items()
         )
-        best = f"best within target: {met[0]}" if met else "no member of the front is within the target"
+        from hwnas.results.front import knee
+        from hwnas.results.models import search_front, targets_of
+
+        middle = knee(search_front(summary), targets_of(summary)).key if summary["front"] else ""
+        best = f"best within target: {met[0]}; the knee within: {middle}" if met else none_within(middle)
         lines.append(f"target {wanted}: {best}")
     lines += [
         f"note: stage {one['stage'] + 1}: {one['text']}; {one['advice']}" for one in summary.get("health", [])

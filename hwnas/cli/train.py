@@ -74,13 +74,17 @@ def train(
 
     hwnas train runs/NAME --all
     """
-    from hwnas.results.models import choose, model_of
+    from hwnas.cli.progress import notes
+    from hwnas.results.models import choose, knee_note, model_of
     from hwnas.results.run import open_run
 
     if sum((bool(keys), every, knee)) > 1:
         raise InputError("train: say either --all, --knee or keys")
     opened = open_run(run)
     members = choose(opened, keys or [], every)
+    note = None if keys or every else knee_note(opened, is_trained=False)
+    if note is not None:
+        notes(quiet)(f"note: {note}")
     sizes = [(c, n) for c in _numbers("channels", channels) for n in _numbers("cells", cells)]
     models = [model_of(opened, member, *size) for member in members for size in sizes]
     chosen = _recipe(
@@ -251,6 +255,8 @@ def _print(run: Run, records: list[dict[str, Any]]) -> None:
     for member in summary["front"] + summary["dominated"]:
         marks = ["dominated"] if member in summary["dominated"] else []
         marks += ["new"] if member["name"] in new else []
+        if "within_target" in member:
+            marks.append("within target" if member["within_target"] else "over target")
         table.add_row(
             member["name"],
             str(member["channels"]),

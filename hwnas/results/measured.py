@@ -14,6 +14,7 @@ from hwnas.errors import keeping
 from hwnas.results.atomic import atomic_write
 from hwnas.results.run import Run, inside
 from profilers.errors import InputError
+from profilers.limited import open_limited
 from profilers.measurement import Outcome
 
 MEASUREMENTS = "measurements.jsonl.gz"
@@ -45,7 +46,10 @@ def write_profile(run: Run, target: str, rows: Iterable[tuple[Mapping[str, objec
 def read_profile(path: Path) -> list[dict[str, Any]]:
     """What `write_profile` wrote, a mapping per line. Raises InputError for what is none."""
     try:
-        return [json.loads(line) for line in gzip.decompress(path.read_bytes()).decode().splitlines()]
+        with open_limited(path) as file:
+            return [json.loads(line) for line in file.read().decode().splitlines()]
+    except InputError:
+        raise
     except (OSError, EOFError, ValueError, zlib.error, RecursionError) as error:
         raise InputError(f"{path}: no measurements of hwnas profile ({error})") from None
 

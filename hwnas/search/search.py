@@ -21,7 +21,7 @@ from hwnas.results import run as runs
 from hwnas.results.measured import keep_table, kept_table, write_measurements
 from hwnas.results.run import Run
 from hwnas.search import ndarts, nsga2, tndnas
-from hwnas.search.costs import Cost, Reach, build_costs, objectives_of, reach, target_value
+from hwnas.search.costs import Cost, Reach, build_costs, check_targets, objectives_of, reach, target_value
 from hwnas.search.finish import finish
 from hwnas.search.health import verdict
 from hwnas.search.loop import STAGE, Progress, rng, run_stages
@@ -33,6 +33,7 @@ from hwnas.search.searcher import Searcher
 from hwnas.search.state import place
 from hwnas.space.footprint import Footprint, footprint
 from hwnas.space.space import SPACES
+from hwnas.tables import other_device
 from hwnas.training.data import Dataset, digest, to_device
 from hwnas.training.run_images import TEST_IMAGES, check_same, parts_of, read_images, record_of_test
 from profilers import device as devices
@@ -67,6 +68,7 @@ def plan(
     without peaks to estimate from, is measured first; ``say`` is told. All ``ranks`` plan; what one has to write
     for all, a table or downloaded images, is written first.
     """
+    check_targets(config)
     device = devices.load(find_device(config.target))
     data = config.data
     if data.download and ranks.local:
@@ -77,6 +79,9 @@ def plan(
     here = _here(config, device, dataset)
     attached = ranks.share(lambda: here is not None)  # to the leading rank: it measures
     ranks.share(lambda: _first_table(here, table, say))
+    other = None if table is None else other_device(table, device)
+    if other is not None:
+        say(f"note: {table} is a table of {other}, and the target is {device.name}")
     costs = build_costs(config, device, len(dataset.classes), dataset.image, attached, table)
     generator = rng(config.seed, STAGE)
     reaches = {cost.name: reach(SPACES[config.space], cost, generator) for cost in costs}

@@ -7,22 +7,19 @@ import math
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from hwnas.results.front import Bounds, Point, hypervolume, knee, non_dominated, pareto_front, to_minimise
+from hwnas.results.front import Point, knee, known_targets, pareto_front
 from hwnas.results.history import Epoch, read_history
-from hwnas.results.models import TRAINED, trained
-from hwnas.results.run import Run, Trial, open_run, read_environment, read_front, read_trials
+from hwnas.results.models import TRAINED, targets_of, trained
+from hwnas.results.report.curve import volume_curve
+from hwnas.results.run import Run, open_run, read_environment, read_front, read_trials
 from hwnas.space.genotype import Genotype
 from hwnas.space.text import from_dict
 from profilers.errors import InputError
 
 Z = 1.96  # standard normal quantile of a 95 % interval
-CURVE_POINTS = 150
 
 
 @dataclass(frozen=True)
@@ -47,12 +44,23 @@ class Dot:
 
 @dataclass(frozen=True)
 class Scored:
-    """Networks judged in one way: all dots, which of them form the front, and its knee."""
+    """Networks judged in one way: all dots, which of them form the front, and its knee.
+
+    ``targets``: what the search had to meet, by cost, as far as it is known of every network; ``within``: the dots
+    that meet all of it. Where no member of the front does, the knee is the one nearest to it.
+    """
 
     origin: str
     dots: tuple[Dot, ...]
     front: frozenset[str]
     knee: str | None
+    targets: Mapping[str, float] = field(default_factory=dict)
+    within: frozenset[str] = frozenset()
+
+    @property
+    def is_met(self) -> bool:
+        """Whether a member of the front meets the targets; true where there are none."""
+        return not self.targets or bool(self.front & self.within)
 
 
 @dataclass(frozen=True)
@@ -95,17 +103,16 @@ def _seen(run: Run, summary: dict[str, Any]) -> Seen:
     first = members[0]["costs"] if members else {}
     names = [*objectives, *(name for name in first if name not in objectives)]
     costs = tuple(Cost(name, str(first[name]["unit"]), str(first[name]["origin"])) for name in names)
-    scored = [
-        _scored(members, str(members[0]["accuracy"]["origin"]), objectives, summary.get("scored_images"))
-    ]
+    targets, origin = targets_of(summary), str(members[0]["accuracy"]["origin"])
+    scored = [_scored(members, origin, objectives, summary.get("scored_images"), targets)]
     if records:
         rows = [
             {**record, "accuracy": {"value": record["test_accuracy"]}, "images": record.get("test_images")}
             for record in records.values()
         ]
-        scored.append(_scored(rows, TRAINED, objectives, None))
+        scored.append(_scored(rows, TRAINED, objectives, None, targets))
     history = tuple(read_history(run))
-    curve = tuple(_curve(read_trials(run), summary, objectives))
+    curve = tuple(volume_curve(read_trials(run), summary, objectives))
     environment = read_environment(run)
     name = run.path.resolve().name
     rest = (costs, objectives, tuple(scored), history, curve, genotypes, records)
@@ -113,7 +120,11 @@ def _seen(run: Run, summary: dict[str, Any]) -> Seen:
 
 
 def _scored(
-    members: Sequence[Mapping[str, Any]], origin: str, objectives: Sequence[str], images: int | None
+    members: Sequence[Mapping[str, Any]],
+    origin: str,
+    objectives: Sequence[str],
+    images: int | None,
+    targets: Mapping[str, float],
 ) -> Scored:
     dots = tuple(_dot(member, images) for member in members)
     known = [name for name in objectives if all(name in dot.costs for dot in dots)] or ["params"]
@@ -130,8 +141,14 @@ def _scored(
         best = max(points, key=lambda point: point.accuracy).key
         return Scored(origin, dots, frozenset([best]), None)
     front = pareto_front(points, known)
-    middle = knee(front).key if len(front.points) > 2 else None
-    return Scored(origin, dots, frozenset(point.key for point in front.points), middle)
+    known_limits = known_targets(front, targets)
+    # Between two ends nothing is a knee, but one of them may be what the target asks for.
+    middle = knee(front, known_limits).key if known_limits or len(front.points) > 2 else None
+    met = frozenset(
+        dot.name for dot in dots if all(dot.costs[name][0] <= limit for name, limit in known_limits.items())
+    )
+    members_of_front = frozenset(point.key for point in front.points)
+    return Scored(origin, dots, members_of_front, middle, known_limits, met if known_limits else frozenset())
 
 
 def _dot(member: Mapping[str, Any], images: int | None) -> Dot:
@@ -150,32 +167,6 @@ def wilson(share: float, count: int) -> tuple[float, float]:
     centre = (share + Z**2 / (2 * count)) / shrunk
     half = Z * math.sqrt(share * (1 - share) / count + Z**2 / (4 * count**2)) / shrunk
     return max(0.0, centre - half), min(1.0, centre + half)
-
-
-def _curve(
-    trials: Sequence[Trial], summary: Mapping[str, Any], objectives: Sequence[str]
-) -> list[dict[str, Any]]:
-    """Hypervolume of what a stage has evaluated so far, at about 150 moments.
-
-    Accuracies are those of single batches, so noise lifts it; a stage begins anew, since its weights do.
-    """
-    if not trials or not objectives:
-        return []
-    box = summary["bounds"]
-    bounds = Bounds(tuple(box["accuracy"]), tuple(tuple(box[name]) for name in objectives))
-    accuracy = np.array([trial.accuracy for trial in trials])
-    costs = np.array([[trial.costs[name] for name in objectives] for trial in trials])
-    stage = np.array([trial.stage for trial in trials])
-    found, kept = [], np.zeros(0, dtype=np.int64)
-    edges = np.unique(np.linspace(0, len(trials), CURVE_POINTS + 1).astype(int))
-    for begin, end in pairwise(edges):
-        now = stage[end - 1]
-        rows = np.concatenate([kept, np.arange(begin, end)])
-        rows = rows[stage[rows] == now]
-        kept = rows[non_dominated(to_minimise(accuracy[rows], costs[rows]))]
-        value = hypervolume(accuracy[kept], costs[kept], bounds)
-        found.append({"evaluations": int(end), "hypervolume": round(value, 5), "stage": int(now) + 1})
-    return found
 
 
 def metrics(seen: Seen, dot: Dot) -> list[dict[str, Any]]:
@@ -243,12 +234,13 @@ def _plain(value: Any) -> str:
 
 
 def commands(seen: Seen, dot: Dot) -> list[str]:
-    """What to type to train, export and profile one network."""
+    """What to type to train, export and profile one network; what is not trained is trained before its export."""
     run, key = shlex.quote(str(seen.run.path)), shlex.quote(dot.key)
     genotype = shlex.quote(json.dumps(seen.genotypes[dot.key].to_dict(), separators=(",", ":")))
     target = shlex.quote(str(seen.summary["target"]))
+    train, export = f"hwnas train {run} {key}", f"hwnas export {run} {key}"
     return [
-        f"hwnas train {run} {key}",
-        f"hwnas export {run} {key}" + ("" if dot.name in seen.records else " --untrained"),
+        train,
+        export if dot.name in seen.records else f"{train} && {export}",
         f"hwnas profile {genotype} --target {target}",
     ]

@@ -131,13 +131,35 @@ def _scored(seen: Seen, scored: Scored) -> dict[str, Any]:
                 "name": dot.name,
                 "front": dot.name in scored.front,
                 "knee": dot.name == scored.knee,
+                "within": dot.name in scored.within if scored.targets else None,
                 "accuracy": dot.accuracy,
                 "costs": [dot.costs[cost.name][0] if cost.name in dot.costs else None for cost in known],
             }
             for dot in rows
         ],
+        "target": targets_line(seen, scored),
         "first": scored.knee or next(dot.name for dot in rows),
     }
+
+
+def targets_line(seen: Seen, scored: Scored) -> str:
+    """What the search had to meet, and how much of the front does; empty where nothing was asked for."""
+    if not scored.targets:
+        return ""
+    units = {cost.name: cost.unit for cost in seen.costs}
+    wanted = " and ".join(
+        f"{name} at most {limit:,.7g} {units.get(name, '')}".rstrip()
+        for name, limit in scored.targets.items()
+    )
+    count = len(scored.front & scored.within)
+    met = (
+        f"{count} of {len(scored.front)} members of the front are within"
+        if count > 1
+        else (f"one of {len(scored.front)} members of the front is within")
+    )
+    if not scored.is_met:
+        met = "no member of the front is within, the nearest is marked"
+    return f"Target: {wanted}; {met}."
 
 
 def _network(seen: Seen, dot: Dot) -> dict[str, Any]:
