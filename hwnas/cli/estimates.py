@@ -88,8 +88,9 @@ def operations(named: Named, device: Device, options: Options) -> list[Operation
 
     Raises InputError where there are no peaks to estimate from.
     """
-    from hwnas.space.cells import Task, architecture_graph
+    from hwnas.space.build import architecture_graph
     from hwnas.space.kernels import steps_of
+    from hwnas.space.size import Task
     from hwnas.tables import RUNTIMES, peaks_of
     from profilers.onnx_operations import Operation
     from profilers.roofline import COSTS, device_us, issue_us

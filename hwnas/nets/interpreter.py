@@ -6,7 +6,7 @@ ReLU that several readers of one map begin with is computed once, and a map is d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from hwnas.nets.maps import joined
 from hwnas.nets.operations import body
 from hwnas.space.graph import IMAGE, Graph, Node, readers, starts_with_relu, terms
+from hwnas.space.layers import Layer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -171,8 +172,38 @@ def register(network: nn.Module, name: str, module: nn.Module) -> None:
     network.get_submodule(group).add_module(part, module)
 
 
-def fixed_modules(network: nn.Module, graph: Graph, affine: Callable[[Node], bool], running: bool) -> None:
-    """Build and register the modules of all nodes about which nothing is decided, in the graph's order."""
-    for node in graph[1:]:
-        if node.row is None and node.layers:
-            register(network, node.name, body(node.layers, affine(node), running)[1])
+Shape = tuple[tuple[object, ...], ...]
+Built = dict[tuple[str, Shape], nn.Module]
+"""Modules by name and by the shape of their weights: graphs of several sizes share those whose weights agree."""
+
+
+def shared_module(
+    network: nn.Module, built: Built, name: str, layers: Sequence[Layer], make: Callable[[], nn.Module]
+) -> nn.Module:
+    """The module of some layers under a name: registered where it is new, else the one that is there already."""
+    shape = tuple(
+        (one.kind, one.channels_in, one.channels_out, one.kernel, one.stride, one.dilation, one.groups)
+        for one in layers
+    )
+    if (name, shape) not in built:
+        others = sum(other == name for other, _ in built)
+        built[name, shape] = make()
+        register(network, name if not others else f"{name}_{others + 1}", built[name, shape])
+    return built[name, shape]
+
+
+def fixed_modules(
+    network: nn.Module, graph: Graph, affine: Callable[[Node], bool], running: bool, built: Built
+) -> dict[str, nn.Module]:
+    """The modules of all nodes about which nothing is decided, in the graph's order."""
+    return {
+        node.name: shared_module(
+            network,
+            built,
+            node.name,
+            node.layers,
+            lambda node=node: body(node.layers, affine(node), running)[1],  # type: ignore[misc]
+        )
+        for node in graph[1:]
+        if node.row is None and node.layers
+    }

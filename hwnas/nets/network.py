@@ -7,10 +7,11 @@ from torch import Tensor, nn
 
 from hwnas.nets.interpreter import Addend, Maps, fixed_modules, read, register, run, steps
 from hwnas.nets.operations import body
-from hwnas.space.cells import Task, architecture_graph
+from hwnas.space.build import architecture_graph
 from hwnas.space.genotype import Architecture
 from hwnas.space.graph import Graph, Node, starts_with_relu, terms
 from hwnas.space.layers import Size, Stem
+from hwnas.space.size import Task
 
 
 def drop_path(probability: float, edges: int, images: int, generator: torch.Generator) -> Tensor:
@@ -110,13 +111,13 @@ def _modules(network: nn.Module, graph: Graph) -> dict[str, tuple[bool, nn.Modul
 
     Fixed nodes are built first, then what decisions put there: the order of drawing initial weights.
     """
-    fixed_modules(network, graph, lambda node: True, running=True)
-    found: dict[str, tuple[bool, nn.Module | None]] = {}
+    modules = fixed_modules(network, graph, lambda node: True, True, {})
     for node in graph[1:]:
         if node.row is not None and node.layers:
-            register(network, node.name, body(node.layers)[1])
-    for node in graph[1:]:
-        if node.join == "layers":
-            module = network.get_submodule(node.name) if node.layers else None
-            found[node.name] = (starts_with_relu(node.layers), module)
-    return found
+            modules[node.name] = body(node.layers)[1]
+            register(network, node.name, modules[node.name])
+    return {
+        node.name: (starts_with_relu(node.layers), modules.get(node.name))
+        for node in graph[1:]
+        if node.join == "layers"
+    }

@@ -97,6 +97,10 @@ def module_of(layer: Layer, affine: bool, running: bool) -> nn.Module:
         return nn.Linear(layer.channels_in, layer.channels_out)
     if layer.kind == "relu":
         return nn.ReLU()
+    if layer.kind == "relu6":
+        return nn.ReLU6()
+    if layer.kind == "hard_swish":
+        return nn.Hardswish()
     unknown_layer(layer.kind)
 
 

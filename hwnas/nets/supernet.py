@@ -7,7 +7,7 @@ the result: readers of one map share its ReLU, and pooling is computed once per 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +15,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hwnas.nets.interpreter import Addend, Maps, fixed_modules, read, register, run, steps
+from hwnas.nets.interpreter import Addend, Built, Maps, fixed_modules, read, run, shared_module, steps
 from hwnas.nets.operations import body, sequence
-from hwnas.space.cells import CellSize, Task, cell_graph
+from hwnas.space.build import graphs
 from hwnas.space.graph import Graph, Node, searched_groups, starts_with_relu
-from hwnas.space.layers import Stem
+from hwnas.space.layers import Layer, Stem
+from hwnas.space.size import CellSize, Task
 from hwnas.space.space import SKIP, Choices, Mask, Space
+from profilers.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,40 +74,51 @@ class Supernet(nn.Module):
     ) -> None:
         super().__init__()
         size = CellSize(channels=channels, cells=cells, stem=stem)
-        graph = cell_graph(space, size, Task(classes=classes, image=image))
+        whole = graphs(space, size, Task(classes=classes, image=image))
         self.space = space
         self.mask = space.mask if mask is None else mask
         self.dropout = SkipDropout()
-        self._steps = steps(graph)
-        searched = searched_groups(graph)
-        fixed_modules(self, graph, lambda node: node.group not in searched, running=False)
-        self._classifier = graph[-1].name
-        self._candidates = _candidates(self, graph, [slot.ops for slot in space.slots], self.mask)
+        self._steps = {key: steps(graph) for key, graph in whole.items()}
+        built: Built = {}
+        fixed = {key: _fixed(self, graph, built) for key, graph in whole.items()}
+        self._classifiers = [fixed[key][graph[-1].name] for key, graph in whole.items()]
+        operations = [decision.operations for decision in space.decisions]
+        self._candidates = {
+            key: _candidates(self, graph, fixed[key], built, operations, self.mask)
+            for key, graph in whole.items()
+        }
 
     def classifier_weights(self) -> list[nn.Parameter]:
         """Those of the last node, which every path hands other features."""
-        return list(self.get_submodule(self._classifier).parameters())
+        return list(dict.fromkeys(weight for module in self._classifiers for weight in module.parameters()))
 
     def sampled(self, x: Tensor, choices: Choices) -> Tensor:
         """One sub-network with inherited weights. x: (n, c, h, w), choices: (decisions,) -> (n, classes)."""
         drawn = [int(choice) for choice in choices]
+        key = tuple(drawn[row] for row in self.space.size_rows)
+        candidates = self._candidates[key]
 
         def addends(node: Node, maps: Maps) -> Sequence[Addend]:
-            one = self._candidates[node.name].get(0 if node.row is None else drawn[node.row])
+            one = candidates[node.name].get(0 if node.row is None else drawn[node.row])
             return () if one is None else ((self._output(node, one, maps, None), None),)
 
-        return run(self._steps, x, addends, self.training)
+        return run(self._steps[key], x, addends, self.training)
 
     def mixture(self, x: Tensor, weights: Tensor) -> Tensor:
         """The weighted sum of all. x: (n, c, h, w), weights: (decisions, operations) -> (n, classes)."""
+        if self.space.size_rows:
+            raise InputError(
+                f"space {self.space.name}: networks of several sizes can't be mixed, only sampled"
+            )
+        candidates = self._candidates[()]
 
         def addends(node: Node, maps: Maps) -> Iterator[Addend]:
-            for one in self._candidates[node.name].values():
+            for one in candidates[node.name].values():
                 weight = None if node.row is None else weights[node.row, one.column]
                 y = self._output(node, one, maps, weight if one.carries else None)
                 yield y, None if one.carries else weight
 
-        return run(self._steps, x, addends, self.training)
+        return run(self._steps[()], x, addends, self.training)
 
     def _output(self, node: Node, one: _Candidate, maps: Maps, scale: Tensor | None) -> Tensor:
         """The output of one option; ``scale`` () multiplies it through its last BatchNorm."""
@@ -117,8 +130,19 @@ class Supernet(nn.Module):
         return self.dropout(y) if one.is_skip and self.dropout.probability > 0 else y
 
 
+def _fixed(network: nn.Module, graph: Graph, built: Built) -> dict[str, nn.Module]:
+    """What every path runs. BatchNorms beside what is searched have no scale and shift, as in DARTS."""
+    searched = searched_groups(graph)
+    return fixed_modules(network, graph, lambda node: node.group not in searched, False, built)
+
+
 def _candidates(
-    network: nn.Module, graph: Graph, operations: Sequence[tuple[str, ...]], mask: Mask
+    network: nn.Module,
+    graph: Graph,
+    fixed: Mapping[str, nn.Module],
+    built: Built,
+    operations: Sequence[tuple[str, ...]],
+    mask: Mask,
 ) -> dict[str, dict[int, _Candidate]]:
     """The remaining options of each node by column of alpha; their modules are built in the graph's order."""
     pools: dict[tuple[str, str], nn.Module] = {}
@@ -127,7 +151,7 @@ def _candidates(
         if node.join != "layers":
             continue
         if node.row is None:
-            module = network.get_submodule(node.name) if node.layers else None
+            module = fixed.get(node.name)
             relu_first = starts_with_relu(node.layers)
             found[node.name] = {0: _candidate(0, relu_first, module)}
             continue
@@ -135,7 +159,7 @@ def _candidates(
             raise NotImplementedError("options that share sliced weights")
         columns = [column for column, option in enumerate(node.options) if option is not None]
         found[node.name] = {
-            column: _open(network, node, column, operations[node.row][column], pools)
+            column: _open(network, node, column, operations[node.row][column], pools, built)
             for column in columns
             if mask[node.row, column]
         }
@@ -143,7 +167,12 @@ def _candidates(
 
 
 def _open(
-    network: nn.Module, node: Node, column: int, name: str, pools: dict[tuple[str, str], nn.Module]
+    network: nn.Module,
+    node: Node,
+    column: int,
+    name: str,
+    pools: dict[tuple[str, str], nn.Module],
+    built: Built,
 ) -> _Candidate:
     layers = node.options[column]
     assert layers is not None
@@ -153,14 +182,25 @@ def _open(
         # A pooled map is normalised before it competes with convolutions (arXiv 1806.09055).
         key = (node.inputs[0], name)
         if key not in pools:
-            norm = nn.BatchNorm2d(node.channels, affine=False, track_running_stats=False)
-            pools[key] = nn.Sequential(*sequence(layers, affine=False, running=False), norm)
-            register(network, _option_name(node, name), pools[key])
+            pools[key] = shared_module(
+                network, built, _option_name(node, name), layers, lambda: _normalised(layers, node.channels)
+            )
         return _candidate(column, False, pools[key], shared=name, is_skip=name == SKIP)
-    relu_first, module = body(layers, affine=False, running=False)
-    register(network, _option_name(node, name), module)
+    relu_first = starts_with_relu(layers)
+    module = shared_module(
+        network,
+        built,
+        _option_name(node, name),
+        layers,
+        lambda: body(layers, affine=False, running=False)[1],
+    )
     carries = layers[-1].kind == "batch_norm"
     return _candidate(column, relu_first, module, is_skip=name == SKIP, carries=carries)
+
+
+def _normalised(layers: Sequence[Layer], channels: int) -> nn.Module:
+    norm = nn.BatchNorm2d(channels, affine=False, track_running_stats=False)
+    return nn.Sequential(*sequence(layers, affine=False, running=False), norm)
 
 
 def _option_name(node: Node, operation: str) -> str:

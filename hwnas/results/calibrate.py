@@ -21,13 +21,14 @@ import numpy as np
 import numpy.typing as npt
 
 from hwnas.results.bench import Bench, Operation
-from hwnas.space.cells import CellSize, Task, cell_graph
+from hwnas.space.build import graphs
 from hwnas.space.counts import Additive
 from hwnas.space.encoding import derive, sample, to_choices, to_genotype
 from hwnas.space.features import designs, folds, with_operations
 from hwnas.space.genotype import Architecture
 from hwnas.space.latency import TablePredictor
 from hwnas.space.layers import Layer
+from hwnas.space.size import CellSize, Task
 from hwnas.space.space import Choices, Space
 from profilers.agreement import kendall_tau, mape_percent
 from profilers.errors import InputError
@@ -123,7 +124,7 @@ def random_networks(space: Space, count: int, rng: np.random.Generator) -> list[
     while len(drawn) < count:
         choices = sample(space, rng)
         if len(drawn) % 2:
-            strength = rng.dirichlet(np.ones(space.width), len(space.slots)) * space.mask
+            strength = rng.dirichlet(np.ones(space.width), len(space.decisions)) * space.mask
             choices = to_choices(derive(space, strength))
         if not folds(space, choices)[0]:
             drawn.append(choices)
@@ -137,7 +138,7 @@ def measure_operations(plan: Plan, bench: Bench) -> tuple[Operations, list[dict[
     items = [Operation(layers, layers[0].channels_in, layers[0].size) for _, layers in keys]
     outcomes = bench.latencies(items)
     cost = {key: _value(outcome) for key, outcome in zip(keys, outcomes, strict=True)}
-    edges = np.zeros((len(space.slots), space.width))
+    edges = np.zeros((len(space.decisions), space.width))
     for key, places in sites.items():
         for place in places:
             edges[place] += cost.get(key) or 0.0
@@ -154,7 +155,8 @@ def measure_operations(plan: Plan, bench: Bench) -> tuple[Operations, list[dict[
         for (op, layers), outcome in zip(keys, outcomes, strict=True)
     ]
     table = tuple(
-        tuple(float(value) for value in edges[row, : len(slot.ops)]) for row, slot in enumerate(space.slots)
+        tuple(float(value) for value in edges[row, : len(decision.operations)])
+        for row, decision in enumerate(space.decisions)
     )
     return Operations(0.0, table), records
 
@@ -166,14 +168,15 @@ def _sites(plan: Plan) -> dict[_Key, list[tuple[int, int]]]:
     """(operation, its layers) -> every (decision, operation) place where a network has them."""
     network = plan.network
     size = CellSize(channels=network.channels, cells=network.cells)
-    graph = cell_graph(plan.space, size, Task(classes=network.classes, image=network.image))
+    # Of a space with several sizes, the operations of the first: the fit to whole networks sees to the others.
+    graph = next(iter(graphs(plan.space, size, Task(classes=network.classes, image=network.image)).values()))
     sites: dict[_Key, list[tuple[int, int]]] = {}
     for node in graph:
         if node.row is None:
             continue
         for column, option in enumerate(node.options):
             if option:
-                op = plan.space.slots[node.row].ops[column]
+                op = plan.space.decisions[node.row].operations[column]
                 sites.setdefault((op, option), []).append((node.row, column))
     return sites
 
@@ -241,7 +244,7 @@ def _spread(anchor_ms: list[float]) -> float:
 
 def _sums(plan: Plan, choices: Choices, operations: Operations) -> Floats:
     """What each network's operations take by themselves, in ms."""
-    edges = np.zeros((len(plan.space.slots), plan.space.width))
+    edges = np.zeros((len(plan.space.decisions), plan.space.width))
     for row, values in enumerate(operations.edges):
         edges[row, : len(values)] = values
     return Additive(operations.fixed, edges).of(choices)

@@ -17,10 +17,11 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 import hwnas
 from hwnas.results.onnx_nodes import OUTPUT, Writer
-from hwnas.space.cells import Task, architecture_graph
+from hwnas.space.build import architecture_graph
 from hwnas.space.genotype import Architecture
 from hwnas.space.graph import IMAGE, Graph
 from hwnas.space.layers import Stem
+from hwnas.space.size import Task
 
 OPSET = 17
 IR_VERSION = 8

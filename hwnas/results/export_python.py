@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from textwrap import indent, wrap
 
 from hwnas.results.python_parts import HEADER, LOAD, expression, helpers, symbols, widths
-from hwnas.space.cells import Task, architecture_graph
+from hwnas.space.build import architecture_graph
 from hwnas.space.encoding import to_choices
 from hwnas.space.genotype import Architecture
 from hwnas.space.graph import IMAGE, Graph, Node, readers, starts_with_relu
 from hwnas.space.layers import Layer, Stem
+from hwnas.space.size import Task
 from hwnas.space.space import SPACES
 from hwnas.space.text import format_text
 
@@ -38,9 +39,11 @@ def python_source(
     # Nodes that nothing reads stay: their tensors are in the weights file.
     graph = architecture_graph(architecture, Task(classes=len(classes), image=image), stem, unread=True)
     choices = to_choices(genotype)
-    slots = SPACES[genotype.space].slots
+    decisions = SPACES[genotype.space].decisions
     operations = {
-        node.name: slots[node.row].ops[int(choices[node.row])] for node in graph if node.row is not None
+        node.name: decisions[node.row].operations[int(choices[node.row])]
+        for node in graph
+        if node.row is not None
     }
     text = module_text(graph, operations, raw)
     header = _header(architecture, classes, image, normalise, raw)

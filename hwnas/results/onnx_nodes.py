@@ -117,6 +117,11 @@ class Writer:
         kind = step.layer.kind
         if kind == "relu":
             return self.node("Relu", [source], step.name)
+        if kind == "relu6":
+            ends = [self.constant(f"clip/{end}", np.array(end, dtype=np.float32)) for end in (0, 6)]
+            return self.node("Clip", [source, *ends], step.name)
+        if kind == "hard_swish":
+            return self.node("HardSwish", [source], step.name)
         if kind == "max_pool" or kind == "avg_pool":
             return self.pool(step, source)
         if kind == "global_pool":

@@ -93,6 +93,10 @@ def expression(layer: Layer, name: dict[int, str]) -> str:
     cin, cout = name[layer.channels_in], name[layer.channels_out]
     if layer.kind == "relu":
         return "nn.ReLU()"
+    if layer.kind == "relu6":
+        return "nn.ReLU6()"
+    if layer.kind == "hard_swish":
+        return "nn.Hardswish()"
     if layer.kind == "batch_norm":
         return f"nn.BatchNorm2d({cout})"
     if layer.kind == "halve":

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hwnas.space.space import NONE, SKIP, Probabilities, Space
+from hwnas.space.space import SKIP, Probabilities, Space
 
 WINDOW = 5  # epochs: the curvature is averaged over them, and compared with so many before (Zela et al., 4.3)
 RISE = 0.75  # alarm when the mean curvature WINDOW epochs ago is below this share of the present one
@@ -52,10 +52,9 @@ def first_alarm(health: list[Health]) -> int | None:
 def skip_share(space: Space, table: Probabilities) -> float:
     """Largest share, over the kinds of cell, of edges whose likeliest operation but none is skip_connect."""
     shares = []
-    for kind in space.cells:
-        rows = space.rows(kind)
-        ops = np.array([o for o in space.ops(kind) if o != NONE])
-        columns = [space.ops(kind).index(o) for o in ops]
-        leaders = ops[np.asarray(table)[np.ix_(rows, columns)].argmax(axis=1)]
-        shares.append(float((leaders == SKIP).mean()))
+    real = np.where(space.mask & ~space.is_none, np.asarray(table), -1.0)
+    leads = real.argmax(axis=1)
+    for group in space.groups:
+        names = [space.decisions[row].operations[leads[row]] for row in space.rows(group)]
+        shares.append(float(np.mean([name == SKIP for name in names])))
     return max(shares)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hwnas.config import METRICS, Config
 from hwnas.search.reward import Objective, parse_quantity
+from hwnas.space.build import BySize
 from hwnas.space.counts import Additive, count_table
 from hwnas.space.encoding import project, sample
 from hwnas.space.memory import memory_table
@@ -94,7 +95,7 @@ def build_costs(
     return costs
 
 
-def _twice(macs: Additive) -> Callable[[Choices], Floats]:
+def _twice(macs: Additive | BySize) -> Callable[[Choices], Floats]:
     return lambda choices: 2.0 * macs.of(choices)
 
 
@@ -142,8 +143,9 @@ def _extremes(space: Space, cost: Cost) -> tuple[float, float]:
     Each operation's own cost is read off networks that differ in one edge; the derivation rule then picks the
     cheapest, or the dearest, edges.
     """
-    cheapest = np.array([slot.ops.index("none") for slot in space.slots], dtype=np.int64)
-    rows = [(row, column) for row, slot in enumerate(space.slots) for column in range(len(slot.ops))]
+    # Where something may be absent, that is the network to differ from; elsewhere any will do.
+    cheapest = space.is_none.argmax(axis=1)
+    rows = [(int(row), int(column)) for row, column in np.argwhere(space.mask)]
     single = np.repeat(cheapest[None], len(rows), axis=0)
     for number, (row, column) in enumerate(rows):
         single[number, row] = column

@@ -60,7 +60,7 @@ def choose(
         return log_flows(space, *shape, choices, searched.searcher.mask())
 
     searcher, pursued = searched.searcher, costs[: len(config.objectives)]
-    archive = collect(searched.trials, [one.metric for one in config.objectives], len(space.slots))
+    archive = collect(searched.trials, [one.metric for one in config.objectives], len(space.decisions))
     model = _regression(config, searched.trials)
     if model is not None:
         archive = regression.predicted(model, archive, pursued, searcher.mask())

@@ -197,7 +197,7 @@ def _score(searched: Searched, costs: tuple[Cost, ...], chosen: Choices, images:
 
 def _uniform(space: Space, mask: Mask, count: int, generator: np.random.Generator) -> Choices:
     """Different uniform samples of the surviving operations, as the derivation rule leaves them."""
-    drawn = np.zeros((0, len(space.slots)), dtype=np.int64)
+    drawn = np.zeros((0, len(space.decisions)), dtype=np.int64)
     for _ in range(20 * count):
         drawn = np.concatenate([drawn, project(space, *_one(space, mask, generator))[None]])
         drawn = drawn[distinct_rows(drawn)]

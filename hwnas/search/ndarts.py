@@ -28,6 +28,7 @@ from hwnas.search.archive import Archive
 from hwnas.search.collapse import WINDOW, Health, first_alarm, skip_share
 from hwnas.search.curvature import Loss, Tensors
 from hwnas.search.hypergradient import DivergenceWarning, Method, first_order, neumann, unrolled
+from hwnas.search.progressive import kept
 from hwnas.search.shared_weights import SharedWeights
 from hwnas.search.weight_evolution import Evolution, evolve
 from hwnas.space.encoding import likeliest
@@ -78,15 +79,12 @@ class NDarts:
     def next_stage(self, rng: np.random.Generator) -> NDarts:
         """Progressive shrinking, where a config has several stages: survivors stay, alpha begins again."""
         space, stage = SPACES[self.config.space], int(self.steps[2]) + 1
-        keep = [
-            space.survivors[slot.cell][min(stage, len(space.survivors[slot.cell]) - 1)]
-            for slot in space.slots
-        ]
+        keep = kept(space, stage)
         before = self.before
         if self.config.ndarts.pooled:
             with np.errstate(divide="ignore"):  # what didn't survive has no share, and won't be asked for
                 before = before + np.log(self.mixture())
-        return _fresh(self.config, policy.shrink(self.policies, np.array(keep), rng), stage, before)
+        return _fresh(self.config, policy.shrink(self.policies, keep, rng), stage, before)
 
     def entropies(self) -> list[float]:
         """Entropy of softmax(alpha) in nats, one value."""

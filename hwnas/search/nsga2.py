@@ -108,7 +108,7 @@ class Nsga2:
 
 def start(config: Config) -> Nsga2:
     """An empty population."""
-    nobody = np.zeros((0, len(SPACES[config.space].slots)), dtype=np.int64)
+    nobody = np.zeros((0, len(SPACES[config.space].decisions)), dtype=np.int64)
     return Nsga2(config, nobody, np.zeros((0, 1 + len(config.objectives))), nobody)
 
 

@@ -23,5 +23,5 @@ def skip_dropout(stage: Stage, epoch: int) -> float:
 
 def kept(space: Space, stage: int) -> NDArray[np.int64]:
     """How many operations each edge keeps in ``stage`` (from 0), (edges,); later stages are like the last one."""
-    counts = (space.survivors[slot.cell] for slot in space.slots)
+    counts = (decision.remaining for decision in space.decisions)
     return np.array([some[min(stage, len(some) - 1)] for some in counts], dtype=np.int64)

@@ -6,11 +6,8 @@ residual_blocks: three groups of equal cells with a residual block of stride 2 b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from hwnas.space.encoding import to_choices
-from hwnas.space.genotype import Architecture, check_cells
-from hwnas.space.graph import IMAGE, Builder, Graph, Option, discrete
+from hwnas.space.genotype import check_cells
+from hwnas.space.graph import IMAGE, Builder, Graph, Option
 from hwnas.space.layers import (
     PRIMITIVES,
     Layer,
@@ -21,24 +18,8 @@ from hwnas.space.layers import (
     half,
     relu_conv_bn,
 )
-from hwnas.space.space import NONE, SPACES, CellKind, Space
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CellSize:
-    """How large a network of cells is: initial channels, searched cells, and the stem before them."""
-
-    channels: int
-    cells: int
-    stem: Stem = "cifar"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Task:
-    """What a network is for: how many classes it tells apart, in images of (channels, height, width)."""
-
-    classes: int
-    image: tuple[int, int, int]
+from hwnas.space.size import CellSize, Task
+from hwnas.space.space import NONE, CellKind, Space
 
 
 def cell_graph(space: Space, size: CellSize, task: Task) -> Graph:
@@ -150,13 +131,3 @@ def _edges(build: Builder, space: Space, kind: CellKind, cell: str, states: list
             edges.append(build.open(f"{cell}.edge_{slot.source}_{node}", states[slot.source], options, row))
         states.append(build.sum(f"{cell}.node{node}", edges))
     return states[space.inputs :]
-
-
-def architecture_graph(
-    architecture: Architecture, task: Task, stem: Stem = "cifar", *, unread: bool = False
-) -> Graph:
-    """The discrete network of one architecture, without auxiliary head; `unread` as in `discrete`."""
-    genotype = architecture.genotype
-    size = CellSize(channels=architecture.channels, cells=architecture.cells, stem=stem)
-    whole = cell_graph(SPACES[genotype.space], size, task)
-    return discrete(whole, to_choices(genotype), unread=unread)

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hwnas.space.cells import CellSize, Task, cell_graph
+from hwnas.space.build import BySize, graphs
 from hwnas.space.encoding import to_choices
 from hwnas.space.genotype import Architecture
 from hwnas.space.graph import Graph
 from hwnas.space.layers import Layer, Stem
+from hwnas.space.size import CellSize, Task
 from hwnas.space.space import SPACES, Choices, Probabilities, Space
 
 Table = npt.NDArray[np.float64]
@@ -44,8 +45,8 @@ class Additive:
 class Counts:
     """Trainable parameters and multiply-accumulates per image. FLOPs are 2 x MACs."""
 
-    params: Additive
-    macs: Additive
+    params: Additive | BySize
+    macs: Additive | BySize
 
 
 def count_table(
@@ -58,7 +59,14 @@ def count_table(
 ) -> Counts:
     """The tables of the discrete network, no auxiliary head. ``image``: (channels, height, width)."""
     size = CellSize(channels=channels, cells=cells, stem=stem)
-    return counts_of(cell_graph(space, size, Task(classes=classes, image=image)), space.mask.shape)
+    whole = graphs(space, size, Task(classes=classes, image=image))
+    found = {key: counts_of(graph, space.mask.shape) for key, graph in whole.items()}
+    if not space.size_rows:
+        return found[()]
+    return Counts(
+        BySize(rows=space.size_rows, parts={key: counts.params for key, counts in found.items()}),
+        BySize(rows=space.size_rows, parts={key: counts.macs for key, counts in found.items()}),
+    )
 
 
 def counts_of(graph: Graph, shape: tuple[int, int]) -> Counts:

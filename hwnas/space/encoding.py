@@ -51,6 +51,9 @@ def distinct_rows(choices: Choices) -> npt.NDArray[np.int64]:
 
 def to_genotype(space: Space, choices: Choices) -> Genotype:
     """The genotype of a sample: all drawn edges; ``none`` is left out unless the space writes it."""
+    if not space.slots:
+        drawn = zip(space.decisions, choices, strict=True)
+        return Genotype(space.name, operations=tuple(one.operations[int(choice)] for one, choice in drawn))
     cells: dict[CellKind, Cell] = {"normal": (), "reduce": ()}
     for cell in space.cells:
         nodes: list[list[Edge]] = [[] for _ in range(space.nodes)]
@@ -69,6 +72,9 @@ def to_choices(genotype: Genotype) -> Choices:
     Raises InputError where the space has no edge for one of the genotype's.
     """
     space = SPACES[genotype.space]
+    if not space.slots:
+        pairs = zip(space.decisions, genotype.operations, strict=True)
+        return np.array([one.operations.index(op) for one, op in pairs], dtype=np.int64)
     drawn = {
         (cell, node, edge.source): edge.op
         for cell in space.cells
@@ -142,7 +148,7 @@ def size_derived(space: Space) -> int:
     DARTS: per node two of its inputs and one of 7 operations on each, so (prod_n C(n, 2) 7^2)^2. TND: all
     samples whose every node keeps an input. NAS-Bench-201: 5^6.
     """
-    if space.none_is_written:
+    if space.none_is_written or not space.slots:
         return size_sampled(space)
     total = 1
     for cell in space.cells:

@@ -18,8 +18,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from hwnas.space.cells import CellSize, Task, cell_graph
+from hwnas.space.build import Key, by_size, graphs
 from hwnas.space.graph import Graph, Wiring, wiring
+from hwnas.space.size import CellSize, Task
 from hwnas.space.space import NONE, Choices, Space
 from profilers.fit import Design
 
@@ -82,10 +83,10 @@ def layout(graph: Graph, space: Space) -> Layout:
     by_name = {node.name: node for node in graph}
     open_nodes = [(index, node) for index, node in enumerate(graph) if node.row is not None]
     rows = np.array([node.row for _, node in open_nodes])
-    strided = np.zeros(len(space.slots), dtype=bool)
+    strided = np.zeros(len(space.decisions), dtype=bool)
     for _, node in open_nodes:
         strided[node.row] |= node.size != sizes[node.inputs[0]]
-    copies = np.bincount(rows, minlength=len(space.slots))
+    copies = np.bincount(rows, minlength=len(space.decisions))
     sums, sum_copies = [], []
     for index, node in enumerate(graph):
         decided = [by_name[source].row for source in node.inputs] if node.join == "sum" else []
@@ -104,10 +105,11 @@ def layout(graph: Graph, space: Space) -> Layout:
 
 
 @lru_cache(maxsize=16)
-def _layout(space: Space, cells: int) -> Layout:
-    """Which operations run does not depend on widths and sizes: a small network of so many cells tells."""
+def _layouts(space: Space, cells: int) -> dict[Key, Layout]:
+    """Which operations run does not depend on widths: a narrow network of so many cells tells."""
     size = CellSize(channels=4, cells=cells)
-    return layout(cell_graph(space, size, Task(classes=2, image=(1, 32, 32))), space)
+    whole = graphs(space, size, Task(classes=2, image=(1, 32, 32)))
+    return {key: layout(graph, space) for key, graph in whole.items()}
 
 
 def designs(
@@ -137,33 +139,42 @@ def folds(space: Space, choices: Choices) -> Bools:
 
     A compiler folds such a network to almost nothing, so its latency says little about its operations.
     """
-    _, _, fed = _layout(space, BENCHMARK_CELLS).wiring.executed(np.atleast_2d(choices))
-    return ~fed[:, -1]
+    layouts = _layouts(space, BENCHMARK_CELLS)
+    return np.asarray(by_size(space.size_rows, layouts, choices, _reaches) == 0)
+
+
+def _reaches(seen: Layout, choices: Choices) -> Floats:
+    """(count,): 1 where the output depends on the image."""
+    return seen.wiring.executed(choices)[2][:, -1].astype(np.float64)
 
 
 def _design(space: Space, choices: Choices, execution: Execution, cells: int) -> Design:
-    seen = _layout(space, cells)
+    layouts, size_rows = _layouts(space, cells), list(space.size_rows)
     # A folded network is its last cell and the classifier: a share of every count, and nothing that is constant.
     share = np.ones(len(choices))
     if execution != "eager":
         share[folds(space, choices)] = 1.0 / cells
-    runs = seen.by_decision(choices, execution) / share[:, None]
+    runs = by_size(space.size_rows, layouts, choices, lambda seen, own: seen.by_decision(own, execution))
+    runs[:, size_rows] = 1.0
+    runs /= share[:, None]
+    any_strided = np.any([seen.strided for seen in layouts.values()], axis=0)
     names: list[str] = []
     counts: list[Floats] = []
     detail: list[Floats] = []
-    for cell in space.cells:
-        rows = list(space.rows(cell))
-        strided = seen.strided[rows]
-        for column, op in enumerate(space.ops(cell)):
+    for group in space.groups:
+        rows = np.array(space.rows(group))
+        operations = dict.fromkeys(op for row in rows for op in space.decisions[row].operations)
+        for op in operations:
             if op == NONE:
                 continue
-            drawn = runs[:, rows] * (choices[:, rows] == column)
+            columns = np.array([_column(space, row, op) for row in rows])
+            drawn = runs[:, rows] * (choices[:, rows] == columns)
             detail.append(drawn)
-            for suffix, group in (("", ~strided), ("/stride2", strided)):
-                if group.any():
-                    names.append(f"{cell}/{op}{suffix}")
-                    counts.append(drawn[:, group].sum(axis=1))
-    states = seen.states(choices, execution) / share
+            for suffix, part in (("", ~any_strided[rows]), ("/stride2", any_strided[rows])):
+                if part.any():
+                    names.append(f"{group}/{op}{suffix}")
+                    counts.append(drawn[:, part].sum(axis=1))
+    states = by_size(space.size_rows, layouts, choices, lambda seen, own: seen.states(own, execution)) / share
     return Design(
         name=execution,
         names=(*names, "nodes"),
@@ -171,3 +182,9 @@ def _design(space: Space, choices: Choices, execution: Execution, cells: int) ->
         detail=np.concatenate(detail, axis=1),
         share=share,
     )
+
+
+def _column(space: Space, row: int, op: str) -> int:
+    """Where an operation stands among a decision's own; -1 where it is none of them."""
+    operations = space.decisions[row].operations
+    return operations.index(op) if op in operations else -1

@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from hwnas.space.cells import CellSize, Task, cell_graph
+from hwnas.space.build import graphs
 from hwnas.space.graph import Graph, readers
 from hwnas.space.layers import Layer, Stem
 from hwnas.space.memory import FLOAT_BYTES
+from hwnas.space.size import CellSize, Task
 from hwnas.space.space import Space
 
 INDEX_BYTES = 8
@@ -51,7 +52,10 @@ def footprint(
 ) -> Footprint:
     """The supernet with all operations of ``space``; ``image``: (channels, height, width) in pixels."""
     size = CellSize(channels=channels, cells=cells, stem=stem)
-    return footprint_of(cell_graph(space, size, Task(classes=classes, image=image)), weights)
+    whole = graphs(space, size, Task(classes=classes, image=image)).values()
+    return max(
+        (footprint_of(graph, weights) for graph in whole), key=lambda one: (one.per_image, one.weights)
+    )
 
 
 def footprint_of(graph: Graph, weights: Literal["sampled", "mixture"]) -> Footprint:

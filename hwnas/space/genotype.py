@@ -34,8 +34,10 @@ class Genotype:
     """
 
     space: str
-    normal: Cell
+    normal: Cell = ()
     reduce: Cell = ()
+    operations: tuple[str, ...] = ()
+    """Of a space that is not made of cells: the operation of each decision, in their order."""
 
     def __post_init__(self) -> None:
         if self.space not in SPACES:
@@ -43,8 +45,9 @@ class Genotype:
         space = SPACES[self.space]
         for kind in ("normal", "reduce"):
             object.__setattr__(self, kind, _canonical_cell(space, kind, getattr(self, kind)))
+        object.__setattr__(self, "operations", _checked_operations(space, self.operations))
 
-    def cell(self, kind: CellKind) -> Cell:
+    def cell(self, kind: str) -> Cell:
         """The cell of one kind."""
         return self.normal if kind == "normal" else self.reduce
 
@@ -58,6 +61,9 @@ class Genotype:
         """The JSON form: edges per node, or the architecture string where the space has a published one."""
         if SPACES[self.space].none_is_written:
             return {"space": self.space, "arch_str": arch_string(self)}
+        if self.operations:
+            names = [decision.name for decision in SPACES[self.space].decisions]
+            return {"space": self.space, "operations": dict(zip(names, self.operations, strict=True))}
         return {
             "space": self.space,
             "normal": [[[edge.op, edge.source] for edge in node] for node in self.normal],
@@ -95,6 +101,20 @@ def check_cells(space: Space, cells: int) -> None:
 def arch_string(genotype: Genotype) -> str:
     """The NAS-Bench-201 form ``|op~0|+|op~0|op~1|+...`` of a genotype whose every edge is written."""
     return "+".join("|" + "".join(f"{edge.op}~{edge.source}|" for edge in node) for node in genotype.normal)
+
+
+def _checked_operations(space: Space, operations: Iterable[str]) -> tuple[str, ...]:
+    """One legal operation per decision of a space without cells; none of a space of cells."""
+    given, wanted = tuple(operations), () if space.slots else space.decisions
+    if len(given) != len(wanted):
+        raise InputError(
+            f"genotype of {space.name}: {len(given)} operations, one for each of {len(wanted)} decisions is needed"
+        )
+    for decision, op in zip(wanted, given, strict=True):
+        if op not in decision.operations:
+            known = nearest(op, decision.operations)
+            raise InputError(f"genotype of {space.name}: {decision.name}: unknown operation {op!r}{known}")
+    return given
 
 
 def _canonical_cell(space: Space, kind: CellKind, cell: Iterable[Iterable[Edge]]) -> Cell:

@@ -33,7 +33,7 @@ def layer_kernels(layer: Layer, batch: int) -> tuple[Kernel, ...]:
         return (Kernel("linear", macs, read + layer.params, write, outputs, layer.channels_out),)
     if layer.kind == "batch_norm":
         return (Kernel("batch_norm", 0, read, write, outputs, layer.channels_out),)
-    if layer.kind == "relu":
+    if layer.kind == "relu" or layer.kind == "relu6" or layer.kind == "hard_swish":
         return (Kernel("elementwise", 0, read, write, outputs, layer.channels_out),)
     unknown_layer(layer.kind)
 

@@ -6,7 +6,7 @@ Both answer in microseconds per candidate and neither measures; what they say is
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, Protocol
@@ -14,11 +14,13 @@ from typing import Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from hwnas.space.cells import CellSize, Task, cell_graph
+from hwnas.space.build import Key, by_size, graphs
 from hwnas.space.counts import Additive
 from hwnas.space.features import Layout, designs, layout, with_operations
+from hwnas.space.graph import Graph
 from hwnas.space.kernels import fixed_kernels, option_kernels
 from hwnas.space.layers import Stem
+from hwnas.space.size import CellSize, Task
 from hwnas.space.space import SPACES, Choices, Space
 from profilers.errors import InputError, nearest
 from profilers.roofline import COSTS, Kernel, Peaks, Runtime, device_us, issue_us, together
@@ -55,7 +57,7 @@ class TablePredictor:
         if self.table.space not in SPACES:
             where = f"{self.source}: unknown space {self.table.space!r}"
             raise InputError(f"{where}{nearest(self.table.space, SPACES)}")
-        sample = np.zeros((1, len(self.space.slots)), dtype=np.int64)
+        sample = np.zeros((1, len(self.space.decisions)), dtype=np.int64)
         try:
             self.predict(sample)
         except (StopIteration, ValueError, IndexError) as error:
@@ -81,47 +83,50 @@ class TablePredictor:
         if measured is None:
             return None
         widths = [len(values) for values in measured.edges]
-        if widths != [len(slot.ops) for slot in self.space.slots]:
+        if widths != [len(decision.operations) for decision in self.space.decisions]:
             raise ValueError("its operations are of another space")
-        edges = np.zeros((len(self.space.slots), self.space.width))
+        edges = np.zeros((len(self.space.decisions), self.space.width))
         for row, values in enumerate(measured.edges):
             edges[row, : widths[row]] = values
         return Additive(measured.fixed, edges)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class Priced:
+    """The networks of one graph: microseconds that the host and the device need, additive over decisions."""
+
+    layout: Layout
+    issue: Additive
+    device: Additive
+
+
+@dataclass(frozen=True, kw_only=True)
 class Roofline:
     """Latencies estimated from a device's peaks; see ``profilers.roofline`` for what that is worth.
 
-    issue, device: microseconds that the host and the device need, each additive over (edge, operation).
+    ``parts``: one set of prices for each choice of the decisions about the size, ``rows``.
     """
 
-    layout: Layout
+    rows: tuple[int, ...]
+    parts: Mapping[Key, Priced]
     runtime: Runtime
-    issue: Additive
-    device: Additive
     source: str
     origin: Literal["table", "estimated"] = "estimated"
 
     def predict(self, choices: Choices) -> Floats:
         """Latencies in ms of samples, (count, edges) -> (count,)."""
-        choices = np.atleast_2d(choices)
-        runs = self._runs(choices)
-        edges = np.arange(choices.shape[1])
+        return by_size(self.rows, self.parts, choices, self._of)
+
+    def _of(self, part: Priced, choices: Choices) -> Floats:
+        # An eager runtime executes what is absent too; a compiler drops what the output does not need.
+        eager = self.runtime.startswith("eager")
+        runs = np.ones(choices.shape) if eager else part.layout.by_decision(choices, "reached")
+        decisions = np.arange(choices.shape[1])
         issue, device = (
-            part.constant + (runs * part.table[edges, choices]).sum(axis=1)
-            for part in (self.issue, self.device)
+            price.constant + (runs * price.table[decisions, choices]).sum(axis=1)
+            for price in (part.issue, part.device)
         )
         return np.asarray(together(issue, device, COSTS[self.runtime]) / 1000)
-
-    def _runs(self, choices: Choices) -> npt.NDArray[np.float64]:
-        """(count, decisions), the part of a decision's nodes that run: all where the runtime is eager.
-
-        An eager runtime executes what is absent too; a compiler drops what the output does not need.
-        """
-        if self.runtime.startswith("eager"):
-            return np.ones(choices.shape)
-        return self.layout.by_decision(choices, "reached")
 
 
 def roofline(
@@ -135,7 +140,12 @@ def roofline(
 ) -> Roofline:
     """The estimate of every network of a space at one width and depth."""
     size = CellSize(channels=network.channels, cells=network.cells, stem=stem)
-    graph = cell_graph(space, size, Task(classes=network.classes, image=network.image))
+    whole = graphs(space, size, Task(classes=network.classes, image=network.image))
+    parts = {key: _priced(space, graph, peaks, runtime, batch) for key, graph in whole.items()}
+    return Roofline(rows=space.size_rows, parts=parts, runtime=runtime, source=source)
+
+
+def _priced(space: Space, graph: Graph, peaks: Peaks, runtime: Runtime, batch: int) -> Priced:
     sizes = {node.name: node.size for node in graph}
     issue = np.zeros(space.mask.shape)
     device = np.zeros_like(issue)
@@ -148,12 +158,10 @@ def roofline(
             issue[node.row, column] += sum(issue_us(kernel, costs) for kernel in kernels)
             device[node.row, column] += _device_us(kernels, peaks, runtime)
     fixed = fixed_kernels(graph, batch)
-    return Roofline(
+    return Priced(
         layout=layout(graph, space),
-        runtime=runtime,
         issue=Additive(sum(issue_us(kernel, costs) for kernel in fixed), issue),
         device=Additive(_device_us(fixed, peaks, runtime), device),
-        source=source,
     )
 
 

@@ -13,7 +13,20 @@ from typing import Literal, NoReturn
 from hwnas.space.space import NONE, SKIP
 from profilers.errors import InputError
 
-Kind = Literal["relu", "conv", "batch_norm", "max_pool", "avg_pool", "halve", "global_pool", "linear"]
+Kind = Literal[
+    "relu",
+    "relu6",
+    "hard_swish",
+    "conv",
+    "batch_norm",
+    "max_pool",
+    "avg_pool",
+    "halve",
+    "global_pool",
+    "linear",
+]
+ACTIVATIONS = ("relu", "relu6", "hard_swish")
+"""Element by element, with no parameters: min(x, 6) after ReLU, and x min(max(x + 3, 0), 6) / 6 (arXiv 1905.02244)."""
 Size = tuple[int, int]
 Stem = Literal["cifar", "imagenet"]
 

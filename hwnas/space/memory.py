@@ -12,16 +12,17 @@ so it is found once for all samples: what is left is a few operations on arrays 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from hwnas.space.cells import CellSize, Task, cell_graph
+from hwnas.space.build import BySize, Key, by_size, graphs
 from hwnas.space.counts import Additive, counts_of
 from hwnas.space.graph import Graph, Node, Wiring, starts_with_relu, terms, wiring
-from hwnas.space.layers import Layer, Size, Stem
+from hwnas.space.layers import ACTIVATIONS, Layer, Size, Stem
+from hwnas.space.size import CellSize, Task
 from hwnas.space.space import Choices, Space
 
 Bools = npt.NDArray[np.bool_]
@@ -57,7 +58,7 @@ class Memory:
     """
 
     wiring: Wiring
-    params: Additive
+    params: Additive | BySize
     reads: Reads
     work: Ints
     elements_of: Ints
@@ -129,6 +130,22 @@ class Memory:
         return [(start, end, size), (2 * first_relu, 2 * last_relu + 1, size)]
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SizedMemory:
+    """The memory of a space some of whose decisions belong to the size: one table for each way they can fall."""
+
+    rows: tuple[int, ...]
+    parts: Mapping[Key, Memory]
+
+    def of(self, choices: Choices) -> Floats:
+        """MiB of samples, (count, decisions) -> (count,): weights and live maps."""
+        return by_size(self.rows, self.parts, choices, lambda part, own: part.of(own))
+
+    def elements(self, choices: Choices) -> Floats:
+        """As in Memory."""
+        return by_size(self.rows, self.parts, choices, lambda part, own: part.elements(own))
+
+
 def memory_table(
     space: Space,
     channels: int,
@@ -137,10 +154,12 @@ def memory_table(
     image: tuple[int, int, int],
     stem: Stem = "cifar",
     batch: int = 1,
-) -> Memory:
+) -> Memory | SizedMemory:
     """The memory of the discrete network, no auxiliary head. ``image``: (channels, height, width)."""
     size = CellSize(channels=channels, cells=cells, stem=stem)
-    return memory_of(cell_graph(space, size, Task(classes=classes, image=image)), space.mask.shape, batch)
+    whole = graphs(space, size, Task(classes=classes, image=image))
+    parts = {key: memory_of(graph, space.mask.shape, batch) for key, graph in whole.items()}
+    return SizedMemory(rows=space.size_rows, parts=parts) if space.size_rows else parts[()]
 
 
 def memory_of(graph: Graph, shape: tuple[int, int], batch: int = 1) -> Memory:
@@ -209,12 +228,12 @@ def _reads(graph: Graph, operations: int) -> Reads:
 def _needs(layers: Sequence[Layer]) -> list[int]:
     """Elements that each of several layers in a row has alive, without the map that the first one reads.
 
-    A ReLU works in place or is shared, and BatchNorm is part of its convolution: neither is a layer here.
+    An activation works in place or is shared, and BatchNorm is part of its convolution: neither is a layer here.
     """
     needs: list[int] = []
     held = 0
     for layer in layers:
-        if layer.kind in ("batch_norm", "relu"):
+        if layer.kind == "batch_norm" or layer.kind in ACTIVATIONS:
             continue
         result = _map(layer.channels_out, layer.size_out)
         if layer.kind == "halve":

@@ -1,22 +1,25 @@
-"""A cell-based search space as a pure value: which edges a cell has, which operations each may take."""
+"""A search space as a pure value: what is decided, and how a network follows from it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from importlib.metadata import entry_points
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from profilers.errors import InputError
+
 CellKind = Literal["normal", "reduce"]
 Choices = npt.NDArray[np.int64]
-"""One operation index per slot, shape (edges,): a sampled sub-network before it is written as a genotype."""
+"""One operation index per decision, shape (decisions,): a sampled sub-network before it is written as a genotype."""
 Mask = npt.NDArray[np.bool_]
-"""Which operations survive, shape (edges, operations); columns past a slot's own operations are False."""
+"""Which operations remain, shape (decisions, operations); columns past a decision's own operations are False."""
 Probabilities = npt.NDArray[np.float64]
-"""softmax(alpha), shape (edges, operations)."""
+"""softmax(alpha), shape (decisions, operations)."""
 
 NONE = "none"
 SKIP = "skip_connect"
@@ -35,58 +38,143 @@ class Slot:
     ops: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Space:
-    """What can be built.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decision:
+    """One row of alpha: what is decided, between which operations, and how many of them remain in each stage.
 
-    ``survivors`` gives, per kind of cell, how many candidates each edge holds at the start of each stage
-    (progressive shrinking, P-DARTS, arXiv 1904.12760). ``rule`` turns strengths of shape (edges, operations)
-    into the choices that the space's derivation keeps, dropped edges becoming ``none``.
-    ``stacking`` names the macro structure: two stride-2 cells ("reduction_cells", arXiv 1806.09055) or
-    residual blocks between three groups of equal cells ("residual_blocks", arXiv 2001.00326).
+    ``group`` is what the decision is drawn and counted with. ``of_size``: it belongs to the size of the whole network
+    (image side, width) and not to nodes. An operation called ``none`` is absent.
     """
 
     name: str
-    inputs: int
-    nodes: int
-    slots: tuple[Slot, ...]
-    survivors: dict[CellKind, tuple[int, ...]] = field(hash=False)
+    operations: tuple[str, ...]
+    remaining: tuple[int, ...]
+    group: str
+    of_size: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Space:
+    """What can be built: decisions, and the graph of all networks that they lead to.
+
+    ``build(space, size, task, options)`` gives the whole supernet (hwnas.space.graph) for the named options of the
+    decisions that belong to the size. ``rule`` turns scores of shape (decisions, operations) into the choices that
+    the space's derivation keeps, dropped operations becoming ``none``.
+
+    A space of cells is written shorter: ``inputs`` and ``nodes`` of a cell, its edges as ``slots`` and, per kind of
+    cell, how many candidates each edge holds at the start of each stage as ``survivors`` (progressive shrinking,
+    P-DARTS, arXiv 1904.12760). ``stacking`` names the macro structure: two stride-2 cells ("reduction_cells",
+    arXiv 1806.09055) or residual blocks between three groups of equal cells ("residual_blocks", arXiv 2001.00326).
+    """
+
+    name: str
     rule: Callable[[Space, Probabilities], Choices] = field(hash=False, compare=False)
+    decisions: tuple[Decision, ...] = ()
+    build: Callable[..., Any] | None = field(default=None, hash=False, compare=False)
+    inputs: int = 0
+    nodes: int = 0
+    slots: tuple[Slot, ...] = ()
+    survivors: dict[CellKind, tuple[int, ...]] = field(default_factory=dict, hash=False)
     stacking: Literal["reduction_cells", "residual_blocks"] = "reduction_cells"
     none_is_written: bool = False
     in_degree: int | None = None
-    """How many inputs the derivation rule leaves each node; None where it varies."""
+    """How many inputs the derivation rule leaves each node of a cell; None where it varies."""
+
+    def __post_init__(self) -> None:
+        """Make the decisions of a space of cells from its edges."""
+        if not self.decisions:
+            edges = tuple(
+                Decision(
+                    name=f"{slot.cell} {slot.source} to {slot.node}",
+                    operations=slot.ops,
+                    remaining=self.survivors[slot.cell],
+                    group=slot.cell,
+                )
+                for slot in self.slots
+            )
+            object.__setattr__(self, "decisions", edges)
+
+    @cached_property
+    def groups(self) -> tuple[str, ...]:
+        """The groups of decisions, in order; of a space of cells, the kinds of cell that are searched."""
+        return tuple(dict.fromkeys(decision.group for decision in self.decisions))
 
     @cached_property
     def cells(self) -> tuple[CellKind, ...]:
-        """The kinds of cell that are searched, in slot order."""
+        """The kinds of cell that are searched, in slot order; none where the space is not made of cells."""
         return tuple(dict.fromkeys(slot.cell for slot in self.slots))
 
     @cached_property
     def width(self) -> int:
-        """The largest number of operations on any edge: the second axis of alpha."""
-        return max(len(slot.ops) for slot in self.slots)
+        """The largest number of operations of any decision: the second axis of alpha."""
+        return max(len(decision.operations) for decision in self.decisions)
 
     @cached_property
     def mask(self) -> Mask:
-        """All operations of every edge, before any shrinking."""
-        return np.array([[o < len(slot.ops) for o in range(self.width)] for slot in self.slots])
+        """All operations of every decision, before any shrinking."""
+        return np.array([[o < len(one.operations) for o in range(self.width)] for one in self.decisions])
 
     @cached_property
     def is_none(self) -> Mask:
-        """Where ``none`` stands, (edges, operations)."""
-        return np.array([[slot.ops[o : o + 1] == (NONE,) for o in range(self.width)] for slot in self.slots])
+        """Where ``none`` stands, (decisions, operations)."""
+        return np.array(
+            [[one.operations[o : o + 1] == (NONE,) for o in range(self.width)] for one in self.decisions]
+        )
+
+    @cached_property
+    def size_rows(self) -> tuple[int, ...]:
+        """The decisions that belong to the size of the whole network."""
+        return tuple(row for row, decision in enumerate(self.decisions) if decision.of_size)
 
     def ops(self, cell: CellKind) -> tuple[str, ...]:
         """The primitives of one kind of cell."""
         return next(slot.ops for slot in self.slots if slot.cell == cell)
 
-    def rows(self, cell: CellKind) -> tuple[int, ...]:
-        """The slots (rows of alpha) of one kind of cell."""
-        return tuple(row for row, slot in enumerate(self.slots) if slot.cell == cell)
+    def rows(self, group: str) -> tuple[int, ...]:
+        """The decisions (rows of alpha) of one group, or kind of cell."""
+        return tuple(row for row, decision in enumerate(self.decisions) if decision.group == group)
 
 
-SPACES: dict[str, Space] = {}
+def strongest(space: Space, score: Probabilities) -> Choices:
+    """The simplest rule of derivation: the operation of largest score of every decision, ``none`` included."""
+    return np.asarray(np.where(space.mask, score, -1.0).argmax(axis=1), dtype=np.int64)
+
+
+class Spaces(dict[str, Space]):
+    """Spaces by name. One that another package announces (entry point ``hwnas.spaces``) is loaded when asked for.
+
+    Raises InputError where a package announces what is no space.
+    """
+
+    _announced = False
+
+    def __contains__(self, name: object) -> bool:
+        """Whether a space is known, here or in an installed package."""
+        return super().__contains__(name) or (
+            not self._announced and self._load() and super().__contains__(name)
+        )
+
+    def __missing__(self, name: str) -> Space:
+        """A space that is asked for first."""
+        if name in self:
+            return self[name]
+        raise KeyError(name)
+
+    def _load(self) -> bool:
+        self._announced = True
+        for entry in entry_points(group=GROUP):
+            try:
+                found = entry.load()
+            except Exception as error:  # whatever a stranger's package raises
+                raise InputError(f"space {entry.name}: {entry.value} can't be loaded ({error})") from error
+            if not isinstance(found, Space):
+                raise InputError(f"space {entry.name}: {entry.value} is no hwnas.space.Space")
+            self.setdefault(found.name, found)
+        return True
+
+
+GROUP = "hwnas.spaces"
+SPACES = Spaces()
 """Every known space by name. The one registry: a user's own space is one more entry (see the guide)."""
 
 

@@ -59,6 +59,8 @@ def format_text(genotype: Genotype) -> str:
     """
     if SPACES[genotype.space].none_is_written:
         return arch_string(genotype)
+    if genotype.operations:
+        return json.dumps(genotype.to_dict(), separators=(",", ":"))
     flat = all(len(node) == 2 for cell in (genotype.normal, genotype.reduce) for node in cell)
     parts = []
     for kind in ("normal", "reduce"):
@@ -75,6 +77,8 @@ def from_dict(data: Any) -> Genotype:
     name = data["space"]
     if name not in SPACES:
         raise InputError(f"genotype: unknown space {name!r}{nearest(name, SPACES)}")
+    if not SPACES[name].slots:
+        return _from_operations(name, data)
     legal = {"space", "arch_str"} if SPACES[name].none_is_written else {"space", "normal", "reduce"}
     for key in data:
         if key not in legal:
@@ -84,6 +88,21 @@ def from_dict(data: Any) -> Genotype:
             raise InputError(f"genotype of {name}: expected the key 'arch_str'")
         return _from_arch_string(data["arch_str"], name)
     return Genotype(name, _cell(data.get("normal"), "normal"), _cell(data.get("reduce"), "reduce"))
+
+
+def _from_operations(name: str, data: dict[str, Any]) -> Genotype:
+    """{space, operations: {decision: operation}}, in any order."""
+    given = data.get("operations")
+    names = [decision.name for decision in SPACES[name].decisions]
+    if set(data) != {"space", "operations"} or not isinstance(given, dict):
+        raise InputError(f"genotype of {name}: expected the keys 'space' and 'operations'")
+    for key in given:
+        if key not in names:
+            raise InputError(f"genotype of {name}: no decision {str(key)[:40]!r}{nearest(str(key), names)}")
+    missing = next((one for one in names if not isinstance(given.get(one), str)), None)
+    if missing is not None:
+        raise InputError(f"genotype of {name}: no operation for {missing!r}")
+    return Genotype(name, operations=tuple(given[one] for one in names))
 
 
 def _cell(nodes: Any, kind: CellKind) -> Cell:

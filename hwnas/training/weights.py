@@ -13,9 +13,10 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from hwnas.results.atomic import atomic_write
-from hwnas.space.cells import Task, architecture_graph
+from hwnas.space.build import architecture_graph
 from hwnas.space.genotype import Architecture
 from hwnas.space.layers import Stem
+from hwnas.space.size import Task
 from hwnas.space.text import from_dict
 from hwnas.training.checkpoint import DAMAGE, pack
 from hwnas.training.data import Dataset

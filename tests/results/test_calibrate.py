@@ -11,13 +11,14 @@ import pytest
 from hwnas.results.bench import Item, OnnxBench, Operation, TorchBench
 from hwnas.results.calibrate import Plan, calibrate, measure_operations, random_networks
 from hwnas.space import SPACES
-from hwnas.space.cells import Task, architecture_graph
+from hwnas.space.build import architecture_graph
 from hwnas.space.encoding import to_genotype
 from hwnas.space.features import folds
 from hwnas.space.genotype import Architecture
 from hwnas.space.graph import all_layers
 from hwnas.space.latency import TablePredictor
 from hwnas.space.layers import PRIMITIVES, Layer
+from hwnas.space.size import Task
 from profilers.errors import InputError
 from profilers.measurement import LATENCY, Failure, Measurement, Outcome, Receipt
 from profilers.onnx_latency import OnnxOptions

@@ -15,12 +15,13 @@ from hwnas.results.export_onnx import OPSET, check, onnx_model, written
 from hwnas.results.export_torch import Raw
 from hwnas.results.verify import compare
 from hwnas.space import SPACES
-from hwnas.space.cells import Task, architecture_graph
+from hwnas.space.build import architecture_graph
 from hwnas.space.encoding import sample, to_genotype
 from hwnas.space.genotype import Architecture, Genotype
 from hwnas.space.graph import IMAGE, Builder, all_layers, starts_with_relu
 from hwnas.space.layers import PRIMITIVES, Layer, Stem
 from hwnas.space.published import PUBLISHED
+from hwnas.space.size import Task
 from hwnas.space.text import parse
 
 from .networks import arrays, images, lively, network

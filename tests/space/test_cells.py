@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from hwnas.space import SPACES
-from hwnas.space.cells import CellSize, Task, cell_graph, reduction_positions
+from hwnas.space.cells import cell_graph, reduction_positions
 from hwnas.space.graph import Graph, Node
 from hwnas.space.layers import Stem
+from hwnas.space.size import CellSize, Task
 from profilers.errors import InputError
 
 

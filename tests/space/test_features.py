@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from hwnas.space import SPACES, Choices
-from hwnas.space.cells import CellSize, Task, cell_graph
+from hwnas.space.cells import cell_graph
 from hwnas.space.encoding import sample, to_choices
 from hwnas.space.features import designs, folds, layout, with_operations
+from hwnas.space.size import CellSize, Task
 from hwnas.space.text import parse
 
 NB201, DARTS = SPACES["nasbench201"], SPACES["darts"]

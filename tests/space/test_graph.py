@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hwnas.space import SPACES
-from hwnas.space.cells import CellSize, Task, cell_graph
+from hwnas.space.cells import cell_graph
 from hwnas.space.encoding import sample
 from hwnas.space.graph import (
     IMAGE,
@@ -22,6 +22,7 @@ from hwnas.space.graph import (
     wiring,
 )
 from hwnas.space.layers import Layer, relu_conv_bn
+from hwnas.space.size import CellSize, Task
 from profilers.errors import InputError
 
 every_space = pytest.mark.parametrize("name", sorted(SPACES))

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from hwnas.space import SPACES, Space
-from hwnas.space.cells import CellSize, Task, cell_graph
+from hwnas.space.cells import cell_graph
 from hwnas.space.graph import Graph, all_layers
 from hwnas.space.kernels import fixed_kernels, layer_kernels, option_kernels
 from hwnas.space.layers import PRIMITIVES, Layer
+from hwnas.space.size import CellSize, Task
 from profilers.errors import InputError
 from profilers.roofline import Kernel
 

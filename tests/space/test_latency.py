@@ -8,10 +8,11 @@ import pytest
 
 from hwnas.catalog import find_device
 from hwnas.space import SPACES
-from hwnas.space.cells import CellSize, Task, cell_graph
+from hwnas.space.cells import cell_graph
 from hwnas.space.encoding import sample
 from hwnas.space.kernels import fixed_kernels, option_kernels
 from hwnas.space.latency import Roofline, TablePredictor, roofline
+from hwnas.space.size import CellSize, Task
 from hwnas.tables import BENCHMARK, peaks_of
 from profilers.agreement import kendall_tau, seven_digits
 from profilers.device import load

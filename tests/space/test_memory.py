@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from hwnas.space import SPACES
-from hwnas.space.cells import CellSize, Task, cell_graph
+from hwnas.space.cells import cell_graph
 from hwnas.space.encoding import project, sample
 from hwnas.space.graph import IMAGE, discrete
 from hwnas.space.layers import Layer, Stem
 from hwnas.space.memory import memory_table
+from hwnas.space.size import CellSize, Task
 from hwnas.space.space import Choices, Space
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from html import escape
 
-from hwnas.results.report.layout import Box, Layout, lay_out
+from hwnas.results.report.layout import Box, Layout, lay_out, title
 from hwnas.space.genotype import Genotype
-from hwnas.space.space import NONE, SKIP, CellKind
+from hwnas.space.space import NONE, SKIP
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 WIRES = ("#7a869a", "#a07f52", "#4c8f86", "#8d6aa8", "#b06a6a", "#5f86b8", "#7f9445")
@@ -29,22 +29,22 @@ def colours(op: str) -> tuple[str, str]:
     return next((fill, ink) for begin, fill, ink in FAMILIES if op.startswith(begin))
 
 
-def cell_svg(genotype: Genotype, cell: CellKind, title: str = "") -> str:
-    """One cell as an SVG document with an accessible name; ``title`` is drawn above it where given."""
-    return to_svg(lay_out(genotype, cell), f"{cell} cell of {genotype.key}", title)
+def cell_svg(genotype: Genotype, picture: str, above: str = "") -> str:
+    """One picture of a genotype as an SVG document with an accessible name; ``above`` is written over it."""
+    return to_svg(lay_out(genotype, picture), f"{title(picture)} of {genotype.key}", above)
 
 
-def to_svg(layout: Layout, name: str, title: str = "") -> str:
+def to_svg(layout: Layout, name: str, heading: str = "") -> str:
     """A layout as an SVG document."""
-    above = 26.0 if title else 0.0
+    above = 26.0 if heading else 0.0
     width, height = layout.width, layout.height + above
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}"'
         f' height="{height:.0f}" role="img" aria-label="{escape(name)}" font-family="{escape(FONT)}">',
     ]
-    if title:
+    if heading:
         parts.append(
-            f'<text x="10" y="18" font-size="14" font-weight="600" fill="#1f2937">{escape(title)}</text>'
+            f'<text x="10" y="18" font-size="14" font-weight="600" fill="#1f2937">{escape(heading)}</text>'
         )
     parts.append(f'<g transform="translate(0 {above:.0f})">')
     parts += [*_wires(layout), *_boxes(layout)]

@@ -16,12 +16,12 @@ import numpy as np
 from hwnas.results.atomic import atomic_write
 from hwnas.results.history import Epoch, read_history
 from hwnas.results.report import charts
-from hwnas.results.report.drawing import to_svg
+from hwnas.results.report.drawing import cell_svg
 from hwnas.results.report.gather import gather
-from hwnas.results.report.layout import lay_out_cell
+from hwnas.results.report.layout import pictures
 from hwnas.results.run import Run
 from hwnas.space.encoding import to_genotype
-from hwnas.space.genotype import Cell
+from hwnas.space.genotype import Genotype
 from hwnas.space.space import SPACES
 
 EVENTS = "events.out.tfevents.0.hwnas"
@@ -74,8 +74,8 @@ def _cells(run: Run, epoch: Epoch) -> Iterator[tuple[str, bytes]]:
     shown = sorted(set(np.linspace(0, count - 1, min(count, MOST_POLICIES)).round().astype(int).tolist()))
     for policy in shown:
         genotype = to_genotype(space, np.array(epoch.derived[policy]))
-        for kind in space.cells:
-            yield f"cells/{_names(run, count)[policy]}/{kind}", _drawn(space.name, genotype.cell(kind))
+        for picture in pictures(space):
+            yield f"cells/{_names(run, count)[policy]}/{picture}", _drawn(genotype, picture)
 
 
 def _names(run: Run, count: int) -> Sequence[str]:
@@ -95,7 +95,7 @@ def _fronts(run: Run) -> Iterator[tuple[str, bytes]]:
 
 
 @lru_cache(maxsize=512)
-def _drawn(space: str, cell: Cell) -> bytes:
+def _drawn(genotype: Genotype, picture: str) -> bytes:
     import vl_convert
 
-    return vl_convert.svg_to_png(to_svg(lay_out_cell(SPACES[space], cell), "cell"))
+    return vl_convert.svg_to_png(cell_svg(genotype, picture))

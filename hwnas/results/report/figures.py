@@ -8,6 +8,7 @@ from hwnas.results.atomic import atomic_write_all
 from hwnas.results.report import charts
 from hwnas.results.report.drawing import cell_svg
 from hwnas.results.report.gather import Seen
+from hwnas.results.report.layout import pictures
 from hwnas.space.space import SPACES
 
 WIDTH = 560  # pixels of a chart, a text column
@@ -51,5 +52,5 @@ def _cells(seen: Seen) -> dict[str, str]:
     return {
         f"cell-{key}-{kind}": cell_svg(seen.genotypes[key], kind)
         for key in sorted(keys)
-        for kind in SPACES[seen.genotypes[key].space].cells
+        for kind in pictures(SPACES[seen.genotypes[key].space])
     }

@@ -13,8 +13,11 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
 
-from hwnas.space.genotype import Cell, Genotype
-from hwnas.space.space import NONE, SPACES, CellKind, Space
+from hwnas.space.build import architecture_graph
+from hwnas.space.encoding import to_choices
+from hwnas.space.genotype import Architecture, Cell, Genotype
+from hwnas.space.size import Task
+from hwnas.space.space import NONE, SPACES, Space
 
 GAP = 38.0  # pixels between layers, where wires bend
 LANE = 15.0  # pixels between two things above one another
@@ -24,6 +27,8 @@ SWEEPS = 12
 
 TIMES, MINUS = "\u00d7", "\u2212"
 
+NETWORK = "network"
+"""The picture of a genotype that has no cells."""
 Kind = Literal["state", "op", "lane"]
 
 
@@ -79,14 +84,32 @@ class _Item:
         return HEIGHT[self.kind]
 
 
-def lay_out(genotype: Genotype, cell: CellKind) -> Layout:
-    """The drawing of one cell. Edges that say ``none`` are left out; a node without input stands alone."""
-    return lay_out_cell(SPACES[genotype.space], genotype.cell(cell))
+def pictures(space: Space) -> tuple[str, ...]:
+    """What is drawn of each genotype: every kind of cell, or the whole network where the space has no cells."""
+    return space.cells or (NETWORK,)
+
+
+def title(picture: str) -> str:
+    """What a picture is called: ``normal cell``, ``network``."""
+    return picture if picture == NETWORK else f"{picture} cell"
+
+
+def lay_out(genotype: Genotype, picture: str) -> Layout:
+    """One picture of a genotype. What says ``none`` is left out; a node without input stands alone."""
+    if picture == NETWORK:
+        return lay_out_items(_network_items(genotype))
+    cell = genotype.normal if picture == "normal" else genotype.reduce
+    return lay_out_cell(SPACES[genotype.space], cell)
 
 
 def lay_out_cell(space: Space, cell: Cell) -> Layout:
     """The drawing of the incoming edges per node of one cell of ``space``."""
-    layers = _layers(_items(space, cell))
+    return lay_out_items(_items(space, cell))
+
+
+def lay_out_items(items: Sequence[_Item]) -> Layout:
+    """The drawing of boxes that know their layer and their neighbours."""
+    layers = _layers(items)
     _order(layers)
     _place(layers)
     return _measured(layers)
@@ -131,6 +154,29 @@ def _items(space: Space, cell: Cell) -> list[_Item]:
     for number, state in enumerate(states):
         items += _lanes(state, [user for user, source in users if source == number])
     return items
+
+
+def _network_items(genotype: Genotype) -> list[_Item]:
+    """All nodes of a discrete network; how wide it is does not change the drawing."""
+    space = SPACES[genotype.space]
+    choices = to_choices(genotype)
+    graph = architecture_graph(Architecture(genotype, 8, 3), Task(classes=2, image=(3, 64, 64)))
+    items: dict[str, _Item] = {}
+    users: dict[str, list[_Item]] = {}
+    for number, node in enumerate(graph):
+        layer = 1 + max((items[source].layer for source in node.inputs), default=-1)
+        if node.row is None:
+            label = {"sum": "+", "concat": "join"}.get(node.join, node.name.replace(".", " "))
+            item = _Item("state", label, "", number, layer, _state_width(label))
+        else:
+            op = space.decisions[node.row].operations[choices[node.row]]
+            label = op_label(op)
+            item = _Item("op", label, op, number, layer, 7.0 * len(label) + 18.0)
+        items[node.name] = item
+        for source in node.inputs:
+            users.setdefault(source, []).append(item)
+    lanes = [lane for name, item in items.items() for lane in _lanes(item, users.get(name, []))]
+    return [*items.values(), *lanes]
 
 
 def _lanes(state: _Item, users: Sequence[_Item]) -> list[_Item]:

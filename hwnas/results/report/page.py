@@ -17,6 +17,7 @@ from typing import Any
 from hwnas.results.report import charts, timelines
 from hwnas.results.report.drawing import cell_svg
 from hwnas.results.report.gather import Dot, Scored, Seen, commands, metrics
+from hwnas.results.report.layout import pictures, title
 from hwnas.results.report.policies import lines, policies
 from hwnas.space.space import SPACES
 from hwnas.space.text import format_text
@@ -167,8 +168,8 @@ def _network(seen: Seen, dot: Dot) -> dict[str, Any]:
     return {
         "key": dot.key,
         "cells": [
-            {"title": f"{kind} cell", "svg": cell_svg(genotype, kind)}
-            for kind in SPACES[genotype.space].cells
+            {"title": title(picture), "svg": cell_svg(genotype, picture)}
+            for picture in pictures(SPACES[genotype.space])
         ],
         "text": format_text(genotype),
         "metrics": metrics(seen, dot),

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from hwnas.results.history import Epoch
 from hwnas.results.report.drawing import to_svg
 from hwnas.results.report.gather import Seen
-from hwnas.results.report.layout import lay_out_cell, op_label, state_names
+from hwnas.results.report.layout import lay_out, op_label, pictures, state_names, title
 from hwnas.space.encoding import to_genotype
-from hwnas.space.genotype import Cell
-from hwnas.space.space import NONE, SKIP, SPACES, CellKind, Space
+from hwnas.space.genotype import Cell, Genotype
+from hwnas.space.space import NONE, SKIP, SPACES, Space
 
 MOST_EPOCHS = 120
 MOST_DRAWINGS = 96  # snapshots of all policies together; each is one or two drawings of about 7 kB
@@ -36,8 +36,8 @@ def policies(seen: Seen) -> dict[str, Any] | None:
     return {
         "names": names(seen),
         "epochs": _numbers(seen.history, history),
-        "edges": [edge_name(space, row) for row in range(len(space.slots))],
-        "operations": [[op_label(op) for op in slot.ops] for slot in space.slots],
+        "edges": [edge_name(space, row) for row in range(len(space.decisions))],
+        "operations": [[op_label(op) for op in decision.operations] for decision in space.decisions],
         "shape": list(tables.shape),
         "tables": base64.b64encode(_bytes(tables).tobytes()).decode(),
         "drawings": drawings,
@@ -63,6 +63,8 @@ def thinned(history: Sequence[Epoch], most: int) -> list[Epoch]:
 
 def edge_name(space: Space, row: int) -> str:
     """``normal c k-2 to 0``."""
+    if not space.slots:
+        return space.decisions[row].name
     slot, states = space.slots[row], state_names(space.name)
     kind = f"{slot.cell} " if len(space.cells) > 1 else ""
     return f"{kind}{states[slot.source]} \u2192 {states[slot.node]}"
@@ -86,7 +88,8 @@ def lines(seen: Seen) -> dict[str, list[dict[str, Any]]]:
 
 
 def _skip_share(space: Space, choices: Sequence[int]) -> float:
-    ops = [slot.ops[choice] for slot, choice in zip(space.slots, choices, strict=True)]
+    pairs = zip(space.decisions, choices, strict=True)
+    ops = [decision.operations[choice] for decision, choice in pairs]
     real = [op for op in ops if op != NONE]
     return sum(op == SKIP for op in real) / len(real) if real else 0.0
 
@@ -95,7 +98,7 @@ def _snapshots(
     space: Space, history: Sequence[Epoch], count: int
 ) -> tuple[list[str], list[list[dict[str, Any]]]]:
     """SVG drawings, each once, and per policy the epochs at which to show which of them."""
-    drawings: dict[tuple[CellKind, Cell], int] = {}
+    drawings: dict[tuple[str, Cell | tuple[str, ...]], tuple[int, Genotype]] = {}
     numbers = {id(epoch): number for number, epoch in enumerate(history, start=1)}
     most = max(2, min(MOST_SNAPSHOTS, MOST_DRAWINGS // count))
     told = [epoch for epoch in history if epoch.derived and (epoch.evaluations or epoch is history[0])]
@@ -104,15 +107,23 @@ def _snapshots(
         shots = []
         for epoch in thinned(told, most):
             genotype = to_genotype(space, np.array(epoch.derived[policy]))
-            refs = [drawings.setdefault((kind, genotype.cell(kind)), len(drawings)) for kind in space.cells]
+            refs = [_drawing(drawings, genotype, picture) for picture in pictures(space)]
             shot = {"epoch": numbers[id(epoch)], "stage": epoch.stage + 1, "key": genotype.key, "cells": refs}
             shots.append(shot)
         found.append(shots)
     drawn = [
-        to_svg(lay_out_cell(space, cell), f"{kind} cell", f"{kind} cell" * (len(space.cells) > 1))
-        for kind, cell in drawings
+        to_svg(lay_out(genotype, picture), title(picture), title(picture) * (len(pictures(space)) > 1))
+        for (picture, _), (_, genotype) in drawings.items()
     ]
     return drawn, found
+
+
+def _drawing(
+    drawings: dict[tuple[str, Cell | tuple[str, ...]], tuple[int, Genotype]], genotype: Genotype, picture: str
+) -> int:
+    """The number of a picture, a new one where none looks the same."""
+    content = genotype.cell(picture) if picture in ("normal", "reduce") else genotype.operations
+    return drawings.setdefault((picture, content), (len(drawings), genotype))[0]
 
 
 def _numbers(history: Sequence[Epoch], kept: Sequence[Epoch]) -> list[int]:

@@ -58,7 +58,7 @@ OTHERS = ("#c9b458", "#7f9445", "#8c6d62", "#5f86b8")
 
 def operation_colours(space: Space) -> dict[str, str]:
     """Label of every operation of a space, in order, to its colour."""
-    ops = list(dict.fromkeys(op for slot in space.slots for op in slot.ops))
+    ops = list(dict.fromkeys(op for decision in space.decisions for op in decision.operations))
     return {op_label(op): SHADES.get(op, OTHERS[i % len(OTHERS)]) for i, op in enumerate(ops)}
 
 

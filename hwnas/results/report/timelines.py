@@ -109,7 +109,7 @@ def evolution(space: Space) -> Spec:
         "tooltip": tips,
     }
     mark = {"type": "rect", "cursor": "pointer"}
-    height = 16 * len(space.slots)
+    height = 16 * len(space.decisions)
     return base() | {
         "data": {"name": "cells", "values": []},
         "mark": mark,

@@ -1,0 +1,27 @@
+"""How large a network is, and what it is for: the two values beside a genotype that make a graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hwnas.space.layers import Stem
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CellSize:
+    """How large a network is: initial channels, searched cells, and the stem before them.
+
+    A space that is not made of cells takes of it what it needs.
+    """
+
+    channels: int
+    cells: int
+    stem: Stem = "cifar"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task:
+    """What a network is for: how many classes it tells apart, in images of (channels, height, width)."""
+
+    classes: int
+    image: tuple[int, int, int]

@@ -1,0 +1,179 @@
+"""A space that nobody here has thought of, in one file, is searched, trained, exported and drawn like any other."""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from hwnas.cli import main
+from hwnas.config import dump
+from hwnas.nets.network import Network
+from hwnas.nets.supernet import build_supernet
+from hwnas.results.run import load_checkpoint, open_run
+from hwnas.search.search import search
+from hwnas.space import SPACES, space
+from hwnas.space.build import graphs
+from hwnas.space.counts import count, count_table
+from hwnas.space.encoding import sample, to_choices, to_genotype
+from hwnas.space.genotype import Architecture
+from hwnas.space.graph import discrete
+from hwnas.space.memory import memory_table
+from hwnas.space.size import CellSize, Task
+from hwnas.space.text import format_text, parse
+from profilers.errors import InputError
+
+from .search import tiny
+from .strangers.space import SPACE
+
+FILE = Path(__file__).with_name("strangers") / "space.py"
+
+
+@pytest.fixture
+def known(monkeypatch):
+    """The space announces itself as an installed package would."""
+    point = EntryPoint(SPACE.name, "somewhere:SPACE", space.GROUP)
+    monkeypatch.setattr(EntryPoint, "load", lambda self: SPACE)
+    monkeypatch.setattr(space, "entry_points", lambda group: [point] if group == space.GROUP else [])
+    monkeypatch.setattr(SPACES, "_announced", False)
+    yield SPACES
+    SPACES.pop(SPACE.name, None)
+
+
+@pytest.fixture
+def hwnas(known, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name in ("XDG_CACHE_HOME", "XDG_DATA_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+
+    def run(*words: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["hwnas", *words])
+        with pytest.raises(SystemExit) as end:
+            main()
+        printed = capsys.readouterr()
+        assert not end.value.code, printed.err
+        return printed.out
+
+    return run
+
+
+def test_it_is_one_file_of_at_most_eighty_lines() -> None:
+    assert len(FILE.read_text().splitlines()) <= 80
+
+
+def test_it_is_searched_trained_exported_profiled_and_reported(hwnas, tmp_path) -> None:
+    config = tiny.config(tiny.images(tmp_path / "images.npz"), space=SPACE.name)
+    (tmp_path / "c.toml").write_bytes(dump(config))
+    hwnas("search", "--config", "c.toml", "--out", "run", "--quiet")
+    front = json.loads(hwnas("show", "run", "--json"))["front"]
+    assert all(set(member["genotype"]) == {"space", "operations"} for member in front)
+    hwnas("train", "run", "--knee", "--epochs", "1", "--quiet")
+    (exported,) = json.loads(hwnas("export", "run", "--knee", "--formats", "onnx,python", "--json"))
+    assert exported["parity"]["passed"]
+    source = Path(exported["files"]["python"]).read_text()
+    assert "class Stage(nn.Module)" in source and "nn.Hardswish()" in source
+    profiled = json.loads(hwnas("profile", exported["files"]["onnx"], "--budget", "0.05", "--json"))
+    metrics = {metric["name"]: metric["value"] for metric in profiled["metrics"]}
+    member = next(one for one in front if one["key"] == exported["key"])
+    assert metrics["macs"] == member["costs"]["macs"]["value"]
+    hwnas("report", "run")
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "k3 e2" in page
+
+
+def test_it_goes_on_from_where_it_was_stopped(known, tmp_path) -> None:
+    config = tiny.config(tiny.images(tmp_path / "images.npz"), space=SPACE.name)
+    whole = search(config, tmp_path / "whole")
+
+    class Stop(Exception):
+        pass
+
+    def stop(progress) -> None:
+        if load_checkpoint(open_run(tmp_path / "stopped")) is not None:
+            raise Stop
+
+    with pytest.raises(Stop):
+        search(config, tmp_path / "stopped", stop)
+    from hwnas.search.search import resume
+
+    again = resume(tmp_path / "stopped")
+    fronts = [json.loads(run.front_path.read_text())["front"] for run in (whole, again)]
+    assert fronts[0] == fronts[1]
+
+
+def test_costs_follow_the_decision_about_the_size(known) -> None:
+    rng = np.random.default_rng(0)
+    one = sample(SPACE, rng)
+    whole, half = one.copy(), one.copy()
+    whole[0], half[0] = 0, 1
+    table = count_table(SPACE, 4, 3, 3, (1, 8, 8))
+    params, macs = table.params.of(np.stack([whole, half])), table.macs.of(np.stack([whole, half]))
+    assert params[0] == params[1]
+    assert macs[0] > 2 * macs[1]
+    memory = memory_table(SPACE, 4, 3, 3, (1, 8, 8))
+    assert memory.of(whole)[0] > memory.of(half)[0]
+    for choices in (whole, half):
+        genotype = to_genotype(SPACE, choices)
+        net = Network(Architecture(genotype, 4, 3), 3, (1, 8, 8))
+        assert count(Architecture(genotype, 4, 3), 3, (1, 8, 8))[0] == sum(
+            p.numel() for p in net.parameters()
+        )
+        assert net.eval()(torch.zeros(2, 1, 8, 8)).shape == (2, 3)
+
+
+def test_sizes_whose_weights_agree_share_them(known) -> None:
+    net = build_supernet(SPACE, 4, 3, 3, (1, 8, 8), seed=0)
+    expected = sum(
+        layer.params
+        for node in graphs(SPACE, CellSize(channels=4, cells=3), Task(classes=3, image=(1, 8, 8)))[(0,)]
+        for option in node.options
+        for layer in option or ()
+        # A supernet's BatchNorms have scale and shift where nothing is decided beside them: in the stem.
+        if layer.kind != "batch_norm" or node.name == "stem.conv"
+    )
+    assert sum(weight.numel() for weight in net.parameters()) == expected
+    with pytest.raises(InputError, match="can't be mixed, only sampled"):
+        net.mixture(torch.zeros(1, 1, 8, 8), torch.ones(SPACE.mask.shape))
+
+
+def test_its_genotypes_are_written_and_read(known) -> None:
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        choices = sample(SPACE, rng)
+        genotype = to_genotype(SPACE, choices)
+        assert parse(format_text(genotype)) == genotype
+        assert to_choices(genotype).tolist() == choices.tolist()
+    for text, words in (
+        ('{"space": "strangers-chain"}', "expected the keys 'space' and 'operations'"),
+        ('{"space": "strangers-chain", "operations": {"sid": "half"}}', "did you mean 'side'"),
+        (
+            '{"space": "strangers-chain", "operations": {"side": "half"}}',
+            "no operation for 'stage 0, block 0'",
+        ),
+    ):
+        with pytest.raises(InputError, match=words):
+            parse(text)
+    wrong = json.loads(format_text(genotype))
+    wrong["operations"]["side"] = "halv"
+    with pytest.raises(InputError, match="side: unknown operation 'halv'; did you mean 'half'"):
+        parse(json.dumps(wrong))
+
+
+def test_an_absent_block_leaves_nothing_behind(known) -> None:
+    whole = graphs(SPACE, CellSize(channels=4, cells=3), Task(classes=3, image=(1, 8, 8)))[(0,)]
+    with_all = discrete(whole, np.zeros(7, dtype=np.int64))
+    without = discrete(whole, np.array([0, 0, 3, 0, 3, 0, 3]))
+    assert {node.name for node in with_all} - {node.name for node in without} == {
+        f"stage{stage}.block1" for stage in range(3)
+    }
+
+
+def test_a_package_that_announces_no_space_is_named(known, monkeypatch) -> None:
+    monkeypatch.setattr(EntryPoint, "load", lambda self: "nonsense")
+    with pytest.raises(InputError, match=r"space strangers-chain: somewhere:SPACE is no hwnas\.space\.Space"):
+        "strangers-chain" in SPACES  # noqa: B015
