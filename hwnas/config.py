@@ -259,9 +259,9 @@ def validate(data: Mapping[str, Any], where: str) -> Config:
         raise InputError(f"{where}: {_one_line(error)}") from None
 
 
-def load(path: Path) -> Config:
-    """The resolved config of a run directory."""
-    return validate(read_toml(path), str(path))
+def load(path: Path, root: Path | None = None) -> Config:
+    """The resolved config of the run directory ``root``."""
+    return validate(read_toml(path, root), str(path))
 
 
 def dump(config: Config) -> bytes:

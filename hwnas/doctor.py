@@ -158,7 +158,7 @@ def _files(path: Path) -> Iterator[Finding]:
     if not os.access(path, os.W_OK):
         yield Finding("run", "problem", "this user may not write to it", "it can be shown, not resumed")
     checkpoint = runs.load_checkpoint(found)
-    if checkpoint is None and not found.front_path.exists():
+    if checkpoint is None and not runs.ended(found):
         yield Finding("run", "note", "no checkpoint yet", "a search that is stopped now begins anew")
     elif checkpoint is not None:
         at = checkpoint[1]["position"]
@@ -171,7 +171,7 @@ def _files(path: Path) -> Iterator[Finding]:
             yield Finding(
                 "run", "ok", f"{more} trials after the checkpoint will be made again, the same ones"
             )
-    if not found.front_path.exists() and not held:
+    if not runs.ended(found) and not held:
         yield Finding("run", "note", "the search has not ended", f"hwnas resume {path}")
 
 
@@ -181,7 +181,7 @@ def _search(path: Path) -> Iterator[Finding]:
     from hwnas.search.health import Setback, diagnose
 
     found = runs.open_run(path)
-    if found.front_path.exists():
+    if runs.ended(found):
         summary = runs.read_front(found)
         notes = [(one["stage"], one["text"], one["advice"]) for one in summary.get("health", [])]
         better = summary["hypervolume"] - summary["baseline"]["random_hypervolume"]
@@ -212,7 +212,7 @@ def _ranking(path: Path) -> Iterator[Finding]:
     from hwnas.search.health import ranking
 
     found = runs.open_run(path)
-    if not found.front_path.exists():
+    if not runs.ended(found):
         return
     summary = runs.read_front(found)
     shared = {

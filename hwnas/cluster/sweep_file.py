@@ -16,6 +16,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
+from hwnas import files
 from hwnas.catalog import read_toml
 from hwnas.cluster.place import located
 from hwnas.config import Config, resolve, with_epochs
@@ -75,9 +76,13 @@ def read_sweep(path: Path) -> list[Planned]:
 
 def state_of(path: Path) -> State:
     """How far the run in ``path`` is: with a front, with a config at least, or not begun."""
-    if (path / "front.json").is_file():
+    if path.is_symlink():
+        raise InputError(
+            f"{path}: a link, not a run directory of its own; nothing is read or written through it"
+        )
+    if files.exists(path / "front.json", path):
         return "finished"
-    return "started" if (path / "config.toml").is_file() else "missing"
+    return "started" if files.exists(path / "config.toml", path) else "missing"
 
 
 def check_same(planned: Planned, path: Path) -> None:

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hwnas import files
+from hwnas.errors import keeping
 from hwnas.results.run import Run, append_lines, whole_lines
 from hwnas.space.space import Choices
 from profilers.errors import InputError
@@ -74,26 +76,22 @@ def append_epoch(run: Run, epoch: Epoch) -> None:
 
 def read_history(run: Run) -> list[Epoch]:
     """All whole lines; a torn last one is passed over, and a run of an older version has none."""
-    return [_epoch(history_path(run), line) for line in _lines(history_path(run))]
+    return [_epoch(history_path(run), line) for line in whole_lines(run, history_path(run))]
 
 
 def truncate_history(run: Run, stage: int, epoch: int) -> None:
     """Keep the lines of epochs before this one: what a checkpoint knows of. The rest will be made again."""
     path = history_path(run)
-    if not path.exists():
+    if not files.exists(path, run.path):
         return
     kept = 0
-    for line in _lines(path):
+    for line in whole_lines(run, path):
         found = _epoch(path, line)
         if (found.stage, found.epoch) >= (stage, epoch):
             break
         kept += len(line)
-    with open(path, "rb+") as file:
-        file.truncate(kept)
-
-
-def _lines(path: Path) -> list[bytes]:
-    return list(whole_lines(path)) if path.exists() else []
+    with keeping(run.path, f"hwnas resume {run.path}"):
+        files.truncate(path, run.path, kept)
 
 
 def _epoch(path: Path, line: bytes) -> Epoch:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from hwnas import files
 from hwnas.results.export import RECORD, Exported, Format, export, record_bytes, write_files
 from hwnas.results.export_images import images_for, untrained
 from hwnas.results.models import TRAINED, choose, choose_trained, model_of
-from hwnas.results.run import open_run
+from hwnas.results.run import inside, open_run
 from hwnas.space.genotype import Architecture, Genotype
 from hwnas.space.layers import Stem
 from hwnas.space.text import MAX_CHARACTERS, parse
@@ -58,9 +59,9 @@ def of_run(
         dataset = images_of(run.config, data_root)
         found = []
         for record in records:
-            folder = run.path / "models" / record["name"]
+            folder = inside(run, "models", record["name"])
             accuracy = {"value": record["test_accuracy"], "origin": TRAINED, "data": record["data"]}
-            weights = _weights_of(folder)
+            weights = _weights_of(folder, run.path)
             found.append(Subject(record["name"], weights, folder, dataset, {**said, "accuracy": accuracy}))
         return found
     dataset = images_of(run.config, data_root)
@@ -75,7 +76,7 @@ def of_run(
         Subject(
             model.name,
             untrained(blank),
-            run.path / "models" / f"{model.name}-untrained",
+            inside(run, "models", f"{model.name}-untrained"),
             None,
             {**said, "accuracy": UNTRAINED},
         )
@@ -83,10 +84,10 @@ def of_run(
     ]
 
 
-def _weights_of(folder: Path) -> Weights:
+def _weights_of(folder: Path, root: Path) -> Weights:
     """The weights that a finished training left. Raises InputError that says how to have a lost file back."""
     try:
-        return load_weights(folder / WEIGHTS)
+        return load_weights(folder / WEIGHTS, root)
     except InputError as error:
         raise InputError(f"{error}; the hwnas train command that made it writes it again") from None
 
@@ -199,7 +200,7 @@ def _text(text: str) -> str:
     if os.path.isfile(text):
         if path.stat().st_size > MAX_CHARACTERS:
             raise InputError(f"{path}: {path.stat().st_size} bytes, too long for a genotype")
-        return path.read_text(encoding="utf-8", errors="replace")
+        return files.read(path, None, MAX_CHARACTERS).decode(errors="replace")
     return text
 
 

@@ -225,7 +225,7 @@ def resume(
     With as many ``ranks`` as before it ends as if it had not been stopped; with others, within noise.
     """
     found = ranks.share(lambda: runs.open_run(path))
-    if ranks.share(found.front_path.exists):
+    if ranks.share(lambda: runs.ended(found)):
         return found
     planned = plan(found.config, say, ranks.share(lambda: kept_table(found)), ranks)
     begun_with = ranks.share(lambda: runs.read_environment(found).get("data_digest"))

@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
+from hwnas import files
 from hwnas.config import Config
-from hwnas.results.atomic import atomic_write
 from hwnas.results.models import RECORD, TRAINED, Model, write_trained
 from hwnas.results.run import Run, read_front
 from hwnas.space.text import format_text
@@ -76,7 +76,7 @@ def train_models(
     records = []
     for model in models:
         if fresh:
-            forget(model.folder)
+            forget(run, model)
         try:
             result = train_model(run, model, dataset, recipe, seed, device, report)
         except Diverged as error:
@@ -99,6 +99,7 @@ def train_model(
     report: Callable[[Model, Epoch], None],
 ) -> Trained:
     """Train one model in its folder, going on where an earlier training was stopped; no record is written."""
+    files.make_folder(model.folder, run.path)
     return train(
         model.architecture,
         dataset,
@@ -113,14 +114,14 @@ def train_model(
 
 def keep_record(run: Run, model: Model, record: Mapping[str, Any]) -> None:
     """Write a trained model's record, and the run's trained front with it."""
-    atomic_write(model.folder / RECORD, (json.dumps(record, indent=1) + "\n").encode())
+    files.replace(model.folder / RECORD, run.path, (json.dumps(record, indent=1) + "\n").encode())
     write_trained(run)
 
 
-def forget(folder: Path) -> None:
-    """Remove what a training left in ``folder``, and nothing else."""
+def forget(run: Run, model: Model) -> None:
+    """Remove what a training of ``model`` left in its folder, and nothing else."""
     for name in (RECORD, STATE, WEIGHTS, BEST, EVENTS):
-        (folder / name).unlink(missing_ok=True)
+        files.remove(model.folder / name, run.path)
 
 
 def record_of(model: Model, dataset: Dataset, recipe: Recipe, seed: int, result: Trained) -> dict[str, Any]:

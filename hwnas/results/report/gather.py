@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from hwnas import files
 from hwnas.results.front import Bounds, Point, hypervolume, knee, non_dominated, pareto_front, to_minimise
 from hwnas.results.history import Epoch, read_history
 from hwnas.results.models import TRAINED, trained
@@ -190,7 +191,7 @@ def metrics(seen: Seen, dot: Dot) -> list[dict[str, Any]]:
             f"recipe {recipe}, {record.get('epochs', '?')} epochs, seed {record.get('seed', '?')}"
         )
     rows += [_cost_row(seen, str(name), cost) for name, cost in member["costs"].items()]
-    return rows + _exported(seen.run.path / "models" / dot.name / "export.json")
+    return rows + _exported(seen.run, dot.name)
 
 
 def _cost_row(seen: Seen, name: str, cost: Mapping[str, Any]) -> dict[str, Any]:
@@ -212,10 +213,13 @@ def _member(seen: Seen, dot: Dot) -> Mapping[str, Any]:
     return next(one for one in members if str(one.get("name", one["key"])) == dot.name)
 
 
-def _exported(path: Path) -> list[dict[str, Any]]:
+def _exported(run: Run, name: str) -> list[dict[str, Any]]:
     """What was measured of the exported files; nothing where there are none that can be read."""
+    path = run.path / "models" / name / "export.json"
+    if not files.exists(path, run.path):
+        return []
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = json.loads(files.read(path, run.path))
         latencies = [(f"latency, {name}", one) for name, one in record["latency"].items()]
         return [
             {
@@ -226,6 +230,8 @@ def _exported(path: Path) -> list[dict[str, Any]]:
             for name, one in latencies
             if one.get("value") is not None
         ]
+    except InputError:
+        raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return []
 

@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from hwnas import files
 from hwnas.results.report import charts, timelines
 from hwnas.results.report.drawing import cell_svg
 from hwnas.results.report.gather import Dot, Scored, Seen, commands, metrics
@@ -92,7 +93,7 @@ def _run(seen: Seen) -> dict[str, Any]:
         "notes": _notes(summary),
         "command": _command(seen.environment.get("command")),
         "environment": _environment(seen),
-        "config": (seen.run.path / "config.toml").read_text(encoding="utf-8", errors="replace"),
+        "config": files.read(seen.run.path / "config.toml", seen.run.path).decode(errors="replace"),
     }
 
 
