@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hwnas.cli.devices_calibrate import calibrate
+from hwnas.cli.outside import echo, echo_json
 
 if TYPE_CHECKING:
     from profilers.table import Table
@@ -57,7 +57,7 @@ def fit(
     table = fit_measured(SPACES[space], measured, known_name(device), batch, provenance, seed)
     save(table, out)
     if as_json:
-        typer.echo(json.dumps(summary(table, out)))
+        echo_json(summary(table, out))
     else:
         _print_fit(table, out)
 
@@ -81,11 +81,11 @@ def predict(
     folded = int(folds(predictor.space, choices).sum())
     if as_json:
         report = {"table": str(table), "device": predictor.table.device, "rows": len(texts), "folded": folded}
-        typer.echo(json.dumps({**report, "origin": predictor.origin, "unit": "ms", "out": str(out)}))
+        echo_json({**report, "origin": predictor.origin, "unit": "ms", "out": str(out)})
         return
-    typer.echo(f"{out}: {len(texts)} latencies in ms on {predictor.table.device} (table {table})")
+    echo(f"{out}: {len(texts)} latencies in ms on {predictor.table.device} (table {table})")
     if folded:
-        typer.echo(f"{folded} of them do not depend on their image: a compiler folds these, trust them least")
+        echo(f"{folded} of them do not depend on their image: a compiler folds these, trust them least")
 
 
 def known_name(device: str) -> str:
@@ -130,14 +130,14 @@ _DESIGNS = {
 
 def _print_fit(table: Table, out: Path) -> None:
     found = summary(table, out)
-    typer.echo(f"{out}: latency table of {found['device']} for {found['space']}, in ms")
-    typer.echo(
+    echo(f"{out}: latency table of {found['device']} for {found['space']}, in ms")
+    echo(
         f"  {found['rows']} networks read, {found['blank']} rows without a latency skipped"
         + (f", {found['folded']} constant networks set apart" if found["folded"] else "")
     )
-    typer.echo(f"  the device {_DESIGNS[table.fitted.form.design]} (chosen by cross-validation)")
-    typer.echo(
+    echo(f"  the device {_DESIGNS[table.fitted.form.design]} (chosen by cross-validation)")
+    echo(
         f"  cross-validated: MAPE {found['mape_percent']:.2f} %, Kendall tau {found['kendall_tau']:.3f}; "
         f"on the networks themselves {found['training_mape_percent']:.2f} %"
     )
-    typer.echo(f"Next: hwnas devices predict {out} --csv ARCHITECTURES.csv --out PREDICTIONS.csv")
+    echo(f"Next: hwnas devices predict {out} --csv ARCHITECTURES.csv --out PREDICTIONS.csv")

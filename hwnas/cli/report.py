@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from hwnas.cli.outside import echo
 from profilers.errors import InputError
 
 Option = typer.Option
@@ -48,6 +49,6 @@ def report(
         written = [] if figures is None else write_figures(seen[0], figures)
     except OSError as error:
         raise InputError(f"report: {error.filename or path} can't be written: {error.strerror}") from None
-    typer.echo(f"{path} ({len(text) / 2**20:.1f} MiB): open it in a browser")
+    echo(f"{path} ({len(text) / 2**20:.1f} MiB): open it in a browser")
     if figures is not None:
-        typer.echo(f"{figures}: {len(written)} figures")
+        echo(f"{figures}: {len(written)} figures")

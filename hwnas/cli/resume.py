@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from hwnas.cli import processes as several
+from hwnas.cli.outside import echo
 
 
 def resume(
@@ -33,6 +33,6 @@ def resume(
             with watching(quiet, run) as watch:
                 found = go_on(run, watch, notes(quiet), ranks)
         except KeyboardInterrupt:
-            print(f"stopped; go on with: hwnas resume {run}{several.again(ranks)}", file=sys.stderr)
+            echo(f"stopped; go on with: hwnas resume {run}{several.again(ranks)}", err=True)
             raise
         print_summary(summary(found), run, json)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hwnas.cli import processes as several
+from hwnas.cli.outside import echo
 from profilers.errors import InputError
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def _run(resolved: Config, path: Path, json: bool, quiet: bool, ranks: Ranks) ->
         with watching(quiet, path) as watch:
             run = search(resolved, path, watch, planned, say, ranks)
     except KeyboardInterrupt:
-        print(f"stopped; go on with: hwnas resume {path}{several.again(ranks)}", file=sys.stderr)
+        echo(f"stopped; go on with: hwnas resume {path}{several.again(ranks)}", err=True)
         raise
     print_summary(summary(run), path, json)
 

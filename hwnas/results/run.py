@@ -276,10 +276,15 @@ def _whole_trials(run: Run) -> Iterator[Trial]:
     path = run.trials_path
     for line in whole_lines(run, path):
         try:
-            data = json.loads(line)
+            data = json.loads(line, parse_constant=_no_number)
             yield Trial(**{**data, "choices": tuple(data["choices"])})
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             raise InputError(f"{path}: damaged line {line[:40]!r}") from None
+
+
+def _no_number(text: str) -> float:
+    """NaN and Infinity, which JSON does not have."""
+    raise ValueError(text)
 
 
 def whole_lines(run: Run, path: Path) -> Iterator[bytes]:

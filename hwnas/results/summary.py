@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hwnas import files
 from hwnas.space.text import from_dict
@@ -105,6 +105,17 @@ class _Summary(_Open):
     believed: list[Name] = []
     measured: dict[Name, _Measured] = {}
 
+    @model_validator(mode="after")
+    def _same_costs(self) -> _Summary:
+        for number, member in enumerate([*self.front, *self.dominated]):
+            wanted = set(self.front[0].costs) if self.front else set(member.costs)
+            if set(member.costs) != wanted:
+                raise ValueError(f"member {number} has other costs than the first")
+            missing = set(self.bounds) - wanted - {"accuracy"}
+            if missing:
+                raise ValueError(f"bounds: no member has the cost {sorted(missing)[0][:80]!r}")
+        return self
+
 
 class _Record(_Open):
     name: Name
@@ -166,10 +177,8 @@ def _numbers(value: Any, where: str) -> str | None:
         parts = [(f"{where}.{str(key)[:80]}", one) for key, one in value.items()]
     elif isinstance(value, list):
         parts = [(f"{where}.{row}", one) for row, one in enumerate(value)]
-    elif isinstance(value, float) and not math.isfinite(value):
-        return where
-    elif isinstance(value, int) and abs(value) > LARGEST_NUMBER:
-        return where
     else:
-        return None
+        numeric = isinstance(value, int | float)
+        good = not numeric or (math.isfinite(value) and abs(value) <= LARGEST_NUMBER)
+        return None if good else where
     return next((found for name, one in parts if (found := _numbers(one, name)) is not None), None)
