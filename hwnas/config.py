@@ -85,7 +85,7 @@ class WeightStep(_Frozen):
     nesterov: bool = False
     weight_decay: float = Field(default=3e-4, ge=0, le=1)
     clip: float = Field(default=5.0, gt=0)
-    batch_size: Positive = 32
+    batch_size: int = Field(default=32, ge=2)  # BatchNorm: one image on a map of one pixel has no variance
 
 
 class AlphaStep(_Frozen):

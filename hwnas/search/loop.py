@@ -181,7 +181,7 @@ def _epoch(run: Run, dataset: Dataset, costs: tuple[Cost, ...], state: State) ->
         stride=ranks.size,
         drop_last=_drops(dataset, config),
     )
-    learns, every = at.epoch >= stage.frozen_epochs, config.alpha_step.every
+    learns, every = at.epoch >= stage.frozen_epochs, learning_every(config, steps)
     drawn: dict[int, Choices] = {}  # the paths of the next weight steps, by batch
     for first in range(at.step, steps, ranks.size):
         # A weight step takes the batches first..last-1, one per rank; at an epoch's end some ranks have none.
@@ -261,7 +261,8 @@ def _bilevel_step(
     noise = generator(*seed, at_once.start, NOISE)
     state.losses.append(ndarts.weight_step(searcher, state.shared, batch, lr * len(at_once), noise))
     frozen = at.epoch < config.stages[at.stage].frozen_epochs
-    if not frozen and (at_once.start // ranks.size + 1) % config.ndarts.weight_steps == 0:
+    at_all = -(-steps // ranks.size)  # steps of all ranks together
+    if not frozen and (at_once.start // ranks.size + 1) % learning_every(config, at_all) == 0:
         own = valid(at_once.start + ranks.rank)
         searcher = ndarts.alpha_step(searcher, state.shared, batch, own, lr)
     if at_once.stop == steps:
@@ -275,6 +276,15 @@ def steps_per_epoch(dataset: Dataset, config: Config) -> int:
     steps = batch_count(dataset, "weights", size, drop_last=_drops(dataset, config))
     part = config.ndarts.samples_per_epoch if config.algorithm == "ndarts" else None
     return steps if part is None else max(1, min(steps, part // size))
+
+
+def learning_every(config: Config, steps: int) -> int:
+    """Weight steps from one look at validation images to the next, in an epoch of so many ``steps``.
+
+    As the config says, but at least one look an epoch: with few images nothing else would be learnt at all.
+    """
+    every = config.ndarts.weight_steps if config.algorithm == "ndarts" else config.alpha_step.every
+    return min(every, max(1, steps))
 
 
 def _evaluate(run: Run, dataset: Dataset, costs: tuple[Cost, ...], state: State, step: int) -> None:
