@@ -58,6 +58,7 @@ def export(
         str | None, Option(help="For a genotype: images to verify on and calibrate with.")
     ] = None,
     data_root: Annotated[Path | None, Option(help="Folder of the public data sets.")] = None,
+    download: Annotated[bool, Option("--download", help="Fetch a missing public data set.")] = False,
     measure: Annotated[bool, Option(help="Measure the latency of the ONNX files on this host.")] = True,
     threads: Annotated[int, Option(min=1, help="CPU threads, also of the latency.")] = 1,
     json: Annotated[bool, Option("--json", help="Only JSON on standard output.")] = False,
@@ -86,12 +87,12 @@ def export(
             raise InputError(
                 "export: a run has its own weights and images; --weights and --data are for a genotype"
             )
-        chosen = of_run(Path(subject), keys or [], every, untrained, channels, cells, data_root)
+        chosen = of_run(Path(subject), keys or [], every, untrained, channels, cells, data_root, download)
     else:
         if keys:
             raise InputError(f"export: {subject!r} is no run directory, so it has no network {keys[0]!r}")
         size = (channels, cells, classes, _image(image), stem)
-        chosen = of_genotype(subject, weights, untrained, size, data, data_root)
+        chosen = of_genotype(subject, weights, untrained, size, data, data_root, download)
     records = _export(chosen, out, wanted, input == "uint8", measure, threads, quiet)
     if json:
         echo_json(records)

@@ -38,6 +38,7 @@ def plan(
     algorithm: Annotated[str | None, Option(help="As in hwnas search.")] = None,
     epochs: Annotated[int | None, Option(help="As in hwnas search.")] = None,
     data_root: Annotated[Path | None, Option(help="As in hwnas search.")] = None,
+    download: Annotated[bool, Option("--download", help="As in hwnas search.")] = False,
     image_size: Annotated[int | None, Option(help="As in hwnas search.")] = None,
     device: Annotated[str | None, Option(help="As in hwnas search.")] = None,
     threads: Annotated[int | None, Option(help="As in hwnas search.")] = None,
@@ -58,10 +59,15 @@ def plan(
         device=device,
         threads=threads,
         objectives=objectives(objective, target_value),
-        data=given(source=data, root=str(data_root) if data_root else None, image_size=image_size),
+        data=given(
+            source=data,
+            root=str(data_root) if data_root else None,
+            download=download or None,
+            image_size=image_size,
+        ),
     )
     seconds = None if budget is None else _seconds(budget)
-    resolved = resolve(flags, config)
+    resolved = resolve(flags, config, notes(quiet))
     if epochs is not None:
         resolved = with_epochs(resolved, epochs)
     from hwnas.search.forecast import plan_ahead

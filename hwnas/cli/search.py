@@ -97,10 +97,11 @@ def search(
         ),
         "evaluation": given(channels=channels, cells=cells),
     }
+    from hwnas.cli.progress import notes
     from hwnas.config import resolve, with_epochs
     from hwnas.results.run import new_directory, vacant
 
-    resolved = resolve(given(**flags), config)
+    resolved = resolve(given(**flags), config, notes(quiet or several.follows()))
     if epochs is not None:
         resolved = with_epochs(resolved, epochs)
     path = out or new_directory(resolved.data.source, [one.metric for one in resolved.objectives])

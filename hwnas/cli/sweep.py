@@ -32,6 +32,7 @@ def sweep(
         float | None,
         Option(min=0, help="With --ray: GPUs per search (default: 1 where the cluster has some)."),
     ] = None,
+    download: Annotated[bool, Option("--download", help="Fetch missing public data sets.")] = False,
     json: Annotated[bool, Option("--json", help="Only JSON on standard output.")] = False,
     quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
@@ -48,9 +49,9 @@ def sweep(
     from hwnas.cluster.task import here
     from hwnas.errors import Stopped, keeping
 
-    runs = read_sweep(file)
-    place = (out or Path("runs") / file.stem).absolute()
     say = notes(quiet)
+    runs = read_sweep(file, download, say)
+    place = (out or Path("runs") / file.stem).absolute()
     states = [state_of(place / run.name) for run in runs]
     counted = ", ".join(
         f"{states.count(one)} {one}" for one in ("finished", "started", "missing") if one in states

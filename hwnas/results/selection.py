@@ -50,13 +50,14 @@ def of_run(
     channels: int | None,
     cells: int | None,
     data_root: Path | None,
+    download: bool = False,
 ) -> list[Subject]:
     """Networks of a run: the trained ones that are meant, or with random weights members of its front."""
     run = open_run(path)
     said: dict[str, Any] = {"run": path.resolve().name}
     if not without_training:
         records = choose_trained(run, names, every)
-        dataset = images_of(run.config, data_root)
+        dataset = images_of(run.config, data_root, download)
         found = []
         for record in records:
             folder = inside(run, "models", record["name"])
@@ -64,7 +65,7 @@ def of_run(
             weights = _weights_of(folder, run.path)
             found.append(Subject(record["name"], weights, folder, dataset, {**said, "accuracy": accuracy}))
         return found
-    dataset = images_of(run.config, data_root)
+    dataset = images_of(run.config, data_root, download)
     check_images(run, dataset)
     models = [model_of(run, member, channels, cells) for member in choose(run, names, every)]
     stem = run.config.evaluation.stem
@@ -99,12 +100,13 @@ def of_genotype(
     size: Size,
     data: str | None,
     data_root: Path | None,
+    download: bool = False,
 ) -> list[Subject]:
     """A bare genotype with the weights in ``file``, or untrained. Raises InputError where the two do not fit."""
     if (file is None) == (not without_training):
         raise InputError("export: a genotype needs either --weights FILE or --untrained")
     genotype = _genotype(text)
-    dataset = load(data, root=data_root) if data is not None else None
+    dataset = load(data, root=data_root, download=download) if data is not None else None
     if file is not None:
         weights = load_weights(file)
         found = weights.architecture.genotype

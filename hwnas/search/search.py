@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from hwnas.catalog import find_device
-from hwnas.config import Config
+from hwnas.config import Config, with_data
 from hwnas.errors import Stopped
 from hwnas.results import run as runs
 from hwnas.results.measured import keep_table, kept_table, write_measurements
@@ -33,7 +33,7 @@ from hwnas.search.searcher import Searcher
 from hwnas.search.state import place
 from hwnas.space.footprint import Footprint, footprint
 from hwnas.space.space import SPACES
-from hwnas.training.data import Dataset, digest, load, to_device
+from hwnas.training.data import Dataset, default_root, digest, load, to_device
 from profilers import device as devices
 from profilers.device import Device
 from profilers.errors import InputError
@@ -219,15 +219,21 @@ def resume(
     watch: Callable[[Progress], None] = lambda progress: None,
     say: Say = lambda line: None,
     ranks: Ranks = ALONE,
+    root: Path | None = None,
+    download: bool = False,
 ) -> Run:
     """Go on with a search that was stopped, from its last checkpoint. A finished one is left as it is.
 
-    With as many ``ranks`` as before it ends as if it had not been stopped; with others, within noise.
+    With as many ``ranks`` as before it ends as if it had not been stopped; with others, within noise. ``root``: where
+    public data sets are now; ``download``: fetch a missing one.
     """
     found = ranks.share(lambda: runs.open_run(path))
     if ranks.share(lambda: runs.ended(found)):
         return found
-    planned = plan(found.config, say, ranks.share(lambda: kept_table(found)), ranks)
+    if download and root is None:
+        root = default_root()  # not to a place that a file names
+    config = with_data(found.config, root=None if root is None else str(root), download=download)
+    planned = plan(config, say, ranks.share(lambda: kept_table(found)), ranks)
     begun_with = ranks.share(lambda: runs.read_environment(found).get("data_digest"))
     if begun_with != digest(planned.dataset):
         raise InputError(f"{path}: the images are not those that the search began with")

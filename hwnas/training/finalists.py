@@ -25,12 +25,16 @@ from profilers.errors import InputError
 
 
 def images_of(config: Config, root: Path | None = None, download: bool = False) -> Dataset:
-    """The data set that a run was searched on; ``root`` and ``download`` say where it is now."""
+    """The data set that a run was searched on; ``root``: where it is now; ``download``: fetch it.
+
+    Nothing is fetched because the run's config says so, nor to a place that it names: the run may come from somebody
+    else.
+    """
     data = config.data
     return load(
         data.source,
-        root=root or (Path(data.root) if data.root else None),
-        download=download or data.download,
+        root=root or (Path(data.root) if data.root and not download else None),
+        download=download,
         seed=config.seed,
         noise=data.noise,
         image_size=data.image_size,
