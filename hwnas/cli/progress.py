@@ -60,7 +60,7 @@ def _record(run: Path) -> None:
     from hwnas.results.report.events import write_events
     from hwnas.results.run import open_run
 
-    with suppress(OSError, ValueError):
+    with suppress(Exception):
         write_events(open_run(run))
 
 

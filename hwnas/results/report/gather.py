@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -77,12 +78,19 @@ def gather(path: Path) -> Seen:
     """Read a finished run. Raises InputError where it has not ended, or its files are not those of a search."""
     run = open_run(path)
     summary = read_front(run)
-    try:
+    with believed(run.front_path):
         return _seen(run, summary)
-    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{run.front_path}: not the summary of a search ({error!r})") from None
+
+
+@contextmanager
+def believed(path: Path) -> Iterator[None]:
+    """Turn what does not fit together in a run into InputError: its files may be a stranger's."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError) as error:
+        raise InputError(f"{path}: not the summary of a search ({error!r})") from None
 
 
 def _seen(run: Run, summary: dict[str, Any]) -> Seen:
@@ -252,7 +260,7 @@ def commands(seen: Seen, dot: Dot) -> list[str]:
     """What to type to train, export and profile one network."""
     run, key = shlex.quote(str(seen.run.path)), shlex.quote(dot.key)
     genotype = shlex.quote(json.dumps(seen.genotypes[dot.key].to_dict(), separators=(",", ":")))
-    target = shlex.quote(str(seen.summary["target"]))
+    target = shlex.quote(str(seen.summary.get("target", "cpu")))
     return [
         f"hwnas train {run} {key}",
         f"hwnas export {run} {key}" + ("" if dot.name in seen.records else " --untrained"),

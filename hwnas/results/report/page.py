@@ -110,7 +110,7 @@ def _sentence(seen: Seen) -> str:
     wanted = " and ".join(seen.objectives) or "accuracy alone"
     return (
         f"{summary['algorithm']} in the {summary['space']} space on {summary['data']}, target"
-        f" {summary['target']}, for {wanted}: {summary['evaluations']:,} evaluations in"
+        f" {summary.get('target', 'cpu')}, for {wanted}: {summary['evaluations']:,} evaluations in"
         f" {summary['seconds']:,.0f} s. Hypervolume {summary['hypervolume']:.4f} against"
         f" {baseline['random_hypervolume']:.4f} of {baseline['random_evaluations']} uniform genotypes on the same"
         " weights and images."
