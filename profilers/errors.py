@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
 
 _LONGEST_LINE = 2_000
 _UNSEEN = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
@@ -33,6 +34,15 @@ def visible(text: str) -> str:
     'a\\x1b[31m\\nb\\u202e'
     """
     return "".join(ascii(one)[1:-1] if unicodedata.category(one) in _UNSEEN else one for one in text)
+
+
+def shown(value: Any) -> Any:
+    """A value from a file, as JSON has them, with every text in it escaped."""
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, dict):
+        return {visible(str(key)): shown(one) for key, one in value.items()}
+    return [shown(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:

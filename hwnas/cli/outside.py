@@ -9,7 +9,9 @@ import json as json_module
 import sys
 from typing import TYPE_CHECKING, Any
 
-from profilers.errors import visible
+from profilers.errors import shown, visible
+
+__all__ = ["console", "echo", "echo_json", "shown", "table"]
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,15 +29,6 @@ def echo(text: str, err: bool = False) -> None:
 def echo_json(value: Any) -> None:
     """Print JSON of ASCII characters that are all to be seen."""
     print(json_module.dumps(value, default=str).replace("\x7f", "\\u007f"))
-
-
-def shown(value: Any) -> Any:
-    """A value from a file, as JSON has them, with every text in it escaped."""
-    if isinstance(value, str):
-        return visible(value)
-    if isinstance(value, dict):
-        return {visible(str(key)): shown(one) for key, one in value.items()}
-    return [shown(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def console(stderr: bool = False) -> Console:

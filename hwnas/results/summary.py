@@ -7,7 +7,6 @@ such that they are names of folders and nothing else.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -162,8 +161,8 @@ def _read(path: Path, root: Path, form: type[BaseModel], what: str) -> dict[str,
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part)[:80] for part in first["loc"])
-        said = str(first["msg"]).removeprefix("Value error, ")
-        raise InputError(f"{path}: not {what}: {where}: {said[:200]}") from None
+        said = str(first["msg"]).removeprefix("Value error, ")[:200]
+        raise InputError(f"{path}: not {what}: {f'{where}: ' if where else ''}{said}") from None
     except RecursionError:
         raise InputError(f"{path}: not {what}: nested too deep") from None
     if strange is not None:
@@ -178,7 +177,7 @@ def _numbers(value: Any, where: str) -> str | None:
     elif isinstance(value, list):
         parts = [(f"{where}.{row}", one) for row, one in enumerate(value)]
     else:
-        numeric = isinstance(value, int | float)
-        good = not numeric or (math.isfinite(value) and abs(value) <= LARGEST_NUMBER)
+        # A comparison with NaN is false, one with a whole number of thousands of digits is exact.
+        good = not isinstance(value, int | float) or -LARGEST_NUMBER < value < LARGEST_NUMBER
         return None if good else where
     return next((found for name, one in parts if (found := _numbers(one, name)) is not None), None)

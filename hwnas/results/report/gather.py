@@ -21,7 +21,7 @@ from hwnas.results.models import TRAINED, trained
 from hwnas.results.run import Run, Trial, open_run, read_environment, read_front, read_trials
 from hwnas.space.genotype import Genotype
 from hwnas.space.text import from_dict
-from profilers.errors import InputError
+from profilers.errors import InputError, shown, visible
 
 Z = 1.96  # standard normal quantile of a 95 % interval
 CURVE_POINTS = 150
@@ -77,7 +77,8 @@ class Seen:
 def gather(path: Path) -> Seen:
     """Read a finished run. Raises InputError where it has not ended, or its files are not those of a search."""
     run = open_run(path)
-    summary = read_front(run)
+    # With escapes, as on a terminal: marks that turn text around, and ends of lines that no chart's script allows.
+    summary = shown(read_front(run))
     with believed(run.front_path):
         return _seen(run, summary)
 
@@ -97,7 +98,7 @@ def _seen(run: Run, summary: dict[str, Any]) -> Seen:
     members = [*summary["front"], *summary["dominated"]]
     # What the page says in words: looked at here, so that a damaged file is refused before anything is drawn.
     float(summary["hypervolume"]), float(summary["baseline"]["random_hypervolume"]), float(summary["seconds"])
-    records = {str(record["name"]): record for record in trained(run)}
+    records = {str(record["name"]): shown(record) for record in trained(run)}
     objectives = tuple(name for name in summary["bounds"] if name != "accuracy")
     genotypes = {str(member["key"]): from_dict(member["genotype"]) for member in members}
     genotypes |= {str(record["key"]): from_dict(record["genotype"]) for record in records.values()}
@@ -115,8 +116,8 @@ def _seen(run: Run, summary: dict[str, Any]) -> Seen:
         scored.append(_scored(rows, TRAINED, objectives, None))
     history = tuple(read_history(run))
     curve = tuple(_curve(read_trials(run), summary, objectives))
-    environment = read_environment(run)
-    name = run.path.resolve().name
+    environment = shown(read_environment(run))
+    name = visible(run.path.resolve().name)
     rest = (costs, objectives, tuple(scored), history, curve, genotypes, records)
     return Seen(run, name, summary, environment, *rest)
 
