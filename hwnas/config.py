@@ -94,6 +94,8 @@ class WeightStep(_Frozen):
 class AlphaStep(_Frozen):
     """REINFORCE on alpha: ``samples`` sub-networks, each on ``images`` validation images, every ``every`` steps.
 
+    At least once an epoch, however few its steps are.
+
     ``augment``: those images as the training ones are; shared weights then rank better on CIFAR-10, on the 8 x 8 pixels
     of digits one search ended worse (docs/decisions/019).
     ``form``: the paper's, or ``directed``, which re-uses evaluations and looks where the front is thin

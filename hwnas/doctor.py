@@ -143,6 +143,7 @@ def _back_ends() -> Iterator[Finding]:
 def _files(path: Path) -> Iterator[Finding]:
     from hwnas.results import run as runs
     from hwnas.results.history import read_history
+    from hwnas.search.state import checkpoint as read_checkpoint
     from hwnas.search.state import place
 
     found = runs.open_run(path)
@@ -157,7 +158,7 @@ def _files(path: Path) -> Iterator[Finding]:
         yield Finding("run", "problem", f"{free_mib:,.0f} MiB of disk are free", "a checkpoint may not fit")
     if not os.access(path, os.W_OK):
         yield Finding("run", "problem", "this user may not write to it", "it can be shown, not resumed")
-    checkpoint = runs.load_checkpoint(found)
+    checkpoint = read_checkpoint(found)
     if checkpoint is None and not runs.ended(found):
         yield Finding("run", "note", "no checkpoint yet", "a search that is stopped now begins anew")
     elif checkpoint is not None:
@@ -179,6 +180,7 @@ def _search(path: Path) -> Iterator[Finding]:
     from hwnas.results import run as runs
     from hwnas.results.history import read_history
     from hwnas.search.health import Setback, diagnose
+    from hwnas.search.state import checkpoint as read_checkpoint
 
     found = runs.open_run(path)
     if runs.ended(found):
@@ -194,7 +196,7 @@ def _search(path: Path) -> Iterator[Finding]:
         )
         yield Finding("search", "ok" if better > 0 else "note", text, advice)
     else:
-        checkpoint = runs.load_checkpoint(found)
+        checkpoint = read_checkpoint(found)
         setbacks = [Setback(**one) for one in checkpoint[1].get("setbacks", [])] if checkpoint else []
         lines, trials = read_history(found), runs.read_trials(found)
         notes = [

@@ -277,9 +277,21 @@ def _whole_trials(run: Run) -> Iterator[Trial]:
     for line in whole_lines(run, path):
         try:
             data = json.loads(line, parse_constant=_no_number)
-            yield Trial(**{**data, "choices": tuple(data["choices"])})
+            yield _trial(run, data)
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             raise InputError(f"{path}: damaged line {line[:40]!r}") from None
+
+
+def _trial(run: Run, data: dict[str, Any]) -> Trial:
+    """A line of trials.jsonl. Raises ValueError and its like for what no search writes."""
+    found = Trial(**{**data, "choices": tuple(data["choices"])})
+    places = (found.number, found.stage, found.epoch, found.step, *found.choices)
+    numbers = (found.accuracy, *found.costs.values())
+    whole = all(type(one) is int and one >= 0 for one in places) and isinstance(found.key, str)
+    known = whole and found.stage < len(run.config.stages)
+    if not known or not all(type(one) in (int, float) and math.isfinite(one) for one in numbers):
+        raise ValueError(data)
+    return found
 
 
 def _no_number(text: str) -> float:

@@ -30,7 +30,7 @@ from hwnas.search.random_search import RandomSearch
 from hwnas.search.ranks import ALONE, Parted, Ranks
 from hwnas.search.reward import Objective
 from hwnas.search.searcher import Searcher
-from hwnas.search.state import place
+from hwnas.search.state import checkpoint, place
 from hwnas.space.footprint import Footprint, footprint
 from hwnas.space.space import SPACES
 from hwnas.training.data import Dataset, default_root, digest, load, to_device
@@ -243,14 +243,14 @@ def resume(
 
 def whereabouts(run: Run, processes: int = 1) -> str:
     """Where a search goes on with so many processes, in words."""
-    checkpoint = runs.load_checkpoint(run)
-    if checkpoint is None:
+    found = checkpoint(run)
+    if found is None:
         return "nothing was saved yet, beginning anew"
-    at = checkpoint[1]["position"]
+    at = found[1]["position"]
     where, evaluations = place(run.config, at), f"{at['trials']:,} evaluations"
     if where is None:
         return f"all stages done, {evaluations}; scoring the finalists"
-    before = checkpoint[1].get("processes", 1)
+    before = found[1].get("processes", 1)
     other = "" if before == processes else f"; {processes} processes after {before}: the same within noise"
     return f"going on from {where}, {evaluations} so far{other}"
 

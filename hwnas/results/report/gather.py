@@ -228,7 +228,7 @@ def _exported(run: Run, name: str) -> list[dict[str, Any]]:
     if not files.exists(path, run.path):
         return []
     try:
-        record = json.loads(files.read(path, run.path))
+        record = shown(json.loads(files.read(path, run.path)))
         latencies = [(f"latency, {name}", one) for name, one in record["latency"].items()]
         return [
             {

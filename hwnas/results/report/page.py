@@ -21,6 +21,7 @@ from hwnas.results.report.gather import Dot, Scored, Seen, commands, metrics
 from hwnas.results.report.policies import lines, policies
 from hwnas.space.space import SPACES
 from hwnas.space.text import format_text
+from profilers.errors import visible
 
 HERE = Path(__file__).parent
 SNIPPET = "window.vegaEmbed = vegaEmbed;"
@@ -93,8 +94,14 @@ def _run(seen: Seen) -> dict[str, Any]:
         "notes": _notes(summary),
         "command": _command(seen.environment.get("command")),
         "environment": _environment(seen),
-        "config": files.read(seen.run.path / "config.toml", seen.run.path).decode(errors="replace"),
+        "config": _config(seen),
     }
+
+
+def _config(seen: Seen) -> str:
+    """config.toml as it stands, its lines with escapes."""
+    text = files.read(seen.run.path / "config.toml", seen.run.path).decode(errors="replace")
+    return "\n".join(visible(line) for line in text.split("\n"))
 
 
 def _command(words: Any) -> str:
