@@ -27,6 +27,7 @@ Size = tuple[int | None, int | None, int, tuple[int, int, int], str]
 """Channels, cells, classes, image and stem of an untrained genotype."""
 
 
+EXPORTED = "exported"
 UNTRAINED = "untrained"
 UNCALIBRATED = "int8 was calibrated on random images, accuracy unknown: say --data to use real ones"
 
@@ -117,7 +118,7 @@ def of_genotype(
         if found != genotype:
             raise InputError(f"{file}: weights of the genotype {found.key}, not of {genotype.key}")
         notes = {"accuracy": {"value": weights.notes.get("test_accuracy"), "origin": TRAINED}}
-        return [Subject(genotype.key, weights, Path("exported") / genotype.key, dataset, notes)]
+        return [Subject(genotype.key, weights, Path(EXPORTED) / genotype.key, dataset, notes)]
     channels, cells, classes, image, stem = size
     usual = 15 if genotype.space == "nasbench201" else 20
     architecture = Architecture(
@@ -127,7 +128,7 @@ def of_genotype(
     shape = dataset.image if dataset else image
     mean, std = (dataset.mean, dataset.std) if dataset else ((0.5,) * shape[0], (0.25,) * shape[0])
     weights = Weights({}, architecture, named, shape, _stem(stem), mean, std, {})
-    folder = Path("exported") / f"{genotype.key}-untrained"
+    folder = Path(EXPORTED) / f"{genotype.key}-untrained"
     return [Subject(genotype.key, untrained(weights), folder, None, {"accuracy": UNTRAINED})]
 
 
@@ -145,7 +146,7 @@ def export_all(
     """
     exported: list[tuple[Subject, Path, Exported]] = []
     for subject in subjects:
-        folder = subject.folder if out is None else out / subject.name
+        folder = _folder(subject, out)
         images = images_for(subject.weights, subject.dataset, raw=raw)
         result = export(subject.weights, folder, images, raw=raw, formats=formats, notes=subject.notes)
         if subject.dataset is None and "int8" in formats and subject.notes.get("accuracy") != UNTRAINED:
@@ -165,6 +166,22 @@ def export_all(
         write_files(folder, {RECORD: record_bytes(record)})
         records.append(record)
     return records
+
+
+def _folder(subject: Subject, out: Path | None) -> Path:
+    """Where the files go, made. Raises InputError where a link stands in its place, or it can't be made."""
+    folder = subject.folder if out is None else out / subject.name
+    try:
+        if out is not None:
+            out.mkdir(parents=True, exist_ok=True)
+            files.make_folder(folder, out)
+        elif (
+            not folder.is_absolute() and folder.parts[0] == EXPORTED
+        ):  # in the current folder, whosever it is
+            files.make_folder(folder, Path())
+    except OSError as error:
+        raise InputError(f"{error.filename or folder} can't be written: {error.strerror}") from None
+    return folder
 
 
 def _latencies(exported: Sequence[Exported], threads: int | None) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from hwnas import doctor
 from hwnas.cli import main
 from hwnas.search.loop import Progress
 from hwnas.search.search import search
+from hwnas.space.published import PUBLISHED
 from hwnas.training.loop import Training
 
 from ..evil import KINDS, SECRET, outside, untouched
@@ -197,6 +198,24 @@ def test_nothing_outside_is_touched(
     call: Callable[[str, str, str], None], command: str, name: str, kind: str
 ) -> None:
     call(command, name, kind)
+
+
+@pytest.mark.parametrize("place", ["exported", "exported/NAME", "out/NAME"])
+def test_an_export_follows_no_link_in_the_folder_that_it_is_typed_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], place: str
+) -> None:
+    beyond, here = outside(tmp_path / "outside"), tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    name = place.replace("/NAME", f"/{PUBLISHED['DARTS_V2'].key}{'' if 'out' in place else '-untrained'}")
+    Path(name).parent.mkdir(exist_ok=True)
+    Path(name).symlink_to(beyond / "below")
+    words = ["export", "DARTS_V2", "--untrained", "--channels", "4", "--cells", "3", "--formats", "weights"]
+    words += ["--out", "out"] if "out" in place else []
+    monkeypatch.setattr("sys.argv", ["hwnas", *words, "--no-measure", "-q"])
+    with untouched(beyond), pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2 and "a link, not a folder of its own" in capsys.readouterr().err
 
 
 @pytest.mark.slow
