@@ -7,7 +7,7 @@ from its position, and the same seed gives the same trials and front on a CPU.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NoReturn
@@ -40,6 +40,7 @@ from hwnas.space.encoding import to_genotype
 from hwnas.space.space import SPACES, Choices, Probabilities
 from hwnas.training.data import Batch, Dataset, batch_count, batches, sample
 from hwnas.training.dataset import generator
+from profilers.errors import InputError
 
 # What a draw is for: the last word of its seed, so that no two purposes share a stream.
 WEIGHTS, ALPHA, PATHS, ASK, DROPOUT, STAGE, FINAL, NOISE = range(8)
@@ -137,9 +138,21 @@ def run_stages(
     last = len(config.stages) - 1
     trials, notes = ranks.share(lambda: (tuple(read_trials(run)), _notes(run, dataset, state)))
     trials = tuple(trial for trial in trials if trial.stage == last)
+    _check_choices(run, trials)
     return Searched(
         state.searcher, state.shared.net, trials, state.position.trials, clock() - began, notes, ranks
     )
+
+
+def _check_choices(run: Run, trials: Sequence[Trial]) -> None:
+    """Raise InputError for a trial of operations that the space does not have: the run may be a stranger's."""
+    operations = SPACES[run.config.space].mask.sum(axis=1).tolist()
+    for trial in trials:
+        known = len(trial.choices) == len(operations)
+        if not known or not all(op < most for op, most in zip(trial.choices, operations, strict=True)):
+            raise InputError(
+                f"{run.trials_path}: trial {trial.number} is no network of the {run.config.space} space"
+            )
 
 
 def _stop(ranks: Ranks) -> NoReturn:

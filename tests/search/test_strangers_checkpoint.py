@@ -30,13 +30,13 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("stopped")
     epochs: list[Progress] = []
 
-    def third(progress: Progress) -> None:
+    def fourth(progress: Progress) -> None:
         epochs.append(progress)
-        if len(epochs) == 3:
+        if len(epochs) == 4:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        search(tiny.config(tiny.images(folder / "images.npz")), folder / "run", third)
+        search(tiny.config(tiny.images(folder / "images.npz")), folder / "run", fourth)
     return folder / "run"
 
 
@@ -120,3 +120,16 @@ def test_an_epoch_that_no_search_writes_is_refused(begun: Run, key: str) -> None
     path.write_text("\n".join(lines) + "\n")
     with pytest.raises(InputError, match="damaged line"):
         read_history(begun)
+
+
+@pytest.mark.parametrize("choices", [[1, 2], [99] * 28])
+def test_a_trial_of_another_space_ends_a_resumed_search_in_one_line(begun: Run, choices: list[int]) -> None:
+    lines = [json.loads(line) for line in begun.trials_path.read_text().splitlines()]
+    found = checkpoint(begun)
+    assert found is not None
+    row = found[1]["position"]["trials"] - 1
+    assert lines[row]["stage"] == len(begun.config.stages) - 1
+    lines[row]["choices"] = choices
+    begun.trials_path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with pytest.raises(InputError, match="is no network of the darts space"):
+        resume(begun.path)
