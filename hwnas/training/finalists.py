@@ -80,7 +80,7 @@ def train_models(
     records = []
     for model in models:
         if fresh:
-            forget(run, model)
+            forget(model.folder, run.path)
         try:
             result = train_model(run, model, dataset, recipe, seed, device, report)
         except Diverged as error:
@@ -122,10 +122,10 @@ def keep_record(run: Run, model: Model, record: Mapping[str, Any]) -> None:
     write_trained(run)
 
 
-def forget(run: Run, model: Model) -> None:
-    """Remove what a training of ``model`` left in its folder, and nothing else."""
+def forget(folder: Path, root: Path) -> None:
+    """Remove what a training left in ``folder`` of the run directory ``root``, and nothing else."""
     for name in (RECORD, STATE, WEIGHTS, BEST, EVENTS):
-        files.remove(model.folder / name, run.path)
+        files.remove(folder / name, root)
 
 
 def record_of(model: Model, dataset: Dataset, recipe: Recipe, seed: int, result: Trained) -> dict[str, Any]:
