@@ -6,7 +6,7 @@ measurement (docs/log.md). The settings that the papers print stand in configs/t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -46,6 +46,7 @@ class DataConfig(_Frozen):
     """Images: a name, a folder or an .npz file, and how they are read (hwnas.training.data.load).
 
     ``test``: the folder of the test images, one sub-folder per class, where ``source`` is a folder.
+    ``download``: whoever called allows it. What a file says of it is passed over, since others write files.
     """
 
     source: str = Field(default="digits", max_length=4096)
@@ -90,11 +91,13 @@ class WeightStep(_Frozen):
     nesterov: bool = False
     weight_decay: float = Field(default=3e-4, ge=0, le=1)
     clip: float = Field(default=5.0, gt=0)
-    batch_size: Positive = 32
+    batch_size: int = Field(default=32, ge=2)  # BatchNorm: one image on a map of one pixel has no variance
 
 
 class AlphaStep(_Frozen):
     """REINFORCE on alpha: ``samples`` sub-networks, each on ``images`` validation images, every ``every`` steps.
+
+    At least once an epoch, however few its steps are.
 
     ``augment``: those images as the training ones are; shared weights then rank better on CIFAR-10, on the 8 x 8 pixels
     of digits one search ended worse (docs/decisions/019).
@@ -220,17 +223,23 @@ NASBENCH201_DEFAULTS: dict[str, Any] = {
 """NAS-Bench-201 has one stage and no shrinking; its networks are stacked in three groups."""
 
 
-def resolve(overrides: Mapping[str, Any], file: str | None = None) -> Config:
+def resolve(
+    overrides: Mapping[str, Any], file: str | None = None, say: Callable[[str], None] = lambda line: None
+) -> Config:
     """Defaults, then the TOML file (a name of the catalog or a path), then flags; tables merge key by key.
 
-    Without any cost objective and without an algorithm the accuracy-only mode, ndarts, is taken. Raises
-    InputError with one line that names the key and the nearest valid one.
+    Without any cost objective and without an algorithm the accuracy-only mode, ndarts, is taken. A file can't allow a
+    download; ``say`` hears of one that means to. Raises InputError with one line that names the key and the nearest
+    valid one.
     """
     given: dict[str, Any] = {}
     where = "config"
     if file is not None:
         path = find_config(file)
-        given, where = read_toml(path), str(path)
+        found, where = read_toml(path), str(path)
+        given = without_download(found)
+        if found != given and not allows_download(overrides):
+            say(f"{path}: {PASSED_OVER}")
     merged = _merge(given, overrides)
     if file is None and merged.get("data", {}).get("source", "digits") == "digits":
         merged = _merge(DIGITS_DEFAULTS, merged)
@@ -264,14 +273,48 @@ def validate(data: Mapping[str, Any], where: str) -> Config:
         raise InputError(f"{where}: {_one_line(error)}") from None
 
 
-def load(path: Path) -> Config:
-    """The resolved config of a run directory."""
-    return validate(read_toml(path), str(path))
+def load(path: Path, root: Path | None = None) -> Config:
+    """The resolved config of the run directory ``root``."""
+    return validate(without_download(read_toml(path, root)), str(path))
+
+
+PASSED_OVER = "data.download is passed over; only --download downloads"
+
+
+def without_download(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What a file says, but for ``data.download = true``; what is no yes or no is left to be refused."""
+    if not allows_download(data):
+        return dict(data)
+    return {**data, "data": {key: value for key, value in data["data"].items() if key != "download"}}
+
+
+def allows_download(data: Mapping[str, Any]) -> bool:
+    """Whether ``data.download`` is said, in a way that a config takes for yes."""
+    below = data.get("data")
+    return isinstance(below, Mapping) and _yes(below.get("download", False))
+
+
+def _yes(value: Any) -> bool:
+    """Whether pydantic takes the value for True: "yes", 1 and so on."""
+    try:
+        return DataConfig.model_validate({"download": value}).download
+    except ValidationError:
+        return False
+
+
+def with_data(config: Config, **changes: Any) -> Config:
+    """The same search with other words about where its images are; None changes nothing."""
+    said = {key: value for key, value in changes.items() if value is not None}
+    return config.model_copy(update={"data": config.data.model_copy(update=said)})
 
 
 def dump(config: Config) -> bytes:
-    """The config as TOML; keys without a value are left out, and reading it back gives an equal config."""
-    return tomli_w.dumps(config.model_dump(mode="json", exclude_none=True)).encode()
+    """The config as TOML; keys without a value are left out, and reading it back gives an equal config.
+
+    Only ``data.download`` is left out too: it holds for the call that it was said to.
+    """
+    said = config.model_dump(mode="json", exclude_none=True, exclude={"data": {"download"}})
+    return tomli_w.dumps(said).encode()
 
 
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

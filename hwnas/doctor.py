@@ -170,6 +170,7 @@ def _back_ends() -> Iterator[Finding]:
 def _files(path: Path) -> Iterator[Finding]:
     from hwnas.results import run as runs
     from hwnas.results.history import read_history
+    from hwnas.search.state import checkpoint as read_checkpoint
     from hwnas.search.state import place
 
     found = runs.open_run(path)
@@ -184,8 +185,8 @@ def _files(path: Path) -> Iterator[Finding]:
         yield Finding("run", "problem", f"{free_mib:,.0f} MiB of disk are free", "a checkpoint may not fit")
     if not os.access(path, os.W_OK):
         yield Finding("run", "problem", "this user may not write to it", "it can be shown, not resumed")
-    checkpoint = runs.load_checkpoint(found)
-    if checkpoint is None and not found.front_path.exists():
+    checkpoint = read_checkpoint(found)
+    if checkpoint is None and not runs.ended(found):
         yield Finding("run", "note", "no checkpoint yet", "a search that is stopped now begins anew")
     elif checkpoint is not None:
         at = checkpoint[1]["position"]
@@ -198,7 +199,7 @@ def _files(path: Path) -> Iterator[Finding]:
             yield Finding(
                 "run", "ok", f"{more} trials after the checkpoint will be made again, the same ones"
             )
-    if not found.front_path.exists() and not held:
+    if not runs.ended(found) and not held:
         yield Finding("run", "note", "the search has not ended", f"hwnas resume {path}")
 
 
@@ -206,9 +207,10 @@ def _search(path: Path) -> Iterator[Finding]:
     from hwnas.results import run as runs
     from hwnas.results.history import read_history
     from hwnas.search.health import Setback, diagnose
+    from hwnas.search.state import checkpoint as read_checkpoint
 
     found = runs.open_run(path)
-    if found.front_path.exists():
+    if runs.ended(found):
         summary = runs.read_front(found)
         notes = [(one["stage"], one["text"], one["advice"]) for one in summary.get("health", [])]
         better = summary["hypervolume"] - summary["baseline"]["random_hypervolume"]
@@ -221,7 +223,7 @@ def _search(path: Path) -> Iterator[Finding]:
         )
         yield Finding("search", "ok" if better > 0 else "note", text, advice)
     else:
-        checkpoint = runs.load_checkpoint(found)
+        checkpoint = read_checkpoint(found)
         setbacks = [Setback(**one) for one in checkpoint[1].get("setbacks", [])] if checkpoint else []
         lines, trials = read_history(found), runs.read_trials(found)
         notes = [
@@ -239,7 +241,7 @@ def _ranking(path: Path) -> Iterator[Finding]:
     from hwnas.search.health import ranking
 
     found = runs.open_run(path)
-    if not found.front_path.exists():
+    if not runs.ended(found):
         return
     summary = runs.read_front(found)
     shared = {

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hwnas.cli.outside import echo, echo_json
 from profilers.errors import InputError
 
 if TYPE_CHECKING:
@@ -62,10 +62,10 @@ def calibrate(
     path = out or default_path(device.name, space, network, batch)
     path.parent.mkdir(parents=True, exist_ok=True)
     plan = Plan(SPACES[space], network, train, held_out, budget, seed)
-    table = calibrate(plan, bench, device.name, batch, lambda line: typer.echo(line, err=True), utc_now())
+    table = calibrate(plan, bench, device.name, batch, lambda line: echo(line, err=True), utc_now())
     save(table, path)
     if as_json:
-        typer.echo(json.dumps(summary(table, path)))
+        echo_json(summary(table, path))
     else:
         _print(table, path, target)
 
@@ -125,15 +125,15 @@ def _print(table: Table, path: Path, target: str) -> None:
 
     found = summary(table, path)
     receipt = found["receipt"]
-    typer.echo(f"{path}: latency table of {found['device']} for {found['space']}, in ms")
-    typer.echo(f"  measured on {receipt.get('host', '?')} by {receipt.get('backend', '?')}")
-    typer.echo(f"  {table.provenance['how']} in {found['seconds']:.0f} s")
-    typer.echo(
+    echo(f"{path}: latency table of {found['device']} for {found['space']}, in ms")
+    echo(f"  measured on {receipt.get('host', '?')} by {receipt.get('backend', '?')}")
+    echo(f"  {table.provenance['how']} in {found['seconds']:.0f} s")
+    echo(
         f"  on {found['held_out']} networks held out: MAPE {found['mape_percent']:.2f} %, "
         f"Kendall tau {found['kendall_tau']:.3f}"
     )
-    typer.echo(
+    echo(
         f"  the ceiling, measuring them twice: {found['repeat_mape_percent']:.2f} %, "
         f"{found['ceiling_kendall_tau']:.3f}"
     )
-    typer.echo(f"Next: {search_words(table, path, target)}")
+    echo(f"Next: {search_words(table, path, target)}")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hwnas.cli.devices_calibrate import calibrate
+from hwnas.cli.outside import echo, echo_json
 
 if TYPE_CHECKING:
     from hwnas.space.latency_csv import Measured
@@ -87,7 +87,7 @@ def fit(
     save(table, path)
     found = {**summary(table, path), "latency_ms": spread(measured)}
     if as_json:
-        typer.echo(json.dumps(found))
+        echo_json(found)
     else:
         _print_fit(table, path, found, device)
 
@@ -111,11 +111,11 @@ def predict(
     folded = int(folds(predictor.space, choices).sum())
     if as_json:
         report = {"table": str(table), "device": predictor.table.device, "rows": len(texts), "folded": folded}
-        typer.echo(json.dumps({**report, "origin": predictor.origin, "unit": "ms", "out": str(out)}))
+        echo_json({**report, "origin": predictor.origin, "unit": "ms", "out": str(out)})
         return
-    typer.echo(f"{out}: {len(texts)} latencies in ms on {predictor.table.device} (table {table})")
+    echo(f"{out}: {len(texts)} latencies in ms on {predictor.table.device} (table {table})")
     if folded:
-        typer.echo(f"{folded} of them do not depend on their image: a compiler folds these, trust them least")
+        echo(f"{folded} of them do not depend on their image: a compiler folds these, trust them least")
 
 
 def named_device(word: str) -> tuple[str, Device | None]:
@@ -191,28 +191,26 @@ _DESIGNS = {
 def _print_fit(table: Table, path: Path, found: dict[str, Any], device: str) -> None:
     from hwnas.tables import BENCHMARK, search_words, why_not_found
 
-    typer.echo(f"{path}: latency table of {found['device']} for {found['space']}, in ms")
-    typer.echo(
+    echo(f"{path}: latency table of {found['device']} for {found['space']}, in ms")
+    echo(
         f"  {found['rows']} networks read, {found['blank']} rows without a latency skipped"
         + (f", {found['failed']} failed ones left out" if found["failed"] else "")
         + (f", {found['folded']} constant networks set apart" if found["folded"] else "")
     )
     low, median, high = (found["latency_ms"][name] for name in ("min", "median", "max"))
-    typer.echo(
-        f"  latencies from {low:.4g} to {high:.4g} ms, median {median:.4g} ms (read as {found['read_as']})"
-    )
-    typer.echo(f"  the device {_DESIGNS[table.fitted.form.design]} (chosen by cross-validation)")
-    typer.echo(
+    echo(f"  latencies from {low:.4g} to {high:.4g} ms, median {median:.4g} ms (read as {found['read_as']})")
+    echo(f"  the device {_DESIGNS[table.fitted.form.design]} (chosen by cross-validation)")
+    echo(
         f"  cross-validated: MAPE {found['mape_percent']:.2f} %, Kendall tau {found['kendall_tau']:.3f}; "
         f"on the networks themselves {found['training_mape_percent']:.2f} %"
     )
     image = "x".join(map(str, (table.network or BENCHMARK).image))
     why, search = why_not_found(table.device, table, path), search_words(table, path, device)
     if not why:
-        typer.echo(f"  a search on images of {image} finds it: {search} --require table")
+        echo(f"  a search on images of {image} finds it: {search} --require table")
     elif "--table" in why:
-        typer.echo(f"  no search finds it by itself: {why}")
-        typer.echo(f"  on images of {image}: {search} --require table")
+        echo(f"  no search finds it by itself: {why}")
+        echo(f"  on images of {image}: {search} --require table")
     else:
-        typer.echo(f"  no search asks it: {why}")
-    typer.echo(f"Next: hwnas devices predict {path} --csv ARCHITECTURES.csv --out PREDICTIONS.csv")
+        echo(f"  no search asks it: {why}")
+    echo(f"Next: hwnas devices predict {path} --csv ARCHITECTURES.csv --out PREDICTIONS.csv")

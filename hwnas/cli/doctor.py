@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json as json_module
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from hwnas.cli.outside import echo, echo_json
 
 MARKS = {"ok": "  ok     ", "note": "  note   ", "problem": "  PROBLEM"}
 
@@ -42,12 +43,12 @@ def doctor(
             continue
         if finding.area != area:
             area = finding.area
-            typer.echo(area)
+            echo(area)
         tail = f"; {finding.advice}" if finding.advice else ""
-        typer.echo(f"{MARKS[finding.level]} {finding.text}{tail}")
+        echo(f"{MARKS[finding.level]} {finding.text}{tail}")
         for file in finding.files:
-            typer.echo(f"{' ' * len(MARKS[finding.level])}   {file}")
+            echo(f"{' ' * len(MARKS[finding.level])}   {file}")
     if json:
-        typer.echo(json_module.dumps([asdict(finding) for finding in found]))
+        echo_json([asdict(finding) for finding in found])
     if any(finding.level == "problem" for finding in found):
         raise typer.Exit(1 if data is None else 2)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from hwnas.cli.outside import echo
 from hwnas.errors import Stopped
 from profilers.errors import InputError
 
@@ -74,7 +75,7 @@ def joined() -> Iterator[Ranks]:
             code = 130 if isinstance(error, KeyboardInterrupt) else 2 if isinstance(error, InputError) else 3
             spoken = ranks.leads if code == 130 else ranks.speaks()
             if spoken and code != 130:
-                print(f"{'error' if code == 2 else 'stopped'}: {error}", file=sys.stderr)
+                echo(f"{'error' if code == 2 else 'stopped'}: {error}", err=True)
             sys.stdout.flush()
             ranks.leave(spoken)
     if code:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hwnas.cli.outside import echo_json
 from profilers.errors import InputError, nearest
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def profile(
         refuse_less(one.rows, require, one.device)
     answers = [as_dict(subject, one.device, one.rows, one.operations) for one in profiles]
     if as_json:
-        typer.echo(json.dumps(answers if several else answers[0]))
+        echo_json(answers if several else answers[0])
     else:
         for one in profiles:
             show(subject, one.device, one.rows, one.operations)

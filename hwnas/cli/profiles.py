@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hwnas.cli.outside import echo
 from profilers.errors import InputError
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def measure_by_ray(
     total, ended = len(found) * len(devices), 0
 
     def say(line: str) -> None:
-        print(line, file=sys.stderr)
+        echo(line, err=True)
 
     def done(there: MeasuredThere) -> None:
         nonlocal ended
@@ -105,4 +105,4 @@ def keep(path: Path, profiles: Sequence[Profile]) -> None:
                 ({"key": key, **said}, outcome)
                 for (key, outcome), said in zip(one.rows, one.said, strict=True)
             ]
-            print(f"kept: {write_profile(run, one.device.name, lines)}", file=sys.stderr)
+            echo(f"kept: {write_profile(run, one.device.name, lines)}", err=True)

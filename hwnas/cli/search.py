@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hwnas.cli import processes as several
+from hwnas.cli.outside import echo
 from profilers.errors import InputError
 
 if TYPE_CHECKING:
@@ -109,10 +109,11 @@ def search(
         ),
         "evaluation": given(channels=channels, cells=cells),
     }
+    from hwnas.cli.progress import notes
     from hwnas.config import resolve, with_epochs
     from hwnas.results.run import new_directory, vacant
 
-    resolved = resolve(given(**flags), config)
+    resolved = resolve(given(**flags), config, notes(quiet or several.follows()))
     if epochs is not None:
         resolved = with_epochs(resolved, epochs)
     chosen = named_table(table, resolved)
@@ -158,7 +159,7 @@ def _run(
         with watching(quiet, path) as watch:
             run = search(resolved, path, watch, planned, say, ranks)
     except KeyboardInterrupt:
-        print(f"stopped; go on with: hwnas resume {path}{several.again(ranks)}", file=sys.stderr)
+        echo(f"stopped; go on with: hwnas resume {path}{several.again(ranks)}", err=True)
         raise
     print_summary(summary(run), path, json)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hwnas import files
 from profilers.errors import InputError
 
 if TYPE_CHECKING:
@@ -60,9 +61,7 @@ def resolve(text: str, shape: Shape) -> list[Named]:
 def read(path: Path) -> str:
     """A small text file, or InputError."""
     try:
-        if path.stat().st_size > LARGEST_TEXT_BYTES:
-            raise InputError(f"{path}: larger than {LARGEST_TEXT_BYTES} bytes, not a genotype")
-        return path.read_text(encoding="utf-8")
+        return files.read(path, None, LARGEST_TEXT_BYTES).decode()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:

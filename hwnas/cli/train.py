@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hwnas.cli.optional import HELP
+from hwnas.cli.outside import console, echo, echo_json, table
 from profilers.errors import InputError, nearest
 
 if TYPE_CHECKING:
@@ -109,11 +108,7 @@ def train(
     if not records:
         raise InputError("train: every training diverged; try a lower --learning-rate")
     if json:
-        print(
-            json_module.dumps(
-                [{key: value for key, value in one.items() if key != "curve"} for one in records]
-            )
-        )
+        echo_json([{key: value for key, value in one.items() if key != "curve"} for one in records])
         return
     _print(opened, records)
 
@@ -182,7 +177,7 @@ def announced(models: list[Model], dataset: Dataset, recipe: Recipe, place: str)
 
 def warned(line: str) -> None:
     """Print a warning, whether quiet or not."""
-    print(f"warning: {line}", file=sys.stderr)
+    echo(f"warning: {line}", err=True)
 
 
 def left_out(model: Model, error: Diverged) -> None:
@@ -198,7 +193,7 @@ def told(run: Run) -> Iterator[None]:
     except OSError as error:
         raise InputError(f"train: {run.path} can't be written: {error.strerror or error}") from None
     except KeyboardInterrupt:
-        print(f"stopped; the same command goes on: hwnas train {run.path} ...", file=sys.stderr)
+        echo(f"stopped; the same command goes on: hwnas train {run.path} ...", err=True)
         raise
 
 
@@ -236,28 +231,24 @@ def _numbers(name: str, text: str | None) -> list[int | None]:
 def _print(run: Run, records: list[dict[str, Any]]) -> None:
     """The trained front, those just trained marked."""
     from rich import box
-    from rich.console import Console
-    from rich.table import Table
 
     from hwnas.results.models import TRAINED, write_trained
 
     summary = write_trained(run)
     title = f"Front of {run.path}; accuracy: {TRAINED}, params and MACs: counted"
     # Narrow, so that names with width and depth fit a terminal of 80 columns.
-    table = Table(
-        title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
-    )
-    table.add_column("network", no_wrap=True)
+    grid = table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    grid.add_column("network", no_wrap=True)
     for column in ("C", "cells", "accuracy", "params", "MACs"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
+        grid.add_column(column, justify="right", no_wrap=True)
+    grid.add_column("", no_wrap=True)
     new = {record["name"] for record in records}
     for member in summary["front"] + summary["dominated"]:
         marks = ["dominated"] if member in summary["dominated"] else []
         marks += ["new"] if member["name"] in new else []
         if "within_target" in member:
             marks.append("within target" if member["within_target"] else "over target")
-        table.add_row(
+        grid.add_row(
             member["name"],
             str(member["channels"]),
             str(member["cells"]),
@@ -266,5 +257,5 @@ def _print(run: Run, records: list[dict[str, Any]]) -> None:
             f"{member['costs']['macs']['value']:,}",
             ", ".join(marks),
         )
-    Console().print(table)
-    print(f"next: hwnas export {run.path} --all")
+    console().print(grid)
+    echo(f"next: hwnas export {run.path} --all")

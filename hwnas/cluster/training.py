@@ -91,7 +91,7 @@ def train_on(
     cluster.check(run.path.absolute())
     if fresh:  # once, before any task: a task that is begun again must not forget what it did
         for model in models:
-            forget(model.folder)
+            forget(model.folder, run.path)
     by_name = {model.name: model for model in models}
     there = elsewhere(run)
     root = data_root.absolute() if data_root else None

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from hwnas.results.atomic import atomic_write
+from hwnas import files
 from hwnas.results.front import ParetoFront, Point, interval, knee, known_targets, pareto_front, within_target
 from hwnas.results.run import Run, inside, read_front
 from hwnas.results.summary import read_record
@@ -99,10 +99,13 @@ def model_of(
 def trained(run: Run) -> list[dict[str, Any]]:
     """The records of all trained networks, in order of their names."""
     records = []
-    for path in sorted((run.path / "models").glob(f"*/{RECORD}")):
-        inside(run, "models", path.parent.name)
-        record = read_record(path)
-        if record["name"] != path.parent.name:
+    models = run.path / "models"
+    for name in files.names(models, run.path):
+        path = models / name / RECORD
+        if not files.exists(path, run.path):
+            continue
+        record = read_record(path, run.path)
+        if record["name"] != name:
             raise InputError(f"{path}: the record of {record['name']!r}, in another network's folder")
         records.append(record)
     return records
@@ -150,7 +153,7 @@ def write_trained(run: Run) -> dict[str, Any]:
         "front": [by_name[name] for name in on_front],
         "dominated": [member for name, member in by_name.items() if name not in on_front],
     }
-    atomic_write(run.path / "trained.json", (json.dumps(summary, indent=1) + "\n").encode())
+    files.replace(run.path / "trained.json", run.path, (json.dumps(summary, indent=1) + "\n").encode())
     return summary
 
 

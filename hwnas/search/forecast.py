@@ -22,7 +22,7 @@ from hwnas.config import Config, Stage, validate, with_epochs
 from hwnas.results import run as runs
 from hwnas.search import shared_weights
 from hwnas.search.finish import SCORING_BATCH
-from hwnas.search.loop import Progress, Searched, rng, run_stages, steps_per_epoch
+from hwnas.search.loop import Progress, Searched, learning_every, rng, run_stages, steps_per_epoch
 from hwnas.search.search import Plan, compute_device, searcher_of
 from hwnas.training.data import Dataset, equal_batches, size, to_device
 from hwnas.training.dataset import generator
@@ -91,7 +91,7 @@ def rehearse(planned: Plan) -> tuple[Rates, Rates, float]:
     if whole <= WHOLE:
         wall, cpu = _run(planned, dataset)
     else:
-        every = config.ndarts.weight_steps if config.algorithm == "ndarts" else config.alpha_step.every
+        every = learning_every(config, whole)
         lengths = [-(-steps // every) * every for steps in (SHORT, LONG)]
         size = config.weight_step.batch_size
         shorter = [_run(planned, _fewer(dataset, steps * size)) for steps in lengths]
@@ -157,7 +157,7 @@ def _stage(config: Config, stage: Stage, steps: int, rates: Rates, number: int) 
     if config.algorithm == "ndarts":
         evaluations = stage.epochs * config.alpha_step.samples
     else:
-        evaluations = learning * (steps // config.alpha_step.every) * config.alpha_step.samples
+        evaluations = learning * (steps // learning_every(config, steps)) * config.alpha_step.samples
     seconds = stage.frozen_epochs * rates.frozen[number] + learning * rates.learning[number]
     return StageForecast(
         stage.cells, stage.epochs, stage.frozen_epochs, steps, evaluations, seconds, rates.spread[number]

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from hwnas.catalog import find_device
-from hwnas.config import Config
+from hwnas.config import Config, with_data
 from hwnas.errors import Stopped
 from hwnas.results import run as runs
 from hwnas.results.measured import keep_table, kept_table, write_measurements
@@ -30,11 +30,11 @@ from hwnas.search.random_search import RandomSearch
 from hwnas.search.ranks import ALONE, Parted, Ranks
 from hwnas.search.reward import Objective
 from hwnas.search.searcher import Searcher
-from hwnas.search.state import place
+from hwnas.search.state import checkpoint, place
 from hwnas.space.footprint import Footprint, footprint
 from hwnas.space.space import SPACES
 from hwnas.tables import other_device
-from hwnas.training.data import Dataset, digest, to_device
+from hwnas.training.data import Dataset, default_root, digest, to_device
 from hwnas.training.run_images import TEST_IMAGES, check_same, parts_of, read_images, record_of_test
 from profilers import device as devices
 from profilers.device import Device
@@ -73,7 +73,8 @@ def plan(
     data = config.data
     if data.download and ranks.local:
         ranks.agree()
-    dataset = read_images(config)
+    # Whoever called says whether to download, and where to.
+    dataset = read_images(config, Path(data.root) if data.root else None, data.download)
     if data.download and not ranks.local:
         ranks.agree()
     here = _here(config, device, dataset)
@@ -225,15 +226,21 @@ def resume(
     watch: Callable[[Progress], None] = lambda progress: None,
     say: Say = lambda line: None,
     ranks: Ranks = ALONE,
+    root: Path | None = None,
+    download: bool = False,
 ) -> Run:
     """Go on with a search that was stopped, from its last checkpoint. A finished one is left as it is.
 
-    With as many ``ranks`` as before it ends as if it had not been stopped; with others, within noise.
+    With as many ``ranks`` as before it ends as if it had not been stopped; with others, within noise. ``root``: where
+    public data sets are now; ``download``: fetch a missing one.
     """
     found = ranks.share(lambda: runs.open_run(path))
-    if ranks.share(found.front_path.exists):
+    if ranks.share(lambda: runs.ended(found)):
         return found
-    planned = plan(found.config, say, ranks.share(lambda: kept_table(found)), ranks)
+    if download and root is None:
+        root = default_root()  # not to a place that a file names
+    config = with_data(found.config, root=None if root is None else str(root), download=download)
+    planned = plan(config, say, ranks.share(lambda: kept_table(found)), ranks)
     check_same(found, planned.dataset, ranks.share(lambda: runs.read_environment(found)))
     say(f"run {path}: {ranks.share(lambda: whereabouts(found, ranks.size))}")
     return _go(found, planned, watch, say, ranks)
@@ -241,14 +248,14 @@ def resume(
 
 def whereabouts(run: Run, processes: int = 1) -> str:
     """Where a search goes on with so many processes, in words."""
-    checkpoint = runs.load_checkpoint(run)
-    if checkpoint is None:
+    found = checkpoint(run)
+    if found is None:
         return "nothing was saved yet, beginning anew"
-    at = checkpoint[1]["position"]
+    at = found[1]["position"]
     where, evaluations = place(run.config, at), f"{at['trials']:,} evaluations"
     if where is None:
         return f"all stages done, {evaluations}; scoring the finalists"
-    before = checkpoint[1].get("processes", 1)
+    before = found[1].get("processes", 1)
     other = "" if before == processes else f"; {processes} processes after {before}: the same within noise"
     return f"going on from {where}, {evaluations} so far{other}"
 

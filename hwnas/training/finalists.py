@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from hwnas.results.atomic import atomic_write
+from hwnas import files
 from hwnas.results.models import RECORD, TRAINED, Model, write_trained
 from hwnas.results.run import Run
 from hwnas.space.text import format_text
@@ -46,7 +46,7 @@ def train_models(
     records = []
     for model in models:
         if fresh:
-            forget(model.folder)
+            forget(model.folder, run.path)
         try:
             result = train_model(run, model, dataset, recipe, seed, device, report)
         except Diverged as error:
@@ -69,6 +69,7 @@ def train_model(
     report: Callable[[Model, Epoch], None],
 ) -> Trained:
     """Train one model in its folder, going on where an earlier training was stopped; no record is written."""
+    files.make_folder(model.folder, run.path)
     return train(
         model.architecture,
         dataset,
@@ -83,14 +84,14 @@ def train_model(
 
 def keep_record(run: Run, model: Model, record: Mapping[str, Any]) -> None:
     """Write a trained model's record, and the run's trained front with it."""
-    atomic_write(model.folder / RECORD, (json.dumps(record, indent=1) + "\n").encode())
+    files.replace(model.folder / RECORD, run.path, (json.dumps(record, indent=1) + "\n").encode())
     write_trained(run)
 
 
-def forget(folder: Path) -> None:
-    """Remove what a training left in ``folder``, and nothing else."""
+def forget(folder: Path, root: Path) -> None:
+    """Remove what a training left in ``folder`` of the run directory ``root``, and nothing else."""
     for name in (RECORD, STATE, WEIGHTS, BEST, EVENTS):
-        (folder / name).unlink(missing_ok=True)
+        files.remove(folder / name, root)
 
 
 def record_of(model: Model, dataset: Dataset, recipe: Recipe, seed: int, result: Trained) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hwnas.config import Config
-from hwnas.results.run import Run, read_environment, read_front
+from hwnas.results.run import Run, ended, read_environment, read_front
 from hwnas.training.data import Dataset, load
 from hwnas.training.fingerprint import VERSION, fingerprint
 from profilers.errors import InputError
@@ -28,12 +28,15 @@ Say = Callable[[str], None]
 
 
 def read_images(config: Config, root: Path | None = None, download: bool = False) -> Dataset:
-    """Return the data set that a config names; ``root`` and ``download`` say where it is now."""
+    """Return the data set that a config names; ``root``: where it is now; ``download``: fetch a missing one.
+
+    Nothing is fetched because the config says so, nor to a place that it names: a run may come from somebody else.
+    """
     data = config.data
     return load(
         data.source,
-        root=root or (Path(data.root) if data.root else None),
-        download=download or data.download,
+        root=root or (Path(data.root) if data.root and not download else None),
+        download=download,
         seed=config.seed,
         noise=data.noise,
         image_size=data.image_size,
@@ -76,7 +79,7 @@ def check_images(run: Run, dataset: Dataset, warn: Say = lambda line: None) -> N
 
     Of a run that an earlier version wrote, classes and size of images are compared, and ``warn`` is told.
     """
-    if run.front_path.is_file():
+    if ended(run):
         _check_kind(run, dataset)
     kept = read_environment(run)
     if comparable(kept):

@@ -12,7 +12,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
-from hwnas.results.atomic import atomic_write
+from hwnas import files
 from hwnas.space.build import architecture_graph
 from hwnas.space.genotype import Architecture
 from hwnas.space.layers import Stem
@@ -45,7 +45,7 @@ def save_weights(
     stem = notes.get("stem", "cifar")
     tensors = network.state_dict()
     weights = Weights(tensors, architecture, data.classes, data.image, stem, data.mean, data.std, notes)
-    atomic_write(path, weights_bytes(weights))
+    files.replace(path, path.parent, weights_bytes(weights))
 
 
 def weights_bytes(weights: Weights) -> bytes:
@@ -64,8 +64,17 @@ def weights_bytes(weights: Weights) -> bytes:
     return pack(weights.tensors, {"hwnas": json.dumps(header)})
 
 
-def load_weights(path: Path) -> Weights:
-    """Read what ``save_weights`` wrote. Raises InputError where the file is missing, damaged or not ours."""
+def load_weights(path: Path, root: Path | None = None) -> Weights:
+    """Read what ``save_weights`` wrote. Raises InputError where the file is missing, damaged or not ours.
+
+    ``root``: the run directory that it belongs to; None for a file that the user named, which may be a link.
+    """
+    try:
+        files.reading(path, root, files.LARGEST_STATE).close()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {})["hwnas"])
@@ -78,8 +87,6 @@ def load_weights(path: Path) -> Weights:
         stem = header.pop("stem", "cifar")
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
     except DAMAGE as error:
         reason = f"{type(error).__name__}: {error}"
         raise InputError(f"{path}: not a weights file of hwnas train ({reason})") from error

@@ -83,6 +83,6 @@ def test_other_images_than_those_of_the_search_are_refused(
 def test_forgetting_removes_the_training_and_nothing_else(tmp_path: Path) -> None:
     for name in ("training.json", "training.safetensors", "weights.safetensors", "model.onnx"):
         (tmp_path / name).write_bytes(b"x")
-    forget(tmp_path)
-    forget(tmp_path / "none")
+    forget(tmp_path, tmp_path)
+    forget(tmp_path / "none", tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]

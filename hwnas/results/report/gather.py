@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hwnas import files
 from hwnas.results.front import Point, knee, known_targets, pareto_front
 from hwnas.results.history import Epoch, read_history
 from hwnas.results.models import TRAINED, targets_of, trained
@@ -17,7 +19,7 @@ from hwnas.results.report.curve import volume_curve
 from hwnas.results.run import Run, open_run, read_environment, read_front, read_trials
 from hwnas.space.genotype import Genotype
 from hwnas.space.text import from_dict
-from profilers.errors import InputError
+from profilers.errors import InputError, shown, visible
 
 Z = 1.96  # standard normal quantile of a 95 % interval
 
@@ -83,20 +85,28 @@ class Seen:
 def gather(path: Path) -> Seen:
     """Read a finished run. Raises InputError where it has not ended, or its files are not those of a search."""
     run = open_run(path)
-    summary = read_front(run)
-    try:
+    # With escapes, as on a terminal: marks that turn text around, and ends of lines that no chart's script allows.
+    summary = shown(read_front(run))
+    with believed(run.front_path):
         return _seen(run, summary)
-    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{run.front_path}: not the summary of a search ({error!r})") from None
+
+
+@contextmanager
+def believed(path: Path) -> Iterator[None]:
+    """Turn what does not fit together in a run into InputError: its files may be a stranger's."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError) as error:
+        raise InputError(f"{path}: not the summary of a search ({error!r})") from None
 
 
 def _seen(run: Run, summary: dict[str, Any]) -> Seen:
     members = [*summary["front"], *summary["dominated"]]
     # What the page says in words: looked at here, so that a damaged file is refused before anything is drawn.
     float(summary["hypervolume"]), float(summary["baseline"]["random_hypervolume"]), float(summary["seconds"])
-    records = {str(record["name"]): record for record in trained(run)}
+    records = {str(record["name"]): shown(record) for record in trained(run)}
     objectives = tuple(name for name in summary["bounds"] if name != "accuracy")
     genotypes = {str(member["key"]): from_dict(member["genotype"]) for member in members}
     genotypes |= {str(record["key"]): from_dict(record["genotype"]) for record in records.values()}
@@ -113,8 +123,8 @@ def _seen(run: Run, summary: dict[str, Any]) -> Seen:
         scored.append(_scored(rows, TRAINED, objectives, None, targets))
     history = tuple(read_history(run))
     curve = tuple(volume_curve(read_trials(run), summary, objectives))
-    environment = read_environment(run)
-    name = run.path.resolve().name
+    environment = shown(read_environment(run))
+    name = visible(run.path.resolve().name)
     rest = (costs, objectives, tuple(scored), history, curve, genotypes, records)
     return Seen(run, name, summary, environment, *rest)
 
@@ -181,7 +191,7 @@ def metrics(seen: Seen, dot: Dot) -> list[dict[str, Any]]:
             f"recipe {recipe}, {record.get('epochs', '?')} epochs, seed {record.get('seed', '?')}"
         )
     rows += [_cost_row(seen, str(name), cost) for name, cost in member["costs"].items()]
-    return rows + _exported(seen.run.path / "models" / dot.name / "export.json")
+    return rows + _exported(seen.run, dot.name)
 
 
 def _cost_row(seen: Seen, name: str, cost: Mapping[str, Any]) -> dict[str, Any]:
@@ -203,10 +213,13 @@ def _member(seen: Seen, dot: Dot) -> Mapping[str, Any]:
     return next(one for one in members if str(one.get("name", one["key"])) == dot.name)
 
 
-def _exported(path: Path) -> list[dict[str, Any]]:
+def _exported(run: Run, name: str) -> list[dict[str, Any]]:
     """What was measured of the exported files; nothing where there are none that can be read."""
+    path = run.path / "models" / name / "export.json"
+    if not files.exists(path, run.path):
+        return []
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = shown(json.loads(files.read(path, run.path)))
         latencies = [(f"latency, {name}", one) for name, one in record["latency"].items()]
         return [
             {
@@ -217,6 +230,8 @@ def _exported(path: Path) -> list[dict[str, Any]]:
             for name, one in latencies
             if one.get("value") is not None
         ]
+    except InputError:
+        raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return []
 
@@ -237,7 +252,7 @@ def commands(seen: Seen, dot: Dot) -> list[str]:
     """What to type to train, export and profile one network; what is not trained is trained before its export."""
     run, key = shlex.quote(str(seen.run.path)), shlex.quote(dot.key)
     genotype = shlex.quote(json.dumps(seen.genotypes[dot.key].to_dict(), separators=(",", ":")))
-    target = shlex.quote(str(seen.summary["target"]))
+    target = shlex.quote(str(seen.summary.get("target", "cpu")))
     train, export = f"hwnas train {run} {key}", f"hwnas export {run} {key}"
     return [
         train,

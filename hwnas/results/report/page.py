@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from hwnas import files
 from hwnas.results.report import charts, timelines
 from hwnas.results.report.drawing import cell_svg
 from hwnas.results.report.gather import Dot, Scored, Seen, commands, metrics
@@ -21,6 +22,7 @@ from hwnas.results.report.layout import pictures, title
 from hwnas.results.report.policies import lines, policies
 from hwnas.space.space import SPACES
 from hwnas.space.text import format_text
+from profilers.errors import visible
 
 HERE = Path(__file__).parent
 SNIPPET = "window.vegaEmbed = vegaEmbed;"
@@ -93,8 +95,14 @@ def _run(seen: Seen) -> dict[str, Any]:
         "notes": _notes(summary),
         "command": _command(seen.environment.get("command")),
         "environment": _environment(seen),
-        "config": (seen.run.path / "config.toml").read_text(encoding="utf-8", errors="replace"),
+        "config": _config(seen),
     }
+
+
+def _config(seen: Seen) -> str:
+    """config.toml as it stands, its lines with escapes."""
+    text = files.read(seen.run.path / "config.toml", seen.run.path).decode(errors="replace")
+    return "\n".join(visible(line) for line in text.split("\n"))
 
 
 def _command(words: Any) -> str:
@@ -110,7 +118,7 @@ def _sentence(seen: Seen) -> str:
     wanted = " and ".join(seen.objectives) or "accuracy alone"
     return (
         f"{summary['algorithm']} in the {summary['space']} space on {summary['data']}, target"
-        f" {summary['target']}, for {wanted}: {summary['evaluations']:,} evaluations in"
+        f" {summary.get('target', 'cpu')}, for {wanted}: {summary['evaluations']:,} evaluations in"
         f" {summary['seconds']:,.0f} s. Hypervolume {summary['hypervolume']:.4f} against"
         f" {baseline['random_hypervolume']:.4f} of {baseline['random_evaluations']} uniform genotypes on the same"
         " weights and images."

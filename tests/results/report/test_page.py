@@ -16,6 +16,8 @@ from hwnas.results.report.gather import gather
 from hwnas.results.report.page import embedded, page
 from profilers.errors import InputError
 
+from ..runs import finished_run
+
 HOSTILE = '</script><script>alert("x")</script><!--<script>&{{script}}'
 
 
@@ -127,7 +129,8 @@ def test_figures_are_written_as_svg_and_png(searched: Path, tmp_path: Path) -> N
         assert begin.startswith(b"<svg") if name.endswith(".svg") else begin == b"\x89PNG\r\n\x1a\n"
 
 
-def test_the_page_says_the_target_and_how_much_of_the_front_is_within(run: Path) -> None:
+def test_the_page_says_the_target_and_how_much_of_the_front_is_within(tmp_path: Path) -> None:
+    run = finished_run(tmp_path / "run").path
     summary = json.loads((run / "front.json").read_text())
     costs = sorted(member["costs"]["params"]["value"] for member in summary["front"])
     for limit, words in (
