@@ -21,7 +21,6 @@ NEEDED = (
     "torch",
     "torchvision",
     "onnx",
-    "onnxscript",
     "onnxruntime",
     "pymoo",
     "thop",

@@ -99,6 +99,8 @@ def load(path: Path) -> Table:
         raise InputError(f"{path}: not valid JSON ({str(error)[:80]})") from None
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise InputError(f"{path}: not a latency table (expected format = '{FORMAT}')")
+    if (data.get("metric", "latency"), data.get("unit", "ms")) != ("latency", "ms"):
+        raise InputError(f"{path}: not a table of latencies in ms")
     try:
         return _from_dict(data)
     except KeyError as error:

@@ -71,10 +71,11 @@ def read(path: Path) -> str:
 def genotype(text: str, shape: Shape) -> Named:
     """A genotype at the width and depth that were asked for, else those its space is published with."""
     from hwnas.space.genotype import Architecture
+    from hwnas.space.space import SPACES
     from hwnas.space.text import parse
 
     found = parse(text)
-    channels, cells = (16, 15) if found.space == "nasbench201" else (36, 20)
+    channels, cells = SPACES[found.space].published_size
     architecture = Architecture(found, shape.channels or channels, shape.cells or cells)
     return Named(found.key, architecture, shape)
 

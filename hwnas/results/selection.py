@@ -15,6 +15,7 @@ from hwnas.results.models import TRAINED, choose, choose_trained, model_of
 from hwnas.results.run import inside, open_run
 from hwnas.space.genotype import Architecture, Genotype
 from hwnas.space.layers import Stem
+from hwnas.space.space import SPACES
 from hwnas.space.text import MAX_CHARACTERS, parse
 from hwnas.training.checkpoint import WEIGHTS
 from hwnas.training.data import Dataset, load
@@ -123,9 +124,9 @@ def of_genotype(
         notes = {"accuracy": {"value": weights.notes.get("test_accuracy"), "origin": TRAINED}}
         return [Subject(genotype.key, weights, Path(EXPORTED) / genotype.key, dataset, notes)]
     channels, cells, classes, image, stem = size
-    usual = 15 if genotype.space == "nasbench201" else 20
+    usual = SPACES[genotype.space].published_size
     architecture = Architecture(
-        genotype, 36 if channels is None else channels, usual if cells is None else cells
+        genotype, usual[0] if channels is None else channels, usual[1] if cells is None else cells
     )
     named = dataset.classes if dataset else tuple(map(str, range(classes)))
     shape = dataset.image if dataset else image

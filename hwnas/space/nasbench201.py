@@ -23,4 +23,5 @@ SPACE = Space(
     rule=derive,
     stacking="residual_blocks",
     none_is_written=True,
+    published_size=(16, 15),
 )

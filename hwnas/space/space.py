@@ -77,6 +77,8 @@ class Space:
     survivors: dict[CellKind, tuple[int, ...]] = field(default_factory=dict, hash=False)
     stacking: Literal["reduction_cells", "residual_blocks"] = "reduction_cells"
     none_is_written: bool = False
+    published_size: tuple[int, int] = (36, 20)
+    """Initial channels and cells of the networks that this space was published with."""
     in_degree: int | None = None
     """How many inputs the derivation rule leaves each node of a cell; None where it varies."""
 

@@ -19,10 +19,11 @@ from hwnas.space.build import architecture_graph
 from hwnas.space.encoding import sample, to_genotype
 from hwnas.space.genotype import Architecture, Genotype
 from hwnas.space.graph import IMAGE, Builder, all_layers, starts_with_relu
-from hwnas.space.layers import PRIMITIVES, Layer, Stem
+from hwnas.space.layers import ACTIVATIONS, PRIMITIVES, Layer, Stem, conv_bn
 from hwnas.space.published import PUBLISHED
 from hwnas.space.size import Task
 from hwnas.space.text import parse
+from profilers.errors import InputError
 
 from .networks import arrays, images, lively, network
 
@@ -83,6 +84,32 @@ def test_every_primitive_exports_at_both_strides(op: str, stride: int, size: tup
     parity = compare(module, model.SerializeToString(), [images(8, image, 3)])
     assert parity.passed, parity
     assert parity.largest_logit > 0.1
+
+
+@pytest.mark.parametrize("kind", ACTIVATIONS)
+def test_every_activation_exports_after_a_folded_norm(kind: str) -> None:
+    image = (6, 8, 8)
+    act = Layer(kind, 6, 6, (8, 8))  # type: ignore[arg-type]
+    layers = (*conv_bn(6, 6, (8, 8)), act, *conv_bn(6, 6, (8, 8)), act)
+    module = lively(Headed(layers, 6), image)
+    build = Builder(image)
+    last = build.layers("op.it", IMAGE, layers)
+    build.layers("head.it", last, (Layer("global_pool", 6, 6, (8, 8)), Layer("linear", 6, 5, (1, 1))))
+    model = written(build.graph(), _renamed(arrays(module), layers))
+    check(model)
+    # Values beyond both ends of the activations' middle pieces.
+    given = 6 * images(8, image, 3)
+    parity = compare(module, model.SerializeToString(), [given])
+    assert parity.passed, parity
+    assert parity.largest_logit > 0.1
+
+
+def test_a_layer_that_the_file_has_no_rule_for_is_refused() -> None:
+    build = Builder((6, 8, 8))
+    last = build.layers("op.it", IMAGE, (Layer("softmax", 6, 6, (8, 8)),))  # type: ignore[arg-type]
+    build.layers("head.it", last, (Layer("global_pool", 6, 6, (8, 8)), Layer("linear", 6, 5, (1, 1))))
+    with pytest.raises(InputError, match="layer kind 'softmax': not known here"):
+        written(build.graph(), {})
 
 
 @pytest.mark.parametrize("name", sorted(SPACES))
