@@ -18,7 +18,7 @@ class InputError(ValueError):
     """
 
     def __init__(self, line: object = "") -> None:
-        text = "".join(_visible(character) for character in str(line)[: _LONGEST_LINE + 1])
+        text = visible(str(line)[: _LONGEST_LINE + 1])
         super().__init__(text if len(text) <= _LONGEST_LINE else f"{text[:_LONGEST_LINE]} ...")
 
 
@@ -41,9 +41,12 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     return f"{hint} (choices: {', '.join(names)})"
 
 
-def _visible(character: str) -> str:
-    """The character, or its escape where it is none to be seen: controls, and what turns the direction of text."""
-    return character if unicodedata.category(character)[0] != "C" else ascii(character)[1:-1]
+def visible(text: str) -> str:
+    """The text with an escape for each character that is none to be seen: controls, what turns its direction."""
+    return "".join(
+        character if unicodedata.category(character)[0] != "C" else ascii(character)[1:-1]
+        for character in text
+    )
 
 
 def _fold(word: str) -> str:

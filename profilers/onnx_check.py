@@ -13,6 +13,7 @@ import onnx
 from onnx import AttributeProto, GraphProto, ModelProto, TensorProto
 
 from profilers.errors import InputError, nearest
+from profilers.limits import check_input
 
 MOST_BYTES = 2**31
 # ONNX Runtime's own operators, which the onnx package cannot know.
@@ -66,6 +67,8 @@ def _check(file: Path, shapes: Mapping[str, Sequence[int]], batch: int | None) -
         if name not in {argument.name for argument in arguments}:
             raise InputError(f"{file}: no input '{name}'{nearest(name, [a.name for a in arguments])}")
     inputs = tuple((a.name, input_sizes(file, a, shapes, batch)) for a in arguments)
+    for name, sizes in inputs:
+        check_input(f"{file}: input '{name}'", sizes)
     if batch and batch > 1 and not any(sizes[:1] == (batch,) for _, sizes in inputs):
         raise InputError(f"{file}: its inputs have a fixed batch, so a batch of {batch} is not possible")
     return OnnxModel(

@@ -31,8 +31,12 @@ def fit(
     latency_column: Annotated[
         str | None, typer.Option("--latency-column", help="Column of the latencies. [default: latency]")
     ] = None,
-    batch: Annotated[int | None, typer.Option("--batch", min=1, help="Batch size measured at.")] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the cross-validation's splits.")] = 0,
+    batch: Annotated[
+        int | None, typer.Option("--batch", min=1, max=65_536, help="Batch size measured at.")
+    ] = None,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=2**31 - 1, help="Seed of the cross-validation's splits.")
+    ] = 0,
     as_json: Json = False,
 ) -> None:
     """Fit a latency table to networks that were measured elsewhere."""

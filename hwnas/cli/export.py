@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from profilers.errors import InputError, nearest
+from profilers.limits import MOST_THREADS, check_numbers
 
 if TYPE_CHECKING:
     from hwnas.results.export import Format
@@ -59,7 +60,7 @@ def export(
     ] = None,
     data_root: Annotated[Path | None, Option(help="Folder of the public data sets.")] = None,
     measure: Annotated[bool, Option(help="Measure the latency of the ONNX files on this host.")] = True,
-    threads: Annotated[int, Option(min=1, help="CPU threads, also of the latency.")] = 1,
+    threads: Annotated[int, Option(min=1, max=MOST_THREADS, help="CPU threads, also of the latency.")] = 1,
     json: Annotated[bool, Option("--json", help="Only JSON on standard output.")] = False,
     quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
@@ -70,6 +71,7 @@ def export(
     """
     from hwnas.results.selection import of_genotype, of_run
 
+    check_numbers("--", channels=channels, cells=cells)
     if sum((bool(keys), every, knee)) > 1:
         raise InputError("export: say either --all, --knee or keys")
     if input not in ("float32", "uint8"):

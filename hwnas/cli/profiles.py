@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from profilers.errors import InputError
+from hwnas.errors import Stopped
 
 if TYPE_CHECKING:
     from hwnas.cli.farm import MeasuredThere
@@ -48,10 +48,12 @@ def measure_here(
     began = time.time()
     try:
         rows = measure_all(found, device, options, backends, table)
+        ended = time.time()
+        operations = per_operation(found, device, options) if per_op else []
     except TimeoutError as error:
-        raise InputError(str(error)) from None
-    said = {"node": "", "began": began, "ended": time.time()}
-    return Profile(device, rows, [said] * len(rows), per_operation(found, device, options) if per_op else [])
+        raise Stopped(str(error)) from None
+    said = {"node": "", "began": began, "ended": ended}
+    return Profile(device, rows, [said] * len(rows), operations)
 
 
 def measure_by_ray(

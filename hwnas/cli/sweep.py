@@ -31,7 +31,7 @@ def sweep(
     ray: Annotated[str | None, Option("--ray", metavar="[ADDRESS]", help=HELP)] = None,
     gpus: Annotated[
         float | None,
-        Option(min=0, help="With --ray: GPUs per search (default: 1 where the cluster has some)."),
+        Option(min=0, max=64, help="With --ray: GPUs per search (default: 1 where the cluster has some)."),
     ] = None,
     json: Annotated[bool, Option("--json", help="Only JSON on standard output.")] = False,
     quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False,
