@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -23,7 +23,6 @@ from profilers.timing import Protocol
 if TYPE_CHECKING:
     from torch import nn
 
-    from profilers.answers import Answer
     from profilers.onnx_latency import Measure
 
 GROUP = "hwnas.profilers"
@@ -114,7 +113,8 @@ def thop(subject: Subject, device: Device, options: Options) -> list[Outcome]:
 
 def torch_backend(subject: Subject, device: Device, options: Options) -> list[Outcome]:
     """latency of the module in eager torch; on CUDA its memory too. Raises InputError for another machine."""
-    refuse_elsewhere("torch", options)
+    if options.run is not None:
+        raise InputError("back end 'torch' measures on this machine only, not through Options.run")
     from profilers.memory import cuda_memory
     from profilers.torch_latency import TorchOptions, measure_torch
 
@@ -179,8 +179,6 @@ BACKENDS: dict[str, Backend] = {
     "torch": torch_backend,
     "onnxruntime": onnxruntime,
 }
-ONLY_HERE = ("torch",)
-"""Back ends that measure in this process, so never on a machine that `Options.run` reaches."""
 
 
 def plugins() -> dict[str, EntryPoint]:
@@ -204,41 +202,6 @@ def backend(name: str) -> Backend:
     if not callable(found):
         raise InputError(f"back end '{name}' ({others[name].value}) is not a function")
     return found
-
-
-def refuse_elsewhere(name: str, options: Options) -> None:
-    """Raise InputError where a back end that measures on this machine is asked for another one's figures."""
-    if name in ONLY_HERE and options.run is not None:
-        raise InputError(
-            f"back end '{name}' measures on this machine only, not through --ssh or --run-with; leave it out:"
-            " onnxruntime measures there"
-        )
-
-
-def measured_there(name: str, function: Backend) -> Backend:
-    """The same back end, which must not measure here where `options.run` leads to another machine.
-
-    A plug-in may know nothing of `run`. Raises InputError for a measured figure that did not come through it.
-    """
-
-    def checked(subject: Subject, device: Device, options: Options) -> list[Outcome]:
-        refuse_elsewhere(name, options)
-        run, calls = options.run, list[str]()
-        if run is None:
-            return function(subject, device, options)
-
-        def noted(request: Answer, limit_s: float) -> tuple[Answer, list[Answer]]:
-            calls.append(name)
-            return run(request, limit_s)
-
-        outcomes = function(subject, device, replace(options, run=noted))
-        if not calls and any(getattr(outcome, "origin", "") == "measured" for outcome in outcomes):
-            raise InputError(
-                f"back end '{name}' measured on this machine, not on the other one; leave it out"
-            )
-        return outcomes
-
-    return checked
 
 
 def needs_module(subject: Subject) -> nn.Module:

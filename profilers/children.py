@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -35,19 +34,19 @@ def child_environment(extra: Mapping[str, str], first: str) -> dict[str, str]:
 
 
 @contextmanager
-def in_an_empty_folder() -> Iterator[str]:
-    """Work in a fresh empty folder of this user while others' code starts Python; yields the folder before.
+def working_in(folder: str) -> Iterator[str]:
+    """Make `folder` the current one for a while; yields the one before, empty where that no longer exists.
 
-    For `multiprocessing` and Ray, whose command lines are not ours: the current folder is then one without modules.
-    Empty where the folder before no longer exists.
+    For `multiprocessing` and Ray, whose command lines are not ours: begun in a fresh empty folder, which has to stay
+    while they start, their processes find no modules there.
     """
     try:
         before = os.getcwd()
     except FileNotFoundError:
         before = ""
-    with tempfile.TemporaryDirectory(prefix="hwnas-") as folder:
-        os.chdir(folder)
-        try:
-            yield before
-        finally:
-            os.chdir(before or os.path.dirname(folder))
+    os.chdir(folder)
+    try:
+        yield before
+    finally:
+        if before:
+            os.chdir(before)

@@ -150,11 +150,11 @@ def measure_all(
     """Every outcome of every back end, in order; several networks are sampled in turn."""
     from hwnas.cli.estimates import latency, memory
     from hwnas.cli.subjects import build
-    from profilers.backends import backend, measured_there, onnxruntime_together, refuse_elsewhere
+    from profilers.backends import backend, onnxruntime_together
+    from profilers.elsewhere import measured_there, refuse_elsewhere
 
     chosen = list(names or default_backends(found, options))
-    for name in chosen:
-        refuse_elsewhere(name, options)
+    refuse_elsewhere(chosen, options)
     functions = {name: measured_there(name, backend(name)) for name in chosen}
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="hwnas-") as folder:
