@@ -41,8 +41,11 @@ from hwnas.training.arrays import load_npz
 from hwnas.training.folders import read_image
 from profilers import device as devices
 from profilers import onnx_check, table
+from profilers.answers import Kind, read_answers
+from profilers.bounded import Ended
 from profilers.errors import InputError
 from profilers.fit import Fitted, Form, Process
+from profilers.remote import Transport, unpack
 
 SECONDS, MIB = 1.0, 512
 HOSTILE = (
@@ -132,6 +135,15 @@ def parsers(folder: Path) -> list[Parser]:
     def text(read: Callable[[str], object]) -> Callable[[bytes], object]:
         return lambda data: read(data.decode("utf-8", "replace"))
 
+    def of_remote(kind: Kind) -> Callable[[bytes], object]:
+        there = Transport(("there",))
+
+        def call(data: bytes) -> object:
+            facts, answers = unpack(there, Ended("ended", 0, data, data))
+            return read_answers(facts, answers, 1, kind, "there")
+
+        return call
+
     def all_of(kind: str) -> list[bytes]:
         return [path.read_bytes() for path in sorted((SOURCE / kind).glob("*.toml"))]
 
@@ -146,6 +158,7 @@ def parsers(folder: Path) -> list[Parser]:
         Parser("images .npz", [images], through(lambda path: load_npz(path, seed=0, noise=0.0), ".npz")),
         Parser("image", [picture], through(lambda path: read_image(str(path), (3, 8, 8)), ".png")),
         Parser("ONNX", [model], through(lambda path: onnx_check.check_onnx(path), ".onnx")),
+        *(Parser(f"remote {kind}", [answer], of_remote(kind)) for kind, answer in _answers().items()),
         *_of_run(run),
     ]  # fmt: skip
     return [*found, Parser("latency table", tables, through(table.load, ".json"))]
@@ -235,6 +248,25 @@ def _png(folder: Path) -> bytes:
 
     Image.fromarray(np.arange(192, dtype=np.uint8).reshape(8, 8, 3)).save(folder / "seed.png")
     return (folder / "seed.png").read_bytes()
+
+
+def _answers() -> dict[Kind, bytes]:
+    """What another machine sends back, one answer of each kind."""
+    numbers = dict.fromkeys(
+        ("min", "p10", "median", "p90", "p99", "iqr", "value", "low", "high", "noise"), 0.002
+    )
+    summary = {**numbers, "n": 8, "statistic": "median", "noisy": False}
+    series = {"own": [0.002] * 8, "wall": [0.002] * 8, "reference": [0.001] * 8}
+    facts = {"versions": {"onnxruntime": "1.20.0", "numpy": "2.0.0"}, "host": "a board, 4 cores"}
+    answers: dict[Kind, dict[str, Any]] = {
+        "latency": {**series, "summary": summary, "wall_summary": summary},
+        "memory": {"memory_mib": 12.5, "before_mib": 40.0},
+        "operations": {"operations": [["conv_1", "Conv", 0.001], ["relu_1", "Relu", 0.0001]]},
+    }
+    return {
+        kind: json.dumps({"facts": facts, "answers": [{"model": 0, **answer}]}).encode()
+        for kind, answer in answers.items()
+    }
 
 
 def _onnx(folder: Path) -> bytes:

@@ -118,39 +118,44 @@ def _summary(value: object, name: str) -> Answer:
 
 def _table(value: object, name: str) -> Mapping[str, object]:
     if not isinstance(value, dict):
-        raise InputError(f"{name}: expected an object, not {_short(value)}")
+        raise InputError(f"{name}: expected an object, not {_quoted(value)}")
     return value
 
 
 def _numbers(value: object, name: str) -> list[float]:
     if not isinstance(value, list) or len(value) > MOST_SAMPLES:
-        raise InputError(f"{name}: expected a list of at most {MOST_SAMPLES:,} numbers, not {_short(value)}")
+        raise InputError(f"{name}: expected a list of at most {MOST_SAMPLES:,} numbers, not {_quoted(value)}")
     return [_number(one, name) for one in value]
 
 
 def _number(value: object, name: str) -> float:
     # bool is an int in Python, but no number of JSON.
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= MOST:
-        raise InputError(f"{name}: expected a number within 0..{MOST:g}, not {_short(value)}")
+        raise InputError(f"{name}: expected a number within 0..{MOST:g}, not {_quoted(value)}")
     return float(value)
 
 
 def _whole(value: object, name: str, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MOST:
-        raise InputError(f"{name}: expected a whole number from {least}, not {_short(value)}")
+        raise InputError(f"{name}: expected a whole number from {least}, not {_quoted(value)}")
     return value
 
 
 def _text(value: object, name: str) -> str:
     if not isinstance(value, str):
-        raise InputError(f"{name}: expected a text, not {_short(value)}")
+        raise InputError(f"{name}: expected a text, not {_quoted(value)}")
     return _short(value)
 
 
-def _short(value: object) -> str:
+def _short(text: str) -> str:
     """What may be shown: at most 300 characters, none that a terminal obeys."""
+    return visible(text[:_LONGEST_TEXT])[:_LONGEST_TEXT]
+
+
+def _quoted(value: object) -> str:
+    """A value that is wrong, for a message."""
     if isinstance(value, str):
-        return visible(value[:_LONGEST_TEXT])[:_LONGEST_TEXT]
+        return f"'{_short(value)[:60]}'"
     if value is None or isinstance(value, (bool, float)) or (isinstance(value, int) and abs(value) < 10**18):
         return "null" if value is None else str(value)
     return {dict: "an object", list: "a list", int: "a number of many digits"}.get(type(value), "that")

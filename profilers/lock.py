@@ -20,9 +20,13 @@ SAY_AFTER_S = 5.0
 _POLL_S = 0.05
 
 
+class Busy(TimeoutError):
+    """Other measurements left no turn; `str()` is one line that names the lock."""
+
+
 @contextmanager
 def host_lock(path: Path | None = None, wait_s: float = 600.0) -> Iterator[None]:
-    """Let one measurement of this user at a time run on this host; waits for its turn, TimeoutError after `wait_s`.
+    """Let one measurement of this user at a time run on this host; waits for its turn, Busy after `wait_s`.
 
     Two measurements side by side would measure each other. Where the system has no file locks, or this user has no
     folder of its own, this does nothing.
@@ -46,7 +50,7 @@ def host_lock(path: Path | None = None, wait_s: float = 600.0) -> Iterator[None]
             except OSError:
                 waited = time.monotonic() - begun
                 if waited > wait_s:
-                    raise TimeoutError(f"another measurement holds {path} for {wait_s:g} s") from None
+                    raise Busy(f"another measurement holds {path} for {wait_s:g} s") from None
                 if silent and waited > SAY_AFTER_S:
                     print(f"waiting for another measurement, which holds {path}", file=sys.stderr)
                     silent = False

@@ -25,6 +25,7 @@ from hwnas.cli import (
 from hwnas.cli.optional import WithRay
 from hwnas.errors import Stopped
 from profilers.errors import InputError
+from profilers.lock import Busy
 
 # What typer raises for misspelt commands and options; it has no public name there, but a public child.
 _MISTYPED: Any = typer.BadParameter.__bases__[0]
@@ -73,7 +74,7 @@ def main() -> None:
         if not processes.follows():  # what all processes of a search find out is said once
             print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-    except Stopped as stop:
+    except (Stopped, Busy) as stop:
         print(f"stopped: {stop}", file=sys.stderr)
         sys.exit(3)
     except KeyboardInterrupt:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hwnas.errors import Stopped
 from profilers.errors import InputError
 from profilers.limits import check_input, check_numbers
 
@@ -68,10 +67,7 @@ def calibrate(
     path = out or default_path(device.name, space, network, batch)
     path.parent.mkdir(parents=True, exist_ok=True)
     plan = Plan(SPACES[space], network, train, held_out, budget, seed)
-    try:
-        table = calibrate(plan, bench, device.name, batch, lambda line: typer.echo(line, err=True), utc_now())
-    except TimeoutError as error:  # the host gave no turn
-        raise Stopped(str(error)) from None
+    table = calibrate(plan, bench, device.name, batch, lambda line: typer.echo(line, err=True), utc_now())
     save(table, path)
     if as_json:
         typer.echo(json.dumps(summary(table, path)))

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hwnas.errors import Stopped
-
 if TYPE_CHECKING:
     from hwnas.cli.farm import MeasuredThere
     from hwnas.cli.subjects import Named
@@ -46,14 +44,11 @@ def measure_here(
 
     options = replace(options, place=place(device, ssh, run_with))
     began = time.time()
-    try:
-        rows = measure_all(found, device, options, backends, table)
-        if options.run is not None:
-            rows = [(key, noted(device, outcome)) for key, outcome in rows]
-        ended = time.time()
-        operations = per_operation(found, device, options) if per_op else []
-    except TimeoutError as error:
-        raise Stopped(str(error)) from None
+    rows = measure_all(found, device, options, backends, table)
+    if options.run is not None:
+        rows = [(key, noted(device, outcome)) for key, outcome in rows]
+    ended = time.time()
+    operations = per_operation(found, device, options) if per_op else []
     said = {"node": "", "began": began, "ended": ended}
     return Profile(device, rows, [said] * len(rows), operations)
 
