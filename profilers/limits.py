@@ -37,7 +37,7 @@ def check_numbers(prefix: str = "", **given: float | None) -> None:
     for name, value in given.items():
         low, high = LIMITS[name]
         if value is not None and not low <= value <= high:
-            raise InputError(f"{prefix}{name}: must be within {low:,g}..{high:,g}, not {str(value)[:40]}")
+            raise InputError(f"{prefix}{name} must be within {low:,g}..{high:,g}, not {str(value)[:40]}")
 
 
 def check_input(name: str, sizes: tuple[int, ...]) -> None:

@@ -98,7 +98,7 @@ CASES: tuple[Case, ...] = (
     row(
         "threads of profile",
         (*SMALL, "--threads", "1000000"),
-        "--threads: must be within 1..1,024, not 1000000",
+        "--threads must be within 1..1,024, not 1000000",
     ),
     row(
         "threads of a search",
@@ -106,9 +106,9 @@ CASES: tuple[Case, ...] = (
         "c.toml: threads: Input should be less than or equal to 1024",
         config("threads = 1000000\n" + TINY),
     ),
-    row("batch of profile", (*SMALL, "--batch", "10000000"), "--batch: must be within 1..65,536"),
-    row("seconds of profile", (*SMALL, "--limit", "inf"), "--limit: must be within 0.01..604,800, not inf"),
-    row("no seconds of profile", (*SMALL, "--limit", "nan"), "--limit: must be within"),
+    row("batch of profile", (*SMALL, "--batch", "10000000"), "--batch must be within 1..65,536"),
+    row("seconds of profile", (*SMALL, "--limit", "inf"), "--limit must be within 0.01..604,800, not inf"),
+    row("no seconds of profile", (*SMALL, "--limit", "nan"), "--limit must be within"),
     row(
         "images of profile",
         ("profile", "DARTS_V2", "--image", "4096x4096x4096"),
@@ -123,7 +123,7 @@ CASES: tuple[Case, ...] = (
     row(
         "processes of a search",
         ("search", "--config", "c.toml", "--out", "r", "--processes", "100000"),
-        "--processes: must be within 1..256, not 100000",
+        "--processes must be within 1..256, not 100000",
         config(TINY),
     ),
     row(
