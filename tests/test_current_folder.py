@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from importlib.metadata import packages_distributions
@@ -136,6 +137,8 @@ def test_no_command_runs_anything_of_the_current_folder(stranger, tmp_path):
     (stranger / "t.csv").write_text("\n".join(["arch,latency", *rows]))
     hwnas_ = entry(tmp_path)
     there = ("--run-with", "sh -c", "--remote-python", sys.executable)
+    # What torch.compile tries in a child of its own.
+    compiled = [("train", "run", "--knee", "--epochs", "1", "--compile", "--fresh", "-q")]
     for words in (
         ("--version",),
         ("search", "--config", "tiny.toml", "--data", "digits", "--out", "run", "-q"),
@@ -157,6 +160,7 @@ def test_no_command_runs_anything_of_the_current_folder(stranger, tmp_path):
         ("sweep", "sweep.toml", "-q"),
         ("doctor",),
         ("doctor", "run"),
+        *(compiled if shutil.which("c++") else ()),
     ):
         done = run(stranger, [*hwnas_, *words])
         assert done.returncode == 0, (words, done.stdout[-500:], done.stderr[-500:])
