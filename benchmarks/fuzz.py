@@ -42,8 +42,11 @@ from hwnas.training.arrays import load_npz
 from hwnas.training.picture import orientation, probe, read_image
 from profilers import device as devices
 from profilers import onnx_check, table
+from profilers.answers import Kind, read_answers
+from profilers.bounded import Ended
 from profilers.errors import InputError
 from profilers.fit import Fitted, Form, Process
+from profilers.remote import Transport, unpack
 
 SECONDS, MIB = 1.0, 512
 HOSTILE = (
@@ -133,6 +136,15 @@ def parsers(folder: Path) -> list[Parser]:
     def text(read: Callable[[str], object]) -> Callable[[bytes], object]:
         return lambda data: read(data.decode("utf-8", "replace"))
 
+    def of_remote(kind: Kind) -> Callable[[bytes], object]:
+        there = Transport(("there",))
+
+        def call(data: bytes) -> object:
+            facts, answers = unpack(there, Ended("ended", 0, data, data))
+            return read_answers(facts, answers, 1, kind, "there")
+
+        return call
+
     def all_of(kind: str) -> list[bytes]:
         return [path.read_bytes() for path in sorted((SOURCE / kind).glob("*.toml"))]
 
@@ -147,6 +159,7 @@ def parsers(folder: Path) -> list[Parser]:
         Parser("images .npz", images, through(lambda path: load_npz(path, seed=0, noise=0.0), ".npz")),
         Parser("image", pictures, through(_look, ".png")),
         Parser("ONNX", [model], through(lambda path: onnx_check.check_onnx(path), ".onnx")),
+        *(Parser(f"remote {kind}", [answer], of_remote(kind)) for kind, answer in _answers().items()),
         *_of_run(run),
     ]  # fmt: skip
     return [*found, Parser("latency table", tables, through(table.load, ".json"))]
@@ -268,6 +281,25 @@ def _pictures() -> list[bytes]:
         picture.save(content, kind, **options)
         found.append(content.getvalue())
     return found
+
+
+def _answers() -> dict[Kind, bytes]:
+    """What another machine sends back, one answer of each kind."""
+    numbers = dict.fromkeys(
+        ("min", "p10", "median", "p90", "p99", "iqr", "value", "low", "high", "noise"), 0.002
+    )
+    summary = {**numbers, "n": 8, "statistic": "median", "noisy": False}
+    series = {"own": [0.002] * 8, "wall": [0.002] * 8, "reference": [0.001] * 8}
+    facts = {"versions": {"onnxruntime": "1.20.0", "numpy": "2.0.0"}, "host": "a board, 4 cores"}
+    answers: dict[Kind, dict[str, Any]] = {
+        "latency": {**series, "summary": summary, "wall_summary": summary},
+        "memory": {"memory_mib": 12.5, "before_mib": 40.0},
+        "operations": {"operations": [["conv_1", "Conv", 0.001], ["relu_1", "Relu", 0.0001]]},
+    }
+    return {
+        kind: json.dumps({"facts": facts, "answers": [{"model": 0, **answer}]}).encode()
+        for kind, answer in answers.items()
+    }
 
 
 def _onnx(folder: Path) -> bytes:

@@ -16,8 +16,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from hwnas.catalog import find_config, read_toml
 from hwnas.space import SPACES
 from profilers.errors import InputError, nearest
+from profilers.limits import MOST_BATCH, MOST_CELLS, MOST_CHANNELS, MOST_THREADS
 
-Positive = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+"""Of images, samples, steps, epochs or networks: more than any search here ever took."""
+Cells = Annotated[int, Field(ge=1, le=MOST_CELLS)]
+Channels = Annotated[int, Field(ge=1, le=MOST_CHANNELS)]
+Batch = Annotated[int, Field(ge=1, le=MOST_BATCH)]
+Threads = Annotated[int, Field(ge=1, le=MOST_THREADS)]
 Rate = Annotated[float, Field(gt=0, le=10)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
@@ -32,7 +38,7 @@ Twice the cost has to bring 0.35 % more accuracy at -0.005, and 74 % more at -0.
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ObjectiveConfig(_Frozen):
@@ -61,8 +67,8 @@ class DataConfig(_Frozen):
 class Stage(_Frozen):
     """One stage of progressive search: depth of its supernet, epochs, and dropout on skip_connect at its start."""
 
-    cells: Positive
-    epochs: Positive
+    cells: Cells
+    epochs: Count
     frozen_epochs: int = Field(default=0, ge=0)
     skip_dropout: Share = 0.0
 
@@ -91,7 +97,8 @@ class WeightStep(_Frozen):
     nesterov: bool = False
     weight_decay: float = Field(default=3e-4, ge=0, le=1)
     clip: float = Field(default=5.0, gt=0)
-    batch_size: int = Field(default=32, ge=2)  # BatchNorm: one image on a map of one pixel has no variance
+    # Not one: BatchNorm's variance of one image on a map of one pixel is undefined.
+    batch_size: int = Field(default=32, ge=2, le=MOST_BATCH)
 
 
 class AlphaStep(_Frozen):
@@ -106,9 +113,9 @@ class AlphaStep(_Frozen):
     """
 
     form: Literal["paper", "directed"] = "paper"
-    samples: Positive = 10
-    every: Positive = 4
-    images: Positive = 32
+    samples: Count = 10
+    every: Count = 4
+    images: Count = 32
     augment: bool = False
     lr: Rate = 0.05
     weight_decay: float = Field(default=1e-3, ge=0, le=1)
@@ -120,8 +127,8 @@ class AlphaStep(_Frozen):
 class Evaluation(_Frozen):
     """The discrete network that is counted, and trained in the end: initial channels and searched cells."""
 
-    channels: Positive = 8
-    cells: Positive = 5
+    channels: Channels = 8
+    cells: Cells = 5
     stem: Literal["cifar", "imagenet"] = "cifar"
 
 
@@ -133,14 +140,14 @@ class Ndarts(_Frozen):
 
     terms: int = Field(default=2, ge=0, le=64)
     gamma: float | Literal["lr", "power"] = "lr"
-    weight_steps: Positive = 4
+    weight_steps: Count = 4
     alpha_lr: Rate = 3e-4
     alpha_weight_decay: float = Field(default=1e-3, ge=0, le=1)
     hypergradient: Literal["neumann", "first_order", "second_order"] = "neumann"
     weights: Literal["sgd", "es", "sgd+es"] = "sgd"
-    samples_per_epoch: int | None = Field(default=None, ge=1)
+    samples_per_epoch: Count | None = None
     sigma: float = Field(default=0.01, gt=0)
-    population: Positive = 10
+    population: Count = 10
     es_lr: Rate = 1e-2
     pooled: bool = False
 
@@ -162,7 +169,7 @@ class Config(_Frozen):
     reward: Literal["power", "hard", "absolute"] | None = None
     weights: Literal["sampled", "mixture"] = "sampled"
     require: Literal["any", "table", "measured"] = "any"
-    channels: Positive = 8
+    channels: Channels = 8
     stages: tuple[Stage, ...] = Field(
         default=(
             Stage(cells=3, epochs=32, frozen_epochs=16),
@@ -172,11 +179,11 @@ class Config(_Frozen):
         min_length=1,
         max_length=16,
     )
-    finalists_per_policy: Positive = 8
+    finalists_per_policy: Count = 8
     finalists_by: Literal["seen", "regression"] = "seen"
     finalists_synflow: bool = False
-    scoring_images: Positive | None = None
-    threads: Positive = 1
+    scoring_images: Annotated[int, Field(ge=1, le=10**9)] | None = None
+    threads: Threads = 1
     checkpoint_minutes: float = Field(default=5.0, gt=0)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     data: DataConfig = DataConfig()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from profilers.device import Device
 from profilers.errors import InputError, nearest
 from profilers.host import host
+from profilers.limits import check_numbers
 from profilers.measurement import FLOPS, MACS, PARAMS, Outcome, Receipt, counted, pairs
 from profilers.timing import Protocol
 
@@ -39,7 +40,11 @@ class Subject:
 
 @dataclass(frozen=True)
 class Options:
-    """How to measure. `place` is cpu or cuda:N; `run` is where ONNX Runtime runs (None: here)."""
+    """How to measure. `place` is cpu or cuda:N; `run` is where ONNX Runtime runs (None: here).
+
+    Where `run` is given, no measured figure may come from this machine: a back end goes through it or refuses.
+    Raises InputError for numbers out of range.
+    """
 
     place: str = "cpu"
     batch: int = 1
@@ -54,6 +59,12 @@ class Options:
     protocol: Protocol = field(default_factory=Protocol)
     run: Measure | None = None
     time: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers out of range (InputError)."""
+        check_numbers(
+            batch=self.batch, threads=self.threads, limit=self.limit_s, budget=self.protocol.budget_s
+        )
 
 
 Backend = Callable[[Subject, Device, Options], list[Outcome]]
@@ -121,7 +132,9 @@ def thop(subject: Subject, device: Device, options: Options) -> list[Outcome]:
 
 
 def torch_backend(subject: Subject, device: Device, options: Options) -> list[Outcome]:
-    """latency of the module in eager torch; on CUDA its memory too."""
+    """latency of the module in eager torch; on CUDA its memory too. Raises InputError for another machine."""
+    if options.run is not None:
+        raise InputError("back end 'torch' measures on this machine only, not through Options.run")
     from profilers.memory import cuda_memory
     from profilers.torch_latency import TorchOptions, measure_torch
 

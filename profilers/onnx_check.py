@@ -13,6 +13,7 @@ import onnx
 from onnx import ModelProto, TensorProto
 
 from profilers.errors import InputError, nearest
+from profilers.limits import check_input
 from profilers.onnx_inputs import element_type, input_sizes
 from profilers.onnx_params import Params, count_params
 from profilers.onnx_walk import all_nodes, tensors
@@ -69,6 +70,8 @@ def _check(file: Path, shapes: Mapping[str, Sequence[int]], batch: int | None) -
         if name not in {argument.name for argument in arguments}:
             raise InputError(f"{file}: no input '{name}'{nearest(name, [a.name for a in arguments])}")
     inputs = tuple((a.name, input_sizes(file, a, shapes, batch)) for a in arguments)
+    for name, sizes in inputs:
+        check_input(f"{file}: input '{name}'", sizes)
     if batch and batch > 1 and not any(sizes[:1] == (batch,) for _, sizes in inputs):
         raise InputError(f"{file}: its inputs have a fixed batch, so a batch of {batch} is not possible")
     return OnnxModel(

@@ -26,6 +26,7 @@ from hwnas.cli.optional import WithRay
 from hwnas.cli.outside import echo
 from hwnas.errors import Stopped
 from profilers.errors import InputError
+from profilers.lock import Busy
 
 # What typer raises for misspelt commands and options; it has no public name there, but a public child.
 _MISTYPED: Any = typer.BadParameter.__bases__[0]
@@ -74,7 +75,7 @@ def main() -> None:
         if not processes.follows():  # what all processes of a search find out is said once
             echo(f"error: {error}", err=True)
         sys.exit(2)
-    except Stopped as stop:
+    except (Stopped, Busy) as stop:
         echo(f"stopped: {stop}", err=True)
         sys.exit(3)
     except KeyboardInterrupt:

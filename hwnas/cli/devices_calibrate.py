@@ -9,6 +9,7 @@ import typer
 
 from hwnas.cli.outside import echo, echo_json
 from profilers.errors import InputError
+from profilers.limits import check_input, check_numbers
 
 if TYPE_CHECKING:
     from hwnas.results.bench import Bench
@@ -36,10 +37,10 @@ def calibrate(
     ] = None,
     run_with: Annotated[str | None, typer.Option(help="Measure there by COMMAND 'SHELL LINE'.")] = None,
     remote_python: Annotated[str, typer.Option(help="The Python to run there, 3.9 or later.")] = "python3",
-    train: Annotated[int, typer.Option(min=10, help="Networks to fit to, at most.")] = 100,
-    held_out: Annotated[int, typer.Option(min=5, help="Networks to judge the table by.")] = 40,
+    train: Annotated[int, typer.Option(min=10, max=10_000, help="Networks to fit to, at most.")] = 100,
+    held_out: Annotated[int, typer.Option(min=5, max=10_000, help="Networks to judge the table by.")] = 40,
     budget: Annotated[float, typer.Option(min=10, help="Seconds for everything.")] = 270.0,
-    seed: Annotated[int, typer.Option(help="Which networks are drawn.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Which networks are drawn.")] = 0,
     out: Annotated[Path | None, typer.Option(help="The table to write. [default: kept by name]")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Only JSON on standard output.")] = False,
 ) -> None:
@@ -54,10 +55,14 @@ def calibrate(
     from profilers.onnx_latency import utc_now
     from profilers.table import Network, save
 
+    check_numbers(
+        "--", channels=channels, cells=cells, classes=classes, batch=batch, threads=threads, budget=budget
+    )
     if space not in SPACES:
         raise InputError(f"unknown space {space!r}{nearest(space, SPACES)}")
     device = load(find_device(target))
     network = Network(channels, cells or USUAL_CELLS.get(space, 8), classes, image_size(image))
+    check_input(f"--batch {batch}", (batch, *network.image))
     bench = make_bench(device, network, batch, threads, backend, ssh, run_with, remote_python)
     path = out or default_path(device.name, space, network, batch)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -47,13 +47,19 @@ def fit(
     skip_failed: Annotated[
         bool, typer.Option("--skip-failed", help="Leave out rows whose latency is OOM, -1, 0, inf ...")
     ] = False,
-    batch: Annotated[int | None, typer.Option("--batch", min=1, help="Batch size measured at.")] = None,
-    channels: Annotated[
-        int | None, typer.Option(min=1, help="Initial channels of the networks measured.")
+    batch: Annotated[
+        int | None, typer.Option("--batch", min=1, max=65_536, help="Batch size measured at.")
     ] = None,
-    cells: Annotated[int | None, typer.Option(min=1, help="Searched cells of the networks measured.")] = None,
+    channels: Annotated[
+        int | None, typer.Option(min=1, max=4_096, help="Initial channels of the networks measured.")
+    ] = None,
+    cells: Annotated[
+        int | None, typer.Option(min=1, max=1_000, help="Searched cells of the networks measured.")
+    ] = None,
     image: Annotated[str | None, typer.Option(help="Their image: SIDE or CHANNELSxHEIGHTxWIDTH.")] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the cross-validation's splits.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=2**31 - 1, help="Seed of the cross-validation's splits.")
+    ] = 0,
     as_json: Json = False,
 ) -> None:
     """Fit a latency table to networks that were measured elsewhere."""

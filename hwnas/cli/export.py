@@ -10,6 +10,7 @@ import typer
 
 from hwnas.cli.outside import console, echo, echo_json, table
 from profilers.errors import InputError, nearest
+from profilers.limits import MOST_THREADS, check_numbers
 
 if TYPE_CHECKING:
     from hwnas.results.export import Format
@@ -60,7 +61,7 @@ def export(
     data_root: Annotated[Path | None, Option(help="Folder of the public data sets.")] = None,
     download: Annotated[bool, Option("--download", help="Fetch a missing public data set.")] = False,
     measure: Annotated[bool, Option(help="Measure the latency of the ONNX files on this host.")] = True,
-    threads: Annotated[int, Option(min=1, help="CPU threads, also of the latency.")] = 1,
+    threads: Annotated[int, Option(min=1, max=MOST_THREADS, help="CPU threads, also of the latency.")] = 1,
     json: Annotated[bool, Option("--json", help="Only JSON on standard output.")] = False,
     quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
@@ -72,6 +73,7 @@ def export(
     from hwnas.cli.train import warned
     from hwnas.results.selection import of_genotype, of_run
 
+    check_numbers("--", channels=channels, cells=cells)
     if sum((bool(keys), every, knee)) > 1:
         raise InputError("export: say either --all, --knee or keys")
     if input not in ("float32", "uint8"):

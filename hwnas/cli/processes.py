@@ -13,6 +13,7 @@ import typer
 from hwnas.cli.outside import echo
 from hwnas.errors import Stopped
 from profilers.errors import InputError
+from profilers.limits import check_numbers
 
 if TYPE_CHECKING:
     from hwnas.search.ranks import Ranks
@@ -39,8 +40,7 @@ def launched(processes: int | None) -> None:
     """
     if processes is None:
         return
-    if processes < 1:
-        raise InputError(f"processes: at least 1, not {processes}")
+    check_numbers("--", processes=processes)
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size > 1 and size != processes:
         raise InputError(f"processes: torchrun has started {size} of them; leave --processes out")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ import typer
 
 from hwnas.cli.outside import echo_json
 from profilers.errors import InputError, nearest
+from profilers.limits import check_input, check_numbers
 
 if TYPE_CHECKING:
     from hwnas.cli.subjects import Named
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     Row = tuple[str, Outcome]
 
 HERE = ("torch", "onnxruntime")
+_WHOLE = re.compile(r"[0-9]{1,12}")
 ORDER = ("failed", "estimated", "table", "measured", "counted")
 
 
@@ -84,6 +87,16 @@ def profile(
     from profilers.onnx_latency import utc_now
     from profilers.timing import Protocol
 
+    check_numbers(
+        "--",
+        channels=channels,
+        cells=cells,
+        classes=classes,
+        batch=batch,
+        threads=threads,
+        limit=limit,
+        budget=budget,
+    )
     several = targets is not None or ray is not None
     words = [target] if targets is None else [word.strip() for word in targets.split(",")]
     devices = list({device.name: device for device in (load(find_device(word)) for word in words)}.values())
@@ -91,6 +104,7 @@ def profile(
     said = {"--channels": channels, "--cells": cells, "--classes": classes, "--stem": stem, "--image": image}
     torch_only = {"--dtype": dtype, "--channels-last": channels_last, "--cuda-graph": cuda_graph}
     size, shapes = subject_size(subject, {**said, **torch_only, "--shape": shape, "--batch": batch})
+    check_input(f"--batch {batch}", (batch, *size.image))
     found = resolve(subject, size)
     options = Options(
         batch=batch,
@@ -144,9 +158,11 @@ def measure_all(
     from hwnas.cli.estimates import latency, memory
     from hwnas.cli.subjects import build
     from profilers.backends import backend, onnxruntime_together
+    from profilers.elsewhere import measured_there, refuse_elsewhere
 
     chosen = list(names or default_backends(found, options))
-    functions = {name: backend(name) for name in chosen}
+    refuse_elsewhere(chosen, options)
+    functions = {name: measured_there(name, backend(name)) for name in chosen}
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="hwnas-") as folder:
         subjects = [build(named, options.batch, Path(folder)) for named in found]
@@ -194,8 +210,9 @@ def per_operation(found: Sequence[Named], device: Device, options: Options) -> l
 
 
 def default_backends(found: Sequence[Named], options: Options) -> tuple[str, ...]:
-    """Counts, and what runs finished models on the target: ONNX Runtime on CPUs, eager torch on CUDA."""
-    on_cuda = options.place.startswith("cuda") and all(named.architecture for named in found)
+    """Counts, and what runs finished models on the target: ONNX Runtime on CPUs and elsewhere, eager torch on CUDA."""
+    here = options.run is None and all(named.architecture for named in found)
+    on_cuda = here and options.place.startswith("cuda")
     return ("counts", "torch") if on_cuda else ("counts", "onnxruntime")
 
 
@@ -236,9 +253,11 @@ def refuse_less(rows: Sequence[Row], require: str | None, device: Device) -> Non
 def image_size(text: str) -> tuple[int, int, int]:
     """SIDE or CHANNELSxHEIGHTxWIDTH, or InputError."""
     parts = text.lower().split("x")
-    if len(parts) in (1, 3) and all(part.isdigit() and 0 < int(part) <= 4096 for part in parts):
+    if len(parts) in (1, 3) and all(_WHOLE.fullmatch(part) and 0 < int(part) <= 4096 for part in parts):
         numbers = [int(part) for part in parts]
-        return (3, numbers[0], numbers[0]) if len(numbers) == 1 else (numbers[0], numbers[1], numbers[2])
+        sizes = (3, numbers[0], numbers[0]) if len(numbers) == 1 else (numbers[0], numbers[1], numbers[2])
+        check_input("--image", sizes)
+        return sizes
     raise InputError(
         f"--image: expected SIDE or CHANNELSxHEIGHTxWIDTH, such as 32 or 3x32x32, not {text[:40]!r}"
     )
@@ -248,7 +267,7 @@ def input_shape(text: str) -> tuple[str, tuple[int, ...]]:
     """NAME=1,3,32,32, or InputError."""
     name, equals, sizes = text.rpartition("=")
     parts = sizes.split(",")
-    if not equals or not name or not all(part.strip().isdigit() for part in parts):
+    if not equals or not name or not all(_WHOLE.fullmatch(part.strip()) for part in parts):
         raise InputError(f"--shape: expected NAME=1,3,32,32, not {text[:60]!r}")
     return name, tuple(int(part) for part in parts)
 

@@ -30,7 +30,7 @@ def sweep(
     ray: Annotated[str | None, Option("--ray", metavar="[ADDRESS]", help=HELP)] = None,
     gpus: Annotated[
         float | None,
-        Option(min=0, help="With --ray: GPUs per search (default: 1 where the cluster has some)."),
+        Option(min=0, max=64, help="With --ray: GPUs per search (default: 1 where the cluster has some)."),
     ] = None,
     download: Annotated[bool, Option("--download", help="Fetch missing public data sets.")] = False,
     json: Annotated[bool, Option("--json", help="Only JSON on standard output.")] = False,

@@ -13,6 +13,7 @@ import typer
 from hwnas.cli.optional import HELP
 from hwnas.cli.outside import console, echo, echo_json, table
 from profilers.errors import InputError, nearest
+from profilers.limits import MOST_THREADS, check_numbers
 
 if TYPE_CHECKING:
     from hwnas.results.models import Model
@@ -55,16 +56,16 @@ def train(
     compile: Annotated[
         bool, Option("--compile", help="torch.compile: minutes at first, then faster.")
     ] = False,
-    seed: Annotated[int | None, Option(help="Default: the seed of the search.")] = None,
+    seed: Annotated[int | None, Option(min=0, max=2**31 - 1, help="Default: the seed of the search.")] = None,
     device: Annotated[str, Option(help="auto, cpu or cuda.")] = "auto",
-    threads: Annotated[int, Option(min=1, help="CPU threads.")] = 1,
+    threads: Annotated[int, Option(min=1, max=MOST_THREADS, help="CPU threads.")] = 1,
     fresh: Annotated[bool, Option("--fresh", help="Forget an earlier training of these networks.")] = False,
     data_root: Annotated[Path | None, Option(help="Folder of the public data sets.")] = None,
     download: Annotated[bool, Option("--download", help="Fetch a missing public data set.")] = False,
     ray: Annotated[str | None, Option("--ray", metavar="[ADDRESS]", help=HELP)] = None,
     gpus: Annotated[
         float | None,
-        Option(min=0, help="With --ray: GPUs per network (default: 1 where the cluster has some)."),
+        Option(min=0, max=64, help="With --ray: GPUs per network (default: 1 where the cluster has some)."),
     ] = None,
     json: Annotated[bool, Option("--json", help="Only JSON on standard output.")] = False,
     quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False,
@@ -223,9 +224,12 @@ def _numbers(name: str, text: str | None) -> list[int | None]:
     if text is None:
         return [None]
     try:
-        return [int(part) for part in text.split(",")]
+        numbers = [int(part) for part in text.split(",")]
     except ValueError:
         raise InputError(f"{name}: expected whole numbers such as 16,24, not {text[:60]!r}") from None
+    for number in numbers:
+        check_numbers("--", **{name: number})
+    return [*numbers]
 
 
 def _print(run: Run, records: list[dict[str, Any]]) -> None:

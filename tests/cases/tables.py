@@ -47,7 +47,7 @@ def table(
             lines = [["" if place == 0 else str(place - 1), *line] for place, line in enumerate(lines)]
         content = "".join(delimiter.join(line) + ending for line in lines)
         (folder / "rows.csv").write_bytes(content.encode())
-        (folder / "board.toml").write_text('name = "my board"\nkind = "edge_cpu"\ndescription = "a board"\n')
+        (folder / "board.toml").write_text('name = "my-board"\nkind = "edge_cpu"\ndescription = "a board"\n')
 
     return write
 
@@ -67,7 +67,7 @@ def has_40(folder: Path) -> None:
 
 
 def is_named(folder: Path) -> None:
-    assert json.loads((folder / "t.json").read_text())["device"] == "my board"
+    assert json.loads((folder / "t.json").read_text())["device"] == "my-board"
 
 
 def nothing_written(folder: Path) -> None:
@@ -190,7 +190,7 @@ CASES: tuple[Case, ...] = (
         check=nothing_written,
     ),
     fitted(
-        "the name of a device stands in its file", table(), "my board", device="board.toml", check=is_named
+        "the name of a device stands in its file", table(), "my-board", device="board.toml", check=is_named
     ),
     fitted(
         "a device file that is not there",

@@ -38,7 +38,7 @@ def hwnas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "own"))
     tiny.images(Path("tiny.npz"))
     Path("quick.toml").write_text(QUICK)
-    Path("some-file.toml").write_text(BOARD.format("my board", ""))
+    Path("some-file.toml").write_text(BOARD.format("my-board", ""))
     Path("fast.toml").write_text(BOARD.format("fast", PEAKS))
     written("measured.csv", 1.0)
 
@@ -74,9 +74,9 @@ def written(name: str, scale: float) -> None:
 def test_a_search_finds_a_table_by_the_name_in_the_devices_file(hwnas: Command) -> None:
     fitted = hwnas("devices", "fit", "--csv", "measured.csv", "--device", "some-file.toml", *SIZE)
     assert fitted.returncode == 0, fitted.stderr
-    path = default_path("my board", "darts", Network(4, 3, 10, (1, 8, 8)))
-    assert load(path).device == "my board"
-    assert f"{path}: latency table of my board" in fitted.stdout
+    path = default_path("my-board", "darts", Network(4, 3, 10, (1, 8, 8)))
+    assert load(path).device == "my-board"
+    assert f"{path}: latency table of my-board" in fitted.stdout
     assert "finds it: hwnas search --target some-file.toml" in fitted.stdout
     (cost, *_) = plan(config("some-file.toml", require="table")).costs
     assert (cost.name, cost.origin, cost.table) == ("latency", "table", path)
@@ -103,7 +103,7 @@ def test_a_table_of_another_device_is_said_to_be_one(hwnas: Command) -> None:
     said: list[str] = []
     planned = plan(config("1080ti"), said.append, Path("t.json"))
     assert (planned.costs[0].origin, planned.costs[0].table) == ("table", Path("t.json"))
-    assert said == ["note: t.json is a table of my board, and the target is 1080ti"]
+    assert said == ["note: t.json is a table of my-board, and the target is 1080ti"]
 
 
 @pytest.mark.parametrize(

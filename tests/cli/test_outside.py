@@ -199,12 +199,11 @@ def test_hostile_text_in_any_one_field_is_shown_with_escapes_or_refused(
 
 
 DEVICE = """
-name = {text}
+name = "theirs"
 kind = "cpu"
 description = {text}
 aliases = [{text}]
 [sources]
-{text} = {text}
 memory_mib = {text}
 [match]
 cpu_model_regex = "."
@@ -212,7 +211,7 @@ cpu_model_regex = "."
 
 
 @pytest.mark.parametrize("text", HOSTILE[::4])
-def test_a_device_file_reaches_the_screen_with_escapes(
+def test_a_device_file_reaches_the_screen_as_it_is_or_is_refused_with_escapes(
     tmp_path: Path, called: Callable[..., tuple[int, str]], text: str
 ) -> None:
     file = tmp_path / "device.toml"
@@ -223,9 +222,11 @@ def test_a_device_file_reaches_the_screen_with_escapes(
         ("profile", "DARTS_V2", "--target", str(file), "--backend", "counts"),
     ):
         code, printed = called(*words)
-        assert code in (0, 2)
-        if code == 0 and safe:
-            assert visible(safe) in printed.replace("\n", "")
+        assert code == (0 if visible(safe) == safe else 2)
+        if code == 2:
+            assert "holds characters that are not to be seen" in printed
+        elif words[0] == "devices":
+            assert safe in printed
     called("devices", "show", str(file), "--json")
 
 

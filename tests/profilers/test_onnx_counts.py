@@ -169,6 +169,10 @@ def test_sizes_that_no_network_has_are_refused(tmp_path):
     weight.raw_data = b"0000"
     with pytest.raises(InputError):
         count_onnx(saved(tmp_path, model(nodes, [2**31, 2**31], weights=[weight])))
-    nodes = [helper.make_node("MatMul", ["x", "x"], ["y"])]
+    nodes = [
+        helper.make_node("Transpose", ["x"], ["t"]),
+        helper.make_node("MatMul", ["x", "t"], ["square"]),  # 2^60 of the largest input that is allowed
+        helper.make_node("MatMul", ["square", "square"], ["y"]),
+    ]
     with pytest.raises(InputError, match=r"more than 2\^63 MACs"):
-        count_onnx(saved(tmp_path, model(nodes, [2**31, 2**31])))
+        count_onnx(saved(tmp_path, model(nodes, [2**30, 1])))
