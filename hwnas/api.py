@@ -32,7 +32,7 @@ def search(
 ) -> dict[str, Any]:
     """Search and return the summary that ``hwnas show RUN --json`` prints, with ``run``, its directory, added.
 
-    ``objective``: none, one or several of hwnas.config.METRICS. ``test``: the folder of the test images,
+    ``objective``: none, one or several of hwnas.metrics.METRICS. ``test``: the folder of the test images,
     where ``data`` is a folder. ``out``: a new directory (default: one under runs/). ``settings``: any key of
     hwnas.config.Config. Raises InputError for anything that can't be used.
     """

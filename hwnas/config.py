@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from hwnas.catalog import find_config, read_toml
+from hwnas.metrics import METRICS
 from hwnas.space import SPACES
 from profilers.errors import InputError, nearest
 from profilers.limits import MOST_BATCH, MOST_CELLS, MOST_CHANNELS, MOST_THREADS
@@ -26,9 +27,6 @@ Batch = Annotated[int, Field(ge=1, le=MOST_BATCH)]
 Threads = Annotated[int, Field(ge=1, le=MOST_THREADS)]
 Rate = Annotated[float, Field(gt=0, le=10)]
 Share = Annotated[float, Field(ge=0, lt=1)]
-
-METRICS = {"params": "parameters", "macs": "MAC", "flops": "FLOP", "latency": "ms", "memory": "MiB"}
-"""Every cost that can be an objective, and its unit."""
 
 EXPONENTS = (0.0, -0.005, -0.01, -0.025, -0.06, -0.15, -0.4, -0.8)
 """Eight penalty exponents: accuracy alone, then growing about as the slope of a front does.
@@ -44,8 +42,15 @@ class _Frozen(BaseModel):
 class ObjectiveConfig(_Frozen):
     """One cost to keep low. ``target`` with its unit, for the network that is handed back; None: the power law."""
 
-    metric: Literal["params", "macs", "flops", "latency", "memory"]
+    metric: str
     target: str | None = Field(default=None, max_length=40)
+
+    @field_validator("metric")
+    @classmethod
+    def _is_known(cls, metric: str) -> str:
+        if metric not in METRICS:
+            raise ValueError(f"unknown metric {metric!r}{nearest(metric, METRICS)}")
+        return metric
 
 
 class DataConfig(_Frozen):

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 import torch
 
+from hwnas import plugins
 from hwnas.cli import main
 from hwnas.config import dump
 from hwnas.nets.network import Network
 from hwnas.nets.supernet import build_supernet
 from hwnas.results.run import load_checkpoint, open_run
 from hwnas.search.search import search
-from hwnas.space import SPACES, space
+from hwnas.space import SPACES
 from hwnas.space.build import graphs
 from hwnas.space.counts import count, count_table
 from hwnas.space.encoding import sample, to_choices, to_genotype
@@ -37,10 +38,10 @@ FILE = Path(__file__).with_name("strangers") / "space.py"
 @pytest.fixture
 def known(monkeypatch):
     """The space announces itself as an installed package would."""
-    point = EntryPoint(SPACE.name, "somewhere:SPACE", space.GROUP)
+    point = EntryPoint(SPACE.name, "somewhere:SPACE", SPACES.group)
     monkeypatch.setattr(EntryPoint, "load", lambda self: SPACE)
-    monkeypatch.setattr(space, "entry_points", lambda group: [point] if group == space.GROUP else [])
-    monkeypatch.setattr(SPACES, "_announced", False)
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [point] if group == SPACES.group else [])
+    monkeypatch.setattr(SPACES, "loaded", False)
     yield SPACES
     SPACES.pop(SPACE.name, None)
 
@@ -175,5 +176,5 @@ def test_an_absent_block_leaves_nothing_behind(known) -> None:
 
 def test_a_package_that_announces_no_space_is_named(known, monkeypatch) -> None:
     monkeypatch.setattr(EntryPoint, "load", lambda self: "nonsense")
-    with pytest.raises(InputError, match=r"space strangers-chain: somewhere:SPACE is no hwnas\.space\.Space"):
+    with pytest.raises(InputError, match=r"somewhere:SPACE is no hwnas\.space\.space\.Space"):
         "strangers-chain" in SPACES  # noqa: B015

@@ -180,7 +180,7 @@ def _exponents(text: str | None) -> tuple[float, ...] | None:
 
 def objectives(metrics: list[str] | None, targets: list[str] | None) -> list[dict[str, str]] | None:
     """The objectives in the order given, each with its target; ``latency=2ms`` names its metric."""
-    from hwnas.config import METRICS
+    from hwnas.metrics import METRICS
     from profilers.errors import nearest
 
     if not metrics:
@@ -203,6 +203,6 @@ def objectives(metrics: list[str] | None, targets: list[str] | None) -> list[dic
             raise InputError(
                 f"target-value: {metric!r} is no objective of this search{nearest(metric, found)}"
             )
-        parse_quantity(value, METRICS[metric])
+        parse_quantity(value, METRICS[metric].unit)
         found[metric]["target"] = value
     return list(found.values())

@@ -9,17 +9,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hwnas.config import METRICS, Config
+from hwnas.config import Config
+from hwnas.metrics import METRICS, Asked, Metric
 from hwnas.search.reward import Objective, parse_quantity
-from hwnas.space.build import BySize
-from hwnas.space.counts import Additive, count_table
 from hwnas.space.encoding import project, sample
-from hwnas.space.memory import memory_table
+from hwnas.space.size import CellSize, Task
 from hwnas.space.space import SPACES, Choices, Space
-from hwnas.tables import own_table, predictor
 from profilers.device import Device
 from profilers.errors import InputError
-from profilers.table import Network
 
 Floats = NDArray[np.float64]
 
@@ -68,44 +65,24 @@ def build_costs(
     memory from the layers. ``attached``: finalists will be measured. Raises InputError for a latency that can't be
     predicted, and for less than ``require`` wants.
     """
-    space = SPACES[config.space]
     at = config.evaluation
-    shape = (space, at.channels, at.cells, classes, image, at.stem)
-    where = f"{space.name} network of {at.cells} cells, {at.channels} channels"
+    asked = Asked(
+        space=SPACES[config.space],
+        size=CellSize(channels=at.channels, cells=at.cells, stem=at.stem),
+        task=Task(classes=classes, image=image),
+        device=device,
+        table=table,
+    )
     names = dict.fromkeys([objective.metric for objective in config.objectives] + ["params", "macs"])
-    counts = count_table(*shape)
-    known: dict[str, Callable[[], Cost]] = {
-        "params": lambda: Cost("params", METRICS["params"], "counted", where, counts.params.of),
-        "macs": lambda: Cost("macs", METRICS["macs"], "counted", where, counts.macs.of),
-        "flops": lambda: Cost(
-            "flops", METRICS["flops"], "counted", f"2 x MACs of the {where}", _twice(counts.macs)
-        ),
-        "memory": lambda: Cost(
-            "memory",
-            METRICS["memory"],
-            "estimated",
-            f"weights and live maps of the {where}",
-            memory_table(*shape).of,
-        ),
-        "latency": lambda: _latency(config, device, Network(at.channels, at.cells, classes, image), table),
-    }
-    costs = tuple(known[name]() for name in names)
+    costs = tuple(_cost(METRICS[name], asked) for name in names)
     for cost in costs:
         _refuse_less(config, device, cost, attached)
     return costs
 
 
-def _twice(macs: Additive | BySize) -> Callable[[Choices], Floats]:
-    return lambda choices: 2.0 * macs.of(choices)
-
-
-def _latency(config: Config, device: Device, network: Network, table: Path | None) -> Cost:
-    """Latency of one image, in ms."""
-    space, stem = SPACES[config.space], config.evaluation.stem
-    found = predictor(device, space, network, stem=stem, table=None if table is None else str(table))
-    if found.origin == "table" and table is None:
-        table = own_table(device, space, network, stem=stem)
-    return Cost("latency", METRICS["latency"], found.origin, found.source, found.predict, table)
+def _cost(metric: Metric, asked: Asked) -> Cost:
+    found = metric.predict(asked)
+    return Cost(metric.name, metric.unit, found.origin, found.source, found.of, found.table)
 
 
 RANKS = ("estimated", "table", "measured", "counted")
@@ -201,7 +178,7 @@ def check_targets(config: Config) -> None:
     """Raise InputError for a target that is no amount of its metric: known before anything is read or measured."""
     for one in config.objectives:
         if one.target:
-            parse_quantity(one.target, METRICS[one.metric])
+            parse_quantity(one.target, METRICS[one.metric].unit)
 
 
 def target_value(target: str, reach: Reach) -> float:

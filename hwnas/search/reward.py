@@ -123,7 +123,7 @@ def parse_quantity(text: str, unit: str, key: str = "target-value") -> float:
     A bare number is taken only where the unit is a count: "2" of milliseconds is refused, as it may mean
     seconds. Raises InputError naming `key`.
     """
-    scales = SCALES[unit]
+    scales = SCALES.get(unit, {**COUNTS, unit: 1.0})
     units = f"(units: {', '.join(suffix for suffix in scales if suffix)})"
     # Short before the expression sees it: on long rows of digits it would try every way to part them.
     short = text if len(text) <= _LONGEST_AMOUNT else ""

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.metadata import entry_points
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from profilers.errors import InputError
+from hwnas.plugins import Announced
 
 CellKind = Literal["normal", "reduce"]
 Choices = npt.NDArray[np.int64]
@@ -142,41 +141,7 @@ def strongest(space: Space, score: Probabilities) -> Choices:
     return np.asarray(np.where(space.mask, score, -1.0).argmax(axis=1), dtype=np.int64)
 
 
-class Spaces(dict[str, Space]):
-    """Spaces by name. One that another package announces (entry point ``hwnas.spaces``) is loaded when asked for.
-
-    Raises InputError where a package announces what is no space.
-    """
-
-    _announced = False
-
-    def __contains__(self, name: object) -> bool:
-        """Whether a space is known, here or in an installed package."""
-        return super().__contains__(name) or (
-            not self._announced and self._load() and super().__contains__(name)
-        )
-
-    def __missing__(self, name: str) -> Space:
-        """A space that is asked for first."""
-        if name in self:
-            return self[name]
-        raise KeyError(name)
-
-    def _load(self) -> bool:
-        self._announced = True
-        for entry in entry_points(group=GROUP):
-            try:
-                found = entry.load()
-            except Exception as error:  # whatever a stranger's package raises
-                raise InputError(f"space {entry.name}: {entry.value} can't be loaded ({error})") from error
-            if not isinstance(found, Space):
-                raise InputError(f"space {entry.name}: {entry.value} is no hwnas.space.Space")
-            self.setdefault(found.name, found)
-        return True
-
-
-GROUP = "hwnas.spaces"
-SPACES = Spaces()
+SPACES: Announced[Space] = Announced("hwnas.spaces", Space)
 """Every known space by name. The one registry: a user's own space is one more entry (see the guide)."""
 
 
