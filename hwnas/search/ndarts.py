@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -21,10 +21,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from hwnas.config import Config
 from hwnas.nets.supernet import SkipDropout, Supernet
 from hwnas.search import curvature, policy, shared_weights
-from hwnas.search.archive import Archive
 from hwnas.search.collapse import WINDOW, Health, first_alarm, skip_share
 from hwnas.search.curvature import Loss, Tensors
 from hwnas.search.hypergradient import DivergenceWarning, Method, first_order, neumann, unrolled
@@ -32,8 +30,12 @@ from hwnas.search.shared_weights import SharedWeights
 from hwnas.search.weight_evolution import Evolution, evolve
 from hwnas.space.encoding import likeliest
 from hwnas.space.space import SPACES, Choices, Mask, Probabilities
-from hwnas.training.data import Batch
+from hwnas.training.dataset import Batch
 from profilers.errors import InputError
+
+if TYPE_CHECKING:
+    from hwnas.config import Config
+    from hwnas.search.archive import Archive
 
 Floats = NDArray[np.float64]
 

@@ -7,7 +7,7 @@ import math
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,11 +15,13 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hwnas.config import WeightStep
 from hwnas.nets.supernet import Supernet
 from hwnas.search.ranks import ALONE, Ranks
 from hwnas.space.space import Choices, Probabilities
-from hwnas.training.data import Batch
+from hwnas.training.dataset import Batch
+
+if TYPE_CHECKING:
+    from hwnas.config import WeightStep
 
 
 @dataclass(frozen=True)

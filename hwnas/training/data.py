@@ -17,7 +17,6 @@ from hwnas.training.dataset import (
     size,
     to_device,
 )
-from hwnas.training.folders import load_folder, load_imagenet
 from hwnas.training.sources import TORCHVISION, load_digits, load_torchvision
 from profilers.errors import InputError, nearest
 
@@ -68,6 +67,8 @@ def load(
         return load_digits(seed=seed, noise=noise)
     if word in TORCHVISION:
         return load_torchvision(word, root, download=download, seed=seed, noise=noise)
+    from hwnas.training.folders import load_folder, load_imagenet  # here: Pillow is for pictures in files only
+
     if word == "imagenet":
         return load_imagenet(root, seed=seed, noise=noise, image_size=image_size)
     path = Path(source).expanduser()
