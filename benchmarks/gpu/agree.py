@@ -6,6 +6,8 @@ import itertools
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,6 +29,7 @@ from hwnas.training.dataset import Batch, generator
 from hwnas.training.loop import Training
 from hwnas.training.recipe import RECIPES
 
+Check = Callable[[Place], Record]
 TOLERANCE = 2e-3
 """Of the largest value: float32 sums in another order, through some ten layers and two steps."""
 DIFFERENCES = 0.1
@@ -34,21 +37,28 @@ DIFFERENCES = 0.1
 TESTS = "tests/gpu"
 
 
+def checks() -> dict[str, Check]:
+    """Every check by name, in the order of importance."""
+    found: dict[str, Check] = {}
+    for space in ("darts", "nasbench201", "tnd"):
+        for form in ("path", "mixture"):
+            found[f"{space}: weights after two {form} steps"] = partial(_weights, space, form)
+        found[f"{space}: logits"] = partial(_logits, space)
+        for way in ("neumann", "first_order", "second_order"):
+            found[f"{space}: alpha step, {way}"] = partial(_alpha, space, way)
+    return found | {
+        "skip dropout on the device": _dropout,
+        "evolution's loss never rises": _evolution,
+        "training: weights after two steps": _training,
+        "weights and momentum, there and back": _there_and_back,
+    }
+
+
 def run(book: Book, place: Place) -> None:
     """In float32 without TF32, on a dozen images."""
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-    for space in ("darts", "tnd", "nasbench201"):
-        for form in ("path", "mixture"):
-            name = f"{space}: weights after two {form} steps"
-            work(book, name, lambda s=space, f=form: _weights(s, f, place))  # type: ignore[misc]
-        work(book, f"{space}: logits", lambda s=space: _logits(s, place))  # type: ignore[misc]
-        for way in ("neumann", "first_order", "second_order"):
-            name = f"{space}: alpha step, {way}"
-            work(book, name, lambda s=space, w=way: _alpha(s, w, place))  # type: ignore[misc]
-    work(book, "skip dropout on the device", lambda: _dropout(place))
-    work(book, "evolution's loss never rises", lambda: _evolution(place))
-    work(book, "training: weights after two steps", lambda: _training(place))
-    work(book, "weights and momentum, there and back", lambda: _there_and_back(place))
+    for name, check in checks().items():
+        work(book, name, partial(check, place))
     work(book, "out of memory is recognised", lambda: _out_of_memory(place))
     work(book, f"pytest {TESTS}", lambda: _pytest(place))
 
@@ -119,9 +129,9 @@ def _alpha(space: str, way: str, place: Place) -> Record:
 
 
 def _dropout(place: Place) -> Record:
-    net = _net("darts", place.device)
-    net.dropout = SkipDropout(0.5, generator(0))
-    mask = SPACES["darts"].mask
+    net = _net("nasbench201", place.device)
+    net.dropout = SkipDropout(0.5, generator(0, device=place.device))
+    mask = SPACES["nasbench201"].mask
     path: Any = mask / mask.sum(axis=1, keepdims=True)
     loss = shared_weights.weight_step(
         shared_weights.optimise(net, _settings()), _batch(place.device), path, 0.05
@@ -130,9 +140,9 @@ def _dropout(place: Place) -> Record:
 
 
 def _evolution(place: Place) -> Record:
-    shared = shared_weights.optimise(_net("darts", place.device), _settings())
-    searcher = _searcher("darts", weights="es", population=4)
-    batch, source = _batch(place.device), generator(0)
+    shared = shared_weights.optimise(_net("nasbench201", place.device), _settings())
+    searcher = _searcher("nasbench201", weights="es", population=4)
+    batch, source = _batch(place.device), generator(0, device=place.device)
     losses = [float(ndarts.weight_step(searcher, shared, batch, 0.05, source)) for _ in range(3)]
     if not all(later <= earlier * (1 + 1e-4) for earlier, later in itertools.pairwise(losses)):
         raise AssertionError(f"losses on one batch: {losses}")
@@ -155,12 +165,12 @@ def _training(place: Place) -> Record:
 
 
 def _there_and_back(place: Place) -> Record:
-    shared = shared_weights.optimise(_net("darts", place.device), _settings())
-    path = sample(SPACES["darts"], np.random.default_rng(3))
+    shared = shared_weights.optimise(_net("nasbench201", place.device), _settings())
+    path = sample(SPACES["nasbench201"], np.random.default_rng(3))
     shared_weights.weight_step(shared, _batch(place.device), path, 0.05)
     there = shared_weights.to_arrays(shared)
     for device in (torch.device("cpu"), place.device):
-        other = shared_weights.optimise(_net("darts", device), _settings())
+        other = shared_weights.optimise(_net("nasbench201", device), _settings())
         shared_weights.from_arrays(other, there)
         shared_weights.weight_step(other, _batch(device, 1), path, 0.05)
     return {"tensors": len(there)}

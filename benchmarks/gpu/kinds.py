@@ -53,7 +53,7 @@ def weight_step(size: Size, stage: int, place: Place) -> Step:
 
     def step() -> object:
         if probability:
-            shared.net.dropout = SkipDropout(probability, generator(0, next(counter)))
+            shared.net.dropout = SkipDropout(probability, generator(0, next(counter), device=place.device))
         path = shares if getattr(settings, "weights", "sampled") == "mixture" else uniform(space, rng, mask)
         return shared_weights.weight_step(shared, next(images), path, 0.01)
 
@@ -90,7 +90,7 @@ def _bilevel(size: Size, place: Place) -> tuple[Any, Any, Any, Any]:
 def bilevel_weight_step(size: Size, stage: int, place: Place) -> Step:
     """NDARTS: a weight step of the mixture, by SGD."""
     searcher, shared, train, _ = _bilevel(size, place)
-    noise = generator(0)
+    noise = generator(0, device=place.device)
     return lambda: ndarts.weight_step(searcher, shared, next(train), 0.01, noise)
 
 
@@ -99,7 +99,7 @@ def evolution_step(size: Size, stage: int, place: Place) -> Step:
     size = replace(size, settings=SimpleNamespace(**vars(size.settings)))
     size.settings.ndarts = SimpleNamespace(**{**vars(size.settings.ndarts), "weights": "es"})
     searcher, shared, train, _ = _bilevel(size, place)
-    noise = generator(0)
+    noise = generator(0, device=place.device)
     return lambda: ndarts.weight_step(searcher, shared, next(train), 0.01, noise)
 
 

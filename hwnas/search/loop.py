@@ -187,7 +187,7 @@ def _epoch(run: Run, dataset: Dataset, costs: tuple[Cost, ...], state: State) ->
         # A weight step takes the batches first..last-1, one per rank; at an epoch's end some ranks have none.
         own, last = first + ranks.rank, min(first + ranks.size, steps)
         batch = next(train) if own < last else None
-        _set_dropout(state.shared.net, stage, at.epoch, (*seed, own, DROPOUT))
+        _set_dropout(state.shared.net, stage, at.epoch, (*seed, own, DROPOUT), dataset.device)
         lr = at.rate * shared_weights.cosine(config.weight_step, (at.epoch + first / steps) / stage.epochs)
         if isinstance(state.searcher, NDarts):
             _bilevel_step(state, state.searcher, dataset, batch, lr, range(first, last))
@@ -258,7 +258,7 @@ def _bilevel_step(
         words = (*seed, step, ALPHA)
         return sample(dataset, "policy", config.weight_step.batch_size, words, augment=dataset.augment)
 
-    noise = generator(*seed, at_once.start, NOISE)
+    noise = generator(*seed, at_once.start, NOISE, device=dataset.device)
     state.losses.append(ndarts.weight_step(searcher, state.shared, batch, lr * len(at_once), noise))
     frozen = at.epoch < config.stages[at.stage].frozen_epochs
     if not frozen and (at_once.start // ranks.size + 1) % config.ndarts.weight_steps == 0:
@@ -334,9 +334,11 @@ def _advance(config: Config, dataset: Dataset, state: State) -> None:
         state.shared = supernet(config, dataset, state.searcher, at.stage + 1, state.shared.ranks)
 
 
-def _set_dropout(net: Supernet, stage: Stage, epoch: int, seed: tuple[int, ...]) -> None:
+def _set_dropout(
+    net: Supernet, stage: Stage, epoch: int, seed: tuple[int, ...], device: torch.device
+) -> None:
     p = skip_dropout(stage, epoch)
-    net.dropout = SkipDropout(p, generator(*seed)) if p > 0 else SkipDropout()
+    net.dropout = SkipDropout(p, generator(*seed, device=device)) if p > 0 else SkipDropout()
 
 
 def _drops(dataset: Dataset, config: Config) -> bool:

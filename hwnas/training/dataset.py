@@ -125,13 +125,17 @@ def digest(dataset: Dataset) -> str:
     return total.hexdigest()[:16]
 
 
-def generator(*words: int) -> torch.Generator:
-    """Return a CPU generator seeded by a tuple of integers, without the collisions of adding them up."""
+def generator(*words: int, device: torch.device | str = "cpu") -> torch.Generator:
+    """Return a generator seeded by a tuple of integers, without the collisions of adding them up.
+
+    On `device`: CUDA draws from a CPU's generator for tensors of the CPU only. The same words draw the same numbers on
+    one kind of device, others on another.
+    """
     # SeedSequence reads (0, 1) and (0, 1, 0) alike, and a long integer like two short ones: state the length,
     # and give every word two places.
     places = [half for word in words for half in (word & 0xFFFFFFFF, word >> 32 & 0xFFFFFFFF)]
     state = np.random.SeedSequence([len(words), *places]).generate_state(2, np.uint32)
-    return torch.Generator().manual_seed(int(state[0]) << 32 | int(state[1]))
+    return torch.Generator(device).manual_seed(int(state[0]) << 32 | int(state[1]))
 
 
 def halves(labels: Tensor, seed: int) -> tuple[Tensor, Tensor]:
