@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +39,7 @@ from hwnas.search.scored import (
 from hwnas.space.encoding import distinct_rows, project, sample, to_genotype
 from hwnas.space.space import SPACES, Choices, Mask, Probabilities, Space
 from hwnas.space.text import format_text
-from hwnas.training.data import Batch, Dataset, batches
+from hwnas.training.data import Batch, Dataset, batches, size
 from hwnas.training.data import sample as sample_images
 from profilers.measurement import Outcome
 
@@ -109,7 +109,7 @@ def finish(
         "classes": list(dataset.classes),
         "image": list(dataset.image),
         "stem": config.evaluation.stem,
-        "scored_images": sum(len(batch.y) for batch in images),
+        "scored_images": _count(config, dataset),
         "evaluations": searched.evaluations,
         "seconds": round(searched.seconds, 1),
         "hypervolume": front.hypervolume,
@@ -131,13 +131,19 @@ def finish(
     return Finished(summary, records(space, scored, "latency") + records(space, scored, "memory"))
 
 
-def _images(config: Config, dataset: Dataset) -> list[Batch]:
-    """The validation half, or as many of its images as the config says."""
+def _images(config: Config, dataset: Dataset) -> Iterable[Batch]:
+    """The validation half, batch after batch as they are asked for, or as many of its images as the config says."""
     if config.scoring_images is None:
-        return list(batches(dataset, "policy", SCORING_BATCH))
+        return batches(dataset, "policy", SCORING_BATCH)
     drawn = sample_images(dataset, "policy", config.scoring_images, (config.seed, FINAL))
     pieces = zip(*(torch.split(part, SCORING_BATCH) for part in drawn), strict=True)
     return [Batch(x, y) for x, y in pieces]
+
+
+def _count(config: Config, dataset: Dataset) -> int:
+    """How many images ``_images`` has."""
+    there = size(dataset, "policy")
+    return there if config.scoring_images is None else min(there, config.scoring_images)
 
 
 def _believed(members: Sequence[dict[str, Any]], names: Sequence[str]) -> list[str]:
@@ -187,11 +193,11 @@ def _member(
     }
 
 
-def _score(searched: Searched, costs: tuple[Cost, ...], chosen: Choices, images: Sequence[Batch]) -> Scored:
+def _score(searched: Searched, costs: tuple[Cost, ...], chosen: Choices, images: Iterable[Batch]) -> Scored:
+    """One pass over the images, all networks on each batch: the whole half may not fit beside the supernet."""
     searched.net.dropout = type(searched.net.dropout)()
-    accuracy = searched.ranks.divided(
-        len(chosen), lambda n: shared_weights.accuracy(searched.net, chosen[n], images)
-    )
+    own = shared_weights.accuracies(searched.net, chosen[searched.ranks.own(len(chosen))], images)
+    accuracy = searched.ranks.gathered(len(chosen), own)
     values = np.stack([cost.of(chosen) for cost in costs], axis=1)
     return Scored(chosen, accuracy, values, values, values, values, {})
 

@@ -289,10 +289,9 @@ def _evaluate(run: Run, dataset: Dataset, costs: tuple[Cost, ...], state: State,
     values = np.stack([cost.of(asked) for cost in costs], axis=1)
     macs = values[:, [cost.name for cost in costs].index("macs")]
     order = np.argsort(macs, kind="stable")  # neighbours in cost go to different ranks
+    own = shared_weights.accuracies(net, asked[order[ranks.own(len(asked))]], [batch])
     accuracy = np.zeros(len(asked))
-    accuracy[order] = ranks.divided(
-        len(asked), lambda n: shared_weights.accuracy(net, asked[order[n]], [batch])
-    )
+    accuracy[order] = ranks.gathered(len(asked), own)
     space = SPACES[config.space]
     made = [
         Trial(

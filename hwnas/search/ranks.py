@@ -76,11 +76,21 @@ class Ranks:
             return asked
         return tuple(bool(value) for value in self._summed(np.array(asked, dtype=np.float64)))
 
+    def own(self, count: int) -> list[int]:
+        """Which of the items 0..count-1 fall to this rank."""
+        return list(range(self.rank, count, self.size))
+
     def divided(self, count: int, score: Callable[[int], float]) -> Floats:
         """The scores (count,) of items 0..count-1, of which each rank works out every size-th."""
         scores = np.zeros(count)
-        for number in range(self.rank, count, self.size):
+        for number in self.own(count):
             scores[number] = score(number)
+        return self._summed(scores)  # exact: all but one of the terms are zero
+
+    def gathered(self, count: int, values: Floats) -> Floats:
+        """The scores (count,) of all items, of which each rank brings those of its ``own``."""
+        scores = np.zeros(count)
+        scores[self.own(count)] = values
         return self._summed(scores)  # exact: all but one of the terms are zero
 
     def mean(self, value: Tensor, counts: bool = True) -> Tensor:

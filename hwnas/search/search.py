@@ -30,6 +30,7 @@ from hwnas.search.random_search import RandomSearch
 from hwnas.search.ranks import ALONE, Parted, Ranks
 from hwnas.search.reward import Objective
 from hwnas.search.searcher import Searcher
+from hwnas.search.shared_weights import out_of_memory
 from hwnas.search.state import place
 from hwnas.space.footprint import Footprint, footprint
 from hwnas.space.space import SPACES
@@ -275,6 +276,13 @@ def _go(run: Run, planned: Plan, watch: Callable[[Progress], None], say: Say, ra
         raise Stopped(
             f"another process of this search {silent}; all finished work up to the last checkpoint is kept: go on"
             f" with: hwnas resume {run.path} --processes {ranks.size}"
+        ) from None
+    except (RuntimeError, MemoryError) as error:
+        if isinstance(error, Stopped) or not out_of_memory(error):
+            raise
+        raise Stopped(
+            "the memory is too small to score networks on validation images; what was finished is kept: close other"
+            f" programs and go on with: hwnas resume {run.path}"
         ) from None
     return run
 

@@ -96,9 +96,18 @@ def _backward(net: Supernet, batch: Batch, path: Choices | Probabilities, parts:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """CUDA has an exception of its own; on a CPU torch raises a RuntimeError that says so."""
+    """CUDA has an exception of its own, its libraries and the CPU raise a RuntimeError that says so."""
     kinds = (torch.OutOfMemoryError, MemoryError)
-    return isinstance(error, kinds) or "can't allocate memory" in str(error)
+    return isinstance(error, kinds) or any(words in str(error) for words in _NO_MEMORY)
+
+
+_NO_MEMORY = (
+    "can't allocate memory",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDA error: out of memory",
+    "HIP out of memory",
+)
 
 
 def digest(shared: SharedWeights) -> int:
@@ -107,14 +116,24 @@ def digest(shared: SharedWeights) -> int:
     return zlib.crc32(torch.stack(sums).cpu().numpy().tobytes()) >> 1
 
 
-@torch.no_grad()
 def accuracy(net: Supernet, choices: Choices, batches: Iterable[Batch]) -> float:
     """Share of images, in 0..1, that one sub-network with inherited weights gets right."""
-    right = total = 0
+    return float(accuracies(net, [choices], batches)[0])
+
+
+@torch.no_grad()
+def accuracies(net: Supernet, choices: Iterable[Choices], batches: Iterable[Batch]) -> NDArray[np.float64]:
+    """The same of several sub-networks, (N,): each batch is read once, and all counts from the device at the end."""
+    networks, total = list(choices), 0
+    if not networks:
+        return np.zeros(0)
+    right: Tensor | None = None
     for batch in batches:
-        right += int((net.sampled(batch.x, choices).argmax(dim=1) == batch.y).sum())
+        each = [(net.sampled(batch.x, one).argmax(dim=1) == batch.y).sum() for one in networks]
+        right = torch.stack(each) if right is None else right + torch.stack(each)
         total += len(batch.y)
-    return right / total
+    assert right is not None, "no image to score on"
+    return np.array([count / total for count in right.cpu().tolist()])
 
 
 def to_arrays(shared: SharedWeights) -> dict[str, NDArray[Any]]:

@@ -67,7 +67,8 @@ def load(
         return load_digits(seed=seed, noise=noise)
     if word in TORCHVISION:
         return load_torchvision(word, root, download=download, seed=seed, noise=noise)
-    from hwnas.training.folders import load_folder, load_imagenet  # here: Pillow is for pictures in files only
+    # Here, since only pictures in files need Pillow.
+    from hwnas.training.folders import load_folder, load_imagenet
 
     if word == "imagenet":
         return load_imagenet(root, seed=seed, noise=noise, image_size=image_size)
