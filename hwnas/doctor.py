@@ -91,7 +91,8 @@ def _installation() -> Iterator[Finding]:
 def _hardware() -> Iterator[Finding]:
     import torch
 
-    from profilers.device import attached
+    from profilers.cuda import cuda_problem
+    from profilers.device import has_cuda_driver
     from profilers.host import available_mib, host, usable_cores
 
     yield Finding("hardware", "ok", f"{host().fingerprint}, {usable_cores()} usable cores")
@@ -105,16 +106,23 @@ def _hardware() -> Iterator[Finding]:
     if load > usable_cores():
         advice = "latencies measured now will be marked noisy, and a search will take longer"
         yield Finding("hardware", "note", f"the machine is busy (load {load:.1f})", advice)
-    if torch.cuda.is_available():
-        names = ", ".join(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count()))
-        yield Finding("hardware", "ok", f"CUDA {torch.version.cuda}: {names}")
-    elif attached().cuda or Path("/dev/nvidiactl").exists():
-        text = f"there is a GPU, but this torch ({torch.__version__}) cannot use it"
-        yield Finding("hardware", "problem", text, "install the CUDA build of torch, or update the driver")
-    else:
+    for index in range(torch.cuda.device_count()):
+        problem, advice = _parted(cuda_problem(index))
+        name = torch.cuda.get_device_name(index)
+        text = problem or f"CUDA {torch.version.cuda}: {name} computes"
+        yield Finding("hardware", "problem" if problem else "ok", text, advice)
+    if not torch.cuda.device_count() and has_cuda_driver():
+        yield Finding("hardware", "problem", *_parted(cuda_problem()))
+    elif not torch.cuda.device_count():
         yield Finding(
             "hardware", "note", "no CUDA device", "searches run on the CPU; GPUs as targets are estimated"
         )
+
+
+def _parted(problem: str) -> tuple[str, str]:
+    """What is wrong, and the advice after the last colon."""
+    text, colon, advice = problem.rpartition(": ")
+    return (text, advice) if colon else (problem, "")
 
 
 def _back_ends() -> Iterator[Finding]:

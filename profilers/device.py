@@ -101,7 +101,7 @@ def load(path: Path | str) -> Device:
 
 def attached() -> Attached:
     """What is attached. Torch, slow to import, is asked for CUDA devices only where there is a driver."""
-    return Attached(host(), _cuda_names() if _has_cuda_driver() else ())
+    return Attached(host(), _cuda_names() if has_cuda_driver() else ())
 
 
 def match(device: Device, here: Attached) -> str | None:
@@ -117,7 +117,8 @@ def match(device: Device, here: Attached) -> str | None:
     return None
 
 
-def _has_cuda_driver() -> bool:
+def has_cuda_driver() -> bool:
+    """Whether the system has what a CUDA device needs, as far as can be told without importing torch."""
     return sys.platform == "win32" or any(
         Path(path).exists()
         for path in ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg", "/dev/nvhost-gpu", "/dev/nvmap")

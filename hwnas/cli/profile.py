@@ -193,12 +193,20 @@ def default_backends(found: Sequence[Named], options: Options) -> tuple[str, ...
 
 
 def place(device: Device, ssh: str | None, run_with: str | None) -> str:
-    """Where to measure: "cpu", "cuda:0", or "" when the target is not attached."""
+    """Where to measure: "cpu", "cuda:0", or "" when the target is not attached, or can't be used (which is said)."""
     from profilers.device import attached, match
 
     if ssh or run_with:
         return "cpu" if device.kind in ("cpu", "edge_cpu") else "cuda:0"
-    return match(device, attached()) or ""
+    found = match(device, attached()) or ""
+    if found.startswith("cuda"):
+        from profilers.cuda import cuda_problem
+
+        problem = cuda_problem(int(found.partition(":")[2] or 0))
+        if problem:
+            typer.echo(f"note: {device.name} can't be measured here: {problem}", err=True)
+            return ""
+    return found
 
 
 def elsewhere(ssh_address: str | None, command: str | None, python: str = "python3") -> Measure | None:

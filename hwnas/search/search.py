@@ -36,6 +36,7 @@ from hwnas.space.footprint import Footprint, footprint
 from hwnas.space.space import SPACES
 from hwnas.training.data import Dataset, digest, load, to_device
 from profilers import device as devices
+from profilers.cuda import compute_place, cuda_problem
 from profilers.device import Device
 from profilers.errors import InputError
 from profilers.host import available_mib
@@ -81,7 +82,10 @@ def plan(
     )
     if data.download and not ranks.local:
         ranks.agree()
-    here = _here(config, device, dataset)
+    said = compute_place(config.device)[1]
+    if said:
+        say(said)
+    here = _here(config, device, dataset, say)
     attached = ranks.share(lambda: here is not None)  # to the leading rank: it measures
     ranks.share(lambda: _first_table(here, table, say))
     costs = build_costs(config, device, len(dataset.classes), dataset.image, attached, table)
@@ -97,12 +101,17 @@ def _first_table(here: Here | None, table: Path | None, say: Say) -> None:
         first_table(here, say)
 
 
-def _here(config: Config, device: Device, dataset: Dataset) -> Here | None:
-    """The target, where something depends on it and it is attached."""
+def _here(config: Config, device: Device, dataset: Dataset, say: Say) -> Here | None:
+    """The target, where something depends on it and it is attached and usable."""
     if not {"latency", "memory"} & {objective.metric for objective in config.objectives}:
         return None
     place = devices.match(device, devices.attached())
-    return None if place is None else Here(config, device, place, len(dataset.classes), dataset.image)
+    problem = cuda_problem(int(place.partition(":")[2] or 0)) if place and place.startswith("cuda") else ""
+    if problem:
+        say(f"target {device.name} can't be measured: {problem}")
+    return (
+        None if place is None or problem else Here(config, device, place, len(dataset.classes), dataset.image)
+    )
 
 
 def weights_mib(params: float) -> float:
@@ -289,9 +298,7 @@ def _go(run: Run, planned: Plan, watch: Callable[[Progress], None], say: Say, ra
 
 def compute_device(config: Config, ranks: Ranks = ALONE) -> torch.device:
     """Where the supernet runs: a GPU when there is one, unless the config names a place; one per process."""
-    if config.device == "cuda" and not torch.cuda.is_available():
-        raise InputError("device: cuda was asked for, but torch sees no CUDA device here")
-    if config.device == "cpu" or not torch.cuda.is_available():
+    if compute_place(config.device)[0] == "cpu":
         return torch.device("cpu")
     if ranks.size == 1:
         return torch.device("cuda")
