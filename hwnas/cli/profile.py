@@ -52,6 +52,9 @@ def profile(
     graph_level: Annotated[str, typer.Option(help="ORT: disabled, basic, extended or all.")] = "all",
     channels_last: Annotated[bool, typer.Option("--channels-last", help="torch: memory format.")] = False,
     cuda_graph: Annotated[bool, typer.Option("--cuda-graph", help="torch: replay a captured graph.")] = False,
+    flush_l2: Annotated[
+        bool, typer.Option("--flush-l2", help="torch on CUDA: empty the L2 cache before each run.")
+    ] = False,
     io_binding: Annotated[bool, typer.Option("--io-binding", help="ORT: bind inputs and outputs.")] = False,
     budget: Annotated[float, typer.Option(help="Seconds of sampling per network.")] = 2.0,
     statistic: Annotated[str, typer.Option(help="auto, median, p10 or min.")] = "auto",
@@ -91,6 +94,7 @@ def profile(
         dtype=one_of("--dtype", dtype, ("fp32", "fp16", "bf16")),
         channels_last=channels_last,
         cuda_graph=cuda_graph,
+        flush_l2=flush_l2,
         graph_level=one_of("--graph-level", graph_level, ("disabled", "basic", "extended", "all")),
         io_binding=io_binding,
         limit_s=limit,
