@@ -267,7 +267,10 @@ def summary(run: Run) -> dict[str, Any]:
 def _go(run: Run, planned: Plan, watch: Callable[[Progress], None], say: Say, ranks: Ranks) -> Run:
     config = planned.config
     torch.set_num_threads(config.threads)
-    dataset = to_device(planned.dataset, compute_device(config, ranks))
+    device = compute_device(config, ranks)
+    if device.type == "cuda" and device.index is not None:
+        torch.cuda.set_device(device)  # NCCL's collectives and new streams go to the current device
+    dataset = to_device(planned.dataset, device)
     try:
         with runs.lock(run) if ranks.leads else nullcontext():
             searched = run_stages(run, dataset, planned.costs, searcher_of(planned), watch, ranks=ranks)
