@@ -70,7 +70,7 @@ def evaluation(size: Size, stage: int, place: Place) -> Step:
     def step() -> object:
         batch = sample(dataset, "policy", settings.alpha_step.images, (0, next(counter)))
         asked = [uniform(space, rng, mask) for _ in range(settings.alpha_step.samples)]
-        return [shared_weights.accuracy(shared.net, one, [batch]) for one in asked]
+        return shared_weights.accuracies(shared.net, asked, [batch])
 
     return step
 

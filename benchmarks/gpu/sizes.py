@@ -73,8 +73,8 @@ class Size:
         return max(1, min(self.images // 2, part or self.images) // size)
 
 
-def read(name: str, place: Place) -> Size:
-    """The sizes that a named config states."""
+def read(name: str, place: Place, deep: bool = False) -> Size:
+    """The sizes that a named config states; ``deep``: its depths, too, where the rest is cut down."""
     data = read_toml(find_config(name))
     for table, values in DEFAULTS.items():
         data[table] = SimpleNamespace(**{**values, **data.get(table, {})})
@@ -87,7 +87,7 @@ def read(name: str, place: Place) -> Size:
         settings.weight_step.batch_size = TINY_BATCH
         settings.alpha_step.images, settings.alpha_step.samples = TINY_BATCH, 2
         for stage in stages:
-            stage.cells = least
+            stage.cells = stage.cells if deep else least
         if settings.evaluation.stem == "imagenet":
             image = (3, 2 * TINY_IMAGE, 2 * TINY_IMAGE)
     return Size(name=name, settings=settings, classes=classes, image=image, images=images)

@@ -175,21 +175,21 @@ def start(config: Config, rng: np.random.Generator) -> NDarts:
 
 def weight_step(
     searcher: NDarts, shared: SharedWeights, batch: Batch | None, lr: float, generator: torch.Generator
-) -> float:
-    """Train the mixture's weights on one batch per rank; returns the loss before the step.
+) -> float | Tensor:
+    """Train the mixture's weights on one batch per rank; returns the loss before the step, as shared_weights does.
 
     ``generator``: of the evolution's noises, on the weights' device. All ranks draw the same noises; a candidate's
     loss is the mean over their batches, so that all choose the same one. ``batch``: None on a rank without one.
     """
     settings = searcher.config.ndarts
-    found = float("nan")
+    found: float | Tensor = float("nan")
     if settings.weights != "es":
         found = shared_weights.weight_step(shared, batch, searcher.mixture(), lr)
     if settings.weights != "sgd":
         alpha = _alpha(searcher, shared.net)
         loss = None if batch is None else mixture_loss(shared.net, searcher.mask(), batch)
         evolution = Evolution(settings.sigma, settings.es_lr, settings.population)
-        weights = tuple(shared.net.parameters())
+        weights = shared.weights
 
         def mean(w: Tensors) -> Tensor:
             own = weights[0].new_zeros(()) if loss is None else loss(w, alpha)
@@ -220,7 +220,7 @@ def alpha_step(
         outer = mixture_loss(net, searcher.mask(), valid)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DivergenceWarning)  # counted by the watch
-            found = method(searcher.config)(inner, outer, tuple(net.parameters()), alpha, lr)
+            found = method(searcher.config)(inner, outer, shared.weights, alpha, lr)
         gradient, diverged = found.alpha[0], found.diverged
     ascent = -ranks.mean(gradient, counts=train is not None).double().cpu().numpy()[None]
     steps = searcher.steps + np.array([1, ranks.agree(diverged)[0], 0])

@@ -32,13 +32,15 @@ class SharedWeights:
     optimizer: torch.optim.SGD
     settings: WeightStep
     ranks: Ranks = ALONE
+    weights: tuple[Tensor, ...] = ()
+    """net.parameters(), walked once: a supernet has thousands of modules."""
 
 
 def optimise(net: Supernet, settings: WeightStep, ranks: Ranks = ALONE) -> SharedWeights:
     """A fresh optimiser for ``net``."""
-    head = list(net.frame.classifier.parameters())
+    weights, head = tuple(net.parameters()), list(net.frame.classifier.parameters())
     at_head = {id(weight) for weight in head}
-    rest = [weight for weight in net.parameters() if id(weight) not in at_head]
+    rest = [weight for weight in weights if id(weight) not in at_head]
     optimizer = torch.optim.SGD(
         [{"params": rest}, {"params": head}],
         lr=settings.lr,
@@ -46,7 +48,7 @@ def optimise(net: Supernet, settings: WeightStep, ranks: Ranks = ALONE) -> Share
         weight_decay=settings.weight_decay,
         nesterov=settings.nesterov,
     )
-    return SharedWeights(net, optimizer, settings, ranks)
+    return SharedWeights(net, optimizer, settings, ranks, weights)
 
 
 def cosine(settings: WeightStep, done: float) -> float:
@@ -56,8 +58,10 @@ def cosine(settings: WeightStep, done: float) -> float:
 
 def weight_step(
     shared: SharedWeights, batch: Batch | None, path: Choices | Probabilities, lr: float, parts: int = 1
-) -> float:
-    """One SGD step; returns the loss. ``path``: the drawn operations (edges,), or mixture weights (edges, ops).
+) -> float | Tensor:
+    """One SGD step; returns the loss, on a GPU as a tensor () that nobody has waited for.
+
+    ``path``: the drawn operations (edges,), or mixture weights (edges, ops).
 
     Weights that the path does not touch have no gradient: neither momentum nor decay moves them. With several
     ``parts`` the gradient of the batch is summed over so many pieces, each of which is normalised on its own.
@@ -67,23 +71,28 @@ def weight_step(
     rest, head = shared.optimizer.param_groups
     rest["lr"], head["lr"] = lr, lr * shared.settings.head_rate
     shared.optimizer.zero_grad(set_to_none=True)
-    weights = list(shared.net.parameters())
+    weights = shared.weights
     try:
         own = None if batch is None else _backward(shared.net, batch, path, parts)
     except (RuntimeError, MemoryError) as error:
         if out_of_memory(error):
             shared.ranks.give_up(weights)
         raise
-    loss = shared.ranks.average_gradients(weights, own)
+    loss = own if shared.ranks.size == 1 else shared.ranks.average_gradients(weights, _number(own))
+    assert loss is not None
     touched = [weight for weight in weights if weight.grad is not None]
     torch.nn.utils.clip_grad_norm_(touched, shared.settings.clip)
     shared.optimizer.step()
     return loss
 
 
-def _backward(net: Supernet, batch: Batch, path: Choices | Probabilities, parts: int) -> float:
+def _number(loss: float | Tensor | None) -> float | None:
+    return float(loss) if isinstance(loss, Tensor) else loss
+
+
+def _backward(net: Supernet, batch: Batch, path: Choices | Probabilities, parts: int) -> float | Tensor:
     """Leave the gradient of one batch in the weights; returns its loss."""
-    total = 0.0
+    total: float | Tensor = 0.0
     for x, y in zip(batch.x.chunk(parts), batch.y.chunk(parts), strict=True):
         if path.ndim == 1:
             logits = net.sampled(x, np.asarray(path, dtype=np.int64))
@@ -91,7 +100,8 @@ def _backward(net: Supernet, batch: Batch, path: Choices | Probabilities, parts:
             logits = net.mixture(x, torch.as_tensor(path, dtype=x.dtype, device=x.device))
         loss = F.cross_entropy(logits, y) * (len(y) / len(batch.y))
         loss.backward()  # type: ignore[no-untyped-call]
-        total += float(loss.detach())
+        # A GPU would be waited for here; a CPU has it, and adds in float64.
+        total += float(loss.detach()) if x.device.type == "cpu" else loss.detach()
     return total
 
 
@@ -112,7 +122,7 @@ _NO_MEMORY = (
 
 def digest(shared: SharedWeights) -> int:
     """A number in 0..2^31 that changes with any bit of the weights."""
-    sums = [weight.detach().view(torch.int32).sum(dtype=torch.int64) for weight in shared.net.parameters()]
+    sums = [weight.detach().view(torch.int32).sum(dtype=torch.int64) for weight in shared.weights]
     return zlib.crc32(torch.stack(sums).cpu().numpy().tobytes()) >> 1
 
 

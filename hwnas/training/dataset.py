@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -165,8 +166,12 @@ def _read(
     images, labels = (
         (dataset.test, dataset.test_labels) if split == "test" else (dataset.train, dataset.train_labels)
     )
-    pixels = images[index.to(images.device) if isinstance(images, Tensor) else index].to(dataset.device)
-    y = labels[index].to(dataset.device)
+    both = torch.stack([index, labels[index]]).to(dataset.device)  # one copy to a GPU, not two
+    y = both[1]
+    if isinstance(images, Tensor) and images.device == both.device:
+        pixels = images[both[0]]
+    else:
+        pixels = images[index].to(dataset.device)
     if augment is None or seed is None:
         return Batch(_normalised(dataset, pixels), y)
     # One more word than the seed of the order, so that the two draws have nothing in common.
@@ -177,6 +182,15 @@ def _read(
 
 def _normalised(dataset: Dataset, pixels: Tensor) -> Tensor:
     """(x / 255 - mean) / std as one multiplication and one addition."""
-    mean = torch.tensor(dataset.mean, device=pixels.device).view(-1, 1, 1)
-    std = torch.tensor(dataset.std, device=pixels.device).view(-1, 1, 1)
-    return torch.addcmul(-mean / std, pixels.float(), 1 / (255 * std))
+    shift, scale = _constants(dataset.mean, dataset.std, pixels.device)
+    return torch.addcmul(shift, pixels.float(), scale)
+
+
+@lru_cache(maxsize=8)
+def _constants(
+    means: tuple[float, ...], deviations: tuple[float, ...], device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """-mean / std and 1 / (255 std), (C, 1, 1) each, worked out and copied to the device once."""
+    with torch.inference_mode(False):
+        mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (means, deviations))
+        return (-mean / std).to(device), (1 / (255 * std)).to(device)
