@@ -86,6 +86,25 @@ def _installation() -> Iterator[Finding]:
             "installation", "note", "hwnas runs from a checkout that is not installed", "pip install -e ."
         )
     yield Finding("installation", "ok", ", ".join(found))
+    yield from _mixed_builds()
+
+
+def _mixed_builds() -> Iterator[Finding]:
+    """Wheels that don't go together: torch and torchvision of two kinds, and two of ONNX Runtime in one folder."""
+    from importlib.metadata import packages_distributions
+
+    import torch
+
+    vision = str(getattr(sys.modules.get("torchvision"), "__version__", ""))
+    if vision and ("+cu" in vision) != (torch.version.cuda is not None):
+        text = f"torchvision {vision} is a build for another kind of device than torch {torch.__version__}"
+        advice = "pictures are read all the same; install both of one kind where torchvision.ops is wanted"
+        yield Finding("installation", "note", text, advice)
+    runtimes = sorted(set(packages_distributions().get("onnxruntime", [])))
+    if len(runtimes) > 1:
+        text = f"{' and '.join(runtimes)} are both installed, in one folder: the later one has overwritten the other"
+        advice = f"pip uninstall {' '.join(runtimes)}, then install the one that is wanted"
+        yield Finding("installation", "problem", text, advice)
 
 
 def _hardware() -> Iterator[Finding]:
@@ -146,6 +165,21 @@ def _back_ends() -> Iterator[Finding]:
             yield Finding("back ends", "note", f"{name}: not to be had here ({str(error)[:160]})", "")
     for name in plugins():
         yield Finding("back ends", "ok", f"{name}: a plug-in")
+    yield from _providers()
+
+
+def _providers() -> Iterator[Finding]:
+    import onnxruntime
+
+    from profilers.cuda import usable_cuda
+
+    there = onnxruntime.get_available_providers()
+    text = f"ONNX Runtime's providers: {', '.join(there)}"
+    lacks = usable_cuda() and "CUDAExecutionProvider" not in there
+    advice = (
+        "pip uninstall onnxruntime, then pip install onnxruntime-gpu, to measure on the GPU" if lacks else ""
+    )
+    yield Finding("back ends", "note" if lacks else "ok", text, advice)
 
 
 def _files(path: Path) -> Iterator[Finding]:

@@ -92,7 +92,7 @@ def plan(
     generator = rng(config.seed, STAGE)
     reaches = {cost.name: reach(SPACES[config.space], cost, generator) for cost in costs}
     _check_memory(device, reaches["params"])
-    check_step(config, dataset, free_mib(config, ranks))
+    check_step(config, dataset, room_mib(config, dataset, ranks))
     return Plan(config, dataset, device, costs, reaches, objectives_of(config, reaches), here)
 
 
@@ -139,6 +139,15 @@ def free_mib(config: Config, ranks: Ranks = ALONE) -> float:
         sharing = math.ceil(ranks.neighbours / torch.cuda.device_count())
         return torch.cuda.mem_get_info(device)[0] / 2**20 / sharing
     return (available_mib() or math.inf) / ranks.neighbours
+
+
+def room_mib(config: Config, dataset: Dataset, ranks: Ranks = ALONE) -> float:
+    """What a step may take of it, in MiB: on a GPU the images go there first."""
+    free = free_mib(config, ranks)
+    if compute_device(config, ranks).type == "cpu":
+        return free  # they are there already
+    held = (images for images in (dataset.train, dataset.test) if isinstance(images, torch.Tensor))
+    return free - sum(images.numel() * images.element_size() for images in held) / 2**20
 
 
 def step_memory(config: Config, dataset: Dataset) -> Footprint:

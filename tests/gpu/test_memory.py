@@ -18,7 +18,7 @@ from hwnas.search import shared_weights
 from hwnas.search.search import resume, search, summary
 from hwnas.space.encoding import sample
 from hwnas.space.space import SPACES
-from hwnas.training.data import Batch
+from hwnas.training.data import Batch, load
 from tests.pretended import counted
 from tests.search import tiny
 
@@ -88,3 +88,14 @@ def test_too_little_memory_for_scoring_ends_in_a_line_and_can_be_gone_on_with(
         with pytest.raises(Stopped, match=re.escape(f"hwnas resume {tmp_path / 'run'}")):
             search(config, tmp_path / "run")
     assert summary(resume(tmp_path / "run"))["front"]
+
+
+def test_images_that_go_to_the_gpu_count_before_a_step(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    images_ = load(data)
+    config = tiny.config(data)
+    monkeypatch.setattr(searching, "free_mib", lambda config, ranks=None: 100.0)
+    monkeypatch.setattr(searching, "compute_device", lambda config, ranks=None: torch.device("cpu"))
+    assert searching.room_mib(config, images_) == 100.0
+    monkeypatch.setattr(searching, "compute_device", lambda config, ranks=None: torch.device("cuda"))
+    # 48 grey images of 8 x 8 bytes to train on, and as many to test.
+    assert searching.room_mib(config, images_) == 100.0 - 2 * 48 * 64 / 2**20
