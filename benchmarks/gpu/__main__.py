@@ -8,7 +8,8 @@ ended. At the end of each call stand DIR/gpu.json and DIR/gpu.md, the page for d
 torch, numpy, safetensors; what needs more (onnx, onnxruntime, pytest, pydantic ...) is skipped with a line. Pure Python
 packages can be carried along: ``--wheels FOLDER`` (benchmarks/gpu/wheels.txt).
 
-Without a GPU everything runs at tiny sizes on the pretended one of the tests, and every result says so.
+Without a GPU everything runs at tiny sizes on the pretended one of the tests, in two to three minutes, and every result
+says so.
 """
 
 from __future__ import annotations

@@ -190,13 +190,18 @@ def _out_of_memory(place: Place) -> Record:
 
 
 def _pytest(place: Place) -> Record:
-    needs("pytest", "pydantic", "typer", "pymoo")
+    needs("pytest")
     if not Path(TESTS).is_dir():
         raise Skip(f"no folder {TESTS} here")
+    files, left_out = [TESTS], ""
+    try:
+        needs("pydantic", "typer", "pymoo", "sklearn", "thop")
+    except Skip as reason:  # whole searches can't be made here; steps can
+        files, left_out = [f"{TESTS}/test_steps.py"], f"searches and trainings left out: {reason}"
     environment = {**os.environ, "HWNAS_TEST_DEVICE": "cuda" if place.kind == "cuda" else "pretended"}
-    command = [sys.executable, "-m", "pytest", "-q", "-x", TESTS]
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *files]
     run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     last = (run.stdout.strip().splitlines() or [""])[-1]
     if run.returncode:
         raise AssertionError(last)
-    return {"said": last}
+    return {"said": last, "left_out": left_out}

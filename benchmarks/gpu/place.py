@@ -62,7 +62,7 @@ def wait(place: Place) -> None:
 
 def timed(step: Step, place: Place, count: int = 30, block: int = 5) -> dict[str, Any]:
     """Milliseconds per step: median, least and most over blocks of steps, the device waited for after each block."""
-    count, block, warm = (2, 1, 1) if place.tiny else (count, block, 3)
+    count, block, warm = (1, 1, 0) if place.tiny else (count, block, 3)
     for _ in range(warm):
         step()
     wait(place)

@@ -44,7 +44,7 @@ def _together(count: int) -> Record:
         "ms": ms,
         "images_per_s": count * found[0]["batch"] / ms * 1000,
         "backend": found[0]["backend"],
-        "place": found[0]["place"],
+        "computed_on": found[0]["place"],
     }
 
 

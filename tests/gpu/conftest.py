@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from tests.pretended import missing, pretended_gpu
-from tests.search import tiny
 
 
 @pytest.fixture
@@ -34,4 +33,6 @@ def pretended(device: torch.device) -> torch.device:
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from tests.search import tiny  # here: a bare machine has steps to test, and not what searches need
+
     return tiny.images(tmp_path_factory.mktemp("data") / "tiny.npz", count=48)
