@@ -93,6 +93,10 @@ def plan(
     reaches = {cost.name: reach(SPACES[config.space], cost, generator) for cost in costs}
     _check_memory(device, reaches["params"])
     check_step(config, dataset, room_mib(config, dataset, ranks))
+    if compute_device(config, ranks).type != "cpu" and _small(config, dataset):
+        say(
+            "device: steps this small take a GPU's time to launch them, not to compute: try --device cpu, too"
+        )
     return Plan(config, dataset, device, costs, reaches, objectives_of(config, reaches), here)
 
 
@@ -139,6 +143,14 @@ def free_mib(config: Config, ranks: Ranks = ALONE) -> float:
         sharing = math.ceil(ranks.neighbours / torch.cuda.device_count())
         return torch.cuda.mem_get_info(device)[0] / 2**20 / sharing
     return (available_mib() or math.inf) / ranks.neighbours
+
+
+SMALL_MIB = 64.0
+"""A step whose maps take less keeps no GPU busy; a bound by reasoning, not measured (docs/evidence/gpu.md)."""
+
+
+def _small(config: Config, dataset: Dataset) -> bool:
+    return step_memory(config, dataset).mib(config.weight_step.batch_size) < SMALL_MIB
 
 
 def room_mib(config: Config, dataset: Dataset, ranks: Ranks = ALONE) -> float:

@@ -99,3 +99,18 @@ def test_images_that_go_to_the_gpu_count_before_a_step(data: Path, monkeypatch: 
     monkeypatch.setattr(searching, "compute_device", lambda config, ranks=None: torch.device("cuda"))
     # 48 grey images of 8 x 8 bytes to train on, and as many to test.
     assert searching.room_mib(config, images_) == 100.0 - 2 * 48 * 64 / 2**20
+
+
+def test_a_search_of_steps_too_small_for_a_gpu_says_so(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(searching, "free_mib", lambda config, ranks=None: 1e6)
+    for place, large, expected in (("cpu", False, False), ("cuda", False, True), ("cuda", True, False)):
+        said.clear()
+        monkeypatch.setattr(
+            searching, "compute_device", lambda config, ranks=None, at=place: torch.device(at)
+        )
+        size = {"weight_step": {"batch_size": 4096}, "channels": 64} if large else {}
+        searching.plan(
+            tiny.config(data, space="nasbench201", stages=[{"cells": 3, "epochs": 1}], **size), said.append
+        )
+        assert any("try --device cpu" in line for line in said) == expected
