@@ -79,7 +79,8 @@ def captured(module: nn.Module, x: Tensor) -> Callable[[], object]:
                 module(x)
         now.wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        # A stream of this device: by default torch captures in one that it keeps from the first capture, on any device.
+        with torch.cuda.graph(graph, stream=stream):
             module(x)
     return graph.replay
 

@@ -16,6 +16,8 @@ from tests.pretended import counted, missing, pretended_gpu
 Step = Callable[[], object]
 Kind = Literal["cuda", "pretended", "cpu"]
 MS = 1000.0
+LONGEST_S = 10.0
+"""Seconds for all timed steps of one kind."""
 LAUNCHES = (
     "cudaLaunchKernel",
     "cudaLaunchKernelExC",
@@ -61,24 +63,40 @@ def wait(place: Place) -> None:
 
 
 def timed(step: Step, place: Place, count: int = 30, block: int = 5) -> dict[str, Any]:
-    """Milliseconds per step: median, least and most over blocks of steps, the device waited for after each block."""
-    count, block, warm = (1, 1, 0) if place.tiny else (count, block, 3)
-    for _ in range(warm):
-        step()
+    """Milliseconds per step: median, least and most over blocks of steps, the device waited for after each block.
+
+    Fewer steps, three at least, where ``count`` of them would take more than LONGEST_S: ``steps`` says how many.
+    """
+    if place.tiny:
+        count, block = 1, 1
+    else:
+        step()  # chooses kernels
+        count, block = _affordable(_seconds(step, 1, place), count, block)
+        for _ in range(2 if block > 1 else 0):
+            step()
     wait(place)
     if place.kind == "cuda":
         torch.cuda.reset_peak_memory_stats(place.device)
-    taken = []
-    for _ in range(count // block):
-        began = time.perf_counter()
-        for _ in range(block):
-            step()
-        wait(place)
-        taken.append(MS * (time.perf_counter() - began) / block)
+    taken = [MS * _seconds(step, block, place) / block for _ in range(count // block)]
     found = {"ms": statistics.median(taken), "ms_least": min(taken), "ms_most": max(taken), "steps": count}
     if place.kind == "cuda":
         found["peak_mib"] = torch.cuda.max_memory_allocated(place.device) / 2**20
     return found
+
+
+def _affordable(seconds: float, count: int, block: int) -> tuple[int, int]:
+    """So many steps, in blocks of so many, for steps of so many seconds."""
+    if seconds * count <= LONGEST_S:
+        return count, block
+    return max(3, int(LONGEST_S / seconds)), 1
+
+
+def _seconds(step: Step, count: int, place: Place) -> float:
+    began = time.perf_counter()
+    for _ in range(count):
+        step()
+    wait(place)
+    return time.perf_counter() - began
 
 
 def traced(step: Step, place: Place, count: int = 3) -> dict[str, Any]:
@@ -89,40 +107,46 @@ def traced(step: Step, place: Place, count: int = 3) -> dict[str, Any]:
         with counted() as counts:
             step()
         return {name: float(value) for name, value in counts.totals().items()}
-    return _profiled(step, place, count)
+    slow = _seconds(step, 1, place) > LONGEST_S / 30
+    return _profiled(step, place, 1 if slow else count)
 
 
 def _profiled(step: Step, place: Place, count: int) -> dict[str, Any]:
     from torch.profiler import ProfilerActivity, profile
 
-    step()
-    wait(place)
-    with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as seen:
-        began = time.perf_counter()
-        for _ in range(count):
-            step()
-        wait(place)
-        seconds = time.perf_counter() - began
-    events = list(seen.events() or [])
-    on_device = [one for one in events if str(getattr(one, "device_type", "")).endswith("CUDA")]
+    with profile(
+        activities=[ProfilerActivity.CUDA]
+    ) as seen:  # operators of the CPU would cost more than they tell
+        seconds = _seconds(step, count, place)
+    return {**shares(events(seen), seconds, count), "ms_while_traced": MS * seconds / count}
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that a trace holds: a kernel or a copy of the device, or a call of the host."""
+
+    name: str
+    on_device: bool
+    seconds: float
+
+
+def events(seen: Any) -> list[Event]:
+    """What a profile holds, straight from its source: hundreds of thousands of events are slow to make anew."""
+    return [
+        Event(one.name(), str(one.device_type()).endswith("CUDA"), one.duration_ns() / 1e9)
+        for one in seen.profiler.kineto_results.events()
+    ]
+
+
+def shares(found: list[Event], seconds: float, count: int) -> dict[str, Any]:
+    """Per step: kernels, launches, waits, copies in; and the share of the time in which the device worked."""
+    on_device = [one for one in found if one.on_device]
     kernels = [one for one in on_device if not one.name.startswith(("Memcpy", "Memset"))]
-    copies = [one for one in on_device if "Memcpy HtoD" in one.name]
-    host = [one for one in events if one not in on_device] if len(events) < 2_000 else events
-    busy = sum(_microseconds(one) for one in on_device) / 1e6
+    waits = sum(one.name in WAITS for one in found)
     return {
         "kernels": len(kernels) / count,
-        "launches": sum(one.name in LAUNCHES for one in host) / count,
-        "synchronisations": (sum(one.name in WAITS for one in host) - 1) / count,  # one is ours
-        "copies": len(copies) / count,
-        "busy_share": busy / seconds,
-        "ms_while_traced": MS * seconds / count,
+        "launches": sum(one.name in LAUNCHES for one in found) / count,
+        "synchronisations": max(0, waits - 1) / count,  # one is ours
+        "copies": sum("Memcpy HtoD" in one.name for one in on_device) / count,
+        "busy_share": sum(one.seconds for one in on_device) / seconds,
     }
-
-
-def _microseconds(event: Any) -> float:
-    """A device event's length: its name has changed between versions of torch."""
-    for name in ("device_time_total", "cuda_time_total", "self_device_time_total"):
-        value = getattr(event, name, None)
-        if value:
-            return float(value)
-    return float(event.time_range.elapsed_us())

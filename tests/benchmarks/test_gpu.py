@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
-from benchmarks.gpu import doctor, page, sizes, steps
+from benchmarks.gpu import doctor, page, place, sizes, steps
 from benchmarks.gpu.__main__ import PARTS, _one
 from benchmarks.gpu.book import Book, Skip, close, needs, read, work
 from benchmarks.gpu.place import here
@@ -75,18 +76,52 @@ def test_a_part_runs_without_a_gpu_and_every_result_says_so(
     monkeypatch.setattr(doctor, "_hwnas_doctor", dict)  # which measures for seconds
     _one("doctor", tmp_path, 60.0)
     records = read(tmp_path / "doctor.json")["records"]
-    with here() as place:
-        if not place.tiny:
+    with here() as found:
+        if not found.tiny:
             pytest.skip("there is a GPU")
-        assert all(one["tiny"] and one["place"] == place.name for one in records)
+        assert all(one["tiny"] and one["place"] == found.name for one in records)
     written = page.write(tmp_path, list(PARTS), ["a note"]).read_text()
     assert "no time on this page is a GPU's" in written and "a note" in written
     assert json.loads((tmp_path / "gpu.json").read_text())["parts"]["doctor"]["complete"]
 
 
 def test_every_named_config_with_a_data_set_of_pictures_is_among_the_kinds_of_steps() -> None:
-    with here() as place:
+    with here() as found:
         for kind in steps.KINDS:
-            assert sizes.read(kind.config, place).steps() > 0
-            assert kind.stage < len(sizes.read(kind.config, place).settings.stages)
+            assert sizes.read(kind.config, found).steps() > 0
+            assert kind.stage < len(sizes.read(kind.config, found).settings.stages)
     assert {kind.role for kind in steps.KINDS} >= {"weight", "alpha", "cifar", "imagenet", "watch"}
+
+
+def test_a_step_of_seconds_is_timed_a_few_times_and_a_quick_one_thirty_times() -> None:
+    assert place._affordable(0.01, 30, 5) == (30, 5)
+    assert place._affordable(2.0, 30, 5) == (5, 1)
+    assert place._affordable(60.0, 30, 5) == (3, 1)
+
+
+def test_a_trace_is_read_as_kernels_launches_waits_copies_and_a_busy_share() -> None:
+    found = [
+        place.Event("void cudnn::kernel", True, 0.2),
+        place.Event("void at::kernel", True, 0.1),
+        place.Event("Memcpy HtoD (Pageable -> Device)", True, 0.1),
+        place.Event("cudaLaunchKernel", False, 0.01),
+        place.Event("cudaLaunchKernel", False, 0.01),
+        place.Event("cudaStreamSynchronize", False, 0.3),
+        place.Event("cudaDeviceSynchronize", False, 0.3),  # our own, at the end
+    ]
+    assert place.shares(found, 1.0, 1) == {
+        "kernels": 2.0,
+        "launches": 2.0,
+        "synchronisations": 1.0,
+        "copies": 1.0,
+        "busy_share": pytest.approx(0.4),
+    }
+
+
+def test_events_come_from_a_profile_as_torch_makes_it() -> None:
+    from torch.profiler import ProfilerActivity, profile
+
+    with profile(activities=[ProfilerActivity.CPU]) as seen:
+        torch.ones(3) + 1
+    found = place.events(seen)
+    assert any(one.name == "aten::add" and not one.on_device and one.seconds > 0 for one in found)

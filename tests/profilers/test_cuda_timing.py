@@ -60,7 +60,7 @@ class Cuda:
         return self.note("graph")
 
     @contextmanager
-    def graph(self, graph: object) -> Iterator[None]:
+    def graph(self, graph: object, stream: object) -> Iterator[None]:
         self.note("capture")
         yield
 
