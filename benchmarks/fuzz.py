@@ -11,6 +11,7 @@ than a second of CPU time, more than 512 MiB of memory. The memory is a limit of
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import random
 import resource
@@ -38,11 +39,14 @@ from hwnas.space.published import PUBLISHED
 from hwnas.space.space import SPACES
 from hwnas.space.text import format_text, parse
 from hwnas.training.arrays import load_npz
-from hwnas.training.folders import read_image
+from hwnas.training.picture import orientation, probe, read_image
 from profilers import device as devices
 from profilers import onnx_check, table
+from profilers.answers import Kind, read_answers
+from profilers.bounded import Ended
 from profilers.errors import InputError
 from profilers.fit import Fitted, Form, Process
+from profilers.remote import Transport, unpack
 
 SECONDS, MIB = 1.0, 512
 HOSTILE = (
@@ -126,11 +130,20 @@ def parsers(folder: Path) -> list[Parser]:
         f"|nor_conv_{k}x{k}~0|+|none~0|none~1|+|none~0|none~1|none~2|,{k}.5" for k in (1, 3)
     ]
     quoted = "\n".join(rows).encode()
-    run, images, picture, model = _run(folder / "run"), _npz(folder), _png(folder), _onnx(folder)
+    run, images, pictures, model = _run(folder / "run"), _npz(folder), _pictures(), _onnx(folder)
     tables = [_table(folder)]
 
     def text(read: Callable[[str], object]) -> Callable[[bytes], object]:
         return lambda data: read(data.decode("utf-8", "replace"))
+
+    def of_remote(kind: Kind) -> Callable[[bytes], object]:
+        there = Transport(("there",))
+
+        def call(data: bytes) -> object:
+            facts, answers = unpack(there, Ended("ended", 0, data, data))
+            return read_answers(facts, answers, 1, kind, "there")
+
+        return call
 
     def all_of(kind: str) -> list[bytes]:
         return [path.read_bytes() for path in sorted((SOURCE / kind).glob("*.toml"))]
@@ -143,9 +156,10 @@ def parsers(folder: Path) -> list[Parser]:
         Parser("device", all_of("devices"), through(devices.load, ".toml")),
         Parser("latencies", [quoted], through(lambda path: read_measured(path, space, None, None, "ms"), ".csv")),
         Parser("architectures", [quoted], through(lambda path: read_architectures(path, space, None), ".csv")),
-        Parser("images .npz", [images], through(lambda path: load_npz(path, seed=0, noise=0.0), ".npz")),
-        Parser("image", [picture], through(lambda path: read_image(str(path), (3, 8, 8)), ".png")),
+        Parser("images .npz", images, through(lambda path: load_npz(path, seed=0, noise=0.0), ".npz")),
+        Parser("image", pictures, through(_look, ".png")),
         Parser("ONNX", [model], through(lambda path: onnx_check.check_onnx(path), ".onnx")),
+        *(Parser(f"remote {kind}", [answer], of_remote(kind)) for kind, answer in _answers().items()),
         *_of_run(run),
     ]  # fmt: skip
     return [*found, Parser("latency table", tables, through(table.load, ".json"))]
@@ -212,10 +226,13 @@ def _run(path: Path) -> Run:
     return run
 
 
-def _npz(folder: Path) -> bytes:
+def _npz(folder: Path) -> list[bytes]:
+    """Stored and packed, with names of classes and without."""
     x, y = np.arange(6 * 64, dtype=np.uint8).reshape(6, 8, 8), np.arange(6) % 2
-    np.savez(folder / "seed.npz", x_train=x, y_train=y, x_test=x, y_test=y)
-    return (folder / "seed.npz").read_bytes()
+    arrays = {"x_train": x, "y_train": y, "x_test": x, "y_test": y}
+    np.savez(folder / "stored.npz", **arrays)
+    np.savez_compressed(folder / "packed.npz", **arrays, classes=np.array(["oak", "pine"]))
+    return [(folder / name).read_bytes() for name in ("stored.npz", "packed.npz")]
 
 
 def _table(folder: Path) -> bytes:
@@ -230,11 +247,59 @@ def _table(folder: Path) -> bytes:
     return (folder / "seed.json").read_bytes()
 
 
-def _png(folder: Path) -> bytes:
+def _look(path: Path) -> object:
+    """All that is asked of an image file."""
+    return probe(str(path)), orientation(str(path)), read_image(str(path), (3, 8, 8))
+
+
+def _pictures() -> list[bytes]:
+    """Every format that is read, of several types of pixels."""
     from PIL import Image
 
-    Image.fromarray(np.arange(192, dtype=np.uint8).reshape(8, 8, 3)).save(folder / "seed.png")
-    return (folder / "seed.png").read_bytes()
+    numbers = np.arange(192, dtype=np.uint8).reshape(8, 8, 3)
+    colour, sixteen = Image.fromarray(numbers), Image.fromarray(numbers[:, :, 0].astype(np.uint16) * 257)
+    turned = Image.Exif()
+    turned[274] = 6
+    kinds: list[tuple[Image.Image, str, dict[str, Any]]] = [
+        (colour, "PNG", {}),
+        (colour.convert("P"), "PNG", {"transparency": 0}),
+        (colour.convert("RGBA"), "PNG", {"exif": turned}),
+        (sixteen, "PNG", {}),
+        (colour, "JPEG", {"exif": turned}),
+        (colour, "JPEG", {"progressive": True}),
+        (colour.convert("CMYK"), "JPEG", {}),
+        (sixteen, "TIFF", {}),
+        (colour, "TIFF", {"compression": "tiff_lzw", "save_all": True, "append_images": [colour]}),
+        (Image.fromarray(numbers[:, :, 0].astype(np.float32) / 255), "TIFF", {}),
+        (colour, "WEBP", {}),
+        (colour, "BMP", {}),
+        (sixteen, "PPM", {}),
+    ]
+    found = []
+    for picture, kind, options in kinds:
+        content = io.BytesIO()
+        picture.save(content, kind, **options)
+        found.append(content.getvalue())
+    return found
+
+
+def _answers() -> dict[Kind, bytes]:
+    """What another machine sends back, one answer of each kind."""
+    numbers = dict.fromkeys(
+        ("min", "p10", "median", "p90", "p99", "iqr", "value", "low", "high", "noise"), 0.002
+    )
+    summary = {**numbers, "n": 8, "statistic": "median", "noisy": False}
+    series = {"own": [0.002] * 8, "wall": [0.002] * 8, "reference": [0.001] * 8}
+    facts = {"versions": {"onnxruntime": "1.20.0", "numpy": "2.0.0"}, "host": "a board, 4 cores"}
+    answers: dict[Kind, dict[str, Any]] = {
+        "latency": {**series, "summary": summary, "wall_summary": summary},
+        "memory": {"memory_mib": 12.5, "before_mib": 40.0},
+        "operations": {"operations": [["conv_1", "Conv", 0.001], ["relu_1", "Relu", 0.0001]]},
+    }
+    return {
+        kind: json.dumps({"facts": facts, "answers": [{"model": 0, **answer}]}).encode()
+        for kind, answer in answers.items()
+    }
 
 
 def _onnx(folder: Path) -> bytes:
@@ -277,9 +342,13 @@ def attack(parser: Parser, data: bytes) -> tuple[str, Failure | None]:
     return outcome, Failure(parser.name, what, data[:300].hex()) if what else None
 
 
-def fuzz(count: int, seed: int, folder: Path) -> tuple[dict[str, Counter[str]], list[Failure]]:
-    """``count`` inputs in all, the parsers in turn."""
-    draw, known = random.Random(seed), parsers(folder)
+def fuzz(
+    count: int, seed: int, folder: Path, only: str = ""
+) -> tuple[dict[str, Counter[str]], list[Failure]]:
+    """``count`` inputs in all, the parsers whose names hold ``only`` in turn."""
+    draw, known = random.Random(seed), [parser for parser in parsers(folder) if only in parser.name]
+    if not known:
+        raise SystemExit(f"no parser's name holds {only!r}")
     for parser in known:
         for data in parser.seeds:  # what is valid must be taken, or the mutations would prove nothing
             parser.read(data)
@@ -307,12 +376,13 @@ def main() -> None:
     )
     parser.add_argument("--inputs", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="", help="parsers whose names hold this, such as image")
     parser.add_argument("--out", type=Path, help="JSON file of the counts and failures")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
         limit_memory()
         began = time.monotonic()
-        outcomes, failures = fuzz(options.inputs, options.seed, Path(folder))
+        outcomes, failures = fuzz(options.inputs, options.seed, Path(folder), options.only)
     counts = {name: dict(counter) for name, counter in outcomes.items()}
     result: dict[str, Any] = {
         "inputs": options.inputs,

@@ -47,7 +47,7 @@ from hwnas.search.weight_evolution import (
     search_gradient,
 )
 from hwnas.space.space import SPACES
-from hwnas.training.data import Batch, Dataset, batches, load
+from hwnas.training.data import Batch, Dataset, batches, equal_batches, load
 from tests.search.bilevel import Problem, flat, second_derivatives, solve
 
 LR = 0.025
@@ -318,7 +318,7 @@ def validation_loss(net: torch.nn.Module, mask: np.ndarray, data: Dataset) -> fl
     with torch.no_grad():
         return statistics.mean(
             float(mixture_loss(net, mask, batch)(weights, alpha))
-            for batch in batches(data, "policy", 256, drop_last=True)
+            for batch in equal_batches(data, "policy", 256, (0,))
         )
 
 

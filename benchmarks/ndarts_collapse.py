@@ -23,7 +23,6 @@ import csv
 import gzip
 import json
 import statistics
-import tempfile
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -43,6 +42,7 @@ from hwnas.space.space import SPACES
 from hwnas.space.text import format_text
 from hwnas.training.data import Dataset, batches, load, sample
 from hwnas.training.dataset import generator
+from profilers.reference import default_store
 
 ARMS: dict[str, dict[str, Any]] = {
     "darts": {"hypergradient": "first_order", "weight_steps": 1},
@@ -78,7 +78,9 @@ def settings(arm: str, seed: int) -> Config:
 
 def small_cifar(seed: int, side: int) -> Dataset:
     """All 50,000 images as side x side means, split by ``seed``; decoded once, into the folder for temporary files."""
-    cache = Path(tempfile.gettempdir()) / f"hwnas-cifar10-{side}.npz"
+    # Not in the shared temporary folder: another user could lay a file there.
+    cache = default_store().parent / f"cifar10-{side}.npz"
+    cache.parent.mkdir(parents=True, exist_ok=True)
     if cache.exists():
         return load(cache, seed=seed)
     arrays = load_jpeg(DATA / "cifar10_jpeg.npz")

@@ -131,12 +131,12 @@ def feed(step: Callable[[Batch], float], source: Iterator[Batch]) -> Callable[[]
 def pairs(ours: Network, plain: PlainNetwork) -> tuple[list[Tensor], list[Tensor]]:
     """The parameters of both in the same order, module by module as they are computed."""
     theirs: list[nn.Module] = [plain.stem]
-    mine: list[nn.Module] = [ours.frame.stem[0]]
+    mine: list[nn.Module] = [ours.get_submodule("stem.part0")]
     for index, cell in enumerate(plain.cells):
         theirs += [cell.preprocess0, cell.preprocess1, *cell.ops]
-        mine += [*ours.frame.before[index], *ours.cells[index].edges]
+        mine += ours.get_submodule(f"cell{index}").children()
     theirs += [plain.auxiliary_head, plain.classifier]
-    mine += [ours.auxiliary, ours.frame.classifier]
+    mine += [ours.auxiliary, ours.get_submodule("head.classifier")]
     return [p for module in mine for p in module.parameters()], [p for m in theirs for p in m.parameters()]
 
 

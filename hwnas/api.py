@@ -24,6 +24,7 @@ def search(
     *,
     target: str = "cpu",
     data: str = "digits",
+    test: str | Path | None = None,
     out: str | Path | None = None,
     config: str | None = None,
     watch: Watch = lambda progress: None,
@@ -31,11 +32,13 @@ def search(
 ) -> dict[str, Any]:
     """Search and return the summary that ``hwnas show RUN --json`` prints, with ``run``, its directory, added.
 
-    ``objective``: none, one or several of hwnas.config.METRICS. ``out``: a new directory (default: one under
-    runs/). ``settings``: any key of hwnas.config.Config. Raises InputError for anything that can't be used.
+    ``objective``: none, one or several of hwnas.config.METRICS. ``test``: the folder of the test images,
+    where ``data`` is a folder. ``out``: a new directory (default: one under runs/). ``settings``: any key of
+    hwnas.config.Config. Raises InputError for anything that can't be used.
     """
     names = [objective] if isinstance(objective, str) else list(objective)
-    flags: dict[str, Any] = {"target": target, "data": {"source": data}, **settings}
+    tested = {} if test is None else {"test": str(test)}
+    flags: dict[str, Any] = {"target": target, "data": {"source": data, **tested}, **settings}
     if names:
         flags["objectives"] = [{"metric": name} for name in names]
     path = Path(out) if out is not None else new_directory(data, names)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hwnas import files
 from profilers.errors import InputError, nearest
 
 if sys.version_info >= (3, 11):
@@ -59,12 +60,13 @@ def find_config(word: str) -> Path:
     return _find(word, "config", configs())
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file, or raise `InputError` that names the file, and the line where it is not TOML."""
+def read_toml(path: Path, root: Path | None = None) -> dict[str, Any]:
+    """Read a TOML file, or raise `InputError` that names the file, and the line where it is not TOML.
+
+    `root`: the folder of somebody else's that it stands in; None for a file that the user named.
+    """
     try:
-        if path.stat().st_size > _LARGEST_FILE_BYTES:
-            raise InputError(f"{path}: larger than {_LARGEST_FILE_BYTES} bytes, not a device or config file")
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(files.read(path, root, _LARGEST_FILE_BYTES).decode())
     except InputError:
         raise
     except OSError as error:
@@ -82,7 +84,7 @@ def _find(word: str, what: str, entries: tuple[Entry, ...]) -> Path:
         if _fold(word) in {_fold(spelling) for spelling in (entry.name, *entry.aliases)}:
             return entry.path
     # A path is tried last, so that a stray file called `cpu` cannot take the place of the device.
-    if _looks_like_path(word):
+    if looks_like_path(word):
         path = Path(word).expanduser()
         with suppress(OSError):  # longer than a name may be, or not to be looked at: not found either
             if path.is_file():
@@ -91,7 +93,8 @@ def _find(word: str, what: str, entries: tuple[Entry, ...]) -> Path:
     raise InputError(f"unknown {what} '{word}'{nearest(word, [entry.name for entry in entries])}")
 
 
-def _looks_like_path(word: str) -> bool:
+def looks_like_path(word: str) -> bool:
+    """Whether a word is meant as a file, not as a name."""
     return word.endswith(".toml") or "/" in word or "\\" in word
 
 

@@ -6,7 +6,7 @@ measurement (docs/log.md). The settings that the papers print stand in configs/t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,8 +16,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from hwnas.catalog import find_config, read_toml
 from hwnas.space import SPACES
 from profilers.errors import InputError, nearest
+from profilers.limits import MOST_BATCH, MOST_CELLS, MOST_CHANNELS, MOST_THREADS
 
-Positive = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+"""Of images, samples, steps, epochs or networks: more than any search here ever took."""
+Cells = Annotated[int, Field(ge=1, le=MOST_CELLS)]
+Channels = Annotated[int, Field(ge=1, le=MOST_CHANNELS)]
+Batch = Annotated[int, Field(ge=1, le=MOST_BATCH)]
+Threads = Annotated[int, Field(ge=1, le=MOST_THREADS)]
 Rate = Annotated[float, Field(gt=0, le=10)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
@@ -32,7 +38,7 @@ Twice the cost has to bring 0.35 % more accuracy at -0.005, and 74 % more at -0.
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ObjectiveConfig(_Frozen):
@@ -43,20 +49,26 @@ class ObjectiveConfig(_Frozen):
 
 
 class DataConfig(_Frozen):
-    """Images: a name, a folder or an .npz file, and how they are read (hwnas.training.data.load)."""
+    """Images: a name, a folder or an .npz file, and how they are read (hwnas.training.data.load).
+
+    ``test``: the folder of the test images, one sub-folder per class, where ``source`` is a folder.
+    ``download``: whoever called allows it. What a file says of it is passed over, since others write files.
+    """
 
     source: str = Field(default="digits", max_length=4096)
+    test: str | None = Field(default=None, max_length=4096)
     root: str | None = Field(default=None, max_length=4096)
     download: bool = False
     noise: float = Field(default=0.0, ge=0, le=1)
     image_size: int | None = Field(default=None, ge=4, le=1024)
+    skip_broken: bool = False
 
 
 class Stage(_Frozen):
     """One stage of progressive search: depth of its supernet, epochs, and dropout on skip_connect at its start."""
 
-    cells: Positive
-    epochs: Positive
+    cells: Cells
+    epochs: Count
     frozen_epochs: int = Field(default=0, ge=0)
     skip_dropout: Share = 0.0
 
@@ -85,11 +97,14 @@ class WeightStep(_Frozen):
     nesterov: bool = False
     weight_decay: float = Field(default=3e-4, ge=0, le=1)
     clip: float = Field(default=5.0, gt=0)
-    batch_size: Positive = 32
+    # Not one: BatchNorm's variance of one image on a map of one pixel is undefined.
+    batch_size: int = Field(default=32, ge=2, le=MOST_BATCH)
 
 
 class AlphaStep(_Frozen):
     """REINFORCE on alpha: ``samples`` sub-networks, each on ``images`` validation images, every ``every`` steps.
+
+    At least once an epoch, however few its steps are.
 
     ``augment``: those images as the training ones are; shared weights then rank better on CIFAR-10, on the 8 x 8 pixels
     of digits one search ended worse (docs/decisions/019).
@@ -98,9 +113,9 @@ class AlphaStep(_Frozen):
     """
 
     form: Literal["paper", "directed"] = "paper"
-    samples: Positive = 10
-    every: Positive = 4
-    images: Positive = 32
+    samples: Count = 10
+    every: Count = 4
+    images: Count = 32
     augment: bool = False
     lr: Rate = 0.05
     weight_decay: float = Field(default=1e-3, ge=0, le=1)
@@ -112,8 +127,8 @@ class AlphaStep(_Frozen):
 class Evaluation(_Frozen):
     """The discrete network that is counted, and trained in the end: initial channels and searched cells."""
 
-    channels: Positive = 8
-    cells: Positive = 5
+    channels: Channels = 8
+    cells: Cells = 5
     stem: Literal["cifar", "imagenet"] = "cifar"
 
 
@@ -125,14 +140,14 @@ class Ndarts(_Frozen):
 
     terms: int = Field(default=2, ge=0, le=64)
     gamma: float | Literal["lr", "power"] = "lr"
-    weight_steps: Positive = 4
+    weight_steps: Count = 4
     alpha_lr: Rate = 3e-4
     alpha_weight_decay: float = Field(default=1e-3, ge=0, le=1)
     hypergradient: Literal["neumann", "first_order", "second_order"] = "neumann"
     weights: Literal["sgd", "es", "sgd+es"] = "sgd"
-    samples_per_epoch: int | None = Field(default=None, ge=1)
+    samples_per_epoch: Count | None = None
     sigma: float = Field(default=0.01, gt=0)
-    population: Positive = 10
+    population: Count = 10
     es_lr: Rate = 1e-2
     pooled: bool = False
 
@@ -155,7 +170,7 @@ class Config(_Frozen):
     reward: Literal["power", "hard", "absolute"] | None = None
     weights: Literal["sampled", "mixture"] = "sampled"
     require: Literal["any", "table", "measured"] = "any"
-    channels: Positive = 8
+    channels: Channels = 8
     stages: tuple[Stage, ...] = Field(
         default=(
             Stage(cells=3, epochs=32, frozen_epochs=16),
@@ -165,11 +180,11 @@ class Config(_Frozen):
         min_length=1,
         max_length=16,
     )
-    finalists_per_policy: Positive = 8
+    finalists_per_policy: Count = 8
     finalists_by: Literal["seen", "regression"] = "seen"
     finalists_synflow: bool = False
-    scoring_images: Positive | None = None
-    threads: Positive = 1
+    scoring_images: Annotated[int, Field(ge=1, le=10**9)] | None = None
+    threads: Threads = 1
     checkpoint_minutes: float = Field(default=5.0, gt=0)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     cuda_graph: bool = False
@@ -217,17 +232,23 @@ NASBENCH201_DEFAULTS: dict[str, Any] = {
 """NAS-Bench-201 has one stage and no shrinking; its networks are stacked in three groups."""
 
 
-def resolve(overrides: Mapping[str, Any], file: str | None = None) -> Config:
+def resolve(
+    overrides: Mapping[str, Any], file: str | None = None, say: Callable[[str], None] = lambda line: None
+) -> Config:
     """Defaults, then the TOML file (a name of the catalog or a path), then flags; tables merge key by key.
 
-    Without any cost objective and without an algorithm the accuracy-only mode, ndarts, is taken. Raises
-    InputError with one line that names the key and the nearest valid one.
+    Without any cost objective and without an algorithm the accuracy-only mode, ndarts, is taken. A file can't allow a
+    download; ``say`` hears of one that means to. Raises InputError with one line that names the key and the nearest
+    valid one.
     """
     given: dict[str, Any] = {}
     where = "config"
     if file is not None:
         path = find_config(file)
-        given, where = read_toml(path), str(path)
+        found, where = read_toml(path), str(path)
+        given = without_download(found)
+        if found != given and not allows_download(overrides):
+            say(f"{path}: {PASSED_OVER}")
     merged = _merge(given, overrides)
     if file is None and merged.get("data", {}).get("source", "digits") == "digits":
         merged = _merge(DIGITS_DEFAULTS, merged)
@@ -261,14 +282,48 @@ def validate(data: Mapping[str, Any], where: str) -> Config:
         raise InputError(f"{where}: {_one_line(error)}") from None
 
 
-def load(path: Path) -> Config:
-    """The resolved config of a run directory."""
-    return validate(read_toml(path), str(path))
+def load(path: Path, root: Path | None = None) -> Config:
+    """The resolved config of the run directory ``root``."""
+    return validate(without_download(read_toml(path, root)), str(path))
+
+
+PASSED_OVER = "data.download is passed over; only --download downloads"
+
+
+def without_download(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What a file says, but for ``data.download = true``; what is no yes or no is left to be refused."""
+    if not allows_download(data):
+        return dict(data)
+    return {**data, "data": {key: value for key, value in data["data"].items() if key != "download"}}
+
+
+def allows_download(data: Mapping[str, Any]) -> bool:
+    """Whether ``data.download`` is said, in a way that a config takes for yes."""
+    below = data.get("data")
+    return isinstance(below, Mapping) and _yes(below.get("download", False))
+
+
+def _yes(value: Any) -> bool:
+    """Whether pydantic takes the value for True: "yes", 1 and so on."""
+    try:
+        return DataConfig.model_validate({"download": value}).download
+    except ValidationError:
+        return False
+
+
+def with_data(config: Config, **changes: Any) -> Config:
+    """The same search with other words about where its images are; None changes nothing."""
+    said = {key: value for key, value in changes.items() if value is not None}
+    return config.model_copy(update={"data": config.data.model_copy(update=said)})
 
 
 def dump(config: Config) -> bytes:
-    """The config as TOML; keys without a value are left out, and reading it back gives an equal config."""
-    return tomli_w.dumps(config.model_dump(mode="json", exclude_none=True)).encode()
+    """The config as TOML; keys without a value are left out, and reading it back gives an equal config.
+
+    Only ``data.download`` is left out too: it holds for the call that it was said to.
+    """
+    said = config.model_dump(mode="json", exclude_none=True, exclude={"data": {"download"}})
+    return tomli_w.dumps(said).encode()
 
 
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

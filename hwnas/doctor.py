@@ -40,6 +40,33 @@ class Finding:
     level: Level
     text: str
     advice: str = ""
+    files: tuple[str, ...] = ()
+    """Each file that it holds for."""
+
+
+def examine_data(source: str, root: Path | None = None, test: Path | None = None) -> Iterator[Finding]:
+    """What a data set holds, and every file in it that is unreadable, odd, turned, twice there or hidden."""
+    from hwnas.training.data import load
+    from hwnas.training.describe import described
+    from hwnas.training.survey import survey_folder, survey_npz
+
+    path = Path(source).expanduser()
+    try:
+        if path.is_dir():
+            remarks = survey_folder(path.resolve(), test and test.expanduser().resolve())
+        elif path.suffix.lower() == ".npz" and path.is_file():
+            remarks = survey_npz(path)
+        else:
+            remarks = []
+        for remark in remarks:
+            text = f"{remark.text} ({len(remark.files):,})"
+            level: Level = "problem" if remark.broken else "note"
+            yield Finding("images", level, text, remark.advice, remark.files)
+        lines = described(load(source, root=root, test=test, skip_broken=True))
+    except InputError as error:
+        yield Finding("images", "problem", str(error))
+        return
+    yield Finding("images", "ok", lines[0], files=tuple(line.strip() for line in lines[1:]))
 
 
 def examine(run: Path | None = None) -> Iterator[Finding]:
@@ -185,6 +212,7 @@ def _providers() -> Iterator[Finding]:
 def _files(path: Path) -> Iterator[Finding]:
     from hwnas.results import run as runs
     from hwnas.results.history import read_history
+    from hwnas.search.state import checkpoint as read_checkpoint
     from hwnas.search.state import place
 
     found = runs.open_run(path)
@@ -199,8 +227,8 @@ def _files(path: Path) -> Iterator[Finding]:
         yield Finding("run", "problem", f"{free_mib:,.0f} MiB of disk are free", "a checkpoint may not fit")
     if not os.access(path, os.W_OK):
         yield Finding("run", "problem", "this user may not write to it", "it can be shown, not resumed")
-    checkpoint = runs.load_checkpoint(found)
-    if checkpoint is None and not found.front_path.exists():
+    checkpoint = read_checkpoint(found)
+    if checkpoint is None and not runs.ended(found):
         yield Finding("run", "note", "no checkpoint yet", "a search that is stopped now begins anew")
     elif checkpoint is not None:
         at = checkpoint[1]["position"]
@@ -213,7 +241,7 @@ def _files(path: Path) -> Iterator[Finding]:
             yield Finding(
                 "run", "ok", f"{more} trials after the checkpoint will be made again, the same ones"
             )
-    if not found.front_path.exists() and not held:
+    if not runs.ended(found) and not held:
         yield Finding("run", "note", "the search has not ended", f"hwnas resume {path}")
 
 
@@ -221,9 +249,10 @@ def _search(path: Path) -> Iterator[Finding]:
     from hwnas.results import run as runs
     from hwnas.results.history import read_history
     from hwnas.search.health import Setback, diagnose
+    from hwnas.search.state import checkpoint as read_checkpoint
 
     found = runs.open_run(path)
-    if found.front_path.exists():
+    if runs.ended(found):
         summary = runs.read_front(found)
         notes = [(one["stage"], one["text"], one["advice"]) for one in summary.get("health", [])]
         better = summary["hypervolume"] - summary["baseline"]["random_hypervolume"]
@@ -236,7 +265,7 @@ def _search(path: Path) -> Iterator[Finding]:
         )
         yield Finding("search", "ok" if better > 0 else "note", text, advice)
     else:
-        checkpoint = runs.load_checkpoint(found)
+        checkpoint = read_checkpoint(found)
         setbacks = [Setback(**one) for one in checkpoint[1].get("setbacks", [])] if checkpoint else []
         lines, trials = read_history(found), runs.read_trials(found)
         notes = [
@@ -254,7 +283,7 @@ def _ranking(path: Path) -> Iterator[Finding]:
     from hwnas.search.health import ranking
 
     found = runs.open_run(path)
-    if not found.front_path.exists():
+    if not runs.ended(found):
         return
     summary = runs.read_front(found)
     shared = {

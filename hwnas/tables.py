@@ -7,12 +7,14 @@ Tables are found by path or by name: those of the user's own calibrations first,
 from __future__ import annotations
 
 import os
+import re
+import shlex
 from pathlib import Path
 
 from hwnas import catalog
 from hwnas.space.latency import Predictor, TablePredictor, roofline
 from hwnas.space.layers import Stem
-from hwnas.space.space import Space
+from hwnas.space.space import SPACES, Space
 from profilers.device import Device
 from profilers.errors import InputError, nearest
 from profilers.host import host
@@ -91,7 +93,43 @@ def default_path(device: str, space: str, network: Network, batch: int = 1) -> P
     """Where a table is kept unless told otherwise; its name tells which networks it is about."""
     image = "x".join(map(str, network.image))
     at = f"-b{batch}" if batch != 1 else ""
-    return user_folder() / f"{device}.{space}.c{network.channels}-n{network.cells}-{image}{at}.json"
+    size = f"c{network.channels}-n{network.cells}-{image}{at}"
+    return user_folder() / f"{file_name(device)}.{space}.{size}.json"
+
+
+def file_name(device: str) -> str:
+    """A device's name as the beginning of a file's: names may hold blanks, and whatever else somebody wrote."""
+    return re.sub(r"[^\w-]", "_", device)[:100]
+
+
+def why_not_found(device: str, table: Table, path: Path) -> str:
+    """Why no search for this device finds a table that lies at ``path``, empty where one does."""
+    if table.network is None and SPACES[table.space].stacking != "residual_blocks":
+        return "it does not say which networks were measured (--channels, --cells, --image)"
+    if (table.batch or 1) != 1:
+        return f"a search asks about batches of one image, not of {table.batch}"
+    if device == "cpu" and table.provenance.get("receipt", {}).get("host") != host().fingerprint:
+        return "cpu is another machine elsewhere, and this table does not say which: name it with --table"
+    if path.resolve() not in {one.resolve() for one in tables(device)}:
+        kept = default_path(device, table.space, table.network or BENCHMARK)
+        return f"name it with --table {shlex.quote(str(path))}, or let it lie at {kept}"
+    return ""
+
+
+def search_words(table: Table, path: Path, target: str) -> str:
+    """The command of a search that asks this table, which lies at ``path``; ``target`` as it is typed."""
+    network = table.network or BENCHMARK
+    words = ["hwnas", "search", "--target", target, "--space", table.space]
+    words += ["--channels", str(network.channels), "--cells", str(network.cells), "--objective", "latency"]
+    if "--table" in why_not_found(table.device, table, path):
+        words += ["--table", str(path)]
+    return shlex.join(words)
+
+
+def other_device(table: Path, device: Device) -> str | None:
+    """The device of a table that is another one's, None where it is this device's. Raises InputError."""
+    named = load(table).device
+    return None if named == device.name else named
 
 
 def _about_this(device: Device, table: Table) -> bool:
@@ -139,7 +177,7 @@ def user_folder() -> Path:
 
 def tables(device: str) -> tuple[Path, ...]:
     """The tables of one device, the user's own first."""
-    return tuple(path for path in _all() if path.name.startswith(f"{device}."))
+    return tuple(path for path in _all() if path.name.startswith(f"{file_name(device)}."))
 
 
 def find_table(word: str) -> Path:

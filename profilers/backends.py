@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from profilers.device import Device
 from profilers.errors import InputError, nearest
 from profilers.host import host
+from profilers.limits import check_numbers
 from profilers.measurement import FLOPS, MACS, PARAMS, Outcome, Receipt, counted, pairs
 from profilers.timing import Protocol
 
@@ -39,7 +40,11 @@ class Subject:
 
 @dataclass(frozen=True)
 class Options:
-    """How to measure. `place` is cpu or cuda:N; `run` is where ONNX Runtime runs (None: here)."""
+    """How to measure. `place` is cpu or cuda:N; `run` is where ONNX Runtime runs (None: here).
+
+    Where `run` is given, no measured figure may come from this machine: a back end goes through it or refuses.
+    Raises InputError for numbers out of range.
+    """
 
     place: str = "cpu"
     batch: int = 1
@@ -56,6 +61,12 @@ class Options:
     run: Measure | None = None
     time: str = ""
 
+    def __post_init__(self) -> None:
+        """Refuse numbers out of range (InputError)."""
+        check_numbers(
+            batch=self.batch, threads=self.threads, limit=self.limit_s, budget=self.protocol.budget_s
+        )
+
 
 Backend = Callable[[Subject, Device, Options], list[Outcome]]
 
@@ -64,17 +75,34 @@ def counts(subject: Subject, device: Device, options: Options) -> list[Outcome]:
     """params, macs and flops by structure: of a torch module, else of an ONNX graph."""
     from profilers.onnx_counts import count_onnx
 
+    fewest: int | None = None
+    uncounted_params: tuple[str, ...] = ()
     if subject.module is None:
         found = count_onnx(needs_onnx(subject), dict(options.shapes), options.batch)
         params, macs, uncounted, shape = found.params, found.macs, found.uncounted, found.shape
+        fewest, uncounted_params = found.fewest_macs, found.uncounted_params
     else:
         from profilers.counts import count
 
         of_module = count(subject.module, subject.shape)
         params, macs, uncounted = of_module.params, of_module.macs, of_module.uncounted
         shape = of_module.shape
-    receipt = count_receipt("counts", device, options, shape, _uncounted(uncounted))
-    return [counted(PARAMS, params, receipt), counted(MACS, macs, receipt), counted(FLOPS, 2 * macs, receipt)]
+    receipt = count_receipt("counts", device, options, shape)
+    of_params = receipt.with_notes(*_uncounted(uncounted_params))
+    return [
+        counted(PARAMS, params, of_params, at_least=bool(uncounted_params)),
+        *_macs_and_flops(macs, receipt.with_notes(*_uncounted(uncounted)), bool(uncounted), fewest),
+    ]
+
+
+def _macs_and_flops(macs: int, receipt: Receipt, at_least: bool, fewest: int | None = None) -> list[Outcome]:
+    least = macs if fewest is None else fewest
+    if least < macs:
+        receipt = receipt.with_notes("branches differ: the interval goes from the cheaper to the dearer")
+    return [
+        counted(MACS, macs, receipt, least, at_least),
+        counted(FLOPS, 2 * macs, receipt, 2 * least, at_least),
+    ]
 
 
 def torch_counter(subject: Subject, device: Device, options: Options) -> list[Outcome]:
@@ -87,22 +115,27 @@ def torch_counter(subject: Subject, device: Device, options: Options) -> list[Ou
     receipt = count_receipt(
         "torch-counter", device, options, subject.shape, versions={"torch": torch.__version__}
     )
-    return [counted(MACS, macs, receipt), counted(FLOPS, 2 * macs, receipt)]
+    return _macs_and_flops(macs, receipt, at_least=False)
 
 
 def thop(subject: Subject, device: Device, options: Options) -> list[Outcome]:
-    """params and macs as thop counts them, with the difference from ours in the notes."""
+    """params and macs as thop counts them, with the difference of its MACs from ours in their notes."""
     from profilers.thop import count_with_thop
 
     found = count_with_thop(needs_module(subject), subject.shape)
-    notes = (found.explain(), *_uncounted(found.uncounted))
     name, _, version = found.distribution.partition(" ")
-    receipt = count_receipt("thop", device, options, subject.shape, notes, {name: version})
-    return [counted(PARAMS, found.params, receipt), counted(MACS, found.macs, receipt)]
+    receipt = count_receipt("thop", device, options, subject.shape, (), {name: version})
+    of_macs = receipt.with_notes(found.explain(), *_uncounted(found.uncounted))
+    return [
+        counted(PARAMS, found.params, receipt),
+        counted(MACS, found.macs, of_macs, at_least=bool(found.uncounted)),
+    ]
 
 
 def torch_backend(subject: Subject, device: Device, options: Options) -> list[Outcome]:
-    """latency of the module in eager torch; on CUDA its memory too."""
+    """latency of the module in eager torch; on CUDA its memory too. Raises InputError for another machine."""
+    if options.run is not None:
+        raise InputError("back end 'torch' measures on this machine only, not through Options.run")
     from profilers.memory import cuda_memory
     from profilers.torch_latency import TorchOptions, measure_torch
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
 
 _LONGEST_LINE = 2_000
+_UNSEEN = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 
 
 class InputError(ValueError):
@@ -18,8 +20,29 @@ class InputError(ValueError):
     """
 
     def __init__(self, line: object = "") -> None:
-        text = "".join(_visible(character) for character in str(line)[: _LONGEST_LINE + 1])
+        text = visible(str(line)[: _LONGEST_LINE + 1])
         super().__init__(text if len(text) <= _LONGEST_LINE else f"{text[:_LONGEST_LINE]} ...")
+
+
+def visible(text: str) -> str:
+    r"""`text` on one line, with escapes for what is not to be seen: what a terminal obeys, and what turns text around.
+
+    These are the control characters (C0, C1 and DEL), format characters such as U+202E and U+200F, ends of lines and
+    paragraphs, halves of surrogate pairs, and what Unicode has not assigned.
+
+    >>> visible("a\x1b[31m\nb\u202e")
+    'a\\x1b[31m\\nb\\u202e'
+    """
+    return "".join(ascii(one)[1:-1] if unicodedata.category(one) in _UNSEEN else one for one in text)
+
+
+def shown(value: Any) -> Any:
+    """A value from a file, as JSON has them, with every text in it escaped."""
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, dict):
+        return {visible(str(key)): shown(one) for key, one in value.items()}
+    return [shown(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:
@@ -39,11 +62,6 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     close = get_close_matches(_fold(word), list(folded), n=1, cutoff=0.5)
     hint = f"; did you mean '{folded[close[0]]}'?" if close else ""
     return f"{hint} (choices: {', '.join(names)})"
-
-
-def _visible(character: str) -> str:
-    """The character, or its escape where it is none to be seen: controls, and what turns the direction of text."""
-    return character if unicodedata.category(character)[0] != "C" else ascii(character)[1:-1]
 
 
 def _fold(word: str) -> str:

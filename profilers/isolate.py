@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import signal
-import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from profilers.bounded import MIB, run_bounded
+from profilers.children import child_environment, python_command
+from profilers.lock import host_lock
 
 Answer = dict[str, Any]
 
@@ -65,35 +65,38 @@ def run_worker(
     request: Answer, limit_s: float, command: Sequence[str] = ()
 ) -> tuple[Answer, dict[int, Answer], Answer]:
     """One worker process: its facts, its answers by model, and how it ended for those that got none."""
-    process = subprocess.Popen(
-        list(command) or [sys.executable, "-m", "profilers.worker"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+    done = run_bounded(
+        list(command) or python_command("from profilers.worker import main; main()"),
+        json.dumps(request).encode(),
+        limit_s,
+        most_output(request),
         env=worker_environment(int(request.get("threads", 1))),
-        text=True,
-        start_new_session=True,
+        own_session=True,
     )
-    try:
-        output, errors = process.communicate(json.dumps(request), timeout=limit_s)
-        ended = ending(process.returncode, errors)
-    except subprocess.TimeoutExpired:
-        kill(process)
-        output, errors = process.communicate()
-        ended = {"failure": "timeout", "detail": f"no answer within {limit_s:g} s"}
-    except BaseException:
-        kill(process)
-        raise
+    if done.how == "timeout":
+        ended: Answer = {"failure": "timeout", "detail": f"no answer within {limit_s:g} s"}
+    elif done.how == "ended":
+        ended = ending(done.returncode, done.errors.decode("utf-8", "replace"))
+    else:
+        ended = {"failure": "crash", "detail": f"{done.how} from the process"}
     facts: Answer = {}
     answers: dict[int, Answer] = {}
-    for line in output.splitlines():
-        with suppress(ValueError):
+    for line in done.output.decode("utf-8", "replace").splitlines():
+        with suppress(ValueError, RecursionError):
             message = json.loads(line)
-            if "model" in message:
-                answers[int(message["model"])] = message
+            if not isinstance(message, dict):
+                continue
+            if isinstance(message.get("model"), int):
+                answers[message["model"]] = message
             else:
                 facts = message
     return facts, answers, ended
+
+
+def most_output(request: Answer) -> int:
+    """Bytes that the answers to a request can take at most: samples of ten microseconds, with room."""
+    budget_s = float(request.get("protocol", {}).get("budget_s", 2.0))
+    return int(16 * MIB * len(request["models"]) * max(1.0, budget_s / 2)) + MIB
 
 
 def ending(returncode: int, errors: str) -> Answer:
@@ -102,74 +105,13 @@ def ending(returncode: int, errors: str) -> Answer:
     if "MemoryError" in errors or "bad_alloc" in errors or returncode == -signal.SIGKILL:
         return {"failure": "out of memory", "detail": last or "killed by the system"}
     if returncode < 0:
-        return {"failure": "crash", "detail": f"{signal.Signals(-returncode).name} {last}".strip()}
+        names = {one.value: one.name for one in signal.Signals}
+        name = names.get(-returncode, f"signal {-returncode}")
+        return {"failure": "crash", "detail": f"{name} {last}".strip()}
     return {"failure": "crash", "detail": last or f"exit code {returncode}"}
-
-
-def kill(process: subprocess.Popen[str]) -> None:
-    """End the worker and all that it started."""
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
 
 
 def worker_environment(threads: int) -> dict[str, str]:
     """This process's environment with thread pools kept small and this package on the path."""
     root = str(Path(__file__).resolve().parent.parent)
-    path = os.environ.get("PYTHONPATH")
-    return {
-        **os.environ,
-        "PYTHONPATH": root if not path else root + os.pathsep + path,
-        "OMP_NUM_THREADS": str(threads),
-        "PYTHONIOENCODING": "utf-8",
-    }
-
-
-@contextmanager
-def host_lock(path: Path | None = None, wait_s: float = 600.0) -> Iterator[None]:
-    """Let one measurement at a time run on this host; waits for its turn, TimeoutError after `wait_s`.
-
-    Two measurements side by side would measure each other. Where the system has no file locks this does
-    nothing.
-    """
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    handle = open_lock(path or Path(tempfile.gettempdir()) / "hwnas-one-measurement.lock")
-    if handle is None:
-        yield
-        return
-    try:
-        deadline = time.monotonic() + wait_s
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise TimeoutError(f"another measurement holds {path} for {wait_s:g} s") from None
-                time.sleep(0.05)
-        yield
-    finally:
-        os.close(handle)
-
-
-def open_lock(path: Path) -> int | None:
-    """Open the lock file, made where there is none; None where this user may not.
-
-    No link is followed and nothing is written: the name is known to everyone on the host. A file of another user
-    is opened without O_CREAT, which systems refuse for it in a shared temporary folder.
-    """
-    no_link = getattr(os, "O_NOFOLLOW", 0)
-    for _ in range(3):
-        with suppress(FileNotFoundError):
-            try:
-                return os.open(path, os.O_RDONLY | no_link)
-            except FileNotFoundError:
-                raise
-            except OSError:
-                return None
-        with suppress(FileExistsError):
-            return os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | no_link, 0o644)
-    return None
+    return child_environment({"OMP_NUM_THREADS": str(threads), "PYTHONIOENCODING": "utf-8"}, root)

@@ -109,7 +109,7 @@ class Measurement:
 
     `samples` are all raw samples, in the metric's unit and in order; empty for what was not sampled. `series`
     holds raw series beside them by name (the device's own time, the reference's), in the same unit. `origin`
-    says how the value was obtained.
+    says how the value was obtained. `at_least`: a count that leaves something out, which the receipt's notes name.
     """
 
     metric: Metric
@@ -120,6 +120,12 @@ class Measurement:
     origin: Origin
     receipt: Receipt
     series: tuple[tuple[str, tuple[float, ...]], ...] = field(default=(), repr=False)
+    at_least: bool = False
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether this is a count of everything, known to the last digit."""
+        return self.origin == "counted" and self.low == self.high and not self.at_least
 
     def __post_init__(self) -> None:
         """Refuse what cannot be a measurement (ValueError)."""
@@ -143,6 +149,7 @@ class Measurement:
             "better": self.metric.better,
             "samples": list(self.samples),
             "series": {name: list(values) for name, values in self.series},
+            **({"at_least": True} if self.at_least else {}),
         }
 
     @staticmethod
@@ -158,6 +165,7 @@ class Measurement:
             origin=data["origin"],
             receipt=Receipt.from_dict(data["receipt"]),
             series=tuple((str(k), tuple(float(v) for v in vs)) for k, vs in data.get("series", {}).items()),
+            at_least=bool(data.get("at_least", False)),
         )
 
 
@@ -189,9 +197,12 @@ class Failure:
 Outcome = Measurement | Failure
 
 
-def counted(metric: Metric, value: int, receipt: Receipt) -> Measurement:
-    """An exact count: its interval has no width and it has no samples."""
-    return Measurement(metric, float(value), float(value), float(value), (), "counted", receipt)
+def counted(
+    metric: Metric, value: int, receipt: Receipt, fewest: int | None = None, at_least: bool = False
+) -> Measurement:
+    """A count. It is exact unless branches of a model differ (from `fewest` to `value`) or something is left out."""
+    low = float(value if fewest is None else fewest)
+    return Measurement(metric, float(value), low, float(value), (), "counted", receipt, at_least=at_least)
 
 
 def measurements(outcomes: Iterable[Outcome]) -> list[Measurement]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from profilers.answers import read_answers
 from profilers.isolate import measure
 from profilers.measurement import MEMORY, Failure, Measurement, Outcome
 from profilers.onnx_check import OnnxModel, check_onnx
@@ -34,7 +35,7 @@ def onnx_memory(
         why = "on CUDA the resident set is the host's memory, not the GPU's: torch tells it (--backend torch)"
         return Failure(MEMORY, "refused", why, make_receipt(checked, {}, options, device, now()))
     request = {**latency_request([checked], options, None), "measure": "memory"}
-    facts, answers = run(request, options.limit_s)
+    facts, answers = read_answers(*run(request, options.limit_s), 1, "memory")
     receipt = make_receipt(checked, facts, options, device, now(), statistic="peak resident set")
     if "memory_mib" not in answers[0]:
         return failed(MEMORY, answers[0], receipt)

@@ -5,14 +5,18 @@ Every finding is an `InputError` of one line. Nothing outside the file's own fol
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
-from onnx import AttributeProto, GraphProto, ModelProto, TensorProto
+from onnx import ModelProto, TensorProto
 
 from profilers.errors import InputError, nearest
+from profilers.limits import check_input
+from profilers.onnx_inputs import element_type, input_sizes
+from profilers.onnx_params import Params, count_params
+from profilers.onnx_walk import all_nodes, tensors
 
 MOST_BYTES = 2**31
 # ONNX Runtime's own operators, which the onnx package cannot know.
@@ -56,29 +60,28 @@ def check_onnx(
 def _check(file: Path, shapes: Mapping[str, Sequence[int]], batch: int | None) -> OnnxModel:
     model = read(file)
     folder = file.resolve().parent
-    for tensor in tensors(model.graph):
+    for tensor in tensors(model):
         check_location(file, folder, tensor)
     check_operators(file, model)
-    onnx.checker.check_model(str(file), full_check=False)
+    check_form(file, model)
     weights = {tensor.name for tensor in model.graph.initializer}
     arguments = [argument for argument in model.graph.input if argument.name not in weights]
     for name in shapes:
         if name not in {argument.name for argument in arguments}:
             raise InputError(f"{file}: no input '{name}'{nearest(name, [a.name for a in arguments])}")
     inputs = tuple((a.name, input_sizes(file, a, shapes, batch)) for a in arguments)
+    for name, sizes in inputs:
+        check_input(f"{file}: input '{name}'", sizes)
     if batch and batch > 1 and not any(sizes[:1] == (batch,) for _, sizes in inputs):
         raise InputError(f"{file}: its inputs have a fixed batch, so a batch of {batch} is not possible")
     return OnnxModel(
         path=file,
         inputs=inputs,
         nodes=len(model.graph.node),
-        params=sum(number(tensor) for tensor in model.graph.initializer if tensor.data_type in FLOATS),
+        params=params_of(file, model).total,
         opset=next((opset.version for opset in model.opset_import if opset.domain in ("", "ai.onnx")), 0),
         dtype=element_type(arguments[0]) if arguments else "",
     )
-
-
-FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE, TensorProto.INT8)
 
 
 def read(file: Path) -> ModelProto:
@@ -114,7 +117,7 @@ def check_operators(file: Path, model: ModelProto) -> None:
     """Every operator must be one that ONNX or ONNX Runtime defines, or a function of the model itself."""
     own = {(function.domain, function.name) for function in model.functions}
     standard = {schema.name for schema in onnx.defs.get_all_schemas()}
-    for node in nodes(model.graph):
+    for node in all_nodes(model):
         if (node.domain, node.op_type) in own or node.domain in RUNTIME_DOMAINS:
             continue
         if node.domain in ("", "ai.onnx"):
@@ -126,90 +129,54 @@ def check_operators(file: Path, model: ModelProto) -> None:
             raise InputError(f"{file}: unknown operator '{node.op_type}' of the domain '{node.domain}'")
 
 
+def check_form(file: Path, model: ModelProto) -> None:
+    """ONNX's own checker, but for what it asks beyond the standard: outputs, and inputs, need no shape.
+
+    Raises the checker's error.
+    """
+    values = [*model.graph.input, *model.graph.output]
+    if all(_is_whole(value) for value in values):
+        onnx.checker.check_model(str(file), full_check=False)
+        return
+    filled = ModelProto()
+    filled.CopyFrom(model)
+    for value in (*filled.graph.input, *filled.graph.output):
+        if not value.type.WhichOneof("value"):
+            value.type.tensor_type.elem_type = TensorProto.FLOAT
+        if value.type.HasField("tensor_type"):
+            value.type.tensor_type.shape.SetInParent()
+    # A model in memory has no folder to find its data in, so what lies elsewhere (and was looked at) becomes an input.
+    outside = [one for one in filled.graph.initializer if one.data_location == TensorProto.EXTERNAL]
+    inside = [one for one in filled.graph.initializer if one.data_location != TensorProto.EXTERNAL]
+    del filled.graph.initializer[:]
+    filled.graph.initializer.extend(inside)
+    names = {argument.name for argument in filled.graph.input}
+    filled.graph.input.extend(
+        onnx.helper.make_tensor_value_info(one.name, one.data_type, list(one.dims))
+        for one in outside
+        if one.name not in names
+    )
+    onnx.checker.check_model(filled, full_check=False)
+
+
+def _is_whole(value: onnx.ValueInfoProto) -> bool:
+    """Whether the checker asks for no more than stands there."""
+    kind = value.type.WhichOneof("value")
+    return bool(kind) and (kind != "tensor_type" or value.type.tensor_type.HasField("shape"))
+
+
+def params_of(file: Path, model: ModelProto) -> Params:
+    """The model's parameters. Raises InputError that names the file."""
+    try:
+        return count_params(model)
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from None
+
+
 def closest(word: str, choices: set[str]) -> str:
     """The hint of `nearest` without its list: there are two hundred operators."""
     hint = nearest(word, sorted(choices)).split(" (choices:")[0]
     return hint
-
-
-def input_sizes(
-    file: Path, argument: onnx.ValueInfoProto, shapes: Mapping[str, Sequence[int]], batch: int | None
-) -> tuple[int, ...]:
-    """The sizes of one input: those given, else those declared with `batch` for a first one left open."""
-    if not argument.type.HasField("tensor_type"):
-        raise InputError(f"{file}: input '{argument.name}' is not a tensor")
-    if not argument.type.tensor_type.HasField("shape"):
-        if argument.name in shapes and min(shapes[argument.name], default=0) > 0:
-            return tuple(int(size) for size in shapes[argument.name])
-        raise InputError(f"{file}: input '{argument.name}' has no shape: give its sizes with --shape")
-    dimensions = argument.type.tensor_type.shape.dim
-    declared = [d.dim_value if d.HasField("dim_value") else d.dim_param or "?" for d in dimensions]
-    if argument.name in shapes:
-        given = tuple(int(size) for size in shapes[argument.name])
-        fits = len(given) == len(declared) and all(
-            isinstance(d, str) or d in (g, 0) for d, g in zip(declared, given, strict=False)
-        )
-        if not fits or min(given, default=1) < 1:
-            raise InputError(
-                f"{file}: input '{argument.name}' is {shown(declared)}, which {shown(given)} is not"
-            )
-        return given
-    sizes = [batch if i == 0 and batch and not fixed(d) else d for i, d in enumerate(declared)]
-    if not all(fixed(size) for size in sizes):
-        raise InputError(
-            f"{file}: input '{argument.name}' has the dynamic shape {shown(declared)}: give its sizes, "
-            f"for example --shape {argument.name}=1,3,32,32"
-        )
-    return tuple(int(size) for size in sizes)
-
-
-def fixed(size: object) -> bool:
-    """Whether a declared dimension is a positive number."""
-    return isinstance(size, int) and size > 0
-
-
-def shown(sizes: Sequence[object]) -> str:
-    """(a, b, c) for a message."""
-    return "(" + ", ".join(str(size) for size in sizes) + ")"
-
-
-def element_type(argument: onnx.ValueInfoProto) -> str:
-    """float32, uint8 ... of an input."""
-    kind = argument.type.tensor_type.elem_type
-    return str(onnx.helper.tensor_dtype_to_np_dtype(kind)) if kind else ""
-
-
-def number(tensor: TensorProto) -> int:
-    """Values in a tensor."""
-    count = 1
-    for size in tensor.dims:
-        count *= size
-    return count
-
-
-def nodes(graph: GraphProto) -> Iterator[onnx.NodeProto]:
-    """All nodes, those of subgraphs too."""
-    for node in graph.node:
-        yield node
-        for attribute in node.attribute:
-            if attribute.type == AttributeProto.GRAPH:
-                yield from nodes(attribute.g)
-            for inner in attribute.graphs:
-                yield from nodes(inner)
-
-
-def tensors(graph: GraphProto) -> Iterator[TensorProto]:
-    """All stored tensors: initializers and attributes, those of subgraphs too."""
-    yield from graph.initializer
-    for sparse in graph.sparse_initializer:
-        yield from (sparse.values, sparse.indices)
-    for node in nodes(graph):
-        for attribute in node.attribute:
-            if attribute.type == AttributeProto.TENSOR:
-                yield attribute.t
-            yield from attribute.tensors
-            if attribute.type == AttributeProto.GRAPH:
-                yield from attribute.g.initializer
 
 
 def one_line(error: Exception) -> str:

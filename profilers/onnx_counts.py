@@ -4,59 +4,38 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx
-from onnx import NodeProto, TensorProto, ValueInfoProto, helper
-from onnx.reference import ReferenceEvaluator
+from onnx import GraphProto, NodeProto, TensorProto, helper
 
-from profilers.onnx_check import check_onnx, nodes
+from profilers import onnx_rules
+from profilers.errors import InputError
+from profilers.onnx_check import check_onnx, params_of
+from profilers.onnx_shapes import Shapes, infer, shapes_of
+from profilers.onnx_walk import inlined, subgraphs
 
-Array = npt.NDArray[Any]
-# Input positions of the two operands, in float and in quantised operators.
-_CONVOLUTIONS = {"Conv": (0, 1), "ConvInteger": (0, 1), "QLinearConv": (0, 3), "ConvTranspose": (0, 1)}
-_PRODUCTS = {
-    "MatMul": (0, 1),
-    "MatMulInteger": (0, 1),
-    "QLinearMatMul": (0, 3),
-    "Gemm": (0, 1),
-    "FusedMatMul": (0, 1),
-}
-_FOLDED = (
-    *("Constant", "ConstantOfShape", "Identity", "Concat", "Reshape", "Slice", "Transpose", "Cast", "Shape"),
-    *(
-        "Gather",
-        "Unsqueeze",
-        "Squeeze",
-        "Add",
-        "Sub",
-        "Mul",
-        "Div",
-        "Mod",
-        "Neg",
-        "Min",
-        "Max",
-        "Floor",
-        "Ceil",
-    ),
-)
-# Folding makes shapes known, and known shapes make more to fold.
-_ROUNDS = 8
-_RECURRENT = ("LSTM", "GRU", "RNN", "Attention", "MultiHeadAttention", "Einsum")
+MOST_MACS = 2**63
+"""More than this no file means: sizes of 2^62 are not those of a network."""
 
 
 @dataclass(frozen=True)
 class OnnxCounts:
-    """Totals of one run; `uncounted` names operators that multiply but have no rule or no known shape."""
+    """Totals of one run.
+
+    `macs` is what the dearer branch of every If takes, `fewest_macs` what the cheaper one takes. `uncounted` names
+    operators that compute but have no rule or no known shape, `uncounted_params` those whose stored numbers may be
+    parameters: the totals leave both out.
+    """
 
     params: int
     macs: int
     uncounted: tuple[str, ...]
     shape: tuple[int, ...]
+    fewest_macs: int
+    uncounted_params: tuple[str, ...] = ()
 
 
 def count_onnx(
@@ -65,114 +44,134 @@ def count_onnx(
     """Count one file at the given input sizes. Raises InputError for a file that `check_onnx` refuses."""
     checked = check_onnx(path, shapes, batch)
     model = onnx.load(str(checked.path), load_external_data=False)
+    params = params_of(checked.path, model)
+    model = inlined(model)
     for argument in model.graph.input:
         if argument.name in checked.shapes:
-            sizes = checked.shapes[argument.name]
-            for dimension, size in zip(argument.type.tensor_type.shape.dim, sizes, strict=True):
-                dimension.Clear()
-                dimension.dim_value = size
-    # Shapes that an exporter wrote down may still name the open dimension.
-    del model.graph.value_info[:]
-    for output in model.graph.output:
-        output.type.tensor_type.ClearField("shape")
-    graph = model.graph
-    known: dict[str, tuple[int, ...]] = {}
-    for _ in range(_ROUNDS):
-        # Without data propagation, which would allocate whatever a ConstantOfShape in the file asks for.
-        graph = onnx.shape_inference.infer_shapes(model, data_prop=False).graph
-        known = {value.name: dimensions(value) for value in (*graph.input, *graph.value_info, *graph.output)}
-        known |= {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
-        if not fold_small_constants(model, known):
-            break
-    macs, uncounted = 0, dict[str, None]()
-    for node in nodes(graph):
-        found = node_macs(node, known)
-        if found is None:
-            uncounted[node.op_type] = None
-        else:
-            macs += found
+            dimensions = argument.type.tensor_type.shape.dim
+            del dimensions[:]
+            for size in checked.shapes[argument.name]:
+                dimensions.add().dim_value = size
+    model, known = infer(model)
+    macs = _graph_macs(model.graph, known)
+    if macs.most > MOST_MACS:
+        raise InputError(f"{path}: more than 2^63 MACs, so its sizes are not those of a network")
     shape = checked.inputs[0][1] if checked.inputs else ()
-    return OnnxCounts(checked.params, macs, tuple(uncounted), shape)
+    return OnnxCounts(
+        params=params.total,
+        macs=macs.most,
+        uncounted=tuple(macs.uncounted),
+        shape=shape,
+        fewest_macs=macs.fewest,
+        uncounted_params=params.unknown,
+    )
 
 
-def fold_small_constants(
-    model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]], most: int = 1000
-) -> int:
-    """Compute what depends on constants and known shapes only, as far as it is small; returns how many nodes.
+@dataclass
+class _Macs:
+    """MACs with the cheaper and the dearer branches, and the operators that are left out."""
 
-    Exporters compute paddings in the graph. Shape inference does not, and leaves every size behind one open.
-    """
-    opset = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), 17)
-    known = {
-        tensor.name: onnx.numpy_helper.to_array(tensor)
-        for tensor in model.graph.initializer
-        if math.prod(tensor.dims) <= most and tensor.data_location != TensorProto.EXTERNAL
-    }
-    kept: list[NodeProto] = []
-    for node in model.graph.node:
-        values = folded(node, known, shapes, opset, most)
-        if values is None:
-            kept.append(node)
+    fewest: int = 0
+    most: int = 0
+    uncounted: dict[str, None] = field(default_factory=dict)
+
+    def add(self, other: _Macs, times: int = 1) -> None:
+        """What is run after this, so many times."""
+        self.fewest += times * other.fewest
+        self.most += times * other.most
+        self.uncounted |= other.uncounted
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether nothing is computed that counts."""
+        return not self.most and not self.uncounted
+
+
+def _graph_macs(graph: GraphProto, known: Shapes) -> _Macs:
+    """A graph, in which the sizes of the graphs around it are known too."""
+    total = _Macs()
+    for node in graph.node:
+        if onnx_rules.is_standard(node) and node.op_type in onnx_rules.CONTROL:
+            total.add(_control_macs(node, graph, known))
             continue
-        known |= dict(zip(node.output, values, strict=False))
-        tensors = (onnx.numpy_helper.from_array(known[name], name) for name in node.output if name)
-        model.graph.initializer.extend(tensors)
-    count = len(model.graph.node) - len(kept)
-    del model.graph.node[:]
-    model.graph.node.extend(kept)
-    return count
+        macs = node_macs(node, known)
+        if macs is None:
+            total.uncounted[node.op_type] = None
+        else:
+            total.add(_Macs(macs, macs))
+    return total
 
 
-def folded(
-    node: NodeProto, known: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]], opset: int, most: int
-) -> Sequence[Array] | None:
-    """The outputs of one node if they follow from what is known and are small, else None."""
-    if (
-        node.op_type == "Shape"
-        and not node.attribute
-        and shapes.get(node.input[0])
-        and 0 not in shapes[node.input[0]]
-    ):
-        return [np.array(shapes[node.input[0]], dtype=np.int64)]
-    if (
-        node.domain
-        or node.op_type not in _FOLDED
-        or not all(name in known or not name for name in node.input)
-    ):
+def _control_macs(node: NodeProto, graph: GraphProto, known: Shapes) -> _Macs:
+    """If: between its branches. Loop and Scan: their body as often as it runs, named where that is not known."""
+    bodies = [_graph_macs(inner, known | shapes_of(inner)) for inner in subgraphs(node)]
+    total = _Macs()
+    for body in bodies:
+        total.uncounted |= body.uncounted
+    if node.op_type == "If":
+        total.fewest = min((body.fewest for body in bodies), default=0)
+        total.most = max((body.most for body in bodies), default=0)
+        return total
+    if all(body.is_nothing for body in bodies):
+        return total
+    times = _rounds(node, graph, known)
+    if times is None:
+        return _Macs(uncounted={node.op_type: None, **total.uncounted})
+    for body in bodies:
+        total.add(body, times)
+    return total
+
+
+def _rounds(node: NodeProto, graph: GraphProto, known: Shapes) -> int | None:
+    """How often the body of a Loop or a Scan runs, None where only running it tells."""
+    body = next(iter(subgraphs(node)))
+    if node.op_type == "Scan":
+        flags = {attribute.name: attribute for attribute in node.attribute}
+        count = flags["num_scan_inputs"].i
+        axes = list(flags["scan_input_axes"].ints) if "scan_input_axes" in flags else [0] * count
+        scanned = known.get(node.input[len(node.input) - count], ())
+        return (scanned[axes[0]] or None) if -len(scanned) <= axes[0] < len(scanned) else None
+    trips, condition = (*node.input, "", "")[:2]
+    goes_on = {body.input[1].name, *_constants(body, True)}
+    for inner in body.node:
+        if inner.op_type == "Identity" and inner.input[0] in goes_on:
+            goes_on |= set(inner.output)
+    if body.output[0].name not in goes_on or not (condition == "" or condition in _constants(graph, True)):
         return None
-    # It could make anything large of a small input.
-    if node.op_type == "ConstantOfShape" and np.prod(known[node.input[0]], dtype=float) > most:
-        return None
-    try:
-        runner = ReferenceEvaluator(node, opsets={"": opset})
-        values = runner.run(None, {name: known[name] for name in node.input if name})
-    except Exception:
-        return None
-    small = all(isinstance(value, np.ndarray) and value.size <= most for value in values)
-    return [np.asarray(value) for value in values] if small else None
+    return _scalar(graph, trips)
 
 
-def node_macs(node: NodeProto, known: Mapping[str, tuple[int, ...]]) -> int | None:
-    """MACs of one node: 0 for what does not multiply and accumulate, None for what is not known."""
+def _constants(graph: GraphProto, value: bool) -> set[str]:
+    """Names of the stored truths of one graph that have this value."""
+    stored = [(tensor.name, tensor) for tensor in graph.initializer if not tensor.external_data]
+    stored += [(n.output[0], n.attribute[0].t) for n in graph.node if n.op_type == "Constant" and n.attribute]
+    truths = [(name, tensor) for name, tensor in stored if tensor.data_type == TensorProto.BOOL]
+    return {name for name, tensor in truths if np.all(onnx.numpy_helper.to_array(tensor)) == value}
+
+
+def _scalar(graph: GraphProto, name: str) -> int | None:
+    """A stored whole number, None where there is none of that name."""
+    for tensor in graph.initializer:
+        if tensor.name == name and math.prod(tensor.dims) == 1 and not tensor.external_data:
+            return int(onnx.numpy_helper.to_array(tensor).reshape(()))
+    return None
+
+
+def node_macs(node: NodeProto, known: Shapes) -> int | None:
+    """MACs of one node: 0 for what is known not to multiply and accumulate, None for what is not known."""
     kind = node.op_type
-    if kind in _RECURRENT:
-        return None
-    if kind not in _CONVOLUTIONS and kind not in _PRODUCTS:
+    if onnx_rules.is_free(node):
         return 0
-    first, second = _CONVOLUTIONS.get(kind) or _PRODUCTS[kind]
-    a, b = known.get(node.input[first], ()), known.get(node.input[second], ())
-    output = known.get(node.output[0], ())
-    spread = a if kind == "ConvTranspose" else output
-    if not a or not b or not spread or 0 in (*a, *b, *spread):
+    if not onnx_rules.is_ruled(node) or not (kind in onnx_rules.CONVOLUTIONS or kind in onnx_rules.PRODUCTS):
         return None
-    if kind in _CONVOLUTIONS:
+    first, second = onnx_rules.CONVOLUTIONS.get(kind) or onnx_rules.PRODUCTS[kind]
+    a, b, output = (known.get(name) for name in (node.input[first], node.input[second], node.output[0]))
+    spread = a if kind == "ConvTranspose" else output
+    if not a or not b or spread is None or 0 in (*a, *b, *spread):
+        return None
+    if kind in onnx_rules.CONVOLUTIONS:
         # Conv weights are (out, in / groups, kernel...), ConvTranspose's (in, out / groups, kernel...).
         return math.prod(spread) * math.prod(b[1:])
     flags = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
-    inner = a[0] if flags.get("transA") and kind == "Gemm" else a[-1]
-    return math.prod(output) * inner
-
-
-def dimensions(value: ValueInfoProto) -> tuple[int, ...]:
-    """The sizes of a value, 0 where one is not known."""
-    return tuple(int(dimension.dim_value) for dimension in value.type.tensor_type.shape.dim)
+    inner = a[-2] if flags.get("transA") and len(a) > 1 else a[-1]
+    return math.prod(spread) * inner

@@ -15,7 +15,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
 
-from profilers.isolate import Answer, measure
+from profilers.answers import Answer, read_answers
+from profilers.isolate import measure
+from profilers.limits import check_numbers
 from profilers.measurement import LATENCY, Failure, Measurement, Metric, Outcome, Receipt, pairs
 from profilers.onnx_check import OnnxModel, check_onnx
 from profilers.reference import default_store, nominal_speed, reference_model
@@ -51,6 +53,10 @@ class OnnxOptions:
     protocol: Protocol = field(default_factory=Protocol)
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        """Refuse numbers out of range (InputError)."""
+        check_numbers(threads=self.threads, limit=self.limit_s, budget=self.protocol.budget_s)
+
 
 def utc_now() -> str:
     """Now, ISO 8601 in UTC, for receipts."""
@@ -77,8 +83,8 @@ def measure_latency(
         if uses_reference(options):
             reference.write_bytes(reference_model())
         request = latency_request(checked, options, reference if uses_reference(options) else None)
-        facts, answers = run(request, options.limit_s)
-    level = reference_level(facts, answers, options)
+        facts, answers = read_answers(*run(request, options.limit_s), len(checked), "latency")
+    level = reference_level(facts, answers, options, elsewhere=run is not measure)
     return [
         latency_outcome(model, answer, facts, options, level, device, now())
         for model, answer in zip(checked, answers, strict=True)
@@ -107,13 +113,17 @@ def latency_request(models: Sequence[OnnxModel], options: OnnxOptions, reference
     }
 
 
-def reference_level(facts: Answer, answers: Sequence[Answer], options: OnnxOptions) -> float | None:
+def reference_level(
+    facts: Answer, answers: Sequence[Answer], options: OnnxOptions, elsewhere: bool = False
+) -> float | None:
     """Seconds that the reference takes on the quiet host that measured; None where it did not run."""
     runs = max((answer.get("reference") or [] for answer in answers), key=len, default=[])
     if not runs:
         return None
-    versions = facts.get("versions", {}).get("onnxruntime", "?")
-    key = f"{facts.get('host', '?')} onnxruntime {versions} threads {options.threads} {options.graph_level}"
+    # What another machine says of itself must not pass for this one.
+    host = f"elsewhere: {facts['host']}" if elsewhere else facts["host"]
+    version = facts["versions"].get("onnxruntime", "?")
+    key = f"{host or '?'} onnxruntime {version} threads {options.threads} {options.graph_level}"
     return nominal_speed(options.store, key, runs)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from profilers.answers import read_answers
 from profilers.isolate import measure
 from profilers.measurement import LATENCY, Failure, Origin
 from profilers.onnx_check import OnnxModel, check_onnx
@@ -38,7 +39,7 @@ def onnx_operations(
     options = options or OnnxOptions()
     checked = model if isinstance(model, OnnxModel) else check_onnx(model)
     request = {**latency_request([checked], options, None), "measure": "operations"}
-    facts, answers = run(request, options.limit_s)
+    facts, answers = read_answers(*run(request, options.limit_s), 1, "operations")
     if "operations" not in answers[0]:
         return failed(LATENCY, answers[0], make_receipt(checked, facts, options, "", now()))
     nodes = sorted(answers[0]["operations"], key=lambda node: -float(node[2]))

@@ -11,18 +11,30 @@ import io
 import json
 import re
 import shlex
-import subprocess
 import tarfile
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from profilers.answers import Answer, read_answers
+from profilers.bounded import MIB, MOST_ERRORS, Ended, run_bounded
+from profilers.children import WITHOUT_CURRENT_FOLDER
 from profilers.errors import InputError
-from profilers.isolate import Answer
+from profilers.isolate import most_output
 from profilers.onnx_latency import Measure
 
-TRAVELS = ("host.py", "robust.py", "timing.py", "session.py", "worker.py", "isolate.py")
+TRAVELS = (
+    "host.py",
+    "robust.py",
+    "timing.py",
+    "session.py",
+    "worker.py",
+    "isolate.py",
+    "bounded.py",
+    "children.py",
+    "lock.py",
+)
 _MAIN = """import sys
 from pathlib import Path
 if sys.argv[1] == "worker":
@@ -32,7 +44,7 @@ else:
     from profilers.isolate import serve
     serve(Path(sys.argv[1]), [sys.executable, sys.argv[0], "worker"])
 """
-_BOOT = (
+_BOOT = WITHOUT_CURRENT_FOLDER + (
     "import subprocess,sys,tarfile,tempfile\n"
     "with tempfile.TemporaryDirectory() as folder:\n"
     "    tarfile.open(fileobj=sys.stdin.buffer,mode='r|gz').extractall(folder)\n"
@@ -80,43 +92,42 @@ def remote(transport: Transport) -> Measure:
 
     def measure(request: Answer, limit_s: float) -> tuple[Answer, list[Answer]]:
         line = shlex.join([transport.python, "-c", _BOOT])
+        models = len(request["models"])
         # Models that die get a second worker each, so twice the time, and the way there and back.
-        wait_s = transport.wait_s + 2 * limit_s * len(request["models"])
+        wait_s = transport.wait_s + 2 * limit_s * models
+        most = most_output(request)
         try:
-            done = subprocess.run(
-                [*transport.command, line],
-                input=parcel(request, limit_s),
-                capture_output=True,
-                timeout=wait_s,
+            done = run_bounded([*transport.command, line], parcel(request, limit_s), wait_s, most)
+        except (OSError, ValueError) as error:  # ValueError: a zero byte in the command
+            raise InputError(f"{transport.command[0]}: {getattr(error, 'strerror', None) or error}") from None
+        if done.how == "timeout":
+            raise InputError(f"{shown(transport)}: no answer within {wait_s:g} s")
+        if done.how != "ended":
+            raise InputError(
+                f"{shown(transport)}: {done.how}: more than"
+                f" {(most if done.how == 'too much output' else MOST_ERRORS) / MIB:,.0f} MiB"
             )
-        except OSError as error:
-            raise InputError(f"{transport.command[0]}: {error.strerror}") from None
-        except subprocess.TimeoutExpired:
-            raise InputError(f"{shown(transport)}: no answer within {wait_s:g} s") from None
-        return unpack(transport, done, len(request["models"]))
+        facts, answers = unpack(transport, done)
+        kind = request.get("measure", "latency")
+        return read_answers(facts, answers, models, kind, shown(transport))
 
     return measure
 
 
-def unpack(
-    transport: Transport, done: subprocess.CompletedProcess[bytes], models: int
-) -> tuple[Answer, list[Answer]]:
-    """The one line that comes back, or InputError with what the other side said last."""
-    lines = done.stdout.decode("utf-8", "replace").strip().splitlines()
-    said = (done.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit code {done.returncode}"])[
-        -1
-    ]
+def unpack(transport: Transport, done: Ended) -> tuple[object, object]:
+    """Facts and answers of the one line that comes back, or InputError with what the other side said last."""
+    lines = done.output.decode("utf-8", "replace").strip().splitlines()
+    errors = done.errors.decode("utf-8", "replace").strip().splitlines()
+    last = (errors or [f"exit code {done.returncode}"])[-1]
     try:
-        answer = json.loads(lines[-1]) if lines else {}
-        if "error" in answer:
-            raise InputError(f"{shown(transport)}: {str(answer['error'])[:200]}")
-        facts, answers = answer["facts"], answer["answers"]
-        if len(answers) == models:
-            return facts, list(answers)
-    except (ValueError, KeyError, TypeError) as error:
-        if isinstance(error, InputError):
-            raise
-    raise InputError(f"{shown(transport)}: no measurement came back: {said[:200]}")
+        answer = json.loads(lines[-1]) if lines else None
+    except (ValueError, RecursionError):
+        answer = None
+    if isinstance(answer, dict) and "error" in answer:
+        raise InputError(f"{shown(transport)}: {str(answer['error'])[:200]}")
+    if isinstance(answer, dict) and "answers" in answer:
+        return answer.get("facts"), answer["answers"]
+    raise InputError(f"{shown(transport)}: no measurement came back: {last[:200]}")
 
 
 def shown(transport: Transport) -> str:

@@ -24,7 +24,8 @@ from profilers.cuda_timing import captured, cuda_sampler, flusher, new_event, on
 from profilers.gpu_state import GpuState, gpu_state, notes
 from profilers.gpu_state import settings as clocks
 from profilers.host import host
-from profilers.isolate import host_lock
+from profilers.limits import check_numbers
+from profilers.lock import host_lock
 from profilers.measurement import LATENCY, Failure, Measurement, Outcome, Receipt, pairs
 from profilers.onnx_latency import utc_now
 from profilers.preserve import example_input, left_as_found, random_states_kept
@@ -54,6 +55,10 @@ class TorchOptions:
     reference: bool = True
     store: Path | None = field(default_factory=default_store)
     protocol: Protocol = field(default_factory=Protocol)
+
+    def __post_init__(self) -> None:
+        """Refuse numbers out of range (InputError)."""
+        check_numbers(threads=self.threads, budget=self.protocol.budget_s)
 
 
 def measure_torch(

@@ -198,7 +198,3 @@ def say(answers: TextIO, message: dict[str, Any]) -> None:
     """Send one line at once, so that it survives a later crash."""
     answers.write(json.dumps(message) + "\n")
     answers.flush()
-
-
-if __name__ == "__main__":
-    main()

@@ -8,7 +8,17 @@ import pytest
 
 from hwnas.catalog import find_device
 from hwnas.space import SPACES
-from hwnas.tables import calibration, default_path, find_table, own_table, predictor, tables, user_folder
+from hwnas.tables import (
+    calibration,
+    default_path,
+    find_table,
+    own_table,
+    predictor,
+    search_words,
+    tables,
+    user_folder,
+    why_not_found,
+)
 from profilers.device import Device, load
 from profilers.errors import InputError
 from profilers.fit import Fitted, Form
@@ -45,6 +55,35 @@ def test_a_table_of_these_networks_wins(own_folder: Path) -> None:
     assert found.predict(np.zeros((1, 28), dtype=np.int64)).tolist() == [7.0]
     assert tables("1080ti") == (own_folder / "1080ti.darts.json",)
     assert find_table("1080ti.darts") == own_folder / "1080ti.darts.json"
+
+
+@pytest.mark.parametrize(
+    ("table", "reason"),
+    [
+        (replace(TABLE, network=None), "it does not say which networks were measured"),
+        (replace(TABLE, batch=8), "a search asks about batches of one image, not of 8"),
+        (replace(TABLE, device="cpu"), "cpu is another machine elsewhere"),
+        (TABLE, "name it with --table "),
+    ],
+)
+def test_a_table_that_no_search_finds_says_why(tmp_path: Path, table: Table, reason: str) -> None:
+    path = tmp_path / "t.json"
+    save(table, path)
+    assert why_not_found(table.device, table, path).startswith(reason)
+    words = search_words(table, path, "my board.toml")
+    assert words.startswith("hwnas search --target 'my board.toml' --space darts --channels 16 --cells")
+    assert words.endswith(f"--table {path}") == ("--table" in why_not_found(table.device, table, path))
+
+
+def test_a_table_in_its_place_is_found(own_folder: Path) -> None:
+    for table in (TABLE, replace(TABLE, device="my board", batch=None)):
+        path = default_path(table.device, "darts", NETWORK)
+        save(table, path)
+        assert why_not_found(table.device, table, path) == ""
+        assert path in tables(table.device)
+    cpu = replace(TABLE, device="cpu", provenance={"receipt": {"host": host().fingerprint}})
+    save(cpu, default_path("cpu", "darts", NETWORK))
+    assert why_not_found("cpu", cpu, default_path("cpu", "darts", NETWORK)) == ""
 
 
 @pytest.mark.parametrize(

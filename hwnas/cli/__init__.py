@@ -23,8 +23,10 @@ from hwnas.cli import (
     train,
 )
 from hwnas.cli.optional import WithRay
+from hwnas.cli.outside import echo
 from hwnas.errors import Stopped
 from profilers.errors import InputError
+from profilers.lock import Busy
 
 # What typer raises for misspelt commands and options; it has no public name there, but a public child.
 _MISTYPED: Any = typer.BadParameter.__bases__[0]
@@ -42,7 +44,7 @@ app = typer.Typer(
 @app.callback(invoke_without_command=True)
 def _top(version: bool = typer.Option(False, "--version", help="Print the version and stop.")) -> None:
     if version:
-        print(__version__)
+        echo(__version__)
         raise typer.Exit
 
 
@@ -67,14 +69,14 @@ def main() -> None:
     except _MISTYPED as error:
         line = " ".join(error.format_message().split())
         if line:  # empty where no command was given: help has been printed
-            print(f"error: {line}", file=sys.stderr)
+            echo(f"error: {line}", err=True)
         sys.exit(2)
     except InputError as error:
         if not processes.follows():  # what all processes of a search find out is said once
-            print(f"error: {error}", file=sys.stderr)
+            echo(f"error: {error}", err=True)
         sys.exit(2)
-    except Stopped as stop:
-        print(f"stopped: {stop}", file=sys.stderr)
+    except (Stopped, Busy) as stop:
+        echo(f"stopped: {stop}", err=True)
         sys.exit(3)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -7,6 +7,8 @@ import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from hwnas import files
+
 WIDTH, HEIGHT = 56, 9
 LOG_FROM = 8.0
 
@@ -23,12 +25,14 @@ def follow(trials: Path, metric: str | None) -> Callable[[], list[Dot]]:
 
     def read() -> list[Dot]:
         nonlocal offset, stage
-        size = trials.stat().st_size if trials.exists() else 0
+        if not files.exists(trials, trials.parent):
+            return list(dots)
+        size = trials.lstat().st_size
         if size < offset:  # the search went back to a checkpoint
             offset, stage = 0, -1
             dots.clear()
         if size > offset:
-            with open(trials, "rb") as file:
+            with files.reading(trials, trials.parent) as file:
                 file.seek(offset)
                 for line in file:
                     if not line.endswith(b"\n"):

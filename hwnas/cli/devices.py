@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hwnas.cli import devices_tables
+from hwnas.cli.outside import echo, echo_json
 
 if TYPE_CHECKING:
     from profilers.device import Device
@@ -24,12 +24,12 @@ def list_(as_json: Json = False) -> None:
     here = attached()
     known = [(device, match(device, here)) for device in all_devices()]
     if as_json:
-        typer.echo(json.dumps([{**as_dict(device), "attached": where} for device, where in known]))
+        echo_json([{**as_dict(device), "attached": where} for device, where in known])
         return
-    typer.echo(f"{'name':<17}{'attached':<9}{'fp32':>14}{'bandwidth':>12}  what it is")
+    echo(f"{'name':<17}{'attached':<9}{'fp32':>14}{'bandwidth':>12}  what it is")
     for device, where in known:
         peaks = figure(device.fp32_gmacs_per_s, "GMAC/s"), figure(device.memory_gb_per_s, "GB/s")
-        typer.echo(f"{device.name:<17}{where or '':<9}{peaks[0]:>14}{peaks[1]:>12}  {device.description}")
+        echo(f"{device.name:<17}{where or '':<9}{peaks[0]:>14}{peaks[1]:>12}  {device.description}")
 
 
 @app.command("show")
@@ -43,19 +43,19 @@ def show(
     device = load(find_device(name))
     where = match(device, attached())
     if as_json:
-        typer.echo(json.dumps({**as_dict(device), "attached": where, "sources": dict(device.sources)}))
+        echo_json({**as_dict(device), "attached": where, "sources": dict(device.sources)})
         return
-    typer.echo(f"{device.name}: {device.description} ({device.kind})")
+    echo(f"{device.name}: {device.description} ({device.kind})")
     if device.aliases:
-        typer.echo(f"  also called {', '.join(device.aliases)}")
+        echo(f"  also called {', '.join(device.aliases)}")
     sources = dict(device.sources)
     for key, value, unit in figures(device):
-        typer.echo(f"  {key}: {figure(value, unit) or 'not known'}")
+        echo(f"  {key}: {figure(value, unit) or 'not known'}")
         if key in sources:
-            typer.echo(f"    {sources[key]}")
+            echo(f"    {sources[key]}")
     place = f"attached here as {where}" if where else "not attached here: its latency is never measured"
-    typer.echo(f"  {place}")
-    typer.echo(f"  file: {device.path}")
+    echo(f"  {place}")
+    echo(f"  file: {device.path}")
 
 
 @app.command("here")
@@ -73,16 +73,14 @@ def here(as_json: Json = False) -> None:
     if as_json:
         host = {**vars(found.host), "fingerprint": found.host.fingerprint}
         backends = [*BACKENDS, *plugins()]
-        typer.echo(
-            json.dumps({"host": host, "cuda": list(found.cuda), "targets": matching, "backends": backends})
-        )
+        echo_json({"host": host, "cuda": list(found.cuda), "targets": matching, "backends": backends})
         return
-    typer.echo(f"host: {found.host.fingerprint}")
-    typer.echo(f"CUDA devices: {', '.join(found.cuda) or 'none'}")
+    echo(f"host: {found.host.fingerprint}")
+    echo(f"CUDA devices: {', '.join(found.cuda) or 'none'}")
     for target in matching:
-        typer.echo(f"matches target {target['name']} ({target['place']})")
-    typer.echo(f"back ends: {', '.join([*BACKENDS, *plugins()])}")
-    typer.echo("next: hwnas profile DARTS_V2 --target cpu")
+        echo(f"matches target {target['name']} ({target['place']})")
+    echo(f"back ends: {', '.join([*BACKENDS, *plugins()])}")
+    echo("next: hwnas profile DARTS_V2 --target cpu")
 
 
 def all_devices() -> list[Device]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hwnas.cli.outside import echo, echo_json
 from profilers.errors import InputError
+from profilers.limits import check_input, check_numbers
 
 if TYPE_CHECKING:
     from hwnas.results.bench import Bench
@@ -39,10 +40,10 @@ def calibrate(
     ] = None,
     run_with: Annotated[str | None, typer.Option(help="Measure there by COMMAND 'SHELL LINE'.")] = None,
     remote_python: Annotated[str, typer.Option(help="The Python to run there, 3.9 or later.")] = "python3",
-    train: Annotated[int, typer.Option(min=10, help="Networks to fit to, at most.")] = 100,
-    held_out: Annotated[int, typer.Option(min=5, help="Networks to judge the table by.")] = 40,
+    train: Annotated[int, typer.Option(min=10, max=10_000, help="Networks to fit to, at most.")] = 100,
+    held_out: Annotated[int, typer.Option(min=5, max=10_000, help="Networks to judge the table by.")] = 40,
     budget: Annotated[float, typer.Option(min=10, help="Seconds for everything.")] = 270.0,
-    seed: Annotated[int, typer.Option(help="Which networks are drawn.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Which networks are drawn.")] = 0,
     out: Annotated[Path | None, typer.Option(help="The table to write. [default: kept by name]")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Only JSON on standard output.")] = False,
 ) -> None:
@@ -57,20 +58,24 @@ def calibrate(
     from profilers.onnx_latency import utc_now
     from profilers.table import Network, save
 
+    check_numbers(
+        "--", channels=channels, cells=cells, classes=classes, batch=batch, threads=threads, budget=budget
+    )
     if space not in SPACES:
         raise InputError(f"unknown space {space!r}{nearest(space, SPACES)}")
     device = load(find_device(target))
     network = Network(channels, cells or USUAL_CELLS.get(space, 8), classes, image_size(image))
+    check_input(f"--batch {batch}", (batch, *network.image))
     bench = make_bench(device, network, batch, threads, backend, ssh, run_with, remote_python, cuda_graph)
     path = out or default_path(device.name, space, network, batch)
     path.parent.mkdir(parents=True, exist_ok=True)
     plan = Plan(SPACES[space], network, train, held_out, budget, seed)
-    table = calibrate(plan, bench, device.name, batch, lambda line: typer.echo(line, err=True), utc_now())
+    table = calibrate(plan, bench, device.name, batch, lambda line: echo(line, err=True), utc_now())
     save(table, path)
     if as_json:
-        typer.echo(json.dumps(summary(table, path)))
+        echo_json(summary(table, path))
     else:
-        _print(table, path)
+        _print(table, path, target)
 
 
 def make_bench(
@@ -124,18 +129,20 @@ def summary(table: Table, path: Path) -> dict[str, Any]:
     }
 
 
-def _print(table: Table, path: Path) -> None:
+def _print(table: Table, path: Path, target: str) -> None:
+    from hwnas.tables import search_words
+
     found = summary(table, path)
     receipt = found["receipt"]
-    typer.echo(f"{path}: latency table of {found['device']} for {found['space']}, in ms")
-    typer.echo(f"  measured on {receipt.get('host', '?')} by {receipt.get('backend', '?')}")
-    typer.echo(f"  {table.provenance['how']} in {found['seconds']:.0f} s")
-    typer.echo(
+    echo(f"{path}: latency table of {found['device']} for {found['space']}, in ms")
+    echo(f"  measured on {receipt.get('host', '?')} by {receipt.get('backend', '?')}")
+    echo(f"  {table.provenance['how']} in {found['seconds']:.0f} s")
+    echo(
         f"  on {found['held_out']} networks held out: MAPE {found['mape_percent']:.2f} %, "
         f"Kendall tau {found['kendall_tau']:.3f}"
     )
-    typer.echo(
+    echo(
         f"  the ceiling, measuring them twice: {found['repeat_mape_percent']:.2f} %, "
         f"{found['ceiling_kendall_tau']:.3f}"
     )
-    typer.echo(f"Next: hwnas search --target {found['device']} --objective latency")
+    echo(f"Next: {search_words(table, path, target)}")

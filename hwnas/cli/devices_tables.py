@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hwnas.cli.devices_calibrate import calibrate
+from hwnas.cli.outside import echo, echo_json
 
 if TYPE_CHECKING:
-    from profilers.table import Table
+    from hwnas.space.latency_csv import Measured
+    from profilers.device import Device
+    from profilers.table import Network, Table
 
 __all__ = ["calibrate", "fit", "predict"]
 
@@ -23,43 +25,77 @@ Arch = Annotated[
 
 def fit(
     csv: Annotated[Path, typer.Option("--csv", help="CSV (or CSV.gz) of architectures and latencies.")],
-    device: Annotated[str, typer.Option("--device", help="Which device was measured.")],
-    out: Annotated[Path, typer.Option("--out", help="The table to write, JSON.")],
+    device: Annotated[
+        str, typer.Option("--device", help="Which device was measured: a name or a .toml file.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="The table to write, JSON. [default: where a search finds it]"),
+    ] = None,
     space: Annotated[str, typer.Option("--space", help="Search space of the architectures.")] = "nasbench201",
-    unit: Annotated[str, typer.Option("--unit", help="Unit of the latencies: ms, us or s.")] = "ms",
+    unit: Annotated[
+        str | None,
+        typer.Option("--unit", help="Unit of the latencies: ms, us or s. [default: the column's, or ms]"),
+    ] = None,
     arch_column: Arch = None,
     latency_column: Annotated[
-        str | None, typer.Option("--latency-column", help="Column of the latencies. [default: latency]")
+        str | None,
+        typer.Option(
+            "--latency-column", "--value-column", help="Column of the latencies. [default: latency]"
+        ),
     ] = None,
-    batch: Annotated[int | None, typer.Option("--batch", min=1, help="Batch size measured at.")] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the cross-validation's splits.")] = 0,
+    skip_failed: Annotated[
+        bool, typer.Option("--skip-failed", help="Leave out rows whose latency is OOM, -1, 0, inf ...")
+    ] = False,
+    batch: Annotated[
+        int | None, typer.Option("--batch", min=1, max=65_536, help="Batch size measured at.")
+    ] = None,
+    channels: Annotated[
+        int | None, typer.Option(min=1, max=4_096, help="Initial channels of the networks measured.")
+    ] = None,
+    cells: Annotated[
+        int | None, typer.Option(min=1, max=1_000, help="Searched cells of the networks measured.")
+    ] = None,
+    image: Annotated[str | None, typer.Option(help="Their image: SIDE or CHANNELSxHEIGHTxWIDTH.")] = None,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=2**31 - 1, help="Seed of the cross-validation's splits.")
+    ] = 0,
     as_json: Json = False,
 ) -> None:
     """Fit a latency table to networks that were measured elsewhere."""
     from datetime import datetime, timezone
 
+    from hwnas.cli.fit_units import check_range
     from hwnas.space import SPACES
     from hwnas.space.latency_csv import read_measured
     from hwnas.space.latency_fit import digest, fit_measured
+    from hwnas.tables import BENCHMARK, default_path
     from profilers.errors import InputError, nearest
     from profilers.table import save
 
     if space not in SPACES:
         raise InputError(f"unknown space {space!r}{nearest(space, SPACES)}")
-    measured = read_measured(csv, SPACES[space], arch_column, latency_column, unit)
+    name, known = named_device(device)
+    network = network_of(space, channels, cells, image)
+    measured = read_measured(csv, SPACES[space], arch_column, latency_column, unit, skip_failed)
+    check_range(csv, measured, unit, known, SPACES[space], network, batch or 1)
     provenance = {
         "source": csv.name,
         "sha256": digest(csv),
-        "unit": unit,
-        "latency_column": latency_column,
+        "unit": measured.unit,
+        "latency_column": measured.column,
         "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }
-    table = fit_measured(SPACES[space], measured, known_name(device), batch, provenance, seed)
-    save(table, out)
+    table = fit_measured(SPACES[space], measured, name, batch, provenance, seed, network)
+    path = out or default_path(name, space, network or BENCHMARK, batch or 1)
+    if out is None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    save(table, path)
+    found = {**summary(table, path), "latency_ms": spread(measured)}
     if as_json:
-        typer.echo(json.dumps(summary(table, out)))
+        echo_json(found)
     else:
-        _print_fit(table, out)
+        _print_fit(table, path, found, device)
 
 
 def predict(
@@ -81,24 +117,52 @@ def predict(
     folded = int(folds(predictor.space, choices).sum())
     if as_json:
         report = {"table": str(table), "device": predictor.table.device, "rows": len(texts), "folded": folded}
-        typer.echo(json.dumps({**report, "origin": predictor.origin, "unit": "ms", "out": str(out)}))
+        echo_json({**report, "origin": predictor.origin, "unit": "ms", "out": str(out)})
         return
-    typer.echo(f"{out}: {len(texts)} latencies in ms on {predictor.table.device} (table {table})")
+    echo(f"{out}: {len(texts)} latencies in ms on {predictor.table.device} (table {table})")
     if folded:
-        typer.echo(f"{folded} of them do not depend on their image: a compiler folds these, trust them least")
+        echo(f"{folded} of them do not depend on their image: a compiler folds these, trust them least")
 
 
-def known_name(device: str) -> str:
-    """The catalog's name of a device where it knows one, else the name as it was given."""
-    from hwnas.catalog import find_device
+def named_device(word: str) -> tuple[str, Device | None]:
+    """The name of a device, from its file where there is one, and the device; a name that is not known stands.
+
+    Raises InputError for a file that is not there or is no device's.
+    """
+    from hwnas.catalog import find_device, looks_like_path
+    from profilers.device import load
     from profilers.errors import InputError
 
     try:
-        return find_device(device).stem
+        path = find_device(word)
     except InputError:
-        if not device.strip() or len(device) > 100 or not device.isprintable():
+        if looks_like_path(word):
+            raise
+        if not word.strip() or len(word) > 100 or not word.isprintable():
             raise InputError("--device: expected a name of 1 to 100 printable characters") from None
-        return device
+        return word, None
+    device = load(path)
+    return device.name, device
+
+
+def network_of(space: str, channels: int | None, cells: int | None, image: str | None) -> Network | None:
+    """Which networks were measured; None where nothing is said about them."""
+    from hwnas.cli.devices_calibrate import USUAL_CELLS
+    from hwnas.cli.profile import image_size
+    from profilers.table import Network
+
+    if channels is None and cells is None and image is None:
+        return None
+    size = image_size("32" if image is None else image)
+    return Network(channels or 16, cells or USUAL_CELLS.get(space, 8), 10, size)
+
+
+def spread(measured: Measured) -> dict[str, float]:
+    """Smallest, median and largest latency that was read, in ms."""
+    import numpy as np
+
+    values = measured.latency_ms
+    return {"min": float(values.min()), "median": float(np.median(values)), "max": float(values.max())}
 
 
 def summary(table: Table, out: Path) -> dict[str, Any]:
@@ -116,6 +180,8 @@ def summary(table: Table, out: Path) -> dict[str, Any]:
         "model": {"design": form.design, "loss": form.loss, "ridge": form.ridge, "process": form.view},
         "rows": table.provenance["rows"],
         "blank": table.provenance["blank"],
+        "failed": table.provenance["failed"],
+        "read_as": table.provenance["unit"],
         "folded": table.provenance["folded"],
         "out": str(out),
     }
@@ -128,16 +194,29 @@ _DESIGNS = {
 }
 
 
-def _print_fit(table: Table, out: Path) -> None:
-    found = summary(table, out)
-    typer.echo(f"{out}: latency table of {found['device']} for {found['space']}, in ms")
-    typer.echo(
+def _print_fit(table: Table, path: Path, found: dict[str, Any], device: str) -> None:
+    from hwnas.tables import BENCHMARK, search_words, why_not_found
+
+    echo(f"{path}: latency table of {found['device']} for {found['space']}, in ms")
+    echo(
         f"  {found['rows']} networks read, {found['blank']} rows without a latency skipped"
+        + (f", {found['failed']} failed ones left out" if found["failed"] else "")
         + (f", {found['folded']} constant networks set apart" if found["folded"] else "")
     )
-    typer.echo(f"  the device {_DESIGNS[table.fitted.form.design]} (chosen by cross-validation)")
-    typer.echo(
+    low, median, high = (found["latency_ms"][name] for name in ("min", "median", "max"))
+    echo(f"  latencies from {low:.4g} to {high:.4g} ms, median {median:.4g} ms (read as {found['read_as']})")
+    echo(f"  the device {_DESIGNS[table.fitted.form.design]} (chosen by cross-validation)")
+    echo(
         f"  cross-validated: MAPE {found['mape_percent']:.2f} %, Kendall tau {found['kendall_tau']:.3f}; "
         f"on the networks themselves {found['training_mape_percent']:.2f} %"
     )
-    typer.echo(f"Next: hwnas devices predict {out} --csv ARCHITECTURES.csv --out PREDICTIONS.csv")
+    image = "x".join(map(str, (table.network or BENCHMARK).image))
+    why, search = why_not_found(table.device, table, path), search_words(table, path, device)
+    if not why:
+        echo(f"  a search on images of {image} finds it: {search} --require table")
+    elif "--table" in why:
+        echo(f"  no search finds it by itself: {why}")
+        echo(f"  on images of {image}: {search} --require table")
+    else:
+        echo(f"  no search asks it: {why}")
+    echo(f"Next: hwnas devices predict {path} --csv ARCHITECTURES.csv --out PREDICTIONS.csv")

@@ -21,6 +21,7 @@ ROOFLINE_FACTOR = 2.0
 def latency(named: Named, device: Device, options: Options, table: str | None) -> Outcome:
     """The latency of one network on a device that is not attached, or the Failure that says why."""
     from hwnas.space.encoding import to_choices
+    from hwnas.space.latency import TablePredictor
     from hwnas.space.space import SPACES
     from hwnas.tables import predictor
     from profilers.measurement import LATENCY, Failure, Measurement, Receipt
@@ -41,7 +42,12 @@ def latency(named: Named, device: Device, options: Options, table: str | None) -
         return Failure(LATENCY, "not attached", str(error), receipt)
     value = float(source.predict(to_choices(architecture.genotype)[None])[0])
     factor, note = spread(source)
-    notes = (f"{device.name} is not attached here: nothing was measured", f"{source.source}; {note}")
+    notes: tuple[str, ...] = (
+        f"{device.name} is not attached here: nothing was measured",
+        f"{source.source}; {note}",
+    )
+    if isinstance(source, TablePredictor) and source.table.device != device.name:
+        notes += (f"the table is one of {source.table.device}, not of {device.name}",)
     receipt = Receipt(
         **{**vars(receipt), "backend": "table" if source.origin == "table" else "roofline", "notes": notes}
     )
@@ -82,11 +88,11 @@ def operations(named: Named, device: Device, options: Options) -> list[Operation
 
     Raises InputError where there are no peaks to estimate from.
     """
-    from hwnas.results.graph import graph
-    from hwnas.space.kernels import layer_kernels
+    from hwnas.space.cells import Task, architecture_graph
+    from hwnas.space.kernels import steps_of
     from hwnas.tables import RUNTIMES, peaks_of
     from profilers.onnx_operations import Operation
-    from profilers.roofline import COSTS, Kernel, device_us, issue_us
+    from profilers.roofline import COSTS, device_us, issue_us
 
     peaks, architecture, shape = peaks_of(device), named.architecture, named.shape
     if peaks is None or architecture is None:
@@ -94,20 +100,11 @@ def operations(named: Named, device: Device, options: Options) -> list[Operation
             f"--per-op: {named.key}: {device.name} is not attached, and there is nothing to estimate from"
         )
     costs, found = COSTS[RUNTIMES[device.kind]], []
-    for step in graph(architecture, shape.classes, shape.image, shape.stem):
-        outputs = options.batch * step.size[0] * step.size[1]
-        moved = outputs * step.channels
-        if step.layer is not None:
-            kernels = layer_kernels(step.layer, options.batch)
-        elif step.kind == "add":
-            # n maps are n - 1 additions of two.
-            pair = Kernel("elementwise", 0, 2 * moved, moved, outputs, step.channels)
-            kernels = (pair,) * (len(step.inputs) - 1)
-        else:
-            kernels = (Kernel("concat", 0, moved, moved, outputs, step.channels),)
-        times = [(issue_us(kernel, costs), device_us(kernel, peaks, costs)) for kernel in kernels]
+    task = Task(classes=shape.classes, image=shape.image)
+    for step in steps_of(architecture_graph(architecture, task, shape.stem), options.batch):
+        times = [(issue_us(kernel, costs), device_us(kernel, peaks, costs)) for kernel in step.kernels]
         us = sum(max(pair) if costs.overlapped else sum(pair) for pair in times)
-        found.append((step.name, step.layer.kind if step.layer else step.kind, us))
+        found.append((step.name, step.kind, us))
     total = sum(us for *_, us in found)
     slowest_first = sorted(found, key=lambda one: -one[2])
     return [Operation(name, kind, us, us / total, "estimated") for name, kind, us in slowest_first]

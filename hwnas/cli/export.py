@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json as json_module
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hwnas.cli.outside import console, echo, echo_json, table
 from profilers.errors import InputError, nearest
+from profilers.limits import MOST_THREADS, check_numbers
 
 if TYPE_CHECKING:
     from hwnas.results.export import Format
@@ -58,8 +59,9 @@ def export(
         str | None, Option(help="For a genotype: images to verify on and calibrate with.")
     ] = None,
     data_root: Annotated[Path | None, Option(help="Folder of the public data sets.")] = None,
+    download: Annotated[bool, Option("--download", help="Fetch a missing public data set.")] = False,
     measure: Annotated[bool, Option(help="Measure the latency of the ONNX files on this host.")] = True,
-    threads: Annotated[int, Option(min=1, help="CPU threads, also of the latency.")] = 1,
+    threads: Annotated[int, Option(min=1, max=MOST_THREADS, help="CPU threads, also of the latency.")] = 1,
     json: Annotated[bool, Option("--json", help="Only JSON on standard output.")] = False,
     quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
@@ -68,8 +70,10 @@ def export(
     hwnas export runs/NAME --all
     hwnas export DARTS_V2 --untrained --channels 36 --cells 20
     """
+    from hwnas.cli.train import warned
     from hwnas.results.selection import of_genotype, of_run
 
+    check_numbers("--", channels=channels, cells=cells)
     if sum((bool(keys), every, knee)) > 1:
         raise InputError("export: say either --all, --knee or keys")
     if input not in ("float32", "uint8"):
@@ -86,17 +90,32 @@ def export(
             raise InputError(
                 "export: a run has its own weights and images; --weights and --data are for a genotype"
             )
-        chosen = of_run(Path(subject), keys or [], every, untrained, channels, cells, data_root)
+        chosen = of_run(
+            Path(subject), keys or [], every, untrained, channels, cells, data_root, download, warned
+        )
+        if not keys and not every:
+            _note_the_knee(Path(subject), untrained, quiet)
     else:
         if keys:
             raise InputError(f"export: {subject!r} is no run directory, so it has no network {keys[0]!r}")
         size = (channels, cells, classes, _image(image), stem)
-        chosen = of_genotype(subject, weights, untrained, size, data, data_root)
+        chosen = of_genotype(subject, weights, untrained, size, data, data_root, download)
     records = _export(chosen, out, wanted, input == "uint8", measure, threads, quiet)
     if json:
-        print(json_module.dumps(records))
+        echo_json(records)
     else:
         _print(records)
+
+
+def _note_the_knee(path: Path, untrained: bool, quiet: bool) -> None:
+    """Say where the knee does not meet the run's targets."""
+    from hwnas.cli.progress import notes
+    from hwnas.results.models import knee_note
+    from hwnas.results.run import open_run
+
+    note = knee_note(open_run(path), is_trained=not untrained)
+    if note is not None:
+        notes(quiet)(f"note: {note}")
 
 
 def _formats(text: str) -> tuple[Format, ...]:
@@ -149,8 +168,6 @@ def _export(
 def _print(records: list[dict[str, Any]]) -> None:
     """A line per ONNX file: what it reaches, costs and takes, with intervals."""
     from rich import box
-    from rich.console import Console
-    from rich.table import Table
 
     tested = any(record["accuracy"] is not None for record in records)
     origin = "trained (test)" if tested else "not tested, random images"
@@ -158,23 +175,21 @@ def _print(records: list[dict[str, Any]]) -> None:
     host = ", latency: measured on this host" if measured else ""
     title = f"Exported networks; accuracy: {origin}{host}"
     # Narrow, so that names with width and depth fit a terminal of 80 columns beside eight figures.
-    table = Table(
-        title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
-    )
+    grid = table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for column in ("network", "file"):
-        table.add_column(column, no_wrap=True)
+        grid.add_column(column, no_wrap=True)
     for column in ("accuracy", "params", "MACs", "KiB", *(("ms", "95 % of ms") if measured else ())):
-        table.add_column(column, justify="right", no_wrap=True)
+        grid.add_column(column, justify="right", no_wrap=True)
     for record in records:
         for name, accuracy in (("onnx", record["accuracy"]), ("int8", record["int8_accuracy"])):
             if name in record["bytes"]:
-                table.add_row(*_row(record, name, accuracy)[: len(table.columns)])
-    Console().print(table)
+                grid.add_row(*_row(record, name, accuracy)[: len(grid.columns)])
+    console().print(grid)
     for record in records:
         folder = Path(next(iter(record["files"].values()))).parent
-        print(f"{record['name']}: {folder} (verified on {record['parity']['test_images']} images)")
+        echo(f"{record['name']}: {folder} (verified on {record['parity']['test_images']} images)")
         for warning in record["warnings"]:
-            print(f"warning: {record['name']}: {warning}")
+            echo(f"warning: {record['name']}: {warning}")
 
 
 def _row(record: dict[str, Any], name: str, accuracy: float | None) -> list[str]:

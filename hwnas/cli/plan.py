@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 import re
 import shlex
 import sys
@@ -12,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hwnas.cli.search import given, objectives
+from hwnas.cli.outside import echo, echo_json
+from hwnas.cli.search import given, named_table, objectives
 from profilers.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,11 +34,15 @@ def plan(
     objective: Annotated[list[str] | None, Option(help="As in hwnas search. Repeatable.")] = None,
     target_value: Annotated[list[str] | None, Option(help="As in hwnas search. Repeatable.")] = None,
     data: Annotated[str | None, Option(help="As in hwnas search.")] = None,
+    test: Annotated[Path | None, Option(help="As in hwnas search.")] = None,
     space: Annotated[str | None, Option(help="As in hwnas search.")] = None,
     algorithm: Annotated[str | None, Option(help="As in hwnas search.")] = None,
     epochs: Annotated[int | None, Option(help="As in hwnas search.")] = None,
     data_root: Annotated[Path | None, Option(help="As in hwnas search.")] = None,
+    download: Annotated[bool, Option("--download", help="As in hwnas search.")] = False,
     image_size: Annotated[int | None, Option(help="As in hwnas search.")] = None,
+    skip_broken: Annotated[bool, Option("--skip-broken", help="As in hwnas search.")] = False,
+    table: Annotated[str | None, Option(help="As in hwnas search.")] = None,
     device: Annotated[str | None, Option(help="As in hwnas search.")] = None,
     threads: Annotated[int | None, Option(help="As in hwnas search.")] = None,
     json: Annotated[bool, Option("--json", help="Only JSON on standard output.")] = False,
@@ -58,21 +62,34 @@ def plan(
         device=device,
         threads=threads,
         objectives=objectives(objective, target_value),
-        data=given(source=data, root=str(data_root) if data_root else None, image_size=image_size),
+        data=given(
+            source=data,
+            test=str(test) if test else None,
+            root=str(data_root) if data_root else None,
+            download=download or None,
+            image_size=image_size,
+            skip_broken=skip_broken or None,
+        ),
     )
     seconds = None if budget is None else _seconds(budget)
-    resolved = resolve(flags, config)
+    resolved = resolve(flags, config, notes(quiet))
     if epochs is not None:
         resolved = with_epochs(resolved, epochs)
+    chosen_table = named_table(table, resolved)
     from hwnas.search.forecast import plan_ahead
     from hwnas.search.search import plan as planning
+    from hwnas.training.describe import described
 
-    notes(quiet)("rehearsing a few epochs of every stage")
-    chosen, found = plan_ahead(planning(resolved, notes(quiet)), seconds)
+    say = notes(quiet)
+    planned = planning(resolved, say, chosen_table)
+    for line in described(planned.dataset):
+        say(line)
+    say("rehearsing a few epochs of every stage")
+    chosen, found = plan_ahead(planned, seconds)
     words = [word for word in sys.argv[2:] if word not in ("--json", "--quiet", "-q")]
     if json:
         epochs_of = [stage.epochs for stage in chosen.stages]
-        print(json_module.dumps({**asdict(found), "epochs": epochs_of, "budget_seconds": seconds}))
+        echo_json({**asdict(found), "epochs": epochs_of, "budget_seconds": seconds})
         return
     _print(chosen, found, seconds, _command(words, config, chosen if seconds is not None else None))
 
@@ -102,20 +119,20 @@ def _command(words: list[str], config: str | None, chosen: Config | None) -> str
 
 def _print(config: Config, found: Forecast, budget: float | None, command: str) -> None:
     for number, stage in enumerate(found.stages, start=1):
-        print(
+        echo(
             f"stage {number}: {stage.cells} cells, {stage.epochs} epochs ({stage.frozen_epochs} of them weights"
             f" only) of {stage.steps:,} steps, {stage.evaluations:,} evaluations: about {_clock(stage.seconds)}"
         )
-    print(f"scoring the finalists: about {_clock(found.scoring_seconds)}")
-    print(
+    echo(f"scoring the finalists: about {_clock(found.scoring_seconds)}")
+    echo(
         f"in all {found.evaluations:,} evaluations, {_clock(found.low)} to {_clock(found.high)}, about"
         f" {_clock(found.seconds)} at the present load of this machine ({_clock(found.cpu_seconds)} of CPU time)"
     )
-    print(f"memory: {found.memory_mib:,.0f} MiB so far ({found.device})")
+    echo(f"memory: {found.memory_mib:,.0f} MiB so far ({found.device})")
     if budget is not None:
-        print(f"within {_clock(budget)}: {config.stages[0].epochs} epochs per stage")
-    print(f"(rehearsed in {_clock(found.rehearsal_seconds)}; latencies measured at the end come on top)")
-    print(f"next: {command}")
+        echo(f"within {_clock(budget)}: {config.stages[0].epochs} epochs per stage")
+    echo(f"(rehearsed in {_clock(found.rehearsal_seconds)}; latencies measured at the end come on top)")
+    echo(f"next: {command}")
 
 
 def _clock(seconds: float) -> str:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from hwnas.cli.outside import echo
 from hwnas.errors import Stopped
 from profilers.errors import InputError
+from profilers.limits import check_numbers
 
 if TYPE_CHECKING:
     from hwnas.search.ranks import Ranks
@@ -38,8 +40,7 @@ def launched(processes: int | None) -> None:
     """
     if processes is None:
         return
-    if processes < 1:
-        raise InputError(f"processes: at least 1, not {processes}")
+    check_numbers("--", processes=processes)
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size > 1 and size != processes:
         raise InputError(f"processes: torchrun has started {size} of them; leave --processes out")
@@ -74,7 +75,7 @@ def joined() -> Iterator[Ranks]:
             code = 130 if isinstance(error, KeyboardInterrupt) else 2 if isinstance(error, InputError) else 3
             spoken = ranks.leads if code == 130 else ranks.speaks()
             if spoken and code != 130:
-                print(f"{'error' if code == 2 else 'stopped'}: {error}", file=sys.stderr)
+                echo(f"{'error' if code == 2 else 'stopped'}: {error}", err=True)
             sys.stdout.flush()
             ranks.leave(spoken)
     if code:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
+import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hwnas.cli.outside import echo_json
 from profilers.errors import InputError, nearest
+from profilers.limits import check_input, check_numbers
 
 if TYPE_CHECKING:
     from hwnas.cli.subjects import Named
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     Row = tuple[str, Outcome]
 
 HERE = ("torch", "onnxruntime")
+_WHOLE = re.compile(r"[0-9]{1,12}")
 ORDER = ("failed", "estimated", "table", "measured", "counted")
 
 
@@ -41,14 +44,18 @@ def profile(
     ] = None,
     channels: Annotated[int | None, typer.Option(help="Initial channels. [default: 36; 16]")] = None,
     cells: Annotated[int | None, typer.Option(help="Searched cells. [default: 20; 15]")] = None,
-    classes: Annotated[int, typer.Option(min=1)] = 10,
-    image: Annotated[str, typer.Option(help="Image: SIDE or CHANNELSxHEIGHTxWIDTH.")] = "32",
-    stem: Annotated[str, typer.Option(help="Stem of the network: cifar or imagenet.")] = "cifar",
+    classes: Annotated[int | None, typer.Option(min=1, help="Classes. [default: 10]")] = None,
+    image: Annotated[
+        str | None, typer.Option(help="Image: SIDE or CHANNELSxHEIGHTxWIDTH. [default: 32]")
+    ] = None,
+    stem: Annotated[
+        str | None, typer.Option(help="Stem of the network: cifar or imagenet. [default: cifar]")
+    ] = None,
     backend: Annotated[list[str] | None, typer.Option(help="Back end; may be given again.")] = None,
     batch: Annotated[int, typer.Option(min=1)] = 1,
     threads: Annotated[int, typer.Option(min=1)] = 1,
     shape: Annotated[list[str] | None, typer.Option(help="ONNX: sizes of an input, NAME=1,3,32,32.")] = None,
-    dtype: Annotated[str, typer.Option(help="torch: fp32, fp16 or bf16.")] = "fp32",
+    dtype: Annotated[str | None, typer.Option(help="torch: fp32, fp16 or bf16. [default: fp32]")] = None,
     graph_level: Annotated[str, typer.Option(help="ORT: disabled, basic, extended or all.")] = "all",
     channels_last: Annotated[bool, typer.Option("--channels-last", help="torch: memory format.")] = False,
     cuda_graph: Annotated[bool, typer.Option("--cuda-graph", help="torch: replay a captured graph.")] = False,
@@ -75,30 +82,44 @@ def profile(
     from hwnas.catalog import find_device
     from hwnas.cli.profile_output import as_dict, show
     from hwnas.cli.profiles import keep, measure_by_ray, measure_here
-    from hwnas.cli.subjects import Shape, resolve
+    from hwnas.cli.subject_options import subject_size
+    from hwnas.cli.subjects import resolve
     from profilers.backends import Options
     from profilers.device import load
     from profilers.measurement import Failure
     from profilers.onnx_latency import utc_now
     from profilers.timing import Protocol
 
+    check_numbers(
+        "--",
+        channels=channels,
+        cells=cells,
+        classes=classes,
+        batch=batch,
+        threads=threads,
+        limit=limit,
+        budget=budget,
+    )
     several = targets is not None or ray is not None
     words = [target] if targets is None else [word.strip() for word in targets.split(",")]
     devices = list({device.name: device for device in (load(find_device(word)) for word in words)}.values())
     one_of("--require", require, ("measured", "table", None))
-    size = Shape(channels, cells, classes, image_size(image), one_of("--stem", stem, ("cifar", "imagenet")))
+    said = {"--channels": channels, "--cells": cells, "--classes": classes, "--stem": stem, "--image": image}
+    torch_only = {"--dtype": dtype, "--channels-last": channels_last, "--cuda-graph": cuda_graph}
+    size, shapes = subject_size(subject, {**said, **torch_only, "--shape": shape, "--batch": batch})
+    check_input(f"--batch {batch}", (batch, *size.image))
     found = resolve(subject, size)
     options = Options(
         batch=batch,
         threads=threads,
-        dtype=one_of("--dtype", dtype, ("fp32", "fp16", "bf16")),
+        dtype=one_of("--dtype", dtype or "fp32", ("fp32", "fp16", "bf16")),
         channels_last=channels_last,
         cuda_graph=cuda_graph,
         flush_l2=flush_l2,
         graph_level=one_of("--graph-level", graph_level, ("disabled", "basic", "extended", "all")),
         io_binding=io_binding,
         limit_s=limit,
-        shapes=tuple(input_shape(text) for text in shape or ()),
+        shapes=shapes,
         protocol=Protocol(
             budget_s=budget,
             min_s=min(0.5, budget),
@@ -123,7 +144,7 @@ def profile(
         refuse_less(one.rows, require, one.device)
     answers = [as_dict(subject, one.device, one.rows, one.operations) for one in profiles]
     if as_json:
-        typer.echo(json.dumps(answers if several else answers[0]))
+        echo_json(answers if several else answers[0])
     else:
         for one in profiles:
             show(subject, one.device, one.rows, one.operations)
@@ -141,9 +162,11 @@ def measure_all(
     from hwnas.cli.estimates import latency, memory
     from hwnas.cli.subjects import build
     from profilers.backends import backend, onnxruntime_together
+    from profilers.elsewhere import measured_there, refuse_elsewhere
 
     chosen = list(names or default_backends(found, options))
-    functions = {name: backend(name) for name in chosen}
+    refuse_elsewhere(chosen, options)
+    functions = {name: measured_there(name, backend(name)) for name in chosen}
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="hwnas-") as folder:
         subjects = [build(named, options.batch, Path(folder)) for named in found]
@@ -191,8 +214,9 @@ def per_operation(found: Sequence[Named], device: Device, options: Options) -> l
 
 
 def default_backends(found: Sequence[Named], options: Options) -> tuple[str, ...]:
-    """Counts, and what runs finished models on the target: ONNX Runtime on CPUs, eager torch on CUDA."""
-    on_cuda = options.place.startswith("cuda") and all(named.architecture for named in found)
+    """Counts, and what runs finished models on the target: ONNX Runtime on CPUs and elsewhere, eager torch on CUDA."""
+    here = options.run is None and all(named.architecture for named in found)
+    on_cuda = here and options.place.startswith("cuda")
     return ("counts", "torch") if on_cuda else ("counts", "onnxruntime")
 
 
@@ -241,9 +265,11 @@ def refuse_less(rows: Sequence[Row], require: str | None, device: Device) -> Non
 def image_size(text: str) -> tuple[int, int, int]:
     """SIDE or CHANNELSxHEIGHTxWIDTH, or InputError."""
     parts = text.lower().split("x")
-    if len(parts) in (1, 3) and all(part.isdigit() and 0 < int(part) <= 4096 for part in parts):
+    if len(parts) in (1, 3) and all(_WHOLE.fullmatch(part) and 0 < int(part) <= 4096 for part in parts):
         numbers = [int(part) for part in parts]
-        return (3, numbers[0], numbers[0]) if len(numbers) == 1 else (numbers[0], numbers[1], numbers[2])
+        sizes = (3, numbers[0], numbers[0]) if len(numbers) == 1 else (numbers[0], numbers[1], numbers[2])
+        check_input("--image", sizes)
+        return sizes
     raise InputError(
         f"--image: expected SIDE or CHANNELSxHEIGHTxWIDTH, such as 32 or 3x32x32, not {text[:40]!r}"
     )
@@ -253,7 +279,7 @@ def input_shape(text: str) -> tuple[str, tuple[int, ...]]:
     """NAME=1,3,32,32, or InputError."""
     name, equals, sizes = text.rpartition("=")
     parts = sizes.split(",")
-    if not equals or not name or not all(part.strip().isdigit() for part in parts):
+    if not equals or not name or not all(_WHOLE.fullmatch(part.strip()) for part in parts):
         raise InputError(f"--shape: expected NAME=1,3,32,32, not {text[:60]!r}")
     return name, tuple(int(part) for part in parts)
 

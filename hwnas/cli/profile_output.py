@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from hwnas.cli.outside import console, echo, table
+from profilers.errors import visible
+
 if TYPE_CHECKING:
     from profilers.device import Device
     from profilers.measurement import Outcome
@@ -35,21 +38,18 @@ def show(
     subject: str, device: Device, rows: Sequence[Row], operations: Sequence[tuple[str, Operation]]
 ) -> None:
     """Tables for people: one line per metric, with interval and origin; failures and notes below."""
-    from rich.console import Console
-    from rich.table import Table as Grid
-
-    console = Console()
-    grid = Grid(title=f"{short(subject)} on {device.name}", title_justify="left")
+    printed = console()
+    grid = table(title=f"{short(visible(subject))} on {visible(device.name)}", title_justify="left")
     several = len({key for key, _ in rows}) > 1
     for header in (*(["network"] if several else []), "metric", "value", "interval", "unit", "origin"):
         grid.add_column(header, justify="right" if header in ("value", "interval") else "left")
     for key, outcome in rows:
         grid.add_row(*([key] if several else []), *cells_of(outcome))
-    console.print(grid)
+    printed.print(grid)
     for note in notes_of(rows):
-        console.print(note, markup=False, highlight=False, soft_wrap=True)
+        echo(note)
     if operations:
-        console.print(operation_grid(operations))
+        printed.print(operation_grid(operations))
 
 
 def cells_of(outcome: Outcome) -> list[str]:
@@ -59,9 +59,12 @@ def cells_of(outcome: Outcome) -> list[str]:
     name, unit, receipt = outcome.metric.name, outcome.metric.unit, outcome.receipt
     if isinstance(outcome, Failure):
         return [name, "failed", "", unit, f"{outcome.reason} ({receipt.backend})"]
-    exact = outcome.origin == "counted"
-    value = f"{outcome.value:,.0f}" if exact else f"{outcome.value:.4g}"
-    interval = "exact" if exact else f"{outcome.low:.4g} .. {outcome.high:.4g}"
+    count = outcome.origin == "counted"
+    value = f"{outcome.value:,.0f}" if count else f"{outcome.value:.4g}"
+    interval = f"{outcome.low:.4g} .. {outcome.high:.4g}"
+    if count:
+        interval = f"{outcome.low:,.0f} .. {outcome.high:,.0f}" if outcome.low < outcome.high else "exact"
+        interval = "at least" if outcome.at_least else interval
     return [name, value, interval, unit, f"{outcome.origin} ({receipt.backend})"]
 
 
@@ -92,9 +95,7 @@ def notes_of(rows: Sequence[Row]) -> list[str]:
 
 def operation_grid(operations: Sequence[tuple[str, Operation]]) -> Any:
     """The breakdown, the slowest first."""
-    from rich.table import Table as Grid
-
-    grid = Grid(title=f"operations ({operations[0][1].origin})", title_justify="left")
+    grid = table(title=f"operations ({operations[0][1].origin})", title_justify="left")
     for header in ("network", "operation", "kind", "us", "share"):
         grid.add_column(header, justify="right" if header in ("us", "share") else "left")
     for key, operation in operations:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from profilers.errors import InputError
+from hwnas.cli.outside import echo
 
 if TYPE_CHECKING:
     from hwnas.cli.farm import MeasuredThere
@@ -46,12 +45,27 @@ def measure_here(
 
     options = replace(options, place=place(device, ssh, run_with))
     began = time.time()
-    try:
-        rows = measure_all(found, device, options, backends, table)
-    except TimeoutError as error:
-        raise InputError(str(error)) from None
-    said = {"node": "", "began": began, "ended": time.time()}
-    return Profile(device, rows, [said] * len(rows), per_operation(found, device, options) if per_op else [])
+    rows = measure_all(found, device, options, backends, table)
+    if options.run is not None:
+        rows = [(key, noted(device, outcome)) for key, outcome in rows]
+    ended = time.time()
+    operations = per_operation(found, device, options) if per_op else []
+    said = {"node": "", "began": began, "ended": ended}
+    return Profile(device, rows, [said] * len(rows), operations)
+
+
+def noted(device: Device, outcome: Outcome) -> Outcome:
+    """What another machine measured, with a note where that machine's CPU is not the one the device is known by."""
+    from profilers.measurement import Measurement
+    from profilers.pattern import found_in
+
+    pattern, host = device.cpu_model_regex, outcome.receipt.host
+    if not isinstance(outcome, Measurement) or outcome.origin != "measured" or not pattern:
+        return outcome
+    if found_in(pattern, host):
+        return outcome
+    note = f"the machine that answered is {host or 'unknown'}, which {device.name} is not known by"
+    return replace(outcome, receipt=outcome.receipt.with_notes(note))
 
 
 def measure_by_ray(
@@ -68,7 +82,7 @@ def measure_by_ray(
     total, ended = len(found) * len(devices), 0
 
     def say(line: str) -> None:
-        print(line, file=sys.stderr)
+        echo(line, err=True)
 
     def done(there: MeasuredThere) -> None:
         nonlocal ended
@@ -105,4 +119,4 @@ def keep(path: Path, profiles: Sequence[Profile]) -> None:
                 ({"key": key, **said}, outcome)
                 for (key, outcome), said in zip(one.rows, one.said, strict=True)
             ]
-            print(f"kept: {write_profile(run, one.device.name, lines)}", file=sys.stderr)
+            echo(f"kept: {write_profile(run, one.device.name, lines)}", err=True)

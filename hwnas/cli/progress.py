@@ -9,6 +9,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hwnas.cli.outside import console, echo
+from profilers.errors import visible
+
 if TYPE_CHECKING:
     from hwnas.search.loop import Progress
 
@@ -21,7 +24,7 @@ QUIET_SECONDS = 60.0
 
 def notes(quiet: bool) -> Callable[[str], None]:
     """A function that prints one line to standard error, or nothing."""
-    return (lambda line: None) if quiet else (lambda line: print(line, file=sys.stderr))
+    return (lambda line: None) if quiet else (lambda line: echo(line, err=True))
 
 
 @contextmanager
@@ -57,7 +60,7 @@ def _record(run: Path) -> None:
     from hwnas.results.report.events import write_events
     from hwnas.results.run import open_run
 
-    with suppress(OSError, ValueError):
+    with suppress(Exception):
         write_events(open_run(run))
 
 
@@ -68,10 +71,10 @@ def _lines() -> Callable[[Progress], None]:
     def show(progress: Progress) -> None:
         nonlocal last
         if progress.epoch == progress.epochs or time.monotonic() - last > QUIET_SECONDS:
-            print(", ".join(describe(progress)), file=sys.stderr)
+            echo(", ".join(describe(progress)), err=True)
             last = time.monotonic()
         for note in progress.notes:
-            print(f"note: {note}", file=sys.stderr)
+            echo(f"note: {note}", err=True)
 
     return show
 
@@ -95,7 +98,6 @@ def describe(progress: Progress) -> tuple[str, str, str]:
 @contextmanager
 def _live(run: Path) -> Iterator[Callable[[Progress], None]]:
     """A bar with three lines and the present front under it, redrawn after every epoch; gone in the end."""
-    from rich.console import Console
     from rich.live import Live
     from rich.progress_bar import ProgressBar
     from rich.table import Table
@@ -104,7 +106,7 @@ def _live(run: Path) -> Iterator[Callable[[Progress], None]]:
     from hwnas.cli.chart import chart, follow
 
     dots = follow(run / "trials.jsonl", None)
-    with Live("starting", console=Console(stderr=True), transient=True) as live:
+    with Live("starting", console=console(stderr=True), transient=True) as live:
 
         def watch(progress: Progress) -> None:
             bar = ProgressBar(total=1.0, completed=progress.share_done, width=60)
@@ -116,6 +118,6 @@ def _live(run: Path) -> Iterator[Callable[[Progress], None]]:
                 lines.add_row(Text(drawn, no_wrap=True))
             live.update(lines)
             for note in progress.notes:
-                live.console.print(f"note: {note}", markup=False, highlight=False)
+                live.console.print(f"note: {visible(note)}")
 
         yield watch

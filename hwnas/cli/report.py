@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from hwnas.cli.outside import echo
 from profilers.errors import InputError
 
 Option = typer.Option
@@ -34,20 +35,22 @@ def report(
     from hwnas.results.atomic import atomic_write
     from hwnas.results.report.devices import across
     from hwnas.results.report.figures import write_figures
-    from hwnas.results.report.gather import gather
+    from hwnas.results.report.gather import believed, gather
     from hwnas.results.report.page import page
 
     seen = [gather(path) for path in runs]
     extra = [across(seen[0], [word.strip() for word in devices.split(",")])] if devices else []
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    text = page(seen, extra, __version__, now)
+    with believed(runs[0] / "front.json"):
+        text = page(seen, extra, __version__, now)
     path = out or runs[0] / "report.html"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(path, text.encode())
-        written = [] if figures is None else write_figures(seen[0], figures)
+        with believed(runs[0] / "front.json"):
+            written = [] if figures is None else write_figures(seen[0], figures)
     except OSError as error:
         raise InputError(f"report: {error.filename or path} can't be written: {error.strerror}") from None
-    typer.echo(f"{path} ({len(text) / 2**20:.1f} MiB): open it in a browser")
+    echo(f"{path} ({len(text) / 2**20:.1f} MiB): open it in a browser")
     if figures is not None:
-        typer.echo(f"{figures}: {len(written)} figures")
+        echo(f"{figures}: {len(written)} figures")

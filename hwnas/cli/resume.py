@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from hwnas.cli import processes as several
+from hwnas.cli.outside import echo
 
 
 def resume(
     run: Annotated[Path, typer.Argument(help="A run directory.")],
     processes: Annotated[int | None, typer.Option(help=several.HELP)] = None,
+    data_root: Annotated[Path | None, typer.Option(help="Folder of the public data sets.")] = None,
+    download: Annotated[bool, typer.Option("--download", help="Fetch a missing public data set.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Only JSON on standard output.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
@@ -27,12 +29,12 @@ def resume(
 
     with several.joined() as ranks:
         if not ranks.leads:
-            go_on(run, ranks=ranks)
+            go_on(run, ranks=ranks, root=data_root, download=download)
             return
         try:
             with watching(quiet, run) as watch:
-                found = go_on(run, watch, notes(quiet), ranks)
+                found = go_on(run, watch, notes(quiet), ranks, data_root, download)
         except KeyboardInterrupt:
-            print(f"stopped; go on with: hwnas resume {run}{several.again(ranks)}", file=sys.stderr)
+            echo(f"stopped; go on with: hwnas resume {run}{several.again(ranks)}", err=True)
             raise
         print_summary(summary(found), run, json)

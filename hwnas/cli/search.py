@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hwnas.cli import processes as several
+from hwnas.cli.outside import echo
 from profilers.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,6 +31,10 @@ def search(
     data: Annotated[
         str | None,
         Option(help="digits, cifar10, cifar100, fashion-mnist, imagenet, a folder, or a .npz file."),
+    ] = None,
+    test: Annotated[
+        Path | None,
+        Option(help="Folder of the test images, one sub-folder per class, for a folder of images."),
     ] = None,
     out: Annotated[
         Path | None, Option(help="Run directory to make (default: a new one under runs/).")
@@ -62,9 +66,15 @@ def search(
     image_size: Annotated[
         int | None, Option(help="Side in pixels that folders of images are read at.")
     ] = None,
+    skip_broken: Annotated[
+        bool, Option("--skip-broken", help="Leave out image files that cannot be read, and say how many.")
+    ] = False,
     require: Annotated[
         str | None,
         Option(help="Least that latency and memory must be: any (estimates too), table, or measured."),
+    ] = None,
+    table: Annotated[
+        str | None, Option(help="Latency table to search by: a file or a name. [default: the target's own]")
     ] = None,
     device: Annotated[str | None, Option(help="Where the search itself computes: auto, cpu or cuda.")] = None,
     cuda_graph: Annotated[
@@ -94,33 +104,53 @@ def search(
         "objectives": objectives(objective, target_value),
         "data": given(
             source=data,
+            test=str(test) if test else None,
             root=str(data_root) if data_root else None,
             download=download or None,
             noise=data_noise,
             image_size=image_size,
+            skip_broken=skip_broken or None,
         ),
         "evaluation": given(channels=channels, cells=cells),
     }
+    from hwnas.cli.progress import notes
     from hwnas.config import resolve, with_epochs
     from hwnas.results.run import new_directory, vacant
 
-    resolved = resolve(given(**flags), config)
+    resolved = resolve(given(**flags), config, notes(quiet or several.follows()))
     if epochs is not None:
         resolved = with_epochs(resolved, epochs)
+    chosen = named_table(table, resolved)
     path = out or new_directory(resolved.data.source, [one.metric for one in resolved.objectives])
     vacant(path)
     several.launched(processes)
     with several.joined() as ranks:
-        _run(resolved, ranks.share(lambda: path), json, quiet, ranks)
+        _run(resolved, ranks.share(lambda: path), json, quiet, ranks, chosen)
 
 
-def _run(resolved: Config, path: Path, json: bool, quiet: bool, ranks: Ranks) -> None:
+def named_table(word: str | None, resolved: Config) -> Path | None:
+    """The file of the table that is named. Raises InputError for an unknown one, or where no latency is asked for."""
+    from hwnas.tables import find_table
+
+    if word is None:
+        return None
+    if all(one.metric != "latency" for one in resolved.objectives):
+        raise InputError("--table: only with --objective latency; nothing else is asked of a table")
+    return find_table(word)
+
+
+def _run(
+    resolved: Config, path: Path, json: bool, quiet: bool, ranks: Ranks, table: Path | None = None
+) -> None:
     from hwnas.cli.progress import notes, watching
     from hwnas.cli.show import print_summary
     from hwnas.search.search import feasibility, plan, search, summary
+    from hwnas.training.describe import described
 
     say = notes(quiet or not ranks.leads)
-    planned = plan(resolved, say, ranks=ranks)
+    planned = plan(resolved, say, table, ranks)
+    for line in described(planned.dataset):
+        say(line)
     if not resolved.objectives:
         say(f"no cost objective: accuracy only, by {resolved.algorithm}")
     for line in feasibility(planned):
@@ -133,7 +163,7 @@ def _run(resolved: Config, path: Path, json: bool, quiet: bool, ranks: Ranks) ->
         with watching(quiet, path) as watch:
             run = search(resolved, path, watch, planned, say, ranks)
     except KeyboardInterrupt:
-        print(f"stopped; go on with: hwnas resume {path}{several.again(ranks)}", file=sys.stderr)
+        echo(f"stopped; go on with: hwnas resume {path}{several.again(ranks)}", err=True)
         raise
     print_summary(summary(run), path, json)
 
@@ -164,6 +194,8 @@ def objectives(metrics: list[str] | None, targets: list[str] | None) -> list[dic
     for metric in metrics:
         if metric not in METRICS:
             raise InputError(f"objective: unknown metric {metric!r}{nearest(metric, METRICS)}")
+    from hwnas.search.reward import parse_quantity
+
     found: dict[str, dict[str, str]] = {metric: {"metric": metric} for metric in metrics}
     for text in targets or []:
         metric, sign, value = text.partition("=")
@@ -175,5 +207,6 @@ def objectives(metrics: list[str] | None, targets: list[str] | None) -> list[dic
             raise InputError(
                 f"target-value: {metric!r} is no objective of this search{nearest(metric, found)}"
             )
+        parse_quantity(value, METRICS[metric])
         found[metric]["target"] = value
     return list(found.values())

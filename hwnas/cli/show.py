@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json as json_module
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from hwnas.cli.outside import console, echo, echo_json, shown, table
 
 
 def show(
@@ -22,34 +23,30 @@ def show(
 def print_summary(summary: dict[str, Any], path: Path, json: bool) -> None:
     """The front as a table with origins, or the whole summary as JSON."""
     if json:
-        print(json_module.dumps(summary))
+        echo_json(summary)
         return
-    from rich.console import Console
-
-    console = Console()
-    console.print(_table(summary))
-    for line in _lines(summary, path):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    said = shown(summary)
+    console().print(_table(said))
+    for line in _lines(said, path):
+        echo(line)
 
 
 def _table(summary: dict[str, Any]) -> Any:
-    from rich.table import Table
-
     front = summary["front"]
     names = list(front[0]["costs"]) if front else []
     accuracy_origin = front[0]["accuracy"]["origin"] if front else "nothing scored"
-    table = Table(
+    grid = table(
         title=f"Pareto front: {summary['algorithm']} in the {summary['space']} space, {summary['data']}"
     )
-    table.add_column("key", no_wrap=True)
-    table.add_column(f"accuracy\n{accuracy_origin}", justify="right")
+    grid.add_column("key", no_wrap=True)
+    grid.add_column(f"accuracy\n{accuracy_origin}", justify="right")
     for name in names:
         cost = front[0]["costs"][name]
-        table.add_column(f"{name} ({cost['unit']})\n{cost['origin']}", justify="right")
+        grid.add_column(f"{name} ({cost['unit']})\n{cost['origin']}", justify="right")
         if _processes(front, name):
-            table.add_column(f"of a process ({cost['unit']})\nmeasured", justify="right")
+            grid.add_column(f"of a process ({cost['unit']})\nmeasured", justify="right")
     if summary.get("within_target") is not None:
-        table.add_column("within\ntarget")
+        grid.add_column("within\ntarget")
     for member in front:
         cells = [member["key"], f"{member['accuracy']['value']:.4f}"]
         for name in names:
@@ -59,8 +56,8 @@ def _table(summary: dict[str, Any]) -> Any:
                 cells.append(_amount(process["value"]) if process else "failed")
         if "within_target" in member:
             cells.append("yes" if member["within_target"] else "no")
-        table.add_row(*cells)
-    return table
+        grid.add_row(*cells)
+    return grid
 
 
 def _amount(value: float) -> str:
@@ -68,13 +65,13 @@ def _amount(value: float) -> str:
 
 
 def _with_interval(cost: dict[str, Any]) -> str:
-    if "low" not in cost:
+    if cost.get("low") is None or cost.get("high") is None:
         return _amount(cost["value"])
     return f"{cost['value']:,.4g} ({cost['low']:,.4g} .. {cost['high']:,.4g})"
 
 
 def _processes(front: list[dict[str, Any]], name: str) -> bool:
-    return any("process" in member["costs"][name] for member in front)
+    return any(member["costs"][name].get("process") for member in front)
 
 
 def _measured_lines(summary: dict[str, Any]) -> list[str]:
@@ -84,25 +81,32 @@ def _measured_lines(summary: dict[str, Any]) -> list[str]:
         receipt = about["receipt"]
         if receipt:
             text = (
-                f"{name} measured on {receipt['host']} by {receipt['backend']}, {about['networks']} networks"
+                f"{name} measured on {receipt.get('host', '?')} by {receipt.get('backend', '?')},"
+                f" {about['networks']} networks"
             )
             if name == "latency":
-                text += f", {receipt['statistic']}, 95 % intervals{_off(summary, name)}"
-                busy = about["noisy"]
+                text += f", {receipt.get('statistic', '?')}, 95 % intervals{_off(summary, name)}"
+                busy = about.get("noisy", 0)
                 text += f"; the host was busy during {busy} of them" if busy else ""
             lines.append(text)
         if about["failed"]:
-            lines.append(f"{name} of {about['failed']} networks could not be measured: {about['reasons'][0]}")
+            reason = next(iter(about.get("reasons", ())), "no reason was kept")
+            lines.append(f"{name} of {about['failed']} networks could not be measured: {reason}")
     return lines
 
 
 def _off(summary: dict[str, Any], name: str) -> str:
     costs = [member["costs"][name] for member in (*summary["front"], *summary.get("dominated", []))]
-    pairs = [(cost["predicted"], cost["value"]) for cost in costs if "predicted" in cost]
+    pairs = [(cost["predicted"], cost["value"]) for cost in costs if cost.get("predicted") and cost["value"]]
     if not pairs:
         return ""
     off = sum(abs(predicted["value"] / value - 1) for predicted, value in pairs) / len(pairs)
     return f"; {pairs[0][0]['origin']} values that the search went by were {100 * off:.1f} % off"
+
+
+def none_within(nearest: str) -> str:
+    """What is said of a front without a member within the target."""
+    return "no member of the front is within the target" + (f"; the nearest is {nearest}" if nearest else "")
 
 
 def _lines(summary: dict[str, Any], path: Path) -> list[str]:
@@ -126,9 +130,13 @@ def _lines(summary: dict[str, Any], path: Path) -> list[str]:
         units = {name: cost["unit"] for one in summary["front"][:1] for name, cost in one["costs"].items()}
         wanted = ", ".join(
             f"{name} {value:,.4g} {units.get(name, '')}".rstrip()
-            for name, value in summary["targets"].items()
+            for name, value in summary.get("targets", {}).items()
         )
-        best = f"best within target: {met[0]}" if met else "no member of the front is within the target"
+        from hwnas.results.front import knee
+        from hwnas.results.models import search_front, targets_of
+
+        middle = knee(search_front(summary), targets_of(summary)).key if summary["front"] else ""
+        best = f"best within target: {met[0]}; the knee within: {middle}" if met else none_within(middle)
         lines.append(f"target {wanted}: {best}")
     lines += [
         f"note: stage {one['stage'] + 1}: {one['text']}; {one['advice']}" for one in summary.get("health", [])

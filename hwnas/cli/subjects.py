@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hwnas import files
 from profilers.errors import InputError
+from profilers.limits import check_input, check_numbers
 
 if TYPE_CHECKING:
     from hwnas.space.genotype import Architecture
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from profilers.backends import Subject
 
 LARGEST_TEXT_BYTES = 100_000
+LARGEST_WEIGHTS_BYTES = 2_000 * 2**20
+"""A file of protobuf holds less than 2 GiB."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +64,7 @@ def resolve(text: str, shape: Shape) -> list[Named]:
 def read(path: Path) -> str:
     """A small text file, or InputError."""
     try:
-        if path.stat().st_size > LARGEST_TEXT_BYTES:
-            raise InputError(f"{path}: larger than {LARGEST_TEXT_BYTES} bytes, not a genotype")
-        return path.read_text(encoding="utf-8")
+        return files.read(path, None, LARGEST_TEXT_BYTES).decode()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
@@ -77,7 +79,26 @@ def genotype(text: str, shape: Shape) -> Named:
     found = parse(text)
     channels, cells = (16, 15) if found.space == "nasbench201" else (36, 20)
     architecture = Architecture(found, shape.channels or channels, shape.cells or cells)
+    check_size(architecture, shape)
     return Named(found.key, architecture, shape)
+
+
+def check_size(architecture: Architecture, shape: Shape) -> None:
+    """Raise InputError for a network that no ONNX file can hold, before memory is asked for."""
+    from hwnas.space.counts import count_table
+    from hwnas.space.encoding import to_choices
+    from hwnas.space.space import SPACES
+
+    channels, cells = architecture.channels, architecture.cells
+    check_numbers(channels=channels, cells=cells, classes=shape.classes)
+    space = SPACES[architecture.genotype.space]
+    table = count_table(space, channels, cells, shape.classes, shape.image, shape.stem)
+    weights = 4 * float(table.params.of(to_choices(architecture.genotype)))
+    if weights > LARGEST_WEIGHTS_BYTES:
+        raise InputError(
+            f"{architecture.genotype.key}: at {channels} channels and {cells} cells the weights take"
+            f" {weights / 2**20:,.0f} MiB, of at most {LARGEST_WEIGHTS_BYTES / 2**20:,.0f} in an ONNX file"
+        )
 
 
 def members(path: Path) -> list[Named]:
@@ -92,8 +113,9 @@ def members(path: Path) -> list[Named]:
     summary = read_front(run)
     try:
         size = (int(summary["image"][0]), int(summary["image"][1]), int(summary["image"][2]))
+        check_input(f"{run.front_path}: image", size)
         shape = Shape(classes=len(summary["classes"]), image=size, stem=run.config.evaluation.stem)
-        return [
+        found = [
             Named(
                 str(member["key"]),
                 Architecture(
@@ -103,6 +125,10 @@ def members(path: Path) -> list[Named]:
             )
             for member in summary["front"]
         ]
+        for one in found:
+            if one.architecture is not None:
+                check_size(one.architecture, shape)
+        return found
     except (KeyError, TypeError, IndexError) as error:
         raise InputError(f"{run.front_path}: not the summary of a search ({error!r})") from None
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
-import sys
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hwnas.cli.optional import HELP
+from hwnas.cli.outside import console, echo, echo_json, table
 
 if TYPE_CHECKING:
     from hwnas.cluster.searches import SearchedThere
@@ -31,8 +30,9 @@ def sweep(
     ray: Annotated[str | None, Option("--ray", metavar="[ADDRESS]", help=HELP)] = None,
     gpus: Annotated[
         float | None,
-        Option(min=0, help="With --ray: GPUs per search (default: 1 where the cluster has some)."),
+        Option(min=0, max=64, help="With --ray: GPUs per search (default: 1 where the cluster has some)."),
     ] = None,
+    download: Annotated[bool, Option("--download", help="Fetch missing public data sets.")] = False,
     json: Annotated[bool, Option("--json", help="Only JSON on standard output.")] = False,
     quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
@@ -49,9 +49,9 @@ def sweep(
     from hwnas.cluster.task import here
     from hwnas.errors import Stopped, keeping
 
-    runs = read_sweep(file)
-    place = (out or Path("runs") / file.stem).absolute()
     say = notes(quiet)
+    runs = read_sweep(file, download, say)
+    place = (out or Path("runs") / file.stem).absolute()
     states = [state_of(place / run.name) for run in runs]
     counted = ", ".join(
         f"{states.count(one)} {one}" for one in ("finished", "started", "missing") if one in states
@@ -68,7 +68,7 @@ def sweep(
 
     def failed(run: Planned, error: Exception) -> None:
         failures[run.name] = error
-        print(f"warning: {run.name}: {' '.join(str(error).split()) or type(error).__name__}", file=sys.stderr)
+        echo(f"warning: {run.name}: {' '.join(str(error).split()) or type(error).__name__}", err=True)
 
     try:
         with ExitStack() as stack:
@@ -77,13 +77,13 @@ def sweep(
             live = partial(watching, quiet) if ray is None else None
             sweep_on(cluster, runs, place, gpus=gpus, watching=live, done=done, failed=failed)
     except KeyboardInterrupt:
-        print(f"stopped; the same command goes on: hwnas sweep {file} ...", file=sys.stderr)
+        echo(f"stopped; the same command goes on: hwnas sweep {file} ...", err=True)
         raise
     with keeping(place, f"hwnas sweep {file}"):
         found = compare(runs, place)
         report = write_comparison(runs, place, found)
     if json:
-        print(json_module.dumps({**found, "report": None if report is None else str(report)}, default=str))
+        echo_json({**found, "report": None if report is None else str(report)})
     else:
         _print(found, report)
     if failures:
@@ -93,42 +93,37 @@ def sweep(
 
 
 def _print(found: dict[str, Any], report: Path | None) -> None:
-    from rich.console import Console
-
-    console = Console()
-    console.print(_table(found["runs"]))
+    printed = console()
+    printed.print(_table(found["runs"]))
     if any(len(one["seeds"]) > 1 for one in found["over_seeds"]):
-        console.print(_means(found["over_seeds"]))
+        printed.print(_means(found["over_seeds"]))
     if not found["comparable"]:
-        console.print(
+        printed.print(
             "hypervolumes of other spaces, targets or data are measured in other boxes", style="dim"
         )
     if report is not None:
-        console.print(f"report: {report}", markup=False, highlight=False, soft_wrap=True)
+        echo(f"report: {report}")
 
 
 def _grid(title: str, columns: tuple[str, ...]) -> Any:
     from rich import box
-    from rich.table import Table
 
-    table = Table(
-        title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
-    )
+    grid = table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number == 0 else "right", no_wrap=number > 0)
-    return table
+        grid.add_column(column, justify="left" if number == 0 else "right", no_wrap=number > 0)
+    return grid
 
 
 def _table(rows: list[dict[str, Any]]) -> Any:
     """A line per run; accuracies are those of shared weights."""
-    table = _grid(
+    grid = _grid(
         "accuracy: shared weights", ("run", "best", "front", "hypervolume", "uniform", "evaluations", "s")
     )
     for row in rows:
         if row["state"] != "finished":
-            table.add_row(row["name"], row["state"], "", "", "", "", "")
+            grid.add_row(row["name"], row["state"], "", "", "", "", "")
             continue
-        table.add_row(
+        grid.add_row(
             row["name"],
             f"{row['best_accuracy']:.4f}",
             str(row["front"]),
@@ -137,19 +132,19 @@ def _table(rows: list[dict[str, Any]]) -> Any:
             f"{row['evaluations']:,}",
             f"{row['seconds']:.0f}",
         )
-    return table
+    return grid
 
 
 def _means(groups: list[dict[str, Any]]) -> Any:
     """A line per combination without its seed: mean and standard deviation."""
-    table = _grid(
+    grid = _grid(
         "over seeds: mean and standard deviation", ("runs", "seeds", "best", "hypervolume", "uniform")
     )
     for group in groups:
         name = ",".join(f"{key}={value}" for key, value in group["values"].items()) or "all"
         figures = [_spread(group[key]) for key in ("best_accuracy", "hypervolume", "random_hypervolume")]
-        table.add_row(name, str(len(group["seeds"])), *figures)
-    return table
+        grid.add_row(name, str(len(group["seeds"])), *figures)
+    return grid
 
 
 def _spread(figure: dict[str, Any]) -> str:

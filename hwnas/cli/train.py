@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hwnas.cli.optional import HELP
+from hwnas.cli.outside import console, echo, echo_json, table
 from profilers.errors import InputError, nearest
+from profilers.limits import MOST_THREADS, check_numbers
 
 if TYPE_CHECKING:
     from hwnas.results.models import Model
@@ -56,16 +56,16 @@ def train(
     compile: Annotated[
         bool, Option("--compile", help="torch.compile: minutes at first, then faster.")
     ] = False,
-    seed: Annotated[int | None, Option(help="Default: the seed of the search.")] = None,
+    seed: Annotated[int | None, Option(min=0, max=2**31 - 1, help="Default: the seed of the search.")] = None,
     device: Annotated[str, Option(help="auto, cpu or cuda.")] = "auto",
-    threads: Annotated[int, Option(min=1, help="CPU threads.")] = 1,
+    threads: Annotated[int, Option(min=1, max=MOST_THREADS, help="CPU threads.")] = 1,
     fresh: Annotated[bool, Option("--fresh", help="Forget an earlier training of these networks.")] = False,
     data_root: Annotated[Path | None, Option(help="Folder of the public data sets.")] = None,
     download: Annotated[bool, Option("--download", help="Fetch a missing public data set.")] = False,
     ray: Annotated[str | None, Option("--ray", metavar="[ADDRESS]", help=HELP)] = None,
     gpus: Annotated[
         float | None,
-        Option(min=0, help="With --ray: GPUs per network (default: 1 where the cluster has some)."),
+        Option(min=0, max=64, help="With --ray: GPUs per network (default: 1 where the cluster has some)."),
     ] = None,
     json: Annotated[bool, Option("--json", help="Only JSON on standard output.")] = False,
     quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False,
@@ -74,13 +74,17 @@ def train(
 
     hwnas train runs/NAME --all
     """
-    from hwnas.results.models import choose, model_of
+    from hwnas.cli.progress import notes
+    from hwnas.results.models import choose, knee_note, model_of
     from hwnas.results.run import open_run
 
     if sum((bool(keys), every, knee)) > 1:
         raise InputError("train: say either --all, --knee or keys")
     opened = open_run(run)
     members = choose(opened, keys or [], every)
+    note = None if keys or every else knee_note(opened, is_trained=False)
+    if note is not None:
+        notes(quiet)(f"note: {note}")
     sizes = [(c, n) for c in _numbers("channels", channels) for n in _numbers("cells", cells)]
     models = [model_of(opened, member, *size) for member in members for size in sizes]
     chosen = _recipe(
@@ -105,11 +109,7 @@ def train(
     if not records:
         raise InputError("train: every training diverged; try a lower --learning-rate")
     if json:
-        print(
-            json_module.dumps(
-                [{key: value for key, value in one.items() if key != "curve"} for one in records]
-            )
-        )
+        echo_json([{key: value for key, value in one.items() if key != "curve"} for one in records])
         return
     _print(opened, records)
 
@@ -131,7 +131,8 @@ def _train(
     from hwnas.cli.progress import notes
     from hwnas.nets.allocator import keep_freed_memory
     from hwnas.results.run import lock
-    from hwnas.training.finalists import images_of, train_models
+    from hwnas.training.finalists import train_models
+    from hwnas.training.run_images import images_of
     from profilers.cuda import compute_place
 
     say = notes(quiet)
@@ -140,7 +141,7 @@ def _train(
     place, said = compute_place(known_device(device))
     if said:
         say(said)
-    dataset = images_of(run.config, data_root, download)
+    dataset = images_of(run, data_root, download, warned)
     say(announced(models, dataset, recipe, place))
 
     begun: set[str] = set()
@@ -178,9 +179,14 @@ def announced(models: list[Model], dataset: Dataset, recipe: Recipe, place: str)
     return f"{len(models)} to train on {dataset.name} by recipe {recipe.name}: {recipe.epochs} epochs, on {place}"
 
 
+def warned(line: str) -> None:
+    """Print a warning, whether quiet or not."""
+    echo(f"warning: {line}", err=True)
+
+
 def left_out(model: Model, error: Diverged) -> None:
     """Warn of a training that diverged."""
-    print(f"warning: {model.name} is left out: {error}", file=sys.stderr)
+    warned(f"{model.name} is left out: {error}")
 
 
 @contextmanager
@@ -191,7 +197,7 @@ def told(run: Run) -> Iterator[None]:
     except OSError as error:
         raise InputError(f"train: {run.path} can't be written: {error.strerror or error}") from None
     except KeyboardInterrupt:
-        print(f"stopped; the same command goes on: hwnas train {run.path} ...", file=sys.stderr)
+        echo(f"stopped; the same command goes on: hwnas train {run.path} ...", err=True)
         raise
 
 
@@ -213,34 +219,35 @@ def _numbers(name: str, text: str | None) -> list[int | None]:
     if text is None:
         return [None]
     try:
-        return [int(part) for part in text.split(",")]
+        numbers = [int(part) for part in text.split(",")]
     except ValueError:
         raise InputError(f"{name}: expected whole numbers such as 16,24, not {text[:60]!r}") from None
+    for number in numbers:
+        check_numbers("--", **{name: number})
+    return [*numbers]
 
 
 def _print(run: Run, records: list[dict[str, Any]]) -> None:
     """The trained front, those just trained marked."""
     from rich import box
-    from rich.console import Console
-    from rich.table import Table
 
     from hwnas.results.models import TRAINED, write_trained
 
     summary = write_trained(run)
     title = f"Front of {run.path}; accuracy: {TRAINED}, params and MACs: counted"
     # Narrow, so that names with width and depth fit a terminal of 80 columns.
-    table = Table(
-        title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
-    )
-    table.add_column("network", no_wrap=True)
+    grid = table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    grid.add_column("network", no_wrap=True)
     for column in ("C", "cells", "accuracy", "params", "MACs"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
+        grid.add_column(column, justify="right", no_wrap=True)
+    grid.add_column("", no_wrap=True)
     new = {record["name"] for record in records}
     for member in summary["front"] + summary["dominated"]:
         marks = ["dominated"] if member in summary["dominated"] else []
         marks += ["new"] if member["name"] in new else []
-        table.add_row(
+        if "within_target" in member:
+            marks.append("within target" if member["within_target"] else "over target")
+        grid.add_row(
             member["name"],
             str(member["channels"]),
             str(member["cells"]),
@@ -249,5 +256,5 @@ def _print(run: Run, records: list[dict[str, Any]]) -> None:
             f"{member['costs']['macs']['value']:,}",
             ", ".join(marks),
         )
-    Console().print(table)
-    print(f"next: hwnas export {run.path} --all")
+    console().print(grid)
+    echo(f"next: hwnas export {run.path} --all")

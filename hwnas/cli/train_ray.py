@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hwnas.cli.train import announced, known_device, left_out, told
+from hwnas.cli.train import announced, known_device, left_out, told, warned
 
 if TYPE_CHECKING:
     from hwnas.cluster.training import TrainedThere
@@ -35,11 +35,11 @@ def train_by_ray(
     from hwnas.cluster.task import gpus_for
     from hwnas.cluster.training import train_on
     from hwnas.results.run import lock
-    from hwnas.training.finalists import images_of
+    from hwnas.training.run_images import images_of
 
     known_device(device)
     say = notes(quiet)
-    dataset = images_of(run.config, data_root, download)
+    dataset = images_of(run, data_root, download, warned)
     ended = 0
 
     def done(model: Model, found: TrainedThere) -> None:

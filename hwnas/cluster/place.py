@@ -19,10 +19,15 @@ def located(config: Config) -> Config:
     data = config.data.model_copy(
         update={
             "source": _absolute(config.data.source),
-            "root": str(Path(config.data.root).expanduser().absolute()) if config.data.root else None,
+            "root": _absolute_path(config.data.root),
+            "test": _absolute_path(config.data.test),
         }
     )
     return config.model_copy(update={"data": data, "target": _absolute(config.target)})
+
+
+def _absolute_path(path: str | None) -> str | None:
+    return str(Path(path).expanduser().absolute()) if path else None
 
 
 def _absolute(word: str) -> str:

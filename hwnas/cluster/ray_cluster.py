@@ -9,6 +9,7 @@ import logging
 import os
 import secrets
 import socket
+import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ from typing import Any
 from hwnas import __version__
 from hwnas.cluster.task import Cluster, Ended, Task, check_room, total
 from hwnas.errors import Stopped
+from profilers.children import working_in
 from profilers.errors import InputError
 
 AUTO, LOCAL = "auto", "local"
@@ -43,8 +45,14 @@ def connected(
     """
     ray = _ray()
     # Ray's reports of lost nodes go to sys.stdout, twenty lines each; we say the same in one.
-    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
-        _start(ray, address)
+    with (
+        open(os.devnull, "w") as nowhere,
+        redirect_stdout(nowhere),
+        tempfile.TemporaryDirectory(prefix="hwnas-") as empty,
+    ):
+        # Ray puts the current folder of its driver on the path of its workers: one that holds no modules.
+        with working_in(empty):
+            _start(ray, address)
         try:
             nodes = _nodes(ray)
             say(
@@ -99,9 +107,24 @@ def of_this_host() -> str:
         return os.environ["RAY_ADDRESS"]
     place = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or tempfile.gettempdir()
     with suppress(OSError, InputError):
-        check_reachable((Path(place) / "ray" / "ray_current_cluster").read_text().strip())
+        check_reachable(_noted(Path(place) / "ray" / "ray_current_cluster"))
         return AUTO
     return LOCAL
+
+
+def _noted(path: Path) -> str:
+    """The address in a file of this user or of root. Raises OSError for another's: all users share the folder.
+
+    Tasks travel as pickles, so a cluster that somebody else noted there could run code as this user.
+    """
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    with open(handle, encoding="utf-8", errors="replace") as file:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode) or (
+            hasattr(os, "geteuid") and found.st_uid not in (0, os.geteuid())
+        ):
+            raise OSError(f"{path} is no file of this user")
+        return file.read(300).strip()
 
 
 def check_reachable(address: str) -> None:

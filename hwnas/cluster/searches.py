@@ -11,8 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
-
 from hwnas.catalog import find_device
 from hwnas.cluster.place import until_free
 from hwnas.cluster.ray_cluster import where
@@ -20,7 +18,7 @@ from hwnas.cluster.sweep_file import Planned, State, check_same, state_of
 from hwnas.cluster.task import Cluster, Needs, Task, gpus_for
 from hwnas.config import Config
 from hwnas.results.atomic import atomic_write
-from hwnas.results.run import open_run
+from hwnas.results.run import lock_in, open_run
 from hwnas.tables import tables, user_folder
 from profilers.device import load as load_device
 from profilers.errors import InputError
@@ -129,10 +127,7 @@ def _alone(out: Path) -> Iterator[None]:
     """One driver per sweep. The lock of one that was killed is free."""
     try:
         out.mkdir(parents=True, exist_ok=True)
-        held = FileLock(out / ".lock")
-        held.acquire(timeout=0)
-    except Timeout:
-        raise InputError(f"sweep {out} is in use by another process") from None
+        held = lock_in(out, f"sweep {out}")
     except OSError as error:
         raise InputError(f"sweep {out} can't be written: {error.strerror or error}") from None
     try:

@@ -9,16 +9,17 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
+from hwnas import files
 from hwnas.catalog import read_toml
 from hwnas.cluster.place import located
-from hwnas.config import Config, resolve, with_epochs
+from hwnas.config import PASSED_OVER, Config, resolve, with_data, with_epochs
 from hwnas.results.run import open_run
 from profilers.errors import InputError, nearest
 
@@ -39,8 +40,13 @@ class Planned:
     values: dict[str, Any]
 
 
-def read_sweep(path: Path) -> list[Planned]:
-    """Every run that the file asks for, in its order, the last list fastest. Raises InputError in one line."""
+def read_sweep(
+    path: Path, download: bool = False, say: Callable[[str], None] = lambda line: None
+) -> list[Planned]:
+    """Every run that the file asks for, in its order, the last list fastest. Raises InputError in one line.
+
+    ``download``: missing public data sets may be fetched; the file can't say so, and ``say`` hears of one that does.
+    """
     data = read_toml(path)
     lists = data.pop("sweep", None)
     if not isinstance(lists, dict) or not lists:
@@ -66,6 +72,9 @@ def read_sweep(path: Path) -> list[Planned]:
     except (OSError, ValueError, TypeError, OverflowError, RecursionError) as error:
         # A number of thousands of digits, a path longer than any file name.
         raise InputError(f"{path}: [sweep]: {str(error)[:80]}") from None
+    if any(run.config.data.download for run in runs) and not download:
+        say(f"{path}: {PASSED_OVER}")
+    runs = [replace(run, config=with_data(run.config, download=download)) for run in runs]
     names = [run.name for run in runs]
     for name in names:
         if names.count(name) > 1:
@@ -75,14 +84,19 @@ def read_sweep(path: Path) -> list[Planned]:
 
 def state_of(path: Path) -> State:
     """How far the run in ``path`` is: with a front, with a config at least, or not begun."""
-    if (path / "front.json").is_file():
+    if path.is_symlink():
+        raise InputError(
+            f"{path}: a link, not a run directory of its own; nothing is read or written through it"
+        )
+    if files.exists(path / "front.json", path):
         return "finished"
-    return "started" if (path / "config.toml").is_file() else "missing"
+    return "started" if files.exists(path / "config.toml", path) else "missing"
 
 
 def check_same(planned: Planned, path: Path) -> None:
     """Raise InputError where the run in ``path`` was begun with other settings than the file now asks for."""
-    before, now = open_run(path).config.model_dump(mode="json"), planned.config.model_dump(mode="json")
+    before = open_run(path).config.model_dump(mode="json")
+    now = with_data(planned.config, download=False).model_dump(mode="json")
     for key, value in now.items():
         if before[key] != value:
             raise InputError(

@@ -12,10 +12,11 @@ from hwnas.cluster.ray_cluster import where
 from hwnas.cluster.task import Cluster, Needs, Task
 from hwnas.results.models import Model
 from hwnas.results.run import Run
-from hwnas.training.dataset import Dataset, digest
-from hwnas.training.finalists import check_images, forget, images_of, keep_record, record_of, train_model
+from hwnas.training.data import Dataset, digest
+from hwnas.training.finalists import forget, keep_record, record_of, train_model
 from hwnas.training.loop import Diverged
 from hwnas.training.recipe import Recipe
+from hwnas.training.run_images import check_images, read_images
 from profilers.errors import InputError
 
 
@@ -47,7 +48,8 @@ def train_there(job: TrainJob) -> TrainedThere:
     import torch
 
     torch.set_num_threads(job.threads)
-    dataset = images_of(job.run.config, job.data_root)
+    # The digest is that of images which were compared with the run's where the work was given out.
+    dataset = read_images(job.run.config, job.data_root)
     if digest(dataset) != job.data_digest:
         raise InputError(f"{job.model.name}: node {where()} has other images under the name {dataset.name!r}")
     numbers: list[int] = []
@@ -89,7 +91,7 @@ def train_on(
     cluster.check(run.path.absolute())
     if fresh:  # once, before any task: a task that is begun again must not forget what it did
         for model in models:
-            forget(model.folder)
+            forget(model.folder, run.path)
     by_name = {model.name: model for model in models}
     there = elsewhere(run)
     root = data_root.absolute() if data_root else None

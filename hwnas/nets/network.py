@@ -1,22 +1,16 @@
-"""Discrete networks: one genotype at a width and a depth, with auxiliary head and drop-path.
-
-Structures: DARTS CIFAR and ImageNet networks (arXiv 1806.09055), NAS-Bench-201 networks (arXiv 2001.00326).
-"""
+"""Discrete networks: the nodes of one sample as torch modules, with auxiliary head and drop-path."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
-
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hwnas.nets.maps import joined
-from hwnas.nets.operations import body, sequence
-from hwnas.space.genotype import Architecture, Genotype
-from hwnas.space.layers import PRIMITIVES, CellSite, Layer, Size, Skeleton, Stem, skeleton
-from hwnas.space.space import SPACES
+from hwnas.nets.interpreter import Addend, Maps, fixed_modules, read, register, run, steps
+from hwnas.nets.operations import body
+from hwnas.space.cells import Task, architecture_graph
+from hwnas.space.genotype import Architecture
+from hwnas.space.graph import Graph, Node, starts_with_relu, terms
+from hwnas.space.layers import Size, Stem
 
 
 def drop_path(probability: float, edges: int, images: int, generator: torch.Generator) -> Tensor:
@@ -26,54 +20,6 @@ def drop_path(probability: float, edges: int, images: int, generator: torch.Gene
     """
     keep = 1.0 - probability
     return torch.empty(edges, images, 1, 1, 1).bernoulli_(keep, generator=generator).div_(keep)
-
-
-class Cell(nn.Module):
-    """The edges of one cell: states in, (n, nodes * channels, h, w) out, or the last node in nasbench201."""
-
-    def __init__(self, genotype: Genotype, site: CellSite) -> None:
-        super().__init__()
-        space = SPACES[genotype.space]
-        self.site = site
-        self.joined = space.stacking == "reduction_cells"
-        self.inputs = space.inputs
-        self.edges = nn.ModuleList()
-        self.plan: list[list[tuple[int, bool, bool]]] = []
-        for node in genotype.cell(site.kind):
-            steps = []
-            for edge in node:
-                layers = PRIMITIVES[edge.op](site.channels, *site.edge(edge.source, space.inputs))
-                if edge.op == "none":
-                    continue
-                rectified, module = body(layers)
-                self.edges.append(module)
-                steps.append((edge.source, rectified, not layers))
-            self.plan.append(steps)
-        self.droppable = sum(not identity for steps in self.plan for _, _, identity in steps)
-
-    def forward(self, states: list[Tensor], keep: Tensor | None = None) -> Tensor:
-        """states: the preprocessed inputs, (n, channels, h, w) each. keep: (droppable, n, 1, 1, 1) factors."""
-        states = list(states)
-        rectified: dict[int, Tensor] = {}
-        edges, factors = iter(self.edges), iter(() if keep is None else keep)
-        for steps in self.plan:
-            total: Tensor | None = None
-            for source, relu_first, identity in steps:
-                if relu_first and source not in rectified:
-                    rectified[source] = F.relu(states[source])
-                y = next(edges)(rectified[source] if relu_first else states[source])
-                if keep is not None and not identity:
-                    factor = next(factors).to(y.dtype)
-                    total = y * factor if total is None else torch.addcmul(total, y, factor)
-                else:
-                    total = y if total is None else total + y
-            states.append(self._empty(states[0]) if total is None else total)
-        if not self.joined:
-            return states[-1]
-        return joined(states[self.inputs :]) if self.training else torch.cat(states[self.inputs :], dim=1)
-
-    def _empty(self, like: Tensor) -> Tensor:
-        return like.new_zeros(like.shape[0], self.site.channels, *self.site.size_out)
 
 
 class AuxiliaryHead(nn.Module):
@@ -110,68 +56,6 @@ class AuxiliaryHead(nn.Module):
         return self.classifier(self.features(x).flatten(1))  # type: ignore[no-any-return]
 
 
-class ResidualBlock(nn.Module):
-    """NAS-Bench-201's step between groups: (n, c, h, w) -> (n, 2c, ceil(h/2), ceil(w/2))."""
-
-    def __init__(self, main: tuple[Layer, ...], shortcut: tuple[Layer, ...], running: bool) -> None:
-        super().__init__()
-        self.main = sequence(main, running=running)
-        self.shortcut = sequence(shortcut, running=running)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """See the class."""
-        return self.main(x) + self.shortcut(x)  # type: ignore[no-any-return]
-
-
-class Frame(nn.Module):
-    """Stem, what stands between the cells, and head: the part that a discrete network and a supernet share.
-
-    ``cell(index, states)`` is given by the caller: it computes cell ``index`` from its prepared inputs.
-    """
-
-    def __init__(self, frame: Skeleton, affine: bool = True, running: bool = True) -> None:
-        super().__init__()
-        self.stem = nn.ModuleList(sequence(part, running=running) for part in frame.stem)
-        self.paired = any(len(site.before) == 2 for site in frame.cells[:1])
-        if self.paired:
-            # All start with a ReLU; a map is rectified once, for the cell after it and the one after that.
-            self.before = nn.ModuleList(
-                nn.ModuleList(body(part, affine, running)[1] for part in site.before) for site in frame.cells
-            )
-        else:
-            self.before = nn.ModuleList(
-                ResidualBlock(site.before[0], site.before[1], running) if site.before else nn.Identity()
-                for site in frame.cells
-            )
-        # The classifier is the head's last layer; global pooling is a mean: fewer nodes when exported.
-        self.last = sequence(frame.head[:-2], running=running)
-        self.classifier = sequence(frame.head[-1:])[0]
-
-    def features(self, x: Tensor, cell: Callable[[int, list[Tensor]], Tensor]) -> Tensor:
-        """Images (n, c, h, w) -> the last cell's map (n, width, h', w')."""
-        maps: list[Tensor] = [self.stem[0](x)]
-        for part in self.stem[1:]:
-            maps.append(part(maps[-1]))
-        now = maps[-1]
-        prepare: Any  # two modules per cell where they come in pairs, else one
-        if not self.paired:
-            for index, prepare in enumerate(self.before):
-                now = cell(index, [prepare(now)])
-            return now
-        rectified = [F.relu(part) for part in maps[:-1]]
-        for index, prepare in enumerate(self.before):
-            # In place for training, not where the network may be traced for export. Nobody else reads the map any
-            # more: an auxiliary head that stands on it has run, and rectified a copy.
-            rectified = [*rectified[-1:], F.relu(now, inplace=self.training)]
-            for_older, for_newer = prepare
-            now = cell(index, [for_older(rectified[0]), for_newer(rectified[-1])])
-        return now
-
-    def classify(self, x: Tensor) -> Tensor:
-        """The last cell's map (n, width, h, w) -> logits (n, classes)."""
-        return self.classifier(self.last(x).mean((2, 3)))  # type: ignore[no-any-return]
-
-
 class Network(nn.Module):
     """A discrete network: images (n, c, h, w) -> logits (n, classes).
 
@@ -187,29 +71,52 @@ class Network(nn.Module):
         auxiliary: bool = False,
     ) -> None:
         super().__init__()
-        genotype = architecture.genotype
-        space = SPACES[genotype.space]
-        frame = skeleton(space, architecture.channels, architecture.cells, classes, image, stem)
-        self.frame = Frame(frame)
-        self.cells = nn.ModuleList(Cell(genotype, site) for site in frame.cells)
-        self.droppable = [cell.droppable for cell in self.cells if isinstance(cell, Cell)]
-        """How many edges of each cell drop-path may drop: all but identities."""
-        self.auxiliary_after = 2 * len(frame.cells) // 3 if auxiliary and self.frame.paired else None
-        if self.auxiliary_after is not None:
-            site = frame.cells[self.auxiliary_after]
-            self.auxiliary = AuxiliaryHead(space.nodes * site.channels, classes, site.size_out, stem)
+        graph = architecture_graph(architecture, Task(classes=classes, image=image), stem, unread=True)
+        self._steps = steps(graph)
+        self._modules_of = _modules(self, graph)
+        added = terms(graph)
+        drops = [node for node in graph if node.row is not None and node.layers and node.name in added]
+        self._droppable = {node.name: number for number, node in enumerate(drops)}
+        self.droppable = len(drops)
+        """How many terms of sums drop-path may drop: all that a decision put there but identities."""
+        stands = next((node for node in graph if node.auxiliary), None) if auxiliary else None
+        if stands is not None:
+            self.auxiliary = AuxiliaryHead(stands.channels, classes, stands.size, stem)
+        self.has_auxiliary = stands is not None
 
     def forward(self, x: Tensor, keep: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
-        """See the class. keep: the factors of ``drop_path`` for all edges that may be dropped; None keeps all."""
+        """See the class. keep: the factors of ``drop_path`` for all terms that may be dropped; None keeps all."""
+        factors = None if keep is None else keep.unbind()
         extra: list[Tensor] = []
-        none: Sequence[Tensor | None] = [None] * len(self.cells)
-        parts = none if keep is None else torch.split(keep, self.droppable)
 
-        def run(index: int, states: list[Tensor]) -> Tensor:
-            y: Tensor = self.cells[index](states, parts[index])
-            if self.training and index == self.auxiliary_after:
-                extra.append(self.auxiliary(y))
-            return y
+        def addends(node: Node, maps: Maps) -> tuple[Addend]:
+            relu_first, module = self._modules_of[node.name]
+            x = read(node, relu_first, maps)
+            y = x if module is None else module(x)
+            if factors is None or node.name not in self._droppable:
+                return ((y, None),)
+            return ((y, factors[self._droppable[node.name]].to(y.dtype)),)
 
-        logits = self.frame.classify(self.frame.features(x, run))
+        def watch(node: Node, y: Tensor) -> None:
+            extra.append(self.auxiliary(y))
+
+        wanted = watch if self.training and self.has_auxiliary else None
+        logits = run(self._steps, x, addends, self.training, wanted)
         return (logits, extra[0]) if extra else logits
+
+
+def _modules(network: nn.Module, graph: Graph) -> dict[str, tuple[bool, nn.Module | None]]:
+    """By node: whether its layers begin with the shared ReLU, and the module of the rest (None: nothing).
+
+    Fixed nodes are built first, then what decisions put there: the order of drawing initial weights.
+    """
+    fixed_modules(network, graph, lambda node: True, running=True)
+    found: dict[str, tuple[bool, nn.Module | None]] = {}
+    for node in graph[1:]:
+        if node.row is not None and node.layers:
+            register(network, node.name, body(node.layers)[1])
+    for node in graph[1:]:
+        if node.join == "layers":
+            module = network.get_submodule(node.name) if node.layers else None
+            found[node.name] = (starts_with_relu(node.layers), module)
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from hwnas.nets.convolution import Depthwise, Pointwise, pointwise
 from hwnas.nets.maps import MeanPool, even_and_odd_pixels
-from hwnas.space.layers import Layer
+from hwnas.space.layers import Layer, unknown_layer
 
 
 class Halve(nn.Module):
@@ -34,6 +35,25 @@ class Halve(nn.Module):
         missing = (0, x.shape[3] % 2, 0, x.shape[2] % 2)
         padded = F.pad(x, missing) if any(missing) else x
         return torch.cat([self.even(x), self.odd(padded[:, :, 1:, 1:])], dim=1)
+
+
+class GlobalPool(nn.AdaptiveAvgPool2d):
+    """The mean of each channel, (n, c, h, w) -> (n, c): as a mean it exports to fewer nodes than a pooling."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        return x.mean((2, 3))
+
+
+class Pooled(nn.Sequential):
+    """The layers after a global pooling, numbered from 1. The mean is no module: counters know it costs nothing."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, c, h, w) -> what the layers make of (n, c)."""
+        return super().forward(x.mean((2, 3)))  # type: ignore[no-any-return,no-untyped-call]
 
 
 def module_of(layer: Layer, affine: bool, running: bool) -> nn.Module:
@@ -72,10 +92,12 @@ def module_of(layer: Layer, affine: bool, running: bool) -> nn.Module:
     if layer.kind == "halve":
         return Halve(layer.channels_in, layer.channels_out)
     if layer.kind == "global_pool":
-        return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        return GlobalPool()
     if layer.kind == "linear":
         return nn.Linear(layer.channels_in, layer.channels_out)
-    return nn.ReLU()
+    if layer.kind == "relu":
+        return nn.ReLU()
+    unknown_layer(layer.kind)
 
 
 def sequence(layers: Sequence[Layer], affine: bool = True, running: bool = True) -> nn.Sequential:
@@ -84,13 +106,16 @@ def sequence(layers: Sequence[Layer], affine: bool = True, running: bool = True)
     for before, module in zip(layers, modules[1:], strict=False):
         if isinstance(module, nn.ReLU) and before.kind == "batch_norm":
             module.inplace = True
+    if layers and layers[0].kind == "global_pool":
+        numbered = {str(number): module for number, module in enumerate(modules)}
+        return Pooled(OrderedDict(list(numbered.items())[1:]))
     return nn.Sequential(*(modules or [nn.Identity()]))
 
 
 def body(layers: Sequence[Layer], affine: bool = True, running: bool = True) -> tuple[bool, nn.Sequential]:
     """(whether a ReLU comes first, the modules after it).
 
-    Edges that leave one state all begin with the same ReLU: the cell computes it once and shares the result.
+    Several readers of one map begin with the same ReLU: it is computed once for all of them.
     """
     rectified = bool(layers) and layers[0].kind == "relu"
     return rectified, sequence(layers[1:] if rectified else layers, affine, running)

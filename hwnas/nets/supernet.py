@@ -1,13 +1,13 @@
-"""The weight-sharing supernet: every surviving operation of every edge, one path at a time or as a mixture.
+"""The weight-sharing supernet: every remaining option of every node, one path at a time or as a mixture.
 
 BatchNorm always uses the statistics of its batch, in training and in evaluation alike: a sub-network's own
 statistics are never those of another (TND-NAS's alpha step, arXiv 2111.03892). Two savings change nothing in
-the result: edges that leave one state share its ReLU, and pooling is computed once per state.
+the result: readers of one map share its ReLU, and pooling is computed once per map.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +15,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hwnas.nets.maps import joined
-from hwnas.nets.network import Frame
-from hwnas.nets.operations import body
-from hwnas.space.layers import PRIMITIVES, CellSite, Stem, skeleton
-from hwnas.space.space import NONE, SKIP, Choices, Mask, Space
+from hwnas.nets.interpreter import Addend, Maps, fixed_modules, read, register, run, steps
+from hwnas.nets.operations import body, sequence
+from hwnas.space.cells import CellSize, Task, cell_graph
+from hwnas.space.graph import Graph, Node, searched_groups, starts_with_relu
+from hwnas.space.layers import Stem
+from hwnas.space.space import SKIP, Choices, Mask, Space
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,107 +36,154 @@ class SkipDropout:
         return x * torch.empty_like(x).bernoulli_(keep, generator=self.generator).div_(keep)
 
 
-@dataclass(frozen=True, slots=True)
-class _Edge:
-    """One row of alpha inside a cell: its source state, and per surviving operation how it is computed."""
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class _Candidate:
+    """One remaining option of a node, and how it is computed.
 
-    row: int
-    source: int
-    ops: tuple[tuple[int, str, bool, bool, bool], ...]
-    """(column of alpha, primitive, ReLU first, has weights, ends in a BatchNorm that can carry its weight)"""
+    `module` is None for the identity. An option without weights is computed once per map, under `shared`. `carries`:
+    it has weights and ends in a BatchNorm, which can carry the mixture weight.
+    """
+
+    column: int
+    relu_first: bool
+    module: Any
+    shared: str
+    is_skip: bool
+    carries: bool
 
 
-class SuperCell(nn.Module):
-    """One cell with all surviving operations."""
+class Supernet(nn.Module):
+    """Shared weights of all sub-networks that ``mask`` (decisions, operations) leaves.
 
-    def __init__(self, space: Space, site: CellSite, mask: Mask) -> None:
-        super().__init__()
-        self.site = site
-        self.inputs = space.inputs
-        self.joined = space.stacking == "reduction_cells"
-        self.ops = nn.ModuleDict()
-        self.nodes: list[list[_Edge]] = [[] for _ in range(space.nodes)]
-        for row in space.rows(site.kind):
-            slot = space.slots[row]
-            stride, size = site.edge(slot.source, space.inputs)
-            found = []
-            for column, op in enumerate(slot.ops):
-                layers = PRIMITIVES[op](site.channels, stride, size)
-                if not mask[row, column] or op == NONE:
-                    continue
-                rectified, module = body(layers, affine=False, running=False)
-                weighted = any(layer.params for layer in layers if layer.kind != "batch_norm")
-                name = f"{row}_{column}" if weighted else f"{op}_{slot.source}"
-                if layers and name not in self.ops:
-                    self.ops[name] = module if weighted else nn.Sequential(*module, _pool_norm(site.channels))
-                carries = weighted and layers[-1].kind == "batch_norm"
-                found.append((column, op, rectified, weighted, carries))
-            self.nodes[slot.node - space.inputs].append(_Edge(row, slot.source, tuple(found)))
+    ``sampled(x, choices)`` executes only the drawn operations. ``mixture(x, weights)`` executes all, summed
+    with ``weights`` (decisions, operations), differentiable in them. Both give logits (n, classes). alpha lives
+    in the policy, not here.
+    """
 
-    def forward(
+    def __init__(
         self,
-        states: list[Tensor],
-        choices: Sequence[int] | None,
-        weights: Tensor | None,
-        dropout: SkipDropout,
-    ) -> Tensor:
-        """states: the prepared inputs (n, channels, h, w). One of ``choices`` and ``weights`` is given."""
-        run = _Run(self.ops, list(states), dropout)
-        for edges in self.nodes:
-            total: Tensor | None = None
-            for edge in edges:
-                for column, op, rectified, weighted, carries in edge.ops:
-                    if choices is not None and choices[edge.row] != column:
-                        continue
-                    name = f"{edge.row}_{column}" if weighted else f"{op}_{edge.source}"
-                    weight = None if weights is None else weights[edge.row, column]
-                    y = run.operation(name, op, edge.source, rectified, weighted, weight if carries else None)
-                    if weight is None or carries:
-                        total = y if total is None else total + y
-                    else:
-                        total = y * weight if total is None else torch.addcmul(total, y, weight)
-            run.states.append(self._empty(states[0]) if total is None else total)
-        return joined(run.states[self.inputs :]) if self.joined else run.states[-1]
+        space: Space,
+        channels: int,
+        cells: int,
+        classes: int,
+        image: tuple[int, int, int],
+        mask: Mask | None = None,
+        stem: Stem = "cifar",
+    ) -> None:
+        super().__init__()
+        size = CellSize(channels=channels, cells=cells, stem=stem)
+        graph = cell_graph(space, size, Task(classes=classes, image=image))
+        self.space = space
+        self.mask = space.mask if mask is None else mask
+        self.dropout = SkipDropout()
+        self._steps = steps(graph)
+        searched = searched_groups(graph)
+        fixed_modules(self, graph, lambda node: node.group not in searched, running=False)
+        self._classifier = graph[-1].name
+        self._candidates = _candidates(self, graph, [slot.ops for slot in space.slots], self.mask)
 
-    def _empty(self, like: Tensor) -> Tensor:
-        return like.new_zeros(like.shape[0], self.site.channels, *self.site.size_out)
+    def classifier_weights(self) -> list[nn.Parameter]:
+        """Those of the last node, which every path hands other features."""
+        return list(self.get_submodule(self._classifier).parameters())
 
+    def sampled(self, x: Tensor, choices: Choices) -> Tensor:
+        """One sub-network with inherited weights. x: (n, c, h, w), choices: (decisions,) -> (n, classes)."""
+        drawn = [int(choice) for choice in choices]
 
-class _Run:
-    """The tensors of one pass through one cell: states, and what edges share."""
+        def addends(node: Node, maps: Maps) -> Sequence[Addend]:
+            one = self._candidates[node.name].get(0 if node.row is None else drawn[node.row])
+            return () if one is None else ((self._output(node, one, maps, None), None),)
 
-    def __init__(self, ops: nn.ModuleDict, states: list[Tensor], dropout: SkipDropout) -> None:
-        self.ops, self.states, self.dropout = ops, states, dropout
-        self.shared: dict[str, Tensor] = {}
+        return run(self._steps, x, addends, self.training)
 
-    def operation(
-        self, name: str, op: str, source: int, rectified: bool, weighted: bool, scale: Tensor | None
-    ) -> Tensor:
-        """The output of one operation; ``scale`` () multiplies it through its last BatchNorm."""
-        x = self._rectified(source) if rectified else self.states[source]
-        if weighted:
-            y = _scaled(self.ops[name], x, scale)
-        elif name in self.ops:
-            y = self._once(name, x)
+    def mixture(self, x: Tensor, weights: Tensor) -> Tensor:
+        """The weighted sum of all. x: (n, c, h, w), weights: (decisions, operations) -> (n, classes)."""
+
+        def addends(node: Node, maps: Maps) -> Iterator[Addend]:
+            for one in self._candidates[node.name].values():
+                weight = None if node.row is None else weights[node.row, one.column]
+                y = self._output(node, one, maps, weight if one.carries else None)
+                yield y, None if one.carries else weight
+
+        return run(self._steps, x, addends, self.training)
+
+    def _output(self, node: Node, one: _Candidate, maps: Maps, scale: Tensor | None) -> Tensor:
+        """The output of one option; ``scale`` () multiplies it through its last BatchNorm."""
+        if one.shared:
+            y = maps.once(node.inputs[0], one.shared, one.module)
         else:
-            y = x
-        return self.dropout(y) if op == SKIP and self.dropout.probability > 0 else y
-
-    def _rectified(self, source: int) -> Tensor:
-        name = f"relu_{source}"
-        if name not in self.shared:
-            self.shared[name] = F.relu(self.states[source])
-        return self.shared[name]
-
-    def _once(self, name: str, x: Tensor) -> Tensor:
-        if name not in self.shared:
-            self.shared[name] = self.ops[name](x)
-        return self.shared[name]
+            y = read(node, one.relu_first, maps)
+            y = y if one.module is None else _scaled(one.module, y, scale)
+        return self.dropout(y) if one.is_skip and self.dropout.probability > 0 else y
 
 
-def _pool_norm(channels: int) -> nn.Module:
-    """A pooled map is normalised before it competes with convolutions (arXiv 1806.09055)."""
-    return nn.BatchNorm2d(channels, affine=False, track_running_stats=False)
+def _candidates(
+    network: nn.Module, graph: Graph, operations: Sequence[tuple[str, ...]], mask: Mask
+) -> dict[str, dict[int, _Candidate]]:
+    """The remaining options of each node by column of alpha; their modules are built in the graph's order."""
+    pools: dict[tuple[str, str], nn.Module] = {}
+    found: dict[str, dict[int, _Candidate]] = {}
+    for node in graph[1:]:
+        if node.join != "layers":
+            continue
+        if node.row is None:
+            module = network.get_submodule(node.name) if node.layers else None
+            relu_first = starts_with_relu(node.layers)
+            found[node.name] = {0: _candidate(0, relu_first, module)}
+            continue
+        if node.weights == "sliced":
+            raise NotImplementedError("options that share sliced weights")
+        columns = [column for column, option in enumerate(node.options) if option is not None]
+        found[node.name] = {
+            column: _open(network, node, column, operations[node.row][column], pools)
+            for column in columns
+            if mask[node.row, column]
+        }
+    return found
+
+
+def _open(
+    network: nn.Module, node: Node, column: int, name: str, pools: dict[tuple[str, str], nn.Module]
+) -> _Candidate:
+    layers = node.options[column]
+    assert layers is not None
+    if not layers:
+        return _candidate(column, False, None, is_skip=name == SKIP)
+    if not any(layer.params for layer in layers if layer.kind != "batch_norm"):
+        # A pooled map is normalised before it competes with convolutions (arXiv 1806.09055).
+        key = (node.inputs[0], name)
+        if key not in pools:
+            norm = nn.BatchNorm2d(node.channels, affine=False, track_running_stats=False)
+            pools[key] = nn.Sequential(*sequence(layers, affine=False, running=False), norm)
+            register(network, _option_name(node, name), pools[key])
+        return _candidate(column, False, pools[key], shared=name, is_skip=name == SKIP)
+    relu_first, module = body(layers, affine=False, running=False)
+    register(network, _option_name(node, name), module)
+    carries = layers[-1].kind == "batch_norm"
+    return _candidate(column, relu_first, module, is_skip=name == SKIP, carries=carries)
+
+
+def _option_name(node: Node, operation: str) -> str:
+    """Options stand behind all fixed modules, so that parameters come in the order in which they were drawn."""
+    return f"options.{node.name.replace('.', '_')}_{operation}"
+
+
+def _candidate(
+    column: int,
+    relu_first: bool,
+    module: nn.Module | None,
+    shared: str = "",
+    is_skip: bool = False,
+    carries: bool = False,
+) -> _Candidate:
+    return _Candidate(
+        column=column,
+        relu_first=relu_first,
+        module=module,
+        shared=shared,
+        is_skip=is_skip,
+        carries=carries,
+    )
 
 
 def _scaled(module: Any, x: Tensor, scale: Tensor | None) -> Tensor:
@@ -151,49 +199,6 @@ def _scaled(module: Any, x: Tensor, scale: Tensor | None) -> Tensor:
         x = layer(x)
     # contiguous: torch's backward for channels_last maps reads the scale by address, as if not expanded.
     return F.batch_norm(x, None, None, scale.expand(x.shape[1]).contiguous(), None, True, 0.0, norm.eps)
-
-
-class Supernet(nn.Module):
-    """Shared weights of all sub-networks that ``mask`` (edges, operations) leaves.
-
-    ``sampled(x, choices)`` executes only the drawn operations. ``mixture(x, weights)`` executes all, summed
-    with ``weights`` (edges, operations), differentiable in them. Both give logits (n, classes). alpha lives
-    in the policy, not here.
-    """
-
-    def __init__(
-        self,
-        space: Space,
-        channels: int,
-        cells: int,
-        classes: int,
-        image: tuple[int, int, int],
-        mask: Mask | None = None,
-        stem: Stem = "cifar",
-    ) -> None:
-        super().__init__()
-        frame = skeleton(space, channels, cells, classes, image, stem)
-        self.space = space
-        self.mask = space.mask if mask is None else mask
-        self.frame = Frame(frame, affine=False, running=False)
-        self.cells = nn.ModuleList(SuperCell(space, site, self.mask) for site in frame.cells)
-        self.dropout = SkipDropout()
-
-    def sampled(self, x: Tensor, choices: Choices) -> Tensor:
-        """One sub-network with inherited weights. x: (n, c, h, w), choices: (edges,) -> (n, classes)."""
-        drawn = [int(choice) for choice in choices]
-        return self._run(x, drawn, None)
-
-    def mixture(self, x: Tensor, weights: Tensor) -> Tensor:
-        """The weighted sum of all. x: (n, c, h, w), weights: (edges, operations) -> (n, classes)."""
-        return self._run(x, None, weights)
-
-    def _run(self, x: Tensor, choices: Sequence[int] | None, weights: Tensor | None) -> Tensor:
-        def run(index: int, states: list[Tensor]) -> Tensor:
-            y: Tensor = self.cells[index](states, choices, weights, self.dropout)
-            return y
-
-        return self.frame.classify(self.frame.features(x, run))
 
 
 def build_supernet(

@@ -11,6 +11,7 @@ others, are measured with every chunk; what slows them, slows the chunk, and is 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,12 +21,13 @@ import numpy as np
 import numpy.typing as npt
 
 from hwnas.results.bench import Bench, Operation
+from hwnas.space.cells import CellSize, Task, cell_graph
 from hwnas.space.counts import Additive
 from hwnas.space.encoding import derive, sample, to_choices, to_genotype
 from hwnas.space.features import designs, folds, with_operations
 from hwnas.space.genotype import Architecture
 from hwnas.space.latency import TablePredictor
-from hwnas.space.layers import PRIMITIVES, Size, skeleton
+from hwnas.space.layers import Layer
 from hwnas.space.space import Choices, Space
 from profilers.agreement import kendall_tau, mape_percent
 from profilers.errors import InputError
@@ -131,9 +133,9 @@ def random_networks(space: Space, count: int, rng: np.random.Generator) -> list[
 def measure_operations(plan: Plan, bench: Bench) -> tuple[Operations, list[dict[str, Any]]]:
     """Every operation at each shape and stride once: sums per edge of the space, and one record each."""
     space, sites = plan.space, _sites(plan)
-    layers = {key: PRIMITIVES[key[0]](*key[1:]) for key in sites}
-    keys = [key for key, own in layers.items() if own]
-    outcomes = bench.latencies([Operation(layers[key], key[1], key[3]) for key in keys])
+    keys = list(sites)
+    items = [Operation(layers, layers[0].channels_in, layers[0].size) for _, layers in keys]
+    outcomes = bench.latencies(items)
     cost = {key: _value(outcome) for key, outcome in zip(keys, outcomes, strict=True)}
     edges = np.zeros((len(space.slots), space.width))
     for key, places in sites.items():
@@ -141,15 +143,15 @@ def measure_operations(plan: Plan, bench: Bench) -> tuple[Operations, list[dict[
             edges[place] += cost.get(key) or 0.0
     records = [
         {
-            "op": key[0],
-            "channels": key[1],
-            "stride": key[2],
-            "size": list(key[3]),
+            "op": op,
+            "channels": layers[0].channels_in,
+            "stride": math.prod(max(layer.stride) for layer in layers),
+            "size": list(layers[0].size),
             "latency_ms": outcome.value if isinstance(outcome, Measurement) else None,
             "low": outcome.low if isinstance(outcome, Measurement) else None,
             "high": outcome.high if isinstance(outcome, Measurement) else None,
         }
-        for key, outcome in zip(keys, outcomes, strict=True)
+        for (op, layers), outcome in zip(keys, outcomes, strict=True)
     ]
     table = tuple(
         tuple(float(value) for value in edges[row, : len(slot.ops)]) for row, slot in enumerate(space.slots)
@@ -157,20 +159,22 @@ def measure_operations(plan: Plan, bench: Bench) -> tuple[Operations, list[dict[
     return Operations(0.0, table), records
 
 
-_Key = tuple[str, int, int, Size]
+_Key = tuple[str, tuple[Layer, ...]]
 
 
 def _sites(plan: Plan) -> dict[_Key, list[tuple[int, int]]]:
-    """(operation, channels, stride, size) -> every (edge, operation) place where a network has it."""
+    """(operation, its layers) -> every (decision, operation) place where a network has them."""
     network = plan.network
-    frame = skeleton(plan.space, network.channels, network.cells, network.classes, network.image)
+    size = CellSize(channels=network.channels, cells=network.cells)
+    graph = cell_graph(plan.space, size, Task(classes=network.classes, image=network.image))
     sites: dict[_Key, list[tuple[int, int]]] = {}
-    for site in frame.cells:
-        for row in plan.space.rows(site.kind):
-            slot = plan.space.slots[row]
-            stride, size = site.edge(slot.source, plan.space.inputs)
-            for column, op in enumerate(slot.ops):
-                sites.setdefault((op, site.channels, stride, size), []).append((row, column))
+    for node in graph:
+        if node.row is None:
+            continue
+        for column, option in enumerate(node.options):
+            if option:
+                op = plan.space.slots[node.row].ops[column]
+                sites.setdefault((op, option), []).append((node.row, column))
     return sites
 
 

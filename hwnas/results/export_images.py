@@ -15,7 +15,7 @@ from hwnas.training.weights import Weights
 from profilers.errors import InputError
 
 MOST_NUMBERS = 1 << 28
-"""Test images are held in memory as float32; of larger test sets the first images are taken."""
+"""Test images are held in memory as float32; of larger test sets some images are drawn."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,10 @@ def images_for(weights: Weights, dataset: Dataset | None, *, raw: bool, calibrat
         return Images(batches, None, batches)
     _check_data(weights, dataset)
     channels, height, width = weights.image
+    # Drawn from all of it: a test set lies class by class, and of some checks its first images are all.
     count = min(len(dataset.test), MOST_NUMBERS // (channels * height * width))
-    test, labels = dataset.test[torch.arange(count)], dataset.test_labels[:count]
+    chosen = torch.randperm(len(dataset.test), generator=generator(0))[:count]
+    test, labels = dataset.test[chosen], dataset.test_labels[chosen]
     drawn = torch.randperm(len(dataset.train), generator=generator(0))[:calibration]
     return Images(_batches(test, weights, raw), labels, _batches(dataset.train[drawn], weights, raw, 16))
 

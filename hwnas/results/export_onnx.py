@@ -8,7 +8,7 @@ torch.onnx.export.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import onnx
@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 import hwnas
-from hwnas.results.graph import INPUT, OUTPUT, Step, graph
-from hwnas.results.onnx_nodes import Writer
+from hwnas.results.onnx_nodes import OUTPUT, Writer
+from hwnas.space.cells import Task, architecture_graph
 from hwnas.space.genotype import Architecture
+from hwnas.space.graph import IMAGE, Graph
 from hwnas.space.layers import Stem
 
 OPSET = 17
@@ -44,34 +45,27 @@ def onnx_model(
     0..1 it is uint8 and normalised inside. Output ``logits``: (n, classes). ``notes`` are stored as metadata
     beside the genotype and the class names.
     """
-    steps = graph(architecture, len(classes), image, stem)
-    model = written(steps, tensors, image, len(classes), pixels)
+    graph = architecture_graph(architecture, Task(classes=len(classes), image=image), stem)
+    model = written(graph, tensors, pixels)
     model.graph.name = f"hwnas-{architecture.genotype.key}"
     helper.set_model_props(model, _metadata(architecture, classes, pixels is not None, notes or {}))
     return model
 
 
 def written(
-    steps: Sequence[Step],
-    tensors: Arrays,
-    image: tuple[int, int, int],
-    classes: int,
-    pixels: tuple[tuple[float, ...], tuple[float, ...]] | None = None,
+    graph: Graph, tensors: Arrays, pixels: tuple[tuple[float, ...], tuple[float, ...]] | None = None
 ) -> ModelProto:
-    """Any ``steps`` that lead from ``INPUT`` to ``OUTPUT`` as a model; see ``onnx_model``."""
-    writer = Writer(tensors, {})
-    readers: dict[str, list[Step]] = {}
-    for step in steps:
-        for source in step.inputs:
-            readers.setdefault(source, []).append(step)
-    writer.renamed[INPUT] = writer.normalise(*pixels) if pixels else INPUT
-    for step in steps:
-        writer.write(step, readers.get(step.name, []))
+    """Any discrete ``graph`` that ends in logits as a model; see ``onnx_model``."""
+    writer = Writer(tensors)
+    if pixels:
+        writer.maps[IMAGE] = writer.normalise(*pixels)
+    writer.write(graph)
+    image, classes = (graph[0].channels, *graph[0].size), graph[-1].channels
     kind = TensorProto.UINT8 if pixels else TensorProto.FLOAT
     content = helper.make_graph(
         writer.nodes,
         "hwnas",
-        [helper.make_tensor_value_info(INPUT, kind, ["batch", *image])],
+        [helper.make_tensor_value_info(IMAGE, kind, ["batch", *image])],
         [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["batch", classes])],
         [numpy_helper.from_array(array, name) for name, array in writer.constants.items()],
     )

@@ -1,18 +1,22 @@
 """A network as one readable Python file that needs torch and nothing else.
 
-Written from the layer lists that hwnas.nets builds, with the same names of tensors, so that one weights file
-serves both.
+Written from a graph's nodes: a class per group (a cell, a block), a function per operation. Tensors have the names
+that hwnas.nets gives them, so that one weights file serves both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from textwrap import indent, wrap
 
-from hwnas.results.python_parts import HALVE, HEADER, LOAD, RESIDUAL, call, helpers, primitive
-from hwnas.space.genotype import Architecture, Genotype
-from hwnas.space.layers import PRIMITIVES, CellSite, Layer, Skeleton, Stem, skeleton
-from hwnas.space.space import NONE, SPACES, CellKind, Space
+from hwnas.results.python_parts import HEADER, LOAD, expression, helpers, symbols, widths
+from hwnas.space.cells import Task, architecture_graph
+from hwnas.space.encoding import to_choices
+from hwnas.space.genotype import Architecture
+from hwnas.space.graph import IMAGE, Graph, Node, readers, starts_with_relu
+from hwnas.space.layers import Layer, Stem
+from hwnas.space.space import SPACES
 from hwnas.space.text import format_text
 
 Pixels = tuple[tuple[float, ...], tuple[float, ...]]
@@ -31,25 +35,16 @@ def python_source(
     in.
     """
     genotype = architecture.genotype
-    space = SPACES[genotype.space]
-    frame = skeleton(space, architecture.channels, architecture.cells, len(classes), image, stem)
-    kinds = tuple(dict.fromkeys(site.kind for site in frame.cells))
-    cells = [_cell(genotype, space, kind) for kind in kinds]
-    body = [_frame(frame, space), *cells, _network(frame, space, stem, raw)]
-    used = [
-        (op, stride)
-        for kind in kinds
-        for op, stride in _operations(genotype, space, kind)
-        if op != NONE and PRIMITIVES[op](8, stride, (8, 8))
-    ]
-    primitives = [primitive(op) for op in dict.fromkeys(op for op, _ in used)]
-    text = "\n\n\n".join([*primitives, *body])
-    parts = [_header(architecture, classes, image, normalise, raw), *helpers(text)]
-    if "Halve(" in text or any("Halve(" in part for part in parts):
-        parts.insert(1, HALVE)
-    if "ResidualBlock(" in text:
-        parts.append(RESIDUAL)
-    return "\n\n\n".join([*parts, text, LOAD]) + "\n"
+    # Nodes that nothing reads stay: their tensors are in the weights file.
+    graph = architecture_graph(architecture, Task(classes=len(classes), image=image), stem, unread=True)
+    choices = to_choices(genotype)
+    slots = SPACES[genotype.space].slots
+    operations = {
+        node.name: slots[node.row].ops[int(choices[node.row])] for node in graph if node.row is not None
+    }
+    text = module_text(graph, operations, raw)
+    header = _header(architecture, classes, image, normalise, raw)
+    return "\n\n\n".join([header, *helpers(text), text, LOAD]) + "\n"
 
 
 def _header(
@@ -64,8 +59,7 @@ def _header(
     return HEADER.format(
         key=architecture.genotype.key,
         genotype="\n".join(wrap(format_text(architecture.genotype), 110)),
-        cells=architecture.cells,
-        channels=architecture.channels,
+        shape_text=f"{architecture.cells} cells, {architecture.channels} initial channels",
         count=len(classes),
         shape=f"(n, {image[0]}, {image[1]}, {image[2]})",
         fed=fed,
@@ -81,117 +75,187 @@ def _wrapped(classes: tuple[str, ...]) -> str:
     return text if len(text) < 90 else "(\n" + "".join(f"    {name!r},\n" for name in classes) + ")"
 
 
-def _operations(genotype: Genotype, space: Space, kind: CellKind) -> list[tuple[str, int]]:
-    """(primitive, stride) of every edge of one kind of cell."""
-    return [(edge.op, _stride(kind, edge.source, space)) for node in genotype.cell(kind) for edge in node]
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """The nodes of one group, the maps that it takes from outside, and those that it hands on."""
+
+    name: str
+    nodes: tuple[Node, ...]
+    takes: tuple[str, ...]
+    gives: tuple[str, ...]
+    widths: tuple[int, ...]
 
 
-def _stride(kind: CellKind, source: int, space: Space) -> int:
-    return 2 if kind == "reduce" and source < space.inputs else 1
+def module_text(graph: Graph, operations: Mapping[str, str], raw: bool) -> str:
+    """Functions, classes and the network of a discrete graph. ``operations``: what stands on each decided node."""
+    functions: dict[str, str] = {}
+    called = {
+        node.name: _function(functions, operations.get(node.name), node) for node in graph if node.layers
+    }
+    classes: dict[str, str] = {}
+    members: dict[str, list[str]] = {}
+    lines, attributes = [], []
+    maps: dict[str, str] = {IMAGE: "x"}
+    for group in _groups(graph):
+        body = _class_body(group, graph, called)
+        name = _class_name(classes, group.name, body)
+        members.setdefault(name, []).append(group.name)
+        attributes.append(f"self.{group.name} = {name}({', '.join(map(str, group.widths))})")
+        if not group.gives:
+            continue  # nothing reads this group; its tensors are in the weights file all the same
+        results = [_variable(given) for given in group.gives]
+        given = ", ".join(maps[source] for source in group.takes)
+        lines.append(f"{', '.join(results)} = self.{group.name}({given})")
+        maps |= dict(zip(group.gives, results, strict=True))
+    texts = [
+        f'class {name}(nn.Module):\n    """{_listed(members[name])}"""\n\n{body}'
+        for body, name in classes.items()
+    ]
+    return "\n\n\n".join([*functions.values(), *texts, _network(attributes, lines, raw)])
 
 
-def _rectified(op: str, stride: int) -> bool:
-    layers = PRIMITIVES[op](8, stride, (8, 8))
-    return bool(layers) and layers[0].kind == "relu"
+def _listed(names: Sequence[str]) -> str:
+    text = f"What stands at {', '.join(names)}."
+    return text if len(text) < 90 else f"What stands at {names[0]} and {len(names) - 1} other places."
 
 
-def _cell(genotype: Genotype, space: Space, kind: CellKind) -> str:
-    """The class of one kind of cell: its edges as modules, its nodes as sums."""
-    modules: list[str] = []
+def _variable(name: str) -> str:
+    return name.replace(".", "_")
+
+
+def _groups(graph: Graph) -> list[Group]:
+    read = readers(graph)
+    found: dict[str, list[Node]] = {}
+    for node in graph[1:]:
+        found.setdefault(node.group, []).append(node)
+    groups = []
+    for name, nodes in found.items():
+        own = {node.name for node in nodes}
+        takes = dict.fromkeys(source for node in nodes for source in node.inputs if source not in own)
+        gives = [
+            node.name
+            for node in nodes
+            if node is graph[-1] or any(reader.group != name for reader in read[node.name])
+        ]
+        seen = [width for node in nodes for width in widths(node.layers)]
+        groups.append(
+            Group(
+                name=name,
+                nodes=tuple(nodes),
+                # Zeros need to know how many images there are.
+                takes=tuple(takes) or (IMAGE,),
+                gives=tuple(gives),
+                widths=tuple(dict.fromkeys(seen)),
+            )
+        )
+    return groups
+
+
+def _function(functions: dict[str, str], operation: str | None, node: Node) -> str:
+    """The name of the function that makes a node's modules, written where it is new.
+
+    The ReLU that all readers of one map share is no part of it.
+    """
+    layers = node.layers[1:] if starts_with_relu(node.layers) else node.layers
+    used = widths(layers) if layers else (node.channels,)
+    name = dict(zip(used, symbols(len(used)), strict=True))
+    calls = [expression(layer, name) for layer in layers]
+    arguments = ", ".join(f"{symbol}: int" for symbol in name.values())
+    inside = ", ".join(calls)
+    if len(inside) > 70:
+        inside = "\n" + indent("".join(f"{call},\n" for call in calls), " " * 8) + "    "
+    text = f"({arguments}) -> nn.Sequential:\n    return nn.Sequential({inside})"
+    wanted = operation or _described(layers)
+    for number in range(1, len(functions) + 2):
+        key = wanted if number == 1 else f"{wanted}_{number}"
+        if functions.setdefault(key, f"def {key}{text}") == f"def {key}{text}":
+            return key
+    raise AssertionError("a new name is always free")
+
+
+def _described(layers: Sequence[Layer]) -> str:
+    """A name for fixed layers: what they are, such as conv_batch_norm."""
+    return "_".join(dict.fromkeys(layer.kind for layer in layers)) or "identity"
+
+
+def _class_name(classes: dict[str, str], group: str, body: str) -> str:
+    """The class of a group: one that says the same, or a new one, called after the first group that needs it."""
+    if body not in classes:
+        stem = "".join(part.capitalize() for part in group.rstrip("0123456789").split("_")) or "Part"
+        taken = sum(name.rstrip("0123456789") == stem for name in classes.values())
+        classes[body] = stem if not taken else f"{stem}{taken + 1}"
+    return classes[body]
+
+
+def _class_body(group: Group, graph: Graph, called: Mapping[str, str]) -> str:
+    """Everything after the class line: modules by node, and how their maps are joined."""
+    name = dict(zip(group.widths, symbols(len(group.widths)), strict=True))
+    modules = []
+    maps = {source: f"x{number}" for number, source in enumerate(group.takes)}
     lines: list[str] = []
-    sums: list[str] = []
-    for number, node in enumerate(genotype.cell(kind), start=space.inputs):
-        terms = []
-        for edge in node:
-            if edge.op == NONE:
-                continue
-            stride = _stride(kind, edge.source, space)
-            layers = PRIMITIVES[edge.op](8, stride, (8, 8))
-            source = f"r{edge.source}" if _rectified(edge.op, stride) else f"s{edge.source}"
-            if source.startswith("r") and f"{source} = F.relu(s{edge.source})" not in lines:
-                lines.append(f"{source} = F.relu(s{edge.source})")
-            terms.append(f"e[{len(modules)}]({source})" if layers else source)
-            made = f"{edge.op}(c, stride={stride})" if stride != 1 else f"{edge.op}(c)"
-            module = made if layers else "nn.Identity()"
-            modules.append(f"{module},  # {len(modules)}: s{edge.source} -> s{number}")
-        lines.append(f"s{number} = {' + '.join(terms)}" if terms else f"s{number} = {_nothing(kind)}")
-        sums.append(f"s{number}")
-    joined = space.stacking == "reduction_cells"
-    lines.append(f"return torch.cat([{', '.join(sums)}], dim=1)" if joined else f"return {sums[-1]}")
-    inputs = ", ".join(f"s{number}: Tensor" for number in range(space.inputs))
-    wide = "all nodes side by side" if joined else "the last node"
-    name = {"normal": "NormalCell", "reduce": "ReductionCell"}[kind]
+    by_name = {node.name: node for node in graph}
+    for node in group.nodes:
+        part = node.name.partition(".")[2]
+        if node.layers:
+            layers = node.layers[1:] if starts_with_relu(node.layers) else node.layers
+            given = ", ".join(name[width] for width in widths(layers))
+            modules.append(f"self.{part} = {called[node.name]}({given})")
+        text = _node_text(node, part, maps, lines, by_name)
+        # What only hands a map on needs no name of its own.
+        maps[node.name] = text if text.isidentifier() else part
+        if not text.isidentifier():
+            lines.append(f"{part} = {text}")
+    arguments = "".join(f", {symbol}: int" for symbol in name.values())
+    takes = "".join(f", x{number}: Tensor" for number in range(len(group.takes)))
+    gives = ", ".join(maps[given] for given in group.gives or [group.nodes[-1].name])
+    several = len(group.gives) > 1
+    result = f"tuple[{', '.join(['Tensor'] * len(group.gives))}]" if several else "Tensor"
     return (
-        f"class {name}(nn.Module):\n"
-        f'    """Inputs and nodes are s0, s1, ..., their ReLUs r0, r1, ...; the output is {wide}."""\n\n'
-        "    def __init__(self, c: int) -> None:\n"
+        f"    def __init__(self{arguments}) -> None:\n"
         "        super().__init__()\n"
-        "        self.edges = nn.ModuleList(\n            [\n"
-        + indent("\n".join(modules), " " * 16)
-        + "\n            ]\n        )\n\n"
-        f"    def forward(self, {inputs}) -> Tensor:\n"
-        "        e = self.edges\n" + indent("\n".join(lines), " " * 8)
+        + indent("\n".join(modules), " " * 8)
+        + f"\n\n    def forward(self{takes}) -> {result}:\n"
+        + indent("\n".join([*lines, f"return {gives}"]), " " * 8)
     )
 
 
-def _nothing(kind: CellKind) -> str:
-    """Zeros of a node's shape, for a node that no edge leads to."""
-    return "torch.zeros_like(s0[:, :, ::2, ::2])" if kind == "reduce" else "torch.zeros_like(s0)"
+def _node_text(
+    node: Node,
+    part: str,
+    maps: dict[str, str],
+    lines: list[str],
+    by_name: Mapping[str, Node],
+) -> str:
+    """The expression of one node's map; ReLUs that several nodes share are written before it."""
+    sources = [maps[source] for source in node.inputs]
+    if node.join == "concat":
+        return f"torch.cat([{', '.join(sources)}], dim=1)"
+    if node.join == "sum":
+        return " + ".join(sources) if sources else _zeros(node, maps, by_name)
+    if not node.layers:
+        return sources[0]
+    source = sources[0]
+    if starts_with_relu(node.layers):
+        rectified = f"relu_{source}"
+        if f"{rectified} = F.relu({source})" not in lines:
+            lines.append(f"{rectified} = F.relu({source})")
+        source = rectified
+    return f"self.{part}({source})"
 
 
-def _frame(frame: Skeleton, space: Space) -> str:
-    """The class of what stands around the cells."""
-    stem = [f"{call(part)}," for part in frame.stem]
-    before = [f"{_before(site, space)},  # cell {index}" for index, site in enumerate(frame.cells)]
-    last = "".join(f"\n        self.last = {call(frame.head[:-2])}" if len(frame.head) > 2 else "")
-    linear = frame.head[-1]
-    return (
-        "class Frame(nn.Module):\n"
-        '    """What stands around the cells: stem, what prepares the inputs of each cell, classifier."""\n\n'
-        "    def __init__(self) -> None:\n"
-        "        super().__init__()\n"
-        "        self.stem = nn.ModuleList(\n            [\n"
-        + indent("\n".join(stem), " " * 16)
-        + "\n            ]\n        )\n"
-        "        self.before = nn.ModuleList(\n            [\n"
-        + indent("\n".join(before), " " * 16)
-        + f"\n            ]\n        ){last}\n"
-        f"        self.classifier = nn.Linear({linear.channels_in}, {linear.channels_out})"
-    )
+def _zeros(node: Node, maps: Mapping[str, str], by_name: Mapping[str, Node]) -> str:
+    """Zeros of a node's shape: like a map of that shape, where there is one."""
+    for name, variable in maps.items():
+        if (by_name[name].channels, by_name[name].size) == (node.channels, node.size):
+            return f"torch.zeros_like({variable})"
+    first = next(iter(maps.values()))
+    return f"{first}.new_zeros({first}.shape[0], {node.channels}, {node.size[0]}, {node.size[1]})"
 
 
-def _before(site: CellSite, space: Space) -> str:
-    if space.stacking == "reduction_cells":
-        # Without the ReLU, which the network computes once for two cells.
-        return f"nn.ModuleList([{', '.join(call(part[1:]) for part in site.before)}])"
-    return f"ResidualBlock({_residual(site.before)})" if site.before else "nn.Identity()"
-
-
-def _residual(before: Sequence[tuple[Layer, ...]]) -> str:
-    first = before[0][0]
-    return f"{first.channels_in}, {before[0][-1].channels_out}"
-
-
-def _network(frame: Skeleton, space: Space, stem: Stem, raw: bool) -> str:
-    """The class that joins frame and cells."""
-    names = {"normal": "NormalCell", "reduce": "ReductionCell"}
-    cells = [f"{names[site.kind]}({site.channels}),  # {index}" for index, site in enumerate(frame.cells)]
-    lines = ["x = (x.float() / 255 - self.mean) / self.std"] if raw else []
-    paired = space.stacking == "reduction_cells"
-    if len(frame.stem) == 2:
-        lines += ["before = self.frame.stem[0](x)", "now = self.frame.stem[1](before)"]
-        lines.append("older, newer = F.relu(before), F.relu(now)")
-    else:
-        lines.append("now = self.frame.stem[0](x)")
-        lines += ["older = newer = F.relu(now)"] if paired else []
-    lines.append("for prepare, cell in zip(self.frame.before, self.cells):")
-    if paired:
-        lines.append("    now = cell(prepare[0](older), prepare[1](newer))")
-        lines.append("    older, newer = newer, F.relu(now)")
-    else:
-        lines.append("    now = cell(prepare(now))")
-    last = "self.frame.last(now)" if len(frame.head) > 2 else "now"
-    lines.append(f"return self.frame.classifier({last}.mean((2, 3)))")
+def _network(attributes: Sequence[str], lines: Sequence[str], raw: bool) -> str:
+    """The class that joins the groups."""
+    body = ["x = (x.float() / 255 - self.mean) / self.std"] if raw else []
+    last = lines[-1].partition(" = ")[2]
     buffers = (
         '        self.register_buffer("mean", torch.tensor(MEAN).view(-1, 1, 1), persistent=False)\n'
         '        self.register_buffer("std", torch.tensor(STD).view(-1, 1, 1), persistent=False)\n'
@@ -202,9 +266,7 @@ def _network(frame: Skeleton, space: Space, stem: Stem, raw: bool) -> str:
         "    def __init__(self) -> None:\n"
         "        super().__init__()\n"
         f"{buffers if raw else ''}"
-        "        self.frame = Frame()\n"
-        "        self.cells = nn.ModuleList(\n            [\n"
-        + indent("\n".join(cells), " " * 16)
-        + "\n            ]\n        )\n\n"
-        "    def forward(self, x: Tensor) -> Tensor:\n" + indent("\n".join(lines), " " * 8)
+        + indent("\n".join(attributes), " " * 8)
+        + "\n\n    def forward(self, x: Tensor) -> Tensor:\n"
+        + indent("\n".join([*body, *lines[:-1], f"return {last}"]), " " * 8)
     )

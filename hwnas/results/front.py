@@ -165,15 +165,32 @@ def _array(rows: Sequence[Sequence[float]], shape: tuple[int, ...]) -> Floats:
     return np.array(rows, dtype=np.float64).reshape(shape)
 
 
-def knee(front: ParetoFront) -> Point:
+def knee(front: ParetoFront, targets: Mapping[str, float] | None = None) -> Point:
     """The point nearest to the ideal one: smallest sum of axes, each scaled by the front's own extent.
 
     With one cost that is the largest distance from the chord between both ends. Ties go to the lower first
-    cost.
+    cost. ``targets``: of the members that meet them all; where none does, the one that misses them least. What
+    the front has no cost for is not looked at.
     """
+    known = known_targets(front, targets or {})
+    met = {point.key for point in within_target(front, known)}
+    if not met:
+        return min(front.points, key=lambda point: (_excess(front, point, known), -point.accuracy))
     accuracy, costs = _columns(front.points, len(front.names))
-    unit = normalise(to_minimise(accuracy, costs), bounds_of(accuracy, costs))
-    return front.points[int(np.argmin(unit.sum(axis=1)))]
+    unit = normalise(to_minimise(accuracy, costs), bounds_of(accuracy, costs)).sum(axis=1)
+    allowed = np.array([point.key in met for point in front.points])
+    return front.points[int(np.argmin(np.where(allowed, unit, np.inf)))]
+
+
+def known_targets(front: ParetoFront, targets: Mapping[str, float]) -> dict[str, float]:
+    """The targets whose costs the front has."""
+    return {name: limit for name, limit in targets.items() if name in front.names}
+
+
+def _excess(front: ParetoFront, point: Point, targets: Mapping[str, float]) -> float:
+    """The largest share by which a point exceeds one of its targets."""
+    # A target of 0 stands in nobody's config, but may in somebody's file.
+    return max(point.costs[front.names.index(name)] / max(limit, 1e-100) for name, limit in targets.items())
 
 
 def within_target(front: ParetoFront, targets: Mapping[str, float]) -> tuple[Point, ...]:

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hwnas import files
+from hwnas.errors import keeping
 from hwnas.results.run import Run, append_lines, whole_lines
 from hwnas.space.space import Choices
 from profilers.errors import InputError
@@ -74,31 +76,35 @@ def append_epoch(run: Run, epoch: Epoch) -> None:
 
 def read_history(run: Run) -> list[Epoch]:
     """All whole lines; a torn last one is passed over, and a run of an older version has none."""
-    return [_epoch(history_path(run), line) for line in _lines(history_path(run))]
+    found: list[Epoch] = []
+    for line in whole_lines(run, history_path(run)):
+        epoch = _epoch(history_path(run), line)
+        counts = {len(epoch.entropies), len(epoch.derived), len(epoch.probabilities)}
+        alike = counts == {len((found or [epoch])[0].entropies)}
+        if not alike or not 0 <= epoch.stage < len(run.config.stages) or epoch.epoch < 0:
+            raise InputError(f"{history_path(run)}: damaged line {line[:40]!r}")
+        found.append(epoch)
+    return found
 
 
 def truncate_history(run: Run, stage: int, epoch: int) -> None:
     """Keep the lines of epochs before this one: what a checkpoint knows of. The rest will be made again."""
     path = history_path(run)
-    if not path.exists():
+    if not files.exists(path, run.path):
         return
     kept = 0
-    for line in _lines(path):
+    for line in whole_lines(run, path):
         found = _epoch(path, line)
         if (found.stage, found.epoch) >= (stage, epoch):
             break
         kept += len(line)
-    with open(path, "rb+") as file:
-        file.truncate(kept)
-
-
-def _lines(path: Path) -> list[bytes]:
-    return list(whole_lines(path)) if path.exists() else []
+    with keeping(run.path, f"hwnas resume {run.path}"):
+        files.truncate(path, run.path, kept)
 
 
 def _epoch(path: Path, line: bytes) -> Epoch:
     try:
-        data: dict[str, Any] = json.loads(line)
+        data: dict[str, Any] = json.loads(line, parse_constant=_no_number)
         return Epoch(
             int(data["stage"]),
             int(data["epoch"]),
@@ -111,6 +117,11 @@ def _epoch(path: Path, line: bytes) -> Epoch:
         )
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         raise InputError(f"{path}: damaged line {line[:40]!r}") from None
+
+
+def _no_number(text: str) -> float:
+    """NaN and Infinity, which JSON does not have."""
+    raise ValueError(text)
 
 
 def _number(value: Any) -> float | None:

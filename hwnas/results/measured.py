@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from hwnas import files
 from hwnas.errors import keeping
-from hwnas.results.atomic import atomic_write
-from hwnas.results.run import Run, inside
+from hwnas.results.run import Run
 from profilers.errors import InputError
+from profilers.limited import open_limited
 from profilers.measurement import Outcome
 
 MEASUREMENTS = "measurements.jsonl.gz"
@@ -26,7 +27,7 @@ def write_measurements(run: Run, found: Iterable[tuple[str, Outcome]]) -> None:
     if lines:
         with keeping(run.path, f"hwnas resume {run.path}"):
             content = gzip.compress(("\n".join(lines) + "\n").encode(), mtime=0)
-            atomic_write(run.path / MEASUREMENTS, content)
+            files.replace(run.path / MEASUREMENTS, run.path, content)
 
 
 def write_profile(run: Run, target: str, rows: Iterable[tuple[Mapping[str, object], Outcome]]) -> Path:
@@ -34,18 +35,21 @@ def write_profile(run: Run, target: str, rows: Iterable[tuple[Mapping[str, objec
 
     Raises InputError where the path leads out of the run, Stopped where the file system refuses.
     """
-    path = inside(run, "profiles", re.sub(r"[^\w.-]", "_", target) + ".jsonl.gz")
+    path = run.path / "profiles" / (re.sub(r"[^\w.-]", "_", target) + ".jsonl.gz")
     lines = [json.dumps({**said, **_rounded(outcome)}, separators=(",", ":")) for said, outcome in rows]
     with keeping(run.path, f"hwnas profile {run.path} --targets {target}"):
-        path.parent.mkdir(exist_ok=True)
-        atomic_write(path, gzip.compress(("\n".join(lines) + "\n").encode(), mtime=0))
+        files.replace(path, run.path, gzip.compress(("\n".join(lines) + "\n").encode(), mtime=0))
     return path
 
 
 def read_profile(path: Path) -> list[dict[str, Any]]:
     """What `write_profile` wrote, a mapping per line. Raises InputError for what is none."""
     try:
-        return [json.loads(line) for line in gzip.decompress(path.read_bytes()).decode().splitlines()]
+        files.reading(path, None).close()  # a FIFO or a device is refused before it is opened
+        with open_limited(path) as file:
+            return [json.loads(line) for line in file.read().decode().splitlines()]
+    except InputError:
+        raise
     except (OSError, EOFError, ValueError, zlib.error, RecursionError) as error:
         raise InputError(f"{path}: no measurements of hwnas profile ({error})") from None
 
@@ -54,12 +58,12 @@ def keep_table(run: Run, table: Path | None) -> None:
     """Copy the table into the run, so that a resumed search asks the same one."""
     if table is not None:
         with keeping(run.path, f"hwnas resume {run.path}"):
-            atomic_write(run.path / TABLE, table.read_bytes())
+            files.replace(run.path / TABLE, run.path, files.read(table, None))
 
 
 def kept_table(run: Run) -> Path | None:
     """The table that the run began with, where it has one."""
-    return run.path / TABLE if (run.path / TABLE).is_file() else None
+    return run.path / TABLE if files.exists(run.path / TABLE, run.path) else None
 
 
 def _rounded(outcome: Outcome) -> dict[str, object]:

@@ -13,8 +13,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from hwnas.results.atomic import atomic_write
-from hwnas.results.front import ParetoFront, Point, interval, knee, pareto_front
+from hwnas import files
+from hwnas.results.front import ParetoFront, Point, interval, knee, known_targets, pareto_front, within_target
 from hwnas.results.run import Run, inside, read_front
 from hwnas.results.summary import read_record
 from hwnas.space.counts import count
@@ -50,6 +50,8 @@ def beside_the_front(summary: Mapping[str, Any]) -> list[str]:
 def choose(run: Run, names: Sequence[str], every: bool) -> list[dict[str, Any]]:
     """Members of the run's front: those with the keys ``names`` (dominated finalists too), all, or the knee.
 
+    The knee is that of the members within the run's targets, where there are any (see ``knee_note``).
+
     All: where SynFlow helped to choose, with those that it and what was learnt find best at their costs.
     Raises InputError for a key that the run does not have, with the nearest one.
     """
@@ -67,7 +69,7 @@ def choose(run: Run, names: Sequence[str], every: bool) -> list[dict[str, Any]]:
     if not front:
         raise InputError(f"{run.path}: its front is empty")
     if not every:
-        return [known[_knee(summary)]]
+        return [known[knee(search_front(summary), targets_of(summary)).key]]
     return front + [known[key] for key in beside_the_front(summary)]
 
 
@@ -97,10 +99,13 @@ def model_of(
 def trained(run: Run) -> list[dict[str, Any]]:
     """The records of all trained networks, in order of their names."""
     records = []
-    for path in sorted((run.path / "models").glob(f"*/{RECORD}")):
-        inside(run, "models", path.parent.name)
-        record = read_record(path)
-        if record["name"] != path.parent.name:
+    models = run.path / "models"
+    for name in files.names(models, run.path):
+        path = models / name / RECORD
+        if not files.exists(path, run.path):
+            continue
+        record = read_record(path, run.path)
+        if record["name"] != name:
             raise InputError(f"{path}: the record of {record['name']!r}, in another network's folder")
         records.append(record)
     return records
@@ -128,22 +133,27 @@ def choose_trained(run: Run, names: Sequence[str], every: bool) -> list[dict[str
         raise InputError(f"{run.path}: no network is trained yet: hwnas train {run.path} --knee")
     if every:
         return records
-    best = knee(_front(run, records)).key
+    best = knee(trained_front(run, records), targets_of(read_front(run))).key
     return [record for record in records if record["name"] == best]
 
 
 def write_trained(run: Run) -> dict[str, Any]:
     """Redraw the front by trained test accuracy; returns {"front": [...], "dominated": [...]}, also written."""
     records = trained(run)
-    front = _front(run, records)
+    front = trained_front(run, records)
     on_front = [point.key for point in front.points]
     by_name = {record["name"]: _member(record) for record in records}
+    targets = targets_of(read_front(run)) if records else {}
+    if targets and targets == known_targets(front, targets):
+        met = {point.key for point in within_target(front, targets)}
+        for name in on_front:
+            by_name[name]["within_target"] = name in met
     summary = {
         "objectives": list(front.names),
         "front": [by_name[name] for name in on_front],
         "dominated": [member for name, member in by_name.items() if name not in on_front],
     }
-    atomic_write(run.path / "trained.json", (json.dumps(summary, indent=1) + "\n").encode())
+    files.replace(run.path / "trained.json", run.path, (json.dumps(summary, indent=1) + "\n").encode())
     return summary
 
 
@@ -153,7 +163,7 @@ def _member(record: Mapping[str, Any]) -> dict[str, Any]:
     return {**{name: record[name] for name in names}, "accuracy": accuracy}
 
 
-def _front(run: Run, records: Sequence[Mapping[str, Any]]) -> ParetoFront:
+def trained_front(run: Run, records: Sequence[Mapping[str, Any]]) -> ParetoFront:
     """The front over the run's objectives, as far as they are known at every width; by parameters otherwise."""
     wanted = [objective.metric for objective in run.config.objectives] or ["params"]
     names = [name for name in wanted if all(name in record["costs"] for record in records)] or ["params"]
@@ -169,8 +179,8 @@ def _front(run: Run, records: Sequence[Mapping[str, Any]]) -> ParetoFront:
     return pareto_front(points, names)
 
 
-def _knee(summary: Mapping[str, Any]) -> str:
-    """The key of the knee of a search's front."""
+def search_front(summary: Mapping[str, Any]) -> ParetoFront:
+    """The front of a search, over its objectives."""
     names = [name for name in summary["bounds"] if name != "accuracy"]
     points = [
         Point(
@@ -181,4 +191,36 @@ def _knee(summary: Mapping[str, Any]) -> str:
         )
         for member in summary["front"]
     ]
-    return knee(pareto_front(points, names)).key
+    return pareto_front(points, names)
+
+
+def targets_of(summary: Mapping[str, Any]) -> dict[str, float]:
+    """What the search had to meet, in the unit of each metric; empty where nothing was asked for."""
+    return {str(name): float(limit) for name, limit in (summary.get("targets") or {}).items()}
+
+
+def knee_note(run: Run, is_trained: bool) -> str | None:
+    """A line where the knee does not meet the run's targets, or where nobody can say; None where all is well.
+
+    ``is_trained``: the knee of the trained networks, which may have other widths; else that of the search.
+    """
+    summary = read_front(run)
+    targets, records = targets_of(summary), trained(run) if is_trained else []
+    if not targets or not (records if is_trained else summary["front"]):
+        return None
+    front = trained_front(run, records) if is_trained else search_front(summary)
+    known = known_targets(front, targets)
+    unknown = [name for name in targets if name not in known]
+    if unknown:
+        return f"{', '.join(unknown)} is not known of every trained network, so its target is not looked at"
+    chosen = knee(front, targets)
+    over = {
+        name: cost
+        for name, cost in zip(front.names, chosen.costs, strict=True)
+        if cost > known.get(name, cost)
+    }
+    if not over:
+        return None
+    wanted = ", ".join(f"{name} {limit:,.7g}" for name, limit in known.items())
+    reached = ", ".join(f"{name} {cost:,.7g}" for name, cost in over.items())
+    return f"no network of the front is within the target {wanted}: the nearest is taken, {chosen.key} with {reached}"

@@ -1,30 +1,90 @@
-"""Steps of a network as ONNX nodes and constants, BatchNorm folded into the convolution before it."""
+"""Nodes of a graph as ONNX nodes and constants, BatchNorm folded into the convolution before it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper
 
-from hwnas.results.graph import INPUT, Step
-from hwnas.space.layers import Layer
+from hwnas.space.graph import IMAGE, Graph, Node, tensor_prefix
+from hwnas.space.layers import Layer, unknown_layer
 
 EPSILON = 1e-5
 """torch's default in BatchNorm, which hwnas.nets keeps."""
+OUTPUT = "logits"
 
 Arrays = Mapping[str, NDArray[Any]]
 
 
-class Writer:
-    """Nodes and constants as they are written. ``renamed`` says what a map is called after folding."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Placed:
+    """A layer and where it stands: the name of its output, and the prefix of its tensors."""
 
-    def __init__(self, tensors: Arrays, renamed: dict[str, str]) -> None:
-        self.tensors, self.renamed = tensors, renamed
+    layer: Layer
+    name: str
+    weights: str
+
+
+class Writer:
+    """Nodes and constants as they are written. ``maps``: what a graph's node is called in the file."""
+
+    def __init__(self, tensors: Arrays, image: str = IMAGE) -> None:
+        self.tensors = tensors
+        self.maps = {IMAGE: image}
         self.nodes: list[NodeProto] = []
         self.constants: dict[str, NDArray[Any]] = {}
+        self._shared: dict[tuple[str, Layer], str] = {}
+
+    def write(self, graph: Graph) -> None:
+        """Append all nodes of a discrete graph; the last one's output is called ``OUTPUT``."""
+        for node in graph[1:]:
+            name = OUTPUT if node is graph[-1] else node.name.replace(".", "/")
+            inputs = [self.maps[source] for source in node.inputs]
+            if node.join == "concat":
+                self.maps[node.name] = self.node("Concat", inputs, name, axis=1)
+            elif node.join == "sum":
+                self.maps[node.name] = self.sum(node, inputs, name)
+            else:
+                self.maps[node.name] = self.layers(node, inputs[0], name)
+
+    def layers(self, node: Node, source: str, name: str) -> str:
+        """The layers of one node in a row. Equal ReLUs and pools of one map appear once."""
+        placed = [
+            Placed(layer=layer, name=f"{name}/{number}_{layer.kind}", weights=tensor_prefix(node, number))
+            for number, layer in enumerate(node.layers)
+        ]
+        if placed and name == OUTPUT:
+            placed[-1] = Placed(layer=placed[-1].layer, name=OUTPUT, weights=placed[-1].weights)
+        folded = False
+        for one, following in zip(placed, [*placed[1:], None], strict=False):
+            if folded:
+                folded = False
+                continue
+            key = (source, one.layer)
+            if key in self._shared:
+                source = self._shared[key]
+                continue
+            norm = following if following is not None and following.layer.kind == "batch_norm" else None
+            folded = norm is not None and one.layer.kind in ("conv", "halve")
+            source = self.layer(one, source, norm if folded else None)
+            if one.layer.kind in ("relu", "max_pool", "avg_pool"):
+                self._shared[key] = source
+        return source
+
+    def sum(self, node: Node, inputs: list[str], name: str) -> str:
+        """A sum from the left, as torch adds; of a single map nothing is needed, of none it is zeros."""
+        if len(inputs) == 1:
+            return inputs[0]
+        if not inputs:
+            return self.zeros(node, name)
+        total = inputs[0]
+        for number, term in enumerate(inputs[1:], start=2):
+            total = self.node("Add", [total, term], name if number == len(inputs) else f"{name}/sum{number}")
+        return total
 
     def node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
         """Append one node, named after its output."""
@@ -41,110 +101,94 @@ class Writer:
         shape = (1, len(mean), 1, 1)
         factor = (1 / (255 * np.array(std))).astype(np.float32).reshape(shape)
         offset = (-np.array(mean) / np.array(std)).astype(np.float32).reshape(shape)
-        numbers = self.node("Cast", [INPUT], "normalise/float", to=TensorProto.FLOAT)
+        numbers = self.node("Cast", [IMAGE], "normalise/float", to=TensorProto.FLOAT)
         scaled = self.node("Mul", [numbers, self.constant("normalise/factor", factor)], "normalise/scaled")
         return self.node("Add", [scaled, self.constant("normalise/offset", offset)], "normalise/output")
 
-    def write(self, step: Step, readers: list[Step]) -> None:
-        """Append one step; ``readers`` are the steps that read its output."""
-        inputs = [self.renamed.get(source, source) for source in step.inputs]
-        if step.kind == "zeros":
-            self.zeros(step, inputs[0])
-        elif step.kind == "concat":
-            self.node("Concat", inputs, step.name, axis=1)
-        elif step.kind == "add":
-            self.add(inputs, step.name)
-        elif step.layer is not None:
-            self.layer(step, step.layer, inputs[0], readers)
-
-    def add(self, inputs: list[str], name: str) -> None:
-        """A sum of two or more maps, from the left as torch adds."""
-        total = inputs[0]
-        for number, term in enumerate(inputs[1:], start=2):
-            total = self.node("Add", [total, term], name if number == len(inputs) else f"{name}/sum{number}")
-
-    def zeros(self, step: Step, image: str) -> None:
+    def zeros(self, node: Node, name: str) -> str:
         """(n, channels, height, width) of zeros for as many images as come in."""
-        shape = self.node("Shape", [image], f"{step.name}/shape", start=0, end=1)
-        rest = self.constant(f"{step.name}/rest", np.array([step.channels, *step.size], dtype=np.int64))
-        full = self.node("Concat", [shape, rest], f"{step.name}/full", axis=0)
-        self.node("ConstantOfShape", [full], step.name)
+        shape = self.node("Shape", [self.maps[IMAGE]], f"{name}/shape", start=0, end=1)
+        rest = self.constant(f"{name}/rest", np.array([node.channels, *node.size], dtype=np.int64))
+        full = self.node("Concat", [shape, rest], f"{name}/full", axis=0)
+        return self.node("ConstantOfShape", [full], name)
 
-    def layer(self, step: Step, layer: Layer, source: str, readers: list[Step]) -> None:
-        """One layer on one map."""
-        if layer.kind == "relu":
-            self.node("Relu", [source], step.name)
-        elif layer.kind in ("max_pool", "avg_pool"):
-            self.pool(step, layer, source)
-        elif layer.kind == "global_pool":
+    def layer(self, step: Placed, source: str, norm: Placed | None) -> str:
+        """One layer on one map; a convolution takes in the BatchNorm ``norm`` that follows it."""
+        kind = step.layer.kind
+        if kind == "relu":
+            return self.node("Relu", [source], step.name)
+        if kind == "max_pool" or kind == "avg_pool":
+            return self.pool(step, source)
+        if kind == "global_pool":
             pooled = self.node("GlobalAveragePool", [source], f"{step.name}/map")
-            self.node("Flatten", [pooled], step.name, axis=1)
-        elif layer.kind == "linear":
+            return self.node("Flatten", [pooled], step.name, axis=1)
+        if kind == "linear":
             weight = self.constant(f"{step.weights}.weight", self.tensors[f"{step.weights}.weight"])
             bias = self.constant(f"{step.weights}.bias", self.tensors[f"{step.weights}.bias"])
-            self.node("Gemm", [source, weight, bias], step.name, transB=1)
-        elif layer.kind == "batch_norm":
-            self.norm(step, source)
-        else:
-            norm = next((reader for reader in readers if _is_norm(reader)), None)
-            self.convolution(step, layer, source, norm if len(readers) == 1 else None)
+            return self.node("Gemm", [source, weight, bias], step.name, transB=1)
+        if kind == "batch_norm":
+            return self.norm(step, source)
+        if kind == "conv":
+            return self.convolution(step, source, norm)
+        if kind == "halve":
+            return self.halving(step, source, norm)
+        unknown_layer(kind)
 
-    def pool(self, step: Step, layer: Layer, source: str) -> None:
+    def pool(self, step: Placed, source: str) -> str:
         """Padding that keeps the size at stride 1, or none where the windows tile the map."""
+        layer = step.layer
         tiled = layer.kernel == layer.stride
         pads = [0] * 4 if tiled else [k // 2 for k in (*layer.kernel, *layer.kernel)]
-        shape = {"kernel_shape": layer.kernel, "strides": layer.stride, "pads": pads}
+        shape: dict[str, Any] = {"kernel_shape": layer.kernel, "strides": layer.stride, "pads": pads}
         if layer.kind == "max_pool":
-            self.node("MaxPool", [source], step.name, **shape)
-            return
+            return self.node("MaxPool", [source], step.name, **shape)
         # A window that reaches over an odd edge averages the pixels that there are.
         odd = any(size % stride for size, stride in zip(layer.size, layer.stride, strict=True))
-        ceil_mode = int(tiled and odd)
-        self.node("AveragePool", [source], step.name, count_include_pad=0, ceil_mode=ceil_mode, **shape)
+        shape |= {"count_include_pad": 0, "ceil_mode": int(tiled and odd)}
+        return self.node("AveragePool", [source], step.name, **shape)
 
-    def norm(self, step: Step, source: str) -> None:
-        """A BatchNorm of its own, unless the convolution before has taken it in."""
-        if self.renamed.get(step.name):
-            return
+    def norm(self, step: Placed, source: str) -> str:
+        """A BatchNorm of its own: no convolution stands before it."""
         names = ("weight", "bias", "running_mean", "running_var")
         given = [
             self.constant(f"{step.weights}.{name}", self.tensors[f"{step.weights}.{name}"]) for name in names
         ]
-        self.node("BatchNormalization", [source, *given], step.name, epsilon=EPSILON)
+        return self.node("BatchNormalization", [source, *given], step.name, epsilon=EPSILON)
 
-    def convolution(self, step: Step, layer: Layer, source: str, norm: Step | None) -> None:
-        """A convolution, or the two of a halving, with the BatchNorm that follows folded in."""
-        scale, bias = self.folded(norm, layer.channels_out)
+    def convolution(self, step: Placed, source: str, norm: Placed | None) -> str:
+        """A convolution with the BatchNorm that follows folded in."""
+        layer = step.layer
+        scale, bias = self.folded(norm)
+        padding = [layer.dilation * (k - 1) // 2 for k in layer.kernel]
+        shape = {
+            "kernel_shape": layer.kernel,
+            "strides": layer.stride,
+            "pads": [*padding, *padding],
+            "dilations": [layer.dilation] * 2,
+            "group": layer.groups,
+        }
+        weight = self.scaled(f"{step.weights}.weight", scale)
         output = norm.name if norm else step.name
-        if norm:
-            self.renamed[norm.name] = norm.name
-        if layer.kind == "conv":
-            padding = [layer.dilation * (k - 1) // 2 for k in layer.kernel]
-            weight = self.scaled(f"{step.weights}.weight", scale)
-            shape = {
-                "kernel_shape": layer.kernel,
-                "strides": layer.stride,
-                "pads": [*padding, *padding],
-                "dilations": [layer.dilation] * 2,
-                "group": layer.groups,
-            }
-            self.node("Conv", [source, weight, *self.biased(step, bias)], output, **shape)
-            return
-        middle = layer.channels_out // 2
+        return self.node("Conv", [source, weight, *self.biased(step, bias)], output, **shape)
+
+    def halving(self, step: Placed, source: str, norm: Placed | None) -> str:
+        """The two convolutions of a halving side by side, with the BatchNorm that follows folded in."""
+        scale, bias = self.folded(norm)
+        middle = step.layer.channels_out // 2
         halves = []
         for name, part, x in (
             ("even", slice(None, middle), source),
-            ("odd", slice(middle, None), self.shifted(step, layer, source)),
+            ("odd", slice(middle, None), self.shifted(step, source)),
         ):
             weight = self.scaled(f"{step.weights}.{name}.weight", None if scale is None else scale[part])
             own = self.biased(step, None if bias is None else bias[part], name)
             shape = {"kernel_shape": (1, 1), "strides": (2, 2)}
             halves.append(self.node("Conv", [x, weight, *own], f"{step.name}/{name}", **shape))
-        self.node("Concat", halves, output, axis=1)
+        return self.node("Concat", halves, norm.name if norm else step.name, axis=1)
 
-    def shifted(self, step: Step, layer: Layer, source: str) -> str:
+    def shifted(self, step: Placed, source: str) -> str:
         """The map without its first row and column; odd sizes get a row or column of zeros at the end."""
-        odd = [size % 2 for size in layer.size]
+        odd = [size % 2 for size in step.layer.size]
         if any(odd):
             pads = self.constant(f"{step.name}/pads", np.array([0, 0, 0, 0, 0, 0, *odd], dtype=np.int64))
             source = self.node("Pad", [source, pads], f"{step.name}/padded")
@@ -154,9 +198,7 @@ class Writer:
         ]
         return self.node("Slice", [source, *given], f"{step.name}/shifted")
 
-    def folded(
-        self, norm: Step | None, channels: int
-    ) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
+    def folded(self, norm: Placed | None) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
         """Scale and bias (channels,) that a convolution takes over from ``norm``, in float64."""
         if norm is None:
             return None, None
@@ -174,13 +216,9 @@ class Writer:
             weight = (weight.astype(np.float64) * scale[:, None, None, None]).astype(np.float32)
         return self.constant(name, weight)
 
-    def biased(self, step: Step, bias: NDArray[np.float64] | None, part: str = "") -> list[str]:
+    def biased(self, step: Placed, bias: NDArray[np.float64] | None, part: str = "") -> list[str]:
         """The name of a stored bias, or nothing."""
         if bias is None:
             return []
         name = ".".join(filter(None, (step.weights, part, "bias")))
         return [self.constant(name, bias.astype(np.float32))]
-
-
-def _is_norm(step: Step) -> bool:
-    return step.layer is not None and step.layer.kind == "batch_norm"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import platform
 import shutil
@@ -27,6 +28,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from hwnas import config as configs
+from hwnas import files
 from hwnas.config import Config
 from hwnas.errors import Stopped, keeping
 from hwnas.results.atomic import atomic_write, sync_directory
@@ -35,6 +37,7 @@ from profilers.errors import InputError
 
 Arrays = dict[str, NDArray[Any]]
 MAX_LINE_BYTES = 4_000_000
+PREVIOUS = "previous.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +80,26 @@ class Run:
         return self.path / "checkpoint" / "state.safetensors"
 
 
-def create(path: Path, config: Config, command: list[str], data_digest: str) -> Run:
-    """Start a run directory. Raises InputError where something already stands at ``path``, or can't be made."""
+def create(
+    path: Path,
+    config: Config,
+    command: list[str],
+    data_digest: str,
+    images: Mapping[str, Any] | None = None,
+    more: Mapping[str, bytes] | None = None,
+) -> Run:
+    """Start a run directory. Raises InputError where something already stands at ``path``, or can't be made.
+
+    ``images``: what is kept of both parts of the images beside their digest; ``more``: further files, by name.
+    """
     vacant(path)
     # Made beside its place, then named: a process that dies leaves a whole run directory or none.
     beside = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         (beside / "checkpoint").mkdir(parents=True)
-        atomic_write(beside / "environment.json", _json(environment(command, data_digest)))
+        atomic_write(beside / "environment.json", _json(environment(command, data_digest, images)))
+        for name, content in (more or {}).items():
+            atomic_write(beside / name, content)
         atomic_write(beside / "config.toml", configs.dump(config))
         os.rename(beside, path)
     except OSError as error:
@@ -110,33 +125,39 @@ def new_directory(source: str, metrics: Sequence[str]) -> Path:
 
 def open_run(path: Path) -> Run:
     """An existing run directory. Raises InputError where ``path`` holds none."""
-    if not (path / "config.toml").is_file():
+    if not files.exists(path / "config.toml", path):
         raise InputError(f"{path}: not a run directory (no config.toml in it)")
-    return Run(path, configs.load(path / "config.toml"))
+    return Run(path, configs.load(path / "config.toml", path))
 
 
 def inside(run: Run, *names: str) -> Path:
-    """A path below the run directory. Raises InputError where a link in it leads out."""
+    """A folder of the run, which need not be there yet. Raises InputError where a link stands in its place."""
     path = run.path.joinpath(*names)
-    if not path.resolve().is_relative_to(run.path.resolve()):
-        raise InputError(f"{path}: leads out of the run directory; nothing is read or written there")
+    files.check_folder(path, run.path)
     return path
 
 
 def lock(run: Run) -> FileLock:
     """Take the run for this process. Raises InputError while another process has it."""
-    held = FileLock(run.path / ".lock")
     with _keeping(run):
-        try:
-            held.acquire(timeout=0)
-        except Timeout:  # an OSError, but not the file system's
-            raise InputError(f"run directory {run.path} is in use by another process") from None
+        return lock_in(run.path, f"run directory {run.path}")
+
+
+def lock_in(folder: Path, what: str) -> FileLock:
+    """Take a folder for this process. Raises InputError while another process has it, OSError."""
+    # FileLock empties what it opens, and some versions of it follow links.
+    files.check(folder / ".lock", folder, writing=True)
+    held = FileLock(folder / ".lock")
+    try:
+        held.acquire(timeout=0)
+    except Timeout:  # an OSError, but not the file system's
+        raise InputError(f"{what} is in use by another process") from None
     return held
 
 
 def held(run: Run) -> bool:
     """Whether a process is working on the run now."""
-    if not (run.path / ".lock").exists():
+    if not files.exists(run.path / ".lock", run.path):
         return False
     try:
         lock(run).release()
@@ -145,12 +166,15 @@ def held(run: Run) -> bool:
     return False
 
 
-def environment(command: list[str], data_digest: str) -> dict[str, Any]:
-    """What a figure depended on: the command, versions, the machine, and a digest of the images."""
+def environment(
+    command: list[str], data_digest: str, images: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """What a figure depended on: the command, versions, the machine, and digests of the images."""
     names = ("hwnas", "torch", "torchvision", "numpy", "pymoo", "onnxruntime", "scikit-learn")
     return {
         "command": command,
         "data_digest": data_digest,
+        "images": dict(images or {}),
         "python": sys.version.split()[0],
         "platform": platform.platform(),
         "processor": _processor(),
@@ -159,9 +183,11 @@ def environment(command: list[str], data_digest: str) -> dict[str, Any]:
 
 
 def read_environment(run: Run) -> dict[str, Any]:
-    """What ``environment`` wrote when the run began; empty where the file can't be read."""
+    """What ``environment`` wrote when the run began; empty where the file is missing or damaged."""
     try:
-        found = json.loads((run.path / "environment.json").read_text(encoding="utf-8"))
+        found = json.loads(files.read(run.path / "environment.json", run.path))
+    except InputError:  # no file of a run
+        raise
     except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
@@ -181,26 +207,27 @@ def append_lines(run: Run, path: Path, records: Iterable[Any]) -> None:
     Raises Stopped where the file system refuses.
     """
     lines = "".join(json.dumps(asdict(record), separators=(",", ":")) + "\n" for record in records)
-    with _keeping(run), open(path, "ab") as file:
-        file.write(lines.encode())
+    with _keeping(run):
+        files.append(path, run.path, lines.encode())
 
 
 def read_trials(run: Run) -> list[Trial]:
     """All whole lines of trials.jsonl; a last line that a dying process tore is passed over."""
-    return list(_whole_trials(run.trials_path))
+    return list(_whole_trials(run))
 
 
 def truncate_trials(run: Run, count: int) -> None:
     """Keep the first ``count`` trials: what a checkpoint knows of. The rest will be made again, identically."""
     kept = 0
-    if run.trials_path.exists():
-        with open(run.trials_path, "rb+") as file:
+    if files.exists(run.trials_path, run.path):
+        with files.reading(run.trials_path, run.path) as file:
             for _ in range(count):
-                line = file.readline()
+                line = file.readline(MAX_LINE_BYTES)
                 if not line.endswith(b"\n"):
                     raise InputError(f"{run.trials_path}: fewer trials than its checkpoint counts")
                 kept += len(line)
-            file.truncate(kept)
+        with _keeping(run):
+            files.truncate(run.trials_path, run.path, kept)
     elif count:
         raise InputError(f"{run.trials_path}: missing")
 
@@ -216,19 +243,20 @@ def save_checkpoint(run: Run, arrays: Mapping[str, NDArray[Any]], state: Mapping
     )
     path = run.checkpoint_path
     with _keeping(run):
-        if run.trials_path.exists():  # on the disk before a checkpoint counts them, should the power fail
-            with open(run.trials_path, "rb") as file:
-                os.fsync(file.fileno())
-        if path.exists():
-            os.replace(path, path.with_name("previous.safetensors"))
-        atomic_write(path, content)
+        if files.exists(run.trials_path, run.path):
+            # On the disk before a checkpoint counts them, should the power fail.
+            files.sync(run.trials_path, run.path)
+        if files.exists(path, run.path):
+            files.rename(path, PREVIOUS, run.path)
+        files.replace(path, run.path, content)
 
 
 def load_checkpoint(run: Run) -> tuple[Arrays, dict[str, Any]] | None:
     """The newest whole checkpoint, or None where none was written. Raises InputError where both are damaged."""
-    paths = [run.checkpoint_path, run.checkpoint_path.with_name("previous.safetensors")]
-    existing = [path for path in paths if path.exists()]
+    paths = [run.checkpoint_path, run.checkpoint_path.with_name(PREVIOUS)]
+    existing = [path for path in paths if files.exists(path, run.path)]
     for path in existing:
+        files.check(path, run.path, files.LARGEST_STATE)
         found = _read_checkpoint(path)
         if found is not None:
             return found
@@ -240,37 +268,61 @@ def load_checkpoint(run: Run) -> tuple[Arrays, dict[str, Any]] | None:
 def write_front(run: Run, summary: Mapping[str, Any]) -> None:
     """Write front.json. Raises Stopped where the file system refuses."""
     with _keeping(run):
-        atomic_write(run.front_path, _json(summary))
+        files.replace(run.front_path, run.path, _json(_finite(summary)))
 
 
 def read_front(run: Run) -> dict[str, Any]:
     """The summary of a finished search. Raises InputError where it has not ended or can't be read."""
-    if not run.front_path.is_file():
+    if not files.exists(run.front_path, run.path):
         raise InputError(f"{run.path}: the search has not ended; go on with: hwnas resume {run.path}")
-    return read_summary(run.front_path)
+    return read_summary(run.front_path, run.path)
+
+
+def ended(run: Run) -> bool:
+    """Whether the search has left its front. Raises InputError where something else stands in its place."""
+    return files.exists(run.front_path, run.path)
 
 
 def _keeping(run: Run) -> AbstractContextManager[None]:
     return keeping(run.path, f"hwnas resume {run.path}")
 
 
-def _whole_trials(path: Path) -> Iterator[Trial]:
-    if not path.exists():
-        return
-    for line in whole_lines(path):
+def _whole_trials(run: Run) -> Iterator[Trial]:
+    path = run.trials_path
+    for line in whole_lines(run, path):
         try:
-            data = json.loads(line)
-            yield Trial(**{**data, "choices": tuple(data["choices"])})
+            data = json.loads(line, parse_constant=_no_number)
+            yield _trial(run, data)
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             raise InputError(f"{path}: damaged line {line[:40]!r}") from None
 
 
-def whole_lines(path: Path) -> Iterator[bytes]:
-    """The lines of an append-only file; a last one without an end was torn by a dying process and is passed over.
+def _trial(run: Run, data: dict[str, Any]) -> Trial:
+    """A line of trials.jsonl. Raises ValueError and its like for what no search writes."""
+    found = Trial(**{**data, "choices": tuple(data["choices"])})
+    places = (found.number, found.stage, found.epoch, found.step, *found.choices)
+    numbers = (found.accuracy, *found.costs.values())
+    whole = all(type(one) is int and one >= 0 for one in places) and isinstance(found.key, str)
+    known = whole and found.stage < len(run.config.stages)
+    if not known or not all(type(one) in (int, float) and math.isfinite(one) for one in numbers):
+        raise ValueError(data)
+    return found
 
-    Raises InputError for a line that is longer than any of ours.
+
+def _no_number(text: str) -> float:
+    """NaN and Infinity, which JSON does not have."""
+    raise ValueError(text)
+
+
+def whole_lines(run: Run, path: Path) -> Iterator[bytes]:
+    """The lines of an append-only file of the run, none where there is no file.
+
+    A last one without an end was torn by a dying process and is passed over. Raises InputError for a line that is
+    longer than any of ours.
     """
-    with open(path, "rb") as file:
+    if not files.exists(path, run.path):
+        return
+    with files.reading(path, run.path) as file:
         while line := file.readline(MAX_LINE_BYTES):
             if len(line) == MAX_LINE_BYTES:
                 raise InputError(f"{path}: a line of more than {MAX_LINE_BYTES} bytes")
@@ -295,6 +347,15 @@ def _digest(arrays: Mapping[str, NDArray[Any]]) -> str:
         total.update(name.encode())
         total.update(np.ascontiguousarray(arrays[name]).tobytes())
     return total.hexdigest()
+
+
+def _finite(value: Any) -> Any:
+    """None for what is no finite number, at every depth: JSON has no NaN."""
+    if isinstance(value, Mapping):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _json(value: Mapping[str, Any]) -> bytes:

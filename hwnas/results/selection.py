@@ -8,16 +8,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from hwnas import files
 from hwnas.results.export import RECORD, Exported, Format, export, record_bytes, write_files
 from hwnas.results.export_images import images_for, untrained
 from hwnas.results.models import TRAINED, choose, choose_trained, model_of
-from hwnas.results.run import open_run
+from hwnas.results.run import inside, open_run
 from hwnas.space.genotype import Architecture, Genotype
 from hwnas.space.layers import Stem
 from hwnas.space.text import MAX_CHARACTERS, parse
 from hwnas.training.checkpoint import WEIGHTS
 from hwnas.training.data import Dataset, load
-from hwnas.training.finalists import check_images, images_of
+from hwnas.training.run_images import images_of
 from hwnas.training.weights import Weights, load_weights
 from profilers.errors import InputError, nearest
 from profilers.onnx_latency import OnnxOptions, measure_latency
@@ -26,6 +27,7 @@ Size = tuple[int | None, int | None, int, tuple[int, int, int], str]
 """Channels, cells, classes, image and stem of an untrained genotype."""
 
 
+EXPORTED = "exported"
 UNTRAINED = "untrained"
 UNCALIBRATED = "int8 was calibrated on random images, accuracy unknown: say --data to use real ones"
 
@@ -49,22 +51,26 @@ def of_run(
     channels: int | None,
     cells: int | None,
     data_root: Path | None,
+    download: bool = False,
+    warn: Callable[[str], None] = lambda line: None,
 ) -> list[Subject]:
-    """Networks of a run: the trained ones that are meant, or with random weights members of its front."""
+    """Networks of a run: the trained ones that are meant, or with random weights members of its front.
+
+    Raises InputError where the images are not those of its search.
+    """
     run = open_run(path)
     said: dict[str, Any] = {"run": path.resolve().name}
     if not without_training:
         records = choose_trained(run, names, every)
-        dataset = images_of(run.config, data_root)
+        dataset = images_of(run, data_root, download, warn)
         found = []
         for record in records:
-            folder = run.path / "models" / record["name"]
+            folder = inside(run, "models", record["name"])
             accuracy = {"value": record["test_accuracy"], "origin": TRAINED, "data": record["data"]}
-            weights = _weights_of(folder)
+            weights = _weights_of(folder, run.path)
             found.append(Subject(record["name"], weights, folder, dataset, {**said, "accuracy": accuracy}))
         return found
-    dataset = images_of(run.config, data_root)
-    check_images(run, dataset)
+    dataset = images_of(run, data_root, download, warn)
     models = [model_of(run, member, channels, cells) for member in choose(run, names, every)]
     stem = run.config.evaluation.stem
     blanks = [
@@ -75,7 +81,7 @@ def of_run(
         Subject(
             model.name,
             untrained(blank),
-            run.path / "models" / f"{model.name}-untrained",
+            inside(run, "models", f"{model.name}-untrained"),
             None,
             {**said, "accuracy": UNTRAINED},
         )
@@ -83,10 +89,10 @@ def of_run(
     ]
 
 
-def _weights_of(folder: Path) -> Weights:
+def _weights_of(folder: Path, root: Path) -> Weights:
     """The weights that a finished training left. Raises InputError that says how to have a lost file back."""
     try:
-        return load_weights(folder / WEIGHTS)
+        return load_weights(folder / WEIGHTS, root)
     except InputError as error:
         raise InputError(f"{error}; the hwnas train command that made it writes it again") from None
 
@@ -98,12 +104,13 @@ def of_genotype(
     size: Size,
     data: str | None,
     data_root: Path | None,
+    download: bool = False,
 ) -> list[Subject]:
     """A bare genotype with the weights in ``file``, or untrained. Raises InputError where the two do not fit."""
     if (file is None) == (not without_training):
         raise InputError("export: a genotype needs either --weights FILE or --untrained")
     genotype = _genotype(text)
-    dataset = load(data, root=data_root) if data is not None else None
+    dataset = load(data, root=data_root, download=download) if data is not None else None
     if file is not None:
         weights = load_weights(file)
         found = weights.architecture.genotype
@@ -114,7 +121,7 @@ def of_genotype(
         if found != genotype:
             raise InputError(f"{file}: weights of the genotype {found.key}, not of {genotype.key}")
         notes = {"accuracy": {"value": weights.notes.get("test_accuracy"), "origin": TRAINED}}
-        return [Subject(genotype.key, weights, Path("exported") / genotype.key, dataset, notes)]
+        return [Subject(genotype.key, weights, Path(EXPORTED) / genotype.key, dataset, notes)]
     channels, cells, classes, image, stem = size
     usual = 15 if genotype.space == "nasbench201" else 20
     architecture = Architecture(
@@ -124,7 +131,7 @@ def of_genotype(
     shape = dataset.image if dataset else image
     mean, std = (dataset.mean, dataset.std) if dataset else ((0.5,) * shape[0], (0.25,) * shape[0])
     weights = Weights({}, architecture, named, shape, _stem(stem), mean, std, {})
-    folder = Path("exported") / f"{genotype.key}-untrained"
+    folder = Path(EXPORTED) / f"{genotype.key}-untrained"
     return [Subject(genotype.key, untrained(weights), folder, None, {"accuracy": UNTRAINED})]
 
 
@@ -142,7 +149,7 @@ def export_all(
     """
     exported: list[tuple[Subject, Path, Exported]] = []
     for subject in subjects:
-        folder = subject.folder if out is None else out / subject.name
+        folder = _folder(subject, out)
         images = images_for(subject.weights, subject.dataset, raw=raw)
         result = export(subject.weights, folder, images, raw=raw, formats=formats, notes=subject.notes)
         if subject.dataset is None and "int8" in formats and subject.notes.get("accuracy") != UNTRAINED:
@@ -162,6 +169,22 @@ def export_all(
         write_files(folder, {RECORD: record_bytes(record)})
         records.append(record)
     return records
+
+
+def _folder(subject: Subject, out: Path | None) -> Path:
+    """Where the files go, made. Raises InputError where a link stands in its place, or it can't be made."""
+    folder = subject.folder if out is None else out / subject.name
+    try:
+        if out is not None:
+            out.mkdir(parents=True, exist_ok=True)
+            files.make_folder(folder, out)
+        elif (
+            not folder.is_absolute() and folder.parts[0] == EXPORTED
+        ):  # in the current folder, whosever it is
+            files.make_folder(folder, Path())
+    except OSError as error:
+        raise InputError(f"{error.filename or folder} can't be written: {error.strerror}") from None
+    return folder
 
 
 def _latencies(exported: Sequence[Exported], threads: int | None) -> list[dict[str, Any]]:
@@ -199,7 +222,7 @@ def _text(text: str) -> str:
     if os.path.isfile(text):
         if path.stat().st_size > MAX_CHARACTERS:
             raise InputError(f"{path}: {path.stat().st_size} bytes, too long for a genotype")
-        return path.read_text(encoding="utf-8", errors="replace")
+        return files.read(path, None, MAX_CHARACTERS).decode(errors="replace")
     return text
 
 

@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from hwnas import files
 from hwnas.space.text import from_dict
 from profilers.errors import InputError
 
 MAX_BYTES = 64_000_000
+LARGEST_NUMBER = 2**63
 Text = Annotated[str, Field(max_length=20_000)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,79}$")]
 Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -34,6 +36,18 @@ class _Value(_Open):
 
 class _Cost(_Value):
     unit: Text
+    low: Number | None = None
+    high: Number | None = None
+    process: _Value | None = None
+    predicted: _Value | None = None
+
+
+class _Measured(_Open):
+    networks: int
+    failed: int
+    reasons: list[Text] = []
+    noisy: int = 0
+    receipt: dict[Text, Any] | None = None
 
 
 def _genotype(value: dict[str, Any]) -> dict[str, Any]:
@@ -84,6 +98,22 @@ class _Summary(_Open):
     health: list[_Note] = []
     front: list[_Member]
     dominated: list[_Member] = []
+    target: Text = "cpu"
+    stem: Literal["cifar", "imagenet"] = "cifar"
+    scored_images: int | None = None
+    believed: list[Name] = []
+    measured: dict[Name, _Measured] = {}
+
+    @model_validator(mode="after")
+    def _same_costs(self) -> _Summary:
+        for number, member in enumerate([*self.front, *self.dominated]):
+            wanted = set(self.front[0].costs) if self.front else set(member.costs)
+            if set(member.costs) != wanted:
+                raise ValueError(f"member {number} has other costs than the first")
+            missing = set(self.bounds) - wanted - {"accuracy"}
+            if missing:
+                raise ValueError(f"bounds: no member has the cost {sorted(missing)[0][:80]!r}")
+        return self
 
 
 class _Record(_Open):
@@ -98,21 +128,25 @@ class _Record(_Open):
     data: Text
 
 
-def read_summary(path: Path) -> dict[str, Any]:
-    """The summary of a search from front.json. Raises InputError in one line that names file and key."""
-    return _read(path, _Summary, "the summary of a search")
+def read_summary(path: Path, root: Path) -> dict[str, Any]:
+    """The summary of a search from front.json, in the run directory ``root``.
+
+    Raises InputError in one line that names file and key.
+    """
+    return _read(path, root, _Summary, "the summary of a search")
 
 
-def read_record(path: Path) -> dict[str, Any]:
-    """The record of a training from training.json. Raises InputError in one line that names file and key."""
-    return _read(path, _Record, "the record of a training")
+def read_record(path: Path, root: Path) -> dict[str, Any]:
+    """The record of a training from training.json, in the run directory ``root``.
+
+    Raises InputError in one line that names file and key.
+    """
+    return _read(path, root, _Record, "the record of a training")
 
 
-def _read(path: Path, form: type[BaseModel], what: str) -> dict[str, Any]:
+def _read(path: Path, root: Path, form: type[BaseModel], what: str) -> dict[str, Any]:
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(f"{path}: larger than {MAX_BYTES} bytes")
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(files.read(path, root, MAX_BYTES).decode())
     except InputError:
         raise
     except OSError as error:
@@ -123,11 +157,27 @@ def _read(path: Path, form: type[BaseModel], what: str) -> dict[str, Any]:
         raise InputError(f"{path}: not {what}")
     try:
         form.model_validate(data)
+        strange = _numbers(data, "")
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part)[:80] for part in first["loc"])
-        said = str(first["msg"]).removeprefix("Value error, ")
-        raise InputError(f"{path}: not {what}: {where}: {said[:200]}") from None
+        said = str(first["msg"]).removeprefix("Value error, ")[:200]
+        raise InputError(f"{path}: not {what}: {f'{where}: ' if where else ''}{said}") from None
     except RecursionError:
         raise InputError(f"{path}: not {what}: nested too deep") from None
+    if strange is not None:
+        raise InputError(f"{path}: not {what}: {strange[1:]}: not a finite number below 2^63")
     return dict(data)
+
+
+def _numbers(value: Any, where: str) -> str | None:
+    """Where the first number stands that is none, or so large that no result of a search can be it."""
+    if isinstance(value, Mapping):
+        parts = [(f"{where}.{str(key)[:80]}", one) for key, one in value.items()]
+    elif isinstance(value, list):
+        parts = [(f"{where}.{row}", one) for row, one in enumerate(value)]
+    else:
+        # A comparison with NaN is false, one with a whole number of thousands of digits is exact.
+        good = not isinstance(value, int | float) or -LARGEST_NUMBER < value < LARGEST_NUMBER
+        return None if good else where
+    return next((found for name, one in parts if (found := _numbers(one, name)) is not None), None)

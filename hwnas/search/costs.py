@@ -195,6 +195,13 @@ def _objective(config: Config, number: int, position: int, reach: Reach, target:
     return Objective(reach.cost.name, reach.cost.unit, aim, exponent * share, form)
 
 
+def check_targets(config: Config) -> None:
+    """Raise InputError for a target that is no amount of its metric: known before anything is read or measured."""
+    for one in config.objectives:
+        if one.target:
+            parse_quantity(one.target, METRICS[one.metric])
+
+
 def target_value(target: str, reach: Reach) -> float:
     """A target in the metric's unit. Raises InputError where no network of the space can meet it."""
     value = parse_quantity(target, reach.cost.unit)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwnas.config import Config
+from hwnas.errors import Stopped
 from hwnas.results.run import Trial
 from hwnas.search import regression
 from hwnas.search.archive import Archive, collect
@@ -155,6 +156,10 @@ def _standardised(values: Floats) -> Floats:
 
 def _projected(config: Config, finalists: Sequence[tuple[Choices, Probabilities]]) -> Choices:
     """The different genotypes that the rule leaves of them, in order of first appearance, (N, edges)."""
+    if not finalists:  # a run of an older version, whose epochs were too short for it
+        raise Stopped(
+            "no network was evaluated in the last stage, so there is none to hand back; search anew with more --epochs"
+        )
     space = SPACES[config.space]
     chosen = np.stack([project(space, choices, table) for choices, table in finalists])
     return chosen[distinct_rows(chosen)]

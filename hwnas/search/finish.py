@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from hwnas.config import Config
 from hwnas.results.front import (
@@ -39,8 +38,7 @@ from hwnas.search.scored import (
 from hwnas.space.encoding import distinct_rows, project, sample, to_genotype
 from hwnas.space.space import SPACES, Choices, Mask, Probabilities, Space
 from hwnas.space.text import format_text
-from hwnas.training.data import Batch, Dataset, batches, size
-from hwnas.training.data import sample as sample_images
+from hwnas.training.data import Batch, Dataset, equal_batches, size
 from profilers.measurement import Outcome
 
 SHARED = "shared weights (validation)"
@@ -70,7 +68,7 @@ def finish(
     ``here``: the target, where it is attached; then latencies are measured, and the front drawn with their intervals.
     """
     space, names = SPACES[config.space], tuple(cost.name for cost in costs)
-    images = _images(config, dataset)
+    images = scoring_images(config, dataset)
     # The leading rank's choice: sums in another order on another machine might choose others.
     finalists = searched.ranks.share(lambda: choose(config, dataset, costs, reaches, searched, say))
     chosen = finalists.choices
@@ -131,13 +129,13 @@ def finish(
     return Finished(summary, records(space, scored, "latency") + records(space, scored, "memory"))
 
 
-def _images(config: Config, dataset: Dataset) -> Iterable[Batch]:
-    """The validation half, batch after batch as they are asked for, or as many of its images as the config says."""
-    if config.scoring_images is None:
-        return batches(dataset, "policy", SCORING_BATCH)
-    drawn = sample_images(dataset, "policy", config.scoring_images, (config.seed, FINAL))
-    pieces = zip(*(torch.split(part, SCORING_BATCH) for part in drawn), strict=True)
-    return [Batch(x, y) for x, y in pieces]
+def scoring_images(config: Config, dataset: Dataset) -> Iterable[Batch]:
+    """The validation half, or as many of its images as the config says, shuffled, in equal batches, one at a time.
+
+    Sub-networks normalise by the statistics of their batch, and images lie class by class: a batch of one class would
+    lose what tells it from the others, and a batch of few images has poor statistics.
+    """
+    return equal_batches(dataset, "policy", SCORING_BATCH, (config.seed, FINAL), config.scoring_images)
 
 
 def _count(config: Config, dataset: Dataset) -> int:

@@ -7,6 +7,7 @@ epoch does (checkpoint, watch). Evaluations are counted, not estimated.
 
 from __future__ import annotations
 
+import math
 import resource
 import tempfile
 import time
@@ -21,9 +22,10 @@ from hwnas.config import Config, Stage, validate, with_epochs
 from hwnas.results import run as runs
 from hwnas.search import shared_weights
 from hwnas.search.finish import SCORING_BATCH
-from hwnas.search.loop import Progress, Searched, rng, run_stages, steps_per_epoch
+from hwnas.search.loop import Progress, Searched, learning_every, rng, run_stages, steps_per_epoch
 from hwnas.search.search import Plan, compute_device, searcher_of
-from hwnas.training.data import Dataset, batch_count, batches, to_device
+from hwnas.training.data import Dataset, equal_batches, size, to_device
+from hwnas.training.dataset import generator
 from profilers.errors import InputError
 
 WHOLE = 24
@@ -89,10 +91,10 @@ def rehearse(planned: Plan) -> tuple[Rates, Rates, float]:
     if whole <= WHOLE:
         wall, cpu = _run(planned, dataset)
     else:
-        every = config.ndarts.weight_steps if config.algorithm == "ndarts" else config.alpha_step.every
+        every = learning_every(config, whole)
         lengths = [-(-steps // every) * every for steps in (SHORT, LONG)]
         size = config.weight_step.batch_size
-        shorter = [_run(planned, _first(dataset, steps * size)) for steps in lengths]
+        shorter = [_run(planned, _fewer(dataset, steps * size)) for steps in lengths]
         wall, cpu = (_extended([one[i] for one in shorter], lengths, whole) for i in (0, 1))
     return wall, cpu, _peak_mib(dataset.device)
 
@@ -155,7 +157,7 @@ def _stage(config: Config, stage: Stage, steps: int, rates: Rates, number: int) 
     if config.algorithm == "ndarts":
         evaluations = stage.epochs * config.alpha_step.samples
     else:
-        evaluations = learning * (steps // config.alpha_step.every) * config.alpha_step.samples
+        evaluations = learning * (steps // learning_every(config, steps)) * config.alpha_step.samples
     seconds = stage.frozen_epochs * rates.frozen[number] + learning * rates.learning[number]
     return StageForecast(
         stage.cells, stage.epochs, stage.frozen_epochs, steps, evaluations, seconds, rates.spread[number]
@@ -209,16 +211,18 @@ def _rates(config: Config, marks: list[float], scoring: float) -> Rates:
 
 
 def _scoring(config: Config, dataset: Dataset, searched: Searched) -> tuple[float, float]:
-    """Seconds, by the clock and by the CPU, of scoring finalists and as many uniform networks on all images."""
+    """Seconds, by the clock and by the CPU, of scoring finalists and as many uniform networks."""
     policies = 1 if config.algorithm == "ndarts" else len(config.exponents)
     networks = 2 * policies * config.finalists_per_policy
-    images = batch_count(dataset, "policy", SCORING_BATCH)
-    few = [batch for batch, _ in zip(batches(dataset, "policy", SCORING_BATCH), range(4), strict=False)]
+    images = size(dataset, "policy")
+    images = min(images, config.scoring_images or images)
+    drawn = equal_batches(dataset, "policy", SCORING_BATCH, (config.seed, 0), images)
+    few = [batch for batch, _ in zip(drawn, range(4), strict=False)]
     asked = searched.searcher.ask(4, rng(config.seed, 0))
     shared_weights.accuracy(searched.net, asked[0], few[:1])
     wall, cpu = time.monotonic(), time.process_time()
     shared_weights.accuracies(searched.net, asked, few)
-    share = networks * images / (len(asked) * len(few))
+    share = networks * math.ceil(images / SCORING_BATCH) / (len(asked) * len(few))
     return (time.monotonic() - wall) * share, (time.process_time() - cpu) * share
 
 
@@ -237,9 +241,11 @@ def _extended(rates: list[Rates], lengths: list[int], whole: int) -> Rates:
     return Rates(pairs(short.frozen, long.frozen), pairs(short.learning, long.learning), spread, long.scoring)
 
 
-def _first(dataset: Dataset, images: int) -> Dataset:
-    """The same data set with only so many images to train weights on."""
-    return replace(dataset, split={**dataset.split, "weights": dataset.split["weights"][:images]})
+def _fewer(dataset: Dataset, images: int) -> Dataset:
+    """The same data set with only so many images to train weights on, of all classes alike."""
+    members = dataset.split["weights"]
+    drawn = members[torch.randperm(len(members), generator=generator(images))[:images]]
+    return replace(dataset, split={**dataset.split, "weights": drawn.sort().values})
 
 
 def _peak_mib(device: torch.device) -> float:

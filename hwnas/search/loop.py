@@ -7,7 +7,7 @@ from its position, and the same seed gives the same trials and front on a CPU.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NoReturn
@@ -49,6 +49,7 @@ from hwnas.space.encoding import to_genotype
 from hwnas.space.space import SPACES, Choices, Probabilities
 from hwnas.training.data import Batch, Dataset, batch_count, batches, sample
 from hwnas.training.dataset import generator
+from profilers.errors import InputError
 
 # What a draw is for: the last word of its seed, so that no two purposes share a stream.
 WEIGHTS, ALPHA, PATHS, ASK, DROPOUT, STAGE, FINAL, NOISE = range(8)
@@ -149,9 +150,21 @@ def run_stages(
     last = len(config.stages) - 1
     trials, notes = ranks.share(lambda: (tuple(read_trials(run)), _notes(run, dataset, state)))
     trials = tuple(trial for trial in trials if trial.stage == last)
+    _check_choices(run, trials)
     return Searched(
         state.searcher, state.shared.net, trials, state.position.trials, clock() - began, notes, ranks
     )
+
+
+def _check_choices(run: Run, trials: Sequence[Trial]) -> None:
+    """Raise InputError for a trial of operations that the space does not have: the run may be a stranger's."""
+    operations = SPACES[run.config.space].mask.sum(axis=1).tolist()
+    for trial in trials:
+        known = len(trial.choices) == len(operations)
+        if not known or not all(op < most for op, most in zip(trial.choices, operations, strict=True)):
+            raise InputError(
+                f"{run.trials_path}: trial {trial.number} is no network of the {run.config.space} space"
+            )
 
 
 def _stop(ranks: Ranks) -> NoReturn:
@@ -193,7 +206,7 @@ def _epoch(run: Run, dataset: Dataset, costs: tuple[Cost, ...], state: State) ->
         stride=ranks.size,
         drop_last=_drops(dataset, config),
     )
-    learns, every = at.epoch >= stage.frozen_epochs, config.alpha_step.every
+    learns, every = at.epoch >= stage.frozen_epochs, learning_every(config, steps)
     drawn: dict[int, Choices] = {}  # the paths of the next weight steps, by batch
     for first in range(at.step, steps, ranks.size):
         # A weight step takes the batches first..last-1, one per rank; at an epoch's end some ranks have none.
@@ -283,7 +296,8 @@ def _bilevel_step(
     loss = ndarts.weight_step(searcher, state.shared, batch, lr * len(at_once), noise)
     state.unread.append((at_once.start, loss))
     frozen = at.epoch < config.stages[at.stage].frozen_epochs
-    if not frozen and (at_once.start // ranks.size + 1) % config.ndarts.weight_steps == 0:
+    at_all = -(-steps // ranks.size)  # steps of all ranks together
+    if not frozen and (at_once.start // ranks.size + 1) % learning_every(config, at_all) == 0:
         own = valid(at_once.start + ranks.rank)
         searcher = ndarts.alpha_step(searcher, state.shared, batch, own, lr)
     if at_once.stop == steps:
@@ -297,6 +311,15 @@ def steps_per_epoch(dataset: Dataset, config: Config) -> int:
     steps = batch_count(dataset, "weights", size, drop_last=_drops(dataset, config))
     part = config.ndarts.samples_per_epoch if config.algorithm == "ndarts" else None
     return steps if part is None else max(1, min(steps, part // size))
+
+
+def learning_every(config: Config, steps: int) -> int:
+    """Weight steps from one look at validation images to the next, in an epoch of so many ``steps``.
+
+    As the config says, but at least one look an epoch: with few images nothing else would be learnt at all.
+    """
+    every = config.ndarts.weight_steps if config.algorithm == "ndarts" else config.alpha_step.every
+    return min(every, max(1, steps))
 
 
 def _evaluate(run: Run, dataset: Dataset, costs: tuple[Cost, ...], state: State, step: int) -> None:

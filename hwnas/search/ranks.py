@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import socket
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined
 from torch.distributed.rendezvous import rendezvous
 
 from hwnas.errors import Stopped
+from profilers.children import working_in
 
 Floats = NDArray[np.float64]
 T = TypeVar("T")
@@ -238,27 +240,36 @@ def launch(count: int, enter: Callable[[], None]) -> tuple[list[int], bool]:
     asked: list[int] = []
     before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        context: Any = start_processes(_enter, (enter, environment), count, join=False)  # type: ignore[no-untyped-call]
+        with tempfile.TemporaryDirectory(prefix="hwnas-") as empty:
+            # Python starts them with the current folder on its path: one that holds no modules.
+            with working_in(empty) as folder:
+                arguments = (enter, environment, folder)
+                context: Any = start_processes(_enter, arguments, count, join=False)  # type: ignore[no-untyped-call]
 
-        def hand_on(number: int, frame: Any) -> None:
-            asked.append(number)
-            for process in context.processes:
-                process.terminate()
+            def hand_on(number: int, frame: Any) -> None:
+                asked.append(number)
+                for process in context.processes:
+                    process.terminate()
 
-        for number in before:
-            signal.signal(number, hand_on)
-        with suppress(ProcessExitedException):
-            while not context.join(grace_period=GRACE_S):
-                pass
+            for number in before:
+                signal.signal(number, hand_on)
+            with suppress(ProcessExitedException):
+                while not context.join(grace_period=GRACE_S):
+                    pass
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
     return [int(process.exitcode or 0) for process in context.processes], bool(asked)
 
 
-def _enter(rank: int, enter: Callable[[], None], environment: dict[str, str]) -> None:
-    """The beginning of a launched process: out of reach of the terminal's Ctrl-C, which its launcher hands on."""
+def _enter(rank: int, enter: Callable[[], None], environment: dict[str, str], folder: str) -> None:
+    """The beginning of a launched process, back in the launcher's ``folder``.
+
+    It is out of reach of the terminal's Ctrl-C, which its launcher hands on.
+    """
     os.setpgrp()
+    if folder:
+        os.chdir(folder)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.environ.update(environment, RANK=str(rank), LOCAL_RANK=str(rank))

@@ -15,13 +15,13 @@ import numpy as np
 import torch
 
 from hwnas.catalog import find_device
-from hwnas.config import Config
+from hwnas.config import Config, with_data
 from hwnas.errors import Stopped
 from hwnas.results import run as runs
 from hwnas.results.measured import keep_table, kept_table, write_measurements
 from hwnas.results.run import Run
 from hwnas.search import ndarts, nsga2, tndnas
-from hwnas.search.costs import Cost, Reach, build_costs, objectives_of, reach, target_value
+from hwnas.search.costs import Cost, Reach, build_costs, check_targets, objectives_of, reach, target_value
 from hwnas.search.finish import finish
 from hwnas.search.health import verdict
 from hwnas.search.loop import STAGE, Progress, rng, run_stages
@@ -31,10 +31,12 @@ from hwnas.search.ranks import ALONE, Parted, Ranks
 from hwnas.search.reward import Objective
 from hwnas.search.searcher import Searcher
 from hwnas.search.shared_weights import out_of_memory
-from hwnas.search.state import place
+from hwnas.search.state import checkpoint, place
 from hwnas.space.footprint import Footprint, footprint
 from hwnas.space.space import SPACES
-from hwnas.training.data import Dataset, digest, load, to_device
+from hwnas.tables import other_device
+from hwnas.training.data import Dataset, default_root, digest, to_device
+from hwnas.training.run_images import TEST_IMAGES, check_same, parts_of, read_images, record_of_test
 from profilers import device as devices
 from profilers.cuda import compute_place, cuda_problem
 from profilers.device import Device
@@ -68,18 +70,13 @@ def plan(
     without peaks to estimate from, is measured first; ``say`` is told. All ``ranks`` plan; what one has to write
     for all, a table or downloaded images, is written first.
     """
+    check_targets(config)
     device = devices.load(find_device(config.target))
     data = config.data
     if data.download and ranks.local:
         ranks.agree()
-    dataset = load(
-        data.source,
-        root=Path(data.root) if data.root else None,
-        download=data.download,
-        seed=config.seed,
-        noise=data.noise,
-        image_size=data.image_size,
-    )
+    # Whoever called says whether to download, and where to.
+    dataset = read_images(config, Path(data.root) if data.root else None, data.download)
     if data.download and not ranks.local:
         ranks.agree()
     said = compute_place(config.device)[1]
@@ -88,6 +85,9 @@ def plan(
     here = _here(config, device, dataset, say)
     attached = ranks.share(lambda: here is not None)  # to the leading rank: it measures
     ranks.share(lambda: _first_table(here, table, say))
+    other = None if table is None else other_device(table, device)
+    if other is not None:
+        say(f"note: {table} is a table of {other}, and the target is {device.name}")
     costs = build_costs(config, device, len(dataset.classes), dataset.image, attached, table)
     generator = rng(config.seed, STAGE)
     reaches = {cost.name: reach(SPACES[config.space], cost, generator) for cost in costs}
@@ -238,7 +238,14 @@ def search(
     planned = planned or plan(config, say, ranks=ranks)
 
     def begin() -> Run:
-        started = runs.create(out, config, sys.argv, digest(planned.dataset))
+        started = runs.create(
+            out,
+            config,
+            sys.argv,
+            digest(planned.dataset),
+            parts_of(planned.dataset),
+            {TEST_IMAGES: record_of_test(planned.dataset)},
+        )
         keep_table(started, next((cost.table for cost in planned.costs if cost.table), None))
         return started
 
@@ -250,32 +257,36 @@ def resume(
     watch: Callable[[Progress], None] = lambda progress: None,
     say: Say = lambda line: None,
     ranks: Ranks = ALONE,
+    root: Path | None = None,
+    download: bool = False,
 ) -> Run:
     """Go on with a search that was stopped, from its last checkpoint. A finished one is left as it is.
 
-    With as many ``ranks`` as before it ends as if it had not been stopped; with others, within noise.
+    With as many ``ranks`` as before it ends as if it had not been stopped; with others, within noise. ``root``: where
+    public data sets are now; ``download``: fetch a missing one.
     """
     found = ranks.share(lambda: runs.open_run(path))
-    if ranks.share(found.front_path.exists):
+    if ranks.share(lambda: runs.ended(found)):
         return found
-    planned = plan(found.config, say, ranks.share(lambda: kept_table(found)), ranks)
-    begun_with = ranks.share(lambda: runs.read_environment(found).get("data_digest"))
-    if begun_with != digest(planned.dataset):
-        raise InputError(f"{path}: the images are not those that the search began with")
+    if download and root is None:
+        root = default_root()  # not to a place that a file names
+    config = with_data(found.config, root=None if root is None else str(root), download=download)
+    planned = plan(config, say, ranks.share(lambda: kept_table(found)), ranks)
+    check_same(found, planned.dataset, ranks.share(lambda: runs.read_environment(found)))
     say(f"run {path}: {ranks.share(lambda: whereabouts(found, ranks.size))}")
     return _go(found, planned, watch, say, ranks)
 
 
 def whereabouts(run: Run, processes: int = 1) -> str:
     """Where a search goes on with so many processes, in words."""
-    checkpoint = runs.load_checkpoint(run)
-    if checkpoint is None:
+    found = checkpoint(run)
+    if found is None:
         return "nothing was saved yet, beginning anew"
-    at = checkpoint[1]["position"]
+    at = found[1]["position"]
     where, evaluations = place(run.config, at), f"{at['trials']:,} evaluations"
     if where is None:
         return f"all stages done, {evaluations}; scoring the finalists"
-    before = checkpoint[1].get("processes", 1)
+    before = found[1].get("processes", 1)
     other = "" if before == processes else f"; {processes} processes after {before}: the same within noise"
     return f"going on from {where}, {evaluations} so far{other}"
 

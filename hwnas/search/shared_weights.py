@@ -38,7 +38,7 @@ class SharedWeights:
 
 def optimise(net: Supernet, settings: WeightStep, ranks: Ranks = ALONE) -> SharedWeights:
     """A fresh optimiser for ``net``."""
-    weights, head = tuple(net.parameters()), list(net.frame.classifier.parameters())
+    weights, head = tuple(net.parameters()), list(net.classifier_weights())
     at_head = {id(weight) for weight in head}
     rest = [weight for weight in weights if id(weight) not in at_head]
     optimizer = torch.optim.SGD(

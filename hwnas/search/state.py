@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -26,6 +27,7 @@ from hwnas.search.searcher import Searcher
 from hwnas.search.shared_weights import SharedWeights
 from hwnas.space.space import SPACES
 from hwnas.training.data import Dataset
+from profilers.errors import InputError
 
 MAX_SETBACKS = 3
 EXPLODED = 1e4  # a cross-entropy that no guess of a network with finite weights comes to
@@ -75,19 +77,53 @@ def restore(run: Run, dataset: Dataset, searcher: Searcher, ranks: Ranks = ALONE
         return State(searcher, supernet(run.config, dataset, searcher, 0, ranks), Position())
     arrays, state = found
     position = Position(**state["position"])
-    searcher = searcher.with_arrays(
-        {name.removeprefix("searcher."): a for name, a in arrays.items() if name.startswith("searcher.")}
-    )
+    known = {name.removeprefix("searcher."): a for name, a in arrays.items() if name.startswith("searcher.")}
     stage = min(position.stage, len(run.config.stages) - 1)
-    shared = supernet(run.config, dataset, searcher, stage, ranks)
-    shared_weights.from_arrays(shared, arrays)
+    with _believed(run):
+        searcher = searcher.with_arrays(known)
+        shared = supernet(run.config, dataset, searcher, stage, ranks)
+        shared_weights.from_arrays(shared, arrays)
     setbacks = [Setback(**one) for one in state.get("setbacks", [])]
     return State(searcher, shared, position, state.get("losses", []), state.get("accuracies", []), setbacks)
 
 
+def checkpoint(run: Run) -> tuple[Arrays, dict[str, Any]] | None:
+    """The newest checkpoint. Raises InputError where what it says is not what a search writes."""
+    found = load_checkpoint(run)
+    if found is None:
+        return None
+    with _believed(run):
+        state = found[1]
+        at, seen = Position(**state["position"]), [*state.get("losses", []), *state.get("accuracies", [])]
+        state["position"] = asdict(at)
+        counts = [at.stage, at.epoch, at.step, at.trials, at.parts, state.get("processes", 1)]
+        numbers = [at.seconds, at.rate, *seen]
+        setbacks = [Setback(**one) for one in state.get("setbacks", [])]
+        counts += [number for one in setbacks for number in (one.stage, one.epoch)]
+        numbers += [one.rate for one in setbacks]
+        good = all(type(one) is int and 0 <= one < 2**62 for one in counts)
+        if not good or not all(type(one) in (int, float) and math.isfinite(one) for one in numbers):
+            raise ValueError("its numbers are none of a search")
+        if not (at.stage <= len(run.config.stages) and at.parts >= 1):
+            raise ValueError("a stage that this search does not have")
+    return found
+
+
+@contextmanager
+def _believed(run: Run) -> Iterator[None]:
+    """Turn what does not fit the search into InputError: the run may be a stranger's."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as error:
+        if isinstance(error, InputError | Stopped) or shared_weights.out_of_memory(error):
+            raise
+        reason = repr(error)[:200]
+        raise InputError(f"{run.checkpoint_path.parent}: no checkpoint of this search ({reason})") from None
+
+
 def _read(run: Run) -> tuple[Arrays, dict[str, Any]] | None:
     """The newest checkpoint, and the run directory cut back to what it knows of."""
-    found = load_checkpoint(run)
+    found = checkpoint(run)
     position = Position() if found is None else Position(**found[1]["position"])
     truncate_trials(run, position.trials)
     truncate_history(run, position.stage, position.epoch)

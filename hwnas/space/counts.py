@@ -1,4 +1,4 @@
-"""Parameters and MACs of any genotype by table: additive over (cell position, edge, operation).
+"""Parameters and MACs of any genotype by table: additive over the nodes of a graph.
 
 Built once per space, width, depth and image size; then a count is a table sum, equal to counting the built
 network, and the expectation under alpha is a dot product.
@@ -6,14 +6,17 @@ network, and the expectation under alpha is a dot product.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from hwnas.space.cells import CellSize, Task, cell_graph
 from hwnas.space.encoding import to_choices
 from hwnas.space.genotype import Architecture
-from hwnas.space.layers import PRIMITIVES, Skeleton, Stem, skeleton
+from hwnas.space.graph import Graph
+from hwnas.space.layers import Layer, Stem
 from hwnas.space.space import SPACES, Choices, Probabilities, Space
 
 Table = npt.NDArray[np.float64]
@@ -21,11 +24,11 @@ Table = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Additive:
-    """A cost that adds up: the skeleton's ``constant`` and one entry of ``table`` per edge."""
+    """A cost that adds up: ``constant`` for what is fixed and one entry of ``table`` per decision."""
 
     constant: float
     table: Table
-    """(edges, operations)"""
+    """(decisions, operations)"""
 
     def of(self, choices: Choices) -> Table:
         """The cost of one sample (edges,) or of many (count, edges): a scalar array or shape (count,)."""
@@ -54,26 +57,32 @@ def count_table(
     stem: Stem = "cifar",
 ) -> Counts:
     """The tables of the discrete network, no auxiliary head. ``image``: (channels, height, width)."""
-    frame = skeleton(space, channels, cells, classes, image, stem)
-    params, macs = _edge_tables(space, frame)
+    size = CellSize(channels=channels, cells=cells, stem=stem)
+    return counts_of(cell_graph(space, size, Task(classes=classes, image=image)), space.mask.shape)
+
+
+def counts_of(graph: Graph, shape: tuple[int, int]) -> Counts:
+    """The tables of every network in a graph. ``shape``: (decisions, operations) of alpha."""
     return Counts(
-        Additive(float(sum(layer.params for layer in frame.fixed)), params),
-        Additive(float(sum(layer.macs for layer in frame.fixed)), macs),
+        additive(graph, shape, lambda layers: sum(layer.params for layer in layers)),
+        additive(graph, shape, lambda layers: sum(layer.macs for layer in layers)),
     )
 
 
-def _edge_tables(space: Space, frame: Skeleton) -> tuple[Table, Table]:
-    params = np.zeros((len(space.slots), space.width))
-    macs = np.zeros_like(params)
-    for site in frame.cells:
-        for row in space.rows(site.kind):
-            slot = space.slots[row]
-            stride, size = site.edge(slot.source, space.inputs)
-            for column, op in enumerate(slot.ops):
-                for layer in PRIMITIVES[op](site.channels, stride, size):
-                    params[row, column] += layer.params
-                    macs[row, column] += layer.macs
-    return params, macs
+def additive(graph: Graph, shape: tuple[int, int], cost: Callable[[tuple[Layer, ...]], float]) -> Additive:
+    """A cost that adds up over layers, as a constant of the fixed nodes and a table of the open ones."""
+    constant, table = 0.0, np.zeros(shape)
+    known: dict[int, float] = {}  # by identity: the options of equal cells are the same objects
+    for node in graph:
+        if node.row is None:
+            constant += cost(node.layers)
+            continue
+        for column, option in enumerate(node.options):
+            if option:
+                if id(option) not in known:
+                    known[id(option)] = cost(option)
+                table[node.row, column] += known[id(option)]
+    return Additive(float(constant), table)
 
 
 def count(

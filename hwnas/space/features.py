@@ -11,13 +11,16 @@ So there is one design per kind, and the fit chooses (``profilers.fit``):
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from hwnas.space.space import NONE, CellKind, Choices, Space
+from hwnas.space.cells import CellSize, Task, cell_graph
+from hwnas.space.graph import Graph, Wiring, wiring
+from hwnas.space.space import NONE, Choices, Space
 from profilers.fit import Design
 
 Execution = Literal["eager", "reached", "live"]
@@ -26,7 +29,85 @@ BENCHMARK_CELLS = 15
 """NAS-Bench-201's N = 5 in three groups: what its published latencies were measured on."""
 
 Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Layout:
+    """A graph's nodes as a table of features knows them.
+
+    `open`: indices of the open nodes, by decision `row`; `copies`: (decisions,) how many nodes a decision has.
+    `sums`: indices of the sums of options, `sum_copies` how often each stands in the graph.
+    `strided`: (decisions,) whether the decision's options make a map smaller.
+    """
+
+    wiring: Wiring
+    open: Ints
+    row: Ints
+    copies: Ints
+    sums: Ints
+    sum_copies: Ints
+    strided: Bools
+
+    def nodes(self, choices: Choices, execution: Execution) -> Bools:
+        """(count, nodes): which nodes run."""
+        present, needed, fed = self.wiring.executed(choices)
+        if execution == "eager":
+            return present
+        return needed & fed if execution == "live" else needed
+
+    def by_decision(self, choices: Choices, execution: Execution) -> Floats:
+        """(count, decisions): the part of a decision's nodes that run. Between 0 and 1 where cells differ: a cell
+        without an edge from the map before it leaves every second cell unread."""
+        runs = self.nodes(choices, execution)[:, self.open]
+        total = np.zeros((len(choices), len(self.copies)))
+        np.add.at(total.T, self.row, runs.T.astype(np.float64))
+        return np.asarray(total / self.copies)
+
+    def states(self, choices: Choices, execution: Execution) -> Floats:
+        """(count,): how many sums of options run, in the mean over cells of a kind."""
+        runs = self.nodes(choices, execution)[:, self.sums]
+        if execution == "eager":
+            runs = np.ones_like(runs)
+        total = np.zeros(len(choices))
+        for copies in np.unique(self.sum_copies):
+            total += runs[:, self.sum_copies == copies].sum(axis=1) / copies
+        return total
+
+
+def layout(graph: Graph, space: Space) -> Layout:
+    """The features' view of a graph of a space."""
+    sizes = {node.name: node.size for node in graph}
+    by_name = {node.name: node for node in graph}
+    open_nodes = [(index, node) for index, node in enumerate(graph) if node.row is not None]
+    rows = np.array([node.row for _, node in open_nodes])
+    strided = np.zeros(len(space.slots), dtype=bool)
+    for _, node in open_nodes:
+        strided[node.row] |= node.size != sizes[node.inputs[0]]
+    copies = np.bincount(rows, minlength=len(space.slots))
+    sums, sum_copies = [], []
+    for index, node in enumerate(graph):
+        decided = [by_name[source].row for source in node.inputs] if node.join == "sum" else []
+        if decided and decided[0] is not None:
+            sums.append(index)
+            sum_copies.append(copies[decided[0]])
+    return Layout(
+        wiring=wiring(graph, space.width),
+        open=np.array([index for index, _ in open_nodes]),
+        row=rows,
+        copies=np.maximum(copies, 1),
+        sums=np.array(sums, dtype=np.int64),
+        sum_copies=np.array(sum_copies, dtype=np.int64),
+        strided=strided,
+    )
+
+
+@lru_cache(maxsize=16)
+def _layout(space: Space, cells: int) -> Layout:
+    """Which operations run does not depend on widths and sizes: a small network of so many cells tells."""
+    size = CellSize(channels=4, cells=cells)
+    return layout(cell_graph(space, size, Task(classes=2, image=(1, 32, 32))), space)
 
 
 def designs(
@@ -34,8 +115,8 @@ def designs(
 ) -> tuple[Design, ...]:
     """The designs of many samples, ``choices``: (count, edges); one per way to execute, the plainest first.
 
-    ``cells`` matters only for networks that fold: their last cell is all that is left of them. ``only`` names
-    the one design that is wanted.
+    ``cells`` matters for networks that fold, whose last cell is all that is left of them, and for those that leave a
+    cell unread. ``only`` names the one design that is wanted.
     """
     wanted = [execution for execution in EXECUTIONS if only in (None, execution)]
     return tuple(_design(space, np.atleast_2d(choices), execution, cells) for execution in wanted)
@@ -56,92 +137,37 @@ def folds(space: Space, choices: Choices) -> Bools:
 
     A compiler folds such a network to almost nothing, so its latency says little about its operations.
     """
-    choices = np.atleast_2d(choices)
-    folded = np.zeros(len(choices), dtype=bool)
-    for cell in space.cells:
-        present = _present(space, choices, cell)
-        fed = _fed(space, present)
-        folded |= ~(fed & _outputs(space)).any(axis=1)
-    return folded
-
-
-def executed(space: Space, choices: Choices, cell: CellKind, execution: Execution) -> tuple[Bools, Bools]:
-    """Which edges and which nodes of one kind of cell run: (count, rows of the cell), (count, states)."""
-    present = _present(space, choices, cell)
-    if execution == "eager":
-        return present, np.ones((len(choices), space.inputs + space.nodes), dtype=bool)
-    needed, fed = _needed(space, present), _fed(space, present)
-    edges = _edges(space)
-    runs = present & needed[:, edges[:, 1]]
-    if execution == "live":
-        return runs & fed[:, edges[:, 0]], needed & fed
-    return runs, needed
+    _, _, fed = _layout(space, BENCHMARK_CELLS).wiring.executed(np.atleast_2d(choices))
+    return ~fed[:, -1]
 
 
 def _design(space: Space, choices: Choices, execution: Execution, cells: int) -> Design:
-    names: list[str] = []
-    counts: list[Floats] = []
-    nodes = np.zeros(len(choices))
-    detail: list[Floats] = []
-    for cell in space.cells:
-        rows = list(space.rows(cell))
-        runs, states = executed(space, choices, cell, execution)
-        strided = np.array([cell == "reduce" and space.slots[row].source < space.inputs for row in rows])
-        for column, op in enumerate(space.ops(cell)):
-            if op == NONE:
-                continue
-            drawn = runs & (choices[:, rows] == column)
-            detail.append(drawn.astype(np.float64))
-            for suffix, group in (("", ~strided), ("/stride2", strided)):
-                if group.any():
-                    names.append(f"{cell}/{op}{suffix}")
-                    counts.append(drawn[:, group].sum(axis=1, dtype=np.float64))
-        nodes += states[:, space.inputs :].sum(axis=1)
-    # A folded network is its last cell and the classifier: a share of every count, and nothing that is
-    # constant.
+    seen = _layout(space, cells)
+    # A folded network is its last cell and the classifier: a share of every count, and nothing that is constant.
     share = np.ones(len(choices))
     if execution != "eager":
         share[folds(space, choices)] = 1.0 / cells
+    runs = seen.by_decision(choices, execution) / share[:, None]
+    names: list[str] = []
+    counts: list[Floats] = []
+    detail: list[Floats] = []
+    for cell in space.cells:
+        rows = list(space.rows(cell))
+        strided = seen.strided[rows]
+        for column, op in enumerate(space.ops(cell)):
+            if op == NONE:
+                continue
+            drawn = runs[:, rows] * (choices[:, rows] == column)
+            detail.append(drawn)
+            for suffix, group in (("", ~strided), ("/stride2", strided)):
+                if group.any():
+                    names.append(f"{cell}/{op}{suffix}")
+                    counts.append(drawn[:, group].sum(axis=1))
+    states = seen.states(choices, execution) / share
     return Design(
         name=execution,
         names=(*names, "nodes"),
-        counts=np.column_stack([*counts, nodes]),
+        counts=np.column_stack([*counts, states]),
         detail=np.concatenate(detail, axis=1),
         share=share,
     )
-
-
-def _edges(space: Space) -> npt.NDArray[np.int64]:
-    """(rows of one cell, 2): source and node of every edge; all kinds of cell have the same edges."""
-    return np.array([(space.slots[row].source, space.slots[row].node) for row in space.rows(space.cells[0])])
-
-
-def _present(space: Space, choices: Choices, cell: CellKind) -> Bools:
-    rows = list(space.rows(cell))
-    return np.asarray(choices[:, rows] != space.ops(cell).index(NONE))
-
-
-def _outputs(space: Space) -> Bools:
-    """(states,): the states that a cell's output reads; NAS-Bench-201 takes the last, DARTS joins all
-    nodes."""
-    states = space.inputs + space.nodes
-    if space.stacking == "residual_blocks":
-        return np.asarray(np.arange(states) == states - 1)
-    return np.asarray(np.arange(states) >= space.inputs)
-
-
-def _fed(space: Space, present: Bools) -> Bools:
-    """(count, states): whether a state depends on the cell's inputs at all."""
-    fed = np.zeros((len(present), space.inputs + space.nodes), dtype=bool)
-    fed[:, : space.inputs] = True
-    for row, (source, node) in enumerate(_edges(space)):
-        fed[:, node] |= present[:, row] & fed[:, source]
-    return fed
-
-
-def _needed(space: Space, present: Bools) -> Bools:
-    """(count, states): whether the cell's output reads a state through edges that are there."""
-    needed = np.tile(_outputs(space), (len(present), 1))
-    for row, (source, node) in reversed(list(enumerate(_edges(space)))):
-        needed[:, source] |= present[:, row] & needed[:, node]
-    return needed

@@ -1,10 +1,10 @@
 """Memory that one training step of a supernet needs, said before the first: an estimate from its layers.
 
 Kept for the gradient are the outputs of convolutions and pools, those of BatchNorms inside an operation (rectified in
-place), the eight-byte places of maxima, and each state of a cell once, rectified. A sampled path keeps at most the
-largest operation of each edge, a mixture all of them. Weights count four times: themselves, gradient, momentum, and
-the copy of a checkpoint being written. On top come copies that backward passes make; ``SPARE`` covers them
-(measured: docs/log.md).
+place), the eight-byte places of maxima, and each map that options read or add up to once, rectified. A sampled path
+keeps at most the largest option of each node, a mixture all of them. Weights count four times: themselves, gradient,
+momentum, and the copy of a checkpoint being written. On top come copies that backward passes make; ``SPARE`` covers
+them (measured: docs/log.md).
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from hwnas.space.layers import PRIMITIVES, Layer, Stem, skeleton
+from hwnas.space.cells import CellSize, Task, cell_graph
+from hwnas.space.graph import Graph, readers
+from hwnas.space.layers import Layer, Stem
 from hwnas.space.memory import FLOAT_BYTES
-from hwnas.space.space import NONE, Space
+from hwnas.space.space import Space
 
 INDEX_BYTES = 8
 COPIES = 4
@@ -48,20 +50,26 @@ def footprint(
     stem: Stem = "cifar",
 ) -> Footprint:
     """The supernet with all operations of ``space``; ``image``: (channels, height, width) in pixels."""
-    frame = skeleton(space, channels, cells, classes, image, stem)
-    outside = [layer for part in frame.stem for layer in part] + list(frame.head)
-    outside += [layer for site in frame.cells for part in site.before for layer in part]
-    kept, params = _kept(outside), sum(layer.params for layer in outside)
-    for site in frame.cells:
-        for row in space.rows(site.kind):
-            slot = space.slots[row]
-            stride, size = site.edge(slot.source, space.inputs)
-            found = [PRIMITIVES[op](site.channels, stride, size) for op in slot.ops if op != NONE]
-            params += sum(layer.params for layers in found for layer in layers if layer.kind != "batch_norm")
-            sizes = [_kept(layers) for layers in found] or [0]
-            kept += max(sizes) if weights == "sampled" else sum(sizes)
-        height, width = site.size_out
-        kept += (space.inputs + space.nodes) * site.channels * height * width * FLOAT_BYTES
+    size = CellSize(channels=channels, cells=cells, stem=stem)
+    return footprint_of(cell_graph(space, size, Task(classes=classes, image=image)), weights)
+
+
+def footprint_of(graph: Graph, weights: Literal["sampled", "mixture"]) -> Footprint:
+    """The supernet that a graph describes."""
+    kept = params = 0
+    read = readers(graph)
+    for node in graph:
+        options = [option for option in node.options if option]
+        searched = node.row is not None
+        # BatchNorms of what is searched have no scale and shift in a supernet.
+        counted = [
+            layer for option in options for layer in option if not (searched and layer.kind == "batch_norm")
+        ]
+        params += sum(layer.params for layer in counted)
+        sizes = [_kept(option) for option in options] or [0]
+        kept += sum(sizes) if weights == "mixture" or not searched else max(sizes)
+        if node.join == "sum" or any(reader.row is not None for reader in read[node.name]):
+            kept += node.elements * FLOAT_BYTES
     return Footprint(COPIES * FLOAT_BYTES * params, kept)
 
 

@@ -1,10 +1,12 @@
-"""The layers of a space as the kernels that a device runs and a roofline prices."""
+"""The nodes of a graph as the kernels that a device runs and a roofline prices."""
 
 from __future__ import annotations
 
-from hwnas.space.layers import PRIMITIVES, CellSite, Layer, Size, Skeleton
-from hwnas.space.space import NONE, Slot, Space
-from profilers.roofline import Kernel, Kind
+from dataclasses import dataclass
+
+from hwnas.space.graph import Graph, Node, Option
+from hwnas.space.layers import Layer, Size, unknown_layer
+from profilers.roofline import Kernel
 
 
 def layer_kernels(layer: Layer, batch: int) -> tuple[Kernel, ...]:
@@ -19,49 +21,85 @@ def layer_kernels(layer: Layer, batch: int) -> tuple[Kernel, ...]:
     if layer.kind == "conv":
         return (Kernel("conv", macs, read + layer.params, write, outputs, layer.channels_out),)
     if layer.kind == "halve":
-        # Two convolutions, each reading every other pixel and giving half of the channels, then their
-        # concatenation.
+        # Two convolutions, each reading every other pixel and giving half of the channels, then their concatenation.
         half = Kernel("conv", macs // 2, read // 4, write // 2, outputs, layer.channels_out // 2)
         return (half, half, Kernel("concat", 0, write, write, outputs, layer.channels_out))
-    if layer.kind in ("max_pool", "avg_pool"):
+    if layer.kind == "max_pool" or layer.kind == "avg_pool":
         window = layer.kernel[0] * layer.kernel[1]
         return (Kernel("pool", 0, read, write, outputs, layer.channels_out, window),)
     if layer.kind == "global_pool":
         return (Kernel("pool", 0, read, write, outputs, layer.channels_out),)
     if layer.kind == "linear":
         return (Kernel("linear", macs, read + layer.params, write, outputs, layer.channels_out),)
-    kind: Kind = "batch_norm" if layer.kind == "batch_norm" else "elementwise"
-    return (Kernel(kind, 0, read, write, outputs, layer.channels_out),)
+    if layer.kind == "batch_norm":
+        return (Kernel("batch_norm", 0, read, write, outputs, layer.channels_out),)
+    if layer.kind == "relu":
+        return (Kernel("elementwise", 0, read, write, outputs, layer.channels_out),)
+    unknown_layer(layer.kind)
 
 
-def edge_kernels(space: Space, site: CellSite, slot: Slot, op: str, batch: int) -> tuple[Kernel, ...]:
-    """An operation on one edge of one cell and the addition that brings its result into the node.
+def option_kernels(
+    node: Node, option: Option, source_size: Size, batch: int, computes_none: bool
+) -> tuple[Kernel, ...]:
+    """An option of an open node, and the addition that brings its result into a sum.
 
-    Where the space writes ``none``, the published networks multiply by zero and add the product; elsewhere
-    the edge is left out. n edges into a node are n additions here and n - 1 in truth: a cell's constant, not
-    its edges'.
+    `computes_none`: the published networks multiply by zero where nothing stands, and add the product; elsewhere an
+    absent option costs nothing. n terms of a sum are n additions here and n - 1 in truth: a constant of the sum.
     """
-    stride, size = site.edge(slot.source, space.inputs)
-    add = _elementwise(2, site.channels, site.size_out, batch)
-    if op == NONE:
-        return (_elementwise(1, site.channels, size, batch), add) if space.none_is_written else ()
-    layers = PRIMITIVES[op](site.channels, stride, size)
-    return (*(k for layer in layers for k in layer_kernels(layer, batch)), add)
+    add = _elementwise(2, node.channels, node.size, batch)
+    if option is None:
+        return (_elementwise(1, node.channels, source_size, batch), add) if computes_none else ()
+    return (*(kernel for layer in option for kernel in layer_kernels(layer, batch)), add)
 
 
-def fixed_kernels(space: Space, frame: Skeleton, batch: int) -> tuple[Kernel, ...]:
-    """Stem, preprocessing, residual blocks and classifier, and the concatenations at the end of DARTS
-    cells."""
-    kernels = [kernel for layer in frame.fixed for kernel in layer_kernels(layer, batch)]
-    if space.stacking == "reduction_cells":
-        for site in frame.cells:
-            outputs = batch * site.size_out[0] * site.size_out[1]
-            joined = space.nodes * site.channels
-            kernels.append(Kernel("concat", 0, outputs * joined, outputs * joined, outputs, joined))
-    else:
-        widths = sorted({(site.channels, site.size_out) for site in frame.cells})
-        kernels += [_elementwise(2, channels, size, batch) for channels, size in widths[1:]]
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Priced:
+    """One step of a discrete network: what it is called, its kind, and the kernels that it runs."""
+
+    name: str
+    kind: str
+    kernels: tuple[Kernel, ...]
+
+
+def steps_of(graph: Graph, batch: int) -> tuple[Priced, ...]:
+    """The layers and joins of a discrete graph in order; equal ReLUs and pools of one map run once."""
+    found: list[Priced] = []
+    met: set[tuple[str, Layer]] = set()
+    for node in graph[1:]:
+        if node.join == "sum" and len(node.inputs) > 1:
+            add = _elementwise(2, node.channels, node.size, batch)
+            found.append(Priced(name=node.name, kind="add", kernels=(add,) * (len(node.inputs) - 1)))
+        if node.join == "concat":
+            found.append(Priced(name=node.name, kind="concat", kernels=(_concat(node, batch),)))
+        for number, layer in enumerate(node.layers):
+            key = (node.inputs[0], layer)
+            if number == 0 and layer.kind in ("relu", "max_pool", "avg_pool"):
+                if key in met:
+                    continue
+                met.add(key)
+            name = f"{node.name}/{number}_{layer.kind}"
+            found.append(Priced(name=name, kind=layer.kind, kernels=layer_kernels(layer, batch)))
+    return tuple(found)
+
+
+def fixed_kernels(graph: Graph, batch: int) -> tuple[Kernel, ...]:
+    """What every network runs: fixed layers, concatenations, and the additions of sums that are not an option's."""
+    is_open = {node.name for node in graph if node.row is not None}
+    kernels: list[Kernel] = []
+    for node in graph:
+        if node.row is None:
+            kernels += [kernel for layer in node.layers for kernel in layer_kernels(layer, batch)]
+        if node.join == "concat":
+            kernels.append(_concat(node, batch))
+        if node.join == "sum":
+            fixed = sum(source not in is_open for source in node.inputs)
+            kernels += [_elementwise(2, node.channels, node.size, batch)] * max(0, fixed - 1)
     return tuple(kernels)
+
+
+def _concat(node: Node, batch: int) -> Kernel:
+    numbers = batch * node.elements
+    return Kernel("concat", 0, numbers, numbers, batch * node.size[0] * node.size[1], node.channels)
 
 
 def _elementwise(inputs: int, channels: int, size: Size, batch: int) -> Kernel:

@@ -14,10 +14,11 @@ from typing import Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from hwnas.space.cells import CellSize, Task, cell_graph
 from hwnas.space.counts import Additive
-from hwnas.space.features import designs, executed, with_operations
-from hwnas.space.kernels import edge_kernels, fixed_kernels
-from hwnas.space.layers import Stem, skeleton
+from hwnas.space.features import Layout, designs, layout, with_operations
+from hwnas.space.kernels import fixed_kernels, option_kernels
+from hwnas.space.layers import Stem
 from hwnas.space.space import SPACES, Choices, Space
 from profilers.errors import InputError, nearest
 from profilers.roofline import COSTS, Kernel, Peaks, Runtime, device_us, issue_us, together
@@ -95,7 +96,7 @@ class Roofline:
     issue, device: microseconds that the host and the device need, each additive over (edge, operation).
     """
 
-    space: Space
+    layout: Layout
     runtime: Runtime
     issue: Additive
     device: Additive
@@ -108,20 +109,19 @@ class Roofline:
         runs = self._runs(choices)
         edges = np.arange(choices.shape[1])
         issue, device = (
-            part.constant + np.where(runs, part.table[edges, choices], 0.0).sum(axis=1)
+            part.constant + (runs * part.table[edges, choices]).sum(axis=1)
             for part in (self.issue, self.device)
         )
         return np.asarray(together(issue, device, COSTS[self.runtime]) / 1000)
 
-    def _runs(self, choices: Choices) -> npt.NDArray[np.bool_]:
-        """(count, edges): an eager runtime executes every edge, ``none`` included; a compiler drops dead
-        ones."""
+    def _runs(self, choices: Choices) -> npt.NDArray[np.float64]:
+        """(count, decisions), the part of a decision's nodes that run: all where the runtime is eager.
+
+        An eager runtime executes what is absent too; a compiler drops what the output does not need.
+        """
         if self.runtime.startswith("eager"):
-            return np.ones(choices.shape, dtype=bool)
-        runs = np.zeros(choices.shape, dtype=bool)
-        for cell in self.space.cells:
-            runs[:, list(self.space.rows(cell))] = executed(self.space, choices, cell, "reached")[0]
-        return runs
+            return np.ones(choices.shape)
+        return self.layout.by_decision(choices, "reached")
 
 
 def roofline(
@@ -134,19 +134,22 @@ def roofline(
     stem: Stem = "cifar",
 ) -> Roofline:
     """The estimate of every network of a space at one width and depth."""
-    frame = skeleton(space, network.channels, network.cells, network.classes, network.image, stem)
-    issue = np.zeros((len(space.slots), space.width))
+    size = CellSize(channels=network.channels, cells=network.cells, stem=stem)
+    graph = cell_graph(space, size, Task(classes=network.classes, image=network.image))
+    sizes = {node.name: node.size for node in graph}
+    issue = np.zeros(space.mask.shape)
     device = np.zeros_like(issue)
     costs = COSTS[runtime]
-    for site in frame.cells:
-        for row in space.rows(site.kind):
-            for column, op in enumerate(space.slots[row].ops):
-                kernels = edge_kernels(space, site, space.slots[row], op, batch)
-                issue[row, column] += sum(issue_us(kernel, costs) for kernel in kernels)
-                device[row, column] += _device_us(kernels, peaks, runtime)
-    fixed = fixed_kernels(space, frame, batch)
+    for node in graph:
+        if node.row is None:
+            continue
+        for column, option in enumerate(node.options):
+            kernels = option_kernels(node, option, sizes[node.inputs[0]], batch, space.none_is_written)
+            issue[node.row, column] += sum(issue_us(kernel, costs) for kernel in kernels)
+            device[node.row, column] += _device_us(kernels, peaks, runtime)
+    fixed = fixed_kernels(graph, batch)
     return Roofline(
-        space=space,
+        layout=layout(graph, space),
         runtime=runtime,
         issue=Additive(sum(issue_us(kernel, costs) for kernel in fixed), issue),
         device=Additive(_device_us(fixed, peaks, runtime), device),

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from hwnas.space.features import designs, folds
+from hwnas.space.features import BENCHMARK_CELLS, designs, folds
 from hwnas.space.latency_csv import Measured
 from hwnas.space.space import Space
 from profilers.agreement import mape_percent
 from profilers.errors import InputError
 from profilers.fit import FEWEST_ROWS, FOLDS, fit
-from profilers.table import Table
+from profilers.table import Network, Table
 
 
 def fit_measured(
@@ -25,9 +25,13 @@ def fit_measured(
     batch: int | None,
     provenance: Mapping[str, Any],
     seed: int = 0,
+    network: Network | None = None,
 ) -> Table:
-    """Fit a table to networks measured elsewhere. Raises InputError where there are too few to fit."""
-    known = designs(space, measured.choices)
+    """Fit a table to networks measured elsewhere. Raises InputError where there are too few to fit.
+
+    ``network``: which networks they are; None: NAS-Bench-201's own in its space, not known in another.
+    """
+    known = designs(space, measured.choices, BENCHMARK_CELLS if network is None else network.cells)
     folded = folds(space, measured.choices)
     if (~folded).sum() < FEWEST_ROWS:
         raise InputError(
@@ -53,6 +57,7 @@ def fit_measured(
     counted = {
         "rows": len(measured.texts),
         "blank": measured.blank,
+        "failed": measured.failed,
         "folded": int(folded.sum()),
         "seed": seed,
     }
@@ -60,7 +65,7 @@ def fit_measured(
         device=device,
         space=space.name,
         batch=batch,
-        network=None,
+        network=network,
         fitted=fitted,
         agreement=agreement,
         provenance={**provenance, **counted, "numpy": np.__version__},

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NoReturn
 
-from hwnas.space.genotype import check_cells
-from hwnas.space.space import NONE, SKIP, CellKind, Space
+from hwnas.space.space import NONE, SKIP
+from profilers.errors import InputError
 
 Kind = Literal["relu", "conv", "batch_norm", "max_pool", "avg_pool", "halve", "global_pool", "linear"]
 Size = tuple[int, int]
@@ -58,6 +58,11 @@ class Layer:
             return self.channels_in * self.channels_out
         height, width = self.size_out
         return self.params * height * width if self.kind in ("conv", "halve") else 0
+
+
+def unknown_layer(kind: NoReturn) -> NoReturn:
+    """Refuse a kind of layer that a rendering has no rule for: never guess. mypy checks that all are handled."""
+    raise InputError(f"layer kind {kind!r}: not known here")
 
 
 Builder = Callable[[int, int, Size], tuple[Layer, ...]]
@@ -149,122 +154,6 @@ def half(size: Size) -> Size:
     return (-(-size[0] // 2), -(-size[1] // 2))
 
 
-@dataclass(frozen=True, slots=True)
-class CellSite:
-    """One cell of a network: its kind, width, the sizes its edges see, and what prepares its inputs.
-
-    ``size`` belongs to the two (or one) prepared inputs, ``size_out`` to every computed node. ``before``
-    holds the layers in front of c_{k-2} and c_{k-1} (reduction_cells), or the two branches of the residual
-    block that stands before the first cell of a group (residual_blocks; empty elsewhere).
-    """
-
-    kind: CellKind
-    channels: int
-    size: Size
-    size_out: Size
-    before: tuple[tuple[Layer, ...], ...]
-
-    def edge(self, source: int, inputs: int) -> tuple[int, Size]:
-        """(stride, input size) of an edge: stride 2 on edges from a reduction cell's inputs only."""
-        if self.kind == "reduce" and source < inputs:
-            return 2, self.size
-        return 1, self.size_out
-
-
-@dataclass(frozen=True, slots=True)
-class Skeleton:
-    """A network without its cells' edges: the layers that every genotype executes, and where the cells stand.
-
-    ``stem`` has one part per map that the first cell reads: the ImageNet stem goes on where c_{k-2} is taken.
-    """
-
-    stem: tuple[tuple[Layer, ...], ...]
-    cells: tuple[CellSite, ...]
-    head: tuple[Layer, ...]
-
-    @property
-    def fixed(self) -> tuple[Layer, ...]:
-        """All layers that do not depend on the genotype."""
-        parts = [*self.stem, *(part for cell in self.cells for part in cell.before), self.head]
-        return tuple(layer for part in parts for layer in part)
-
-
-def skeleton(
-    space: Space,
-    channels: int,
-    cells: int,
-    classes: int,
-    image: tuple[int, int, int],
-    stem: Stem = "cifar",
-) -> Skeleton:
-    """Everything but the edges. ``image``: (channels, height, width) in pixels."""
-    check_cells(space, cells)
-    if space.stacking == "residual_blocks":
-        return _residual_blocks(channels, cells, classes, image)
-    return _reduction_cells(channels, cells, classes, image, stem)
-
-
-def reduction_positions(cells: int) -> frozenset[int]:
-    """Indices of the reduction cells: a third and two thirds of the depth."""
-    return frozenset({cells // 3, 2 * cells // 3})
-
-
-def _conv_bn(cin: int, cout: int, size: Size, stride: int = 1) -> tuple[Layer, ...]:
+def conv_bn(cin: int, cout: int, size: Size, stride: int = 1) -> tuple[Layer, ...]:
+    """Convolution and BatchNorm, without a ReLU before them."""
     return relu_conv_bn(cin, cout, size, 3, stride)[1:]
-
-
-def _stem(channels: int, image: tuple[int, int, int], stem: Stem) -> tuple[tuple[Layer, ...], ...]:
-    size = (image[1], image[2])
-    if stem == "cifar":
-        return (_conv_bn(image[0], 3 * channels, size),)
-    quarter = half(half(size))
-    first = _conv_bn(image[0], channels // 2, size, 2)
-    second = relu_conv_bn(channels // 2, channels, half(size), 3, 2)
-    return first + second, relu_conv_bn(channels, channels, quarter, 3, 2)
-
-
-def _reduction_cells(
-    channels: int, cells: int, classes: int, image: tuple[int, int, int], stem: Stem
-) -> Skeleton:
-    parts = _stem(channels, image, stem)
-    width_before, size_before = parts[0][-1].channels_out, parts[0][-1].size_out
-    width, size = parts[-1][-1].channels_out, parts[-1][-1].size_out
-    sites = []
-    for index in range(cells):
-        kind: CellKind = "reduce" if index in reduction_positions(cells) else "normal"
-        channels = 2 * channels if kind == "reduce" else channels
-        if size_before != size:
-            first = factorized_reduce(width_before, channels, size_before)
-        else:
-            first = relu_conv_bn(width_before, channels, size)
-        size_out = half(size) if kind == "reduce" else size
-        sites.append(CellSite(kind, channels, size, size_out, (first, relu_conv_bn(width, channels, size))))
-        width_before, width = width, 4 * channels
-        size_before, size = size, size_out
-    return Skeleton(parts, tuple(sites), _head(width, classes, size))
-
-
-def _residual_blocks(channels: int, cells: int, classes: int, image: tuple[int, int, int]) -> Skeleton:
-    size: Size = (image[1], image[2])
-    stem = _conv_bn(image[0], channels, size)
-    sites: list[CellSite] = []
-    for index in range(cells):
-        before: tuple[tuple[Layer, ...], ...] = ()
-        if index and index % (cells // 3) == 0:
-            before = _residual_block(channels, size)
-            channels, size = 2 * channels, half(size)
-        sites.append(CellSite("normal", channels, size, size, before))
-    last = (Layer("batch_norm", channels, channels, size), Layer("relu", channels, channels, size))
-    return Skeleton((stem,), tuple(sites), (*last, *_head(channels, classes, size)))
-
-
-def _residual_block(channels: int, size: Size) -> tuple[tuple[Layer, ...], ...]:
-    """Main branch and shortcut of the step between two groups."""
-    main = relu_conv_bn(channels, 2 * channels, size, 3, 2)
-    main += relu_conv_bn(2 * channels, 2 * channels, half(size), 3)
-    pool = Layer("avg_pool", channels, channels, size, (2, 2), (2, 2))
-    return main, (pool, Layer("conv", channels, 2 * channels, half(size)))
-
-
-def _head(width: int, classes: int, size: Size) -> tuple[Layer, ...]:
-    return (Layer("global_pool", width, width, size), Layer("linear", width, classes, (1, 1)))

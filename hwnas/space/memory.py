@@ -1,13 +1,13 @@
 """Memory that a discrete network needs for inference: its weights, and the largest set of maps alive at once.
 
-The network is run in its written order in fp32: a map lives from the operation that writes it to the last one that
-reads it, BatchNorm is part of its convolution, a ReLU works in place where nothing else reads its map any more,
-edges that share a source share its ReLU, and each edge is added to its node at once, in place. What a runtime takes
-beside that (its own code, padded layouts, buffers that it never gives back) is not known here; docs/profilers.md
-says how far measured figures lie above.
+The network is run in its written order in fp32. A map lives from the node that writes it to the last one that reads
+it. BatchNorm is part of its convolution. A ReLU works in place where nothing else reads its map any more, and all
+readers of a map share its ReLU. Each term of a sum is added at once, in place. What a runtime takes beside that (its
+own code, padded layouts, buffers that it never gives back) is not known here; docs/profilers.md says how far measured
+figures lie above.
 
-A peak does not add up over edges. But which maps are alive depends on one kind of cell alone, so it is found once
-for all samples and all cells of the kind: microseconds per sample.
+A peak does not add up over decisions. But which maps there can be, and who can read them, depends on the graph alone,
+so it is found once for all samples: what is left is a few operations on arrays of (samples, reads).
 """
 
 from __future__ import annotations
@@ -18,60 +18,115 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hwnas.space.counts import Additive, count_table
-from hwnas.space.features import executed
-from hwnas.space.layers import PRIMITIVES, CellSite, Layer, Size, Skeleton, Stem, skeleton
-from hwnas.space.space import SKIP, CellKind, Choices, Space
+from hwnas.space.cells import CellSize, Task, cell_graph
+from hwnas.space.counts import Additive, counts_of
+from hwnas.space.graph import Graph, Node, Wiring, starts_with_relu, terms, wiring
+from hwnas.space.layers import Layer, Size, Stem
+from hwnas.space.space import Choices, Space
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 FLOAT_BYTES = 4
 MIB = 2.0**20
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a cell stands: elements of an input's map and of a node's, of what lies beside, and of each edge's work.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Reads:
+    """Every read of a map by a node, ordered by map: which map, which node reads it, and how.
 
-    ``beside`` is the map that the next cell will read, too. ``work``: (2, rows of the cell, operations) elements that
-    an operation has at the most beyond its source, its result included: in its first layer, which reads the
-    source, and in those after it.
+    All arrays are (reads,) but `relu`, (reads, operations): whether the option reads the map through the shared ReLU.
     """
 
-    kind: CellKind
-    input: int
-    node: int
-    beside: int
-    work: npt.NDArray[np.int64]
+    map: Ints
+    reader: Ints
+    row: Ints
+    """The decision of the reader, 0 where it has none (all columns of `relu` are then alike)."""
+    relu: Bools
+    starts: Ints
+    """Where the reads of each map that is read begin, and `maps`, which map that is."""
+    maps: Ints
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Memory:
-    """Peak memory of every network of a space at one width, depth and batch size.
+    """Peak memory of every network of a graph at one batch size.
 
-    ``least`` is the peak of what all of them share: stem, what prepares the cells' inputs, and concatenations.
+    `work`: (2, nodes, operations) elements that a node has at the most beyond the maps it reads, its result included:
+    while its first layer runs, which reads the map, and after that.
     """
 
-    space: Space
+    wiring: Wiring
     params: Additive
-    least: int
-    places: tuple[Place, ...]
+    reads: Reads
+    work: Ints
+    elements_of: Ints
+    """(nodes,) elements of each result, for one image."""
+    row: Ints
+    """(nodes,) the decision of each node, 0 where it has none."""
+    identity: Bools
+    """(nodes, operations): the option does nothing."""
+    sum_of: Ints
+    """(nodes,): the sum that this node's result is added to at once; -1 where it is a map of its own."""
     batch: int = 1
 
     def of(self, choices: Choices) -> Floats:
-        """MiB of samples, (count, edges) -> (count,): weights and live maps."""
+        """MiB of samples, (count, decisions) -> (count,): weights and live maps."""
         choices = np.atleast_2d(choices)
         numbers = self.params.of(choices) + self.batch * self.elements(choices)
         return np.asarray(numbers * FLOAT_BYTES / MIB)
 
     def elements(self, choices: Choices) -> Floats:
-        """Numbers in the maps that are alive at once, at the most, for one image: (count, edges) -> (count,)."""
+        """Numbers in the maps that are alive at once, at the most, for one image: (count, decisions) -> (count,)."""
         choices = np.atleast_2d(choices)
-        peak = np.full(len(choices), float(self.least))
-        alive = {kind: _alive(self.space, choices, kind) for kind in self.space.cells}
-        for place in self.places:
-            peak = np.maximum(peak, _inside(self.space, place, alive[place.kind], choices))
-        return peak
+        _, runs, _ = self.wiring.executed(choices)
+        nodes = np.arange(runs.shape[1])
+        drawn = choices[:, self.row]
+        first_term = self._first_terms(runs)
+        work = self.work[:, nodes, drawn]
+        # An identity works on nothing: the first term of a sum is copied, another one is added.
+        copied = self.identity[nodes, drawn] & (first_term == nodes) & (self.sum_of >= 0)
+        work[0] += np.where(copied, self.elements_of, 0)
+        # Two moments per node: 2 t while its first layer runs, 2 t + 1 after that.
+        change = np.zeros((len(choices), 2 * runs.shape[1] + 2))
+        for start, end, size in (*self._maps(runs, choices, first_term),):
+            lives = end > start
+            rows = np.broadcast_to(np.arange(len(choices))[:, None], start.shape)[lives]
+            np.add.at(change, (rows, start[lives]), np.broadcast_to(size, start.shape)[lives])
+            np.add.at(change, (rows, end[lives]), -np.broadcast_to(size, start.shape)[lives])
+        alive = change.cumsum(axis=1)[:, :-2].reshape(len(choices), -1, 2)
+        most = np.maximum(alive[:, :, 0] + work[0], alive[:, :, 1] + work[1])
+        return np.asarray(np.where(runs, most, 0.0).max(axis=1), dtype=np.float64)
+
+    def _first_terms(self, runs: Bools) -> Ints:
+        """(count, nodes): of a sum and of its terms, the node that is the first running term; else -1."""
+        nodes = runs.shape[1]
+        first = np.full((len(runs), nodes + 1), nodes, dtype=np.int64)
+        for index in np.flatnonzero(self.sum_of >= 0)[::-1]:
+            where = self.sum_of[index]
+            first[:, where] = np.where(runs[:, index], index, first[:, where])
+        own = np.where(self.sum_of >= 0, self.sum_of, np.arange(nodes))
+        return np.where(first[:, own] < nodes, first[:, own], -1)
+
+    def _maps(self, runs: Bools, choices: Choices, first_term: Ints) -> list[tuple[Ints, Ints, Ints]]:
+        """(first moment, first moment after the last, elements) of maps and of their copies after ReLU."""
+        reads, never = self.reads, 2 * runs.shape[1]
+        happens = runs[:, reads.reader]
+        relu = reads.relu[np.arange(len(reads.row)), choices[:, reads.row]] & happens
+        plain = happens & ~relu
+        last_plain = np.maximum.reduceat(np.where(plain, reads.reader, -1), reads.starts, axis=1)
+        first_relu = np.minimum.reduceat(np.where(relu, reads.reader, never), reads.starts, axis=1)
+        last_relu = np.maximum.reduceat(np.where(relu, reads.reader, -1), reads.starts, axis=1)
+        writer, size = reads.maps, self.elements_of[reads.maps]
+        begins = np.where(writer > 0, 2 * writer + 2, 0)
+        # A sum stands from its first term on; without any, it is zeros that its own moment makes.
+        sums = np.isin(writer, self.sum_of)
+        with_terms = np.where(first_term[:, writer] >= 0, 2 * first_term[:, writer] + 2, 2 * writer)
+        start = np.where(sums, with_terms, begins)
+        # The first ReLU takes the map's place where nobody reads the map itself any more.
+        end = np.maximum(2 * last_plain + 1, np.where(first_relu < never, 2 * first_relu, 0))
+        end = np.where(runs[:, writer], end, 0)
+        return [(start, end, size), (2 * first_relu, 2 * last_relu + 1, size)]
 
 
 def memory_table(
@@ -84,154 +139,82 @@ def memory_table(
     batch: int = 1,
 ) -> Memory:
     """The memory of the discrete network, no auxiliary head. ``image``: (channels, height, width)."""
-    frame = skeleton(space, channels, cells, classes, image, stem)
-    params = count_table(space, channels, cells, classes, image, stem).params
-    numbers = range(len(frame.cells))
-    # Cells that stand alike need memory alike.
-    places = {_kept(frame, n) + _shape(frame.cells[n]): _place(space, frame, n) for n in numbers}
-    shared = [_stem(frame), *(_before(frame, n) for n in numbers)]
-    if space.stacking == "reduction_cells":
-        shared += [place.beside + 2 * space.nodes * place.node for place in places.values()]
-    return Memory(space, params, max(shared), tuple(places.values()), batch)
+    size = CellSize(channels=channels, cells=cells, stem=stem)
+    return memory_of(cell_graph(space, size, Task(classes=classes, image=image)), space.mask.shape, batch)
 
 
-@dataclass(frozen=True)
-class _Alive:
-    """What is alive while each edge of one kind of cell is computed, for all samples.
-
-    (2, count, rows): how many ``inputs`` and ``nodes``, rectified copies too, in the edge's first layer and after it.
-    (count, rows): whether the node's sum has ``begun``; whether the edge ``runs`` at all.
-    """
-
-    inputs: npt.NDArray[np.int64]
-    nodes: npt.NDArray[np.int64]
-    begun: Bools
-    runs: Bools
-
-
-def _inside(space: Space, place: Place, alive: _Alive, choices: Choices) -> Floats:
-    """The most that one cell has alive while its edges are computed, (count,)."""
-    rows = list(space.rows(place.kind))
-    drawn = choices[:, rows]
-    work = place.work[:, np.arange(len(rows)), drawn]
-    # An identity works on nothing: the first of a node is copied, another one is added.
-    copied = (drawn == space.ops(place.kind).index(SKIP)) & (work[0] == 0) & ~alive.begun
-    states = place.input * alive.inputs + place.node * (alive.nodes + alive.begun + copied)
-    most = (place.beside + states + work).max(axis=0)
-    return np.asarray(np.where(alive.runs, most, 0).max(axis=1), dtype=np.float64)
-
-
-def _alive(space: Space, choices: Choices, kind: CellKind) -> _Alive:
-    rows = list(space.rows(kind))
-    runs, needed = executed(space, choices, kind, "reached")
-    rectifies = _rectifies(space, kind)[np.arange(len(rows)), choices[:, rows]]
-    sources, targets = (
-        np.array([getattr(space.slots[row], end) for row in rows]) for end in ("source", "node")
+def memory_of(graph: Graph, shape: tuple[int, int], batch: int = 1) -> Memory:
+    """The memory of every network in a graph. ``shape``: (decisions, operations) of alpha."""
+    place = {node.name: index for index, node in enumerate(graph)}
+    added = terms(graph)
+    sum_of = np.full(len(graph), -1, dtype=np.int64)
+    for index, node in enumerate(graph):
+        if node.join == "sum":
+            for source in node.inputs:
+                if source in added:
+                    sum_of[place[source]] = index
+    work = np.zeros((2, len(graph), shape[1]), dtype=np.int64)
+    identity = np.zeros((len(graph), shape[1]), dtype=bool)
+    for index, node in enumerate(graph):
+        _work_of(node, node.name in added, index, sum_of, work, identity)
+    return Memory(
+        wiring=wiring(graph, shape[1]),
+        params=counts_of(graph, shape).params,
+        reads=_reads(graph, shape[1]),
+        work=work,
+        elements_of=np.array([node.elements for node in graph]),
+        row=np.array([node.row or 0 for node in graph]),
+        identity=identity,
+        sum_of=sum_of,
+        batch=batch,
     )
-    moment = np.arange(len(rows))
-    inputs, nodes = (np.zeros((2, *runs.shape), dtype=np.int64) for _ in range(2))
-    begun = np.zeros(runs.shape, dtype=bool)
-    for state in range(space.inputs + space.nodes):
-        own = np.flatnonzero(targets == state)
-        plain, rectified = (runs & (sources == state) & which for which in (~rectifies, rectifies))
-        joined = state >= space.inputs and space.stacking == "reduction_cells"
-        exists = (moment > own.max(initial=-1)) & needed[:, state, None]
-        for after in (False, True):
-            # A map stands until it is read as it is, or rectified, for the last time; joined nodes to the end.
-            stands = _to_come(plain, after) | (_to_come(rectified) & ~_seen(rectified)) | joined
-            held = (exists & stands).astype(np.int64) + (_seen(rectified) & _to_come(rectified, after))
-            (inputs if state < space.inputs else nodes)[int(after)] += held
-        if state >= space.inputs:
-            begun[:, own[1:]] = _seen(runs[:, own])[:, :-1]
-    return _Alive(inputs, nodes, begun, runs)
 
 
-def _seen(reads: Bools) -> Bools:
-    """(count, rows): whether one of ``reads`` has been, or is now."""
-    return np.asarray(np.logical_or.accumulate(reads, axis=1))
+def _work_of(node: Node, added: bool, index: int, sum_of: Ints, work: Ints, identity: Bools) -> None:
+    """Fill in what one node works on, per operation."""
+    if node.join == "concat" or (node.join == "sum" and index not in sum_of):
+        work[0, index] = node.elements
+    for column, option in enumerate(node.options):
+        columns = slice(None) if node.row is None else slice(column, column + 1)
+        if option is None:
+            continue
+        needs = _needs(option)
+        identity[index, columns] = not needs
+        work[0, index, columns] = needs[0] if needs else (0 if added else node.elements)
+        work[1, index, columns] = max(needs[1:], default=0)
 
 
-def _to_come(reads: Bools, after: bool = False) -> Bools:
-    """(count, rows): whether one of ``reads`` is still to come, or now unless only ``after`` counts."""
-    found = np.flip(np.logical_or.accumulate(np.flip(reads, axis=1), axis=1), axis=1)
-    return np.asarray(np.pad(found[:, 1:], ((0, 0), (0, 1))) if after else found)
+def _reads(graph: Graph, operations: int) -> Reads:
+    place = {node.name: index for index, node in enumerate(graph)}
+    added = terms(graph)
+    found: list[tuple[int, int, int, Sequence[bool]]] = []
+    for index, node in enumerate(graph):
+        relu = [starts_with_relu(option) for option in node.options] or [False]
+        relu = relu * operations if node.row is None else relu + [False] * (operations - len(relu))
+        found += [
+            (place[source], index, node.row or 0, relu) for source in node.inputs if source not in added
+        ]
+    found.sort(key=lambda read: read[:2])
+    maps, starts = np.unique([read[0] for read in found], return_index=True)
+    return Reads(
+        map=np.array([read[0] for read in found]),
+        reader=np.array([read[1] for read in found]),
+        row=np.array([read[2] for read in found]),
+        relu=np.array([read[3] for read in found]),
+        starts=starts,
+        maps=maps,
+    )
 
 
-def _rectifies(space: Space, kind: CellKind) -> Bools:
-    """(rows, operations): whether an operation begins with a ReLU."""
-    found = np.zeros((len(space.rows(kind)), space.width), dtype=bool)
-    for number, row in enumerate(space.rows(kind)):
-        slot = space.slots[row]
-        stride = 2 if kind == "reduce" and slot.source < space.inputs else 1
-        for column, op in enumerate(slot.ops):
-            layers = PRIMITIVES[op](2, stride, (2, 2))
-            found[number, column] = bool(layers) and layers[0].kind == "relu"
-    return found
+def _needs(layers: Sequence[Layer]) -> list[int]:
+    """Elements that each of several layers in a row has alive, without the map that the first one reads.
 
-
-def _place(space: Space, frame: Skeleton, index: int) -> Place:
-    site = frame.cells[index]
-    rows = space.rows(site.kind)
-    work = np.zeros((2, len(rows), space.width), dtype=np.int64)
-    for number, row in enumerate(rows):
-        slot = space.slots[row]
-        for column, op in enumerate(slot.ops):
-            layers = PRIMITIVES[op](site.channels, *site.edge(slot.source, space.inputs))
-            needs = _needs(layers)
-            work[:, number, column] = (max(needs[:1], default=0), max(needs[1:], default=0))
-    wide, narrow = (_map(site.channels, size) for size in (site.size, site.size_out))
-    return Place(site.kind, wide, narrow, _kept(frame, index)[0], work)
-
-
-def _shape(site: CellSite) -> tuple[object, ...]:
-    return (site.kind, site.channels, site.size, site.size_out)
-
-
-def _kept(frame: Skeleton, index: int) -> tuple[int]:
-    """Elements of the map before a cell, where the next but one cell reads it as well."""
-    site = frame.cells[index]
-    last = index + 1 == len(frame.cells)
-    return (0 if last or not _paired(frame) else _source(site.before[1]),)
-
-
-def _paired(frame: Skeleton) -> bool:
-    """Whether cells read the two maps before them."""
-    return len(frame.cells[0].before) == 2
-
-
-def _stem(frame: Skeleton) -> int:
-    """The stem's peak; the map of its first part stays beside the second one, because the first cell reads it."""
-    first, *others = frame.stem
-    return max([_work(first, _source(first)), *(_source(part) + _work(part) for part in others)])
-
-
-def _before(frame: Skeleton, index: int) -> int:
-    """The peak of what stands before a cell: both inputs' preparation, or a residual block."""
-    before = frame.cells[index].before
-    if not before:
-        return 0
-    first, second = before
-    older, newer = _source(first), _source(second)
-    if not _paired(frame):
-        # Both branches read one map, so the first one's ReLU is a copy; its result waits for the second's.
-        return max(older + _work(first, copies=True), _result(first) + _work(second, newer))
-    same, last = index == 0 and len(frame.stem) == 1, index + 1 == len(frame.cells)
-    into_second = _work(second, newer) if last else newer + _work(second)
-    return max(newer + _work(first, 0 if same else older), _result(first) + into_second)
-
-
-def _work(layers: Sequence[Layer], held: int = 0, copies: bool = False) -> int:
-    return max(_needs(layers, held, copies))
-
-
-def _needs(layers: Sequence[Layer], held: int = 0, copies: bool = False) -> list[int]:
-    """Elements alive during each of several layers in a row, ``held`` of them a source that only they read.
-
-    A first ReLU is a layer only if it ``copies``; the others work in place, and BatchNorm is part of its convolution.
+    A ReLU works in place or is shared, and BatchNorm is part of its convolution: neither is a layer here.
     """
-    needs = []
-    for number, layer in enumerate(layers):
-        if layer.kind == "batch_norm" or (layer.kind == "relu" and (number > 0 or not copies)):
+    needs: list[int] = []
+    held = 0
+    for layer in layers:
+        if layer.kind in ("batch_norm", "relu"):
             continue
         result = _map(layer.channels_out, layer.size_out)
         if layer.kind == "halve":
@@ -241,14 +224,6 @@ def _needs(layers: Sequence[Layer], held: int = 0, copies: bool = False) -> list
             needs.append(held + result)
         held = result
     return needs
-
-
-def _source(layers: Sequence[Layer]) -> int:
-    return _map(layers[0].channels_in, layers[0].size)
-
-
-def _result(layers: Sequence[Layer]) -> int:
-    return _map(layers[-1].channels_out, layers[-1].size_out)
 
 
 def _map(channels: int, size: Size) -> int:

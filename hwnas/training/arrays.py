@@ -2,56 +2,65 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from hwnas.training.archive import MOST_CLASSES, class_names, read_npz
 from hwnas.training.augment import Augment
 from hwnas.training.dataset import Dataset, Images, generator, halves
+from hwnas.training.order import Labelled as Labelled
+from hwnas.training.order import hold_out, in_order, taken
 from profilers.errors import InputError
 
-# More than this does not fit beside a search on the machines we know; a folder of images is read as it is
-# needed.
-LARGEST_BYTES = 8 << 30
 # A cell-based network halves height and width twice.
 SMALLEST_SIDE = 8
-# What zipfile and NumPy raise on damaged bytes; a header may also claim more than the memory there is.
-_DAMAGE = (OSError, ValueError, EOFError, NotImplementedError, MemoryError, zipfile.BadZipFile, zlib.error)
-
-
-class Labelled(NamedTuple):
-    """`images`: uint8 (N, C, H, W), or files; `labels`: (N,) int64 class indices."""
-
-    images: Images
-    labels: Tensor
+# Pixels of other types become bytes in pieces of so many numbers.
+_PIECE = 1 << 24
 
 
 def build(
     name: str,
     classes: tuple[str, ...],
     train: Labelled,
-    test: Labelled,
+    test: Labelled | None,
     *,
     image: tuple[int, int, int],
     augment: Augment,
     seed: int,
+    noise: float = 0.0,
     statistics: tuple[tuple[float, ...], tuple[float, ...]] | None = None,
 ) -> Dataset:
-    """Join checked parts into a `Dataset`, with the training set halved by `seed`.
+    """Join checked parts into a `Dataset`, in an order of their own, with the training set halved by `seed`.
 
-    `statistics`: (mean, std) per channel; measured on the training images, which then have to be in memory,
-    where it is not given. Raises `InputError` where a class has fewer than two training images or no test
-    image is left.
+    `test`: without it a fixed fifth of each class of `train` is held out. `noise`: as in `with_noise`, added
+    here because it depends on the order. `statistics`: (mean, std) per channel; measured on the training images,
+    which then have to be in memory, where it is not given. Raises `InputError` where a class has fewer than two
+    training images or no test image is left.
     """
-    _check_labels(name, classes, train.labels, test.labels)
+    if len(classes) < 2:
+        raise InputError(f"data set '{name}': one class only, nothing to tell apart")
+    train = in_order(train, classes)
+    if test is None:
+        kept, held_out = hold_out(train.labels)
+        if not len(held_out):
+            raise InputError(f"data set '{name}': {len(kept)} images, too few to hold out a fifth")
+        train, test = taken(train, kept), taken(train, held_out)
+    else:
+        _check_test(name, classes, test.labels)
+        test = in_order(test, classes)
+    _check_training(name, classes, train.labels)
     weights, policy = halves(train.labels, seed)
+    train, test = (
+        part._replace(images=with_noise(part.images, noise, stream))
+        for stream, part in enumerate((train, test))
+    )
     if statistics is None:
         statistics = channel_statistics(train.images[torch.arange(len(train.images))])
     return Dataset(
@@ -68,6 +77,7 @@ def build(
             {"weights": weights, "policy": policy, "train": torch.arange(len(train.labels))}
         ),
         augment=augment,
+        test_names=test.names,
     )
 
 
@@ -87,13 +97,15 @@ def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, 
     return tuple(means), tuple(deviations)
 
 
-def with_noise(images: Tensor, std: float, stream: int) -> Tensor:
+def with_noise(images: Images, std: float, stream: int) -> Images:
     """Return uint8 images with Gaussian noise of `std` (of the range 0..1) added, clipped as a sensor would.
 
     The noise of an image depends on `std`, `stream` and its position alone: the same in every epoch and run.
     """
     if not std:
         return images
+    if not isinstance(images, Tensor):
+        return images.disturbed(std, stream)
     chunks = enumerate(torch.split(images, 1000))
     return torch.cat([noisy(chunk, std, generator(stream, number)) for number, chunk in chunks])
 
@@ -117,7 +129,7 @@ def load_npz(path: Path, *, seed: int, noise: float) -> Dataset:
     Labels: (N,) whole numbers from 0. Nothing is unpickled. Raises `InputError` that names the file and the
     array.
     """
-    arrays = _read_npz(path)
+    arrays = read_npz(path)
     train, test = (
         Labelled(
             as_images(arrays[f"x_{part}"], f"{path}: x_{part}"),
@@ -135,11 +147,12 @@ def load_npz(path: Path, *, seed: int, noise: float) -> Dataset:
     return build(
         path.stem,
         _class_names(arrays, int(train.labels.max()) + 1, path),
-        train._replace(images=with_noise(train.images, noise, 0)),
-        test._replace(images=with_noise(test.images, noise, 1)),
+        train,
+        test,
         image=image,
         augment=default_augment(image),
         seed=seed,
+        noise=noise,
     )
 
 
@@ -164,6 +177,8 @@ def as_labels(array: np.ndarray[Any, Any], count: int, where: str) -> Tensor:
         raise InputError(f"{where}: shape {array.shape}, expected ({count},), one label per image")
     if array.dtype.kind not in "iu" or array.min() < 0:
         raise InputError(f"{where}: labels are whole numbers from 0, not {array.dtype} from {array.min()}")
+    if int(array.max()) >= MOST_CLASSES:
+        raise InputError(f"{where}: label {array.max()}; labels are class numbers 0, 1, 2, ... without gaps")
     return torch.from_numpy(array.astype(np.int64))
 
 
@@ -179,35 +194,17 @@ def _as_bytes(array: np.ndarray[Any, Any], where: str) -> np.ndarray[Any, Any]:
     if not 0 <= low <= high <= 255:
         raise InputError(f"{where}: pixels from {low} to {high}, expected numbers in 0..1 or 0..255")
     scale = 255 if array.dtype.kind == "f" and high <= 1 else 1
-    return np.round(array * scale).astype(np.uint8)
-
-
-def _read_npz(path: Path) -> dict[str, np.ndarray[Any, Any]]:
-    wanted = ("x_train", "y_train", "x_test", "y_test")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            unpacked = sum(member.file_size for member in archive.infolist())
-        if unpacked > LARGEST_BYTES:
-            raise InputError(
-                f"{path}: {unpacked >> 20} MiB unpacked, more than {LARGEST_BYTES >> 20}; use a folder"
-            )
-        with np.load(path, allow_pickle=False) as archive:
-            missing = [name for name in wanted if name not in archive]
-            if missing:
-                raise InputError(
-                    f"{path}: no array '{missing[0]}' (arrays: {', '.join(archive.files) or 'none'})"
-                )
-            return {name: archive[name] for name in (*wanted, "classes") if name in archive}
-    except InputError:
-        raise
-    except _DAMAGE as error:
-        raise InputError(f"{path}: not a readable .npz archive of plain arrays ({error})") from error
+    pixels = np.empty(array.shape, np.uint8)
+    step = max(1, _PIECE // max(1, math.prod(array.shape[1:])))
+    for start in range(0, len(array), step):
+        pixels[start : start + step] = np.round(array[start : start + step] * scale)
+    return pixels
 
 
 def _class_names(arrays: Mapping[str, np.ndarray[Any, Any]], count: int, path: Path) -> tuple[str, ...]:
     if "classes" not in arrays:
         return tuple(map(str, range(count)))
-    names = tuple(map(str, arrays["classes"].reshape(-1)))
+    names = class_names(arrays["classes"], path)
     if len(names) < count or len(set(names)) < len(names):
         raise InputError(
             f"{path}: classes has {len(set(names))} different names for labels up to {count - 1}"
@@ -215,20 +212,21 @@ def _class_names(arrays: Mapping[str, np.ndarray[Any, Any]], count: int, path: P
     return names
 
 
-def _check_labels(name: str, classes: tuple[str, ...], train: Tensor, test: Tensor) -> None:
-    if len(classes) < 2:
-        raise InputError(f"data set '{name}': one class only, nothing to tell apart")
-    if not len(test):
-        raise InputError(f"data set '{name}': no test images")
-    counts = torch.bincount(train, minlength=len(classes))
+def _check_training(name: str, classes: tuple[str, ...], labels: Tensor) -> None:
+    counts = torch.bincount(labels, minlength=len(classes))
     if int(counts.min()) < 2:
         raise InputError(
             f"data set '{name}': class '{classes[int(counts.argmin())]}' has {int(counts.min())} training "
             "images; each half of the training set needs one"
         )
-    if int(test.max()) >= len(classes):
+
+
+def _check_test(name: str, classes: tuple[str, ...], labels: Tensor) -> None:
+    if not len(labels):
+        raise InputError(f"data set '{name}': no test images")
+    if int(labels.max()) >= len(classes):
         raise InputError(
-            f"data set '{name}': test label {int(test.max())}, but {len(classes)} classes in training"
+            f"data set '{name}': test label {int(labels.max())}, but {len(classes)} classes in training"
         )
 
 

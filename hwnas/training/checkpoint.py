@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from hwnas.results.atomic import atomic_write
+from hwnas import files
 from profilers.errors import InputError
 
 STATE = "training.safetensors"
@@ -66,7 +66,9 @@ def save_progress(
     stands.
     """
     header = json.dumps({"settings": settings, "progress": asdict(progress)})
-    atomic_write(folder / STATE, pack(tensors, {"training": header, "digest": _digest(header, tensors)}))
+    files.replace(
+        folder / STATE, folder, pack(tensors, {"training": header, "digest": _digest(header, tensors)})
+    )
 
 
 def load_progress(
@@ -77,8 +79,9 @@ def load_progress(
     Raises InputError where the stored training had other settings, or its file is damaged.
     """
     path = folder / STATE
-    if not path.exists():
+    if not files.exists(path, folder):
         return
+    files.check(path, folder, files.LARGEST_STATE)
     try:
         with safe_open(path, framework="pt") as file:
             notes = file.metadata() or {}
@@ -110,6 +113,7 @@ def load_progress(
 def epochs_done(folder: Path) -> int:
     """How many epochs the training in ``folder`` has behind it; 0 where nothing is stored that can be read."""
     try:
+        files.check(folder / STATE, folder, files.LARGEST_STATE)
         with safe_open(folder / STATE, framework="pt") as file:
             return int(json.loads((file.metadata() or {})["training"])["progress"]["epoch"])
     except DAMAGE:

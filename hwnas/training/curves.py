@@ -11,7 +11,7 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from hwnas.results.atomic import atomic_write
+from hwnas import files
 from hwnas.training.checkpoint import Epoch
 
 EVENTS = "events.out.tfevents.0.hwnas"
@@ -42,4 +42,4 @@ def write_curves(folder: Path, curve: Sequence[Epoch]) -> None:
         values = [Summary.Value(tag=tag, simple_value=y) for tag, y in named.items() if y is not None]
         event = Event(wall_time=elapsed, step=epoch.number, summary=Summary(value=values))
         writer.write(event.SerializeToString())
-    atomic_write(folder / EVENTS, content.getvalue())
+    files.replace(folder / EVENTS, folder, content.getvalue())

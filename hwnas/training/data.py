@@ -12,11 +12,12 @@ from hwnas.training.dataset import (
     Split,
     batch_count,
     batches,
-    digest,
+    equal_batches,
     sample,
     size,
     to_device,
 )
+from hwnas.training.fingerprint import digest
 from hwnas.training.sources import TORCHVISION, load_digits, load_torchvision
 from profilers.errors import InputError, nearest
 
@@ -30,6 +31,7 @@ __all__ = [
     "batches",
     "default_root",
     "digest",
+    "equal_batches",
     "load",
     "sample",
     "size",
@@ -52,32 +54,52 @@ def load(
     seed: int = 0,
     noise: float = 0.0,
     image_size: int | None = None,
+    test: Path | None = None,
+    skip_broken: bool = False,
 ) -> Dataset:
     """Return the data set that `source` names: one of `NAMES`, a folder of images, or an `.npz` file.
 
     `root`: where public data sets are, by default `default_root()`; `download`: fetch a missing one. `seed`:
     how the training set is halved; the test set never depends on it. `noise`: standard deviation of Gaussian
     noise on every image, in the range 0..1. `image_size`: side in pixels for folders and ImageNet, inferred
-    without it. Raises `InputError` with one helpful line for anything that cannot be used.
+    without it. `test`: a folder of test images, one sub-folder per class, where `source` is a folder.
+    `skip_broken`: leave out the files of a folder that cannot be read.
+    The order of files, of their names (but see hwnas.training.order) and of rows changes nothing.
+    Raises `InputError` with one helpful line for anything that cannot be used.
     """
     word, root = str(source), root or default_root()
     if not 0 <= noise <= 1:
         raise InputError(f"data noise {noise}: expected a standard deviation in 0..1")
+    if test is not None and (word in NAMES or word.lower().endswith(".npz")):
+        raise InputError(f"data.test {test}: only a folder of images takes one, not {word!r}")
     if word == "digits":
         return load_digits(seed=seed, noise=noise)
     if word in TORCHVISION:
         return load_torchvision(word, root, download=download, seed=seed, noise=noise)
     # Here, since only pictures in files need Pillow.
     from hwnas.training.folders import load_folder, load_imagenet
+    from hwnas.training.pixels import Unreadable
 
     if word == "imagenet":
         return load_imagenet(root, seed=seed, noise=noise, image_size=image_size)
     path = Path(source).expanduser()
     if path.is_dir():
-        return load_folder(path.resolve(), seed=seed, noise=noise, image_size=image_size)
-    if path.suffix == ".npz":
+        try:
+            return load_folder(
+                path.resolve(),
+                seed=seed,
+                noise=noise,
+                image_size=image_size,
+                test=test.expanduser().resolve() if test else None,
+                skip_broken=skip_broken,
+            )
+        except Unreadable as error:
+            raise InputError(
+                f"{error}; hwnas doctor --data FOLDER lists all such files, --skip-broken leaves them out"
+            ) from error
+    if path.suffix.lower() == ".npz":
         if not path.is_file():
-            raise InputError(f"data file {path}: not found")
+            raise InputError(f"data file {path}: {'not a file' if path.exists() else 'not found'}")
         return load_npz(path, seed=seed, noise=noise)
     raise InputError(
         f"unknown data set '{word}', and no folder or .npz file of that name{nearest(word, NAMES)}"

@@ -6,7 +6,6 @@ seed, k) alone, so a search that was stopped resumes with exactly the batches th
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -21,13 +20,26 @@ from hwnas.training.augment import Augment, augmented, cut_out
 Split = Literal["weights", "policy", "train", "test"]
 
 
-class Images(Protocol):
-    """Images by index: a uint8 tensor (N, C, H, W) in memory, or files that are read when asked for."""
+class Stored(Protocol):
+    """Images that are not held in memory, but read when they are asked for."""
 
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: Tensor, /) -> Tensor:
         """`index`: (n,) int64. Returns uint8 (n, C, H, W)."""
+
+    def only(self, index: Tensor, /) -> Stored:
+        """Return the images at `index` (n,), in that order."""
+
+    def disturbed(self, std: float, stream: int, /) -> Stored:
+        """Return the same images with noise, a function of `stream` and the position of an image alone."""
+
+    def contents(self) -> list[bytes]:
+        """Return bytes per image that tell other contents apart, but not another name."""
+
+
+Images = Tensor | Stored
+"""Images by index: a uint8 tensor (N, C, H, W) in memory, or files."""
 
 
 class Batch(NamedTuple):
@@ -45,6 +57,8 @@ class Dataset:
     and of "train" (both). "test" is a set of its own, which a search never touches.
     `mean`, `std`: per channel, of pixel values in 0..1.
     `augment`: what suits these images; apply it by passing it to `batches`.
+    `test_names`: where each test image was found: its file as seen from the data folder, or its row.
+    `notes`: lines about what was not read, or not as it is.
     """
 
     name: str
@@ -59,6 +73,8 @@ class Dataset:
     split: Mapping[str, Tensor]
     augment: Augment = field(default_factory=Augment)
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    test_names: tuple[str | int, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def size(dataset: Dataset, split: Split) -> int:
@@ -86,7 +102,8 @@ def batches(
     """Yield one pass over `split`, from batch number `start`, every `stride`-th of them.
 
     `seed`, for example (run seed, stage, epoch), sets the order and the augmentation of every batch; None
-    keeps the order of the data, as an evaluation does, and allows no augmentation.
+    keeps the order of the data, as an evaluation does, and allows no augmentation. That order goes class by
+    class: a network that normalises by the statistics of its batch is scored on `equal_batches`.
     """
     if augment is not None and seed is None:
         raise ValueError("augmentation needs a seed")
@@ -94,6 +111,19 @@ def batches(
     for number in range(start, batch_count(dataset, split, batch_size, drop_last), stride):
         index = order[number * batch_size : (number + 1) * batch_size]
         yield _read(dataset, split, index, augment, None if seed is None else (*seed, number))
+
+
+def equal_batches(
+    dataset: Dataset, split: Split, batch_size: int, seed: tuple[int, ...], count: int | None = None
+) -> Iterator[Batch]:
+    """Yield every image of `split`, or `count` different ones, once, in a shuffled order that `seed` sets.
+
+    The fewest batches that are no larger than `batch_size`; their sizes differ by one image at most, so that
+    none of several is under half of it: to score by the statistics of a batch, which have to mean the same.
+    """
+    order = _order(dataset, split, seed)[:count]
+    for index in torch.tensor_split(order, max(1, -(-len(order) // batch_size))):
+        yield _read(dataset, split, index, None, None)
 
 
 def sample(
@@ -111,19 +141,6 @@ def to_device(dataset: Dataset, device: torch.device | str) -> Dataset:
         for images in (dataset.train, dataset.test)
     )
     return replace(dataset, train=train, test=test, device=device)
-
-
-def digest(dataset: Dataset) -> str:
-    """Return 16 hex digits that change with images, labels or split: what a resumed run compares.
-
-    Images in memory count with every pixel; files count with the paths and sizes that `repr` of them states.
-    """
-    total = hashlib.sha256(repr((dataset.classes, dataset.image)).encode())
-    for images in (dataset.train, dataset.test):
-        total.update(images.cpu().numpy().tobytes() if isinstance(images, Tensor) else repr(images).encode())
-    for tensor in (dataset.train_labels, dataset.test_labels, *dataset.split.values()):
-        total.update(tensor.cpu().numpy().tobytes())
-    return total.hexdigest()[:16]
 
 
 def generator(*words: int, device: torch.device | str = "cpu") -> torch.Generator:

@@ -10,47 +10,17 @@ from typing import Any
 
 import torch
 
-from hwnas.config import Config
-from hwnas.results.atomic import atomic_write
+from hwnas import files
 from hwnas.results.models import RECORD, TRAINED, Model, write_trained
-from hwnas.results.run import Run, read_front
+from hwnas.results.run import Run
 from hwnas.space.text import format_text
 from hwnas.training.checkpoint import BEST, STATE, WEIGHTS, Epoch
 from hwnas.training.curves import EVENTS
-from hwnas.training.data import Dataset, load
+from hwnas.training.data import Dataset
 from hwnas.training.loop import Diverged
 from hwnas.training.recipe import Recipe
+from hwnas.training.run_images import check_images
 from hwnas.training.train import Trained, train
-from profilers.errors import InputError
-
-
-def images_of(config: Config, root: Path | None = None, download: bool = False) -> Dataset:
-    """The data set that a run was searched on; ``root`` and ``download`` say where it is now."""
-    data = config.data
-    return load(
-        data.source,
-        root=root or (Path(data.root) if data.root else None),
-        download=download or data.download,
-        seed=config.seed,
-        noise=data.noise,
-        image_size=data.image_size,
-    )
-
-
-def check_images(run: Run, dataset: Dataset) -> None:
-    """Raise InputError unless ``dataset`` has the classes and the size of images that the run was made for."""
-    summary = read_front(run)
-    if list(dataset.classes) != summary["classes"]:
-        raise InputError(
-            f"data set '{dataset.name}': {len(dataset.classes)} classes beginning with "
-            f"{dataset.classes[0]!r}, but {run.path} was searched for {len(summary['classes'])} beginning with "
-            f"{summary['classes'][0]!r}"
-        )
-    if list(dataset.image) != summary["image"]:
-        raise InputError(
-            f"data set '{dataset.name}': images of {tuple(dataset.image)}, but {run.path} was searched for "
-            f"{tuple(summary['image'])} (channels, height, width)"
-        )
 
 
 def train_models(
@@ -76,7 +46,7 @@ def train_models(
     records = []
     for model in models:
         if fresh:
-            forget(model.folder)
+            forget(model.folder, run.path)
         try:
             result = train_model(run, model, dataset, recipe, seed, device, report)
         except Diverged as error:
@@ -99,6 +69,7 @@ def train_model(
     report: Callable[[Model, Epoch], None],
 ) -> Trained:
     """Train one model in its folder, going on where an earlier training was stopped; no record is written."""
+    files.make_folder(model.folder, run.path)
     return train(
         model.architecture,
         dataset,
@@ -113,14 +84,14 @@ def train_model(
 
 def keep_record(run: Run, model: Model, record: Mapping[str, Any]) -> None:
     """Write a trained model's record, and the run's trained front with it."""
-    atomic_write(model.folder / RECORD, (json.dumps(record, indent=1) + "\n").encode())
+    files.replace(model.folder / RECORD, run.path, (json.dumps(record, indent=1) + "\n").encode())
     write_trained(run)
 
 
-def forget(folder: Path) -> None:
-    """Remove what a training left in ``folder``, and nothing else."""
+def forget(folder: Path, root: Path) -> None:
+    """Remove what a training left in ``folder`` of the run directory ``root``, and nothing else."""
     for name in (RECORD, STATE, WEIGHTS, BEST, EVENTS):
-        (folder / name).unlink(missing_ok=True)
+        files.remove(folder / name, root)
 
 
 def record_of(model: Model, dataset: Dataset, recipe: Recipe, seed: int, result: Trained) -> dict[str, Any]:

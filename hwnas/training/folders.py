@@ -3,114 +3,81 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
-from torch import Tensor
 
 from hwnas.training import torchvision_shim
-from hwnas.training.arrays import SMALLEST_SIDE, Labelled, build, default_augment, noisy
+from hwnas.training.arrays import SMALLEST_SIDE, build, default_augment
 from hwnas.training.augment import Augment
-from hwnas.training.dataset import Dataset, Images, generator
-from hwnas.training.sources import hold_out
-from profilers.errors import InputError, nearest
+from hwnas.training.dataset import Dataset, Images
+from hwnas.training.files import READERS, Files, spread
+from hwnas.training.order import Labelled
+from hwnas.training.parts import parts
+from hwnas.training.picture import Header, probe
+from hwnas.training.scan import passed_over, scan, scan_test
+from hwnas.training.usable import usable
+from profilers.errors import InputError
 
-EXTENSIONS = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 # Published statistics of ImageNet's training images, used for any photographs that are not all read
 # beforehand.
 IMAGENET_STATISTICS = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 # Folders that decode to less than this are held in memory.
 IN_MEMORY_BYTES = 1 << 30
-# A file that claims more pixels is an attack or a mistake (PIL's own limit only warns).
-_LARGEST_PIXELS = 100_000_000
-_PROBED = 200
-_TEST_NAMES = ("test", "val", "valid", "validation")
-_READERS = 4
+_PROBED = 20_000
 
 
-@dataclass(frozen=True, repr=False)
-class Files:
-    """Images that are read when they are asked for: the shorter side resized to `side`, the centre cut out.
-
-    `noise`: standard deviation of Gaussian noise, in the range 0..1, a function of `stream` and the index
-    alone.
-    """
-
-    paths: tuple[str, ...]
-    image: tuple[int, int, int]
-    noise: float = 0.0
-    stream: int = 0
-
-    def __len__(self) -> int:
-        """Return the number of files."""
-        return len(self.paths)
-
-    def __getitem__(self, index: Tensor, /) -> Tensor:
-        """Return uint8 (n, C, H, W); raises `InputError` that names an unreadable file."""
-        # Decoding releases Python's lock; `map` keeps the order, so threads change nothing but the time.
-        with ThreadPoolExecutor(_READERS) as pool:
-            return torch.stack(list(pool.map(self._read, index.tolist())))
-
-    def _read(self, index: int) -> Tensor:
-        pixels = read_image(self.paths[index], self.image)
-        return noisy(pixels, self.noise, generator(self.stream, index)) if self.noise else pixels
-
-    def __repr__(self) -> str:
-        """State what a digest has to notice: which files, of which sizes, read how."""
-        files = [(Path(path).name, Path(path).stat().st_size) for path in self.paths]
-        return f"Files({self.image}, {self.noise}, {files})"
-
-
-def read_image(path: str, image: tuple[int, int, int]) -> Tensor:
-    """Read one file as uint8 (C, H, W) of the size `image`, or raise `InputError` that names it."""
-    channels, side, _ = image
-    try:
-        with Image.open(path) as file:
-            if file.width * file.height > _LARGEST_PIXELS:
-                raise InputError(f"image {path}: {file.width} x {file.height} pixels, too large to be read")
-            picture = file.convert("L" if channels == 1 else "RGB")
-    except InputError:
-        raise
-    except Exception as error:  # PIL raises whatever its decoders raise on damaged bytes.
-        raise InputError(f"image {path}: cannot be read ({error})") from error
-    pixels = np.asarray(_centre(picture, side))
-    return torch.from_numpy(np.array(pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)))
-
-
-def load_folder(path: Path, *, seed: int, noise: float, image_size: int | None = None) -> Dataset:
+def load_folder(
+    path: Path,
+    *,
+    seed: int,
+    noise: float,
+    image_size: int | None = None,
+    test: Path | None = None,
+    skip_broken: bool = False,
+) -> Dataset:
     """Return the images under `path`: `train/CLASS/FILE` with `test/` or `val/` beside, or `CLASS/FILE`.
 
-    Without a test folder a fixed fifth of each class is the test set. Size and channels are inferred from the
-    files: the median shorter side, at most 224, unless `image_size` is given; grey where every file looked at
-    is.
+    `test`: the folder of the test images, `CLASS/FILE`, wherever it is. Without any a fixed fifth of each class
+    is the test set. Size and channels are inferred from the files: the median shorter side, at most 224, unless
+    `image_size` is given; grey where every file looked at is. `skip_broken`: every file is decoded first, and
+    those that cannot be read are left out.
     """
-    train_folder, test_folder = _parts(path)
-    classes, train_files = _scan(train_folder)
-    if test_folder is None:
-        labels = torch.tensor([label for _, label in train_files])
-        train_index, test_index = hold_out(labels)
-        if not len(test_index):
-            raise InputError(f"data folder {path}: {len(labels)} images, too few to hold out a fifth")
-        test_files = [train_files[i] for i in test_index.tolist()]
-        train_files = [train_files[i] for i in train_index.tolist()]
-    else:
-        test_files = _scan_test(test_folder, classes)
-    image = _infer_image([name for name, _ in train_files], image_size)
-    train, test = (
-        _labelled(files, image, noise, part) for part, files in enumerate((train_files, test_files))
-    )
+    folder = parts(path, test)
+    training = scan(folder.train)
+    classes = training.classes
+    testing = None if folder.test is None else scan_test(folder.test, classes)
+    train_files, broken = usable(training, skip_broken)
+    test_files: list[tuple[str, int]] = []
+    if testing is not None:
+        test_files, more = usable(testing, skip_broken)
+        broken += more
+    if test is not None:
+        _check_same_classes(test, classes, {label for _, label in test_files})
+    train_headers, test_headers = _headers(train_files), _headers(test_files)
+    image = _infer_image(train_headers, test_headers, image_size)
+    train = _labelled(train_files, image, path)
+    held = None if testing is None else _labelled(test_files, image, path)
     lazy = isinstance(train.images, Files)
     statistics = (IMAGENET_STATISTICS[0][: image[0]], IMAGENET_STATISTICS[1][: image[0]]) if lazy else None
-    augment = default_augment(image)
-    return build(
-        path.name, classes, train, test, image=image, augment=augment, seed=seed, statistics=statistics
+    dataset = build(
+        path.name,
+        classes,
+        train,
+        held,
+        image=image,
+        augment=default_augment(image),
+        seed=seed,
+        noise=noise,
+        statistics=statistics,
     )
+    found = [training] if testing is None else [training, testing]
+    notes = (*passed_over(found, folder.unused), *_notes(train_headers | test_headers, broken))
+    return replace(dataset, notes=notes)
 
 
 def load_imagenet(root: Path, *, seed: int, noise: float, image_size: int | None = None) -> Dataset:
@@ -129,7 +96,7 @@ def load_imagenet(root: Path, *, seed: int, noise: float, image_size: int | None
             f"data set 'imagenet': not found or damaged in {root} ({error}); request ILSVRC 2012 at "
             "image-net.org, put its devkit, train and val archives in one folder, name it with --data-root"
         ) from error
-    parts = [_labelled(part.samples, image, noise, stream) for stream, part in enumerate((train, test))]
+    parts = [_labelled(part.samples, image, root) for part in (train, test)]
     return build(
         "imagenet",
         tuple(", ".join(names) for names in train.classes),
@@ -138,86 +105,57 @@ def load_imagenet(root: Path, *, seed: int, noise: float, image_size: int | None
         image=image,
         augment=Augment(flip=True, smallest_area=0.08),
         seed=seed,
+        noise=noise,
         statistics=IMAGENET_STATISTICS,
     )
 
 
-def _labelled(
-    files: Sequence[tuple[str, int]], image: tuple[int, int, int], noise: float, stream: int
-) -> Labelled:
-    images: Images = Files(tuple(name for name, _ in files), image, noise, stream)
+def _labelled(files: Sequence[tuple[str, int]], image: tuple[int, int, int], folder: Path) -> Labelled:
+    """Read the files, or leave a large folder where it is; names are those that are seen from `folder`."""
+    paths = tuple(name for name, _ in files)
+    images: Images = Files(paths, image)
     if len(files) * math.prod(image) <= IN_MEMORY_BYTES:
         images = images[torch.arange(len(files))]
-    return Labelled(images, torch.tensor([label for _, label in files]))
-
-
-def _parts(path: Path) -> tuple[Path, Path | None]:
-    """Return the folders (training, test) of a data set; without a test folder the second is None."""
-    if not (path / "train").is_dir():
-        return path, None
-    for name in _TEST_NAMES:
-        if (path / name).is_dir():
-            return path / "train", path / name
-    raise InputError(f"data folder {path}: train/ without test/ or val/ beside it")
-
-
-def _scan(folder: Path) -> tuple[tuple[str, ...], list[tuple[str, int]]]:
-    """Return class names in alphabetical order and (file, class index) in the order of classes and names."""
-    names = sorted(
-        entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")
+    start = f"{folder}{os.sep}"
+    names = tuple(
+        path[len(start) :] if path.startswith(start) else os.path.relpath(path, folder) for path in paths
     )
-    if len(names) < 2:
-        raise InputError(
-            f"data folder {folder}: {len(names)} sub-folders; expected one per class, at least two"
-        )
-    files = [(str(file), label) for label, name in enumerate(names) for file in _images_in(folder / name)]
-    return tuple(names), files
+    return Labelled(images, torch.tensor([label for _, label in files]), names)
 
 
-def _scan_test(folder: Path, classes: tuple[str, ...]) -> list[tuple[str, int]]:
-    names, files = _scan(folder)
-    for name in names:
-        if name not in classes:
-            raise InputError(
-                f"data folder {folder / name}: class unknown in training{nearest(name, classes)}"
-            )
-    return [(file, classes.index(names[label])) for file, label in files]
+def _check_same_classes(test: Path, classes: Sequence[str], found: set[int]) -> None:
+    for label, name in enumerate(classes):
+        if label not in found:
+            raise InputError(f"data.test {test}: no folder for the class '{name}' of the training images")
 
 
-def _images_in(folder: Path) -> Iterator[Path]:
-    found = sorted(file for file in folder.rglob("*") if file.suffix.lower() in EXTENSIONS and file.is_file())
-    if not found:
-        raise InputError(f"data folder {folder}: no images (known: {', '.join(sorted(EXTENSIONS))})")
-    return iter(found)
+def _headers(files: Sequence[tuple[str, int]]) -> dict[str, Header]:
+    """Return what the headers say of all files, or of many that are spread over the whole set."""
+    names = [name for name, _ in files]
+    probed = names if len(names) <= _PROBED else spread(names)[:: math.ceil(len(names) / _PROBED)]
+    with ThreadPoolExecutor(READERS) as pool:
+        return dict(zip(probed, pool.map(probe, probed), strict=True))
 
 
-def _infer_image(names: Sequence[str], image_size: int | None) -> tuple[int, int, int]:
-    """Return (channels, side, side) from files spread over the whole set."""
-    probed = [_probe(name) for name in names[:: max(1, len(names) // _PROBED)]]
-    channels = 1 if all(mode in {"1", "L", "I;16"} for mode, _ in probed) else 3
-    median = sorted(shorter for _, shorter in probed)[len(probed) // 2]
-    side = image_size or min(224, median)
+def _infer_image(
+    train: Mapping[str, Header], test: Mapping[str, Header], image_size: int | None
+) -> tuple[int, int, int]:
+    """Return (channels, side, side): the side from training images alone."""
+    channels = 1 if all(header.grey for part in (train, test) for header in part.values()) else 3
+    sides = sorted(min(header.width, header.height) for header in train.values())
+    side = image_size or min(224, sides[len(sides) // 2])
     if side < SMALLEST_SIDE:
-        raise InputError(f"image {names[0]}: {side} pixels a side, smaller than {SMALLEST_SIDE}")
+        name = next(name for name, header in train.items() if min(header.width, header.height) <= side)
+        raise InputError(f"image {name}: {side} pixels a side, smaller than {SMALLEST_SIDE}")
     return channels, side, side
 
 
-def _probe(name: str) -> tuple[str, int]:
-    """Return mode and shorter side as the header states them."""
-    try:
-        with Image.open(name) as file:
-            return file.mode, min(file.size)
-    except Exception as error:  # As in `read_image`.
-        raise InputError(f"image {name}: cannot be read ({error})") from error
-
-
-def _centre(picture: Any, side: int) -> Any:
-    """Resize the shorter side to `side` and cut out the middle."""
-    width, height = picture.size
-    if (width, height) == (side, side):
-        return picture
-    scale = side / min(width, height)
-    size = (max(side, round(width * scale)), max(side, round(height * scale)))
-    picture = picture.resize(size, Image.Resampling.BILINEAR)
-    left, top = (size[0] - side) // 2, (size[1] - side) // 2
-    return picture.crop((left, top, left + side, top + side))
+def _notes(headers: Mapping[str, Header], broken: Sequence[str]) -> list[str]:
+    """Return a line for each thing about the files that changes what is read of them."""
+    lines = []
+    if broken:
+        lines.append(f"left out: {len(broken):,} files that cannot be read, such as {broken[0]}")
+    pages = [name for name, header in headers.items() if header.more_pages]
+    if pages:
+        lines.append(f"only the first page or frame is read: {len(pages):,} files, such as {pages[0]}")
+    return lines

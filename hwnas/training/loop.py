@@ -16,6 +16,7 @@ from hwnas.nets.network import Network, drop_path
 from hwnas.space.genotype import Architecture
 from hwnas.space.layers import Stem
 from hwnas.training.checkpoint import BEST, WEIGHTS, Epoch, Progress, load_progress, save_progress
+from hwnas.training.compiled import compiled
 from hwnas.training.curves import write_curves
 from hwnas.training.data import Augment, Batch, Dataset, batch_count, batches
 from hwnas.training.dataset import generator
@@ -56,7 +57,7 @@ class Training:
         self.settings: dict[str, Any] = {}
         self.network = build(architecture, data, seed, stem, recipe.auxiliary_weight > 0).to(device)
         self.settled = build(architecture, data, seed, stem, False).to(device).eval()
-        self.runner: nn.Module = torch.compile(self.network) if recipe.compile else self.network  # type: ignore[assignment]
+        self.runner: nn.Module = compiled(self.network) if recipe.compile else self.network
         self.optimizer = torch.optim.SGD(
             self.network.parameters(),
             lr=recipe.learning_rate,
@@ -175,7 +176,7 @@ class Training:
         if not probability:
             return None
         source = generator(self.seed, _DROP, progress.epoch, progress.step)
-        return drop_path(probability, sum(self.network.droppable), images, source).to(self.device)
+        return drop_path(probability, self.network.droppable, images, source).to(self.device)
 
     def _loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
         recipe = self.recipe

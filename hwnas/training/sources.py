@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from hwnas.training import torchvision_shim
-from hwnas.training.arrays import Labelled, as_images, build, default_augment, with_noise
+from hwnas.training.arrays import Labelled, as_images, build, default_augment
 from hwnas.training.augment import Augment
-from hwnas.training.dataset import Dataset, stratified_order
+from hwnas.training.dataset import Dataset
 from profilers.errors import InputError
 
 # Names here -> class in torchvision.datasets.
@@ -29,28 +29,17 @@ def load_digits(*, seed: int, noise: float) -> Dataset:
     pixels, labels = _digits()
     # 0..16 of the file to 0..255.
     images = torch.from_numpy((pixels * (255 / 16)).round().astype(np.uint8)).view(-1, 1, 8, 8)
-    train, test = hold_out(labels)
     return build(
         "digits",
         tuple("0123456789"),
-        Labelled(with_noise(images[train], noise, 0), labels[train]),
-        Labelled(with_noise(images[test], noise, 1), labels[test]),
+        Labelled(images, labels),
+        None,
         image=(1, 8, 8),
         # One pixel is an eighth of the width; a mirrored digit is no digit.
         augment=Augment(crop_padding=1),
         seed=seed,
+        noise=noise,
     )
-
-
-def hold_out(labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Return sorted indices (training, test) with a fifth of each class held out.
-
-    Always the same fifth, whatever the seed of the run: a search must never have seen what a later training
-    tests on.
-    """
-    order = stratified_order(labels, seed=0)
-    held_out = torch.arange(len(labels)) % 5 == 4
-    return order[~held_out].sort().values, order[held_out].sort().values
 
 
 def load_torchvision(name: str, root: Path, *, download: bool, seed: int, noise: float) -> Dataset:
@@ -61,18 +50,16 @@ def load_torchvision(name: str, root: Path, *, download: bool, seed: int, noise:
     """
     train, test = (_torchvision_part(name, root, train=part, download=download) for part in (True, False))
     parts = [
-        Labelled(
-            with_noise(as_images(np.asarray(part.data), name), noise, stream),
-            torch.as_tensor(part.targets).long(),
-        )
-        for stream, part in enumerate((train, test))
+        Labelled(as_images(np.asarray(part.data), name), torch.as_tensor(part.targets).long())
+        for part in (train, test)
     ]
     images = parts[0].images
     assert isinstance(images, Tensor)
     image = (images.shape[1], images.shape[2], images.shape[3])
     # Clothes are worn either way round, although in grey.
     augment = replace(default_augment(image), flip=True)
-    return build(name, tuple(train.classes), parts[0], parts[1], image=image, augment=augment, seed=seed)
+    classes = tuple(train.classes)
+    return build(name, classes, parts[0], parts[1], image=image, augment=augment, seed=seed, noise=noise)
 
 
 def _torchvision_part(name: str, root: Path, *, train: bool, download: bool) -> Any:

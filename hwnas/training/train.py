@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from hwnas import files
 from hwnas.nets.network import Network
 from hwnas.space.genotype import Architecture
 from hwnas.space.layers import Stem
@@ -73,7 +74,7 @@ def train(
     if out_dir is not None:
         out_dir.mkdir(parents=True, exist_ok=True)
         for unfinished in out_dir.glob(".*.new"):  # a process was killed while it wrote this
-            unfinished.unlink()
+            files.remove(unfinished, out_dir)
         training.resume(out_dir, _settings(architecture, dataset, recipe, seed, stem))
     progress = training.progress
     if progress.epoch == recipe.epochs:

@@ -12,12 +12,14 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
-from hwnas.results.atomic import atomic_write
+from hwnas import files
+from hwnas.space.cells import Task, architecture_graph
 from hwnas.space.genotype import Architecture
 from hwnas.space.layers import Stem
 from hwnas.space.text import from_dict
 from hwnas.training.checkpoint import DAMAGE, pack
 from hwnas.training.data import Dataset
+from hwnas.training.old_names import are_old, renamed
 from profilers.errors import InputError
 
 
@@ -42,7 +44,7 @@ def save_weights(
     stem = notes.get("stem", "cifar")
     tensors = network.state_dict()
     weights = Weights(tensors, architecture, data.classes, data.image, stem, data.mean, data.std, notes)
-    atomic_write(path, weights_bytes(weights))
+    files.replace(path, path.parent, weights_bytes(weights))
 
 
 def weights_bytes(weights: Weights) -> bytes:
@@ -61,8 +63,17 @@ def weights_bytes(weights: Weights) -> bytes:
     return pack(weights.tensors, {"hwnas": json.dumps(header)})
 
 
-def load_weights(path: Path) -> Weights:
-    """Read what ``save_weights`` wrote. Raises InputError where the file is missing, damaged or not ours."""
+def load_weights(path: Path, root: Path | None = None) -> Weights:
+    """Read what ``save_weights`` wrote. Raises InputError where the file is missing, damaged or not ours.
+
+    ``root``: the run directory that it belongs to; None for a file that the user named, which may be a link.
+    """
+    try:
+        files.reading(path, root, files.LARGEST_STATE).close()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {})["hwnas"])
@@ -75,13 +86,14 @@ def load_weights(path: Path) -> Weights:
         stem = header.pop("stem", "cifar")
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
     except DAMAGE as error:
         reason = f"{type(error).__name__}: {error}"
         raise InputError(f"{path}: not a weights file of hwnas train ({reason})") from error
     if len(image) != 3 or stem not in ("cifar", "imagenet"):
         raise InputError(f"{path}: not a weights file of hwnas train (image {image}, stem {stem!r})")
+    if are_old(tensors):
+        task = Task(classes=len(classes), image=image)
+        tensors = renamed(tensors, architecture_graph(architecture, task, stem, unread=True))
     return Weights(tensors, architecture, classes, image, stem, mean, std, header)
 
 

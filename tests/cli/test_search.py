@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from hwnas.cli import main
 from tests.search import tiny
@@ -159,3 +160,25 @@ def test_an_existing_run_directory_is_not_touched(hwnas: Command, place: Path) -
 def test_a_folder_that_is_no_run_is_refused(hwnas: Command, command: str) -> None:
     done = hwnas(command, ".")
     assert done.returncode == 2 and "not a run directory" in done.stderr
+
+
+def test_a_folder_of_test_images_is_named_for_the_search_and_kept_for_what_follows(
+    hwnas: Command, place: Path
+) -> None:
+    for folder, count in (("photos", 6), ("others", 2)):
+        for label in ("light", "dark"):
+            for number in range(count):
+                shade = 20 * number + (5 if label == "dark" else 130) + len(folder)
+                (place / folder / label).mkdir(parents=True, exist_ok=True)
+                Image.new("L", (8, 8), shade).save(place / folder / label / f"{number}.png")
+    done = hwnas(
+        "search", "--data", "photos", "--test", "others", "--config", "quick.toml", "--out", "tested", "-q"
+    )
+    assert done.returncode == 0, done.stderr
+    said = json.loads((place / "tested" / "test_images.json").read_text())
+    assert said["count"] == 4 and said["images"]["dark"] == ["../others/dark/0.png", "../others/dark/1.png"]
+    (place / "others" / "dark" / "1.png").unlink()
+    done = hwnas("train", "tested", "--quiet")
+    assert done.returncode == 2 and "training images are the same; 3 test images, then 4" in done.stderr
+    done = hwnas("search", "--data", "digits", "--test", "others")
+    assert done.returncode == 2 and "only a folder of images takes one" in done.stderr

@@ -60,7 +60,9 @@ def test_train_and_export_print_tables(
     code, out, _ = called(
         ["train", str(run), key, "--epochs", "1", "--batch", "128", "--quiet"], monkeypatch, capsys
     )
-    assert code == 0 and key in out and "trained (test)" in out and "next: hwnas export" in out
+    assert (
+        code == 0 and key in out and "trained (test)" in " ".join(out.split()) and "next: hwnas export" in out
+    )
     code, out, _ = called(
         ["export", str(run), key, "--formats", "onnx", "--no-measure", "--quiet"], monkeypatch, capsys
     )
@@ -175,3 +177,37 @@ def test_random_calibration_of_trained_weights_is_warned_of(
     assert code == 0 and "calibrated" not in out and "trained (test)" in out, err
     code, out, err = called([*bare, "--formats", "int8"], monkeypatch, capsys)
     assert code == 0 and any(key in line and "int8" in line for line in out.splitlines()), err
+
+
+def altered(path: Path, **changes: object) -> list[str]:
+    """A run whose record of its images is another one; the words that name it."""
+    run = finished_run(path)
+    file = run.path / "environment.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
+    return [str(run.path)]
+
+
+@pytest.mark.parametrize(
+    "words", [["train", "RUN"], ["export", "RUN", "--untrained"], ["train", "RUN", "--all", "--epochs", "1"]]
+)
+def test_other_images_than_those_of_the_search_are_refused_wherever_they_are_read(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place,) = altered(tmp_path / "run", images={"train": {"count": 1438, "digest": "0" * 16}})
+    code, out, err = called([place if word == "RUN" else word for word in words], monkeypatch, capsys)
+    assert (code, out) == (2, "")
+    assert (
+        "these are not the images of its search" in err and "of 1,438 training images some are others" in err
+    )
+    assert not (tmp_path / "run" / "models").exists()
+
+
+def test_a_run_of_an_earlier_version_comes_with_one_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place,) = altered(tmp_path / "run", data_digest="0123456789abcdef")
+    short = ["--untrained", "--formats", "weights", "--no-measure", "--quiet"]
+    code, _, err = called(["export", place, *short], monkeypatch, capsys)
+    assert code == 0, err
+    (line,) = err.strip().splitlines()
+    assert line.startswith("warning:") and "earlier version" in line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -111,6 +112,32 @@ def test_a_ray_that_has_died_is_not_waited_for(tmp_path: Path, monkeypatch: pyte
     assert of_this_host() == "local"
     monkeypatch.setenv("RAY_ADDRESS", "head:6379")
     assert of_this_host() == "head:6379"
+
+
+@pytest.mark.parametrize("laid", ["fifo", "link", "another user's", "endless"])
+def test_what_others_lay_in_the_shared_temporary_folder_leads_to_no_cluster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, laid: str
+) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    (tmp_path / "ray").mkdir()
+    noted = tmp_path / "ray" / "ray_current_cluster"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}\n"
+        if laid == "fifo":
+            os.mkfifo(noted)  # reading it would wait for ever
+        elif laid == "link":
+            (tmp_path / "own").write_text(address)
+            noted.symlink_to(tmp_path / "own")
+        elif laid == "endless":
+            noted.write_text("1" * 10_000_000)
+        else:
+            noted.write_text(address)
+            monkeypatch.setattr(os, "geteuid", lambda: 12_345)
+            monkeypatch.setattr(
+                os, "fstat", lambda handle: os.stat_result((0o100644, 0, 0, 1, 54_321, *[0] * 5))
+            )
+        assert of_this_host() == "local"
 
 
 def test_a_node_that_does_not_share_the_folder_sees_nothing_in_it(tmp_path: Path) -> None:

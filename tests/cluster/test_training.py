@@ -13,9 +13,9 @@ from hwnas.results.models import Model, model_of
 from hwnas.results.run import Run, read_front
 from hwnas.training import finalists
 from hwnas.training.checkpoint import STATE, Epoch
-from hwnas.training.finalists import images_of
 from hwnas.training.loop import Diverged
 from hwnas.training.recipe import RECIPES
+from hwnas.training.run_images import images_of
 from hwnas.training.train import Trained
 from profilers.errors import InputError
 
@@ -63,7 +63,7 @@ def test_each_network_stands_once_in_the_results_though_its_node_died(run: Run) 
         cluster,
         run,
         chosen,
-        images_of(run.config),
+        images_of(run),
         RECIPES["quick"],
         0,
         done=lambda model, found: heard.append((model.name, found.after_epoch)),
@@ -80,7 +80,7 @@ def test_each_network_stands_once_in_the_results_though_its_node_died(run: Run) 
 
 def test_a_training_that_diverges_costs_itself_alone_and_bad_settings_stop_all(run: Run) -> None:
     lost: list[Model] = []
-    data = images_of(run.config)
+    data = images_of(run)
     chosen = models(run, 6, 7)
     records = train_on(
         pretended([]), run, chosen, data, RECIPES["quick"], 0, failed=lambda model, error: lost.append(model)
@@ -91,7 +91,7 @@ def test_a_training_that_diverges_costs_itself_alone_and_bad_settings_stop_all(r
 
 
 def test_fresh_forgets_once_not_at_each_retry(run: Run) -> None:
-    chosen, data = models(run, 4), images_of(run.config)
+    chosen, data = models(run, 4), images_of(run)
     train_on(pretended([]), run, chosen, data, RECIPES["quick"], 0)
     cluster = pretended([], dies=lambda name, attempt: attempt < 2)
     heard: list[int] = []
@@ -116,7 +116,5 @@ def test_a_run_that_the_nodes_do_not_share_is_refused_before_anything_is_begun(r
         raise InputError(f"node b does not see {path}")
 
     with pytest.raises(InputError, match="does not see"):
-        train_on(
-            pretended(begun, check=check), run, models(run, 4), images_of(run.config), RECIPES["quick"], 0
-        )
+        train_on(pretended(begun, check=check), run, models(run, 4), images_of(run), RECIPES["quick"], 0)
     assert begun == []

@@ -72,7 +72,7 @@ def plain_mixture(net: Supernet, x: Tensor, weights: Tensor, cells: int) -> Tens
                 stride = 2 if kind == "reduce" and slot.source < net.space.inputs else 1
                 for column in np.flatnonzero(net.mask[row]):
                     op = slot.ops[column]
-                    drawn = take(f"cells.{index}.ops.{row}_{column}")
+                    drawn = take(f"options.cell{index}_edge_{slot.source}_{slot.node}_{op}")
                     if op == "none":
                         # Zeros of the output's size, so that a node of nothing but none is a map too.
                         total = total + 0 * states[slot.source][:, :, ::stride, ::stride]
@@ -82,25 +82,25 @@ def plain_mixture(net: Supernet, x: Tensor, weights: Tensor, cells: int) -> Tens
             states = [*states, total]
         return states
 
-    stem, scale, shift = take("frame.stem.0")
+    stem, scale, shift = take("stem.part0")
     now = normal(conv(x, stem)) * scale.view(1, -1, 1, 1) + shift.view(1, -1, 1, 1)
     if net.space.stacking == "residual_blocks":
         for index in range(cells):
             if index and index % (cells // 3) == 0:
-                now = _residual(now, *take(f"frame.before.{index}"))
+                now = _residual(now, *take(f"reduction{index}"))
             now = cell(index, [now], "normal")[-1]
-        scale, shift = take("frame.last")
+        scale, shift = take("head.last")
         now = F.relu(normal(now) * scale.view(1, -1, 1, 1) + shift.view(1, -1, 1, 1))
     else:
         before = now
         for index in range(cells):
             kind = "reduce" if index in (cells // 3, 2 * cells // 3) else "normal"
             after_reduction = index > 0 and index - 1 in (cells // 3, 2 * cells // 3)
-            older, newer = take(f"frame.before.{index}.0"), take(f"frame.before.{index}.1")
+            older, newer = take(f"cell{index}.input0"), take(f"cell{index}.input1")
             left = halve(F.relu(before), *older) if after_reduction else normal(conv(F.relu(before), *older))
             right = normal(conv(F.relu(now), *newer))
             before, now = now, torch.cat(cell(index, [left, right], kind)[2:], 1)
-    weight, bias = take("frame.classifier")
+    weight, bias = take("head.classifier")
     return F.linear(now.mean((2, 3)), weight, bias)
 
 

@@ -11,6 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from hwnas.nets.network import AuxiliaryHead, Network, drop_path
 from hwnas.nets.supernet import Supernet, build_supernet
 from hwnas.space import SPACES
+from hwnas.space.cells import reduction_positions
 from hwnas.space.counts import count_table
 from hwnas.space.encoding import sample, to_genotype
 from hwnas.space.genotype import Architecture
@@ -121,20 +122,22 @@ def test_a_discrete_network_equals_the_supernets_path_with_the_same_weights(name
 def _inherit(net: Network, supernet: Supernet, choices: np.ndarray) -> None:
     """Copy the shared weights of the drawn operations, edge by edge; BatchNorms stay at scale 1, shift 0."""
     shared = dict(supernet.named_parameters())
-    own = dict(net.named_parameters())
+    space = supernet.space
     with torch.no_grad():
-        for name, value in shared.items():
-            if name.startswith("frame."):
-                own[name].copy_(value)
-        for index, cell in enumerate(net.cells):
-            space = supernet.space
-            rows = [row for row in space.rows(cell.site.kind) if space.slots[row].ops[choices[row]] != "none"]
-            for row, edge in zip(rows, cell.edges, strict=True):
-                prefix = f"cells.{index}.ops.{row}_{choices[row]}."
+        for name, value in net.named_parameters():
+            if name in shared:
+                value.copy_(shared[name])
+        for cell in range(3):
+            kind = "reduce" if "reduce" in space.cells and cell in reduction_positions(3) else "normal"
+            for row in space.rows(kind):
+                slot = space.slots[row]
+                edge = f"cell{cell}.edge_{slot.source}_{slot.node}"
+                prefix = f"options.{edge.replace('.', '_')}_{slot.ops[choices[row]]}."
                 values = [value for name, value in shared.items() if name.startswith(prefix)]
-                convolutions = [p for p in edge.parameters() if p.dim() == 4]
-                for mine, theirs in zip(convolutions, values, strict=True):
-                    mine.copy_(theirs)
+                if values:
+                    modules = net.get_submodule(edge).parameters()
+                    for mine, theirs in zip((p for p in modules if p.dim() == 4), values, strict=True):
+                        mine.copy_(theirs)
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -160,7 +163,7 @@ def test_drop_path_follows_its_generator_alone() -> None:
 def test_each_edge_is_dropped_by_its_own_factor() -> None:
     """One factor at a time is set to 0: each changes the result, and only for its image."""
     net = Network(Architecture(PUBLISHED["DARTS_V1"], 4, 3), 5, (3, 8, 8)).eval()
-    x, edges = torch.randn(2, 3, 8, 8), sum(net.droppable)
+    x, edges = torch.randn(2, 3, 8, 8), net.droppable
     with torch.no_grad():
         whole = net(x)
         assert torch.allclose(net(x, torch.ones(edges, 2, 1, 1, 1)), whole, atol=1e-6)
@@ -178,4 +181,4 @@ def test_drop_path_spares_the_identity() -> None:
     convs = parse(everywhere("nor_conv_1x1"))
     for genotype, droppable in ((skips, 0), (convs, 18)):
         net = Network(Architecture(genotype, 4, 3), 5, (3, 8, 8))
-        assert sum(net.droppable) == droppable
+        assert net.droppable == droppable

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from hwnas.nets.supernet import SkipDropout, Supernet, build_supernet
-from hwnas.space import SPACES, Mask
+from hwnas.space import SPACES, Choices, Mask, Slot
 from hwnas.space.encoding import sample
 
 from .plain import plain_mixture
@@ -148,14 +148,20 @@ def test_only_drawn_operations_get_a_gradient(name: str) -> None:
     case = Case(name, 0)
     net, choices = case.net(), case.choices()
     loss_of(net.sampled(case.images(), choices)).backward()
-    drawn = {f"{row}_{column}" for row, column in enumerate(choices)}
+    drawn = drawn_options(name, choices)
     for parameter_name, parameter in net.named_parameters():
-        if ".ops." in parameter_name:
+        if parameter_name.startswith("options."):
             if parameter.grad is not None:
-                assert parameter_name.split(".ops.")[1].split(".")[0] in drawn
+                assert parameter_name.split(".")[1].partition("_")[2] in drawn
         else:
             assert parameter.grad is not None
-    assert any(parameter.grad is not None for n, parameter in net.named_parameters() if ".ops." in n)
+    assert any(p.grad is not None for n, p in net.named_parameters() if n.startswith("options."))
+
+
+def drawn_options(name: str, choices: Choices) -> set[str]:
+    """What the drawn options of a cell are called: edge_SOURCE_NODE_OPERATION."""
+    slots = zip(SPACES[name].slots, choices, strict=True)
+    return {f"edge_{slot.source}_{slot.node}_{slot.ops[choice]}" for slot, choice in slots}
 
 
 def test_only_drawn_operations_are_executed() -> None:
@@ -163,15 +169,17 @@ def test_only_drawn_operations_are_executed() -> None:
     net, choices = case.net(), case.choices()
     called: list[str] = []
     for name, module in net.named_modules():
-        if ".ops." in name and name.count(".") == 3:
-            module.register_forward_hook(lambda *_, name=name: called.append(name.split(".ops.")[1]))
+        if name.startswith("options.") and name.count(".") == 1:
+            module.register_forward_hook(lambda *_, name=name: called.append(name.partition("_")[2]))
     net.sampled(case.images(), choices)
-    allowed = {f"{row}_{column}" for row, column in enumerate(choices)}
-    allowed |= {
-        f"{slot.ops[choice]}_{slot.source}"
-        for slot, choice in zip(SPACES["darts"].slots, choices, strict=True)
-    }
-    assert set(called) <= allowed
+    # A pool is shared by all edges from one map; the module stands at the first of them.
+    shared = {f"{op}_{source}" for op, source in ((s.ops[c], s.source) for s, c in drawn_slots(choices))}
+    called_of = {name if "pool" not in name else f"{name[9:]}_{name.split('_')[1]}" for name in called}
+    assert called_of <= drawn_options("darts", choices) | shared
+
+
+def drawn_slots(choices: Choices) -> list[tuple[Slot, int]]:
+    return list(zip(SPACES["darts"].slots, choices, strict=True))
 
 
 @every_space
@@ -223,7 +231,7 @@ def test_a_node_that_drew_only_none_is_zero() -> None:
     case = Case("darts", 0)
     net = case.net()
     logits = net.sampled(case.images(), np.zeros(28, dtype=np.int64))
-    torch.testing.assert_close(logits, net.frame.classifier.bias.expand(3, -1))
+    torch.testing.assert_close(logits, net.get_parameter("head.classifier.1.bias").expand(3, -1))
 
 
 @pytest.mark.parametrize("mode", ["sampled", "mixture"])
@@ -265,6 +273,14 @@ def test_a_shrunk_supernet_holds_only_the_survivors() -> None:
     sizes = [parameters(Case("tnd", stage).net()) for stage in (0, 1, 2)]
     assert sizes[0] > sizes[1] > sizes[2]
     kept = {
-        name.split(".ops.")[1].split(".")[0] for name, _ in case.net().named_parameters() if ".ops." in name
+        name.split(".")[1].partition("_")[2]
+        for name, _ in case.net().named_parameters()
+        if name.startswith("options.")
     }
-    assert all(case.mask[tuple(int(part) for part in name.split("_"))] for name in kept)
+    survivors = {
+        f"edge_{slot.source}_{slot.node}_{op}"
+        for slot, row in zip(SPACES["tnd"].slots, case.mask, strict=True)
+        for op, remains in zip(slot.ops, row, strict=False)
+        if remains
+    }
+    assert kept <= survivors

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profilers.device import Attached, Device, attached, load, match
+from profilers.device import Attached, Device, attached, check_name, load, match
 from profilers.errors import InputError
 from profilers.host import Host
 
@@ -60,6 +60,11 @@ def test_a_device_is_read_with_its_figures_and_sources(tmp_path):
         ("[peak]\nfp32_gmacs_per_s = 118", "peak = 1", "'peak' must be a table"),
         ('"Tegra X1|Nano"', '"(a+)+b"', "too complex"),
         ('"Tegra X1|Nano"', '".*.*.*.*x"', "too complex"),
+        ('name = "board"', 'name = "../../board"', "'name' must be 1 to 80 letters, digits"),
+        ('description = "a board"', 'description = "a \\u001b[31mboard"', "'description' holds characters"),
+        ('["the-board"]', '["\\u202edraob"]', "'aliases' holds characters that are not to be seen"),
+        ('"the maker, 2019"', '"a\\u0007b"', "'sources.memory_mib' holds characters"),
+        ('"the maker, 2019"', f'"{"x" * 1001}"', "'sources.memory_mib' has 1001 characters, of at most 1000"),
         ('"Tegra X1|Nano"', '"[a"', "no regular expression"),
         ('name = "board"', "name = ", "not valid TOML"),
     ],
@@ -70,6 +75,37 @@ def test_a_bad_file_is_refused_by_one_line_that_names_it_and_the_key(tmp_path, o
         load(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "..",
+        ".hidden",
+        "a/b",
+        "a\\b",
+        "/a",
+        "~",
+        "a b",
+        "-a",
+        "a..b",
+        "nul",
+        "CON.x",
+        "com1",
+        "é",
+        "a\n",
+        "x" * 81,
+    ],
+)
+def test_a_name_that_could_be_more_than_a_part_of_a_file_name_is_refused(name):
+    with pytest.raises(InputError, match=r"^here must be 1 to 80 letters, digits"):
+        check_name(name, "here")
+
+
+@pytest.mark.parametrize("name", ["1080ti", "a100-80gb", "rtx_3090.v2", "x" * 80, "console"])
+def test_usual_names_are_taken(name):
+    check_name(name, "here")
 
 
 def test_an_absent_file_or_one_that_is_no_text_is_refused(tmp_path):

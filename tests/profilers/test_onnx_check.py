@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -41,6 +42,51 @@ def test_an_input_without_a_shape_must_be_given_one(tmp_path):
     made = model([helper.make_node("Relu", ["x"], ["y"])], [1, 3])
     made.graph.input[0].type.tensor_type.ClearField("shape")
     with pytest.raises(InputError):
+        check_onnx(saved(tmp_path, made))
+
+
+def test_an_input_without_a_shape_takes_the_sizes_given(tmp_path):
+    made = model([helper.make_node("Relu", ["x"], ["y"])], [1, 3])
+    made.graph.input[0].type.tensor_type.ClearField("shape")
+    path = saved(tmp_path, made)
+    assert check_onnx(path, {"x": [2, 5]}).shapes == {"x": [2, 5]}
+    with pytest.raises(InputError, match="input 'x' has no shape: give its sizes with --shape"):
+        check_onnx(path)
+
+
+@pytest.mark.parametrize("missing", ["shape", "type"])
+def test_an_output_needs_no_shape(tmp_path, missing):
+    weight = numpy_helper.from_array(np.ones((4, 3, 1, 1), np.float32), "w")
+    made = model([helper.make_node("Conv", ["x", "w"], ["y"])], [1, 3, 8, 8], weights=[weight])
+    if missing == "shape":
+        made.graph.output[0].type.tensor_type.ClearField("shape")
+    else:
+        made.graph.output[0].ClearField("type")
+    path = saved(tmp_path, made)
+    assert onnxruntime.InferenceSession(path).get_outputs()[0].name == "y"
+    assert check_onnx(path).params == 12
+
+
+def test_an_output_needs_no_shape_where_the_data_lies_beside_the_file(tmp_path):
+    made = external("w.bin")
+    made.graph.output[0].type.tensor_type.ClearField("shape")
+    (tmp_path / "w.bin").write_bytes(np.float32(2.0).tobytes())
+    assert check_onnx(saved(tmp_path, made)).params == 1
+
+
+def test_data_of_a_function_outside_the_models_folder_is_refused(tmp_path):
+    outside = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[1], data_location=TensorProto.EXTERNAL)
+    outside.external_data.add(key="location", value="../secret.bin")
+    body = [
+        helper.make_node("Constant", [], ["w"], value=outside),
+        helper.make_node("Add", ["a", "w"], ["b"]),
+    ]
+    made = model([helper.make_node("Own", ["x"], ["y"], domain="own")], [1])
+    made.functions.append(
+        helper.make_function("own", "Own", ["a"], ["b"], body, [helper.make_opsetid("", 17)])
+    )
+    made.opset_import.append(helper.make_opsetid("own", 1))
+    with pytest.raises(InputError, match="keeps its data outside the model's folder"):
         check_onnx(saved(tmp_path, made))
 
 

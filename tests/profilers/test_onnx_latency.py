@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-import threading
 import time
 
 import pytest
 
 from profilers.errors import InputError
-from profilers.isolate import ending, host_lock, run_worker
+from profilers.isolate import ending, run_worker
 from profilers.measurement import Failure, Measurement
 from profilers.memory import onnx_memory
 from profilers.onnx_latency import OnnxOptions, measure_latency
@@ -132,47 +130,3 @@ def test_what_a_worker_said_before_it_died_is_kept():
 def test_a_process_that_the_system_killed_ran_out_of_memory():
     assert ending(-9, "")["failure"] == "out of memory"
     assert ending(1, "Traceback\nMemoryError")["failure"] == "out of memory"
-
-
-def test_one_measurement_at_a_time_holds_the_lock(tmp_path):
-    path = tmp_path / "lock"
-    order = []
-
-    def other() -> None:
-        with host_lock(path, wait_s=10):
-            order.append("second")
-
-    with host_lock(path):
-        thread = threading.Thread(target=other)
-        thread.start()
-        time.sleep(0.2)
-        order.append("first")
-    thread.join()
-    assert order == ["first", "second"]
-    late = host_lock(path, wait_s=0.1)
-    with host_lock(path), pytest.raises(TimeoutError, match="another measurement holds"), late:
-        pass
-
-
-def test_the_lock_of_another_user_is_shared_where_it_may_be_read(tmp_path, monkeypatch):
-    path = tmp_path / "lock"
-    path.write_text("")
-    real = os.open
-
-    def refusing(name, flags, mode=0o777):
-        # What systems do with a file of another user in a shared temporary folder.
-        if str(name) == str(path) and flags & os.O_CREAT:
-            raise PermissionError
-        return real(name, flags, mode)
-
-    monkeypatch.setattr(os, "open", refusing)
-    late = host_lock(path, wait_s=0.1)
-    with host_lock(path), pytest.raises(TimeoutError), late:
-        pass
-
-
-def test_the_lock_follows_no_link(tmp_path):
-    os.symlink(tmp_path / "elsewhere", tmp_path / "lock")
-    with host_lock(tmp_path / "lock"):
-        pass
-    assert not (tmp_path / "elsewhere").exists()

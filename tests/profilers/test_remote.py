@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import json
-import subprocess
+import shlex
 import sys
 import tarfile
 import zipfile
 
 import pytest
 
+from profilers.bounded import Ended
 from profilers.errors import InputError
 from profilers.measurement import Failure, Measurement
 from profilers.onnx_latency import OnnxOptions, measure_latency
@@ -59,9 +60,37 @@ def test_a_machine_that_does_not_answer_is_bad_input_in_one_line(tmp_path, trans
 
 
 def test_what_the_other_machine_lacks_is_said():
-    done = subprocess.CompletedProcess([], 0, b'{"error": "needs the Python packages onnxruntime"}\n', b"")
+    done = Ended("ended", 0, b'{"error": "needs the Python packages onnxruntime"}\n', b"")
     with pytest.raises(InputError, match="needs the Python packages onnxruntime"):
-        unpack(HERE, done, 1)
+        unpack(HERE, done)
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("sh -c 'exec yes'", "too much output: more than 17 MiB"),
+        ("sh -c 'exec yes >&2'", "too much error output: more than 16 MiB"),
+    ],
+)
+def test_an_answer_without_end_is_ended_by_its_bytes_not_by_the_clock(tmp_path, command, says):
+    endless = Transport(run_with(command).command, wait_s=600)
+    with pytest.raises(InputError, match=says):
+        measure_latency([saved(tmp_path, small())], OnnxOptions(limit_s=600, store=None), run=remote(endless))
+
+
+def test_the_other_machine_runs_nothing_that_lies_where_the_command_arrives(tmp_path, monkeypatch):
+    # ssh arrives in a home folder, docker exec in a working folder: others may have put files there.
+    there = tmp_path / "there"
+    there.mkdir()
+    for name in ("json", "tarfile", "tempfile", "subprocess", "numpy", "profilers", "typing", "onnxruntime"):
+        (there / f"{name}.py").write_text("open('mark', 'a').write(__name__)")
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    command = ("sh", "-c", f'cd {shlex.quote(str(there))} && exec sh -c "$1"', "sh")
+    (found,) = measure_latency(
+        [saved(tmp_path, small())], OPTIONS, run=remote(Transport(command, sys.executable))
+    )
+    assert isinstance(found, Measurement)
+    assert not (there / "mark").exists()
 
 
 @pytest.mark.parametrize("address", ["-oProxyCommand=touch /tmp/x", "a b", "user@host;ls", "", "$(ls)"])

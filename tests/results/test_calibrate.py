@@ -11,11 +11,13 @@ import pytest
 from hwnas.results.bench import Item, OnnxBench, Operation, TorchBench
 from hwnas.results.calibrate import Plan, calibrate, measure_operations, random_networks
 from hwnas.space import SPACES
-from hwnas.space.encoding import to_choices, to_genotype
+from hwnas.space.cells import Task, architecture_graph
+from hwnas.space.encoding import to_genotype
 from hwnas.space.features import folds
 from hwnas.space.genotype import Architecture
+from hwnas.space.graph import all_layers
 from hwnas.space.latency import TablePredictor
-from hwnas.space.layers import PRIMITIVES, Layer, skeleton
+from hwnas.space.layers import PRIMITIVES, Layer
 from profilers.errors import InputError
 from profilers.measurement import LATENCY, Failure, Measurement, Outcome, Receipt
 from profilers.onnx_latency import OnnxOptions
@@ -53,17 +55,8 @@ class Fake:
     def _one(self, item: Item) -> float:
         if isinstance(item, Operation):
             return sum(cost(layer) for layer in item.layers)
-        space = SPACES[item.genotype.space]
-        network = self.network
-        frame = skeleton(space, network.channels, network.cells, network.classes, network.image)
-        layers = list(frame.fixed)
-        choices = to_choices(item.genotype)
-        for site in frame.cells:
-            for row in space.rows(site.kind):
-                slot = space.slots[row]
-                layers += PRIMITIVES[slot.ops[choices[row]]](
-                    site.channels, *site.edge(slot.source, space.inputs)
-                )
+        task = Task(classes=self.network.classes, image=self.network.image)
+        layers = all_layers(architecture_graph(item, task, unread=True))
         # The runtime fuses a quarter of the work away, which single operations do not show.
         return 0.5 + 0.75 * sum(map(cost, layers))
 
@@ -138,9 +131,7 @@ def test_every_operation_is_measured_once_at_each_shape_and_stride() -> None:
     # 3 cells: a normal one (4 channels, 8x8) and two reduction cells (8 on 8x8, then 16 on 4x4), whose first
     # edges have stride 2. At stride 1 skip_connect is nothing to measure: 6 + 2 x (6 + 7) operations.
     assert len(keys) == 6 + 2 * (6 + 7)
-    frame = skeleton(SPACES["darts"], 4, 3, 10, (3, 8, 8))
-    site = next(site for site in frame.cells if site.kind == "normal")
-    expected = sum(cost(layer) for layer in PRIMITIVES["sep_conv_3x3"](site.channels, 1, site.size))
+    expected = sum(cost(layer) for layer in PRIMITIVES["sep_conv_3x3"](4, 1, (8, 8)))
     assert operations.edges[0][4] == pytest.approx(expected)
 
 

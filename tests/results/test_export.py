@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from hwnas.results import export as exporting
+from hwnas.results import export_images
 from hwnas.results.atomic import atomic_write_all
 from hwnas.results.export import FILES, FORMATS, NotTheSame, export
 from hwnas.results.export_images import images_for, untrained
@@ -214,6 +215,23 @@ def test_images_of_another_kind_are_refused(trained: Weights, digits: Dataset) -
         images_for(trained, altered(digits, classes=("x", *digits.classes[1:])), raw=False)
 
 
+def test_of_a_large_test_set_images_of_all_classes_are_taken(
+    trained: Weights, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export_images, "MOST_NUMBERS", 100 * 64)
+    images = images_for(trained, digits, raw=True)
+    assert images.labels is not None and len(images.labels) == 100 == sum(map(len, images.test))
+    assert torch.bincount(images.labels, minlength=10).min() > 0
+    known = {
+        (image.numpy().tobytes(), int(label))
+        for image, label in zip(digits.test, digits.test_labels, strict=True)  # type: ignore[arg-type]
+    }
+    assert {
+        (image.numpy().tobytes(), int(label))
+        for image, label in zip(torch.cat(images.test), images.labels, strict=True)
+    } <= known
+
+
 SIZE = (4, 3, 10, (3, 16, 16), "cifar")
 
 
@@ -235,9 +253,9 @@ def test_weights_of_another_genotype_are_refused(trained: Weights, tmp_path: Pat
 
 def test_weights_with_a_missing_or_misshapen_tensor_are_refused(trained: Weights, tmp_path: Path) -> None:
     images = images_for(trained, None, raw=False)
-    name = "frame.classifier.weight"
+    name = "head.classifier.1.weight"
     less = replace(trained, tensors={key: value for key, value in trained.tensors.items() if key != name})
-    with pytest.raises(InputError, match=r"no tensor 'frame.classifier.weight'"):
+    with pytest.raises(InputError, match=r"no tensor 'head.classifier.1.weight'"):
         export(less, tmp_path, images, formats=("onnx",))
     narrow = replace(trained, tensors={**trained.tensors, name: trained.tensors[name][:, :2]})
     with pytest.raises(InputError, match="has shape"):

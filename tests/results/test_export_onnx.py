@@ -13,11 +13,12 @@ from torch import Tensor, nn
 from hwnas.nets.operations import sequence
 from hwnas.results.export_onnx import OPSET, check, onnx_model, written
 from hwnas.results.export_torch import Raw
-from hwnas.results.graph import INPUT, Builder, graph
 from hwnas.results.verify import compare
 from hwnas.space import SPACES
+from hwnas.space.cells import Task, architecture_graph
 from hwnas.space.encoding import sample, to_genotype
 from hwnas.space.genotype import Architecture, Genotype
+from hwnas.space.graph import IMAGE, Builder, all_layers, starts_with_relu
 from hwnas.space.layers import PRIMITIVES, Layer, Stem
 from hwnas.space.published import PUBLISHED
 from hwnas.space.text import parse
@@ -54,6 +55,17 @@ class Headed(nn.Module):
         return self.classifier(self.op(x).mean((2, 3)))
 
 
+def _renamed(tensors: dict[str, np.ndarray], layers: tuple[Layer, ...]) -> dict[str, np.ndarray]:
+    """Tensors under the names of a graph's nodes: a ReLU that comes first has no number."""
+    shift = starts_with_relu(layers)
+    found = {}
+    for name, tensor in tensors.items():
+        part, _, rest = name.partition(".")
+        number, _, last = rest.partition(".")
+        found[f"op.it.{int(number) - shift}.{last}" if part == "op" else f"head.it.1.{rest}"] = tensor
+    return found
+
+
 @pytest.mark.parametrize("size", [(8, 8), (9, 7)], ids=["even", "odd"])
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("op", sorted(set(PRIMITIVES) - {"none"}))
@@ -61,12 +73,11 @@ def test_every_primitive_exports_at_both_strides(op: str, stride: int, size: tup
     image = (6, *size)
     layers = PRIMITIVES[op](6, stride, size)
     module = lively(Headed(layers, 6), image)
-    build = Builder()
-    last = build.layers(layers, INPUT, "op", "op")
-    head = (Layer("global_pool", 6, 6, size), Layer("linear", 6, 5, (1, 1)))
-    build.classifier(head, last)
-    tensors = {name.replace("classifier", "frame.classifier"): a for name, a in arrays(module).items()}
-    model = written(build.steps, tensors, image, 5)
+    build = Builder(image)
+    last = build.layers("op.it", IMAGE, layers)
+    width, now = build.shape(last)
+    build.layers("head.it", last, (Layer("global_pool", width, width, now), Layer("linear", 6, 5, (1, 1))))
+    model = written(build.graph(), _renamed(arrays(module), layers))
     check(model)
     parity = compare(module, model.SerializeToString(), [images(8, image, 3)])
     assert parity.passed, parity
@@ -151,11 +162,11 @@ def test_norms_are_folded_and_relus_shared() -> None:
     assert len(rectified) == len(set(rectified))
 
 
-def test_steps_hold_every_parameter_of_the_network_once() -> None:
-    """The steps' layers and the torch modules are written down twice; here they are held together."""
+def test_a_graph_holds_every_parameter_of_the_network_once() -> None:
     architecture = Architecture(PUBLISHED["TND_CIFAR10"], 4, 5)
     net = network(architecture)
-    counted = sum(step.layer.params for step in graph(architecture, 10, (3, 16, 16)) if step.layer)
+    graph = architecture_graph(architecture, Task(classes=10, image=(3, 16, 16)))
+    counted = sum(layer.params for layer in all_layers(graph))
     assert counted == sum(parameter.numel() for parameter in net.parameters())
 
 
@@ -164,6 +175,6 @@ def test_a_wrong_weight_is_noticed() -> None:
     architecture = Architecture(PUBLISHED["DARTS_V2"], 4, 3)
     net = network(architecture)
     tensors = arrays(net)
-    tensors["frame.stem.0.0.weight"] = tensors["frame.stem.0.0.weight"] * np.float32(1.01)
+    tensors["stem.part0.0.weight"] = tensors["stem.part0.0.weight"] * np.float32(1.01)
     model = onnx_model(architecture, tensors, NAMES, (3, 16, 16))
     assert not compare(net, model.SerializeToString(), [images(8, (3, 16, 16), 3)]).passed

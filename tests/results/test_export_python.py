@@ -74,7 +74,12 @@ def test_the_text_imports_torch_alone() -> None:
 
 def test_the_text_names_the_operations_and_fits_a_page_in_width() -> None:
     source = assert_same(Architecture(PUBLISHED["DARTS_V2"], 36, 8))
-    for expected in ("class NormalCell", "sep_conv_3x3(c),  # 0: s0 -> s2", "s2 = e[0](r0) + e[1](r1)"):
+    for expected in (
+        "class Cell",
+        "self.edge_0_2 = sep_conv_3x3(c1)",
+        "edge_0_2 = self.edge_0_2(relu_input0)",
+        "node2 = edge_0_2 + edge_1_2",
+    ):
         assert expected in source
     assert max(len(line) for line in source.splitlines()) <= 118
     assert not any(line != line.rstrip() for line in source.splitlines())

@@ -172,6 +172,45 @@ def test_the_knee_of_one_point_is_that_point() -> None:
     assert front.knee(front.pareto_front([Point("a", 0.5, (1.0,))], ["latency"])).key == "a"
 
 
+def test_a_knee_within_the_target_stays_the_knee() -> None:
+    for limit in (2.0, 4.0, 9.0, 100.0):
+        assert front.knee(example(), {"latency": limit}).key == "b"
+
+
+def test_the_knee_lies_within_the_target_where_a_member_does() -> None:
+    assert front.knee(example(), {"latency": 1.5}).key == "a"
+    points = [Point("a", 0.5, (1.0, 9.0)), Point("b", 0.8, (2.0, 8.0)), Point("c", 0.9, (9.0, 1.0))]
+    both = front.pareto_front(points, ["latency", "params"])
+    assert front.knee(both, {"params": 5.0}).key == "c"
+    assert front.knee(both, {"params": 8.5, "latency": 5.0}).key == "b"
+
+
+def test_where_no_member_is_within_the_knee_is_the_nearest() -> None:
+    assert front.knee(example(), {"latency": 0.5}).key == "a"
+    points = [Point("a", 0.5, (1.0, 9.0)), Point("b", 0.8, (3.0, 4.0)), Point("c", 0.9, (9.0, 1.0))]
+    both = front.pareto_front(points, ["latency", "params"])
+    # 9 / 3, 4 / 3 (and 3 / 2), 9 / 2 times too much.
+    assert front.knee(both, {"latency": 2.0, "params": 3.0}).key == "b"
+
+
+def test_a_target_that_the_front_has_no_cost_for_changes_nothing() -> None:
+    assert front.knee(example(), {"memory": 1.0}) == front.knee(example())
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 9), st.integers(1, 20)), min_size=1, max_size=12),
+    st.integers(0, 21),
+)
+def test_the_knee_is_within_whenever_anything_on_the_front_is(
+    pairs: list[tuple[int, int]], limit: int
+) -> None:
+    points = [Point(str(i), a / 10, (float(c),)) for i, (a, c) in enumerate(pairs)]
+    found = front.pareto_front(points, ["params"])
+    chosen = front.knee(found, {"params": limit})
+    cheapest = min(point.costs[0] for point in found.points)
+    assert chosen.costs[0] <= max(limit, cheapest)
+
+
 def test_members_within_the_target_come_best_first() -> None:
     met = front.within_target(example(), {"latency": 4.0})
     assert [point.key for point in met] == ["c", "b", "a"]

@@ -12,6 +12,7 @@ from hwnas.results.models import (
     TRAINED,
     choose,
     choose_trained,
+    knee_note,
     model_of,
     trained,
     write_trained,
@@ -77,6 +78,58 @@ def test_a_mistyped_key_is_answered_with_the_front_and_the_nearest_of_all(run: R
 def test_nothing_said_means_the_knee(run: Run) -> None:
     """By hand: the middle one has nearly the best accuracy at nearly the lowest cost."""
     assert [member["key"] for member in choose(run, (), False)] == [keys(run)[1]]
+
+
+def with_target(run: Run, limit: float) -> list[float]:
+    """Give the run a target of its parameters; returns those of its members."""
+    found = json.loads(run.front_path.read_text())
+    costs = [member["costs"]["params"]["value"] for member in found["front"]]
+    met = [member["key"] for member in found["front"] if member["costs"]["params"]["value"] <= limit]
+    found |= {"targets": {"params": limit}, "within_target": met[::-1]}
+    run.front_path.write_text(json.dumps(found))
+    return costs
+
+
+def test_the_knee_respects_the_runs_target(run: Run) -> None:
+    first, second, _ = with_target(run, 0)
+    with_target(run, first)
+    assert [member["key"] for member in choose(run, (), False)] == [keys(run)[0]]
+    assert knee_note(run, is_trained=False) is None
+    with_target(run, second)
+    assert [member["key"] for member in choose(run, (), False)] == [keys(run)[1]]
+
+
+def test_a_line_says_that_no_member_is_within(run: Run) -> None:
+    first, *_ = with_target(run, 100)
+    assert [member["key"] for member in choose(run, (), False)] == [keys(run)[0]]
+    assert knee_note(run, is_trained=False) == (
+        f"no network of the front is within the target params 100: the nearest is taken, {keys(run)[0]} with"
+        f" params {first:,}"
+    )
+
+
+def test_the_knee_of_the_trained_front_respects_the_target_too(run: Run) -> None:
+    small, middle, large = record(run, 0, 0.6), record(run, 1, 0.9), record(run, 0, 0.95, 8)
+    assert [one["name"] for one in choose_trained(run, (), False)] == [middle]
+    costs = with_target(run, 0)
+    with_target(run, costs[0])
+    assert [one["name"] for one in choose_trained(run, (), False)] == [small]
+    assert knee_note(run, is_trained=True) is None
+    marks = {member["name"]: member["within_target"] for member in write_trained(run)["front"]}
+    assert marks == {small: True, middle: False, large: False}
+    with_target(run, 100)
+    assert "no network of the front is within the target" in str(knee_note(run, is_trained=True))
+
+
+def test_a_target_of_what_is_not_known_at_every_width_is_said_not_to_be_looked_at(tmp_path: Path) -> None:
+    run = finished_run(tmp_path / "run", ("latency",))
+    record(run, 0, 0.9, 8)
+    found = json.loads(run.front_path.read_text())
+    run.front_path.write_text(json.dumps(found | {"targets": {"latency": 1.0}, "within_target": []}))
+    assert len(choose_trained(run, (), False)) == 1
+    assert knee_note(run, is_trained=True) == (
+        "latency is not known of every trained network, so its target is not looked at"
+    )
 
 
 def test_without_a_cost_the_knee_is_the_best(tmp_path: Path) -> None:

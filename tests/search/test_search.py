@@ -9,9 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from PIL import Image
 
 from hwnas.results import run as runs
 from hwnas.search import loop, ndarts
+from hwnas.search.finish import scoring_images
+from hwnas.search.forecast import _fewer
 from hwnas.search.loop import Progress
 from hwnas.search.search import Plan, plan, resume, search, summary
 from hwnas.space.counts import count
@@ -205,7 +209,10 @@ def test_resume_refuses_other_images(data: Path, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         search(tiny.config(moved), tmp_path / "run", interrupt)
     tiny.images(moved, count=90)
-    with pytest.raises(InputError, match="not those that the search began with"):
+    with pytest.raises(
+        InputError,
+        match="not the images of its search: 90 training images, then 96; 90",
+    ):
         resume(tmp_path / "run")
 
 
@@ -323,3 +330,47 @@ def test_finalists_are_scored_on_as_many_images_as_the_config_says(data: Path, t
     assert [found[count]["scored_images"] for count in found] == [48, 20, 48]
     shares = [member["accuracy"]["value"] * 20 for member in found[20]["front"]]
     assert shares == pytest.approx(np.round(shares))
+
+
+def test_rows_files_and_names_in_another_order_give_the_same_trials_and_front(tmp_path: Path) -> None:
+    """The same pixels: an archive, with its rows shuffled, and folders under names of two kinds."""
+    tiny.images(tmp_path / "sorted.npz", count=60)
+    held = dict(np.load(tmp_path / "sorted.npz"))
+    rng = np.random.default_rng(1)
+    for part in ("train", "test"):
+        by_class = np.argsort(held[f"y_{part}"], kind="stable")
+        for name in ("x", "y"):
+            held[f"{name}_{part}"] = held[f"{name}_{part}"][by_class]
+    np.savez(tmp_path / "sorted.npz", **held)
+    for part in ("train", "test"):
+        order = rng.permutation(60)
+        for kind in ("sorted", "random"):
+            for number, row in enumerate(order):
+                name = f"{row:03}" if kind == "sorted" else f"{number:03}"
+                file = tmp_path / kind / part / str(held[f"y_{part}"][row]) / f"{name}.png"
+                file.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(held[f"x_{part}"][row, :, :, 0]).save(file)
+        held[f"x_{part}"], held[f"y_{part}"] = held[f"x_{part}"][order], held[f"y_{part}"][order]
+    np.savez(tmp_path / "random.npz", **held)
+    found = {}
+    for source in ("sorted.npz", "random.npz", "sorted", "random"):
+        run = search(tiny.config(tmp_path / source), tmp_path / f"run-{source}")
+        front = summary(run)
+        found[source] = (runs.read_trials(run), front["front"], front["hypervolume"], front["baseline"])
+    assert all(one == found["sorted.npz"] for one in found.values())
+
+
+def test_finalists_are_scored_on_batches_of_all_classes(data: Path, tmp_path: Path) -> None:
+    for images in (None, 40):
+        planned = plan(tiny.config(data, scoring_images=images))
+        (batch,) = scoring_images(planned.config, planned.dataset)
+        assert len(batch.y) == (images or 48)
+        assert torch.bincount(batch.y, minlength=3).min() > 0
+    assert torch.equal(batch.y, scoring_images(planned.config, planned.dataset)[0].y)
+
+
+def test_what_is_rehearsed_on_has_all_classes(data: Path) -> None:
+    dataset = plan(tiny.config(data)).dataset
+    some = _fewer(dataset, 12)
+    assert len(some.split["weights"]) == 12 == len(set(some.split["weights"].tolist()))
+    assert set(dataset.train_labels[some.split["weights"]].tolist()) == {0, 1, 2}

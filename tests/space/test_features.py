@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from hwnas.space import SPACES, Choices
+from hwnas.space.cells import CellSize, Task, cell_graph
 from hwnas.space.encoding import sample, to_choices
-from hwnas.space.features import designs, executed, folds, with_operations
+from hwnas.space.features import designs, folds, layout, with_operations
 from hwnas.space.text import parse
 
 NB201, DARTS = SPACES["nasbench201"], SPACES["darts"]
@@ -54,8 +55,9 @@ def test_reached_and_live_by_brute_force_over_all_cells() -> None:
     rng = np.random.default_rng(0)
     choices = np.stack([sample(NB201, rng) for _ in range(300)])
     edges = [(0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3)]
-    reached, _ = executed(NB201, choices, "normal", "reached")
-    live, _ = executed(NB201, choices, "normal", "live")
+    choices = choices[~folds(NB201, choices)]
+    seen = layout(cell_graph(NB201, CellSize(channels=4, cells=3), Task(classes=2, image=(1, 8, 8))), NB201)
+    reached, live = (seen.by_decision(choices, how) for how in ("reached", "live"))
     for cell, is_reached, is_live in zip(choices, reached, live, strict=True):
         real = [edge for edge, op in zip(edges, cell, strict=True) if op]
         for (source, node), on, alive in zip(edges, is_reached, is_live, strict=True):
@@ -63,6 +65,19 @@ def test_reached_and_live_by_brute_force_over_all_cells() -> None:
             fed = source == 0 or any(path_between(real, 0, source))
             assert on == ((source, node) in real and paths_on)
             assert alive == (on and fed)
+
+
+def test_cells_that_nobody_reads_count_for_nothing() -> None:
+    # No edge leaves c_{k-1}, so every cell reads the map two cells back: of eight cells those at even distance from
+    # the end run, which are half of the normal ones and half of the reductions (cells 2 and 5).
+    choices = np.array([4 if slot.source == 0 else 0 for slot in DARTS.slots])[None]
+    eager, reached, live = designs(DARTS, choices, cells=8)
+    normal = [name for name in eager.names if name == "normal/sep_conv_3x3"]
+    assert len(normal) == 1
+    at = eager.names.index(normal[0])
+    assert eager.counts[0, at] == 4
+    assert reached.counts[0, at] == live.counts[0, at] == 4 * 3 / 6
+    assert reached.counts[0, eager.names.index("nodes")] == pytest.approx(4 * 3 / 6 + 4 * 1 / 2)
 
 
 def path_between(edges: list[tuple[int, int]], start: int, end: int) -> list[bool]:

@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from hwnas.space import SPACES
-from hwnas.space.kernels import edge_kernels, fixed_kernels, layer_kernels
-from hwnas.space.layers import PRIMITIVES, Layer, skeleton
+from hwnas.space import SPACES, Space
+from hwnas.space.cells import CellSize, Task, cell_graph
+from hwnas.space.graph import Graph, all_layers
+from hwnas.space.kernels import fixed_kernels, layer_kernels, option_kernels
+from hwnas.space.layers import PRIMITIVES, Layer
+from profilers.errors import InputError
+from profilers.roofline import Kernel
 
 NB201, DARTS = SPACES["nasbench201"], SPACES["darts"]
 IMAGE = (3, 32, 32)
@@ -25,30 +31,44 @@ def test_a_depthwise_convolution_is_a_direct_kernel() -> None:
     assert (kernel.kind, kernel.window, kernel.outputs, kernel.channels) == ("depthwise", 25, 32, 8)
 
 
+def graph_of(space: Space, cells: int) -> Graph:
+    return cell_graph(space, CellSize(channels=16, cells=cells), Task(classes=10, image=IMAGE))
+
+
+def kernels_of(space: Space, cells: int, op: str, batch: int) -> tuple[Kernel, ...]:
+    """What an operation on the first edge of the first cell runs."""
+    node = next(node for node in graph_of(space, cells) if node.row == 0)
+    option = node.options[space.slots[0].ops.index(op)]
+    return option_kernels(node, option, node.size, batch, space.none_is_written)
+
+
 def test_none_is_a_product_with_zero_where_the_space_writes_it() -> None:
-    site = skeleton(NB201, 16, 15, 10, IMAGE).cells[0]
-    kinds = [kernel.kind for kernel in edge_kernels(NB201, site, NB201.slots[0], "none", 1)]
-    assert kinds == ["elementwise", "elementwise"]
-    site = skeleton(DARTS, 16, 8, 10, IMAGE).cells[0]
-    assert edge_kernels(DARTS, site, DARTS.slots[0], "none", 1) == ()
+    assert [kernel.kind for kernel in kernels_of(NB201, 15, "none", 1)] == ["elementwise", "elementwise"]
+    assert kernels_of(DARTS, 8, "none", 1) == ()
 
 
 def test_an_edge_ends_in_an_addition() -> None:
-    site = skeleton(NB201, 16, 15, 10, IMAGE).cells[0]
-    kernels = edge_kernels(NB201, site, NB201.slots[0], "nor_conv_3x3", 2)
+    kernels = kernels_of(NB201, 15, "nor_conv_3x3", 2)
     assert [kernel.kind for kernel in kernels] == ["elementwise", "conv", "batch_norm", "elementwise"]
     # Two maps of 2 x 16 x 32 x 32 in, one out.
     assert (kernels[-1].reads, kernels[-1].writes) == (2 * 32768, 32768)
 
 
-def test_fixed_kernels_hold_the_skeleton_and_its_joints() -> None:
-    frame = skeleton(DARTS, 16, 8, 10, IMAGE)
-    kernels = fixed_kernels(DARTS, frame, 1)
-    assert sum(kernel.macs for kernel in kernels) == sum(layer.macs for layer in frame.fixed)
-    halved = sum(layer.kind == "halve" for layer in frame.fixed)
+def test_fixed_kernels_hold_what_is_fixed_and_its_joints() -> None:
+    graph = graph_of(DARTS, 8)
+    fixed = all_layers(node for node in graph if node.row is None)
+    kernels = fixed_kernels(graph, 1)
+    assert sum(kernel.macs for kernel in kernels) == sum(layer.macs for layer in fixed)
+    halved = sum(layer.kind == "halve" for layer in fixed)
     assert sum(kernel.kind == "concat" for kernel in kernels) == 8 + halved
     # NAS-Bench-201: the two residual blocks add their shortcut.
-    frame = skeleton(NB201, 16, 15, 10, IMAGE)
-    relus = sum(layer.kind == "relu" for layer in frame.fixed)
-    kinds = [kernel.kind for kernel in fixed_kernels(NB201, frame, 1)]
+    graph = graph_of(NB201, 15)
+    relus = sum(layer.kind == "relu" for node in graph if node.row is None for layer in node.layers)
+    kinds = [kernel.kind for kernel in fixed_kernels(graph, 1)]
     assert kinds.count("elementwise") == relus + 2
+
+
+def test_a_layer_without_a_rule_is_refused() -> None:
+    strange = replace(Layer("relu", 8, 8, (4, 4)), kind="softmax")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="layer kind 'softmax': not known here"):
+        layer_kernels(strange, 1)

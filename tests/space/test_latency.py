@@ -8,10 +8,10 @@ import pytest
 
 from hwnas.catalog import find_device
 from hwnas.space import SPACES
+from hwnas.space.cells import CellSize, Task, cell_graph
 from hwnas.space.encoding import sample
-from hwnas.space.kernels import edge_kernels, fixed_kernels
+from hwnas.space.kernels import fixed_kernels, option_kernels
 from hwnas.space.latency import Roofline, TablePredictor, roofline
-from hwnas.space.layers import skeleton
 from hwnas.tables import BENCHMARK, peaks_of
 from profilers.agreement import kendall_tau, seven_digits
 from profilers.device import load
@@ -54,16 +54,17 @@ def test_the_additive_roofline_equals_pricing_the_kernels_of_each_network(
     space, peaks = SPACES[name], Peaks(500.0, 100.0)
     network = Network(8, 6, 10, (3, 16, 16))
     predictor = roofline(space, network, peaks, runtime, "", batch=2)
-    frame = skeleton(space, 8, 6, 10, (3, 16, 16))
+    graph = cell_graph(space, CellSize(channels=8, cells=6), Task(classes=10, image=(3, 16, 16)))
+    sizes = {node.name: node.size for node in graph}
     rng = np.random.default_rng(0)
     for _ in range(5):
         one = sample(space, rng)
         one[one == 0] = 1  # no `none`, so that every edge runs under every runtime
-        kernels = list(fixed_kernels(space, frame, 2))
-        for site in frame.cells:
-            for row in space.rows(site.kind):
-                slot = space.slots[row]
-                kernels += edge_kernels(space, site, slot, slot.ops[one[row]], 2)
+        kernels = list(fixed_kernels(graph, 2))
+        for node in graph:
+            if node.row is not None:
+                option, source = node.options[one[node.row]], sizes[node.inputs[0]]
+                kernels += option_kernels(node, option, source, 2, space.none_is_written)
         assert predictor.predict(one)[0] == pytest.approx(latency_ms(kernels, peaks, runtime))
 
 

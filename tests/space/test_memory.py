@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from hwnas.space import SPACES
+from hwnas.space.cells import CellSize, Task, cell_graph
 from hwnas.space.encoding import project, sample
-from hwnas.space.features import executed
-from hwnas.space.layers import PRIMITIVES, Layer, Stem, skeleton
+from hwnas.space.graph import IMAGE, discrete
+from hwnas.space.layers import Layer, Stem
 from hwnas.space.memory import memory_table
 from hwnas.space.space import Choices, Space
 
@@ -68,55 +69,29 @@ class Buffers:
 def simulated(
     space: Space, choices: Choices, channels: int, cells: int, image: tuple[int, int, int], stem: Stem
 ) -> int:
-    """The peak of one network by walking through it."""
-    frame = skeleton(space, channels, cells, 10, image, stem)
-    runs = {kind: executed(space, choices[None], kind, "reached") for kind in space.cells}
+    """The peak of one network by walking through it, node by node."""
+    size = CellSize(channels=channels, cells=cells, stem=stem)
+    whole = cell_graph(space, size, Task(classes=10, image=image))
     buffers = Buffers()
-    buffers.step("pixels", [], int(np.prod(image)))
-    maps = ["pixels"]
-    for number, part in enumerate(frame.stem):
-        maps.append(buffers.layers(part, maps[-1], f"stem{number}"))
-    before, now = maps[1], maps[-1]
-    for index, site in enumerate(frame.cells):
-        name, narrow = f"cell{index}", site.channels * site.size_out[0] * site.size_out[1]
-        if len(frame.cells[0].before) == 2:
-            pairs = zip((before, now), site.before, strict=True)
-            states = [buffers.layers(part, map_, f"{name}/input{n}") for n, (map_, part) in enumerate(pairs)]
-            buffers.step(
-                f"{name}/prepared", states, 0
-            )  # an input that no edge reads is prepared all the same
-        elif site.before:
-            main, short = (
-                buffers.layers(part, now, f"{name}/branch{n}") for n, part in enumerate(site.before)
-            )
-            states = [buffers.step(f"{name}/sum", [main, short], narrow, place=True)]
+    maps = {IMAGE: buffers.step("pixels", [], int(np.prod(image)))}
+    graph = discrete(whole, choices)
+    sums = {source: node for node in graph if node.join == "sum" for source in node.inputs}
+    totals: dict[str, str] = {}
+    for node in graph[1:]:
+        if node.join == "layers":
+            out = buffers.layers(node.layers, maps[node.inputs[0]], node.name)
+            if node.name in sums and (total := sums[node.name].name) not in totals:
+                copied = not node.layers
+                totals[total] = buffers.step(f"{node.name}/copy", [out], node.elements) if copied else out
+            elif node.name in sums:
+                parts = [totals[total], out]
+                totals[total] = buffers.step(f"{node.name}/sum", parts, node.elements, place=True)
+            maps[node.name] = out
+        elif node.join == "sum":
+            zeros = node.name not in totals
+            maps[node.name] = buffers.step(node.name, [], node.elements) if zeros else totals[node.name]
         else:
-            states = [now]
-        edges, nodes = (found[0] for found in runs[site.kind])
-        rows = space.rows(site.kind)
-        for node in range(space.inputs, space.inputs + space.nodes):
-            total = ""
-            for number, row in enumerate(rows):
-                slot = space.slots[row]
-                if slot.node != node or not edges[number]:
-                    continue
-                layers = PRIMITIVES[slot.ops[choices[row]]](
-                    site.channels, *site.edge(slot.source, space.inputs)
-                )
-                out = buffers.layers(layers, states[slot.source], f"{name}/{row}")
-                if not total:
-                    total = out if layers else buffers.step(f"{name}/{row}/copy", [out], narrow)
-                else:
-                    total = buffers.step(f"{name}/{row}/sum", [total, out], narrow, place=True)
-            if not total and nodes[node]:
-                total = buffers.step(f"{name}/zeros{node}", [], narrow)
-            states.append(total)
-        before = now
-        if space.stacking == "reduction_cells":
-            now = buffers.step(f"{name}/joined", states[space.inputs :], narrow * space.nodes)
-        else:
-            now = states[-1]
-    buffers.step("logits", [now], 10)
+            maps[node.name] = buffers.step(node.name, [maps[source] for source in node.inputs], node.elements)
     return buffers.peak()
 
 

@@ -133,3 +133,36 @@ def test_a_data_set_moves_to_a_device_and_gives_the_same_batches(digits):
         next(data.batches(moved, "weights", 32, **options)).x,
         next(data.batches(digits, "weights", 32, **options)).x,
     )
+
+
+@given(st.integers(1, 300), st.integers(1, 70), st.none() | st.integers(1, 400), st.integers(0, 2**32))
+def test_equal_batches_show_every_image_once_and_none_is_under_half_the_size(count, size, part, seed):
+    x = torch.arange(count, dtype=torch.int32).view(torch.uint8).view(-1, 1, 2, 2)
+    labels = torch.arange(count)
+    dataset = Dataset(
+        name="numbers",
+        classes=tuple(map(str, range(count))),
+        image=(1, 2, 2),
+        train=x,
+        train_labels=labels,
+        test=x,
+        test_labels=labels,
+        mean=(0.0,),
+        std=(1.0,),
+        split={"policy": labels},
+    )
+    found = list(data.equal_batches(dataset, "policy", size, (seed,), part))
+    shown = [int(y) for batch in found for y in batch.y]
+    wanted = min(count, part or count)
+    assert len(set(shown)) == len(shown) == wanted
+    assert part is not None or sorted(shown) == list(range(count))
+    sizes = [len(batch.y) for batch in found]
+    assert max(sizes) <= size and max(sizes) - min(sizes) <= 1
+    assert len(sizes) == 1 or min(sizes) >= size / 2
+    assert len(sizes) == -(-wanted // size), "as few batches as hold them"
+
+
+def test_equal_batches_hold_all_classes_though_images_lie_class_by_class(digits):
+    assert digits.train_labels.tolist() == sorted(digits.train_labels.tolist())
+    for batch in data.equal_batches(digits, "policy", 256, (0,)):
+        assert torch.bincount(batch.y, minlength=10).min() > 0

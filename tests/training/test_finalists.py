@@ -13,9 +13,10 @@ from hwnas.results.models import Model, model_of
 from hwnas.results.run import Run, read_front, write_front
 from hwnas.training import finalists
 from hwnas.training.checkpoint import Epoch
-from hwnas.training.finalists import check_images, forget, images_of, train_models
+from hwnas.training.finalists import forget, train_models
 from hwnas.training.loop import Diverged
 from hwnas.training.recipe import RECIPES
+from hwnas.training.run_images import check_images, images_of, read_images
 from hwnas.training.train import Trained
 from profilers.errors import InputError
 
@@ -49,7 +50,7 @@ def test_a_training_that_diverges_costs_itself_alone(run: Run, monkeypatch: pyte
     records = train_models(
         run,
         models,
-        images_of(run.config),
+        images_of(run),
         RECIPES["quick"],
         0,
         report=lambda model, epoch: heard.append((model.name, epoch.number)),
@@ -76,12 +77,12 @@ def test_other_images_than_those_of_the_search_are_refused(
 ) -> None:
     write_front(run, {**read_front(run), **changes})
     with pytest.raises(InputError, match=message):
-        check_images(run, images_of(run.config))
+        check_images(run, read_images(run.config))
 
 
 def test_forgetting_removes_the_training_and_nothing_else(tmp_path: Path) -> None:
     for name in ("training.json", "training.safetensors", "weights.safetensors", "model.onnx"):
         (tmp_path / name).write_bytes(b"x")
-    forget(tmp_path)
-    forget(tmp_path / "none")
+    forget(tmp_path, tmp_path)
+    forget(tmp_path / "none", tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]

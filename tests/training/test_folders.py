@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from hwnas.training import data, folders, torchvision_shim
+from hwnas.training import data, folders, picture, torchvision_shim
 from profilers.errors import InputError
 
 
@@ -62,7 +62,7 @@ def test_the_side_is_the_median_or_as_asked_for_and_the_middle_is_kept(tmp_path)
     wide = np.zeros((40, 60), np.uint8)
     wide[:, 10:50] = 200
     Image.fromarray(wide).save(tmp_path / "wide.png")
-    assert folders.read_image(str(tmp_path / "wide.png"), (1, 40, 40)).unique().tolist() == [200]
+    assert picture.read_image(str(tmp_path / "wide.png"), (1, 40, 40)).unique().tolist() == [200]
 
 
 def test_large_folders_stay_on_disk_and_give_the_same_images(tmp_path, monkeypatch):
@@ -70,9 +70,15 @@ def test_large_folders_stay_on_disk_and_give_the_same_images(tmp_path, monkeypat
     in_memory = data.load(tmp_path, noise=0)
     monkeypatch.setattr(folders, "IN_MEMORY_BYTES", 0)
     lazy = data.load(tmp_path)
-    index = torch.tensor([3, 0, 11])
     assert isinstance(lazy.train, folders.Files)
-    assert torch.equal(lazy.train[index], in_memory.train[index])
+    known = {image.numpy().tobytes() for image in in_memory.train} | {
+        image.numpy().tobytes() for image in in_memory.test
+    }
+    found = lazy.train[torch.arange(16)]
+    assert len(known) == 20 and {image.numpy().tobytes() for image in found} < known
+    assert torch.equal(found[torch.tensor([3, 0, 11])], lazy.train[torch.tensor([3, 0, 11])])
+    # The painted value tells the class.
+    assert torch.equal(found[:, 0, 0, 0].long() // 100, lazy.train_labels)
     assert next(data.batches(lazy, "weights", 4, (0,), augment=lazy.augment)).x.shape == (4, 3, 32, 32)
     assert data.digest(lazy) == data.digest(data.load(tmp_path))
 
@@ -96,7 +102,7 @@ def test_an_unreadable_image_is_named(tmp_path, content):
 
 
 def test_an_image_that_claims_too_many_pixels_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(folders, "_LARGEST_PIXELS", 100)
+    monkeypatch.setattr(picture, "LARGEST_PIXELS", 100)
     with pytest.raises(InputError, match=r"32 x 32 pixels, too large"):
         data.load(plain_folder(tmp_path))
 
@@ -106,7 +112,7 @@ def test_an_image_that_claims_too_many_pixels_is_refused(tmp_path, monkeypatch):
     [
         ([], "0 sub-folders; expected one per class"),
         (["a/0.png"], "1 sub-folders"),
-        (["a/0.png", "b/readme.txt"], r"b: no images \(known: .bmp"),
+        (["a/0.png", "b/readme.txt"], r"b: no images, but 1 .txt \(known: .bmp"),
         (["train/a/0.png", "train/b/0.png"], "train/ without test/ or val/"),
         (["a/0.png", "b/0.png"], "2 images, too few to hold out a fifth"),
         (["a/0.png", *(f"b/{i}.png" for i in range(4))], "class 'a' has 1 training images"),

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from hwnas.training import data, sources, torchvision_shim
+from hwnas.training.order import Labelled, hold_out, in_order
 from profilers.errors import InputError
 
 RNG = np.random.default_rng(0)
@@ -51,9 +52,11 @@ def test_digits_are_complete_and_the_same_as_scikit_learns():
     )
     assert (dataset.image, dataset.classes) == ((1, 8, 8), tuple("0123456789"))
     x, y = load_digits(return_X_y=True)
-    train, test = sources.hold_out(torch.from_numpy(y))
-    assert torch.equal(dataset.test_labels, torch.from_numpy(y)[test])
-    assert np.array_equal(dataset.train.numpy().reshape(-1, 64), (x[train] * 255 / 16).round())
+    pixels = torch.from_numpy((x * 255 / 16).round().astype(np.uint8)).view(-1, 1, 8, 8)
+    whole = in_order(Labelled(pixels, torch.from_numpy(y)), dataset.classes)
+    train, test = hold_out(whole.labels)
+    assert torch.equal(dataset.test_labels, whole.labels[test])
+    assert torch.equal(dataset.train, whole.images[train])
 
 
 def test_digits_do_without_the_file_that_we_know(monkeypatch):
@@ -70,7 +73,7 @@ def test_digits_are_never_mirrored():
 
 def test_every_class_gives_a_fifth_to_the_test_set():
     labels = torch.tensor([0] * 50 + [1] * 25 + [2] * 10)
-    train, test = sources.hold_out(labels)
+    train, test = hold_out(labels)
     assert torch.bincount(labels[test]).tolist() == [10, 5, 2]
     assert sorted([*train.tolist(), *test.tolist()]) == list(range(85))
 
@@ -82,8 +85,14 @@ def test_cifar_files_are_read_through_torchvision(tmp_path, monkeypatch, name, r
     contents = write_cifar(tmp_path, monkeypatch, reader, key)
     dataset = data.load(name, root=tmp_path)
     assert dataset.classes == ("cat", "dog")
-    assert np.array_equal(dataset.train.numpy(), contents["train_list"]["data"].reshape(-1, 3, 32, 32))
-    assert dataset.test_labels.tolist() == contents["test_list"][key]
+    for part, images, labels in (
+        ("train_list", dataset.train, dataset.train_labels),
+        ("test_list", dataset.test, dataset.test_labels),
+    ):
+        pixels = contents[part]["data"].reshape(-1, 3, 32, 32)
+        expected = {image.tobytes(): label for image, label in zip(pixels, contents[part][key], strict=True)}
+        assert len(expected) == len(images)
+        assert [expected[image.tobytes()] for image in images.numpy()] == labels.tolist()
     assert dataset.augment.crop_padding == 4
     assert dataset.augment.flip
 
@@ -116,7 +125,8 @@ def test_fashion_mnist_is_read_through_torchvision(tmp_path):
     dataset = data.load("fashion-mnist", root=tmp_path)
     assert dataset.image == (1, 28, 28)
     assert len(dataset.classes) == 10
-    assert np.array_equal(dataset.train.numpy()[:, 0], images)
+    found = dataset.train.numpy()[:, 0]
+    assert sorted(image.tobytes() for image in found) == sorted(image.tobytes() for image in images)
 
 
 @pytest.mark.parametrize("name", sources.TORCHVISION)

@@ -13,17 +13,21 @@ from hwnas.results.report.theme import ACCENT, FAINT, HUES, INK, KNEE, Spec, cha
 CROSS = "M-0.5,-0.5L0.5,0.5M0.5,-0.5L-0.5,0.5"
 LOG_FROM = 8.0
 """Largest over smallest cost from which an axis is logarithmic."""
+TARGET_NEAR = 2.0
+"""Times beyond the outermost networks up to which a target is drawn: further away it would squeeze them together."""
+TARGET = "#15803d"
 
 
 def front(scored: Scored, cost: Cost, uniform: Mapping[str, Sequence[float]] | None = None) -> Spec:
     """Accuracy against one cost: the front as a staircase, dominated networks faint, the knee marked.
 
-    ``uniform``: accuracies and costs of uniform networks, drawn as crosses.
+    A target of this cost is a dashed line, and what is over any target is hollow. ``uniform``: accuracies and
+    costs of uniform networks, drawn as crosses.
     """
     dots = [dot for dot in scored.dots if cost.name in dot.costs]
     x = _cost_axis(cost, [dot.costs[cost.name][0] for dot in dots])
     y = _accuracy_axis(scored.origin)
-    layers: list[Spec] = []
+    layers = _target_line(scored, cost, [dot.costs[cost.name][0] for dot in dots], x)
     if uniform and uniform.get(cost.name) and "accuracy" in uniform:
         pairs = zip(uniform[cost.name], uniform["accuracy"], strict=True)
         rows = [{"cost": c, "accuracy": a} for c, a in pairs]
@@ -49,6 +53,9 @@ def front(scored: Scored, cost: Cost, uniform: Mapping[str, Sequence[float]] | N
     size = {"condition": {"test": "datum.knee", "value": 190}, "value": 80}
     point = {"type": "point", "filled": True, "cursor": "pointer", "stroke": "#ffffff", "strokeWidth": 1}
     extra = {"opacity": faint, "shape": shape, "color": colour, "size": size, "tooltip": _tips(cost)}
+    if scored.targets:
+        point = {"type": "point", "filled": True, "cursor": "pointer", "strokeWidth": 1.6}
+        extra = {name: value for name, value in extra.items() if name != "color"} | _hollow()
     layers.append(layer(rows, point, x, y, **extra))
     ring = {"type": "point", "size": 330, "color": INK, "strokeWidth": 2}
     chosen = layer(rows, ring, x, y)
@@ -56,7 +63,7 @@ def front(scored: Scored, cost: Cost, uniform: Mapping[str, Sequence[float]] | N
     layers.append(chosen)
     named = {
         "type": "text",
-        "text": "knee",
+        "text": "knee" if scored.is_met else "nearest to the target",
         "dy": 20,
         "dx": 8,
         "align": "left",
@@ -68,6 +75,33 @@ def front(scored: Scored, cost: Cost, uniform: Mapping[str, Sequence[float]] | N
     # Never empty, or Vega warns of a layer without extent; a name no network has draws no ring.
     params = [{"name": "chosen", "value": scored.knee or next(iter(sorted(scored.front)), "")}]
     return chart(layers, height=380) | {"params": params}
+
+
+def _hollow() -> Spec:
+    """Fill and edge of points where the search had a target: what is over it is hollow."""
+    over, middle = ({"test": f"datum.{name}"} for name in ("over", "knee"))
+    fill = [{**over, "value": "#ffffff"}, {**middle, "value": KNEE}]
+    edge = [{**middle, "value": KNEE}, {**over, "value": ACCENT}]
+    return {"fill": {"condition": fill, "value": ACCENT}, "stroke": {"condition": edge, "value": "#ffffff"}}
+
+
+def _target_line(scored: Scored, cost: Cost, values: Sequence[float], x: Spec) -> list[Spec]:
+    """A dashed line at the target of this cost; words in the axis title where it is far from all networks."""
+    limit = scored.targets.get(cost.name)
+    if limit is None or not values:
+        return []
+    said = f"target {limit:,.6g}"
+    if not min(values) / TARGET_NEAR <= limit <= TARGET_NEAR * max(values):
+        side = "right" if limit > max(values) else "left"
+        x["title"] = [x["title"][0], f"{said} lies {side} of all", *x["title"][1:]]
+        return []
+    data, at = {"values": [{"cost": limit}]}, {"x": x}
+    rule = {"type": "rule", "color": TARGET, "strokeDash": [6, 4], "strokeWidth": 1.6}
+    text = {"type": "text", "text": said, "align": "left", "baseline": "top", "dx": 6, "color": TARGET}
+    return [
+        {"data": data, "mark": rule, "encoding": at},
+        {"data": data, "mark": text, "encoding": {**at, "y": {"value": 4}}},
+    ]
 
 
 def _floor(found: Sequence[float], uniform: Sequence[float]) -> float:
@@ -83,6 +117,7 @@ def _row(dot: Dot, cost: Cost, scored: Scored) -> Spec:
         "cost": value,
         "front": dot.name in scored.front,
         "knee": dot.name == scored.knee,
+        "over": bool(scored.targets) and dot.name not in scored.within,
         "exact": f"{value:,.0f}" if value == int(value) else f"{value:,.5g}",
     }
     if low < high:

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from hwnas.results.atomic import atomic_write
+from hwnas import files
 from hwnas.results.history import Epoch, read_history
 from hwnas.results.report import charts
 from hwnas.results.report.drawing import to_svg
 from hwnas.results.report.gather import gather
 from hwnas.results.report.layout import lay_out_cell
-from hwnas.results.run import Run
+from hwnas.results.run import Run, ended
 from hwnas.space.encoding import to_genotype
 from hwnas.space.genotype import Cell
 from hwnas.space.space import SPACES
@@ -53,9 +53,9 @@ def write_events(run: Run) -> None:
         add(number, [Summary.Value(tag=tag, simple_value=value) for tag, value in _scalars(run, epoch)])
         if epoch.epoch + 1 == run.config.stages[epoch.stage].epochs:
             add(number, [picture(tag, png) for tag, png in _cells(run, epoch)])
-    if run.front_path.exists():
+    if ended(run):
         add(len(history), [picture(tag, png) for tag, png in _fronts(run)])
-    atomic_write(run.path / EVENTS, content.getvalue())
+    files.replace(run.path / EVENTS, run.path, content.getvalue())
 
 
 def _scalars(run: Run, epoch: Epoch) -> Iterator[tuple[str, float]]:

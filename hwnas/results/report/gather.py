@@ -5,24 +5,23 @@ from __future__ import annotations
 import json
 import math
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from hwnas.results.front import Bounds, Point, hypervolume, knee, non_dominated, pareto_front, to_minimise
+from hwnas import files
+from hwnas.results.front import Point, knee, known_targets, pareto_front
 from hwnas.results.history import Epoch, read_history
-from hwnas.results.models import TRAINED, trained
-from hwnas.results.run import Run, Trial, open_run, read_environment, read_front, read_trials
+from hwnas.results.models import TRAINED, targets_of, trained
+from hwnas.results.report.curve import volume_curve
+from hwnas.results.run import Run, open_run, read_environment, read_front, read_trials
 from hwnas.space.genotype import Genotype
 from hwnas.space.text import from_dict
-from profilers.errors import InputError
+from profilers.errors import InputError, shown, visible
 
 Z = 1.96  # standard normal quantile of a 95 % interval
-CURVE_POINTS = 150
 
 
 @dataclass(frozen=True)
@@ -47,12 +46,23 @@ class Dot:
 
 @dataclass(frozen=True)
 class Scored:
-    """Networks judged in one way: all dots, which of them form the front, and its knee."""
+    """Networks judged in one way: all dots, which of them form the front, and its knee.
+
+    ``targets``: what the search had to meet, by cost, as far as it is known of every network; ``within``: the dots
+    that meet all of it. Where no member of the front does, the knee is the one nearest to it.
+    """
 
     origin: str
     dots: tuple[Dot, ...]
     front: frozenset[str]
     knee: str | None
+    targets: Mapping[str, float] = field(default_factory=dict)
+    within: frozenset[str] = frozenset()
+
+    @property
+    def is_met(self) -> bool:
+        """Whether a member of the front meets the targets; true where there are none."""
+        return not self.targets or bool(self.front & self.within)
 
 
 @dataclass(frozen=True)
@@ -75,45 +85,56 @@ class Seen:
 def gather(path: Path) -> Seen:
     """Read a finished run. Raises InputError where it has not ended, or its files are not those of a search."""
     run = open_run(path)
-    summary = read_front(run)
-    try:
+    # With escapes, as on a terminal: marks that turn text around, and ends of lines that no chart's script allows.
+    summary = shown(read_front(run))
+    with believed(run.front_path):
         return _seen(run, summary)
-    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{run.front_path}: not the summary of a search ({error!r})") from None
+
+
+@contextmanager
+def believed(path: Path) -> Iterator[None]:
+    """Turn what does not fit together in a run into InputError: its files may be a stranger's."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError) as error:
+        raise InputError(f"{path}: not the summary of a search ({error!r})") from None
 
 
 def _seen(run: Run, summary: dict[str, Any]) -> Seen:
     members = [*summary["front"], *summary["dominated"]]
     # What the page says in words: looked at here, so that a damaged file is refused before anything is drawn.
     float(summary["hypervolume"]), float(summary["baseline"]["random_hypervolume"]), float(summary["seconds"])
-    records = {str(record["name"]): record for record in trained(run)}
+    records = {str(record["name"]): shown(record) for record in trained(run)}
     objectives = tuple(name for name in summary["bounds"] if name != "accuracy")
     genotypes = {str(member["key"]): from_dict(member["genotype"]) for member in members}
     genotypes |= {str(record["key"]): from_dict(record["genotype"]) for record in records.values()}
     first = members[0]["costs"] if members else {}
     names = [*objectives, *(name for name in first if name not in objectives)]
     costs = tuple(Cost(name, str(first[name]["unit"]), str(first[name]["origin"])) for name in names)
-    scored = [
-        _scored(members, str(members[0]["accuracy"]["origin"]), objectives, summary.get("scored_images"))
-    ]
+    targets, origin = targets_of(summary), str(members[0]["accuracy"]["origin"])
+    scored = [_scored(members, origin, objectives, summary.get("scored_images"), targets)]
     if records:
         rows = [
             {**record, "accuracy": {"value": record["test_accuracy"]}, "images": record.get("test_images")}
             for record in records.values()
         ]
-        scored.append(_scored(rows, TRAINED, objectives, None))
+        scored.append(_scored(rows, TRAINED, objectives, None, targets))
     history = tuple(read_history(run))
-    curve = tuple(_curve(read_trials(run), summary, objectives))
-    environment = read_environment(run)
-    name = run.path.resolve().name
+    curve = tuple(volume_curve(read_trials(run), summary, objectives))
+    environment = shown(read_environment(run))
+    name = visible(run.path.resolve().name)
     rest = (costs, objectives, tuple(scored), history, curve, genotypes, records)
     return Seen(run, name, summary, environment, *rest)
 
 
 def _scored(
-    members: Sequence[Mapping[str, Any]], origin: str, objectives: Sequence[str], images: int | None
+    members: Sequence[Mapping[str, Any]],
+    origin: str,
+    objectives: Sequence[str],
+    images: int | None,
+    targets: Mapping[str, float],
 ) -> Scored:
     dots = tuple(_dot(member, images) for member in members)
     known = [name for name in objectives if all(name in dot.costs for dot in dots)] or ["params"]
@@ -130,8 +151,14 @@ def _scored(
         best = max(points, key=lambda point: point.accuracy).key
         return Scored(origin, dots, frozenset([best]), None)
     front = pareto_front(points, known)
-    middle = knee(front).key if len(front.points) > 2 else None
-    return Scored(origin, dots, frozenset(point.key for point in front.points), middle)
+    known_limits = known_targets(front, targets)
+    # Between two ends nothing is a knee, but one of them may be what the target asks for.
+    middle = knee(front, known_limits).key if known_limits or len(front.points) > 2 else None
+    met = frozenset(
+        dot.name for dot in dots if all(dot.costs[name][0] <= limit for name, limit in known_limits.items())
+    )
+    members_of_front = frozenset(point.key for point in front.points)
+    return Scored(origin, dots, members_of_front, middle, known_limits, met if known_limits else frozenset())
 
 
 def _dot(member: Mapping[str, Any], images: int | None) -> Dot:
@@ -152,32 +179,6 @@ def wilson(share: float, count: int) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def _curve(
-    trials: Sequence[Trial], summary: Mapping[str, Any], objectives: Sequence[str]
-) -> list[dict[str, Any]]:
-    """Hypervolume of what a stage has evaluated so far, at about 150 moments.
-
-    Accuracies are those of single batches, so noise lifts it; a stage begins anew, since its weights do.
-    """
-    if not trials or not objectives:
-        return []
-    box = summary["bounds"]
-    bounds = Bounds(tuple(box["accuracy"]), tuple(tuple(box[name]) for name in objectives))
-    accuracy = np.array([trial.accuracy for trial in trials])
-    costs = np.array([[trial.costs[name] for name in objectives] for trial in trials])
-    stage = np.array([trial.stage for trial in trials])
-    found, kept = [], np.zeros(0, dtype=np.int64)
-    edges = np.unique(np.linspace(0, len(trials), CURVE_POINTS + 1).astype(int))
-    for begin, end in pairwise(edges):
-        now = stage[end - 1]
-        rows = np.concatenate([kept, np.arange(begin, end)])
-        rows = rows[stage[rows] == now]
-        kept = rows[non_dominated(to_minimise(accuracy[rows], costs[rows]))]
-        value = hypervolume(accuracy[kept], costs[kept], bounds)
-        found.append({"evaluations": int(end), "hypervolume": round(value, 5), "stage": int(now) + 1})
-    return found
-
-
 def metrics(seen: Seen, dot: Dot) -> list[dict[str, Any]]:
     """Every number that is known of one network: name, value, unit, origin, interval, and its receipt."""
     member, record = _member(seen, dot), seen.records.get(dot.name)
@@ -190,7 +191,7 @@ def metrics(seen: Seen, dot: Dot) -> list[dict[str, Any]]:
             f"recipe {recipe}, {record.get('epochs', '?')} epochs, seed {record.get('seed', '?')}"
         )
     rows += [_cost_row(seen, str(name), cost) for name, cost in member["costs"].items()]
-    return rows + _exported(seen.run.path / "models" / dot.name / "export.json")
+    return rows + _exported(seen.run, dot.name)
 
 
 def _cost_row(seen: Seen, name: str, cost: Mapping[str, Any]) -> dict[str, Any]:
@@ -212,10 +213,13 @@ def _member(seen: Seen, dot: Dot) -> Mapping[str, Any]:
     return next(one for one in members if str(one.get("name", one["key"])) == dot.name)
 
 
-def _exported(path: Path) -> list[dict[str, Any]]:
+def _exported(run: Run, name: str) -> list[dict[str, Any]]:
     """What was measured of the exported files; nothing where there are none that can be read."""
+    path = run.path / "models" / name / "export.json"
+    if not files.exists(path, run.path):
+        return []
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = shown(json.loads(files.read(path, run.path)))
         latencies = [(f"latency, {name}", one) for name, one in record["latency"].items()]
         return [
             {
@@ -226,6 +230,8 @@ def _exported(path: Path) -> list[dict[str, Any]]:
             for name, one in latencies
             if one.get("value") is not None
         ]
+    except InputError:
+        raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return []
 
@@ -243,12 +249,13 @@ def _plain(value: Any) -> str:
 
 
 def commands(seen: Seen, dot: Dot) -> list[str]:
-    """What to type to train, export and profile one network."""
+    """What to type to train, export and profile one network; what is not trained is trained before its export."""
     run, key = shlex.quote(str(seen.run.path)), shlex.quote(dot.key)
     genotype = shlex.quote(json.dumps(seen.genotypes[dot.key].to_dict(), separators=(",", ":")))
-    target = shlex.quote(str(seen.summary["target"]))
+    target = shlex.quote(str(seen.summary.get("target", "cpu")))
+    train, export = f"hwnas train {run} {key}", f"hwnas export {run} {key}"
     return [
-        f"hwnas train {run} {key}",
-        f"hwnas export {run} {key}" + ("" if dot.name in seen.records else " --untrained"),
+        train,
+        export if dot.name in seen.records else f"{train} && {export}",
         f"hwnas profile {genotype} --target {target}",
     ]

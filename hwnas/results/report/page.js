@@ -75,13 +75,17 @@
     return [...body.children];
   }
 
+  // The knee of a front with a target lies within it; where nothing does, the nearest is marked.
+  const kneeName = (row) => row.within === false ? "nearest" : "knee";
+
   async function showFront() {
     const one = scored();
     buttons(at("origins"), run().scored.map((s) => s.origin), state.scored, (n) => { state.scored = n; state.axis = 0; pickFirst(); showFront(); });
     buttons(at("axes"), one.charts.map((c) => c.title), state.axis, (n) => { state.axis = n; showFront(); });
-    at("front-note").textContent = one.note + " Faint: dominated. Click a point or a row.";
+    const target = one.target ? one.target + " Within: a tick, a filled point; over: a hollow one. " : "";
+    at("front-note").textContent = target + one.note + " Faint: dominated. Click a point or a row.";
     const rows = table(at("table"), [["network"], ["accuracy", "number"], ...one.columns.map((c) => [c, "number"])],
-      one.rows.map((r) => [r.name + (r.knee ? "  ◆ knee" : ""), share(r.accuracy), ...r.costs.map(amount)]));
+      one.rows.map((r) => [r.name + (r.within ? " \u2713" : "") + (r.knee ? "  ◆ " + kneeName(r) : ""), share(r.accuracy), ...r.costs.map(amount)]));
     rows.forEach((row, i) => {
       const mine = one.rows[i];
       row.dataset.name = mine.name;
@@ -115,7 +119,9 @@
     at("key").textContent = name;
     const badges = [];
     if (row && row.front) badges.push(make("span", "on the front", "badge"));
-    if (row && row.knee) badges.push(make("span", "knee", "badge knee"));
+    if (row && row.knee) badges.push(make("span", kneeName(row), "badge knee"));
+    if (row && row.within === true) badges.push(make("span", "within target", "badge"));
+    if (row && row.within === false) badges.push(make("span", "over target", "badge faint"));
     if (row && !row.front) badges.push(make("span", "dominated", "badge faint"));
     at("badges").replaceChildren(...badges);
     // Drawings are made by hwnas, with every label escaped.

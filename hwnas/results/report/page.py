@@ -14,12 +14,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from hwnas import files
 from hwnas.results.report import charts, timelines
 from hwnas.results.report.drawing import cell_svg
 from hwnas.results.report.gather import Dot, Scored, Seen, commands, metrics
 from hwnas.results.report.policies import lines, policies
 from hwnas.space.space import SPACES
 from hwnas.space.text import format_text
+from profilers.errors import visible
 
 HERE = Path(__file__).parent
 SNIPPET = "window.vegaEmbed = vegaEmbed;"
@@ -92,8 +94,14 @@ def _run(seen: Seen) -> dict[str, Any]:
         "notes": _notes(summary),
         "command": _command(seen.environment.get("command")),
         "environment": _environment(seen),
-        "config": (seen.run.path / "config.toml").read_text(encoding="utf-8", errors="replace"),
+        "config": _config(seen),
     }
+
+
+def _config(seen: Seen) -> str:
+    """config.toml as it stands, its lines with escapes."""
+    text = files.read(seen.run.path / "config.toml", seen.run.path).decode(errors="replace")
+    return "\n".join(visible(line) for line in text.split("\n"))
 
 
 def _command(words: Any) -> str:
@@ -109,7 +117,7 @@ def _sentence(seen: Seen) -> str:
     wanted = " and ".join(seen.objectives) or "accuracy alone"
     return (
         f"{summary['algorithm']} in the {summary['space']} space on {summary['data']}, target"
-        f" {summary['target']}, for {wanted}: {summary['evaluations']:,} evaluations in"
+        f" {summary.get('target', 'cpu')}, for {wanted}: {summary['evaluations']:,} evaluations in"
         f" {summary['seconds']:,.0f} s. Hypervolume {summary['hypervolume']:.4f} against"
         f" {baseline['random_hypervolume']:.4f} of {baseline['random_evaluations']} uniform genotypes on the same"
         " weights and images."
@@ -131,13 +139,35 @@ def _scored(seen: Seen, scored: Scored) -> dict[str, Any]:
                 "name": dot.name,
                 "front": dot.name in scored.front,
                 "knee": dot.name == scored.knee,
+                "within": dot.name in scored.within if scored.targets else None,
                 "accuracy": dot.accuracy,
                 "costs": [dot.costs[cost.name][0] if cost.name in dot.costs else None for cost in known],
             }
             for dot in rows
         ],
+        "target": targets_line(seen, scored),
         "first": scored.knee or next(dot.name for dot in rows),
     }
+
+
+def targets_line(seen: Seen, scored: Scored) -> str:
+    """What the search had to meet, and how much of the front does; empty where nothing was asked for."""
+    if not scored.targets:
+        return ""
+    units = {cost.name: cost.unit for cost in seen.costs}
+    wanted = " and ".join(
+        f"{name} at most {limit:,.7g} {units.get(name, '')}".rstrip()
+        for name, limit in scored.targets.items()
+    )
+    count = len(scored.front & scored.within)
+    met = (
+        f"{count} of {len(scored.front)} members of the front are within"
+        if count > 1
+        else (f"one of {len(scored.front)} members of the front is within")
+    )
+    if not scored.is_met:
+        met = "no member of the front is within, the nearest is marked"
+    return f"Target: {wanted}; {met}."
 
 
 def _network(seen: Seen, dot: Dot) -> dict[str, Any]:

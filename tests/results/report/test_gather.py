@@ -66,7 +66,21 @@ def test_commands_can_be_pasted_whatever_the_run_is_called(run: Path) -> None:
     seen = gather(renamed)
     found = commands(seen, seen.scored[0].dots[0])
     assert found[0].startswith(f"hwnas train '{renamed}' ")
-    assert found[1].endswith(" --untrained")
+    assert found[1] == f"{found[0]} && {found[0].replace('train', 'export', 1)}"
+    assert "--untrained" not in " ".join(found)
+
+
+def test_a_target_of_the_search_is_kept_with_what_is_within(run: Path) -> None:
+    summary = json.loads((run / "front.json").read_text())
+    costs = sorted(member["costs"]["params"]["value"] for member in summary["front"])
+    for limit, met in ((costs[0], 1), (costs[-1], len(costs)), (costs[0] - 1, 0)):
+        (run / "front.json").write_text(json.dumps(summary | {"targets": {"params": limit}}))
+        (scored,) = gather(run).scored
+        assert len(scored.front & scored.within) == met
+        assert scored.is_met == bool(met) and scored.targets == {"params": limit}
+        knee = next(dot for dot in scored.dots if dot.name == scored.knee)
+        assert knee.costs["params"][0] <= max(limit, costs[0])
+    assert gather(run).scored[0].knee is not None
 
 
 def test_measured_latencies_of_exported_files_are_shown_with_their_receipts(run: Path) -> None:

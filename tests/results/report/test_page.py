@@ -16,6 +16,8 @@ from hwnas.results.report.gather import gather
 from hwnas.results.report.page import embedded, page
 from profilers.errors import InputError
 
+from ..runs import finished_run
+
 HOSTILE = '</script><script>alert("x")</script><!--<script>&{{script}}'
 
 
@@ -125,3 +127,23 @@ def test_figures_are_written_as_svg_and_png(searched: Path, tmp_path: Path) -> N
     for name in names:
         begin = (tmp_path / "figures" / name).read_bytes()[:8]
         assert begin.startswith(b"<svg") if name.endswith(".svg") else begin == b"\x89PNG\r\n\x1a\n"
+
+
+def test_the_page_says_the_target_and_how_much_of_the_front_is_within(tmp_path: Path) -> None:
+    run = finished_run(tmp_path / "run").path
+    summary = json.loads((run / "front.json").read_text())
+    costs = sorted(member["costs"]["params"]["value"] for member in summary["front"])
+    for limit, words in (
+        (costs[-1], f"{len(costs)} of {len(costs)} members of the front are within"),
+        (costs[0], f"one of {len(costs)} members of the front is within"),
+        (costs[0] - 1, "no member of the front is within, the nearest is marked"),
+    ):
+        (run / "front.json").write_text(json.dumps(summary | {"targets": {"params": limit}}))
+        _, data = read(page([gather(run)], [], "1", "now"))
+        (scored,) = data["runs"][0]["scored"]
+        assert scored["target"] == f"Target: params at most {limit:,} parameters; {words}."
+        assert {row["within"] for row in scored["rows"] if row["costs"][0] <= limit} <= {True}
+    (run / "front.json").write_text(json.dumps(summary))
+    _, data = read(page([gather(run)], [], "1", "now"))
+    assert data["runs"][0]["scored"][0]["target"] == ""
+    assert "--untrained" not in json.dumps(data)

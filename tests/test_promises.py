@@ -1,0 +1,55 @@
+"""What SECURITY.md promises of the source itself: nothing is unpickled or evaluated, files of a run have one door."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+OPENING = ("read_text", "read_bytes", "write_text", "write_bytes", "unlink", "touch", "rename", "symlink_to")
+LOOKING = ("exists", "is_file")
+# What opens no file of a run: pages of the package itself, the machine, a probe of a shared folder.
+ELSEWHERE = {
+    "hwnas/results/report/page.py": ("read_text",),
+    "hwnas/results/run.py": ("read_text",),
+    "hwnas/cluster/ray_cluster.py": ("open", "read_text", "write_text", "unlink", "os.open"),
+    "hwnas/cluster/searches.py": ("read_bytes", "exists"),
+    "hwnas/results/atomic.py": ("os.open",),
+}
+ROOMS = ("hwnas/results", "hwnas/search", "hwnas/cluster")
+OF_TRAINING = ("checkpoint", "curves", "finalists", "loop", "train", "weights")
+
+
+def calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func), node
+
+
+def test_nothing_is_unpickled_or_evaluated() -> None:
+    for path in [*(ROOT / "hwnas").rglob("*.py"), *(ROOT / "profilers").rglob("*.py")]:
+        for name, call in calls(path):
+            where = f"{path}:{call.lineno}: {name}"
+            assert name not in ("eval", "torch.load", "pickle.load", "pickle.loads", "joblib.load"), where
+            if name == "np.load":
+                assert {one.arg: ast.unparse(one.value) for one in call.keywords}[
+                    "allow_pickle"
+                ] == "False", where
+            if (
+                name == "exec"
+            ):  # the model.py that an export has just written from a genotype of its own parser
+                assert path.name == "export.py", where
+
+
+def test_files_of_a_run_are_opened_in_one_way() -> None:
+    paths = [path for room in ROOMS for path in (ROOT / room).rglob("*.py")]
+    paths += [ROOT / "hwnas" / "training" / f"{name}.py" for name in OF_TRAINING]
+    for path in paths:
+        allowed = ELSEWHERE.get(str(path.relative_to(ROOT)), ())
+        for name, call in calls(path):
+            word = name if name.startswith("os.") else name.rpartition(".")[2]
+            if name.startswith("files.") or word in allowed:
+                continue
+            where = f"{path}:{call.lineno}: {name} in place of hwnas.files"
+            assert word not in (*OPENING, *LOOKING, "os.open", "os.replace") and name != "open", where
