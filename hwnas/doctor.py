@@ -112,12 +112,32 @@ def _installation() -> Iterator[Finding]:
             "installation", "note", "hwnas runs from a checkout that is not installed", "pip install -e ."
         )
     yield Finding("installation", "ok", ", ".join(found))
+    yield from _mixed_builds()
+
+
+def _mixed_builds() -> Iterator[Finding]:
+    """Wheels that don't go together: torch and torchvision of two kinds, and two of ONNX Runtime in one folder."""
+    from importlib.metadata import packages_distributions
+
+    import torch
+
+    vision = str(getattr(sys.modules.get("torchvision"), "__version__", ""))
+    if vision and ("+cu" in vision) != (torch.version.cuda is not None):
+        text = f"torchvision {vision} is a build for another kind of device than torch {torch.__version__}"
+        advice = "pictures are read all the same; install both of one kind where torchvision.ops is wanted"
+        yield Finding("installation", "note", text, advice)
+    runtimes = sorted(set(packages_distributions().get("onnxruntime", [])))
+    if len(runtimes) > 1:
+        text = f"{' and '.join(runtimes)} are both installed, in one folder: the later one has overwritten the other"
+        advice = f"pip uninstall {' '.join(runtimes)}, then install the one that is wanted"
+        yield Finding("installation", "problem", text, advice)
 
 
 def _hardware() -> Iterator[Finding]:
     import torch
 
-    from profilers.device import attached
+    from profilers.cuda import cuda_problem
+    from profilers.device import has_cuda_driver
     from profilers.host import available_mib, host, usable_cores
 
     yield Finding("hardware", "ok", f"{host().fingerprint}, {usable_cores()} usable cores")
@@ -131,16 +151,23 @@ def _hardware() -> Iterator[Finding]:
     if load > usable_cores():
         advice = "latencies measured now will be marked noisy, and a search will take longer"
         yield Finding("hardware", "note", f"the machine is busy (load {load:.1f})", advice)
-    if torch.cuda.is_available():
-        names = ", ".join(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count()))
-        yield Finding("hardware", "ok", f"CUDA {torch.version.cuda}: {names}")
-    elif attached().cuda or Path("/dev/nvidiactl").exists():
-        text = f"there is a GPU, but this torch ({torch.__version__}) cannot use it"
-        yield Finding("hardware", "problem", text, "install the CUDA build of torch, or update the driver")
-    else:
+    for index in range(torch.cuda.device_count()):
+        problem, advice = _parted(cuda_problem(index))
+        name = torch.cuda.get_device_name(index)
+        text = problem or f"CUDA {torch.version.cuda}: {name} computes"
+        yield Finding("hardware", "problem" if problem else "ok", text, advice)
+    if not torch.cuda.device_count() and has_cuda_driver():
+        yield Finding("hardware", "problem", *_parted(cuda_problem()))
+    elif not torch.cuda.device_count():
         yield Finding(
             "hardware", "note", "no CUDA device", "searches run on the CPU; GPUs as targets are estimated"
         )
+
+
+def _parted(problem: str) -> tuple[str, str]:
+    """What is wrong, and the advice after the last colon."""
+    text, colon, advice = problem.rpartition(": ")
+    return (text, advice) if colon else (problem, "")
 
 
 def _back_ends() -> Iterator[Finding]:
@@ -164,6 +191,21 @@ def _back_ends() -> Iterator[Finding]:
             yield Finding("back ends", "note", f"{name}: not to be had here ({str(error)[:160]})", "")
     for name in plugins():
         yield Finding("back ends", "ok", f"{name}: a plug-in")
+    yield from _providers()
+
+
+def _providers() -> Iterator[Finding]:
+    import onnxruntime
+
+    from profilers.cuda import usable_cuda
+
+    there = onnxruntime.get_available_providers()
+    text = f"ONNX Runtime's providers: {', '.join(there)}"
+    lacks = usable_cuda() and "CUDAExecutionProvider" not in there
+    advice = (
+        "pip uninstall onnxruntime, then pip install onnxruntime-gpu, to measure on the GPU" if lacks else ""
+    )
+    yield Finding("back ends", "note" if lacks else "ok", text, advice)
 
 
 def _files(path: Path) -> Iterator[Finding]:

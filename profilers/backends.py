@@ -52,6 +52,7 @@ class Options:
     dtype: Literal["fp32", "fp16", "bf16"] = "fp32"
     channels_last: bool = False
     cuda_graph: bool = False
+    flush_l2: bool = False
     graph_level: Literal["disabled", "basic", "extended", "all"] = "all"
     io_binding: bool = False
     limit_s: float = 60.0
@@ -143,6 +144,7 @@ def torch_backend(subject: Subject, device: Device, options: Options) -> list[Ou
         dtype=options.dtype,
         channels_last=options.channels_last,
         cuda_graph=options.cuda_graph,
+        flush_l2=options.flush_l2,
         threads=options.threads,
         protocol=options.protocol,
     )
@@ -151,6 +153,11 @@ def torch_backend(subject: Subject, device: Device, options: Options) -> list[Ou
     if options.place != "cpu":
         outcomes.append(cuda_memory(module, subject.shape, how, device=device.name))
     return outcomes
+
+
+def cuda_index(place: str) -> int:
+    """The N of "cuda:N"; 0 for "cuda" and "cpu"."""
+    return int(place.partition(":")[2] or 0)
 
 
 def onnxruntime(subject: Subject, device: Device, options: Options) -> list[Outcome]:
@@ -170,6 +177,7 @@ def onnxruntime_together(
     how = OnnxOptions(
         threads=options.threads,
         provider="cpu" if options.place == "cpu" else "cuda",
+        index=cuda_index(options.place),
         graph_level=options.graph_level,
         io_binding=options.io_binding,
         limit_s=options.limit_s,

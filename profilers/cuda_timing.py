@@ -6,7 +6,7 @@ The events and the synchronisation are arguments, so that the order of calls can
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, cast
 
 import torch
@@ -66,19 +66,33 @@ def cuda_sampler(
 
 
 def captured(module: nn.Module, x: Tensor) -> Callable[[], object]:
-    """The module's forward as a CUDA graph: warmed up on a side stream, captured once, replayed by the
-    caller.
+    """The module's forward as a CUDA graph: warmed up on a side stream, captured once, replayed by the caller.
+
+    Streams and graphs belong to a device: to that of ``x``, whichever is the current one.
     """
-    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        for _ in range(3):
+    with torch.cuda.device(x.device):
+        now = torch.cuda.current_stream(x.device)
+        stream = torch.cuda.Stream(x.device)  # type: ignore[no-untyped-call]
+        stream.wait_stream(now)
+        with torch.cuda.stream(stream):
+            for _ in range(3):
+                module(x)
+        now.wait_stream(stream)
+        graph = torch.cuda.CUDAGraph()
+        # A stream of this device: by default torch captures in one that it keeps from the first capture, on any device.
+        with torch.cuda.graph(graph, stream=stream):
             module(x)
-    torch.cuda.current_stream().wait_stream(stream)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        module(x)
     return graph.replay
+
+
+def on_device(place: torch.device, sampler: Sampler) -> Sampler:
+    """The sampler with ``place`` as the current device: events are recorded in the current device's stream."""
+
+    def sample(n: int) -> Sequence[Duration]:
+        with torch.cuda.device(place):
+            return sampler(n)
+
+    return sample
 
 
 def flusher(place: torch.device) -> Callable[[], object]:

@@ -125,19 +125,22 @@ def check_name(name: str, where: str) -> None:
 
 def attached() -> Attached:
     """What is attached. Torch, slow to import, is asked for CUDA devices only where there is a driver."""
-    return Attached(host(), _cuda_names() if _has_cuda_driver() else ())
+    return Attached(host(), _cuda_names() if has_cuda_driver() else ())
 
 
 def match(device: Device, here: Attached) -> str | None:
     """Where a target can be measured on this machine: "cuda:0", "cpu", or None when it is not attached."""
     if device.cuda_name_regex:
         for index, name in enumerate(here.cuda):
+            if "MIG" in name and "MIG" not in device.cuda_name_regex:
+                continue  # a slice of a card is not the card: "A100-SXM4-80GB MIG 3g.40gb"
             if found_in(device.cuda_name_regex, name):
                 return f"cuda:{index}"
     return "cpu" if found_in(device.cpu_model_regex, here.host.cpu) else None
 
 
-def _has_cuda_driver() -> bool:
+def has_cuda_driver() -> bool:
+    """Whether the system has what a CUDA device needs, as far as can be told without importing torch."""
     return sys.platform == "win32" or any(
         Path(path).exists()
         for path in ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg", "/dev/nvhost-gpu", "/dev/nvmap")
@@ -151,7 +154,19 @@ def _cuda_names() -> tuple[str, ...]:
         return ()
     if not torch.cuda.is_available():
         return ()
-    return tuple(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))
+    names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return tuple(_with_board(name) for name in names)
+
+
+def _with_board(name: str, model: Path = Path("/proc/device-tree/model")) -> str:
+    """CUDA calls every Jetson Orin "Orin"; the board's own name tells which."""
+    if name != "Orin":
+        return name
+    try:
+        board = model.read_text(encoding="utf-8", errors="replace").strip("\0 \n")[:60]
+    except OSError:
+        return name
+    return f"{name} ({board})" if board else name
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -31,6 +31,9 @@ def onnx_memory(
     """Memory in MiB that loading and running one model adds to a fresh process at the peak (resident set)."""
     options = options or OnnxOptions()
     checked = model if isinstance(model, OnnxModel) else check_onnx(model)
+    if options.provider != "cpu":
+        why = "on CUDA the resident set is the host's memory, not the GPU's: torch tells it (--backend torch)"
+        return Failure(MEMORY, "refused", why, make_receipt(checked, {}, options, device, now()))
     request = {**latency_request([checked], options, None), "measure": "memory"}
     facts, answers = read_answers(*run(request, options.limit_s), 1, "memory")
     receipt = make_receipt(checked, facts, options, device, now(), statistic="peak resident set")

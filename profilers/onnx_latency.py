@@ -36,12 +36,14 @@ Measure = Callable[[Answer, float], tuple[Answer, list[Answer]]]
 class OnnxOptions:
     """How ONNX Runtime is run. `limit_s` is the time limit for one model, start-up and warm-up included.
 
-    `reference`: sample a fixed network beside CPU measurements and report at its speed on a quiet host (see
-    `reference.py`); `store` is the file where that speed is remembered (None: nowhere).
+    `index`: which CUDA device, as CUDA counts them. `reference`: sample a fixed network beside CPU measurements
+    and report at its speed on a quiet host (see `reference.py`); `store` is the file where that speed is
+    remembered (None: nowhere).
     """
 
     threads: int = 1
     provider: Provider = "cpu"
+    index: int = 0
     graph_level: GraphLevel = "all"
     io_binding: bool = False
     limit_s: float = 60.0
@@ -100,6 +102,7 @@ def latency_request(models: Sequence[OnnxModel], options: OnnxOptions, reference
         "models": [{"path": str(model.path.resolve()), "shapes": model.shapes} for model in models],
         "threads": options.threads,
         "provider": options.provider,
+        "index": options.index,
         "graph_level": options.graph_level,
         "io_binding": options.io_binding,
         "memory_limit_mib": options.memory_limit_mib,
@@ -184,7 +187,7 @@ def make_receipt(
         noisy=noisy,
         settings=pairs(
             {
-                "provider": options.provider,
+                "provider": options.provider if not options.index else f"{options.provider}:{options.index}",
                 "graph_level": options.graph_level,
                 "io_binding": options.io_binding,
                 **(settings or {}),

@@ -41,7 +41,10 @@ def load(path: str, request: dict[str, Any]) -> onnxruntime.InferenceSession:
     """A session of one model with exactly the requested provider, threads and graph level."""
     provider = PROVIDERS[request.get("provider", "cpu")]
     if provider not in onnxruntime.get_available_providers():
-        raise RuntimeError(f"this onnxruntime has no {provider}")
+        advice = ": pip uninstall onnxruntime, then pip install onnxruntime-gpu (they share a folder)"
+        raise RuntimeError(
+            f"this onnxruntime has no {provider}{advice if provider == PROVIDERS['cuda'] else ''}"
+        )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = int(request.get("threads", 1))
     options.inter_op_num_threads = 1
@@ -54,22 +57,26 @@ def load(path: str, request: dict[str, Any]) -> onnxruntime.InferenceSession:
         options.profile_file_prefix = request["profile"]
     # Spinning threads burn a shared host's cores and slow down what is measured there.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    session = onnxruntime.InferenceSession(path, options, providers=[provider])
+    if provider == PROVIDERS["cuda"] and hasattr(onnxruntime, "preload_dlls"):
+        onnxruntime.preload_dlls()  # CUDA's and cuDNN's libraries from pip's packages, where there are any
+    settings = [{"device_id": int(request.get("index", 0))} if provider == PROVIDERS["cuda"] else {}]
+    session = onnxruntime.InferenceSession(path, options, providers=[provider], provider_options=settings)
     if session.get_providers()[0] != provider:
         raise RuntimeError(f"onnxruntime could not start {provider}")
     return session
 
 
-def bound_run(session: Any, feeds: dict[str, Any], provider: str) -> Callable[[], object]:
-    """A run whose inputs lie on the device and whose outputs stay there; it returns when all is done."""
+def bound_run(session: Any, feeds: dict[str, Any], provider: str, index: int = 0) -> Callable[[], object]:
+    """A run whose inputs lie on device ``index`` and whose outputs stay there; it returns when all is done."""
     binding = session.io_binding()
     values = {
-        name: onnxruntime.OrtValue.ortvalue_from_numpy(array, provider, 0) for name, array in feeds.items()
+        name: onnxruntime.OrtValue.ortvalue_from_numpy(array, provider, index)
+        for name, array in feeds.items()
     }
     for name, value in values.items():
         binding.bind_ortvalue_input(name, value)
     for output in session.get_outputs():
-        binding.bind_output(output.name, provider)
+        binding.bind_output(output.name, provider, index)
 
     def run() -> object:
         session.run_with_iobinding(binding)

@@ -12,14 +12,17 @@ import copy
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from profilers.cuda_timing import captured, cuda_sampler, flusher, new_event
+from profilers.cuda_timing import captured, cuda_sampler, flusher, new_event, on_device
+from profilers.gpu_state import GpuState, gpu_state, notes
+from profilers.gpu_state import settings as clocks
 from profilers.host import host
 from profilers.limits import check_numbers
 from profilers.lock import host_lock
@@ -40,7 +43,7 @@ class TorchOptions:
     """How torch runs the module: `place` is cpu or cuda:N; the rest as in `OnnxOptions`.
 
     `cuda_graph` replays a captured graph, which takes the launches out; `flush_l2` overwrites the L2 cache
-    before each run.
+    before each run. "fp32" is float32 on a GPU, too, not TF32.
     """
 
     place: str = "cpu"
@@ -75,7 +78,14 @@ def measure_torch(
     receipt = make_receipt(options, shape, device, now())
     samplers: dict[str, Sampler] = {}
     failures: dict[str, Outcome] = {}
-    with host_lock(), random_states_kept(), torch_threads(options.threads), torch.inference_mode():
+    with (
+        host_lock(),
+        random_states_kept(),
+        torch_threads(options.threads),
+        full_float32(options.place),
+        torch.inference_mode(),
+    ):
+        before = _state(options)
         for index, module in enumerate(modules):
             try:
                 samplers[str(index)] = module_sampler(module, shape, options)
@@ -90,6 +100,7 @@ def measure_torch(
         except RuntimeError as error:
             taken = {}
             failures |= {name: failed(error, receipt) for name in samplers}
+        receipt = _with_state(receipt, before, _state(options))
     done = {name: finished(samples, receipt, options) for name, samples in taken.items()}
     return [{**failures, **done}[str(index)] for index in range(len(modules))]
 
@@ -114,7 +125,8 @@ def module_sampler(module: nn.Module, shape: tuple[int, ...], options: TorchOpti
         return timed(lambda: duplicate(x), own=own_clock(options))
     run = captured(duplicate, x) if options.cuda_graph else lambda: duplicate(x)
     flush = flusher(place) if options.flush_l2 else None
-    return cuda_sampler(run, new_event, torch.cuda.synchronize, flush=flush)
+    wait = partial(torch.cuda.synchronize, place)
+    return on_device(place, cuda_sampler(run, new_event, wait, flush=flush))
 
 
 def own_clock(options: TorchOptions) -> Clock:
@@ -170,6 +182,7 @@ def make_receipt(options: TorchOptions, shape: tuple[int, ...], device: str, tim
         "channels_last": options.channels_last,
         "cuda_graph": options.cuda_graph,
         "flush_l2": options.flush_l2,
+        **_precisions(options),
         "own_time": "cuda events" if options.place != "cpu" else "cpu" if options.threads == 1 else "wall",
     }
     return Receipt(
@@ -210,6 +223,36 @@ def failed(error: Exception, receipt: Receipt) -> Failure:
     memory = isinstance(error, torch.OutOfMemoryError) or "memory" in text.lower()
     reason = "out of memory" if memory else "not finite" if "not finite" in text else "refused"
     return Failure(LATENCY, reason, text, receipt)
+
+
+def _precisions(options: TorchOptions) -> dict[str, object]:
+    """What a GPU makes of float32, and how cuDNN chooses its kernels."""
+    if options.place == "cpu":
+        return {}
+    return {"tf32": False, "cudnn_benchmark": torch.backends.cudnn.benchmark}
+
+
+def _state(options: TorchOptions) -> GpuState:
+    return GpuState() if options.place == "cpu" else gpu_state(torch.device(options.place).index or 0)
+
+
+def _with_state(receipt: Receipt, before: GpuState, after: GpuState) -> Receipt:
+    known = {**dict(receipt.settings), **clocks(before, after)}
+    return replace(receipt, settings=pairs(known), notes=(*receipt.notes, *notes(before, after)))
+
+
+@contextmanager
+def full_float32(place: str) -> Iterator[None]:
+    """Inside, "fp32" on a GPU is float32: by default cuDNN takes TF32, of 10 bits, from Ampere on."""
+    if place == "cpu":
+        yield
+        return
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
 
 
 @contextmanager

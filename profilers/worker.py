@@ -4,8 +4,9 @@ It needs onnxruntime and numpy and nothing else, because this file travels to re
 to it (a crash, a hang, no memory) happens to it alone; `isolate.py` watches over it.
 
 Request: `models` [{`path`, `shapes` {input: sizes}}], `measure` latency | memory | operations, `threads`,
-`provider` cpu | cuda, `graph_level`, `io_binding`, `reference` (path or null), `nominal_s`, `protocol` {...},
-`memory_limit_mib`, `seed`. Answer: one line per model {`model`: index, ...} and one with the versions.
+`provider` cpu | cuda, `index` of the CUDA device, `graph_level`, `io_binding`, `reference` (path or null),
+`nominal_s`, `protocol` {...}, `memory_limit_mib`, `seed`. Answer: one line per model {`model`: index, ...} and one
+with the versions.
 """
 
 from __future__ import annotations
@@ -98,7 +99,10 @@ def measure_operations(request: dict[str, Any]) -> list[dict[str, Any]]:
     durations: dict[tuple[str, str], list[float]] = {}
     for event in events:
         if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
-            node = (event["name"][: -len("_kernel_time")], event["args"].get("op_name", ""))
+            kind = event["args"].get("op_name", "")
+            if request.get("provider") == "cuda" and event["args"].get("provider") == "CPUExecutionProvider":
+                kind += " (on the CPU)"
+            node = (event["name"][: -len("_kernel_time")], kind)
             durations.setdefault(node, []).append(event["dur"] / 1e6)
     nodes = [[*node, float(np.median(values))] for node, values in durations.items()]
     return [{"model": 0, "operations": nodes}]
@@ -127,7 +131,7 @@ def model_run(model: dict[str, Any], request: dict[str, Any]) -> Run:
         if np.asarray(output).dtype.kind == "f" and not np.isfinite(output).all():
             raise NotFinite("the outputs are not finite")
     if request.get("io_binding") or request.get("provider") == "cuda":
-        return bound_run(session, feeds, request.get("provider", "cpu"))
+        return bound_run(session, feeds, request.get("provider", "cpu"), int(request.get("index", 0)))
     return lambda: session.run(None, feeds)
 
 

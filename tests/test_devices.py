@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hwnas import catalog
+from profilers.device import Attached, Device, _with_board, load, match
+from profilers.host import Host
 
 TABLES = {
     "peak": {"fp32_gmacs_per_s", "fp16_gmacs_per_s"},
@@ -80,7 +83,21 @@ def test_no_two_devices_share_a_spelling():
         ("NVIDIA GeForce RTX 3090 Ti", None),
         ("Tesla T4", "t4"),
         ("Tesla V100-SXM2-16GB", "v100"),
+        ("NVIDIA GH200 480GB", None),
+        ("NVIDIA H100 80GB HBM3", "h100"),
+        ("NVIDIA H100 PCIe", "h100-pcie"),
+        ("NVIDIA H100 NVL", "h100-nvl"),
+        ("NVIDIA L4", "l4"),
+        ("NVIDIA L40S", "l40s"),
+        ("NVIDIA L40", None),
+        ("NVIDIA B200", "b200"),
+        ("NVIDIA GB200", None),
+        ("NVIDIA GeForce RTX 5090", "rtx-5090"),
+        ("NVIDIA GeForce RTX 5090 D", None),
         ("Orin", None),
+        ("Orin (NVIDIA Jetson Orin Nano Developer Kit)", "jetson-orin-nano"),
+        ("Orin (NVIDIA Orin NX Developer Kit)", "jetson-orin-nx"),
+        ("Orin (NVIDIA Jetson AGX Orin Developer Kit)", "jetson-agx-orin"),
     ],
 )
 def test_a_reported_gpu_name_matches_one_device(reported, name):
@@ -89,3 +106,19 @@ def test_a_reported_gpu_name_matches_one_device(reported, name):
     }
     matching = [device for device, rule in rules.items() if rule and re.search(rule, reported, re.IGNORECASE)]
     assert matching == ([name] if name else [])
+
+
+@pytest.mark.parametrize("slice_", ["NVIDIA A100-SXM4-80GB MIG 3g.40gb", "NVIDIA H100 80GB HBM3 MIG 1g.10gb"])
+def test_a_slice_of_a_card_is_not_the_card(slice_: str) -> None:
+    here = Attached(Host(cpu="made up", cores=1, memory_mib=1, system="made up"), (slice_,))
+    whole = [load(entry.path) for entry in catalog.devices()]
+    assert [device.name for device in whole if device.cuda_name_regex and match(device, here)] == []
+    own = Device("slice", "gpu", "d", cuda_name_regex="MIG [13]g")
+    assert match(own, here) == "cuda:0"
+
+
+def test_a_board_tells_which_orin_it_is(tmp_path: Path) -> None:
+    (tmp_path / "model").write_bytes(b"NVIDIA Jetson AGX Orin Developer Kit\0")
+    assert _with_board("Orin", tmp_path / "model") == "Orin (NVIDIA Jetson AGX Orin Developer Kit)"
+    assert _with_board("Orin", tmp_path / "none") == "Orin"
+    assert _with_board("NVIDIA H200", tmp_path / "model") == "NVIDIA H200"

@@ -7,8 +7,10 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
 
 from hwnas import doctor
 from hwnas.cli import main
@@ -38,6 +40,42 @@ def test_this_installation_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     findings = list(examine())
     assert not texts([one for one in findings if one.area == "installation"], "problem")
     assert "torchvision" in texts(findings, "ok")
+
+
+def test_builds_that_do_not_go_together_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torchvision", SimpleNamespace(__version__="0.28.0+cu130"))
+    monkeypatch.setattr(torch.version, "cuda", None)
+    both = {"onnxruntime": ["onnxruntime", "onnxruntime-gpu"]}
+    monkeypatch.setattr("importlib.metadata.packages_distributions", lambda: both)
+    found = list(doctor._mixed_builds())
+    assert [one.level for one in found] == ["note", "problem"]
+    assert "torchvision 0.28.0+cu130" in found[0].text
+    assert "onnxruntime and onnxruntime-gpu are both installed" in found[1].text
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    both["onnxruntime"].pop()
+    assert list(doctor._mixed_builds()) == []
+
+
+def test_a_usable_gpu_without_its_provider_of_onnx_runtime_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    (found,) = doctor._providers()
+    assert "CPUExecutionProvider" in found.text and found.level == "ok"
+    monkeypatch.setattr("profilers.cuda.usable_cuda", lambda: True)
+    (found,) = doctor._providers()
+    assert found.level == "note" and "onnxruntime-gpu" in found.advice
+
+
+def test_each_gpu_is_tried_and_one_that_can_not_be_used_is_a_problem_with_advice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: f"card {index}")
+    problem = "torch has no kernels for card 1: install another build, or take --device cpu"
+    monkeypatch.setattr("profilers.cuda.cuda_problem", lambda index=0: problem if index else "")
+    found = [one for one in doctor._hardware() if "card" in one.text]
+    assert [(one.level, one.advice) for one in found] == [
+        ("ok", ""),
+        ("problem", "install another build, or take --device cpu"),
+    ]
 
 
 def test_a_check_that_breaks_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,9 @@ def calibrate(
     backend: Annotated[
         str | None, typer.Option(help="onnxruntime or torch. [default: onnxruntime; on CUDA torch]")
     ] = None,
+    cuda_graph: Annotated[
+        bool, typer.Option("--cuda-graph", help="torch on CUDA: replay captured graphs.")
+    ] = False,
     ssh: Annotated[
         str | None, typer.Option(help="Measure on user@host (onnxruntime and numpy there).")
     ] = None,
@@ -63,7 +66,7 @@ def calibrate(
     device = load(find_device(target))
     network = Network(channels, cells or USUAL_CELLS.get(space, 8), classes, image_size(image))
     check_input(f"--batch {batch}", (batch, *network.image))
-    bench = make_bench(device, network, batch, threads, backend, ssh, run_with, remote_python)
+    bench = make_bench(device, network, batch, threads, backend, ssh, run_with, remote_python, cuda_graph)
     path = out or default_path(device.name, space, network, batch)
     path.parent.mkdir(parents=True, exist_ok=True)
     plan = Plan(SPACES[space], network, train, held_out, budget, seed)
@@ -84,6 +87,7 @@ def make_bench(
     ssh: str | None,
     run_with: str | None,
     remote_python: str = "python3",
+    cuda_graph: bool = False,
 ) -> Bench:
     """Where to measure. Raises InputError where the target is not attached and no way to it is given."""
     from hwnas.cli.profile import elsewhere, one_of, place
@@ -100,7 +104,7 @@ def make_bench(
     # the fit, and what one takes longer is another one less.
     protocol = Protocol(budget_s=0.7, min_s=0.3, patience=2.0)
     run = elsewhere(ssh, run_with, remote_python)
-    return bench_at(where, network, device, protocol, batch, threads, chosen, run)
+    return bench_at(where, network, device, protocol, batch, threads, chosen, run, cuda_graph=cuda_graph)
 
 
 def summary(table: Table, path: Path) -> dict[str, Any]:

@@ -59,6 +59,9 @@ def profile(
     graph_level: Annotated[str, typer.Option(help="ORT: disabled, basic, extended or all.")] = "all",
     channels_last: Annotated[bool, typer.Option("--channels-last", help="torch: memory format.")] = False,
     cuda_graph: Annotated[bool, typer.Option("--cuda-graph", help="torch: replay a captured graph.")] = False,
+    flush_l2: Annotated[
+        bool, typer.Option("--flush-l2", help="torch on CUDA: empty the L2 cache before each run.")
+    ] = False,
     io_binding: Annotated[bool, typer.Option("--io-binding", help="ORT: bind inputs and outputs.")] = False,
     budget: Annotated[float, typer.Option(help="Seconds of sampling per network.")] = 2.0,
     statistic: Annotated[str, typer.Option(help="auto, median, p10 or min.")] = "auto",
@@ -112,6 +115,7 @@ def profile(
         dtype=one_of("--dtype", dtype or "fp32", ("fp32", "fp16", "bf16")),
         channels_last=channels_last,
         cuda_graph=cuda_graph,
+        flush_l2=flush_l2,
         graph_level=one_of("--graph-level", graph_level, ("disabled", "basic", "extended", "all")),
         io_binding=io_binding,
         limit_s=limit,
@@ -217,12 +221,20 @@ def default_backends(found: Sequence[Named], options: Options) -> tuple[str, ...
 
 
 def place(device: Device, ssh: str | None, run_with: str | None) -> str:
-    """Where to measure: "cpu", "cuda:0", or "" when the target is not attached."""
+    """Where to measure: "cpu", "cuda:0", or "" when the target is not attached, or can't be used (which is said)."""
     from profilers.device import attached, match
 
     if ssh or run_with:
         return "cpu" if device.kind in ("cpu", "edge_cpu") else "cuda:0"
-    return match(device, attached()) or ""
+    found = match(device, attached()) or ""
+    if found.startswith("cuda"):
+        from profilers.cuda import cuda_problem
+
+        problem = cuda_problem(int(found.partition(":")[2] or 0))
+        if problem:
+            typer.echo(f"note: {device.name} can't be measured here: {problem}", err=True)
+            return ""
+    return found
 
 
 def elsewhere(ssh_address: str | None, command: str | None, python: str = "python3") -> Measure | None:

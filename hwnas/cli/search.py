@@ -77,6 +77,9 @@ def search(
         str | None, Option(help="Latency table to search by: a file or a name. [default: the target's own]")
     ] = None,
     device: Annotated[str | None, Option(help="Where the search itself computes: auto, cpu or cuda.")] = None,
+    cuda_graph: Annotated[
+        bool, Option("--cuda-graph", help="Latencies on a CUDA target: of captured graphs, not eager torch.")
+    ] = False,
     threads: Annotated[int | None, Option(help="CPU threads of the search itself, of each process.")] = None,
     processes: Annotated[int | None, Option(help=several.HELP)] = None,
     json: Annotated[bool, Option("--json", help="Only JSON on standard output.")] = False,
@@ -95,6 +98,7 @@ def search(
         "weights": weights,
         "require": require,
         "device": device,
+        "cuda_graph": cuda_graph or None,
         "threads": threads,
         "exponents": _exponents(exponents),
         "objectives": objectives(objective, target_value),

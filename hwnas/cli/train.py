@@ -133,11 +133,14 @@ def _train(
     from hwnas.results.run import lock
     from hwnas.training.finalists import train_models
     from hwnas.training.run_images import images_of
+    from profilers.cuda import compute_place
 
     say = notes(quiet)
     torch.set_num_threads(threads)
     keep_freed_memory()
-    place = _device(device)
+    place, said = compute_place(known_device(device))
+    if said:
+        say(said)
     dataset = images_of(run, data_root, download, warned)
     say(announced(models, dataset, recipe, place))
 
@@ -202,14 +205,6 @@ def known_device(name: str) -> str:
     """``auto``, ``cpu`` or ``cuda``. Raises InputError with the nearest."""
     if name not in DEVICES:
         raise InputError(f"device: unknown {name!r}{nearest(name, DEVICES)}")
-    return name
-
-
-def _device(name: str) -> str:
-    import torch
-
-    if known_device(name) == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
     return name
 
 

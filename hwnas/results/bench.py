@@ -18,6 +18,7 @@ from hwnas.nets.operations import sequence
 from hwnas.results.export_onnx import onnx_model
 from hwnas.space.genotype import Architecture
 from hwnas.space.layers import Layer, Size, Stem
+from profilers.backends import cuda_index
 from profilers.device import Device
 from profilers.errors import InputError
 from profilers.isolate import measure
@@ -144,19 +145,26 @@ def bench_at(
     run: Measure | None = None,
     stem: Stem = "cifar",
     limit_s: float = 60.0,
+    cuda_graph: bool = False,
 ) -> Bench:
     """What measures on a target that is attached at ``place`` (cpu, cuda:N) or reached through ``run``.
 
-    ``backend`` by default: ONNX Runtime on CPUs and elsewhere, eager torch on CUDA. Raises InputError for torch
-    elsewhere.
+    ``backend`` by default: ONNX Runtime on CPUs and elsewhere, eager torch on CUDA, or with ``cuda_graph`` a captured
+    graph: eager at a batch of 1 is the time of the host's Python. Raises InputError for torch elsewhere.
     """
     if (backend or ("onnxruntime" if run or place == "cpu" else "torch")) == "torch":
         if run:
             raise InputError("--backend torch measures here only; elsewhere it is onnxruntime")
-        own = TorchOptions(place=place, threads=threads, protocol=protocol)
+        graph = cuda_graph and place != "cpu"
+        own = TorchOptions(place=place, threads=threads, cuda_graph=graph, protocol=protocol)
         return TorchBench(network, device.name, own, batch, stem)
     provider: Literal["cpu", "cuda"] = "cpu" if place == "cpu" else "cuda"
     options = OnnxOptions(
-        threads=threads, provider=provider, io_binding=provider == "cuda", limit_s=limit_s, protocol=protocol
+        threads=threads,
+        provider=provider,
+        index=cuda_index(place),
+        io_binding=provider == "cuda",
+        limit_s=limit_s,
+        protocol=protocol,
     )
     return OnnxBench(network, device.name, options, batch, run or measure, stem)

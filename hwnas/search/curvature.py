@@ -160,11 +160,22 @@ def gradient(value: Tensor, inputs: Tensors) -> Tensors:
 
 def axpy(x: Sequence[Tensor], a: float, y: Sequence[Tensor]) -> Tensors:
     """x + a * y, tensor by tensor, without a graph."""
-    return tuple(u.detach() + a * v for u, v in zip(x, y, strict=True))
+    scaled = torch._foreach_mul([v.detach() for v in y], a)
+    return tuple(torch._foreach_add([u.detach() for u in x], scaled))
 
 
 def norm(v: Sequence[Tensor]) -> float:
     """Euclidean length of all the tensors as one vector."""
-    return (
-        float(torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(t) for t in v]))) if v else 0.0
-    )
+    return float(length(v)) if v else 0.0
+
+
+def length(v: Sequence[Tensor]) -> Tensor:
+    """The same as a tensor (), which no GPU is waited for; ``v`` is not empty."""
+    lengths = torch._foreach_norm([t.detach() for t in v])
+    whole: Tensor = torch.linalg.vector_norm(torch.stack(lengths))
+    return whole
+
+
+def numbers(*scalars: Tensor) -> list[float]:
+    """Several tensors () as numbers, by one copy from the device."""
+    return [float(value) for value in torch.stack([one.detach().double() for one in scalars]).tolist()]

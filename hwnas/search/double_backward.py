@@ -136,6 +136,9 @@ class _BatchNormBackward(Function):
 def _batch_norm_backward(
     grad: Tensor, x: Tensor, weight: Maybe, mean: Tensor, r: Tensor, eps: float
 ) -> tuple[Tensor, Tensor, Tensor]:
+    if weight is None and x.device.type != "cpu":
+        # CUDA's kernels for channels_last maps hand back sums of 0 elements where there is no scale.
+        weight = mean.new_ones(x.shape[1])
     found: tuple[Tensor, Tensor, Tensor] = torch.ops.aten.native_batch_norm_backward(
         grad, x, weight, None, None, mean, r, True, eps, [True, True, True]
     )

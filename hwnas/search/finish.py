@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +38,7 @@ from hwnas.search.scored import (
 from hwnas.space.encoding import distinct_rows, project, sample, to_genotype
 from hwnas.space.space import SPACES, Choices, Mask, Probabilities, Space
 from hwnas.space.text import format_text
-from hwnas.training.data import Batch, Dataset, equal_batches
+from hwnas.training.data import Batch, Dataset, equal_batches, size
 from profilers.measurement import Outcome
 
 SHARED = "shared weights (validation)"
@@ -107,7 +107,7 @@ def finish(
         "classes": list(dataset.classes),
         "image": list(dataset.image),
         "stem": config.evaluation.stem,
-        "scored_images": sum(len(batch.y) for batch in images),
+        "scored_images": _count(config, dataset),
         "evaluations": searched.evaluations,
         "seconds": round(searched.seconds, 1),
         "hypervolume": front.hypervolume,
@@ -129,14 +129,19 @@ def finish(
     return Finished(summary, records(space, scored, "latency") + records(space, scored, "memory"))
 
 
-def scoring_images(config: Config, dataset: Dataset) -> list[Batch]:
-    """The validation half, or as many of its images as the config says, shuffled, in equal batches.
+def scoring_images(config: Config, dataset: Dataset) -> Iterable[Batch]:
+    """The validation half, or as many of its images as the config says, shuffled, in equal batches, one at a time.
 
     Sub-networks normalise by the statistics of their batch, and images lie class by class: a batch of one class would
     lose what tells it from the others, and a batch of few images has poor statistics.
     """
-    drawn = equal_batches(dataset, "policy", SCORING_BATCH, (config.seed, FINAL), config.scoring_images)
-    return list(drawn)
+    return equal_batches(dataset, "policy", SCORING_BATCH, (config.seed, FINAL), config.scoring_images)
+
+
+def _count(config: Config, dataset: Dataset) -> int:
+    """How many images ``_images`` has."""
+    there = size(dataset, "policy")
+    return there if config.scoring_images is None else min(there, config.scoring_images)
 
 
 def _believed(members: Sequence[dict[str, Any]], names: Sequence[str]) -> list[str]:
@@ -186,11 +191,11 @@ def _member(
     }
 
 
-def _score(searched: Searched, costs: tuple[Cost, ...], chosen: Choices, images: Sequence[Batch]) -> Scored:
+def _score(searched: Searched, costs: tuple[Cost, ...], chosen: Choices, images: Iterable[Batch]) -> Scored:
+    """One pass over the images, all networks on each batch: the whole half may not fit beside the supernet."""
     searched.net.dropout = type(searched.net.dropout)()
-    accuracy = searched.ranks.divided(
-        len(chosen), lambda n: shared_weights.accuracy(searched.net, chosen[n], images)
-    )
+    own = shared_weights.accuracies(searched.net, chosen[searched.ranks.own(len(chosen))], images)
+    accuracy = searched.ranks.gathered(len(chosen), own)
     values = np.stack([cost.of(chosen) for cost in costs], axis=1)
     return Scored(chosen, accuracy, values, values, values, values, {})
 

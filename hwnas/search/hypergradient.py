@@ -24,11 +24,24 @@ from typing import Literal
 from torch import Tensor
 
 from hwnas.search import curvature
-from hwnas.search.curvature import Inner, Loss, Product, Tensors, axpy, gradient, leaves, norm
+from hwnas.search.curvature import (
+    Inner,
+    Loss,
+    Product,
+    Tensors,
+    axpy,
+    gradient,
+    leaves,
+    length,
+    norm,
+    numbers,
+)
 
 Gamma = float | Literal["lr", "power"]
 Products = Literal["exact", "difference"]
 
+TOGETHER = 4
+"""Terms of the series that are kept until their norms are read: each is as large as all weights."""
 GROWTH = 1.0 + 1e-5  # a term may exceed the one before it by rounding, not by more
 
 
@@ -38,23 +51,43 @@ class DivergenceWarning(RuntimeWarning):
 
 @dataclass(frozen=True)
 class Hypergradient:
-    """A hypergradient and what is needed to trust it.
+    """A hypergradient and what is needed to trust it; what is read from the device only when it is asked for.
 
-    alpha: the gradient, like alpha. valid_loss: L2 where its gradient was taken. direct_norm, indirect_norm:
-    Euclidean lengths of d_alpha L2 and of the correction through the weights. gamma: the step used (lr for
-    `unrolled`). term_norms: ||v_j||, j = 0..K. curvature: largest ||H v|| / ||v|| seen, a lower bound of the
-    spectral norm of H and with gamma="power" an estimate of it; nan when no product was made. diverged: gamma
-    * curvature > 2, or a term grew, which a positive definite H allows only past 2 / lambda_max.
+    alpha: the gradient, like alpha. loss: L2 () where its gradient was taken. direct, indirect: d_alpha L2 and the
+    correction through the weights, like alpha. gamma: the step used (lr for `unrolled`). terms: ||v_j||, j = 0..K.
+    curvature: largest ||H v|| / ||v|| seen, a lower bound of the spectral norm of H and with gamma="power" an
+    estimate of it; nan when no product was made. diverged: gamma * curvature > 2, or a term grew, which a positive
+    definite H allows only past 2 / lambda_max.
     """
 
     alpha: Tensors
-    valid_loss: float
-    direct_norm: float
-    indirect_norm: float = 0.0
+    loss: Tensor
+    direct: Tensors
+    indirect: Tensors = ()
     gamma: float = 0.0
-    term_norms: tuple[float, ...] = ()
+    terms: tuple[float | Tensor, ...] = ()
     curvature: float = math.nan
     diverged: bool = False
+
+    @property
+    def valid_loss(self) -> float:
+        """L2 as a number."""
+        return float(self.loss)
+
+    @property
+    def direct_norm(self) -> float:
+        """Euclidean length of ``direct``."""
+        return norm(self.direct)
+
+    @property
+    def indirect_norm(self) -> float:
+        """Euclidean length of ``indirect``; 0 where there is none."""
+        return norm(self.indirect)
+
+    @property
+    def term_norms(self) -> tuple[float, ...]:
+        """``terms`` as numbers."""
+        return tuple(float(one) for one in self.terms)
 
 
 Method = Callable[[Loss, Loss, Sequence[Tensor], Sequence[Tensor], float], Hypergradient]
@@ -68,7 +101,7 @@ def first_order(
         at = leaves(alpha)
         loss = valid_loss(tuple(w.detach() for w in weights), at)
         direct = gradient(loss, at)
-    return Hypergradient(direct, float(loss.detach()), norm(direct))
+    return Hypergradient(direct, loss.detach(), direct)
 
 
 def unrolled(
@@ -92,9 +125,8 @@ def unrolled(
         rewind()
         loss, v, direct = _valid(valid_loss, axpy(weights, -lr, inner.gradient), alpha)
         indirect = inner.mixed(tuple(lr * t for t in v))
-    return Hypergradient(
-        axpy(direct, -1.0, indirect), loss, norm(direct), norm(indirect), gamma=lr, term_norms=(norm(v),)
-    )
+    alpha_gradient = axpy(direct, -1.0, indirect)
+    return Hypergradient(alpha_gradient, loss, direct, indirect, gamma=lr, terms=(length(v),))
 
 
 def neumann(
@@ -135,8 +167,8 @@ def neumann(
     return Hypergradient(
         axpy(direct, -1.0, indirect),
         loss,
-        norm(direct),
-        norm(indirect),
+        direct,
+        indirect,
         step,
         series.norms,
         largest,
@@ -154,29 +186,43 @@ class _Series:
 
 def _sum(hessian: Product, v: Tensors, gamma: float, terms: int) -> _Series:
     """v_{j+1} = v_j - gamma H v_j, added up. The norms come for nothing beside a product, and tell of
-    divergence."""
-    total, norms, largest = v, [norm(v)], math.nan
-    for _ in range(terms):
-        product = hessian(v)
-        ratio = norm(product) / norms[-1] if norms[-1] > 0.0 else 0.0
-        largest = ratio if math.isnan(largest) else max(largest, ratio)
-        v = axpy(v, -gamma, product)
-        norms.append(norm(v))
-        if not math.isfinite(norms[-1]):
-            break
-        total = axpy(total, 1.0, v)
+    divergence. They are read from the device once for every few terms."""
+    total, norms, largest = v, list[float](), math.nan
+    done = 0
+    while done < terms:
+        more = min(TOGETHER, terms - done)
+        found = [length(v)] if not norms else []
+        vectors = []
+        for _ in range(more):
+            product = hessian(v)
+            v = axpy(v, -gamma, product)
+            vectors.append(v)
+            found += [length(product), length(v)]
+        read = numbers(*found)
+        norms += read[: len(found) - 2 * more]
+        pairs = zip(read[-2 * more :: 2], read[-2 * more + 1 :: 2], vectors, strict=True)
+        for of_product, of_term, vector in pairs:
+            ratio = of_product / norms[-1] if norms[-1] > 0.0 else 0.0
+            largest = ratio if math.isnan(largest) else max(largest, ratio)
+            norms.append(of_term)
+            if not math.isfinite(of_term):
+                done = terms
+                break
+            total = axpy(total, 1.0, vector)
+        done += more
+    norms = norms or numbers(length(v))
     grew = any(not b <= a * GROWTH for a, b in itertools.pairwise(norms))
     return _Series(tuple(gamma * t for t in total), tuple(norms), largest, grew)
 
 
 def _valid(
     valid_loss: Loss, weights: Sequence[Tensor], alpha: Sequence[Tensor]
-) -> tuple[float, Tensors, Tensors]:
-    """L2, d_w L2 and d_alpha L2."""
+) -> tuple[Tensor, Tensors, Tensors]:
+    """L2 (), d_w L2 and d_alpha L2."""
     at_w, at_a = leaves(weights), leaves(alpha)
     loss = valid_loss(at_w, at_a)
     both = gradient(loss, at_w + at_a)
-    return float(loss.detach()), both[: len(at_w)], both[len(at_w) :]
+    return loss.detach(), both[: len(at_w)], both[len(at_w) :]
 
 
 def _inner(

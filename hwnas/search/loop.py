@@ -33,7 +33,16 @@ from hwnas.search.ndarts import NDarts
 from hwnas.search.progressive import skip_dropout
 from hwnas.search.ranks import ALONE, Ranks
 from hwnas.search.searcher import Searcher
-from hwnas.search.state import State, digest, finite, restore, save, set_back, supernet
+from hwnas.search.state import (
+    State,
+    digest,
+    finite,
+    read_losses,
+    restore,
+    save,
+    set_back,
+    supernet,
+)
 from hwnas.search.stopping import stopping
 from hwnas.space.encoding import sample as uniform
 from hwnas.space.encoding import to_genotype
@@ -44,7 +53,8 @@ from profilers.errors import InputError
 
 # What a draw is for: the last word of its seed, so that no two purposes share a stream.
 WEIGHTS, ALPHA, PATHS, ASK, DROPOUT, STAGE, FINAL, NOISE = range(8)
-EXPLODED = 1e4  # a cross-entropy that no guess of a network with finite weights comes to
+READ = 16
+"""Steps after which the losses are read from a GPU, which has to be waited for: a divergence is noticed so late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +119,8 @@ def run_stages(
                 for _ in _epoch(run, dataset, costs, state):
                     late = clock() - saved > 60 * config.checkpoint_minutes
                     stop, due = ranks.agree(asked(), ranks.leads and late)
+                    if stop or due:
+                        _read_losses(state)
                     if (stop or due) and finite(state):
                         saved = save(run, state, clock, began)
                         if stop:
@@ -182,7 +194,7 @@ def _epoch(run: Run, dataset: Dataset, costs: tuple[Cost, ...], state: State) ->
     config, at, ranks = run.config, state.position, state.shared.ranks
     stage, seed = config.stages[at.stage], (config.seed, at.stage, at.epoch)
     if at.step == 0:
-        state.losses, state.accuracies = [], []
+        state.losses, state.accuracies, state.unread = [], [], []
     steps = steps_per_epoch(dataset, config)
     train = batches(
         dataset,
@@ -200,7 +212,7 @@ def _epoch(run: Run, dataset: Dataset, costs: tuple[Cost, ...], state: State) ->
         # A weight step takes the batches first..last-1, one per rank; at an epoch's end some ranks have none.
         own, last = first + ranks.rank, min(first + ranks.size, steps)
         batch = next(train) if own < last else None
-        _set_dropout(state.shared.net, stage, at.epoch, (*seed, own, DROPOUT))
+        _set_dropout(state.shared.net, stage, at.epoch, (*seed, own, DROPOUT), dataset.device)
         lr = at.rate * shared_weights.cosine(config.weight_step, (at.epoch + first / steps) / stage.epochs)
         if isinstance(state.searcher, NDarts):
             _bilevel_step(state, state.searcher, dataset, batch, lr, range(first, last))
@@ -211,15 +223,22 @@ def _epoch(run: Run, dataset: Dataset, costs: tuple[Cost, ...], state: State) ->
                 when = every if learns else None
                 drawn = matching.paths(mine, partial(_macs, costs), first, steps, when, ranks.size)
             path = state.searcher.mixture() if config.weights == "mixture" else drawn[min(own, last - 1)]
-            state.losses.append(_weight_step(state, batch, path, lr * (last - first)))
+            state.unread.append((first, _weight_step(state, batch, path, lr * (last - first))))
             evaluations = [step for step in range(first, last) if learns and (step + 1) % every == 0]
-        if not abs(state.losses[-1]) < EXPLODED:
-            state.position = replace(state.position, step=first)
-            raise _Diverged
+        if dataset.device.type == "cpu" or len(state.unread) >= READ or last == steps:
+            _read_losses(state)
         for step in evaluations:
             _evaluate(run, dataset, costs, state, step)
         state.position = replace(state.position, step=last)
         yield
+
+
+def _read_losses(state: State) -> None:
+    """Raise _Diverged, with the position at the step that has, where a loss is not what it should be."""
+    step = read_losses(state)
+    if step is not None:
+        state.position = replace(state.position, step=step)
+        raise _Diverged
 
 
 def _macs(costs: tuple[Cost, ...], choices: Choices) -> NDArray[np.float64]:
@@ -236,7 +255,9 @@ def _path(searcher: Searcher, config: Config, seed: tuple[int, ...], batch: int)
     return path
 
 
-def _weight_step(state: State, batch: Batch | None, path: Choices | Probabilities, lr: float) -> float:
+def _weight_step(
+    state: State, batch: Batch | None, path: Choices | Probabilities, lr: float
+) -> float | torch.Tensor:
     """A weight step, in twice as many pieces from now on where the device's memory is too small. Raises Stopped."""
     while True:
         try:
@@ -271,8 +292,9 @@ def _bilevel_step(
         words = (*seed, step, ALPHA)
         return sample(dataset, "policy", config.weight_step.batch_size, words, augment=dataset.augment)
 
-    noise = generator(*seed, at_once.start, NOISE)
-    state.losses.append(ndarts.weight_step(searcher, state.shared, batch, lr * len(at_once), noise))
+    noise = generator(*seed, at_once.start, NOISE, device=dataset.device)
+    loss = ndarts.weight_step(searcher, state.shared, batch, lr * len(at_once), noise)
+    state.unread.append((at_once.start, loss))
     frozen = at.epoch < config.stages[at.stage].frozen_epochs
     at_all = -(-steps // ranks.size)  # steps of all ranks together
     if not frozen and (at_once.start // ranks.size + 1) % learning_every(config, at_all) == 0:
@@ -312,10 +334,9 @@ def _evaluate(run: Run, dataset: Dataset, costs: tuple[Cost, ...], state: State,
     values = np.stack([cost.of(asked) for cost in costs], axis=1)
     macs = values[:, [cost.name for cost in costs].index("macs")]
     order = np.argsort(macs, kind="stable")  # neighbours in cost go to different ranks
+    own = shared_weights.accuracies(net, asked[order[ranks.own(len(asked))]], [batch])
     accuracy = np.zeros(len(asked))
-    accuracy[order] = ranks.divided(
-        len(asked), lambda n: shared_weights.accuracy(net, asked[order[n]], [batch])
-    )
+    accuracy[order] = ranks.gathered(len(asked), own)
     space = SPACES[config.space]
     made = [
         Trial(
@@ -357,9 +378,11 @@ def _advance(config: Config, dataset: Dataset, state: State) -> None:
         state.shared = supernet(config, dataset, state.searcher, at.stage + 1, state.shared.ranks)
 
 
-def _set_dropout(net: Supernet, stage: Stage, epoch: int, seed: tuple[int, ...]) -> None:
+def _set_dropout(
+    net: Supernet, stage: Stage, epoch: int, seed: tuple[int, ...], device: torch.device
+) -> None:
     p = skip_dropout(stage, epoch)
-    net.dropout = SkipDropout(p, generator(*seed)) if p > 0 else SkipDropout()
+    net.dropout = SkipDropout(p, generator(*seed, device=device)) if p > 0 else SkipDropout()
 
 
 def _drops(dataset: Dataset, config: Config) -> bool:

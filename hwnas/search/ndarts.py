@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -21,10 +21,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from hwnas.config import Config
 from hwnas.nets.supernet import SkipDropout, Supernet
 from hwnas.search import curvature, policy, shared_weights
-from hwnas.search.archive import Archive
 from hwnas.search.collapse import WINDOW, Health, first_alarm, skip_share
 from hwnas.search.curvature import Loss, Tensors
 from hwnas.search.hypergradient import DivergenceWarning, Method, first_order, neumann, unrolled
@@ -33,8 +31,12 @@ from hwnas.search.shared_weights import SharedWeights
 from hwnas.search.weight_evolution import Evolution, evolve
 from hwnas.space.encoding import likeliest
 from hwnas.space.space import SPACES, Choices, Mask, Probabilities
-from hwnas.training.data import Batch
+from hwnas.training.dataset import Batch
 from profilers.errors import InputError
+
+if TYPE_CHECKING:
+    from hwnas.config import Config
+    from hwnas.search.archive import Archive
 
 Floats = NDArray[np.float64]
 
@@ -171,21 +173,21 @@ def start(config: Config, rng: np.random.Generator) -> NDarts:
 
 def weight_step(
     searcher: NDarts, shared: SharedWeights, batch: Batch | None, lr: float, generator: torch.Generator
-) -> float:
-    """Train the mixture's weights on one batch per rank; returns the loss before the step.
+) -> float | Tensor:
+    """Train the mixture's weights on one batch per rank; returns the loss before the step, as shared_weights does.
 
     ``generator``: of the evolution's noises, on the weights' device. All ranks draw the same noises; a candidate's
     loss is the mean over their batches, so that all choose the same one. ``batch``: None on a rank without one.
     """
     settings = searcher.config.ndarts
-    found = float("nan")
+    found: float | Tensor = float("nan")
     if settings.weights != "es":
         found = shared_weights.weight_step(shared, batch, searcher.mixture(), lr)
     if settings.weights != "sgd":
         alpha = _alpha(searcher, shared.net)
         loss = None if batch is None else mixture_loss(shared.net, searcher.mask(), batch)
         evolution = Evolution(settings.sigma, settings.es_lr, settings.population)
-        weights = tuple(shared.net.parameters())
+        weights = shared.weights
 
         def mean(w: Tensors) -> Tensor:
             own = weights[0].new_zeros(()) if loss is None else loss(w, alpha)
@@ -216,7 +218,7 @@ def alpha_step(
         outer = mixture_loss(net, searcher.mask(), valid)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DivergenceWarning)  # counted by the watch
-            found = method(searcher.config)(inner, outer, tuple(net.parameters()), alpha, lr)
+            found = method(searcher.config)(inner, outer, shared.weights, alpha, lr)
         gradient, diverged = found.alpha[0], found.diverged
     ascent = -ranks.mean(gradient, counts=train is not None).double().cpu().numpy()[None]
     steps = searcher.steps + np.array([1, ranks.agree(diverged)[0], 0])

@@ -78,11 +78,21 @@ class Ranks:
             return asked
         return tuple(bool(value) for value in self._summed(np.array(asked, dtype=np.float64)))
 
+    def own(self, count: int) -> list[int]:
+        """Which of the items 0..count-1 fall to this rank."""
+        return list(range(self.rank, count, self.size))
+
     def divided(self, count: int, score: Callable[[int], float]) -> Floats:
         """The scores (count,) of items 0..count-1, of which each rank works out every size-th."""
         scores = np.zeros(count)
-        for number in range(self.rank, count, self.size):
+        for number in self.own(count):
             scores[number] = score(number)
+        return self._summed(scores)  # exact: all but one of the terms are zero
+
+    def gathered(self, count: int, values: Floats) -> Floats:
+        """The scores (count,) of all items, of which each rank brings those of its ``own``."""
+        scores = np.zeros(count)
+        scores[self.own(count)] = values
         return self._summed(scores)  # exact: all but one of the terms are zero
 
     def mean(self, value: Tensor, counts: bool = True) -> Tensor:
@@ -184,14 +194,22 @@ def world() -> Iterator[Ranks]:
         store, rank, size = next(rendezvous("env://", timeout=LIMIT))
         local, neighbours = (int(os.environ.get(name, "0")) for name in ("LOCAL_RANK", "LOCAL_WORLD_SIZE"))
         own_gpus = dist.is_nccl_available() and torch.cuda.device_count() >= max(1, neighbours)
-        backend = "cpu:gloo,cuda:nccl" if own_gpus else "gloo"
-        if own_gpus:
-            torch.cuda.set_device(local)
+        backend = "cpu:gloo,cuda:nccl" if _all_say(store, rank, size, own_gpus) else "gloo"
         dist.init_process_group(
             backend, store=PrefixStore("group", store), rank=rank, world_size=size, timeout=LIMIT
         )
-    yield Ranks(rank, size, local, max(1, neighbours), PrefixStore("words", store))
-    dist.destroy_process_group()
+    try:
+        yield Ranks(rank, size, local, max(1, neighbours), PrefixStore("words", store))
+    finally:
+        with suppress(RuntimeError):
+            dist.destroy_process_group()
+
+
+def _all_say(store: Any, rank: int, size: int, yes: bool) -> bool:
+    """Whether every rank says yes: machines differ, and ranks of two back ends would wait for each other for ever."""
+    words = PrefixStore("agree", store)
+    words.set(str(rank), str(int(yes)))
+    return all(words.get(str(other)) == b"1" for other in range(size))
 
 
 def launch(count: int, enter: Callable[[], None]) -> tuple[list[int], bool]:

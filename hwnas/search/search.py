@@ -30,6 +30,7 @@ from hwnas.search.random_search import RandomSearch
 from hwnas.search.ranks import ALONE, Parted, Ranks
 from hwnas.search.reward import Objective
 from hwnas.search.searcher import Searcher
+from hwnas.search.shared_weights import out_of_memory
 from hwnas.search.state import checkpoint, place
 from hwnas.space.footprint import Footprint, footprint
 from hwnas.space.space import SPACES
@@ -37,6 +38,7 @@ from hwnas.tables import other_device
 from hwnas.training.data import Dataset, default_root, digest, to_device
 from hwnas.training.run_images import TEST_IMAGES, check_same, parts_of, read_images, record_of_test
 from profilers import device as devices
+from profilers.cuda import compute_place, cuda_problem
 from profilers.device import Device
 from profilers.errors import InputError
 from profilers.host import available_mib
@@ -77,7 +79,10 @@ def plan(
     dataset = read_images(config, Path(data.root) if data.root else None, data.download)
     if data.download and not ranks.local:
         ranks.agree()
-    here = _here(config, device, dataset)
+    said = compute_place(config.device)[1]
+    if said:
+        say(said)
+    here = _here(config, device, dataset, say)
     attached = ranks.share(lambda: here is not None)  # to the leading rank: it measures
     ranks.share(lambda: _first_table(here, table, say))
     other = None if table is None else other_device(table, device)
@@ -87,7 +92,11 @@ def plan(
     generator = rng(config.seed, STAGE)
     reaches = {cost.name: reach(SPACES[config.space], cost, generator) for cost in costs}
     _check_memory(device, reaches["params"])
-    check_step(config, dataset, free_mib(config, ranks))
+    check_step(config, dataset, room_mib(config, dataset, ranks))
+    if compute_device(config, ranks).type != "cpu" and _small(config, dataset):
+        say(
+            "device: steps this small take a GPU's time to launch them, not to compute: try --device cpu, too"
+        )
     return Plan(config, dataset, device, costs, reaches, objectives_of(config, reaches), here)
 
 
@@ -96,12 +105,17 @@ def _first_table(here: Here | None, table: Path | None, say: Say) -> None:
         first_table(here, say)
 
 
-def _here(config: Config, device: Device, dataset: Dataset) -> Here | None:
-    """The target, where something depends on it and it is attached."""
+def _here(config: Config, device: Device, dataset: Dataset, say: Say) -> Here | None:
+    """The target, where something depends on it and it is attached and usable."""
     if not {"latency", "memory"} & {objective.metric for objective in config.objectives}:
         return None
     place = devices.match(device, devices.attached())
-    return None if place is None else Here(config, device, place, len(dataset.classes), dataset.image)
+    problem = cuda_problem(int(place.partition(":")[2] or 0)) if place and place.startswith("cuda") else ""
+    if problem:
+        say(f"target {device.name} can't be measured: {problem}")
+    return (
+        None if place is None or problem else Here(config, device, place, len(dataset.classes), dataset.image)
+    )
 
 
 def weights_mib(params: float) -> float:
@@ -129,6 +143,23 @@ def free_mib(config: Config, ranks: Ranks = ALONE) -> float:
         sharing = math.ceil(ranks.neighbours / torch.cuda.device_count())
         return torch.cuda.mem_get_info(device)[0] / 2**20 / sharing
     return (available_mib() or math.inf) / ranks.neighbours
+
+
+SMALL_MIB = 64.0
+"""A step whose maps take less keeps no GPU busy; a bound by reasoning, not measured (docs/evidence/gpu.md)."""
+
+
+def _small(config: Config, dataset: Dataset) -> bool:
+    return step_memory(config, dataset).mib(config.weight_step.batch_size) < SMALL_MIB
+
+
+def room_mib(config: Config, dataset: Dataset, ranks: Ranks = ALONE) -> float:
+    """What a step may take of it, in MiB: on a GPU the images go there first."""
+    free = free_mib(config, ranks)
+    if compute_device(config, ranks).type == "cpu":
+        return free  # they are there already
+    held = (images for images in (dataset.train, dataset.test) if isinstance(images, torch.Tensor))
+    return free - sum(images.numel() * images.element_size() for images in held) / 2**20
 
 
 def step_memory(config: Config, dataset: Dataset) -> Footprint:
@@ -268,7 +299,10 @@ def summary(run: Run) -> dict[str, Any]:
 def _go(run: Run, planned: Plan, watch: Callable[[Progress], None], say: Say, ranks: Ranks) -> Run:
     config = planned.config
     torch.set_num_threads(config.threads)
-    dataset = to_device(planned.dataset, compute_device(config, ranks))
+    device = compute_device(config, ranks)
+    if device.type == "cuda" and device.index is not None:
+        torch.cuda.set_device(device)  # NCCL's collectives and new streams go to the current device
+    dataset = to_device(planned.dataset, device)
     try:
         with runs.lock(run) if ranks.leads else nullcontext():
             searched = run_stages(run, dataset, planned.costs, searcher_of(planned), watch, ranks=ranks)
@@ -287,14 +321,19 @@ def _go(run: Run, planned: Plan, watch: Callable[[Progress], None], say: Say, ra
             f"another process of this search {silent}; all finished work up to the last checkpoint is kept: go on"
             f" with: hwnas resume {run.path} --processes {ranks.size}"
         ) from None
+    except (RuntimeError, MemoryError) as error:
+        if isinstance(error, Stopped) or not out_of_memory(error):
+            raise
+        raise Stopped(
+            "the memory is too small to score networks on validation images; what was finished is kept: close other"
+            f" programs and go on with: hwnas resume {run.path}"
+        ) from None
     return run
 
 
 def compute_device(config: Config, ranks: Ranks = ALONE) -> torch.device:
     """Where the supernet runs: a GPU when there is one, unless the config names a place; one per process."""
-    if config.device == "cuda" and not torch.cuda.is_available():
-        raise InputError("device: cuda was asked for, but torch sees no CUDA device here")
-    if config.device == "cpu" or not torch.cuda.is_available():
+    if compute_place(config.device)[0] == "cpu":
         return torch.device("cpu")
     if ranks.size == 1:
         return torch.device("cuda")

@@ -7,7 +7,7 @@ import math
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,11 +15,13 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hwnas.config import WeightStep
 from hwnas.nets.supernet import Supernet
 from hwnas.search.ranks import ALONE, Ranks
 from hwnas.space.space import Choices, Probabilities
-from hwnas.training.data import Batch
+from hwnas.training.dataset import Batch
+
+if TYPE_CHECKING:
+    from hwnas.config import WeightStep
 
 
 @dataclass(frozen=True)
@@ -30,13 +32,15 @@ class SharedWeights:
     optimizer: torch.optim.SGD
     settings: WeightStep
     ranks: Ranks = ALONE
+    weights: tuple[Tensor, ...] = ()
+    """net.parameters(), walked once: a supernet has thousands of modules."""
 
 
 def optimise(net: Supernet, settings: WeightStep, ranks: Ranks = ALONE) -> SharedWeights:
     """A fresh optimiser for ``net``."""
-    head = list(net.classifier_weights())
+    weights, head = tuple(net.parameters()), list(net.classifier_weights())
     at_head = {id(weight) for weight in head}
-    rest = [weight for weight in net.parameters() if id(weight) not in at_head]
+    rest = [weight for weight in weights if id(weight) not in at_head]
     optimizer = torch.optim.SGD(
         [{"params": rest}, {"params": head}],
         lr=settings.lr,
@@ -44,7 +48,7 @@ def optimise(net: Supernet, settings: WeightStep, ranks: Ranks = ALONE) -> Share
         weight_decay=settings.weight_decay,
         nesterov=settings.nesterov,
     )
-    return SharedWeights(net, optimizer, settings, ranks)
+    return SharedWeights(net, optimizer, settings, ranks, weights)
 
 
 def cosine(settings: WeightStep, done: float) -> float:
@@ -54,8 +58,10 @@ def cosine(settings: WeightStep, done: float) -> float:
 
 def weight_step(
     shared: SharedWeights, batch: Batch | None, path: Choices | Probabilities, lr: float, parts: int = 1
-) -> float:
-    """One SGD step; returns the loss. ``path``: the drawn operations (edges,), or mixture weights (edges, ops).
+) -> float | Tensor:
+    """One SGD step; returns the loss, on a GPU as a tensor () that nobody has waited for.
+
+    ``path``: the drawn operations (edges,), or mixture weights (edges, ops).
 
     Weights that the path does not touch have no gradient: neither momentum nor decay moves them. With several
     ``parts`` the gradient of the batch is summed over so many pieces, each of which is normalised on its own.
@@ -65,23 +71,28 @@ def weight_step(
     rest, head = shared.optimizer.param_groups
     rest["lr"], head["lr"] = lr, lr * shared.settings.head_rate
     shared.optimizer.zero_grad(set_to_none=True)
-    weights = list(shared.net.parameters())
+    weights = shared.weights
     try:
         own = None if batch is None else _backward(shared.net, batch, path, parts)
     except (RuntimeError, MemoryError) as error:
         if out_of_memory(error):
             shared.ranks.give_up(weights)
         raise
-    loss = shared.ranks.average_gradients(weights, own)
+    loss = own if shared.ranks.size == 1 else shared.ranks.average_gradients(weights, _number(own))
+    assert loss is not None
     touched = [weight for weight in weights if weight.grad is not None]
     torch.nn.utils.clip_grad_norm_(touched, shared.settings.clip)
     shared.optimizer.step()
     return loss
 
 
-def _backward(net: Supernet, batch: Batch, path: Choices | Probabilities, parts: int) -> float:
+def _number(loss: float | Tensor | None) -> float | None:
+    return float(loss) if isinstance(loss, Tensor) else loss
+
+
+def _backward(net: Supernet, batch: Batch, path: Choices | Probabilities, parts: int) -> float | Tensor:
     """Leave the gradient of one batch in the weights; returns its loss."""
-    total = 0.0
+    total: float | Tensor = 0.0
     for x, y in zip(batch.x.chunk(parts), batch.y.chunk(parts), strict=True):
         if path.ndim == 1:
             logits = net.sampled(x, np.asarray(path, dtype=np.int64))
@@ -89,30 +100,50 @@ def _backward(net: Supernet, batch: Batch, path: Choices | Probabilities, parts:
             logits = net.mixture(x, torch.as_tensor(path, dtype=x.dtype, device=x.device))
         loss = F.cross_entropy(logits, y) * (len(y) / len(batch.y))
         loss.backward()  # type: ignore[no-untyped-call]
-        total += float(loss.detach())
+        # A GPU would be waited for here; a CPU has it, and adds in float64.
+        total += float(loss.detach()) if x.device.type == "cpu" else loss.detach()
     return total
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """CUDA has an exception of its own; on a CPU torch raises a RuntimeError that says so."""
+    """CUDA has an exception of its own, its libraries and the CPU raise a RuntimeError that says so."""
     kinds = (torch.OutOfMemoryError, MemoryError)
-    return isinstance(error, kinds) or "can't allocate memory" in str(error)
+    return isinstance(error, kinds) or any(words in str(error) for words in _NO_MEMORY)
+
+
+_NO_MEMORY = (
+    "can't allocate memory",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDA error: out of memory",
+    "HIP out of memory",
+)
 
 
 def digest(shared: SharedWeights) -> int:
     """A number in 0..2^31 that changes with any bit of the weights."""
-    sums = [weight.detach().view(torch.int32).sum(dtype=torch.int64) for weight in shared.net.parameters()]
+    sums = [weight.detach().view(torch.int32).sum(dtype=torch.int64) for weight in shared.weights]
     return zlib.crc32(torch.stack(sums).cpu().numpy().tobytes()) >> 1
 
 
-@torch.no_grad()
 def accuracy(net: Supernet, choices: Choices, batches: Iterable[Batch]) -> float:
     """Share of images, in 0..1, that one sub-network with inherited weights gets right."""
-    right = total = 0
+    return float(accuracies(net, [choices], batches)[0])
+
+
+@torch.no_grad()
+def accuracies(net: Supernet, choices: Iterable[Choices], batches: Iterable[Batch]) -> NDArray[np.float64]:
+    """The same of several sub-networks, (N,): each batch is read once, and all counts from the device at the end."""
+    networks, total = list(choices), 0
+    if not networks:
+        return np.zeros(0)
+    right: Tensor | None = None
     for batch in batches:
-        right += int((net.sampled(batch.x, choices).argmax(dim=1) == batch.y).sum())
+        each = [(net.sampled(batch.x, one).argmax(dim=1) == batch.y).sum() for one in networks]
+        right = torch.stack(each) if right is None else right + torch.stack(each)
         total += len(batch.y)
-    return right / total
+    assert right is not None, "no image to score on"
+    return np.array([count / total for count in right.cpu().tolist()])
 
 
 def to_arrays(shared: SharedWeights) -> dict[str, NDArray[Any]]:

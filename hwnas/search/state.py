@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import torch
 
 from hwnas.config import Config
 from hwnas.errors import Stopped
@@ -29,6 +30,7 @@ from hwnas.training.data import Dataset
 from profilers.errors import InputError
 
 MAX_SETBACKS = 3
+EXPLODED = 1e4  # a cross-entropy that no guess of a network with finite weights comes to
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ class State:
     losses: list[float] = field(default_factory=list)
     accuracies: list[float] = field(default_factory=list)
     setbacks: list[Setback] = field(default_factory=list)
+    unread: list[tuple[int, float | torch.Tensor]] = field(default_factory=list)
+    """Losses of the last steps, with the steps' numbers, which may still lie on a GPU."""
 
 
 def restore(run: Run, dataset: Dataset, searcher: Searcher, ranks: Ranks = ALONE) -> State:
@@ -165,9 +169,24 @@ def digest(state: State) -> int:
     return total >> 1
 
 
+def read_losses(state: State) -> int | None:
+    """Bring the losses from the device, all at once; the first step whose loss is no number or far too large."""
+    steps, losses = [step for step, _ in state.unread], [loss for _, loss in state.unread]
+    if any(isinstance(loss, torch.Tensor) for loss in losses):
+        values = torch.stack([torch.as_tensor(loss) for loss in losses]).tolist()
+    else:
+        values = losses
+    state.unread = []
+    for step, value in zip(steps, values, strict=True):
+        state.losses.append(value)
+        if not abs(value) < EXPLODED:
+            return step
+    return None
+
+
 def finite(state: State) -> bool:
     """Whether all weights are numbers: what a checkpoint must hold to be worth going back to."""
-    return all(bool(weight.isfinite().all()) for weight in state.shared.net.parameters())
+    return bool(torch.stack([weight.isfinite().all() for weight in state.shared.weights]).all())
 
 
 def set_back(run: Run, dataset: Dataset, fresh: Searcher, broken: State) -> State:

@@ -33,11 +33,18 @@ def augmented(pixels: Tensor, augment: Augment, generator: torch.Generator) -> T
     """
     if augment.smallest_area < 1:
         pixels = _resized_crop(pixels, augment.smallest_area, generator)
+    count, draws = len(pixels), list[Tensor]()
     if augment.crop_padding:
-        pixels = _crop(pixels, augment.crop_padding, generator)
+        draws += torch.randint(2 * augment.crop_padding + 1, (2, count), generator=generator)
     if augment.flip:
-        mirrored = torch.rand(len(pixels), generator=generator).to(pixels.device) < 0.5
-        pixels = torch.where(mirrored.view(-1, 1, 1, 1), pixels.flip(-1), pixels)
+        draws.append((torch.rand(count, generator=generator) < 0.5).long())
+    if not draws:
+        return pixels
+    packed = torch.stack(draws).to(pixels.device)  # one copy to a GPU for all draws
+    if augment.crop_padding:
+        pixels = _crop(pixels, augment.crop_padding, packed[0], packed[1])
+    if augment.flip:
+        pixels = torch.where(packed[-1].bool().view(-1, 1, 1, 1), pixels.flip(-1), pixels)
     return pixels
 
 
@@ -72,9 +79,8 @@ def _resized_crop(pixels: Tensor, smallest_area: float, generator: torch.Generat
     return scaled.round().to(torch.uint8)
 
 
-def _crop(pixels: Tensor, padding: int, generator: torch.Generator) -> Tensor:
+def _crop(pixels: Tensor, padding: int, top: Tensor, left: Tensor) -> Tensor:
     count, _, height, width = pixels.shape
-    top, left = torch.randint(2 * padding + 1, (2, count), generator=generator).to(pixels.device)
     padded = functional.pad(pixels, (padding,) * 4)
     # (n, C, top, left, H, W), a view of every window there is; the index copies one of them per image.
     windows = padded.unfold(2, height, 1).unfold(3, width, 1)

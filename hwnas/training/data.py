@@ -18,8 +18,6 @@ from hwnas.training.dataset import (
     to_device,
 )
 from hwnas.training.fingerprint import digest
-from hwnas.training.folders import load_folder, load_imagenet
-from hwnas.training.pixels import Unreadable
 from hwnas.training.sources import TORCHVISION, load_digits, load_torchvision
 from profilers.errors import InputError, nearest
 
@@ -78,6 +76,10 @@ def load(
         return load_digits(seed=seed, noise=noise)
     if word in TORCHVISION:
         return load_torchvision(word, root, download=download, seed=seed, noise=noise)
+    # Here, since only pictures in files need Pillow.
+    from hwnas.training.folders import load_folder, load_imagenet
+    from hwnas.training.pixels import Unreadable
+
     if word == "imagenet":
         return load_imagenet(root, seed=seed, noise=noise, image_size=image_size)
     path = Path(source).expanduser()

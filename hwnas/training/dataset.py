@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -142,13 +143,17 @@ def to_device(dataset: Dataset, device: torch.device | str) -> Dataset:
     return replace(dataset, train=train, test=test, device=device)
 
 
-def generator(*words: int) -> torch.Generator:
-    """Return a CPU generator seeded by a tuple of integers, without the collisions of adding them up."""
+def generator(*words: int, device: torch.device | str = "cpu") -> torch.Generator:
+    """Return a generator seeded by a tuple of integers, without the collisions of adding them up.
+
+    On `device`: CUDA draws from a CPU's generator for tensors of the CPU only. The same words draw the same numbers on
+    one kind of device, others on another.
+    """
     # SeedSequence reads (0, 1) and (0, 1, 0) alike, and a long integer like two short ones: state the length,
     # and give every word two places.
     places = [half for word in words for half in (word & 0xFFFFFFFF, word >> 32 & 0xFFFFFFFF)]
     state = np.random.SeedSequence([len(words), *places]).generate_state(2, np.uint32)
-    return torch.Generator().manual_seed(int(state[0]) << 32 | int(state[1]))
+    return torch.Generator(device).manual_seed(int(state[0]) << 32 | int(state[1]))
 
 
 def halves(labels: Tensor, seed: int) -> tuple[Tensor, Tensor]:
@@ -178,8 +183,12 @@ def _read(
     images, labels = (
         (dataset.test, dataset.test_labels) if split == "test" else (dataset.train, dataset.train_labels)
     )
-    pixels = images[index.to(images.device) if isinstance(images, Tensor) else index].to(dataset.device)
-    y = labels[index].to(dataset.device)
+    both = torch.stack([index, labels[index]]).to(dataset.device)  # one copy to a GPU, not two
+    y = both[1]
+    if isinstance(images, Tensor) and images.device == both.device:
+        pixels = images[both[0]]
+    else:
+        pixels = images[index].to(dataset.device)
     if augment is None or seed is None:
         return Batch(_normalised(dataset, pixels), y)
     # One more word than the seed of the order, so that the two draws have nothing in common.
@@ -190,6 +199,15 @@ def _read(
 
 def _normalised(dataset: Dataset, pixels: Tensor) -> Tensor:
     """(x / 255 - mean) / std as one multiplication and one addition."""
-    mean = torch.tensor(dataset.mean, device=pixels.device).view(-1, 1, 1)
-    std = torch.tensor(dataset.std, device=pixels.device).view(-1, 1, 1)
-    return torch.addcmul(-mean / std, pixels.float(), 1 / (255 * std))
+    shift, scale = _constants(dataset.mean, dataset.std, pixels.device)
+    return torch.addcmul(shift, pixels.float(), scale)
+
+
+@lru_cache(maxsize=8)
+def _constants(
+    means: tuple[float, ...], deviations: tuple[float, ...], device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """-mean / std and 1 / (255 std), (C, 1, 1) each, worked out and copied to the device once."""
+    with torch.inference_mode(False):
+        mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (means, deviations))
+        return (-mean / std).to(device), (1 / (255 * std)).to(device)

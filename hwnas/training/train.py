@@ -24,6 +24,7 @@ from hwnas.training.data import Dataset, digest, to_device
 from hwnas.training.dataset import generator, stratified_order
 from hwnas.training.loop import HOLD_OUT, Diverged, Training
 from hwnas.training.recipe import Recipe
+from profilers.cuda import cuda_problem
 from profilers.errors import InputError
 
 __all__ = ["Diverged", "Trained", "train"]
@@ -107,8 +108,9 @@ def _hold_out(dataset: Dataset, share: float, seed: int) -> Dataset:
 
 
 def _check(recipe: Recipe, dataset: Dataset, device: torch.device) -> None:
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise InputError("device cuda: no CUDA device is attached, or this torch is built without CUDA")
+    problem = cuda_problem(device.index or 0) if device.type == "cuda" else ""
+    if problem:
+        raise InputError(f"device {device}: {problem}")
     if recipe.precision == "float16" and device.type == "cpu":
         raise InputError(f"recipe {recipe.name}: precision float16 needs a CUDA device, not {device}")
     if recipe.cutout >= 2 * min(dataset.image[1:]):
