@@ -163,6 +163,7 @@ class Config(_Frozen):
     ``finalists_by``: the mean accuracy seen for a genotype, or a regression over all trials of the last stage
     (hwnas.search.regression). ``finalists_synflow``: SynFlow has a say among those that this, or ndarts's alpha, finds
     likely (hwnas.search.finalists). ``scoring_images``: finalists are scored on so many validation images; default all.
+    ``backend``: what measures on an attached target (profilers.backends, or a plug-in's name); default by target.
     ``cuda_graph``: latencies on a CUDA target are those of captured graphs, not of eager torch.
     """
 
@@ -193,6 +194,7 @@ class Config(_Frozen):
     checkpoint_minutes: float = Field(default=5.0, gt=0)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     cuda_graph: bool = False
+    backend: str | None = Field(default=None, max_length=80)
     data: DataConfig = DataConfig()
     weight_step: WeightStep = WeightStep()
     alpha_step: AlphaStep = AlphaStep()

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from profilers.device import Device
     from profilers.table import Network, Table
 
-BACKENDS = ("onnxruntime", "torch")
 USUAL_CELLS = {"nasbench201": 15}
 
 
@@ -30,7 +29,8 @@ def calibrate(
     batch: Annotated[int, typer.Option(min=1)] = 1,
     threads: Annotated[int, typer.Option(min=1)] = 1,
     backend: Annotated[
-        str | None, typer.Option(help="onnxruntime or torch. [default: onnxruntime; on CUDA torch]")
+        str | None,
+        typer.Option(help="onnxruntime, torch or a plug-in. [default: onnxruntime; on CUDA torch]"),
     ] = None,
     cuda_graph: Annotated[
         bool, typer.Option("--cuda-graph", help="torch on CUDA: replay captured graphs.")
@@ -90,7 +90,7 @@ def make_bench(
     cuda_graph: bool = False,
 ) -> Bench:
     """Where to measure. Raises InputError where the target is not attached and no way to it is given."""
-    from hwnas.cli.profile import elsewhere, one_of, place
+    from hwnas.cli.profile import elsewhere, place
     from hwnas.results.bench import bench_at
     from profilers.timing import Protocol
 
@@ -99,12 +99,11 @@ def make_bench(
         raise InputError(
             f"{device.name} is not attached here: calibrate where it is, or reach it with --ssh user@host"
         )
-    chosen = one_of("--backend", backend, (*BACKENDS, None))
     # A third of the usual budget, and less patience with a busy host: the errors of many networks average out in
     # the fit, and what one takes longer is another one less.
     protocol = Protocol(budget_s=0.7, min_s=0.3, patience=2.0)
     run = elsewhere(ssh, run_with, remote_python)
-    return bench_at(where, network, device, protocol, batch, threads, chosen, run, cuda_graph=cuda_graph)
+    return bench_at(where, network, device, protocol, batch, threads, backend, run, cuda_graph=cuda_graph)
 
 
 def summary(table: Table, path: Path) -> dict[str, Any]:

@@ -77,6 +77,9 @@ def search(
         str | None, Option(help="Latency table to search by: a file or a name. [default: the target's own]")
     ] = None,
     device: Annotated[str | None, Option(help="Where the search itself computes: auto, cpu or cuda.")] = None,
+    backend: Annotated[
+        str | None, Option(help="What measures on an attached target: onnxruntime, torch or a plug-in.")
+    ] = None,
     cuda_graph: Annotated[
         bool, Option("--cuda-graph", help="Latencies on a CUDA target: of captured graphs, not eager torch.")
     ] = False,
@@ -98,6 +101,7 @@ def search(
         "weights": weights,
         "require": require,
         "device": device,
+        "backend": backend,
         "cuda_graph": cuda_graph or None,
         "threads": threads,
         "exponents": _exponents(exponents),

@@ -18,11 +18,13 @@ from hwnas.nets.operations import sequence
 from hwnas.results.export_onnx import onnx_model
 from hwnas.space.genotype import Architecture
 from hwnas.space.layers import Layer, Size, Stem
-from profilers.backends import cuda_index
+from profilers.backends import Options, Subject, cuda_index
+from profilers.backends import backend as named_backend
 from profilers.device import Device
+from profilers.elsewhere import measured_there
 from profilers.errors import InputError
 from profilers.isolate import measure
-from profilers.measurement import Outcome
+from profilers.measurement import LATENCY, MEMORY, Failure, Metric, Outcome, Receipt
 from profilers.memory import cuda_memory, onnx_memory
 from profilers.onnx_check import check_onnx
 from profilers.onnx_export import export_onnx
@@ -127,6 +129,41 @@ class TorchBench:
         return sequence(item.layers) if isinstance(item, Operation) else build(item, self.network, self.stem)
 
 
+@dataclass(frozen=True, kw_only=True)
+class NamedBench:
+    """Any other back end by its name (profilers.backends), an installed package's too: one item at a time."""
+
+    network: Network
+    device: Device
+    backend: str
+    options: Options
+    stem: Stem = "cifar"
+
+    def latencies(self, items: Sequence[Item]) -> list[Outcome]:
+        """See Bench."""
+        return [self._ask(item, LATENCY) for item in items]
+
+    def memories(self, items: Sequence[Item]) -> list[Outcome]:
+        """See Bench."""
+        return [self._ask(item, MEMORY) for item in items]
+
+    def _ask(self, item: Item, metric: Metric) -> Outcome:
+        """What the back end says of one metric; a Failure where it says nothing of it."""
+        if isinstance(item, Operation):
+            module: nn.Module = sequence(item.layers).eval()
+            image: tuple[int, ...] = (item.channels, *item.size)
+        else:
+            module, image = build(item, self.network, self.stem), self.network.image
+        subject = Subject("item", module=module, shape=(self.options.batch, *image))
+        ask = measured_there(self.backend, named_backend(self.backend))
+        outcomes = ask(subject, self.device, self.options)
+        found = [outcome for outcome in outcomes if outcome.metric == metric]
+        if found:
+            return found[0]
+        detail = f"back end {self.backend} gives no {metric.name}"
+        return Failure(metric, "not measured", detail, Receipt(self.backend))
+
+
 def build(architecture: Architecture, network: Network, stem: Stem = "cifar") -> nn.Module:
     """The discrete network, in inference mode, with fixed random weights that leave torch's own draws alone."""
     with torch.random.fork_rng(devices=[]):
@@ -141,7 +178,7 @@ def bench_at(
     protocol: Protocol,
     batch: int = 1,
     threads: int = 1,
-    backend: Literal["onnxruntime", "torch"] | None = None,
+    backend: str | None = None,
     run: Measure | None = None,
     stem: Stem = "cifar",
     limit_s: float = 60.0,
@@ -150,8 +187,15 @@ def bench_at(
     """What measures on a target that is attached at ``place`` (cpu, cuda:N) or reached through ``run``.
 
     ``backend`` by default: ONNX Runtime on CPUs and elsewhere, eager torch on CUDA, or with ``cuda_graph`` a captured
-    graph: eager at a batch of 1 is the time of the host's Python. Raises InputError for torch elsewhere.
+    graph: eager at a batch of 1 is the time of the host's Python. Any other name is a back end of profilers.backends
+    or of an installed package. Raises InputError for torch elsewhere and for an unknown back end.
     """
+    if backend not in (None, "onnxruntime", "torch"):
+        named = Options(
+            place=place, batch=batch, threads=threads, limit_s=limit_s, protocol=protocol, run=run
+        )
+        named_backend(backend)
+        return NamedBench(network=network, device=device, backend=backend, options=named, stem=stem)
     if (backend or ("onnxruntime" if run or place == "cpu" else "torch")) == "torch":
         if run:
             raise InputError("--backend torch measures here only; elsewhere it is onnxruntime")

@@ -72,7 +72,14 @@ class Here:
         stem = self.config.evaluation.stem
         graph = self.config.cuda_graph
         return bench_at(
-            self.place, self.network, self.device, protocol, stem=stem, limit_s=limit_s, cuda_graph=graph
+            self.place,
+            self.network,
+            self.device,
+            protocol,
+            backend=self.config.backend,
+            stem=stem,
+            limit_s=limit_s,
+            cuda_graph=graph,
         )
 
     def _architectures(self, choices: Choices) -> list[Architecture]:
@@ -118,7 +125,15 @@ def first_table(here: Here, say: Say, clock: Callable[[], float] = time.monotoni
         f" {path.stem}"
     )
     protocol = Protocol(budget_s=0.35, min_s=0.15, patience=2.0)
-    bench = bench_at(here.place, here.network, here.device, protocol, cuda_graph=here.config.cuda_graph)
+    config = here.config
+    bench = bench_at(
+        here.place,
+        here.network,
+        here.device,
+        protocol,
+        backend=config.backend,
+        cuda_graph=config.cuda_graph,
+    )
     plan = Plan(space, here.network, train=60, held_out=20, budget_s=FIRST_S)
     table = calibrate(plan, bench, here.device.name, 1, now=utc_now(), clock=clock)
     save(table, path)

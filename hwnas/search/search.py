@@ -38,6 +38,7 @@ from hwnas.tables import other_device
 from hwnas.training.data import Dataset, default_root, digest, to_device
 from hwnas.training.run_images import TEST_IMAGES, check_same, parts_of, read_images, record_of_test
 from profilers import device as devices
+from profilers.backends import backend
 from profilers.cuda import compute_place, cuda_problem
 from profilers.device import Device
 from profilers.errors import InputError
@@ -71,6 +72,8 @@ def plan(
     for all, a table or downloaded images, is written first.
     """
     check_targets(config)
+    if config.backend is not None:
+        backend(config.backend)  # known before anything is trained
     device = devices.load(find_device(config.target))
     data = config.data
     if data.download and ranks.local:
