@@ -31,6 +31,7 @@ MACS = Metric("macs", "MAC")
 FLOPS = Metric("flops", "FLOP")
 LATENCY = Metric("latency", "ms")
 MEMORY = Metric("memory", "MiB")
+NOT_MEASURED = "not measured"
 METRICS: dict[str, Metric] = {m.name: m for m in (PARAMS, MACS, FLOPS, LATENCY, MEMORY)}
 
 
@@ -177,6 +178,11 @@ class Failure:
     reason: str
     detail: str
     receipt: Receipt
+
+    @property
+    def went_wrong(self) -> bool:
+        """Whether something went wrong; false where there was nothing to measure, or nothing to measure it with."""
+        return self.reason not in ("not attached", NOT_MEASURED)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON form, as a measurement's with null in place of the numbers."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from profilers.answers import read_answers
 from profilers.isolate import measure
-from profilers.measurement import MEMORY, Failure, Measurement, Outcome
+from profilers.measurement import MEMORY, NOT_MEASURED, Failure, Measurement, Outcome
 from profilers.onnx_check import OnnxModel, check_onnx
 from profilers.onnx_latency import Measure, OnnxOptions, failed, latency_request, make_receipt, utc_now
 
@@ -32,8 +32,11 @@ def onnx_memory(
     options = options or OnnxOptions()
     checked = model if isinstance(model, OnnxModel) else check_onnx(model)
     if options.provider != "cpu":
-        why = "on CUDA the resident set is the host's memory, not the GPU's: torch tells it (--backend torch)"
-        return Failure(MEMORY, "refused", why, make_receipt(checked, {}, options, device, now()))
+        why = (
+            "on CUDA the resident set is the host's memory, not the GPU's: torch tells it, on the GPU's own machine"
+            " (--backend torch)"
+        )
+        return Failure(MEMORY, NOT_MEASURED, why, make_receipt(checked, {}, options, device, now()))
     request = {**latency_request([checked], options, None), "measure": "memory"}
     facts, answers = read_answers(*run(request, options.limit_s), 1, "memory")
     receipt = make_receipt(checked, facts, options, device, now(), statistic="peak resident set")

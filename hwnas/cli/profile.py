@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hwnas.cli.outside import echo_json
+from hwnas.cli.outside import echo, echo_json
 from profilers.errors import InputError, nearest
 from profilers.limits import check_input, check_numbers
 
@@ -150,7 +150,7 @@ def profile(
             show(subject, one.device, one.rows, one.operations)
     outcomes = [outcome for one in profiles for _, outcome in one.rows]
     if any(one.lost for one in profiles) or any(
-        isinstance(one, Failure) and one.reason != "not attached" for one in outcomes
+        isinstance(one, Failure) and one.went_wrong for one in outcomes
     ):
         raise typer.Exit(1)
 
@@ -232,7 +232,7 @@ def place(device: Device, ssh: str | None, run_with: str | None) -> str:
 
         problem = cuda_problem(int(found.partition(":")[2] or 0))
         if problem:
-            typer.echo(f"note: {device.name} can't be measured here: {problem}", err=True)
+            echo(f"note: {device.name} can't be measured here: {problem}", err=True)
             return ""
     return found
 

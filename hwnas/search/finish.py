@@ -139,7 +139,7 @@ def scoring_images(config: Config, dataset: Dataset) -> Iterable[Batch]:
 
 
 def _count(config: Config, dataset: Dataset) -> int:
-    """How many images ``_images`` has."""
+    """How many images ``scoring_images`` gives."""
     there = size(dataset, "policy")
     return there if config.scoring_images is None else min(there, config.scoring_images)
 

@@ -81,9 +81,13 @@ def test_the_default_measures_there_whatever_the_target_is(
     import json
 
     found = {metric["name"]: metric for metric in json.loads(out)["metrics"]}
-    assert {metric["origin"] for metric in found.values()} == {"counted", "measured"}
-    for name, value in (("latency", 250.0), ("memory", 7.0)):
-        assert (found[name]["value"], found[name]["receipt"]["host"]) == (value, "a board")
+    latency, memory = found.pop("latency"), found.pop("memory")
+    assert (latency["origin"], latency["value"], latency["receipt"]["host"]) == ("measured", 250.0, "a board")
+    if target in ("jetson-nano", "1080ti"):  # ONNX Runtime there can't tell what its GPU holds
+        assert "on the GPU's own machine (--backend torch)" in memory["failure"]["detail"]
+    else:
+        assert (memory["origin"], memory["value"], memory["receipt"]["host"]) == ("measured", 7.0, "a board")
+    assert {metric["origin"] for metric in found.values()} == {"counted"}
 
 
 @pytest.mark.parametrize("backend", sorted(backends.BACKENDS))

@@ -91,7 +91,8 @@ def test_it_ranks_better_than_what_was_seen_of_each_genotype() -> None:
     assert kendall_tau(regression.predict(regression.fit(choices, seen, batch), unseen), truth(unseen)) > 0.5
 
 
-def test_only_the_latest_evaluations_count() -> None:
+def test_only_the_latest_evaluations_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(regression, "LATEST", 300)  # of 4,000 a fit takes seconds
     choices = uniform(regression.LATEST + 50)
     seen = truth(choices)
     spoilt = seen.copy()
