@@ -43,7 +43,9 @@ def hwnas(tmp_path, monkeypatch, capsys):
 def test_it_calibrates_a_table_and_measures_the_finalists(hwnas, tmp_path) -> None:
     size = ("--channels", "4", "--cells", "3", "--classes", "3", "--image", "1x8x8")
     few = ("--train", "40", "--held-out", "20", "--backend", "slow-bus", "--json")
-    table = json.loads(hwnas("devices", "calibrate", "--target", "cpu", "--space", "nasbench201", *size, *few)[0])
+    table = json.loads(
+        hwnas("devices", "calibrate", "--target", "cpu", "--space", "nasbench201", *size, *few)[0]
+    )
     # Latencies are counts of convolutions, so a table that adds operations up knows them (many are equal: no tau).
     assert table["receipt"]["backend"] == "slow-bus"
     assert table["mape_percent"] < 0.5
