@@ -3,9 +3,32 @@
 from __future__ import annotations
 
 import os
+import sys
+
+import pytest
 
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
 # The lock of measurements would lie there and be shared by all tests; see profilers/lock.py.
 os.environ.pop("XDG_RUNTIME_DIR", None)
+
+
+@pytest.fixture
+def typed(tmp_path, monkeypatch, capsys):
+    """Type a command line in an empty folder with settings of its own: (standard output, standard error)."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("XDG_CACHE_HOME", "XDG_DATA_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+
+    def run(*words: str, code: int = 0) -> tuple[str, str]:
+        from hwnas.cli import main
+
+        monkeypatch.setattr(sys, "argv", ["hwnas", *words])
+        with pytest.raises(SystemExit) as end:
+            main()
+        printed = capsys.readouterr()
+        assert int(end.value.code or 0) == code, printed.err
+        return printed.out, printed.err
+
+    return run

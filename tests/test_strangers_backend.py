@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from importlib.metadata import EntryPoint
 
 import pytest
 from torch import nn
 
-from hwnas.cli import main
 from hwnas.config import dump
 from hwnas.nets.network import Network
 from hwnas.space.genotype import Architecture
@@ -21,23 +19,11 @@ from .strangers.backend import slow_bus
 
 
 @pytest.fixture
-def hwnas(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    for name in ("XDG_CACHE_HOME", "XDG_DATA_HOME"):
-        monkeypatch.setenv(name, str(tmp_path / name))
+def hwnas(typed, monkeypatch):
     point = EntryPoint("slow-bus", "somewhere:slow_bus", backends.GROUP)
     monkeypatch.setattr(EntryPoint, "load", lambda self: slow_bus)
     monkeypatch.setattr(backends, "entry_points", lambda group: [point])
-
-    def run(*words: str, code: int = 0) -> tuple[str, str]:
-        monkeypatch.setattr(sys, "argv", ["hwnas", *words])
-        with pytest.raises(SystemExit) as end:
-            main()
-        printed = capsys.readouterr()
-        assert int(end.value.code or 0) == code, printed.err
-        return printed.out, printed.err
-
-    return run
+    return typed
 
 
 def test_it_calibrates_a_table_and_measures_the_finalists(hwnas, tmp_path) -> None:

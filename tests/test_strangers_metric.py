@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from importlib.metadata import EntryPoint
 
 import pytest
 
 from hwnas import plugins
-from hwnas.cli import main
 from hwnas.config import dump
 from hwnas.metrics import METRICS
 from hwnas.space.build import architecture_graph
@@ -33,23 +31,13 @@ def known(monkeypatch):
     METRICS.pop(METRIC.name, None)
 
 
-def test_it_is_an_objective_and_its_target_is_kept(known, tmp_path, monkeypatch, capsys) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_it_is_an_objective_and_its_target_is_kept(known, typed, tmp_path) -> None:
     config = tiny.config(
         tiny.images(tmp_path / "images.npz"), objectives=[{"metric": METRIC.name, "target": "60 layers"}]
     )
     (tmp_path / "c.toml").write_bytes(dump(config))
-
-    def hwnas(*words: str) -> str:
-        monkeypatch.setattr(sys, "argv", ["hwnas", *words])
-        with pytest.raises(SystemExit) as end:
-            main()
-        printed = capsys.readouterr()
-        assert not end.value.code, printed.err
-        return printed.out
-
-    hwnas("search", "--config", "c.toml", "--out", "run", "--quiet")
-    summary = json.loads(hwnas("show", "run", "--json"))
+    typed("search", "--config", "c.toml", "--out", "run", "--quiet")
+    summary = json.loads(typed("show", "run", "--json")[0])
     assert summary["targets"] == {METRIC.name: 60.0}
     for member in summary["front"]:
         cost = member["costs"][METRIC.name]
@@ -57,7 +45,7 @@ def test_it_is_an_objective_and_its_target_is_kept(known, tmp_path, monkeypatch,
         graph = architecture_graph(architecture, Task(classes=3, image=(1, 8, 8)), unread=True)
         counted = sum(layer.kind in ("conv", "halve") for layer in all_layers(graph))
         assert (cost["value"], cost["unit"], cost["origin"]) == (counted, "layers", "counted")
-    hwnas("report", "run")
+    typed("report", "run")
     assert METRIC.name in (tmp_path / "run" / "report.html").read_text()
 
 

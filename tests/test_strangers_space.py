@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -12,7 +11,6 @@ import pytest
 import torch
 
 from hwnas import plugins
-from hwnas.cli import main
 from hwnas.config import dump
 from hwnas.nets.network import Network
 from hwnas.nets.supernet import build_supernet
@@ -46,43 +44,26 @@ def known(monkeypatch):
     SPACES.pop(SPACE.name, None)
 
 
-@pytest.fixture
-def hwnas(known, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    for name in ("XDG_CACHE_HOME", "XDG_DATA_HOME"):
-        monkeypatch.setenv(name, str(tmp_path / name))
-
-    def run(*words: str) -> str:
-        monkeypatch.setattr(sys, "argv", ["hwnas", *words])
-        with pytest.raises(SystemExit) as end:
-            main()
-        printed = capsys.readouterr()
-        assert not end.value.code, printed.err
-        return printed.out
-
-    return run
-
-
 def test_it_is_one_file_of_at_most_eighty_lines() -> None:
     assert len(FILE.read_text().splitlines()) <= 80
 
 
-def test_it_is_searched_trained_exported_profiled_and_reported(hwnas, tmp_path) -> None:
+def test_it_is_searched_trained_exported_profiled_and_reported(known, typed, tmp_path) -> None:
     config = tiny.config(tiny.images(tmp_path / "images.npz"), space=SPACE.name)
     (tmp_path / "c.toml").write_bytes(dump(config))
-    hwnas("search", "--config", "c.toml", "--out", "run", "--quiet")
-    front = json.loads(hwnas("show", "run", "--json"))["front"]
+    typed("search", "--config", "c.toml", "--out", "run", "--quiet")
+    front = json.loads(typed("show", "run", "--json")[0])["front"]
     assert all(set(member["genotype"]) == {"space", "operations"} for member in front)
-    hwnas("train", "run", "--knee", "--epochs", "1", "--quiet")
-    (exported,) = json.loads(hwnas("export", "run", "--knee", "--formats", "onnx,python", "--json"))
+    typed("train", "run", "--knee", "--epochs", "1", "--quiet")
+    (exported,) = json.loads(typed("export", "run", "--knee", "--formats", "onnx,python", "--json")[0])
     assert exported["parity"]["passed"]
     source = Path(exported["files"]["python"]).read_text()
     assert "class Stage(nn.Module)" in source and "nn.Hardswish()" in source
-    profiled = json.loads(hwnas("profile", exported["files"]["onnx"], "--budget", "0.05", "--json"))
+    profiled = json.loads(typed("profile", exported["files"]["onnx"], "--budget", "0.05", "--json")[0])
     metrics = {metric["name"]: metric["value"] for metric in profiled["metrics"]}
     member = next(one for one in front if one["key"] == exported["key"])
     assert metrics["macs"] == member["costs"]["macs"]["value"]
-    hwnas("report", "run")
+    typed("report", "run")
     page = (tmp_path / "run" / "report.html").read_text()
     assert "k3 e2" in page
 
