@@ -13,7 +13,6 @@ from profilers.errors import InputError, nearest
 from profilers.limits import MOST_THREADS, check_numbers
 
 if TYPE_CHECKING:
-    from hwnas.results.export import Format
     from hwnas.results.selection import Subject
 
 Option = typer.Option
@@ -118,8 +117,8 @@ def _note_the_knee(path: Path, untrained: bool, quiet: bool) -> None:
         notes(quiet)(f"note: {note}")
 
 
-def _formats(text: str) -> tuple[Format, ...]:
-    from hwnas.results.export import FORMATS
+def _formats(text: str) -> tuple[str, ...]:
+    from hwnas.results.formats import FORMATS
 
     names = [part.strip() for part in text.split(",") if part.strip()]
     for name in names:
@@ -127,7 +126,8 @@ def _formats(text: str) -> tuple[Format, ...]:
             raise InputError(f"formats: unknown {name!r}{nearest(name, FORMATS)}")
     if not names:
         raise InputError(f"formats: none given (choices: {', '.join(FORMATS)})")
-    return tuple(known for known in FORMATS if known in names)
+    # Ours in their own order, then what others announce.
+    return tuple(dict.fromkeys([known for known in FORMATS if known in names] + names))
 
 
 def _image(text: str) -> tuple[int, int, int]:
@@ -145,7 +145,7 @@ def _image(text: str) -> tuple[int, int, int]:
 def _export(
     chosen: list[Subject],
     out: Path | None,
-    formats: tuple[Format, ...],
+    formats: tuple[str, ...],
     raw: bool,
     measure: bool,
     threads: int,
@@ -154,7 +154,7 @@ def _export(
     import torch
 
     from hwnas.cli.progress import notes
-    from hwnas.results.export import NotTheSame
+    from hwnas.results.formats import NotTheSame
     from hwnas.results.selection import export_all
 
     torch.set_num_threads(threads)

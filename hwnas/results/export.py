@@ -6,47 +6,24 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Literal, get_args
+from typing import Any
 
 import torch
-from torch import Tensor, nn
 
 from hwnas.nets.network import Network
 from hwnas.results.atomic import atomic_write_all
 from hwnas.results.export_images import Images
 from hwnas.results.export_onnx import OPSET, check, onnx_model
-from hwnas.results.export_python import python_source
-from hwnas.results.export_torch import Raw, program, run_program
-from hwnas.results.quantise import quantised
-from hwnas.results.verify import (
-    LARGEST_SHARE,
-    Parity,
-    compare,
-    largest_difference,
-    onnx_logits,
-)
+from hwnas.results.export_torch import Raw
+from hwnas.results.formats import FORMATS, Exporting, NotTheSame
+from hwnas.results.verify import Parity, compare, onnx_logits
 from hwnas.space.counts import count
-from hwnas.training.checkpoint import WEIGHTS
-from hwnas.training.weights import Weights, fill, weights_bytes
+from hwnas.training.weights import Weights, fill
 from profilers.errors import InputError
 
-Format = Literal["onnx", "int8", "pt2", "python", "weights"]
-FORMATS: tuple[Format, ...] = get_args(Format)
-FILES: dict[Format, str] = {
-    "onnx": "model.onnx",
-    "int8": "model.int8.onnx",
-    "pt2": "model.pt2",
-    "python": "model.py",
-    "weights": WEIGHTS,
-}
 RECORD = "export.json"
 COSTLY = 0.01
 """INT8 that loses more accuracy than this (one point) is warned of."""
-
-
-class NotTheSame(RuntimeError):
-    """An exported file gives other results than the network that it was made from; it was not kept."""
 
 
 @dataclass(frozen=True)
@@ -56,14 +33,14 @@ class Exported:
     key: str
     channels: int
     cells: int
-    files: dict[Format, Path]
+    files: dict[str, Path]
     opset: int
     parity: Parity
     accuracy: float | None
     int8_accuracy: float | None
     params: int
     macs: int
-    sizes: dict[Format, int]
+    sizes: dict[str, int]
     warnings: tuple[str, ...] = ()
     latency: dict[str, Any] = field(default_factory=dict)
 
@@ -92,7 +69,7 @@ def export(
     images: Images,
     *,
     raw: bool = False,
-    formats: tuple[Format, ...] = FORMATS,
+    formats: tuple[str, ...] = tuple(FORMATS),
     notes: Mapping[str, Any] | None = None,
 ) -> Exported:
     """Write ``formats`` of the network to the folder ``out``; all of them, or none where anything fails.
@@ -116,31 +93,21 @@ def export(
         notes=said,
     )
     check(model)
-    contents: dict[Format, bytes] = {"onnx": model.SerializeToString()}
-    parity = compare(fed, contents["onnx"], images.test)
+    exporting = Exporting(weights=weights, network=fed, model=model, images=images, raw=raw)
+    parity = compare(fed, exporting.onnx, images.test)
     if not parity.passed:
-        raise NotTheSame(f"{FILES['onnx']} of {at.genotype.key}: {parity}")
-    if "int8" in formats:
-        contents["int8"] = quantised(model, images.calibration)
-    if "pt2" in formats:
-        contents["pt2"] = program(fed, images.test[0])
-        _same(fed, run_program(contents["pt2"]), images.test, FILES["pt2"])
-    if "python" in formats:
-        source = python_source(
-            at, weights.classes, weights.image, weights.stem, normalise=(weights.mean, weights.std), raw=raw
-        )
-        contents["python"] = source.encode()
-        _same(fed, _run_source(source, weights), images.test, FILES["python"])
-    if {"weights", "python"} & set(formats):
-        contents["weights"] = weights_bytes(weights)
-    kept = {name: content for name, content in contents.items() if name in (*formats, "weights")}
-    accuracy = _accuracy(contents["onnx"], images)
-    int8_accuracy = _accuracy(contents["int8"], images) if "int8" in contents else None
+        raise NotTheSame(f"{FORMATS['onnx'].file} of {at.genotype.key}: {parity}")
+    wanted = dict.fromkeys(name for chosen in formats for name in (chosen, *FORMATS[chosen].needs))
+    kept = {name: FORMATS[name].write(exporting) for name in wanted}
+    for name, content in kept.items():
+        FORMATS[name].check(exporting, content)
+    accuracy = _accuracy(exporting.onnx, images)
+    int8_accuracy = _accuracy(kept["int8"], images) if "int8" in kept else None
     exported = Exported(
         at.genotype.key,
         at.channels,
         at.cells,
-        {name: out / FILES[name] for name in kept},
+        {name: out / FORMATS[name].file for name in kept},
         OPSET,
         parity,
         accuracy,
@@ -150,7 +117,7 @@ def export(
         {name: len(content) for name, content in kept.items()},
         _warnings(accuracy, int8_accuracy),
     )
-    write_files(out, {FILES[name]: content for name, content in kept.items()})
+    write_files(out, {FORMATS[name].file: content for name, content in kept.items()})
     return exported
 
 
@@ -187,21 +154,6 @@ def _warnings(accuracy: float | None, int8_accuracy: float | None) -> tuple[str,
     return (
         f"int8 costs {100 * (accuracy - int8_accuracy):.1f} points: {accuracy:.4f} -> {int8_accuracy:.4f}",
     )
-
-
-def _same(network: nn.Module, other: nn.Module, inputs: list[Tensor], name: str) -> None:
-    difference = largest_difference(network, other, inputs)
-    if not difference <= LARGEST_SHARE:
-        raise NotTheSame(f"{name}: logits differ by {difference:.2g} of the largest one")
-
-
-def _run_source(source: str, weights: Weights) -> nn.Module:
-    """The network that the text of a model.py builds, with ``weights`` in it."""
-    module = ModuleType("model")
-    exec(compile(source, FILES["python"], "exec"), module.__dict__)
-    network: nn.Module = module.Network()
-    network.load_state_dict(dict(weights.tensors))
-    return network.eval()
 
 
 def write_files(out: Path, contents: Mapping[str, bytes]) -> None:

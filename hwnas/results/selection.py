@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hwnas import files
-from hwnas.results.export import RECORD, Exported, Format, export, record_bytes, write_files
+from hwnas.results.export import RECORD, Exported, export, record_bytes, write_files
 from hwnas.results.export_images import images_for, untrained
 from hwnas.results.models import TRAINED, choose, choose_trained, model_of
 from hwnas.results.run import inside, open_run
@@ -139,7 +139,7 @@ def of_genotype(
 def export_all(
     subjects: Sequence[Subject],
     out: Path | None,
-    formats: tuple[Format, ...],
+    formats: tuple[str, ...],
     raw: bool,
     threads: int | None,
     say: Callable[[str], None],

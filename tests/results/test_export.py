@@ -19,8 +19,9 @@ import torch
 from hwnas.results import export as exporting
 from hwnas.results import export_images
 from hwnas.results.atomic import atomic_write_all
-from hwnas.results.export import FILES, FORMATS, NotTheSame, export
+from hwnas.results.export import export
 from hwnas.results.export_images import images_for, untrained
+from hwnas.results.formats import FORMATS, NotTheSame
 from hwnas.results.selection import Subject, export_all, of_genotype
 from hwnas.space.genotype import Architecture
 from hwnas.space.published import PUBLISHED
@@ -59,7 +60,9 @@ def pixels(dataset: Dataset, count: int) -> torch.Tensor:
 
 def test_all_files_are_there_and_described(files: Path, trained: Weights) -> None:
     record = json.loads((files / "record.json").read_text())
-    assert {name: Path(path).name for name, path in record["files"].items()} == FILES
+    assert {name: Path(path).name for name, path in record["files"].items()} == {
+        name: format.file for name, format in FORMATS.items()
+    }
     for name, path in record["files"].items():
         assert Path(path).stat().st_size == record["bytes"][name]
     assert record["parity"]["passed"] and record["parity"]["test_images"] == 359
@@ -289,5 +292,6 @@ def test_random_weights_come_with_statistics_that_are_not_the_initial_ones() -> 
     assert means and all(float(mean.abs().max()) > 0 for mean in means)
 
 
-def test_every_format_has_a_file_name() -> None:
-    assert set(FILES) == set(FORMATS)
+def test_every_format_has_a_file_of_its_own() -> None:
+    files = [format.file for format in FORMATS.values()]
+    assert len(set(files)) == len(files)
