@@ -39,7 +39,7 @@ def test_nothing_is_unpickled_or_evaluated() -> None:
             if (
                 name == "exec"
             ):  # the model.py that an export has just written from a genotype of its own parser
-                assert path.name == "export.py", where
+                assert path.name == "formats.py", where
 
 
 def test_files_of_a_run_are_opened_in_one_way() -> None:

@@ -44,6 +44,6 @@ def test_a_file_that_fails_its_check_is_not_kept(typed, announced, tmp_path) -> 
         raise NotTheSame("operators.txt: not today")
 
     announced(Format(name="operators", file="operators.txt", write=FORMAT.write, check=refuse, runs_on=""))
-    _, said = typed(*WORDS, "--formats", "onnx,operators", code=1)
+    _, said = typed(*WORDS, "--formats", "onnx,operators", code=2)
     assert "not today" in said
     assert not list(tmp_path.rglob("operators.txt"))

@@ -10,7 +10,7 @@ had. Nothing here needs pytest, so that benchmarks/gpu can rehearse on a machine
 """
 
 from tests.pretended.counts import Counts, counted
-from tests.pretended.device import missing, pretended_gpu
+from tests.pretended.device import missing, pretended_gpu, register
 from tests.pretended.operators import OnDevice
 
-__all__ = ["Counts", "OnDevice", "counted", "missing", "pretended_gpu"]
+__all__ = ["Counts", "OnDevice", "counted", "missing", "pretended_gpu", "register"]

@@ -34,7 +34,7 @@ def pretended_gpu() -> Iterator[torch.device]:
     """The device, for the length of a block. Raises RuntimeError where it can't be had."""
     if missing():
         raise RuntimeError(missing())
-    _register()
+    register()
     before = torch.tensor, torch.as_tensor, torch.Generator
     kinds = [_foreach_utils._foreach_supported_types, optimizer._foreach_supported_types]
     torch.tensor, torch.as_tensor = _moved(torch.tensor), _moved(torch.as_tensor)
@@ -51,12 +51,15 @@ def pretended_gpu() -> Iterator[torch.device]:
             one.remove(OnDevice)
 
 
-def _register() -> None:
-    """Tell torch of the device; once, for the rest of the process."""
-    if not _state:
-        from torch.utils.backend_registration import _setup_privateuseone_for_python_backend as register
+def register() -> None:
+    """Tell torch of the device; once, for the rest of the process, and before its first backward pass.
 
-        register(rename=NAME, backend_module=_Module())
+    Torch's engine of derivatives counts devices when it starts, and never again.
+    """
+    if not _state:
+        from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
+
+        _setup_privateuseone_for_python_backend(rename=NAME, backend_module=_Module())
         # Without a tensor that is ours only the device's name tells: torch.zeros(..., device="pretended").
         _state["library"] = torch.library.Library("_", "IMPL")
         _state["library"].fallback(_made, "PrivateUse1")

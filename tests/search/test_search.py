@@ -366,7 +366,8 @@ def test_finalists_are_scored_on_batches_of_all_classes(data: Path, tmp_path: Pa
         (batch,) = scoring_images(planned.config, planned.dataset)
         assert len(batch.y) == (images or 48)
         assert torch.bincount(batch.y, minlength=3).min() > 0
-    assert torch.equal(batch.y, scoring_images(planned.config, planned.dataset)[0].y)
+    (again,) = scoring_images(planned.config, planned.dataset)
+    assert torch.equal(batch.y, again.y)
 
 
 def test_what_is_rehearsed_on_has_all_classes(data: Path) -> None:
