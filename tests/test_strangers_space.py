@@ -88,6 +88,20 @@ def test_it_goes_on_from_where_it_was_stopped(known, tmp_path) -> None:
     assert fronts[0] == fronts[1]
 
 
+def test_its_run_is_shown_where_the_package_is_missing(known, typed, monkeypatch, tmp_path) -> None:
+    config = tiny.config(tiny.images(tmp_path / "images.npz"), space=SPACE.name)
+    run = search(config, tmp_path / "run")
+    front = json.loads(run.front_path.read_text())["front"]
+    SPACES.pop(SPACE.name)
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [])
+    out, _ = typed("show", "run")
+    assert all(member["key"] in out for member in front)
+    assert "the space strangers-chain is not installed here" in out
+    for words in (("resume", "run"), ("train", "run"), ("export", "run"), ("report", "run")):
+        _, said = typed(*words, code=2)
+        assert "unknown space 'strangers-chain'" in said
+
+
 def test_costs_follow_the_decision_about_the_size(known) -> None:
     rng = np.random.default_rng(0)
     one = sample(SPACE, rng)

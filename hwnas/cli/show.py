@@ -15,9 +15,9 @@ def show(
     json: Annotated[bool, typer.Option("--json", help="Only JSON on standard output.")] = False,
 ) -> None:
     """Print the Pareto front of a finished search."""
-    from hwnas.results.run import open_run, read_front
+    from hwnas.results.run import read_shown
 
-    print_summary(read_front(open_run(run)), run, json)
+    print_summary(read_shown(run), run, json)
 
 
 def print_summary(summary: dict[str, Any], path: Path, json: bool) -> None:
@@ -29,6 +29,10 @@ def print_summary(summary: dict[str, Any], path: Path, json: bool) -> None:
     console().print(_table(said))
     for line in _lines(said, path):
         echo(line)
+    from hwnas.space import SPACES
+
+    if summary["space"] not in SPACES:
+        echo(f"note: the space {said['space']} is not installed here: this run can be shown, nothing more")
 
 
 def _table(summary: dict[str, Any]) -> Any:

@@ -40,6 +40,9 @@ MAX_LINE_BYTES = 4_000_000
 PREVIOUS = "previous.safetensors"
 
 
+FRONT = "front.json"
+
+
 @dataclass(frozen=True, slots=True)
 class Trial:
     """One evaluation of one sub-network during a search: shared weights, a few validation images.
@@ -72,7 +75,7 @@ class Run:
     @property
     def front_path(self) -> Path:
         """The summary that ``hwnas show`` prints; there once the search has ended."""
-        return self.path / "front.json"
+        return self.path / FRONT
 
     @property
     def checkpoint_path(self) -> Path:
@@ -276,6 +279,18 @@ def read_front(run: Run) -> dict[str, Any]:
     if not files.exists(run.front_path, run.path):
         raise InputError(f"{run.path}: the search has not ended; go on with: hwnas resume {run.path}")
     return read_summary(run.front_path, run.path)
+
+
+def read_shown(path: Path) -> dict[str, Any]:
+    """The summary of a finished search to be shown, also where its space or metric is not installed here.
+
+    Raises InputError where ``path`` is no run directory, or the search has not ended.
+    """
+    if not files.exists(path / "config.toml", path):
+        raise InputError(f"{path}: not a run directory (no config.toml in it)")
+    if not files.exists(path / FRONT, path):
+        return read_front(open_run(path))
+    return read_summary(path / FRONT, path, any_space=True)
 
 
 def ended(run: Run) -> bool:

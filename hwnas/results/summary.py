@@ -11,9 +11,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
 from hwnas import files
+from hwnas.space.space import SPACES
 from hwnas.space.text import from_dict
 from profilers.errors import InputError
 
@@ -50,8 +59,10 @@ class _Measured(_Open):
     receipt: dict[Text, Any] | None = None
 
 
-def _genotype(value: dict[str, Any]) -> dict[str, Any]:
-    from_dict(value)
+def _genotype(value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+    # A space of a package that is not installed: its genotypes are texts to show, and nothing is built from them.
+    if not (info.context and info.context.get("any_space") and value.get("space") not in SPACES):
+        from_dict(value)
     return value
 
 
@@ -128,12 +139,13 @@ class _Record(_Open):
     data: Text
 
 
-def read_summary(path: Path, root: Path) -> dict[str, Any]:
+def read_summary(path: Path, root: Path, any_space: bool = False) -> dict[str, Any]:
     """The summary of a search from front.json, in the run directory ``root``.
 
-    Raises InputError in one line that names file and key.
+    ``any_space``: genotypes of a space that is not known here may stand in it, to be shown. Raises InputError in one
+    line that names file and key.
     """
-    return _read(path, root, _Summary, "the summary of a search")
+    return _read(path, root, _Summary, "the summary of a search", {"any_space": any_space})
 
 
 def read_record(path: Path, root: Path) -> dict[str, Any]:
@@ -144,7 +156,9 @@ def read_record(path: Path, root: Path) -> dict[str, Any]:
     return _read(path, root, _Record, "the record of a training")
 
 
-def _read(path: Path, root: Path, form: type[BaseModel], what: str) -> dict[str, Any]:
+def _read(
+    path: Path, root: Path, form: type[BaseModel], what: str, context: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     try:
         data = json.loads(files.read(path, root, MAX_BYTES).decode())
     except InputError:
@@ -156,7 +170,7 @@ def _read(path: Path, root: Path, form: type[BaseModel], what: str) -> dict[str,
     if not isinstance(data, Mapping):
         raise InputError(f"{path}: not {what}")
     try:
-        form.model_validate(data)
+        form.model_validate(data, context=dict(context or {}))
         strange = _numbers(data, "")
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
