@@ -7,7 +7,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-CODE := hwnas profilers tests benchmarks setup.py docs/commands.py .ci/check_wheel.py
+CODE := hwnas profilers tests benchmarks setup.py docs/commands.py docs/decisions/figures.py .ci/check_wheel.py
 
 # Two processes of one thread each: two threads each on two cores lose three to forty times (docs/log.md).
 PYTEST := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
