@@ -31,7 +31,8 @@ def config(data: Path, name: str, **changes: Any) -> Any:
     settings = {**ALGORITHMS[name], "stages": [{"cells": 3, "epochs": 2, "frozen_epochs": 1}], **changes}
     form = settings.pop("form", "paper")
     every = {"samples": 1, "every": 100, "form": form}
-    return tiny.config(data, alpha_step=every, ndarts={"weight_steps": 100}, **settings)
+    ndarts = {"weight_steps": 100, "hypergradient": "first_order"}  # the others are dearer, and look as often
+    return tiny.config(data, alpha_step=every, ndarts=ndarts, **settings)
 
 
 @pytest.mark.parametrize("count", [4])

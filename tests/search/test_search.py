@@ -354,7 +354,8 @@ def test_rows_files_and_names_in_another_order_give_the_same_trials_and_front(tm
     np.savez(tmp_path / "random.npz", **held)
     found = {}
     for source in ("sorted.npz", "random.npz", "sorted", "random"):
-        run = search(tiny.config(tmp_path / source), tmp_path / f"run-{source}")
+        stages = [{"cells": 3, "epochs": 2, "frozen_epochs": 1}]
+        run = search(tiny.config(tmp_path / source, stages=stages), tmp_path / f"run-{source}")
         front = summary(run)
         found[source] = (runs.read_trials(run), front["front"], front["hypervolume"], front["baseline"])
     assert all(one == found["sorted.npz"] for one in found.values())
