@@ -46,6 +46,7 @@ def parts(path: Path, test: Path | None = None) -> Parts:
     if test is not None:
         return _with_test(path, test, folders, train)
     if not split:
+        _refuse_parts_by_a_word(path, folders)
         _refuse_parts_without_classes(path, folders)
         return Parts(train=path, test=None)
     if not train or not held_out:
@@ -69,6 +70,22 @@ def _with_test(path: Path, test: Path, folders: Iterable[str], train: list[str])
     used = {training, test, *test.parents}
     unused = () if training == path else tuple(path / name for name in folders if path / name not in used)
     return Parts(train=training, test=test, unused=unused)
+
+
+def _refuse_parts_by_a_word(path: Path, folders: Mapping[str, bool]) -> None:
+    """Refuse `seg_train/` with `seg_test/` and the like, which hold folders: they are hardly classes."""
+    words = {
+        name: {role(word) for word in re.split(r"[\W\d_]+", name.casefold())}
+        for name, nested in folders.items()
+        if nested
+    }
+    named = {part: [name for name, found in words.items() if part in found] for part in _ROLES}
+    if named["train"] and (named["test"] or named["val"]):
+        both = [*named["train"], *named["test"], *named["val"]]
+        raise InputError(
+            f"data folder {path}: {_listed(both)} are named like parts of a data set and hold folders, not images;"
+            " call them train/ and test/, with one folder per class directly below"
+        )
 
 
 def role(name: str) -> str | None:

@@ -87,3 +87,11 @@ def test_a_test_folder_that_is_named_needs_no_counterpart(tmp_path):
     assert (found.train, found.test) == (tmp_path / "mine" / "train", tmp_path / "other")
     found = parts(tmp_path / "mine" / "train", tmp_path / "other")
     assert (found.train, found.test) == (tmp_path / "mine" / "train", tmp_path / "other")
+
+
+def test_parts_that_only_a_word_tells_are_refused(tmp_path) -> None:
+    for part in ("seg_train", "seg_test"):
+        for name in ("oak", "pine"):
+            (tmp_path / part / part / name).mkdir(parents=True)
+    with pytest.raises(InputError, match=r"seg_train.*seg_test.* are named like parts"):
+        parts(tmp_path)
