@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
+import stat
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,8 +18,9 @@ MOST_BYTES = 200_000_000
 class _Limited(io.RawIOBase):
     """The bytes of another file, and an InputError where there are more than so many."""
 
-    def __init__(self, source: IO[bytes], path: Path, most: int) -> None:
+    def __init__(self, source: IO[bytes], path: Path, most: int, file: IO[bytes]) -> None:
         self._source, self._path, self._most, self._seen = source, path, most, 0
+        self._file = file
 
     def readable(self) -> bool:
         """Always."""
@@ -36,7 +39,17 @@ class _Limited(io.RawIOBase):
     def close(self) -> None:
         """Close the other file too."""
         self._source.close()
+        self._file.close()  # gzip leaves open what it was given
         super().close()
+
+
+def open_regular(path: Path) -> IO[bytes]:
+    """Open a regular file, also behind a link. Raises InputError for a FIFO or a device, which have no end; OSError."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise InputError(f"{path}: not a regular file")
+    return os.fdopen(handle, "rb")
 
 
 def open_limited(path: Path, most: int = MOST_BYTES) -> io.BufferedReader:
@@ -44,5 +57,6 @@ def open_limited(path: Path, most: int = MOST_BYTES) -> io.BufferedReader:
 
     Reading raises InputError after ``most`` bytes, and what gzip raises where the file is damaged.
     """
-    source: Any = gzip.GzipFile(path) if path.suffix == ".gz" else path.open("rb")
-    return io.BufferedReader(_Limited(source, path, most))
+    file = open_regular(path)
+    source: Any = gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file
+    return io.BufferedReader(_Limited(source, path, most, file))

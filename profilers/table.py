@@ -17,6 +17,7 @@ import numpy as np
 
 from profilers.errors import InputError
 from profilers.fit import Fitted, Form, Process
+from profilers.limited import open_regular
 
 FORMAT = "latency table 1"
 _LARGEST_FILE_BYTES = 20_000_000
@@ -81,7 +82,11 @@ def save(table: Table, path: Path) -> None:
     }
     part = path.with_name(path.name + ".part")
     try:
-        part.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        text = json.dumps(data, indent=1, allow_nan=False) + "\n"
+    except ValueError:  # agreement that is no number: nothing differs between the networks
+        raise InputError(f"{path}: the latencies do not differ, so no table can be fitted to them") from None
+    try:
+        part.write_text(text, encoding="utf-8")
         part.replace(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror})") from error
@@ -90,9 +95,11 @@ def save(table: Table, path: Path) -> None:
 def load(path: Path) -> Table:
     """Read a table. Raises InputError, naming file and key, for anything that is not one."""
     try:
-        if path.stat().st_size > _LARGEST_FILE_BYTES:
+        with open_regular(path) as file:
+            content = file.read(_LARGEST_FILE_BYTES + 1)
+        if len(content) > _LARGEST_FILE_BYTES:
             raise InputError(f"{path}: larger than {_LARGEST_FILE_BYTES} bytes, not a latency table")
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(content.decode())
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import pytest
 
 from profilers.errors import InputError
 from profilers.limited import open_limited
+from profilers.table import load
 
 
 def packed(folder: Path, content: bytes) -> Path:
@@ -44,3 +46,12 @@ def test_what_unpacks_without_end_is_not_unpacked(tmp_path):
         with pytest.raises(InputError):
             file.read()
         assert gzip.GzipFile.tell(file.raw._source) <= 2 * 65536
+
+
+def test_what_has_no_end_is_refused_at_once(tmp_path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "zero.json").symlink_to("/dev/zero")
+    for read in (open_limited, load):
+        for name in ("pipe.csv", "zero.json"):
+            with pytest.raises(InputError, match="not a regular file"):
+                read(tmp_path / name)
