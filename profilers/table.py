@@ -100,6 +100,8 @@ def load(path: Path) -> Table:
         if len(content) > _LARGEST_FILE_BYTES:
             raise InputError(f"{path}: larger than {_LARGEST_FILE_BYTES} bytes, not a latency table")
         data = json.loads(content.decode())
+    except InputError:
+        raise
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:
