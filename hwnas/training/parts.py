@@ -47,6 +47,7 @@ def parts(path: Path, test: Path | None = None) -> Parts:
         return _with_test(path, test, folders, train)
     if not split:
         _refuse_parts_by_a_word(path, folders)
+        _refuse_equal_folders(path, folders)
         _refuse_parts_without_classes(path, folders)
         return Parts(train=path, test=None)
     if not train or not held_out:
@@ -86,6 +87,19 @@ def _refuse_parts_by_a_word(path: Path, folders: Mapping[str, bool]) -> None:
             f"data folder {path}: {_listed(both)} are named like parts of a data set and hold folders, not images;"
             " call them train/ and test/, with one folder per class directly below"
         )
+
+
+def _refuse_equal_folders(path: Path, folders: Mapping[str, bool]) -> None:
+    """Refuse `fold1/CLASS` with `fold2/CLASS`: folders that all hold the same two or more folders, and no images."""
+    inside = [frozenset(visible_folders(path / name)) for name in folders]
+    if len(inside) < 2 or len(set(inside)) > 1 or len(inside[0]) < 2:
+        return
+    if any(entry.is_file() for name in folders for entry in (path / name).iterdir() if entry.name[0] != "."):
+        return
+    raise InputError(
+        f"data folder {path}: {_listed(list(folders)[:3])} hold the same folders and no images, so they are hardly"
+        f" classes; call two of them train/ and test/, or name one: {path / next(iter(folders))}"
+    )
 
 
 def role(name: str) -> str | None:

@@ -95,3 +95,14 @@ def test_parts_that_only_a_word_tells_are_refused(tmp_path) -> None:
             (tmp_path / part / part / name).mkdir(parents=True)
     with pytest.raises(InputError, match=r"seg_train.*seg_test.* are named like parts"):
         parts(tmp_path)
+
+
+def test_folders_that_hold_the_same_folders_and_no_images_are_no_classes(tmp_path) -> None:
+    for part in ("fold1", "fold2"):
+        for name in ("oak", "pine"):
+            (tmp_path / part / name).mkdir(parents=True)
+    with pytest.raises(InputError, match="hold the same folders and no images"):
+        parts(tmp_path)
+    # With an image of its own a folder is a class that is sorted further below.
+    (tmp_path / "fold1" / "leaf.png").touch()
+    assert parts(tmp_path).train == tmp_path
