@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from profilers.errors import InputError
+from profilers.limited import open_judged
 
 MIB = 2**20
 LARGEST = 64 * MIB
@@ -97,7 +98,7 @@ def read(path: Path, root: Path | None, limit: int = LARGEST) -> bytes:
 def reading(path: Path, root: Path | None, limit: int = LONGEST) -> BinaryIO:
     """A file open for reading; errors as for `read`."""
     if root is None:
-        return open(_opened_given(path, limit), "rb")
+        return open_judged(path, lambda found: _judge(found, path, limit, False))
     with _folder(path.parent, root) as folder:
         return open(_opened(folder, path, os.O_RDONLY, limit), "rb")
 
@@ -215,17 +216,6 @@ def _opened(folder: int, path: Path, flags: int, limit: int | None) -> int:
     descriptor = os.open(path.name, flags | _FILE, 0o666, dir_fd=folder)
     try:
         _judge(os.fstat(descriptor), path, limit, writing)
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
-def _opened_given(path: Path, limit: int) -> int:
-    _judge(os.stat(path), path, limit, False)
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        _judge(os.fstat(descriptor), path, limit, False)
     except BaseException:
         os.close(descriptor)
         raise

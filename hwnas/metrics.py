@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +17,7 @@ import numpy.typing as npt
 
 from hwnas.plugins import Announced
 from hwnas.space.build import Key, by_size, graphs
-from hwnas.space.counts import count_table
+from hwnas.space.counts import Counts, count_table
 from hwnas.space.graph import Graph
 from hwnas.space.memory import memory_table
 from hwnas.space.size import CellSize, Task
@@ -41,6 +42,11 @@ class Asked:
     task: Task
     device: Device
     table: Path | None = None
+
+    @cached_property
+    def counts(self) -> Counts:
+        """Parameters and MACs: one table for every metric that asks."""
+        return count_table(*_shape(self))
 
     def graphs(self) -> dict[Key, Graph]:
         """The supernet's graph for each way in which the decisions about the size can fall."""
@@ -82,15 +88,15 @@ def _shape(asked: Asked) -> tuple[Space, int, int, int, tuple[int, int, int], Li
 
 
 def _params(asked: Asked) -> Predicted:
-    return Predicted(of=count_table(*_shape(asked)).params.of, origin="counted", source=asked.words)
+    return Predicted(of=asked.counts.params.of, origin="counted", source=asked.words)
 
 
 def _macs(asked: Asked) -> Predicted:
-    return Predicted(of=count_table(*_shape(asked)).macs.of, origin="counted", source=asked.words)
+    return Predicted(of=asked.counts.macs.of, origin="counted", source=asked.words)
 
 
 def _flops(asked: Asked) -> Predicted:
-    macs = count_table(*_shape(asked)).macs
+    macs = asked.counts.macs
     words = f"2 x MACs of the {asked.words}"
     return Predicted(of=lambda choices: 2.0 * macs.of(choices), origin="counted", source=words)
 

@@ -6,8 +6,9 @@ import gzip
 import io
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 
 from profilers.errors import InputError
 
@@ -43,13 +44,32 @@ class _Limited(io.RawIOBase):
         super().close()
 
 
-def open_regular(path: Path) -> IO[bytes]:
+def open_judged(path: str | Path, judge: Callable[[os.stat_result], None]) -> BinaryIO:
+    """Open a file that the user named, links followed, for reading; ``judge`` raises for one that must not be read.
+
+    It is asked before the file is opened, because opening a device may already do something, and again after that,
+    because another file may have taken its place. Nothing waits for the other end of a FIFO. Raises OSError.
+    """
+    judge(os.stat(path))
+    file = os.fdopen(
+        os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb"
+    )
+    try:
+        judge(os.fstat(file.fileno()))
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def open_regular(path: Path) -> BinaryIO:
     """Open a regular file, also behind a link. Raises InputError for a FIFO or a device, which have no end; OSError."""
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise InputError(f"{path}: not a regular file")
-    return os.fdopen(handle, "rb")
+
+    def judge(found: os.stat_result) -> None:
+        if not stat.S_ISREG(found.st_mode):
+            raise InputError(f"{path}: not a regular file")
+
+    return open_judged(path, judge)
 
 
 def open_limited(path: Path, most: int = MOST_BYTES) -> io.BufferedReader:

@@ -47,11 +47,11 @@ class _Candidate:
     """
 
     column: int
-    relu_first: bool
     module: Any
-    shared: str
-    is_skip: bool
-    carries: bool
+    relu_first: bool = False
+    shared: str = ""
+    is_skip: bool = False
+    carries: bool = False
 
 
 class Supernet(nn.Module):
@@ -151,9 +151,8 @@ def _candidates(
         if node.join != "layers":
             continue
         if node.row is None:
-            module = fixed.get(node.name)
-            relu_first = starts_with_relu(node.layers)
-            found[node.name] = {0: _candidate(0, relu_first, module)}
+            module, relu_first = fixed.get(node.name), starts_with_relu(node.layers)
+            found[node.name] = {0: _Candidate(column=0, module=module, relu_first=relu_first)}
             continue
         if node.weights == "sliced":
             raise NotImplementedError("options that share sliced weights")
@@ -177,7 +176,7 @@ def _open(
     layers = node.options[column]
     assert layers is not None
     if not layers:
-        return _candidate(column, False, None, is_skip=name == SKIP)
+        return _Candidate(column=column, module=None, is_skip=name == SKIP)
     if not any(layer.params for layer in layers if layer.kind != "batch_norm"):
         # A pooled map is normalised before it competes with convolutions (arXiv 1806.09055).
         key = (node.inputs[0], name)
@@ -185,7 +184,7 @@ def _open(
             pools[key] = shared_module(
                 network, built, _option_name(node, name), layers, lambda: _normalised(layers, node.channels)
             )
-        return _candidate(column, False, pools[key], shared=name, is_skip=name == SKIP)
+        return _Candidate(column=column, module=pools[key], shared=name, is_skip=name == SKIP)
     relu_first = starts_with_relu(layers)
     module = shared_module(
         network,
@@ -195,7 +194,9 @@ def _open(
         lambda: body(layers, affine=False, running=False)[1],
     )
     carries = layers[-1].kind == "batch_norm"
-    return _candidate(column, relu_first, module, is_skip=name == SKIP, carries=carries)
+    return _Candidate(
+        column=column, module=module, relu_first=relu_first, is_skip=name == SKIP, carries=carries
+    )
 
 
 def _normalised(layers: Sequence[Layer], channels: int) -> nn.Module:
@@ -206,24 +207,6 @@ def _normalised(layers: Sequence[Layer], channels: int) -> nn.Module:
 def _option_name(node: Node, operation: str) -> str:
     """Options stand behind all fixed modules, so that parameters come in the order in which they were drawn."""
     return f"options.{node.name.replace('.', '_')}_{operation}"
-
-
-def _candidate(
-    column: int,
-    relu_first: bool,
-    module: nn.Module | None,
-    shared: str = "",
-    is_skip: bool = False,
-    carries: bool = False,
-) -> _Candidate:
-    return _Candidate(
-        column=column,
-        relu_first=relu_first,
-        module=module,
-        shared=shared,
-        is_skip=is_skip,
-        carries=carries,
-    )
 
 
 def _scaled(module: Any, x: Tensor, scale: Tensor | None) -> Tensor:

@@ -128,9 +128,13 @@ def new_directory(source: str, metrics: Sequence[str]) -> Path:
 
 def open_run(path: Path) -> Run:
     """An existing run directory. Raises InputError where ``path`` holds none."""
+    _check_run(path)
+    return Run(path, configs.load(path / "config.toml", path))
+
+
+def _check_run(path: Path) -> None:
     if not files.exists(path / "config.toml", path):
         raise InputError(f"{path}: not a run directory (no config.toml in it)")
-    return Run(path, configs.load(path / "config.toml", path))
 
 
 def inside(run: Run, *names: str) -> Path:
@@ -276,9 +280,7 @@ def write_front(run: Run, summary: Mapping[str, Any]) -> None:
 
 def read_front(run: Run) -> dict[str, Any]:
     """The summary of a finished search. Raises InputError where it has not ended or can't be read."""
-    if not files.exists(run.front_path, run.path):
-        raise InputError(f"{run.path}: the search has not ended; go on with: hwnas resume {run.path}")
-    return read_summary(run.front_path, run.path)
+    return _front_in(run.path, any_space=False)
 
 
 def read_shown(path: Path) -> dict[str, Any]:
@@ -286,11 +288,14 @@ def read_shown(path: Path) -> dict[str, Any]:
 
     Raises InputError where ``path`` is no run directory, or the search has not ended.
     """
-    if not files.exists(path / "config.toml", path):
-        raise InputError(f"{path}: not a run directory (no config.toml in it)")
+    _check_run(path)
+    return _front_in(path, any_space=True)
+
+
+def _front_in(path: Path, *, any_space: bool) -> dict[str, Any]:
     if not files.exists(path / FRONT, path):
-        return read_front(open_run(path))
-    return read_summary(path / FRONT, path, any_space=True)
+        raise InputError(f"{path}: the search has not ended; go on with: hwnas resume {path}")
+    return read_summary(path / FRONT, path, any_space)
 
 
 def ended(run: Run) -> bool:

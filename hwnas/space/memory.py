@@ -34,12 +34,11 @@ MIB = 2.0**20
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Reads:
-    """Every read of a map by a node, ordered by map: which map, which node reads it, and how.
+    """Every read of a map by a node, ordered by map: which node reads it, and how.
 
     All arrays are (reads,) but `relu`, (reads, operations): whether the option reads the map through the shared ReLU.
     """
 
-    map: Ints
     reader: Ints
     row: Ints
     """The decision of the reader, 0 where it has none (all columns of `relu` are then alike)."""
@@ -216,7 +215,6 @@ def _reads(graph: Graph, operations: int) -> Reads:
     found.sort(key=lambda read: read[:2])
     maps, starts = np.unique([read[0] for read in found], return_index=True)
     return Reads(
-        map=np.array([read[0] for read in found]),
         reader=np.array([read[1] for read in found]),
         row=np.array([read[2] for read in found]),
         relu=np.array([read[3] for read in found]),

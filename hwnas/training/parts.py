@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hwnas.training.scan import visible_folders
+from hwnas.training.scan import is_hidden, visible_folders
 from profilers.errors import InputError
 
 _ROLES = {
@@ -94,7 +94,8 @@ def _refuse_equal_folders(path: Path, folders: Mapping[str, bool]) -> None:
     inside = [frozenset(visible_folders(path / name)) for name in folders]
     if len(inside) < 2 or len(set(inside)) > 1 or len(inside[0]) < 2:
         return
-    if any(entry.is_file() for name in folders for entry in (path / name).iterdir() if entry.name[0] != "."):
+    entries = (entry for name in folders for entry in (path / name).iterdir())
+    if any(entry.is_file() and not is_hidden(entry.name) for entry in entries):
         return
     raise InputError(
         f"data folder {path}: {_listed(list(folders)[:3])} hold the same folders and no images, so they are hardly"

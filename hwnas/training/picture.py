@@ -18,6 +18,7 @@ from torch import Tensor
 
 from hwnas.training.pixels import Unreadable, eight_bits, is_grey, is_transparent, middle
 from profilers.errors import InputError
+from profilers.limited import open_judged
 
 # Nothing else is opened, whatever a file is called: PIL would hand an EPS file to Ghostscript.
 FORMATS = ("BMP", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
@@ -167,15 +168,14 @@ def _regular(path: str) -> Iterator[IO[bytes]]:
     """Open a regular file of a sane size: a FIFO would block, a device would never end."""
     if os.path.islink(path) and not os.path.exists(path):
         raise Unreadable(f"image {path}: cannot be read (a link that leads nowhere)")
-    if not stat.S_ISREG(os.stat(path).st_mode):
-        raise Unreadable(f"image {path}: cannot be read (not a regular file)")
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    with os.fdopen(os.open(path, flags), "rb") as content:
-        state = os.fstat(content.fileno())
-        if not stat.S_ISREG(state.st_mode):
+
+    def judge(found: os.stat_result) -> None:
+        if not stat.S_ISREG(found.st_mode):
             raise Unreadable(f"image {path}: cannot be read (not a regular file)")
-        if state.st_size > LARGEST_FILE_BYTES:
-            raise Unreadable(f"image {path}: {state.st_size >> 20} MiB, more than {LARGEST_FILE_BYTES >> 20}")
+        if found.st_size > LARGEST_FILE_BYTES:
+            raise Unreadable(f"image {path}: {found.st_size >> 20} MiB, more than {LARGEST_FILE_BYTES >> 20}")
+
+    with open_judged(path, judge) as content:
         yield content
 
 
