@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
+from importlib.metadata import EntryPoint
 
 import pytest
+
+from hwnas import plugins
+
+from .typed import type_command
 
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
@@ -22,16 +26,28 @@ def typed(tmp_path, monkeypatch, capsys):
         monkeypatch.setenv(name, str(tmp_path / name))
 
     def run(*words: str, code: int = 0) -> tuple[str, str]:
-        from hwnas.cli import main
-
-        monkeypatch.setattr(sys, "argv", ["hwnas", *words])
-        with pytest.raises(SystemExit) as end:
-            main()
-        printed = capsys.readouterr()
-        assert int(end.value.code or 0) == code, printed.err
-        return printed.out, printed.err
+        done = type_command(monkeypatch, capsys, *words)
+        assert done.code == code, done.err
+        return done.out, done.err
 
     return run
+
+
+@pytest.fixture
+def announced(monkeypatch):
+    """Let a package announce one value for a table of hwnas (hwnas.plugins) until the test ends."""
+    held = []
+
+    def announce(table, value):
+        point = EntryPoint(value.name, "somewhere:VALUE", table.group)
+        monkeypatch.setattr(EntryPoint, "load", lambda self: value)
+        monkeypatch.setattr(plugins, "entry_points", lambda group: [point] if group == table.group else [])
+        monkeypatch.setattr(table, "loaded", False)
+        held.append((table, value.name))
+
+    yield announce
+    for table, name in held:
+        table.pop(name, None)
 
 
 ON_THE_PRETENDED_GPU = ("tests/gpu/", "tests/benchmarks/test_gpu.py")

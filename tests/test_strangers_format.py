@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 import json
-from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import onnx
-import pytest
 
-from hwnas import plugins
 from hwnas.results.formats import FORMATS, Format, NotTheSame
 
 from .strangers.format import FORMAT
-
-
-@pytest.fixture
-def announced(monkeypatch):
-    def announce(found: Format) -> None:
-        point = EntryPoint(found.name, "somewhere:FORMAT", FORMATS.group)
-        monkeypatch.setattr(EntryPoint, "load", lambda self: found)
-        monkeypatch.setattr(plugins, "entry_points", lambda group: [point] if group == FORMATS.group else [])
-        monkeypatch.setattr(FORMATS, "loaded", False)
-
-    yield announce
-    FORMATS.pop(FORMAT.name, None)
-
 
 WORDS = ("export", "DARTS_V2", "--untrained", "--channels", "4", "--cells", "3", "--image", "3,8,8", "--json")
 
 
 def test_it_is_written_and_named_beside_the_others(typed, announced) -> None:
-    announced(FORMAT)
+    announced(FORMATS, FORMAT)
     (record,) = json.loads(typed(*WORDS, "--formats", "onnx,operators")[0])
     assert list(record["files"]) == ["onnx", "operators"]
     listed = Path(record["files"]["operators"]).read_text().splitlines()
@@ -43,7 +27,9 @@ def test_a_file_that_fails_its_check_is_not_kept(typed, announced, tmp_path) -> 
     def refuse(exporting, content) -> None:
         raise NotTheSame("operators.txt: not today")
 
-    announced(Format(name="operators", file="operators.txt", write=FORMAT.write, check=refuse, runs_on=""))
+    announced(
+        FORMATS, Format(name="operators", file="operators.txt", write=FORMAT.write, check=refuse, runs_on="")
+    )
     _, said = typed(*WORDS, "--formats", "onnx,operators", code=2)
     assert "not today" in said
     assert not list(tmp_path.rglob("operators.txt"))

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from importlib.metadata import EntryPoint
 
 import pytest
 
-from hwnas import plugins
 from hwnas.config import dump
 from hwnas.metrics import METRICS
 from hwnas.space.build import architecture_graph
@@ -22,13 +20,8 @@ from .strangers.metric import METRIC
 
 
 @pytest.fixture
-def known(monkeypatch):
-    point = EntryPoint(METRIC.name, "somewhere:METRIC", METRICS.group)
-    monkeypatch.setattr(EntryPoint, "load", lambda self: METRIC)
-    monkeypatch.setattr(plugins, "entry_points", lambda group: [point] if group == METRICS.group else [])
-    monkeypatch.setattr(METRICS, "loaded", False)
-    yield
-    METRICS.pop(METRIC.name, None)
+def known(announced):
+    announced(METRICS, METRIC)
 
 
 def test_it_is_an_objective_and_its_target_is_kept(known, typed, tmp_path) -> None:

@@ -34,14 +34,9 @@ FILE = Path(__file__).with_name("strangers") / "space.py"
 
 
 @pytest.fixture
-def known(monkeypatch):
+def known(announced):
     """The space announces itself as an installed package would."""
-    point = EntryPoint(SPACE.name, "somewhere:SPACE", SPACES.group)
-    monkeypatch.setattr(EntryPoint, "load", lambda self: SPACE)
-    monkeypatch.setattr(plugins, "entry_points", lambda group: [point] if group == SPACES.group else [])
-    monkeypatch.setattr(SPACES, "loaded", False)
-    yield SPACES
-    SPACES.pop(SPACE.name, None)
+    announced(SPACES, SPACE)
 
 
 def test_it_is_one_file_of_at_most_eighty_lines() -> None:
@@ -171,5 +166,5 @@ def test_an_absent_block_leaves_nothing_behind(known) -> None:
 
 def test_a_package_that_announces_no_space_is_named(known, monkeypatch) -> None:
     monkeypatch.setattr(EntryPoint, "load", lambda self: "nonsense")
-    with pytest.raises(InputError, match=r"somewhere:SPACE is no hwnas\.space\.space\.Space"):
+    with pytest.raises(InputError, match=r"somewhere:VALUE is no hwnas\.space\.space\.Space"):
         "strangers-chain" in SPACES  # noqa: B015

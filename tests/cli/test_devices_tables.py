@@ -2,17 +2,17 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from hwnas.cli import main
 from hwnas.space import SPACES
 from hwnas.space.encoding import sample, to_genotype
 from hwnas.space.text import format_text
+
+from ..typed import type_command
 
 Run = Callable[..., tuple[int, str, str]]
 NB201 = SPACES["nasbench201"]
@@ -22,14 +22,7 @@ COST = np.array([0.0, 0.1, 1.0, 4.0, 2.0])
 @pytest.fixture
 def hwnas(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["hwnas", *words])
-        code: object = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code
-        printed = capsys.readouterr()
-        return int(str(code or 0)), printed.out, printed.err
+        return type_command(monkeypatch, capsys, *words)
 
     return run
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import csv
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from hwnas.cli import main
 from hwnas.config import Config, resolve
 from hwnas.results.run import open_run
 from hwnas.search.search import plan
@@ -21,7 +19,8 @@ from profilers.errors import InputError
 from profilers.table import Network, load
 
 from ..search import tiny
-from .test_search import QUICK, Command, Done
+from ..typed import Done, type_command
+from .test_search import QUICK, Command
 
 DARTS = SPACES["darts"]
 BOARD = 'name = "{}"\nkind = "edge_cpu"\ndescription = "a board"\n{}'
@@ -43,14 +42,7 @@ def hwnas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     written("measured.csv", 1.0)
 
     def run(*words: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["hwnas", *words])
-        code: object = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code
-        printed = capsys.readouterr()
-        return Done(int(str(code or 0)), printed.out, printed.err)
+        return type_command(monkeypatch, capsys, *words)
 
     return run
 
@@ -73,11 +65,11 @@ def written(name: str, scale: float) -> None:
 
 def test_a_search_finds_a_table_by_the_name_in_the_devices_file(hwnas: Command) -> None:
     fitted = hwnas("devices", "fit", "--csv", "measured.csv", "--device", "some-file.toml", *SIZE)
-    assert fitted.returncode == 0, fitted.stderr
+    assert fitted.code == 0, fitted.err
     path = default_path("my-board", "darts", Network(4, 3, 10, (1, 8, 8)))
     assert load(path).device == "my-board"
-    assert f"{path}: latency table of my-board" in fitted.stdout
-    assert "finds it: hwnas search --target some-file.toml" in fitted.stdout
+    assert f"{path}: latency table of my-board" in fitted.out
+    assert "finds it: hwnas search --target some-file.toml" in fitted.out
     (cost, *_) = plan(config("some-file.toml", require="table")).costs
     assert (cost.name, cost.origin, cost.table) == ("latency", "table", path)
 
@@ -86,12 +78,12 @@ def test_a_table_elsewhere_is_named_and_kept_for_a_resumed_run(hwnas: Command) -
     fitted = hwnas(
         "devices", "fit", "--csv", "measured.csv", "--device", "some-file.toml", *SIZE, "--out", "t.json"
     )
-    assert "no search finds it by itself: name it with --table t.json" in fitted.stdout
+    assert "no search finds it by itself: name it with --table t.json" in fitted.out
     words = ("search", "--target", "some-file.toml", *SEARCH, "--require", "table", "--out", "run", "-q")
     alone = hwnas(*words)
-    assert alone.returncode == 2 and "no latency table" in alone.stderr
+    assert alone.code == 2 and "no latency table" in alone.err
     found = hwnas(*words, "--table", "t.json")
-    assert found.returncode == 0, found.stderr
+    assert found.code == 0, found.err
     run = open_run(Path("run"))
     assert (run.path / "latency-table.json").read_bytes() == Path("t.json").read_bytes()
     Path("t.json").unlink()
@@ -117,7 +109,7 @@ def test_a_table_of_another_device_is_said_to_be_one(hwnas: Command) -> None:
 def test_a_table_that_cannot_be_used_is_refused(hwnas: Command, words: tuple[str, ...], line: str) -> None:
     for command in (("search", "--out", "run"), ("plan",)):
         done = hwnas(*command, "--data", "tiny.npz", *words)
-        assert done.returncode == 2 and line in done.stderr
+        assert done.code == 2 and line in done.err
     assert not Path("run").exists()
 
 
@@ -132,20 +124,20 @@ def test_latencies_in_another_unit_are_not_fitted_in_silence(
     written("other.csv", scale)
     words = ("devices", "fit", "--csv", "other.csv", "--device", device, *SIZE, "--out", "t.json")
     done = hwnas(*words)
-    assert done.returncode == 2
+    assert done.code == 2
     asked = f"say --unit {unit}" if device == "fast.toml" else "say what they are in, with --unit ms, us or s"
-    assert asked in done.stderr
+    assert asked in done.err
     assert not Path("t.json").exists()
     done = hwnas(*words, "--unit", unit)
-    assert done.returncode == 0, done.stderr
-    assert f"(read as {unit})" in done.stdout
+    assert done.code == 0, done.err
+    assert f"(read as {unit})" in done.out
     values = [1 + 0.1 * sample(DARTS, rng).sum() for rng in [np.random.default_rng(0)] for _ in range(40)]
-    assert f"latencies from {min(values):.4g} to {max(values):.4g} ms" in done.stdout
+    assert f"latencies from {min(values):.4g} to {max(values):.4g} ms" in done.out
 
 
 def test_a_device_file_that_is_not_there_is_no_name(hwnas: Command) -> None:
     done = hwnas("devices", "fit", "--csv", "measured.csv", "--device", "none.toml", *SIZE)
-    assert done.returncode == 2 and "device file none.toml: not found" in done.stderr
+    assert done.code == 2 and "device file none.toml: not found" in done.err
 
 
 def test_a_name_cannot_lead_out_of_the_folder_of_tables() -> None:
@@ -160,7 +152,7 @@ def test_the_unit_of_a_target_is_looked_at_before_anything_is_read(hwnas: Comman
         words = ("--objective", "params", "--target-value", value)
         for command in ("search", "plan"):
             done = hwnas(command, *words, "--data", "absent.npz")
-            assert done.returncode == 2 and "target-value: " in done.stderr
+            assert done.code == 2 and "target-value: " in done.err
     wrong = {"objectives": [{"metric": "latency", "target": "200KiB"}], "data": {"source": "absent.npz"}}
     with pytest.raises(InputError, match="target-value: '200KiB' is in 'KiB', not in ms"):
         plan(resolve(wrong))

@@ -9,7 +9,6 @@ import tempfile
 import pytest
 from onnx import helper
 
-from hwnas.cli import main
 from hwnas.results.run import read_front
 from hwnas.space.published import PUBLISHED
 from hwnas.space.text import format_text
@@ -18,6 +17,7 @@ from profilers.measurement import Measurement
 
 from ..profilers.onnx_files import endless, model, not_finite, saved, small
 from ..results.runs import finished_run
+from ..typed import type_command
 
 SMALL = ("--channels", "4", "--cells", "3", "--image", "16")
 QUICK = ("--budget", "0.05")
@@ -33,14 +33,7 @@ def hwnas(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
     def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["hwnas", *words])
-        code: object = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code or 0
-        printed = capsys.readouterr()
-        return int(str(code)), printed.out, printed.err
+        return type_command(monkeypatch, capsys, *words)
 
     return run
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from hwnas.cli import main
 from tests.search import tiny
+
+from ..typed import Done, type_command
 
 QUICK = """
 channels = 2
@@ -31,15 +30,6 @@ images = 16
 """
 
 
-@dataclass(frozen=True)
-class Done:
-    """What a command left behind."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
 Command = Callable[..., Done]
 
 
@@ -50,14 +40,7 @@ def hwnas(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
     monkeypatch.setenv("COLUMNS", "200")
 
     def run(*words: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["hwnas", *words])
-        code: object = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code
-        printed = capsys.readouterr()
-        return Done(int(str(code or 0)), printed.out, printed.err)
+        return type_command(monkeypatch, capsys, *words)
 
     return run
 
@@ -73,17 +56,17 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_users_own_sentence_with_small_settings(hwnas: Command) -> None:
     sentence = ["search", "--target", "1080ti", "--objective", "params"]
     done = hwnas(*sentence, "--config", "quick.toml", "--data", "tiny.npz", "--out", "run", "--json")
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
     assert found["target"] == "1080ti" and found["front"]
-    assert "this space reaches" in done.stderr and "run directory: run" in done.stderr
+    assert "this space reaches" in done.err and "run directory: run" in done.err
     shown = hwnas("show", "run", "--json")
-    assert json.loads(shown.stdout) == found
+    assert json.loads(shown.out) == found
     table = hwnas("show", "run")
-    assert found["front"][0]["key"] in table.stdout
-    assert "shared weights (validation)" in table.stdout and "counted" in table.stdout
+    assert found["front"][0]["key"] in table.out
+    assert "shared weights (validation)" in table.out and "counted" in table.out
     again = hwnas("resume", "run", "--json", "--quiet")
-    assert json.loads(again.stdout) == found and again.stderr == ""
+    assert json.loads(again.out) == found and again.err == ""
 
 
 def test_show_names_what_synflow_helped_to_choose(hwnas: Command, place: Path) -> None:
@@ -103,13 +86,13 @@ def test_show_names_what_synflow_helped_to_choose(hwnas: Command, place: Path) -
         "flow",
         "--json",
     )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
     off = [key for key in found["believed"] if key not in {member["key"] for member in found["front"]}]
-    shown = hwnas("show", "flow").stdout
+    shown = hwnas("show", "flow").out
     assert off, "shared weights of one epoch agree with it by chance: take more finalists"
     assert "SynFlow together" in shown and all(key in shown for key in off)
-    assert "SynFlow of" in done.stderr
+    assert "SynFlow of" in done.err
 
 
 @pytest.mark.parametrize(
@@ -144,22 +127,22 @@ def test_show_names_what_synflow_helped_to_choose(hwnas: Command, place: Path) -
 )
 def test_bad_input_ends_with_code_2_and_one_line(hwnas: Command, place: Path, words: str, line: str) -> None:
     done = hwnas("search", *words.split(), "--out", "never")
-    assert done.returncode == 2
-    assert line in done.stderr and done.stderr.count("\n") == 1
-    assert done.stdout == "" and not (place / "never").exists()
+    assert done.code == 2
+    assert line in done.err and done.err.count("\n") == 1
+    assert done.out == "" and not (place / "never").exists()
 
 
 def test_an_existing_run_directory_is_not_touched(hwnas: Command, place: Path) -> None:
     (place / "mine").mkdir()
     done = hwnas("search", "--objective", "params", "--out", "mine")
-    assert done.returncode == 2 and "already exists" in done.stderr
+    assert done.code == 2 and "already exists" in done.err
     assert list((place / "mine").iterdir()) == []
 
 
 @pytest.mark.parametrize("command", ["show", "resume"])
 def test_a_folder_that_is_no_run_is_refused(hwnas: Command, command: str) -> None:
     done = hwnas(command, ".")
-    assert done.returncode == 2 and "not a run directory" in done.stderr
+    assert done.code == 2 and "not a run directory" in done.err
 
 
 def test_a_folder_of_test_images_is_named_for_the_search_and_kept_for_what_follows(
@@ -174,11 +157,11 @@ def test_a_folder_of_test_images_is_named_for_the_search_and_kept_for_what_follo
     done = hwnas(
         "search", "--data", "photos", "--test", "others", "--config", "quick.toml", "--out", "tested", "-q"
     )
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     said = json.loads((place / "tested" / "test_images.json").read_text())
     assert said["count"] == 4 and said["images"]["dark"] == ["../others/dark/0.png", "../others/dark/1.png"]
     (place / "others" / "dark" / "1.png").unlink()
     done = hwnas("train", "tested", "--quiet")
-    assert done.returncode == 2 and "training images are the same; 3 test images, then 4" in done.stderr
+    assert done.code == 2 and "training images are the same; 3 test images, then 4" in done.err
     done = hwnas("search", "--data", "digits", "--test", "others")
-    assert done.returncode == 2 and "only a folder of images takes one" in done.stderr
+    assert done.code == 2 and "only a folder of images takes one" in done.err

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 from torch import nn
 
-from hwnas.cli import main
 from profilers import backends, isolate, memory, remote, torch_latency
 from profilers.backends import Options, Subject
 from profilers.device import Device
@@ -15,6 +12,8 @@ from profilers.elsewhere import measured_there
 from profilers.errors import InputError
 from profilers.measurement import LATENCY, Measurement, Receipt
 from profilers.timing import Protocol
+
+from ..typed import type_command
 
 SMALL = ("--channels", "4", "--cells", "3", "--image", "16", "--budget", "0.05")
 SUMMARY = dict.fromkeys(("min", "p10", "median", "p90", "p99", "iqr"), 0.25) | {
@@ -60,14 +59,7 @@ def nothing_runs_here(monkeypatch):
 
 
 def run(capsys, monkeypatch, *words: str) -> tuple[object, str, str]:
-    monkeypatch.setattr(sys, "argv", ["hwnas", *words])
-    code: object = 0
-    try:
-        main()
-    except SystemExit as end:
-        code = end.code or 0
-    printed = capsys.readouterr()
-    return code, printed.out, printed.err
+    return type_command(monkeypatch, capsys, *words)
 
 
 @pytest.mark.parametrize("way", [("--run-with", "sh -c"), ("--ssh", "pi@board")], ids=lambda way: way[0])

@@ -8,16 +8,7 @@ from hwnas.training.parts import parts, role
 from hwnas.training.scan import passed_over, scan
 from profilers.errors import InputError
 
-
-def lay(root, *names):
-    for name in names:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).touch()
-    return root
-
-
-def classes(part, *names):
-    return [f"{part}/{name}/0.png" for name in names or ("oak", "pine")]
+from .trees import classes, lay
 
 
 @pytest.mark.parametrize(

@@ -9,16 +9,7 @@ import pytest
 from hwnas.training.scan import is_hidden, passed_over, scan, scan_test
 from profilers.errors import InputError
 
-
-def lay(root, *names):
-    for name in names:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).touch()
-    return root
-
-
-def classes(part, *names):
-    return [f"{part}/{name}/0.png" for name in names or ("oak", "pine")]
+from .trees import classes, lay
 
 
 @pytest.mark.parametrize(
