@@ -99,7 +99,7 @@ def _residual_block(build: Builder, index: int, source: str) -> str:
     channels, size = build.shape(source)
     main = relu_conv_bn(channels, 2 * channels, size, 3, 2)
     main += relu_conv_bn(2 * channels, 2 * channels, half(size), 3)
-    pool = Layer("avg_pool", channels, channels, size, (2, 2), (2, 2))
+    pool = Layer("avg_pool", channels, channels, size, kernel=(2, 2), stride=(2, 2))
     shortcut = (pool, Layer("conv", channels, 2 * channels, half(size)))
     block = f"reduction{index}"
     branches = [

@@ -7,8 +7,8 @@ NAS-Bench-201's residual stacking (arXiv 2001.00326). Sizes halve with rounding 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal, NoReturn
+from dataclasses import dataclass, field
+from typing import Literal, NoReturn, get_args
 
 from hwnas.space.space import NONE, SKIP
 from profilers.errors import InputError
@@ -16,7 +16,11 @@ from profilers.errors import InputError
 Kind = Literal[
     "relu",
     "relu6",
+    "swish",
     "hard_swish",
+    "sigmoid",
+    "hard_sigmoid",
+    "squeeze_excite",
     "conv",
     "batch_norm",
     "max_pool",
@@ -25,8 +29,10 @@ Kind = Literal[
     "global_pool",
     "linear",
 ]
-ACTIVATIONS = ("relu", "relu6", "hard_swish")
-"""Element by element, with no parameters: min(x, 6) after ReLU, and x min(max(x + 3, 0), 6) / 6 (arXiv 1905.02244)."""
+Activation = Literal["relu", "relu6", "swish", "hard_swish", "sigmoid", "hard_sigmoid"]
+ACTIVATIONS: tuple[Activation, ...] = get_args(Activation)
+"""Element by element, with no parameters. relu6: min(max(x, 0), 6). swish: x sigmoid(x) (arXiv 1710.05941).
+hard_sigmoid: min(max(x + 3, 0), 6) / 6; hard_swish: x times that (arXiv 1905.02244)."""
 Size = tuple[int, int]
 Stem = Literal["cifar", "imagenet"]
 
@@ -37,16 +43,27 @@ class Layer:
 
     ``halve`` is DARTS's FactorizedReduce without its ReLU and BatchNorm: two 1x1 convolutions of stride 2,
     the second on the map shifted by one pixel, each giving half of the output channels.
+
+    ``squeeze_excite`` (arXiv 1709.01507) multiplies every channel by a gate in 0..1: the mean of the map, a 1x1
+    convolution with bias to ``hidden`` channels, the activation ``inner``, a 1x1 convolution with bias back, and the
+    activation ``gate``.
+
+    ``bias``: the convolution has one. ``epsilon``: what BatchNorm adds to the variance.
     """
 
     kind: Kind
     channels_in: int
     channels_out: int
     size: Size
-    kernel: Size = (1, 1)
-    stride: Size = (1, 1)
-    dilation: int = 1
-    groups: int = 1
+    kernel: Size = field(default=(1, 1), kw_only=True)
+    stride: Size = field(default=(1, 1), kw_only=True)
+    dilation: int = field(default=1, kw_only=True)
+    groups: int = field(default=1, kw_only=True)
+    bias: bool = field(default=False, kw_only=True)
+    hidden: int = field(default=0, kw_only=True)
+    inner: Activation = field(default="relu", kw_only=True)
+    gate: Activation = field(default="sigmoid", kw_only=True)
+    epsilon: float = field(default=1e-5, kw_only=True)
 
     @property
     def size_out(self) -> Size:
@@ -57,20 +74,34 @@ class Layer:
 
     @property
     def params(self) -> int:
-        """Trainable numbers; BatchNorm counts its scale and shift, convolutions have no bias."""
+        """Trainable numbers: weights and biases; BatchNorm counts its scale and shift."""
         if self.kind in ("conv", "halve"):
-            return self.channels_out * self.channels_in // self.groups * self.kernel[0] * self.kernel[1]
+            return self._weights + self.bias * self.channels_out
         if self.kind == "linear":
             return (self.channels_in + 1) * self.channels_out
+        if self.kind == "squeeze_excite":
+            return self._weights + self.hidden + self.channels_out
         return 2 * self.channels_out if self.kind == "batch_norm" else 0
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates for one image: convolutions and linear layers (bias not counted)."""
+        """Multiply-accumulates for one image: convolutions and linear layers (bias not counted).
+
+        Of squeeze_excite, those of its two convolutions on one pixel; the products with the map are not counted.
+        """
         if self.kind == "linear":
             return self.channels_in * self.channels_out
+        if self.kind == "squeeze_excite":
+            return self._weights
         height, width = self.size_out
-        return self.params * height * width if self.kind in ("conv", "halve") else 0
+        return self._weights * height * width if self.kind in ("conv", "halve") else 0
+
+    @property
+    def _weights(self) -> int:
+        """The numbers in the weights of a convolution, or of both of squeeze_excite."""
+        if self.kind == "squeeze_excite":
+            return self.hidden * (self.channels_in + self.channels_out)
+        return self.channels_out * self.channels_in // self.groups * self.kernel[0] * self.kernel[1]
 
 
 def unknown_layer(kind: NoReturn) -> NoReturn:
@@ -84,7 +115,7 @@ Builder = Callable[[int, int, Size], tuple[Layer, ...]]
 
 def relu_conv_bn(cin: int, cout: int, size: Size, kernel: int = 1, stride: int = 1) -> tuple[Layer, ...]:
     """ReLU, convolution, BatchNorm."""
-    conv = Layer("conv", cin, cout, size, (kernel, kernel), (stride, stride))
+    conv = Layer("conv", cin, cout, size, kernel=(kernel, kernel), stride=(stride, stride))
     return (Layer("relu", cin, cin, size), conv, Layer("batch_norm", cout, cout, conv.size_out))
 
 
@@ -98,7 +129,16 @@ def _depthwise_separable(
     channels: int, stride: int, size: Size, kernel: int, dilation: int = 1
 ) -> tuple[Layer, ...]:
     square = (kernel, kernel)
-    depthwise = Layer("conv", channels, channels, size, square, (stride, stride), dilation, groups=channels)
+    depthwise = Layer(
+        "conv",
+        channels,
+        channels,
+        size,
+        kernel=square,
+        stride=(stride, stride),
+        dilation=dilation,
+        groups=channels,
+    )
     out = depthwise.size_out
     pointwise = Layer("conv", channels, channels, out)
     relu = Layer("relu", channels, channels, size)
@@ -123,7 +163,9 @@ def _conv(kernel: int) -> Builder:
 
 def _pool(kind: Kind, kernel: int) -> Builder:
     square = (kernel, kernel)
-    return lambda channels, stride, size: (Layer(kind, channels, channels, size, square, (stride, stride)),)
+    return lambda channels, stride, size: (
+        Layer(kind, channels, channels, size, kernel=square, stride=(stride, stride)),
+    )
 
 
 def _skip(channels: int, stride: int, size: Size) -> tuple[Layer, ...]:
@@ -131,8 +173,8 @@ def _skip(channels: int, stride: int, size: Size) -> tuple[Layer, ...]:
 
 
 def _conv_3x1_1x3(channels: int, stride: int, size: Size) -> tuple[Layer, ...]:
-    row = Layer("conv", channels, channels, size, (1, 3), (1, stride))
-    column = Layer("conv", channels, channels, row.size_out, (3, 1), (stride, 1))
+    row = Layer("conv", channels, channels, size, kernel=(1, 3), stride=(1, stride))
+    column = Layer("conv", channels, channels, row.size_out, kernel=(3, 1), stride=(stride, 1))
     return (
         Layer("relu", channels, channels, size),
         row,

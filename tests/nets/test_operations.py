@@ -79,5 +79,5 @@ def test_batch_norm_has_what_it_is_asked_for() -> None:
 
 
 def test_an_average_leaves_the_padding_out() -> None:
-    pool = module_of(Layer("avg_pool", 1, 1, (4, 4), (3, 3), (2, 2)), affine=True, running=True)
+    pool = module_of(Layer("avg_pool", 1, 1, (4, 4), kernel=(3, 3), stride=(2, 2)), affine=True, running=True)
     assert torch.equal(pool(torch.ones(1, 1, 5, 5)), torch.ones(1, 1, 3, 3))

@@ -28,7 +28,7 @@ def test_kernels_hold_every_mac_of_their_layers(op: str, stride: int) -> None:
 
 
 def test_a_depthwise_convolution_is_a_direct_kernel() -> None:
-    (kernel,) = layer_kernels(Layer("conv", 8, 8, (4, 4), (5, 5), groups=8), batch=2)
+    (kernel,) = layer_kernels(Layer("conv", 8, 8, (4, 4), kernel=(5, 5), groups=8), batch=2)
     assert (kernel.kind, kernel.window, kernel.outputs, kernel.channels) == ("depthwise", 25, 32, 8)
 
 

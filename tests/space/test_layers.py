@@ -29,7 +29,7 @@ def test_a_space_only_names_operations_that_have_layers() -> None:
 
 
 def test_a_layer_counts_its_weights_and_their_uses() -> None:
-    conv = Layer("conv", 8, 16, (9, 9), (3, 5), (2, 2), groups=4)
+    conv = Layer("conv", 8, 16, (9, 9), kernel=(3, 5), stride=(2, 2), groups=4)
     assert conv.size_out == (5, 5)
     assert conv.params == 16 * 8 // 4 * 15
     assert conv.macs == conv.params * 25
@@ -37,7 +37,7 @@ def test_a_layer_counts_its_weights_and_their_uses() -> None:
     assert (linear.params, linear.macs) == (90, 80)
     norm = Layer("batch_norm", 8, 8, (9, 9))
     assert (norm.params, norm.macs) == (16, 0)
-    pool = Layer("max_pool", 8, 8, (9, 9), (3, 3), (2, 2))
+    pool = Layer("max_pool", 8, 8, (9, 9), kernel=(3, 3), stride=(2, 2))
     assert (pool.params, pool.macs, pool.size_out) == (0, 0, (5, 5))
 
 

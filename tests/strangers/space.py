@@ -17,7 +17,7 @@ SIDES = {"whole": 1, "half": 2}
 def conv_bn(
     cin: int, cout: int, size: Size, kernel: int, stride: int = 1, groups: int = 1
 ) -> tuple[Layer, ...]:
-    conv = Layer("conv", cin, cout, size, (kernel, kernel), (stride, stride), groups=groups)
+    conv = Layer("conv", cin, cout, size, kernel=(kernel, kernel), stride=(stride, stride), groups=groups)
     return (conv, Layer("batch_norm", cout, cout, conv.size_out))
 
 
@@ -37,7 +37,7 @@ def build(space: Space, size: CellSize, task: Task, options: tuple[str, ...]) ->
     last, step = IMAGE, SIDES[options[0]]
     if step > 1:
         last = draft.layers(
-            "side.pool", last, (Layer("avg_pool", channels, channels, pixels, (2, 2), (2, 2)),)
+            "side.pool", last, (Layer("avg_pool", channels, channels, pixels, kernel=(2, 2), stride=(2, 2)),)
         )
         channels, pixels = draft.shape(last)
     last = draft.layers("stem.conv", last, conv_bn(channels, size.channels, pixels, 3))
