@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hwnas.nets.maps import joined
+from hwnas.nets.fast.maps import joined
 from hwnas.nets.operations import body
 from hwnas.space.graph import IMAGE, Graph, Node, readers, starts_with_relu, terms
 from hwnas.space.layers import Layer

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hwnas.nets.convolution import Depthwise, Pointwise, pointwise
-from hwnas.nets.maps import MeanPool, even_and_odd_pixels
+from hwnas.nets.fast.convolution import Depthwise, Pointwise, pointwise
+from hwnas.nets.fast.maps import MeanPool, even_and_odd_pixels
 from hwnas.space.layers import Layer, unknown_layer
 
 
@@ -60,7 +60,7 @@ def module_of(layer: Layer, affine: bool, running: bool) -> nn.Module:
     """The torch module of one layer. BatchNorm: with ``affine`` scale and shift, ``running`` statistics.
 
     Where nothing runs along (a supernet), convolutions and averages have the quicker ways of
-    hwnas.nets.convolution and hwnas.nets.maps.
+    hwnas.nets.fast.convolution and hwnas.nets.fast.maps.
     """
     if layer.kind == "conv":
         if not running and layer.groups == layer.channels_in > 1:
