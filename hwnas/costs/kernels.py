@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hwnas.space.graph import Graph, Node, Option
-from hwnas.space.layers import Layer, Size, unknown_layer
+from hwnas.space.layers import Activation, Layer, Size, unknown_layer
 from profilers.roofline import Kernel
 
 
@@ -15,15 +15,16 @@ def layer_kernels(layer: Layer, batch: int) -> tuple[Kernel, ...]:
     outputs = batch * layer.size_out[0] * layer.size_out[1]
     write = outputs * layer.channels_out
     macs = batch * layer.macs
-    if layer.kind == "conv" and layer.groups > 1:
-        window = layer.kernel[0] * layer.kernel[1]
-        return (Kernel("depthwise", macs, read, write, outputs, layer.channels_out, window),)
     if layer.kind == "conv":
-        return (Kernel("conv", macs, read + layer.params, write, outputs, layer.channels_out),)
+        return (_convolution(layer, batch, read, write),)
     if layer.kind == "halve":
         # Two convolutions, each reading every other pixel and giving half of the channels, then their concatenation.
-        half = Kernel("conv", macs // 2, read // 4, write // 2, outputs, layer.channels_out // 2)
-        return (half, half, Kernel("concat", 0, write, write, outputs, layer.channels_out))
+        left = layer.channels_out // 2
+        halves = tuple(
+            Kernel("conv", outputs * layer.channels_in * part, read // 4, outputs * part, outputs, part)
+            for part in (left, layer.channels_out - left)
+        )
+        return (*halves, Kernel("concat", 0, write, write, outputs, layer.channels_out))
     if layer.kind == "max_pool" or layer.kind == "avg_pool":
         window = layer.kernel[0] * layer.kernel[1]
         return (Kernel("pool", 0, read, write, outputs, layer.channels_out, window),)
@@ -33,9 +34,45 @@ def layer_kernels(layer: Layer, batch: int) -> tuple[Kernel, ...]:
         return (Kernel("linear", macs, read + layer.params, write, outputs, layer.channels_out),)
     if layer.kind == "batch_norm":
         return (Kernel("batch_norm", 0, read, write, outputs, layer.channels_out),)
-    if layer.kind == "relu" or layer.kind == "relu6" or layer.kind == "hard_swish":
-        return (Kernel("elementwise", 0, read, write, outputs, layer.channels_out),)
-    unknown_layer(layer.kind)
+    if layer.kind == "squeeze_excite":
+        return _squeeze_excite(layer, batch, read)
+    return (_activation(layer.kind, outputs, layer.channels_out),)
+
+
+def _convolution(layer: Layer, batch: int, read: int, write: int) -> Kernel:
+    """Depthwise where an output reads one channel; else dense, each group a convolution of its own in one launch."""
+    outputs, macs = batch * layer.size_out[0] * layer.size_out[1], batch * layer.macs
+    if layer.groups == layer.channels_in > 1:
+        window = layer.kernel[0] * layer.kernel[1]
+        return Kernel("depthwise", macs, read, write, outputs, layer.channels_out, window)
+    reads = read + layer.params
+    return Kernel("conv", macs, reads, write, outputs, layer.channels_out, groups=layer.groups)
+
+
+def _squeeze_excite(layer: Layer, batch: int, read: int) -> tuple[Kernel, ...]:
+    """A mean, two convolutions on one pixel with their activations, and a product that reads the map once more."""
+    channels, hidden = layer.channels_in, layer.hidden
+    kernels = [Kernel("pool", 0, read, batch * channels, batch, channels)]
+    for kind, cin, cout in ((layer.inner, channels, hidden), (layer.gate, hidden, channels)):
+        weights = (cin + 1) * cout
+        kernels.append(Kernel("conv", batch * cin * cout, batch * cin + weights, batch * cout, batch, cout))
+        kernels.append(_activation(kind, batch, cout))
+    outputs = batch * layer.size[0] * layer.size[1]
+    return (*kernels, Kernel("elementwise", 0, read + batch * channels, read, outputs, channels))
+
+
+def _activation(kind: Activation, outputs: int, channels: int) -> Kernel:
+    """One pass over a map, whatever is computed of an element: it is reading and writing that take the time."""
+    if (
+        kind == "relu"
+        or kind == "relu6"
+        or kind == "swish"
+        or kind == "hard_swish"
+        or kind == "sigmoid"
+        or kind == "hard_sigmoid"
+    ):
+        return Kernel("elementwise", 0, outputs * channels, outputs * channels, outputs, channels)
+    unknown_layer(kind)
 
 
 def option_kernels(

@@ -11,10 +11,8 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper
 
 from hwnas.space.graph import IMAGE, Graph, Node, tensor_prefix
-from hwnas.space.layers import Layer, unknown_layer
+from hwnas.space.layers import Activation, Layer, unknown_layer
 
-EPSILON = 1e-5
-"""torch's default in BatchNorm, which hwnas.nets keeps."""
 OUTPUT = "logits"
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -115,13 +113,6 @@ class Writer:
     def layer(self, step: Placed, source: str, norm: Placed | None) -> str:
         """One layer on one map; a convolution takes in the BatchNorm ``norm`` that follows it."""
         kind = step.layer.kind
-        if kind == "relu":
-            return self.node("Relu", [source], step.name)
-        if kind == "relu6":
-            ends = [self.constant(f"clip/{end}", np.array(end, dtype=np.float32)) for end in (0, 6)]
-            return self.node("Clip", [source, *ends], step.name)
-        if kind == "hard_swish":
-            return self.node("HardSwish", [source], step.name)
         if kind == "max_pool" or kind == "avg_pool":
             return self.pool(step, source)
         if kind == "global_pool":
@@ -137,7 +128,36 @@ class Writer:
             return self.convolution(step, source, norm)
         if kind == "halve":
             return self.halving(step, source, norm)
+        if kind == "squeeze_excite":
+            return self.squeeze_excite(step, source)
+        return self.activation(kind, source, step.name)
+
+    def activation(self, kind: Activation, source: str, name: str) -> str:
+        """Element by element; opset 17 has all of them but swish, which is two nodes."""
+        if kind == "relu":
+            return self.node("Relu", [source], name)
+        if kind == "relu6":
+            ends = [self.constant(f"clip/{end}", np.array(end, dtype=np.float32)) for end in (0, 6)]
+            return self.node("Clip", [source, *ends], name)
+        if kind == "swish":
+            return self.node("Mul", [source, self.node("Sigmoid", [source], f"{name}/sigmoid")], name)
+        if kind == "hard_swish":
+            return self.node("HardSwish", [source], name)
+        if kind == "sigmoid":
+            return self.node("Sigmoid", [source], name)
+        if kind == "hard_sigmoid":
+            return self.node("HardSigmoid", [source], name, alpha=1 / 6, beta=0.5)
         unknown_layer(kind)
+
+    def squeeze_excite(self, step: Placed, source: str) -> str:
+        """A map times a gate for each of its channels."""
+        y = self.node("GlobalAveragePool", [source], f"{step.name}/mean")
+        for part, kind in (("reduce", step.layer.inner), ("expand", step.layer.gate)):
+            stored = [f"{step.weights}.{part}.{name}" for name in ("weight", "bias")]
+            given = [self.constant(name, self.tensors[name]) for name in stored]
+            y = self.node("Conv", [y, *given], f"{step.name}/{part}", kernel_shape=(1, 1))
+            y = self.activation(kind, y, f"{step.name}/{part}/{kind}")
+        return self.node("Mul", [source, y], step.name)
 
     def pool(self, step: Placed, source: str) -> str:
         """Padding that keeps the size at stride 1, or none where the windows tile the map."""
@@ -158,12 +178,12 @@ class Writer:
         given = [
             self.constant(f"{step.weights}.{name}", self.tensors[f"{step.weights}.{name}"]) for name in names
         ]
-        return self.node("BatchNormalization", [source, *given], step.name, epsilon=EPSILON)
+        return self.node("BatchNormalization", [source, *given], step.name, epsilon=step.layer.epsilon)
 
     def convolution(self, step: Placed, source: str, norm: Placed | None) -> str:
         """A convolution with the BatchNorm that follows folded in."""
         layer = step.layer
-        scale, bias = self.folded(norm)
+        scale, bias = self.folded(norm, f"{step.weights}.bias" if layer.bias else None)
         padding = [layer.dilation * (k - 1) // 2 for k in layer.kernel]
         shape = {
             "kernel_shape": layer.kernel,
@@ -174,21 +194,21 @@ class Writer:
         }
         weight = self.scaled(f"{step.weights}.weight", scale)
         output = norm.name if norm else step.name
-        return self.node("Conv", [source, weight, *self.biased(step, bias)], output, **shape)
+        return self.node("Conv", [source, weight, *self.biased(step.weights, bias)], output, **shape)
 
     def halving(self, step: Placed, source: str, norm: Placed | None) -> str:
         """The two convolutions of a halving side by side, with the BatchNorm that follows folded in."""
-        scale, bias = self.folded(norm)
         middle = step.layer.channels_out // 2
         halves = []
         for name, part, x in (
             ("even", slice(None, middle), source),
             ("odd", slice(middle, None), self.shifted(step, source)),
         ):
-            weight = self.scaled(f"{step.weights}.{name}.weight", None if scale is None else scale[part])
-            own = self.biased(step, None if bias is None else bias[part], name)
+            own = f"{step.weights}.{name}"
+            scale, bias = self.folded(norm, f"{own}.bias" if step.layer.bias else None, part)
+            given = [x, self.scaled(f"{own}.weight", scale), *self.biased(own, bias)]
             shape = {"kernel_shape": (1, 1), "strides": (2, 2)}
-            halves.append(self.node("Conv", [x, weight, *own], f"{step.name}/{name}", **shape))
+            halves.append(self.node("Conv", given, f"{step.name}/{name}", **shape))
         return self.node("Concat", halves, norm.name if norm else step.name, axis=1)
 
     def shifted(self, step: Placed, source: str) -> str:
@@ -203,16 +223,22 @@ class Writer:
         ]
         return self.node("Slice", [source, *given], f"{step.name}/shifted")
 
-    def folded(self, norm: Placed | None) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
-        """Scale and bias (channels,) that a convolution takes over from ``norm``, in float64."""
+    def folded(
+        self, norm: Placed | None, stored: str | None, part: slice = slice(None)
+    ) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
+        """Scale and bias (channels,), in float64, of a convolution with its ``stored`` bias and ``norm`` after it.
+
+        ``part``: the channels of ``norm`` that are this convolution's.
+        """
+        own = None if stored is None else self.tensors[stored].astype(np.float64)
         if norm is None:
-            return None, None
+            return None, own
         weight, bias, mean, variance = (
-            self.tensors[f"{norm.weights}.{name}"].astype(np.float64)
+            self.tensors[f"{norm.weights}.{name}"].astype(np.float64)[part]
             for name in ("weight", "bias", "running_mean", "running_var")
         )
-        scale = weight / np.sqrt(variance + EPSILON)
-        return scale, bias - mean * scale
+        scale = weight / np.sqrt(variance + norm.layer.epsilon)
+        return scale, bias + ((0.0 if own is None else own) - mean) * scale
 
     def scaled(self, name: str, scale: NDArray[np.float64] | None) -> str:
         """The stored weight ``name``, each output channel multiplied by its scale."""
@@ -221,9 +247,6 @@ class Writer:
             weight = (weight.astype(np.float64) * scale[:, None, None, None]).astype(np.float32)
         return self.constant(name, weight)
 
-    def biased(self, step: Placed, bias: NDArray[np.float64] | None, part: str = "") -> list[str]:
+    def biased(self, prefix: str, bias: NDArray[np.float64] | None) -> list[str]:
         """The name of a stored bias, or nothing."""
-        if bias is None:
-            return []
-        name = ".".join(filter(None, (step.weights, part, "bias")))
-        return [self.constant(name, bias.astype(np.float32))]
+        return [] if bias is None else [self.constant(f"{prefix}.bias", bias.astype(np.float32))]

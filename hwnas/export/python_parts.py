@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hwnas.space.layers import Layer, unknown_layer
+from hwnas.space.layers import Activation, Layer, unknown_layer
+
+TORCHS_EPSILON = 1e-5
+"""What torch's BatchNorm adds to the variance where the text does not say."""
 
 HEADER = '''"""Network {key}: {shape_text}, {count} classes.
 
@@ -32,10 +35,10 @@ STD = {std}'''
 _HALVE = '''class Halve(nn.Module):
     """Two 1x1 convolutions of stride 2 side by side, the second on the map shifted by one pixel."""
 
-    def __init__(self, cin: int, cout: int) -> None:
+    def __init__(self, cin: int, cout: int, bias: bool = False) -> None:
         super().__init__()
-        self.even = nn.Conv2d(cin, cout // 2, 1, stride=2, bias=False)
-        self.odd = nn.Conv2d(cin, cout - cout // 2, 1, stride=2, bias=False)
+        self.even = nn.Conv2d(cin, cout // 2, 1, stride=2, bias=bias)
+        self.odd = nn.Conv2d(cin, cout - cout // 2, 1, stride=2, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
         shifted = F.pad(x, (0, x.shape[3] % 2, 0, x.shape[2] % 2))[:, :, 1:, 1:]
@@ -70,17 +73,34 @@ _GLOBAL_POOL = '''class GlobalPool(nn.Module):
         return x.mean((2, 3))'''
 
 
+_SQUEEZE_EXCITE = '''class SqueezeExcite(nn.Module):
+    """Every channel times a gate: x * gate(expand(inner(reduce(mean of x))))."""
+
+    def __init__(self, channels: int, hidden: int, inner: nn.Module, gate: nn.Module) -> None:
+        super().__init__()
+        self.reduce = nn.Conv2d(channels, hidden, 1)
+        self.inner = inner
+        self.expand = nn.Conv2d(hidden, channels, 1)
+        self.gate = gate
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean = x.mean((2, 3), keepdim=True)
+        return x * self.gate(self.expand(self.inner(self.reduce(mean))))'''
+
+
 def helpers(text: str) -> list[str]:
     """The definitions of those helper classes that ``text`` calls."""
-    known = {"Halve(": _HALVE, "GlobalPool(": _GLOBAL_POOL}
+    known = {"Halve(": _HALVE, "GlobalPool(": _GLOBAL_POOL, "SqueezeExcite(": _SQUEEZE_EXCITE}
     return [definition for name, definition in known.items() if name in text]
 
 
 def widths(layers: Sequence[Layer]) -> tuple[int, ...]:
     """The different numbers of channels of layers in a row, in the order in which they come."""
-    return tuple(
-        dict.fromkeys(width for layer in layers for width in (layer.channels_in, layer.channels_out))
-    )
+    found: dict[int, None] = {}
+    for layer in layers:
+        inside = (layer.hidden,) if layer.kind == "squeeze_excite" else ()
+        found |= dict.fromkeys((layer.channels_in, *inside, layer.channels_out))
+    return tuple(found)
 
 
 def symbols(count: int) -> tuple[str, ...]:
@@ -91,16 +111,14 @@ def symbols(count: int) -> tuple[str, ...]:
 def expression(layer: Layer, name: dict[int, str]) -> str:
     """One layer as a torch call; ``name`` says what each number of channels is called."""
     cin, cout = name[layer.channels_in], name[layer.channels_out]
-    if layer.kind == "relu":
-        return "nn.ReLU()"
-    if layer.kind == "relu6":
-        return "nn.ReLU6()"
-    if layer.kind == "hard_swish":
-        return "nn.Hardswish()"
     if layer.kind == "batch_norm":
-        return f"nn.BatchNorm2d({cout})"
+        epsilon = "" if layer.epsilon == TORCHS_EPSILON else f", eps={layer.epsilon!r}"
+        return f"nn.BatchNorm2d({cout}{epsilon})"
     if layer.kind == "halve":
-        return f"Halve({cin}, {cout})"
+        return f"Halve({cin}, {cout}{', bias=True' if layer.bias else ''})"
+    if layer.kind == "squeeze_excite":
+        parts = (cin, name[layer.hidden], _activation(layer.inner), _activation(layer.gate))
+        return f"SqueezeExcite({', '.join(parts)})"
     if layer.kind == "global_pool":
         return "GlobalPool()"
     if layer.kind == "linear":
@@ -109,7 +127,23 @@ def expression(layer: Layer, name: dict[int, str]) -> str:
         return _pool(layer)
     if layer.kind == "conv":
         return _convolution(layer, cin, cout, name)
-    unknown_layer(layer.kind)
+    return _activation(layer.kind)
+
+
+def _activation(kind: Activation) -> str:
+    if kind == "relu":
+        return "nn.ReLU()"
+    if kind == "relu6":
+        return "nn.ReLU6()"
+    if kind == "swish":
+        return "nn.SiLU()"
+    if kind == "hard_swish":
+        return "nn.Hardswish()"
+    if kind == "sigmoid":
+        return "nn.Sigmoid()"
+    if kind == "hard_sigmoid":
+        return "nn.Hardsigmoid()"
+    unknown_layer(kind)
 
 
 def _pool(layer: Layer) -> str:
@@ -131,7 +165,8 @@ def _convolution(layer: Layer, cin: str, cout: str, name: dict[int, str]) -> str
     # A depthwise convolution has as many groups as channels, whatever they are called.
     groups = name[layer.channels_in] if layer.groups == layer.channels_in else str(layer.groups)
     parts += [f"groups={groups}"] if layer.groups > 1 else []
-    return f"nn.Conv2d({', '.join(parts)}, bias=False)"
+    parts += [] if layer.bias else ["bias=False"]
+    return f"nn.Conv2d({', '.join(parts)})"
 
 
 def _pair(pair: tuple[int, int]) -> str:

@@ -69,13 +69,13 @@ class Pointwise(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         """(n, c, h, w) -> (n, out, h, w)."""
         if x.device.type == "cpu" and channels_last(x):
-            return pointwise(x, self.weight)
+            return pointwise(x, self.weight, self.bias)
         return super().forward(x)
 
 
-def pointwise(x: Tensor, weight: Tensor) -> Tensor:
+def pointwise(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x: (n, c, h, w) in channels_last, weight: (out, c, 1, 1) -> (n, out, h, w) in channels_last."""
-    return nn.functional.linear(x.permute(0, 2, 3, 1), weight.flatten(1)).permute(0, 3, 1, 2)
+    return nn.functional.linear(x.permute(0, 2, 3, 1), weight.flatten(1), bias).permute(0, 3, 1, 2)
 
 
 class _Convolution(Function):
