@@ -26,9 +26,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from hwnas.results.measured import read_profile
+from hwnas.runs.measurements import read_profile
 from tests.cluster.nodes import begin, nodes, until
-from tests.results.runs import finished_run
+from tests.runs.made import finished_run
 from tests.search.tiny import images
 
 TRAIN = ["--all", "--channels", "4,6", "--epochs", "4", "--batch", "128", "--json"]

@@ -71,7 +71,7 @@ class Subject:
 
 
 def _search_digest(run: Path) -> str:
-    from hwnas.results.run import load_checkpoint, open_run
+    from hwnas.runs.directory import load_checkpoint, open_run
 
     front = json.loads((run / "front.json").read_text())
     front.pop("seconds")

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from hwnas.results.run import open_run, read_front
+from hwnas.runs.directory import open_run, read_front
 
 
 def command(*words: str) -> tuple[Any, dict[str, float]]:

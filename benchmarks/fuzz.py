@@ -30,11 +30,11 @@ import numpy as np
 from hwnas import config as configs
 from hwnas.cluster.sweep_file import read_sweep
 from hwnas.config import resolve
-from hwnas.results import history
-from hwnas.results import run as runs
-from hwnas.results.run import Run, Trial
-from hwnas.search.reward import parse_quantity
-from hwnas.space.latency_csv import read_architectures, read_measured
+from hwnas.costs.latency_csv import read_architectures, read_measured
+from hwnas.runs import directory as runs
+from hwnas.runs import history
+from hwnas.runs.directory import Run, Trial
+from hwnas.search.algorithms.reward import parse_quantity
 from hwnas.space.published import PUBLISHED
 from hwnas.space.space import SPACES
 from hwnas.space.text import format_text, parse

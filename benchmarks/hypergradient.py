@@ -33,11 +33,10 @@ from torch.nn import functional as F
 
 from hwnas.config import WeightStep
 from hwnas.nets.supernet import build_supernet
-from hwnas.search import shared_weights
-from hwnas.search.curvature import Loss, Tensors, gradient, leaves
-from hwnas.search.hypergradient import Hypergradient, Method, first_order, neumann, unrolled
-from hwnas.search.ndarts import mixture_loss
-from hwnas.search.weight_evolution import (
+from hwnas.search.bilevel.curvature import Loss, Tensors, gradient, leaves
+from hwnas.search.bilevel.hypergradient import Hypergradient, Method, first_order, neumann, unrolled
+from hwnas.search.bilevel.ndarts import mixture_loss
+from hwnas.search.bilevel.weight_evolution import (
     Evolution,
     antithetic,
     batched,
@@ -46,9 +45,10 @@ from hwnas.search.weight_evolution import (
     scale,
     search_gradient,
 )
+from hwnas.search.distributed import shared_weights
 from hwnas.space.space import SPACES
 from hwnas.training.data import Batch, Dataset, batches, equal_batches, load
-from tests.search.bilevel import Problem, flat, second_derivatives, solve
+from tests.search.bilevel.problems import Problem, flat, second_derivatives, solve
 
 LR = 0.025
 

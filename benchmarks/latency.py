@@ -156,8 +156,8 @@ def calibrate(path: Path) -> list[Bar]:
     """`hwnas devices calibrate --target cpu --space darts`, judged on networks that it never saw."""
     from hwnas.catalog import find_device
     from hwnas.cli.devices_calibrate import make_bench
-    from hwnas.results.calibrate import Plan
-    from hwnas.results.calibrate import calibrate as measured
+    from hwnas.measuring.calibrate import Plan
+    from hwnas.measuring.calibrate import calibrate as measured
     from hwnas.space import SPACES
     from profilers.device import load
     from profilers.table import Network

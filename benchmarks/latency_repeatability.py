@@ -25,8 +25,8 @@ import numpy as np
 import onnx
 import torch
 
+from hwnas.export.onnx_format import onnx_model
 from hwnas.nets.network import Network
-from hwnas.results.export_onnx import onnx_model
 from hwnas.space.encoding import derive, to_genotype
 from hwnas.space.encoding import sample as draw
 from hwnas.space.genotype import Architecture, Genotype

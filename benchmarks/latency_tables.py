@@ -23,14 +23,14 @@ import numpy as np
 import numpy.typing as npt
 
 from hwnas.catalog import find_device
+from hwnas.costs.features import folds
+from hwnas.costs.latency import TablePredictor, roofline
+from hwnas.costs.latency_csv import Measured
+from hwnas.costs.latency_fit import fit_measured
+from hwnas.costs.tables import BENCHMARK, RUNTIMES, peaks_of
 from hwnas.space import SPACES, Choices
 from hwnas.space.encoding import to_choices
-from hwnas.space.features import folds
-from hwnas.space.latency import TablePredictor, roofline
-from hwnas.space.latency_csv import Measured
-from hwnas.space.latency_fit import fit_measured
 from hwnas.space.text import parse
-from hwnas.tables import BENCHMARK, RUNTIMES, peaks_of
 from profilers.agreement import kendall_tau, mape_percent, seven_digits
 from profilers.device import load
 

@@ -2,7 +2,7 @@
 
     python -m benchmarks.memory [--space darts] [--channels 36] [--cells 8] [--side 32] [--networks 20]
 
-`hwnas.space.memory` counts weights and live maps; ONNX Runtime's processes are measured twice each (peak resident set
+`hwnas.costs.memory` counts weights and live maps; ONNX Runtime's processes are measured twice each (peak resident set
 that loading and running added). Prints both ranges, the straight line between them, and Kendall's tau beside the
 ceiling that the second measurement sets.
 """
@@ -15,11 +15,11 @@ import time
 
 import numpy as np
 
-from hwnas.results.bench import OnnxBench
+from hwnas.costs.memory import memory_table
+from hwnas.measuring.bench import OnnxBench
 from hwnas.space import SPACES
 from hwnas.space.encoding import project, sample, to_genotype
 from hwnas.space.genotype import Architecture
-from hwnas.space.memory import memory_table
 from profilers.agreement import kendall_tau, mape_percent
 from profilers.measurement import measurements
 from profilers.onnx_latency import OnnxOptions

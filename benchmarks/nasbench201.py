@@ -40,14 +40,14 @@ from benchmarks.search_fronts import Member
 from benchmarks.tabular import Floats, Ints, Table
 from hwnas.config import Config, resolve
 from hwnas.nets.supernet import build_supernet
-from hwnas.results import run as runs
-from hwnas.results.front import hypervolume
-from hwnas.results.history import Epoch, read_history
-from hwnas.search import shared_weights
+from hwnas.runs import directory as runs
+from hwnas.runs.front import hypervolume
+from hwnas.runs.history import Epoch, read_history
+from hwnas.search.distributed import shared_weights
+from hwnas.search.finalists.regression import best_of_bands
+from hwnas.search.finalists.synflow import log_flows
 from hwnas.search.loop import Progress
-from hwnas.search.regression import best_of_bands
 from hwnas.search.search import Plan, plan, search, summary
-from hwnas.search.synflow import log_flows
 from hwnas.space.encoding import every, to_choices, to_genotype
 from hwnas.space.nasbench201 import SPACE
 from hwnas.space.text import format_text, from_dict

@@ -34,9 +34,10 @@ import torch
 from benchmarks.cifar_jpeg import load as load_jpeg
 from hwnas.config import Config, resolve
 from hwnas.nets.supernet import build_supernet
-from hwnas.search import ndarts, shared_weights
-from hwnas.search.ndarts import NDarts
-from hwnas.search.shared_weights import SharedWeights
+from hwnas.search.bilevel import ndarts
+from hwnas.search.bilevel.ndarts import NDarts
+from hwnas.search.distributed import shared_weights
+from hwnas.search.distributed.shared_weights import SharedWeights
 from hwnas.space.encoding import to_genotype
 from hwnas.space.space import SPACES
 from hwnas.space.text import format_text

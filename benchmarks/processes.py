@@ -35,9 +35,9 @@ import torch
 import torch.distributed as dist
 
 from hwnas.config import Config, resolve
-from hwnas.results import run as runs
+from hwnas.runs import directory as runs
 from hwnas.search import loop
-from hwnas.search.ranks import ALONE, Ranks, launch, world
+from hwnas.search.distributed.ranks import ALONE, Ranks, launch, world
 from hwnas.search.search import Plan, plan, searcher_of
 from hwnas.search.state import restore
 

@@ -30,7 +30,7 @@ import numpy as np
 import torch
 
 from hwnas.config import Config, resolve, with_epochs
-from hwnas.results.front import Bounds, hypervolume, non_dominated, to_minimise
+from hwnas.runs.front import Bounds, hypervolume, non_dominated, to_minimise
 from hwnas.search.search import plan, search, summary
 from hwnas.space.genotype import Architecture
 from hwnas.space.text import from_dict

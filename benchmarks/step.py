@@ -36,7 +36,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks.plain_supernet import PlainSteps
-from hwnas.nets.allocator import keep_freed_memory
+from hwnas.nets.fast.allocator import keep_freed_memory
 from hwnas.nets.supernet import Supernet, build_supernet
 from hwnas.space import SPACES
 from hwnas.space.encoding import sample

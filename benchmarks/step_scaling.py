@@ -27,8 +27,9 @@ import torch
 from benchmarks.plain_supernet import PlainSteps
 from benchmarks.step import CELLS, CHANNELS, CLASSES, Steps, images
 from hwnas.config import resolve
-from hwnas.nets.allocator import keep_freed_memory
-from hwnas.search import ndarts, shared_weights
+from hwnas.nets.fast.allocator import keep_freed_memory
+from hwnas.search.bilevel import ndarts
+from hwnas.search.distributed import shared_weights
 from hwnas.search.search import plan, searcher_of
 from hwnas.training.data import Batch
 

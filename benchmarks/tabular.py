@@ -32,9 +32,10 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a script from anywhere
 
 from benchmarks.tabular_peers import Evaluate, Spent, evolution, nsga2, random_search
-from hwnas.results.front import Bounds, hypervolume
-from hwnas.search import directed, policy
-from hwnas.search.reward import Objective, for_exponents, rewards
+from hwnas.runs.front import Bounds, hypervolume
+from hwnas.search.algorithms import policy
+from hwnas.search.algorithms import scalarised as directed
+from hwnas.search.algorithms.reward import Objective, for_exponents, rewards
 from hwnas.space.nasbench201 import PRIMITIVES, SPACE
 from profilers.errors import InputError, nearest
 

@@ -17,7 +17,7 @@ from pymoo.core.problem import Problem
 from pymoo.operators.crossover.ux import UX
 from pymoo.operators.sampling.rnd import IntegerRandomSampling
 
-from hwnas.results.front import to_minimise
+from hwnas.runs.front import to_minimise
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hwnas.config import resolve
-from hwnas.results.run import new_directory
+from hwnas.runs.directory import new_directory
 from hwnas.search import search as searching
 from hwnas.search.loop import Progress
 
@@ -32,7 +32,7 @@ def search(
 ) -> dict[str, Any]:
     """Search and return the summary that ``hwnas show RUN --json`` prints, with ``run``, its directory, added.
 
-    ``objective``: none, one or several of hwnas.metrics.METRICS. ``test``: the folder of the test images,
+    ``objective``: none, one or several of hwnas.costs.metrics.METRICS. ``test``: the folder of the test images,
     where ``data`` is a folder. ``out``: a new directory (default: one under runs/). ``settings``: any key of
     hwnas.config.Config. Raises InputError for anything that can't be used.
     """

@@ -14,7 +14,7 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from hwnas.catalog import find_config, read_toml
-from hwnas.metrics import METRICS
+from hwnas.costs.metrics import METRICS
 from hwnas.space import SPACES
 from profilers.errors import InputError, nearest
 from profilers.limits import MOST_BATCH, MOST_CELLS, MOST_CHANNELS, MOST_THREADS
@@ -114,7 +114,7 @@ class AlphaStep(_Frozen):
     ``augment``: those images as the training ones are; shared weights then rank better on CIFAR-10, on the 8 x 8 pixels
     of digits one search ended worse (docs/decisions/019).
     ``form``: the paper's, or ``directed``, which re-uses evaluations and looks where the front is thin
-    (hwnas.search.directed); that one has its own constants, from ``lr`` on nothing here is read.
+    (hwnas.search.algorithms.scalarised); that one has its own constants, from ``lr`` on nothing here is read.
     """
 
     form: Literal["paper", "directed"] = "paper"
@@ -161,8 +161,9 @@ class Config(_Frozen):
     """A whole search, resolved. The same config and seed give the same trials and front on a CPU.
 
     ``finalists_by``: the mean accuracy seen for a genotype, or a regression over all trials of the last stage
-    (hwnas.search.regression). ``finalists_synflow``: SynFlow has a say among those that this, or ndarts's alpha, finds
-    likely (hwnas.search.finalists). ``scoring_images``: finalists are scored on so many validation images; default all.
+    (hwnas.search.finalists.regression). ``finalists_synflow``: SynFlow has a say among those that this, or
+    ndarts's alpha, finds likely (hwnas.search.finalists.shortlist). ``scoring_images``: finalists are scored on so
+    many validation images; default all.
     ``backend``: what measures on an attached target (profilers.backends, or a plug-in's name); default by target.
     ``cuda_graph``: latencies on a CUDA target are those of captured graphs, not of eager torch.
     """

@@ -209,8 +209,8 @@ def _providers() -> Iterator[Finding]:
 
 
 def _files(path: Path) -> Iterator[Finding]:
-    from hwnas.results import run as runs
-    from hwnas.results.history import read_history
+    from hwnas.runs import directory as runs
+    from hwnas.runs.history import read_history
     from hwnas.search.state import checkpoint as read_checkpoint
     from hwnas.search.state import place
 
@@ -245,8 +245,8 @@ def _files(path: Path) -> Iterator[Finding]:
 
 
 def _search(path: Path) -> Iterator[Finding]:
-    from hwnas.results import run as runs
-    from hwnas.results.history import read_history
+    from hwnas.runs import directory as runs
+    from hwnas.runs.history import read_history
     from hwnas.search.health import Setback, diagnose
     from hwnas.search.state import checkpoint as read_checkpoint
 
@@ -277,8 +277,8 @@ def _search(path: Path) -> Iterator[Finding]:
 
 
 def _ranking(path: Path) -> Iterator[Finding]:
-    from hwnas.results import run as runs
-    from hwnas.results.models import trained
+    from hwnas.runs import directory as runs
+    from hwnas.runs.models import trained
     from hwnas.search.health import ranking
 
     found = runs.open_run(path)

@@ -33,7 +33,7 @@ class Kernel:
 
     macs: multiply-accumulates. reads, writes: elements moved, each once. outputs: elements of the result per
     channel (pixels x batch); channels: of the result. window: elements that a direct kernel (pooling,
-    depthwise) loads per output.
+    depthwise) loads per output. groups: a dense convolution's, each on channels of its own.
     """
 
     kind: Kind
@@ -43,6 +43,7 @@ class Kernel:
     outputs: int
     channels: int
     window: int = 1
+    groups: int = 1
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,8 @@ def _compute_us(kernel: Kernel, peaks: Peaks, costs: Costs) -> float:
     # Tiles go to the cores in waves; the last wave takes as long as a full one.
     cores = max(1, round(peaks.gmacs_per_s / NOMINAL_GHZ / costs.lanes))
     outputs, channels = costs.tile
-    tiles = math.ceil(kernel.outputs / outputs) * math.ceil(kernel.channels / channels)
+    in_group = math.ceil(kernel.channels / kernel.groups / channels)
+    tiles = math.ceil(kernel.outputs / outputs) * in_group * kernel.groups
     per_output = kernel.macs / (kernel.outputs * kernel.channels)
     work = math.ceil(tiles / cores) * cores * outputs * channels * per_output
     return work / rate

@@ -15,7 +15,7 @@ import torch
 from hwnas import doctor
 from hwnas.cli import main
 from hwnas.doctor import Finding, examine
-from hwnas.results import run as runs
+from hwnas.runs import directory as runs
 from hwnas.search.loop import Progress
 from hwnas.search.search import search
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hwnas import files
-from hwnas.results.atomic import atomic_write
+from hwnas.runs.atomic import atomic_write
 from profilers.errors import InputError
 
 from .evil import KINDS, SECRET, outside, untouched

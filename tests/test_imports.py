@@ -17,7 +17,7 @@ LIGHT = [
     "hwnas.catalog",
     "hwnas.cli",
     "hwnas.config",
-    "hwnas.results.run",
+    "hwnas.runs.directory",
     "hwnas.space",
     "profilers",
     "profilers.errors",
@@ -34,7 +34,7 @@ def test_importing_it_brings_in_nothing_heavy(module):
 
 
 def test_the_front_needs_pymoo_but_no_torch():
-    program = "import sys, hwnas.results.front; assert 'torch' not in sys.modules"
+    program = "import sys, hwnas.runs.front; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
 
 

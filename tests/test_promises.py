@@ -11,11 +11,11 @@ OPENING = ("read_text", "read_bytes", "write_text", "write_bytes", "unlink", "to
 LOOKING = ("exists", "is_file")
 # What opens no file of a run: pages of the package itself, the machine, a probe of a shared folder.
 ELSEWHERE = {
-    "hwnas/results/report/page.py": ("read_text",),
-    "hwnas/results/run.py": ("read_text",),
+    "hwnas/report/page.py": ("read_text",),
+    "hwnas/runs/directory.py": ("read_text",),
     "hwnas/cluster/ray_cluster.py": ("open", "read_text", "write_text", "unlink", "os.open"),
     "hwnas/cluster/searches.py": ("read_bytes", "exists"),
-    "hwnas/results/atomic.py": ("os.open",),
+    "hwnas/runs/atomic.py": ("os.open",),
 }
 ROOMS = ("hwnas/results", "hwnas/search", "hwnas/cluster")
 OF_TRAINING = ("checkpoint", "curves", "finalists", "loop", "train", "weights")

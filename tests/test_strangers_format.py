@@ -7,7 +7,7 @@ from pathlib import Path
 
 import onnx
 
-from hwnas.results.formats import FORMATS, Format, NotTheSame
+from hwnas.export.formats import FORMATS, Format, NotTheSame
 
 from .strangers.format import FORMAT
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from hwnas.config import dump
-from hwnas.metrics import METRICS
+from hwnas.costs.metrics import METRICS
 from hwnas.space.build import architecture_graph
 from hwnas.space.genotype import Architecture
 from hwnas.space.graph import all_layers

@@ -12,17 +12,17 @@ import torch
 
 from hwnas import plugins
 from hwnas.config import dump
+from hwnas.costs.counts import count, count_table
+from hwnas.costs.memory import memory_table
 from hwnas.nets.network import Network
 from hwnas.nets.supernet import build_supernet
-from hwnas.results.run import load_checkpoint, open_run
+from hwnas.runs.directory import load_checkpoint, open_run
 from hwnas.search.search import search
 from hwnas.space import SPACES
 from hwnas.space.build import graphs
-from hwnas.space.counts import count, count_table
 from hwnas.space.encoding import sample, to_choices, to_genotype
 from hwnas.space.genotype import Architecture
 from hwnas.space.graph import discrete
-from hwnas.space.memory import memory_table
 from hwnas.space.size import CellSize, Task
 from hwnas.space.text import format_text, parse
 from profilers.errors import InputError

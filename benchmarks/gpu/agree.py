@@ -20,7 +20,8 @@ from benchmarks.gpu.book import Book, Record, Skip, needs, work
 from benchmarks.gpu.place import Place
 from benchmarks.gpu.sizes import DEFAULTS
 from hwnas.nets.supernet import SkipDropout, Supernet, build_supernet
-from hwnas.search import ndarts, shared_weights
+from hwnas.search.bilevel import ndarts
+from hwnas.search.distributed import shared_weights
 from hwnas.space.encoding import sample
 from hwnas.space.genotype import Architecture
 from hwnas.space.published import PUBLISHED

@@ -14,7 +14,8 @@ import torch
 from benchmarks.gpu.place import Place, Step
 from benchmarks.gpu.sizes import Size, endless, made_up, mask_of
 from hwnas.nets.supernet import SkipDropout, build_supernet
-from hwnas.search import ndarts, shared_weights
+from hwnas.search.bilevel import ndarts
+from hwnas.search.distributed import shared_weights
 from hwnas.space.encoding import sample as uniform
 from hwnas.space.genotype import Architecture
 from hwnas.space.published import PUBLISHED

@@ -13,10 +13,10 @@ from torch import nn
 from benchmarks.gpu.book import Book, Record, Skip, needs, read, work
 from benchmarks.gpu.place import Place
 from hwnas.catalog import devices
+from hwnas.costs.latency import roofline
 from hwnas.nets.network import Network
 from hwnas.space.encoding import to_genotype
 from hwnas.space.genotype import Architecture
-from hwnas.space.latency import roofline
 from hwnas.space.space import SPACES
 from profilers.agreement import kendall_tau
 from profilers.device import attached, load, match
@@ -84,7 +84,7 @@ def _onnx(
     needs("onnx", "onnxruntime")
     import onnxruntime
 
-    from hwnas.results.export_onnx import onnx_model
+    from hwnas.export.onnx_format import onnx_model
     from profilers.onnx_latency import OnnxOptions, measure_latency
 
     if place.kind == "cuda" and "CUDAExecutionProvider" not in onnxruntime.get_available_providers():

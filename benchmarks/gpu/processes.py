@@ -14,7 +14,7 @@ import torch
 
 from benchmarks.gpu.book import Book, Record, work
 from benchmarks.gpu.place import MS, Place
-from hwnas.search.ranks import launch, world
+from hwnas.search.distributed.ranks import launch, world
 
 STEPS, TINY_STEPS = 20, 2
 _OUT = "HWNAS_BENCHMARK_OUT"
@@ -53,7 +53,7 @@ def enter() -> None:
     import torch.distributed as dist
 
     from hwnas.nets.supernet import build_supernet
-    from hwnas.search import shared_weights
+    from hwnas.search.distributed import shared_weights
     from hwnas.space.space import SPACES
     from hwnas.training.dataset import Batch
 

@@ -12,7 +12,7 @@ from profilers.errors import InputError
 from profilers.limits import check_input, check_numbers
 
 if TYPE_CHECKING:
-    from hwnas.results.bench import Bench
+    from hwnas.measuring.bench import Bench
     from profilers.device import Device
     from profilers.table import Network, Table
 
@@ -50,9 +50,9 @@ def calibrate(
     """Measure every operation of a space and some whole networks; write a table that predicts the others."""
     from hwnas.catalog import find_device
     from hwnas.cli.profile import image_size
-    from hwnas.results.calibrate import Plan, calibrate
+    from hwnas.costs.tables import default_path
+    from hwnas.measuring.calibrate import Plan, calibrate
     from hwnas.space import SPACES
-    from hwnas.tables import default_path
     from profilers.device import load
     from profilers.errors import nearest
     from profilers.onnx_latency import utc_now
@@ -91,7 +91,7 @@ def make_bench(
 ) -> Bench:
     """Where to measure. Raises InputError where the target is not attached and no way to it is given."""
     from hwnas.cli.profile import elsewhere, place
-    from hwnas.results.bench import bench_at
+    from hwnas.measuring.bench import bench_at
     from profilers.timing import Protocol
 
     where = place(device, ssh, run_with)
@@ -129,7 +129,7 @@ def summary(table: Table, path: Path) -> dict[str, Any]:
 
 
 def _print(table: Table, path: Path, target: str) -> None:
-    from hwnas.tables import search_words
+    from hwnas.costs.tables import search_words
 
     found = summary(table, path)
     receipt = found["receipt"]

@@ -11,7 +11,7 @@ from hwnas.cli.devices_calibrate import calibrate
 from hwnas.cli.outside import echo, echo_json
 
 if TYPE_CHECKING:
-    from hwnas.space.latency_csv import Measured
+    from hwnas.costs.latency_csv import Measured
     from profilers.device import Device
     from profilers.table import Network, Table
 
@@ -65,11 +65,11 @@ def fit(
     """Fit a latency table to networks that were measured elsewhere."""
     from datetime import datetime, timezone
 
-    from hwnas.cli.fit_units import check_range
+    from hwnas.costs.latency_csv import read_measured
+    from hwnas.costs.latency_fit import digest, fit_measured
+    from hwnas.costs.tables import BENCHMARK, default_path
+    from hwnas.costs.units import check_range
     from hwnas.space import SPACES
-    from hwnas.space.latency_csv import read_measured
-    from hwnas.space.latency_fit import digest, fit_measured
-    from hwnas.tables import BENCHMARK, default_path
     from profilers.errors import InputError, nearest
     from profilers.table import save
 
@@ -106,9 +106,9 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Predict the latencies of many architectures from a table."""
-    from hwnas.space.features import folds
-    from hwnas.space.latency import TablePredictor
-    from hwnas.space.latency_csv import read_architectures, write_predictions
+    from hwnas.costs.features import folds
+    from hwnas.costs.latency import TablePredictor
+    from hwnas.costs.latency_csv import read_architectures, write_predictions
     from profilers.table import load
 
     predictor = TablePredictor(load(table), str(table))
@@ -195,7 +195,7 @@ _DESIGNS = {
 
 
 def _print_fit(table: Table, path: Path, found: dict[str, Any], device: str) -> None:
-    from hwnas.tables import BENCHMARK, search_words, why_not_found
+    from hwnas.costs.tables import BENCHMARK, search_words, why_not_found
 
     echo(f"{path}: latency table of {found['device']} for {found['space']}, in ms")
     echo(

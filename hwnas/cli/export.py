@@ -13,7 +13,7 @@ from profilers.errors import InputError, nearest
 from profilers.limits import MOST_THREADS, check_numbers
 
 if TYPE_CHECKING:
-    from hwnas.results.selection import Subject
+    from hwnas.export.selection import Subject
 
 Option = typer.Option
 
@@ -70,7 +70,7 @@ def export(
     hwnas export DARTS_V2 --untrained --channels 36 --cells 20
     """
     from hwnas.cli.train import warned
-    from hwnas.results.selection import of_genotype, of_run
+    from hwnas.export.selection import of_genotype, of_run
 
     check_numbers("--", channels=channels, cells=cells)
     if sum((bool(keys), every, knee)) > 1:
@@ -109,8 +109,8 @@ def export(
 def _note_the_knee(path: Path, untrained: bool, quiet: bool) -> None:
     """Say where the knee does not meet the run's targets."""
     from hwnas.cli.progress import notes
-    from hwnas.results.models import knee_note
-    from hwnas.results.run import open_run
+    from hwnas.runs.directory import open_run
+    from hwnas.runs.models import knee_note
 
     note = knee_note(open_run(path), is_trained=not untrained)
     if note is not None:
@@ -118,7 +118,7 @@ def _note_the_knee(path: Path, untrained: bool, quiet: bool) -> None:
 
 
 def _formats(text: str) -> tuple[str, ...]:
-    from hwnas.results.formats import FORMATS
+    from hwnas.export.formats import FORMATS
 
     names = [part.strip() for part in text.split(",") if part.strip()]
     for name in names:
@@ -154,8 +154,8 @@ def _export(
     import torch
 
     from hwnas.cli.progress import notes
-    from hwnas.results.formats import NotTheSame
-    from hwnas.results.selection import export_all
+    from hwnas.export.formats import NotTheSame
+    from hwnas.export.selection import export_all
 
     torch.set_num_threads(threads)
     say = notes(quiet)

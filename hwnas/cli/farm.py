@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hwnas.cli.subjects import Named
+from hwnas.measuring.subjects import Named
 from profilers.errors import InputError, nearest
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from profilers.errors import InputError
 from profilers.limits import check_numbers
 
 if TYPE_CHECKING:
-    from hwnas.search.ranks import Ranks
+    from hwnas.search.distributed.ranks import Ranks
 
 HELP = (
     "Processes that share the work, on this machine: one per CPU core or GPU. Under torchrun: leave it out."
@@ -47,7 +47,7 @@ def launched(processes: int | None) -> None:
     if size > 1 or processes == 1:
         return
     from hwnas.cli import main
-    from hwnas.search.ranks import launch
+    from hwnas.search.distributed.ranks import launch
 
     codes, asked = launch(processes, main)
     if asked:
@@ -63,7 +63,7 @@ def launched(processes: int | None) -> None:
 @contextmanager
 def joined() -> Iterator[Ranks]:
     """The processes of this search. What several of them can't do is said by one; all end with its exit code."""
-    from hwnas.search.ranks import Parted, world
+    from hwnas.search.distributed.ranks import Parted, world
 
     code, spoken = 0, False
     with world() as ranks:

@@ -16,7 +16,7 @@ from profilers.errors import InputError, nearest
 from profilers.limits import check_input, check_numbers
 
 if TYPE_CHECKING:
-    from hwnas.cli.subjects import Named
+    from hwnas.measuring.subjects import Named
     from profilers.backends import Options
     from profilers.device import Device
     from profilers.measurement import Outcome
@@ -83,7 +83,7 @@ def profile(
     from hwnas.cli.profile_output import as_dict, show
     from hwnas.cli.profiles import keep, measure_by_ray, measure_here
     from hwnas.cli.subject_options import subject_size
-    from hwnas.cli.subjects import resolve
+    from hwnas.measuring.subjects import resolve
     from profilers.backends import Options
     from profilers.device import load
     from profilers.measurement import Failure
@@ -159,8 +159,8 @@ def measure_all(
     found: Sequence[Named], device: Device, options: Options, names: Sequence[str] | None, table: str | None
 ) -> list[Row]:
     """Every outcome of every back end, in order; several networks are sampled in turn."""
-    from hwnas.cli.estimates import latency, memory
-    from hwnas.cli.subjects import build
+    from hwnas.measuring.estimates import latency, memory
+    from hwnas.measuring.subjects import build
     from profilers.backends import backend, onnxruntime_together
     from profilers.elsewhere import measured_there, refuse_elsewhere
 
@@ -188,8 +188,8 @@ def measure_all(
 
 def per_operation(found: Sequence[Named], device: Device, options: Options) -> list[tuple[str, Operation]]:
     """Every operation of every network as ONNX Runtime runs it, the slowest first; estimated where nothing runs."""
-    from hwnas.cli.estimates import operations as estimated
-    from hwnas.cli.subjects import build
+    from hwnas.measuring.estimates import operations as estimated
+    from hwnas.measuring.subjects import build
     from profilers.isolate import measure
     from profilers.measurement import Failure
     from profilers.onnx_check import check_onnx

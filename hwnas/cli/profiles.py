@@ -12,7 +12,7 @@ from hwnas.cli.outside import echo
 
 if TYPE_CHECKING:
     from hwnas.cli.farm import MeasuredThere
-    from hwnas.cli.subjects import Named
+    from hwnas.measuring.subjects import Named
     from profilers.backends import Options
     from profilers.device import Device
     from profilers.measurement import Outcome
@@ -109,8 +109,8 @@ def _profile(device: Device, answers: Sequence[MeasuredThere], asked: int) -> Pr
 
 def keep(path: Path, profiles: Sequence[Profile]) -> None:
     """Write profiles/TARGET.jsonl.gz of the run, with every raw sample; a target without outcomes is left as it was."""
-    from hwnas.results.measured import write_profile
-    from hwnas.results.run import open_run
+    from hwnas.runs.directory import open_run
+    from hwnas.runs.measurements import write_profile
 
     run = open_run(path)
     for one in profiles:

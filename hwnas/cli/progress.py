@@ -57,8 +57,8 @@ def watching(quiet: bool, run: Path) -> Iterator[Callable[[Progress], None]]:
 
 def _record(run: Path) -> None:
     """Write the events; a search does not end because they can't be written."""
-    from hwnas.results.report.events import write_events
-    from hwnas.results.run import open_run
+    from hwnas.report.events import write_events
+    from hwnas.runs.directory import open_run
 
     with suppress(Exception):
         write_events(open_run(run))

@@ -32,11 +32,11 @@ def report(
     from datetime import datetime, timezone
 
     from hwnas import __version__
-    from hwnas.results.atomic import atomic_write
-    from hwnas.results.report.devices import across
-    from hwnas.results.report.figures import write_figures
-    from hwnas.results.report.gather import believed, gather
-    from hwnas.results.report.page import page
+    from hwnas.report.devices import across
+    from hwnas.report.figures import write_figures
+    from hwnas.report.load import believed, gather
+    from hwnas.report.page import page
+    from hwnas.runs.atomic import atomic_write
 
     seen = [gather(path) for path in runs]
     extra = [across(seen[0], [word.strip() for word in devices.split(",")])] if devices else []

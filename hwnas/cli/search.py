@@ -13,7 +13,7 @@ from profilers.errors import InputError
 
 if TYPE_CHECKING:
     from hwnas.config import Config
-    from hwnas.search.ranks import Ranks
+    from hwnas.search.distributed.ranks import Ranks
 
 Option = typer.Option
 
@@ -119,7 +119,7 @@ def search(
     }
     from hwnas.cli.progress import notes
     from hwnas.config import resolve, with_epochs
-    from hwnas.results.run import new_directory, vacant
+    from hwnas.runs.directory import new_directory, vacant
 
     resolved = resolve(given(**flags), config, notes(quiet or several.follows()))
     if epochs is not None:
@@ -134,7 +134,7 @@ def search(
 
 def named_table(word: str | None, resolved: Config) -> Path | None:
     """The file of the table that is named. Raises InputError for an unknown one, or where no latency is asked for."""
-    from hwnas.tables import find_table
+    from hwnas.costs.tables import find_table
 
     if word is None:
         return None
@@ -188,7 +188,7 @@ def _exponents(text: str | None) -> tuple[float, ...] | None:
 
 def objectives(metrics: list[str] | None, targets: list[str] | None) -> list[dict[str, str]] | None:
     """The objectives in the order given, each with its target; ``latency=2ms`` names its metric."""
-    from hwnas.metrics import METRICS
+    from hwnas.costs.metrics import METRICS
     from profilers.errors import nearest
 
     if not metrics:
@@ -198,7 +198,7 @@ def objectives(metrics: list[str] | None, targets: list[str] | None) -> list[dic
     for metric in metrics:
         if metric not in METRICS:
             raise InputError(f"objective: unknown metric {metric!r}{nearest(metric, METRICS)}")
-    from hwnas.search.reward import parse_quantity
+    from hwnas.search.algorithms.reward import parse_quantity
 
     found: dict[str, dict[str, str]] = {metric: {"metric": metric} for metric in metrics}
     for text in targets or []:

@@ -15,7 +15,7 @@ def show(
     json: Annotated[bool, typer.Option("--json", help="Only JSON on standard output.")] = False,
 ) -> None:
     """Print the Pareto front of a finished search."""
-    from hwnas.results.run import read_shown
+    from hwnas.runs.directory import read_shown
 
     print_summary(read_shown(run), run, json)
 
@@ -121,7 +121,7 @@ def _lines(summary: dict[str, Any], path: Path) -> list[str]:
         f" {summary['evaluations']:,} evaluations in {summary['seconds']:.0f} s"
     ]
     lines += _measured_lines(summary)
-    from hwnas.results.models import beside_the_front
+    from hwnas.runs.models import beside_the_front
 
     believed = beside_the_front(summary)
     if believed:
@@ -136,8 +136,8 @@ def _lines(summary: dict[str, Any], path: Path) -> list[str]:
             f"{name} {value:,.4g} {units.get(name, '')}".rstrip()
             for name, value in summary.get("targets", {}).items()
         )
-        from hwnas.results.front import knee
-        from hwnas.results.models import search_front, targets_of
+        from hwnas.runs.front import knee
+        from hwnas.runs.models import search_front, targets_of
 
         middle = knee(search_front(summary), targets_of(summary)).key if summary["front"] else ""
         best = f"best within target: {met[0]}; the knee within: {middle}" if met else none_within(middle)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from profilers.errors import InputError
 
 if TYPE_CHECKING:
-    from hwnas.cli.subjects import Shape
+    from hwnas.measuring.subjects import Shape
 
     Shapes = tuple[tuple[str, tuple[int, ...]], ...]
 
@@ -25,8 +25,8 @@ def subject_size(subject: str, options: Mapping[str, Any]) -> tuple[Shape, Shape
     Raises InputError for one that says nothing about a subject of this kind.
     """
     from hwnas.cli.profile import image_size, input_shape, one_of
-    from hwnas.cli.subjects import Shape
-    from hwnas.results.run import open_run
+    from hwnas.measuring.subjects import Shape
+    from hwnas.runs.directory import open_run
 
     image, batch = options["--image"], options["--batch"]
     is_run = os.path.isdir(subject)  # not Path.is_dir(), which raises for a genotype's long text

@@ -16,8 +16,8 @@ from profilers.errors import InputError, nearest
 from profilers.limits import MOST_THREADS, check_numbers
 
 if TYPE_CHECKING:
-    from hwnas.results.models import Model
-    from hwnas.results.run import Run
+    from hwnas.runs.directory import Run
+    from hwnas.runs.models import Model
     from hwnas.training.dataset import Dataset
     from hwnas.training.loop import Diverged
     from hwnas.training.recipe import Recipe
@@ -75,8 +75,8 @@ def train(
     hwnas train runs/NAME --all
     """
     from hwnas.cli.progress import notes
-    from hwnas.results.models import choose, knee_note, model_of
-    from hwnas.results.run import open_run
+    from hwnas.runs.directory import open_run
+    from hwnas.runs.models import choose, knee_note, model_of
 
     if sum((bool(keys), every, knee)) > 1:
         raise InputError("train: say either --all, --knee or keys")
@@ -129,8 +129,8 @@ def _train(
     import torch
 
     from hwnas.cli.progress import notes
-    from hwnas.nets.allocator import keep_freed_memory
-    from hwnas.results.run import lock
+    from hwnas.nets.fast.allocator import keep_freed_memory
+    from hwnas.runs.directory import lock
     from hwnas.training.finalists import train_models
     from hwnas.training.run_images import images_of
     from profilers.cuda import compute_place
@@ -231,7 +231,7 @@ def _print(run: Run, records: list[dict[str, Any]]) -> None:
     """The trained front, those just trained marked."""
     from rich import box
 
-    from hwnas.results.models import TRAINED, write_trained
+    from hwnas.runs.models import TRAINED, write_trained
 
     summary = write_trained(run)
     title = f"Front of {run.path}; accuracy: {TRAINED}, params and MACs: counted"

@@ -9,8 +9,8 @@ from hwnas.cli.train import announced, known_device, left_out, told, warned
 
 if TYPE_CHECKING:
     from hwnas.cluster.training import TrainedThere
-    from hwnas.results.models import Model
-    from hwnas.results.run import Run
+    from hwnas.runs.directory import Run
+    from hwnas.runs.models import Model
     from hwnas.training.recipe import Recipe
 
 
@@ -34,7 +34,7 @@ def train_by_ray(
     from hwnas.cluster.ray_cluster import connected
     from hwnas.cluster.task import gpus_for
     from hwnas.cluster.training import train_on
-    from hwnas.results.run import lock
+    from hwnas.runs.directory import lock
     from hwnas.training.run_images import images_of
 
     known_device(device)

@@ -11,8 +11,8 @@ from typing import Any
 
 from hwnas import __version__
 from hwnas.cluster.sweep_file import Planned, state_of
-from hwnas.results.atomic import atomic_write
-from hwnas.results.run import open_run, read_front
+from hwnas.runs.atomic import atomic_write
+from hwnas.runs.directory import open_run, read_front
 from profilers.errors import InputError
 
 SWEEP = "sweep.json"
@@ -77,8 +77,8 @@ def over_seeds(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def write_comparison(runs: Sequence[Planned], out: Path, found: dict[str, Any]) -> Path | None:
     """Write sweep.json and report.html into ``out``; returns the report's path, None where no run has ended."""
-    from hwnas.results.report.gather import gather
-    from hwnas.results.report.page import page
+    from hwnas.report.load import gather
+    from hwnas.report.page import page
 
     atomic_write(out / SWEEP, (json.dumps(found, indent=1, default=str) + "\n").encode())
     ended = [gather(out / run.name) for run in runs if state_of(out / run.name) == "finished"]

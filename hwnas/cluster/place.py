@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hwnas.config import Config
 from hwnas.errors import Stopped
-from hwnas.results.run import Run, held
+from hwnas.runs.directory import Run, held
 
 LOCK_SECONDS = 150.0
 """A network file system gives the lock of a host that died back after its lease, 90 s as a rule."""

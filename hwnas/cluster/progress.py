@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from hwnas.cluster.sweep_file import state_of
-from hwnas.results.history import read_history
-from hwnas.results.models import Model
-from hwnas.results.run import open_run
+from hwnas.runs.directory import open_run
+from hwnas.runs.history import read_history
+from hwnas.runs.models import Model
 from hwnas.training.checkpoint import epochs_done
 from profilers.errors import InputError
 

@@ -17,9 +17,9 @@ from hwnas.cluster.ray_cluster import where
 from hwnas.cluster.sweep_file import Planned, State, check_same, state_of
 from hwnas.cluster.task import Cluster, Needs, Task, gpus_for
 from hwnas.config import Config
-from hwnas.results.atomic import atomic_write
-from hwnas.results.run import lock_in, open_run
-from hwnas.tables import tables, user_folder
+from hwnas.costs.tables import tables, user_folder
+from hwnas.runs.atomic import atomic_write
+from hwnas.runs.directory import lock_in, open_run
 from profilers.device import load as load_device
 from profilers.errors import InputError
 
@@ -53,7 +53,7 @@ class SearchedThere:
 @contextmanager
 def _recording(path: Path) -> Iterator[Callable[[Progress], None]]:
     """Nobody watches; TensorBoard's events are written at the end, as ``hwnas search`` does."""
-    from hwnas.results.report.events import write_events
+    from hwnas.report.events import write_events
 
     yield lambda progress: None
     with suppress(OSError, ValueError):

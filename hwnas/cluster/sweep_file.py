@@ -20,7 +20,7 @@ from hwnas import files
 from hwnas.catalog import read_toml
 from hwnas.cluster.place import located
 from hwnas.config import PASSED_OVER, Config, resolve, with_data, with_epochs
-from hwnas.results.run import open_run
+from hwnas.runs.directory import open_run
 from profilers.errors import InputError, nearest
 
 MOST_RUNS = 1000

@@ -10,8 +10,8 @@ from typing import Any
 from hwnas.cluster.place import located
 from hwnas.cluster.ray_cluster import where
 from hwnas.cluster.task import Cluster, Needs, Task
-from hwnas.results.models import Model
-from hwnas.results.run import Run
+from hwnas.runs.directory import Run
+from hwnas.runs.models import Model
 from hwnas.training.data import Dataset, digest
 from hwnas.training.finalists import forget, keep_record, record_of, train_model
 from hwnas.training.loop import Diverged

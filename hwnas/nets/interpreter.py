@@ -7,13 +7,13 @@ ReLU that several readers of one map begin with is computed once, and a map is d
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hwnas.nets.maps import joined
+from hwnas.nets.fast.maps import joined
 from hwnas.nets.operations import body
 from hwnas.space.graph import IMAGE, Graph, Node, readers, starts_with_relu, terms
 from hwnas.space.layers import Layer
@@ -172,24 +172,20 @@ def register(network: nn.Module, name: str, module: nn.Module) -> None:
     network.get_submodule(group).add_module(part, module)
 
 
-Shape = tuple[tuple[object, ...], ...]
-Built = dict[tuple[str, Shape], nn.Module]
-"""Modules by name and by the shape of their weights: graphs of several sizes share those whose weights agree."""
+Built = dict[tuple[str, tuple[Layer, ...]], nn.Module]
+"""Modules by name and layers, whatever the size of their maps: graphs of several sizes share those that agree."""
 
 
 def shared_module(
     network: nn.Module, built: Built, name: str, layers: Sequence[Layer], make: Callable[[], nn.Module]
 ) -> nn.Module:
     """The module of some layers under a name: registered where it is new, else the one that is there already."""
-    shape = tuple(
-        (one.kind, one.channels_in, one.channels_out, one.kernel, one.stride, one.dilation, one.groups)
-        for one in layers
-    )
-    if (name, shape) not in built:
+    key = name, tuple(replace(layer, size=(1, 1)) for layer in layers)
+    if key not in built:
         others = sum(other == name for other, _ in built)
-        built[name, shape] = make()
-        register(network, name if not others else f"{name}_{others + 1}", built[name, shape])
-    return built[name, shape]
+        built[key] = make()
+        register(network, name if not others else f"{name}_{others + 1}", built[key])
+    return built[key]
 
 
 def fixed_modules(

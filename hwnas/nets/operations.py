@@ -9,9 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hwnas.nets.convolution import Depthwise, Pointwise, pointwise
-from hwnas.nets.maps import MeanPool, even_and_odd_pixels
-from hwnas.space.layers import Layer, unknown_layer
+from hwnas.nets.activations import activation
+from hwnas.nets.fast.convolution import Depthwise, Pointwise, pointwise
+from hwnas.nets.fast.maps import MeanPool, even_and_odd_pixels
+from hwnas.nets.squeeze_excite import SqueezeExcite
+from hwnas.space.layers import Layer
 
 
 class Halve(nn.Module):
@@ -21,17 +23,19 @@ class Halve(nn.Module):
     that images of any size can be halved; even sizes are as in DARTS (arXiv 1806.09055, FactorizedReduce).
     """
 
-    def __init__(self, channels_in: int, channels_out: int) -> None:
+    def __init__(self, channels_in: int, channels_out: int, bias: bool = False) -> None:
         super().__init__()
-        self.even = nn.Conv2d(channels_in, channels_out // 2, 1, stride=2, bias=False)
-        self.odd = nn.Conv2d(channels_in, channels_out - channels_out // 2, 1, stride=2, bias=False)
+        half = channels_out // 2
+        self.even = nn.Conv2d(channels_in, half, 1, stride=2, bias=bias)
+        self.odd = nn.Conv2d(channels_in, channels_out - half, 1, stride=2, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
         if self.training and x.device.type == "cpu" and not torch.compiler.is_compiling():
             # Taking the pixels first spares the convolutions' backward two passes over the whole map each.
             even, odd = even_and_odd_pixels(x)
-            return torch.cat([pointwise(even, self.even.weight), pointwise(odd, self.odd.weight)], dim=1)
+            left = pointwise(even, self.even.weight, self.even.bias)
+            return torch.cat([left, pointwise(odd, self.odd.weight, self.odd.bias)], dim=1)
         missing = (0, x.shape[3] % 2, 0, x.shape[2] % 2)
         padded = F.pad(x, missing) if any(missing) else x
         return torch.cat([self.even(x), self.odd(padded[:, :, 1:, 1:])], dim=1)
@@ -60,25 +64,12 @@ def module_of(layer: Layer, affine: bool, running: bool) -> nn.Module:
     """The torch module of one layer. BatchNorm: with ``affine`` scale and shift, ``running`` statistics.
 
     Where nothing runs along (a supernet), convolutions and averages have the quicker ways of
-    hwnas.nets.convolution and hwnas.nets.maps.
+    hwnas.nets.fast.convolution and hwnas.nets.fast.maps.
     """
     if layer.kind == "conv":
-        if not running and layer.groups == layer.channels_in > 1:
-            return Depthwise(layer.channels_in, layer.kernel[0], layer.stride[0], layer.dilation)
-        padding = (layer.dilation * (layer.kernel[0] - 1) // 2, layer.dilation * (layer.kernel[1] - 1) // 2)
-        quick = not running and layer.kernel == layer.stride == (1, 1)
-        return (Pointwise if quick else nn.Conv2d)(
-            layer.channels_in,
-            layer.channels_out,
-            layer.kernel,
-            layer.stride,
-            padding,
-            layer.dilation,
-            layer.groups,
-            bias=False,
-        )
+        return _convolution(layer, quick=not running)
     if layer.kind == "batch_norm":
-        return nn.BatchNorm2d(layer.channels_out, affine=affine, track_running_stats=running)
+        return nn.BatchNorm2d(layer.channels_out, layer.epsilon, affine=affine, track_running_stats=running)
     if layer.kind == "max_pool":
         return nn.MaxPool2d(layer.kernel, layer.stride, layer.kernel[0] // 2)
     if layer.kind == "avg_pool":
@@ -90,25 +81,44 @@ def module_of(layer: Layer, affine: bool, running: bool) -> nn.Module:
             layer.kernel, layer.stride, padding_px, ceil_mode=padding_px == 0, count_include_pad=False
         )
     if layer.kind == "halve":
-        return Halve(layer.channels_in, layer.channels_out)
+        return Halve(layer.channels_in, layer.channels_out, layer.bias)
     if layer.kind == "global_pool":
         return GlobalPool()
     if layer.kind == "linear":
         return nn.Linear(layer.channels_in, layer.channels_out)
-    if layer.kind == "relu":
-        return nn.ReLU()
-    if layer.kind == "relu6":
-        return nn.ReLU6()
-    if layer.kind == "hard_swish":
-        return nn.Hardswish()
-    unknown_layer(layer.kind)
+    if layer.kind == "squeeze_excite":
+        return SqueezeExcite(layer.channels_in, layer.hidden, layer.inner, layer.gate)
+    return activation(layer.kind)
+
+
+def _convolution(layer: Layer, quick: bool) -> nn.Conv2d:
+    """Keeps the map's size at stride 1. ``quick``: with quicker derivatives, where there are any."""
+    plain = layer.kernel[0] == layer.kernel[1] and layer.stride[0] == layer.stride[1] and not layer.bias
+    depthwise = layer.groups == layer.channels_in == layer.channels_out > 1
+    if quick and plain and depthwise:
+        return Depthwise(layer.channels_in, layer.kernel[0], layer.stride[0], layer.dilation)
+    pointwise = layer.kernel == layer.stride == (1, 1) and layer.groups == 1
+    padding = (layer.dilation * (layer.kernel[0] - 1) // 2, layer.dilation * (layer.kernel[1] - 1) // 2)
+    return (Pointwise if quick and pointwise else nn.Conv2d)(
+        layer.channels_in,
+        layer.channels_out,
+        layer.kernel,
+        layer.stride,
+        padding,
+        layer.dilation,
+        layer.groups,
+        bias=layer.bias,
+    )
 
 
 def sequence(layers: Sequence[Layer], affine: bool = True, running: bool = True) -> nn.Sequential:
-    """The modules of ``layers`` in order; the identity for none. A ReLU after a BatchNorm works in place."""
+    """The modules of ``layers`` in order; the identity for none.
+
+    A ReLU or ReLU6 after a BatchNorm works in place: no gradient needs the map that it overwrites.
+    """
     modules = [module_of(layer, affine, running) for layer in layers]
     for before, module in zip(layers, modules[1:], strict=False):
-        if isinstance(module, nn.ReLU) and before.kind == "batch_norm":
+        if isinstance(module, (nn.ReLU, nn.ReLU6)) and before.kind == "batch_norm":
             module.inplace = True
     if layers and layers[0].kind == "global_pool":
         numbered = {str(number): module for number, module in enumerate(modules)}

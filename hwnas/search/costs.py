@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwnas.config import Config
-from hwnas.metrics import METRICS, Asked, Metric
-from hwnas.search.reward import Objective, parse_quantity
+from hwnas.costs.metrics import METRICS, Asked, Metric
+from hwnas.search.algorithms.reward import Objective, parse_quantity
 from hwnas.space.encoding import project, sample
 from hwnas.space.size import CellSize, Task
 from hwnas.space.space import SPACES, Choices, Space

@@ -19,9 +19,9 @@ import numpy as np
 import torch
 
 from hwnas.config import Config, Stage, validate, with_epochs
-from hwnas.results import run as runs
-from hwnas.search import shared_weights
-from hwnas.search.finish import SCORING_BATCH
+from hwnas.runs import directory as runs
+from hwnas.search.distributed import shared_weights
+from hwnas.search.finalists.finish import SCORING_BATCH
 from hwnas.search.loop import Progress, Searched, learning_every, rng, run_stages, steps_per_epoch
 from hwnas.search.search import Plan, compute_device, searcher_of
 from hwnas.training.data import Dataset, equal_batches, size, to_device

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from hwnas.config import Config
-from hwnas.results.history import Epoch
-from hwnas.results.run import Trial
-from hwnas.search.collapse import SKIPS, skip_share
+from hwnas.runs.directory import Trial
+from hwnas.runs.history import Epoch
+from hwnas.search.bilevel.collapse import SKIPS, skip_share
 from hwnas.space.space import SPACES, Space
 from profilers.agreement import kendall_tau
 
@@ -70,7 +70,7 @@ def diagnose(
 ) -> list[Note]:
     """All that is to be said about a search so far, stage by stage.
 
-    ``classes``: None where not known, then guessing is not judged. ``alarm``: that of hwnas.search.collapse.
+    ``classes``: None where not known, then guessing is not judged. ``alarm``: that of hwnas.search.bilevel.collapse.
     """
     notes: list[Note] = [_slowed(setback) for setback in setbacks]
     for stage in sorted({line.stage for line in history}):

@@ -19,20 +19,22 @@ from numpy.typing import NDArray
 from hwnas.config import Config, Stage
 from hwnas.errors import Stopped
 from hwnas.nets.supernet import SkipDropout, Supernet
-from hwnas.results.history import append_epoch, epoch_of, read_history
-from hwnas.results.run import (
+from hwnas.runs.directory import (
     Run,
     Trial,
     append_trials,
     read_trials,
 )
-from hwnas.search import matching, ndarts, shared_weights
+from hwnas.runs.history import append_epoch, epoch_of, read_history
+from hwnas.search.algorithms.progressive import skip_dropout
+from hwnas.search.algorithms.searcher import Searcher
+from hwnas.search.bilevel import ndarts
+from hwnas.search.bilevel.ndarts import NDarts
 from hwnas.search.costs import Cost
+from hwnas.search.distributed import grouping as matching
+from hwnas.search.distributed import shared_weights
+from hwnas.search.distributed.ranks import ALONE, Ranks
 from hwnas.search.health import Note, diagnose
-from hwnas.search.ndarts import NDarts
-from hwnas.search.progressive import skip_dropout
-from hwnas.search.ranks import ALONE, Ranks
-from hwnas.search.searcher import Searcher
 from hwnas.search.state import (
     State,
     digest,

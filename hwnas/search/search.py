@@ -16,25 +16,26 @@ import torch
 
 from hwnas.catalog import find_device
 from hwnas.config import Config, with_data
+from hwnas.costs.step_memory import Footprint, footprint
+from hwnas.costs.tables import other_device
 from hwnas.errors import Stopped
-from hwnas.results import run as runs
-from hwnas.results.measured import keep_table, kept_table, write_measurements
-from hwnas.results.run import Run
-from hwnas.search import ndarts, nsga2, tndnas
+from hwnas.measuring.attached import Here, Say, first_table, lacks_table
+from hwnas.runs import directory as runs
+from hwnas.runs.directory import Run
+from hwnas.runs.measurements import keep_table, kept_table, write_measurements
+from hwnas.search.algorithms import nsga2, tndnas
+from hwnas.search.algorithms.random_search import RandomSearch
+from hwnas.search.algorithms.reward import Objective
+from hwnas.search.algorithms.searcher import Searcher
+from hwnas.search.bilevel import ndarts
 from hwnas.search.costs import Cost, Reach, build_costs, check_targets, objectives_of, reach, target_value
-from hwnas.search.finish import finish
+from hwnas.search.distributed.ranks import ALONE, Parted, Ranks
+from hwnas.search.distributed.shared_weights import out_of_memory
+from hwnas.search.finalists.finish import finish
 from hwnas.search.health import verdict
 from hwnas.search.loop import STAGE, Progress, rng, run_stages
-from hwnas.search.measure import Here, Say, first_table, lacks_table
-from hwnas.search.random_search import RandomSearch
-from hwnas.search.ranks import ALONE, Parted, Ranks
-from hwnas.search.reward import Objective
-from hwnas.search.searcher import Searcher
-from hwnas.search.shared_weights import out_of_memory
 from hwnas.search.state import checkpoint, place
-from hwnas.space.footprint import Footprint, footprint
 from hwnas.space.space import SPACES
-from hwnas.tables import other_device
 from hwnas.training.data import Dataset, default_root, digest, to_device
 from hwnas.training.run_images import TEST_IMAGES, check_same, parts_of, read_images, record_of_test
 from profilers import device as devices

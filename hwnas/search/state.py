@@ -18,13 +18,13 @@ import torch
 from hwnas.config import Config
 from hwnas.errors import Stopped
 from hwnas.nets.supernet import build_supernet
-from hwnas.results.history import truncate_history
-from hwnas.results.run import Arrays, Run, load_checkpoint, save_checkpoint, truncate_trials
-from hwnas.search import shared_weights
+from hwnas.runs.directory import Arrays, Run, load_checkpoint, save_checkpoint, truncate_trials
+from hwnas.runs.history import truncate_history
+from hwnas.search.algorithms.searcher import Searcher
+from hwnas.search.distributed import shared_weights
+from hwnas.search.distributed.ranks import ALONE, Ranks
+from hwnas.search.distributed.shared_weights import SharedWeights
 from hwnas.search.health import Setback
-from hwnas.search.ranks import ALONE, Ranks
-from hwnas.search.searcher import Searcher
-from hwnas.search.shared_weights import SharedWeights
 from hwnas.space.space import SPACES
 from hwnas.training.data import Dataset
 from profilers.errors import InputError

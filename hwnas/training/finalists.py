@@ -11,8 +11,8 @@ from typing import Any
 import torch
 
 from hwnas import files
-from hwnas.results.models import RECORD, TRAINED, Model, write_trained
-from hwnas.results.run import Run
+from hwnas.runs.directory import Run
+from hwnas.runs.models import RECORD, TRAINED, Model, write_trained
 from hwnas.space.text import format_text
 from hwnas.training.checkpoint import BEST, STATE, WEIGHTS, Epoch
 from hwnas.training.curves import EVENTS

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hwnas.config import Config
-from hwnas.results.run import Run, ended, read_environment, read_front
+from hwnas.runs.directory import Run, ended, read_environment, read_front
 from hwnas.training.data import Dataset, load
 from hwnas.training.fingerprint import VERSION, fingerprint
 from profilers.errors import InputError

@@ -11,7 +11,7 @@ import pytest
 from hwnas import config as configs
 from hwnas.cli import main
 from hwnas.config import resolve
-from hwnas.results import run as runs
+from hwnas.runs import directory as runs
 from hwnas.training import sources
 from hwnas.training.data import default_root
 

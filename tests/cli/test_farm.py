@@ -15,8 +15,8 @@ from hwnas.cli import main
 from hwnas.cli import profile as command
 from hwnas.cli.farm import MeasuredThere, MeasureJob, measure_on, measure_there, needs_of
 from hwnas.cli.profiles import Profile, keep
-from hwnas.cli.subjects import Named
-from hwnas.results.measured import read_profile
+from hwnas.measuring.subjects import Named
+from hwnas.runs.measurements import read_profile
 from profilers.backends import Options
 from profilers.device import Device, load
 from profilers.errors import InputError

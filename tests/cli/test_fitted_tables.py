@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from hwnas.config import Config, resolve
-from hwnas.results.run import open_run
+from hwnas.costs.tables import default_path
+from hwnas.runs.directory import open_run
 from hwnas.search.search import plan
 from hwnas.space import SPACES
 from hwnas.space.encoding import sample, to_genotype
 from hwnas.space.text import format_text
-from hwnas.tables import default_path
 from profilers.errors import InputError
 from profilers.table import Network, load
 

@@ -15,7 +15,7 @@ import pytest
 from hwnas import doctor
 from hwnas.cli import main
 from hwnas.cli.outside import console, echo, echo_json, shown, table
-from hwnas.results.run import read_front
+from hwnas.runs.directory import read_front
 from profilers.errors import InputError, visible
 
 from ..results.runs import finished_run

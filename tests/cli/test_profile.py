@@ -9,7 +9,7 @@ import tempfile
 import pytest
 from onnx import helper
 
-from hwnas.results.run import read_front
+from hwnas.runs.directory import read_front
 from hwnas.space.published import PUBLISHED
 from hwnas.space.text import format_text
 from profilers import backends

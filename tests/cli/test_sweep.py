@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from hwnas.cli import main
-from hwnas.results.report import page as pages
-from hwnas.results.run import create
+from hwnas.report import page as pages
+from hwnas.runs.directory import create
 from hwnas.search import search as module
 from profilers.errors import InputError
 

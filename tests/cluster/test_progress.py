@@ -8,9 +8,9 @@ import torch
 
 from hwnas.cluster.progress import once_a_minute, searches, trainings
 from hwnas.config import resolve
-from hwnas.results.history import append_epoch, epoch_of
-from hwnas.results.models import Model
-from hwnas.results.run import create
+from hwnas.runs.directory import create
+from hwnas.runs.history import append_epoch, epoch_of
+from hwnas.runs.models import Model
 from hwnas.space.genotype import Architecture
 from hwnas.space.published import PUBLISHED
 from hwnas.training.checkpoint import STATE, Progress, epochs_done, save_progress

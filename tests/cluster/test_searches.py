@@ -15,10 +15,10 @@ from hwnas.cluster.searches import sweep_on, tables_for, take_tables
 from hwnas.cluster.sweep_file import Planned, read_sweep, state_of
 from hwnas.cluster.task import here
 from hwnas.config import resolve
+from hwnas.costs.tables import user_folder
 from hwnas.errors import Stopped
-from hwnas.results.run import create, lock, open_run
+from hwnas.runs.directory import create, lock, open_run
 from hwnas.search import search as module
-from hwnas.tables import user_folder
 from profilers.errors import InputError
 
 from .pretended import pretended

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from hwnas.cluster.sweep_file import Planned, check_same, read_sweep, state_of
 from hwnas.config import resolve
-from hwnas.results.run import create
+from hwnas.runs.directory import create
 from profilers.errors import InputError
 
 LISTS: dict[str, st.SearchStrategy[list[Any]]] = {

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from hwnas.cluster.training import train_on
-from hwnas.results.models import Model, model_of
-from hwnas.results.run import Run, read_front
+from hwnas.runs.directory import Run, read_front
+from hwnas.runs.models import Model, model_of
 from hwnas.training import finalists
 from hwnas.training.checkpoint import STATE, Epoch
 from hwnas.training.loop import Diverged

@@ -14,7 +14,7 @@ import torch
 from hwnas.errors import Stopped
 from hwnas.nets.supernet import build_supernet
 from hwnas.search import search as searching
-from hwnas.search import shared_weights
+from hwnas.search.distributed import shared_weights
 from hwnas.search.search import resume, search, summary
 from hwnas.space.encoding import sample
 from hwnas.space.space import SPACES

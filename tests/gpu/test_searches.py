@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from hwnas.results import run as runs
+from hwnas.runs import directory as runs
 from hwnas.search import search as searching
 from hwnas.search.loop import Progress
 from hwnas.search.search import resume, search, summary

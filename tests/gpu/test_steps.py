@@ -7,7 +7,7 @@ import torch
 
 from benchmarks.gpu.agree import checks
 from benchmarks.gpu.place import Place
-from hwnas.search.double_backward import cheap_double_backward
+from hwnas.nets.fast.double_backward import cheap_double_backward
 from hwnas.training.dataset import generator
 
 SMALL = [name for name in checks() if not name.startswith(("darts", "tnd"))]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from hwnas.results.export import export
-from hwnas.results.export_images import images_for
+from hwnas.export.images import images_for
+from hwnas.export.network_files import export
 from hwnas.space.genotype import Architecture
 from hwnas.space.published import PUBLISHED
 from hwnas.training.checkpoint import WEIGHTS, Epoch

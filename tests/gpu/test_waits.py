@@ -13,11 +13,12 @@ import torch
 
 from benchmarks.gpu import kinds, sizes
 from benchmarks.gpu.place import Place, Step
-from hwnas.nets.convolution import Depthwise
-from hwnas.results import run as runs
-from hwnas.results.history import read_history
-from hwnas.search import loop, shared_weights
+from hwnas.nets.fast.convolution import Depthwise
+from hwnas.runs import directory as runs
+from hwnas.runs.history import read_history
+from hwnas.search import loop
 from hwnas.search import search as searching
+from hwnas.search.distributed import shared_weights
 from hwnas.search.search import search
 from hwnas.search.state import State, read_losses
 from tests.pretended import Counts, counted

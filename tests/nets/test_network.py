@@ -8,11 +8,11 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from hwnas.costs.counts import count_table
 from hwnas.nets.network import AuxiliaryHead, Network, drop_path
 from hwnas.nets.supernet import Supernet, build_supernet
 from hwnas.space import SPACES
 from hwnas.space.cells import reduction_positions
-from hwnas.space.counts import count_table
 from hwnas.space.encoding import sample, to_genotype
 from hwnas.space.genotype import Architecture
 from hwnas.space.published import PUBLISHED

@@ -7,9 +7,9 @@ import pytest
 
 from hwnas.catalog import find_device
 from hwnas.config import resolve
+from hwnas.costs.counts import count
 from hwnas.search.costs import build_costs, objectives_of, reach, target_value
 from hwnas.space import SPACES
-from hwnas.space.counts import count
 from hwnas.space.encoding import project, sample, to_genotype
 from hwnas.space.genotype import Architecture
 from profilers.device import load

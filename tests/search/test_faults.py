@@ -23,8 +23,9 @@ import torch.nn.functional as F
 
 from hwnas.errors import Stopped
 from hwnas.nets.supernet import Supernet, build_supernet
-from hwnas.results import run as runs
-from hwnas.search import loop, shared_weights
+from hwnas.runs import directory as runs
+from hwnas.search import loop
+from hwnas.search.distributed import shared_weights
 from hwnas.search.search import check_step, plan, resume, search, summary, whereabouts
 from hwnas.search.state import MAX_SETBACKS
 from hwnas.space import SPACES
@@ -174,7 +175,7 @@ words = sys.argv[5:]
 sys.path.insert(0, project)
 import torch
 from hwnas.cli import main
-from hwnas.results.run import configs
+from hwnas.runs.directory import configs
 from tests.search import tiny
 torch.set_num_threads(1)
 if memory_mib or user:  # all modules are loaded before anything is taken away

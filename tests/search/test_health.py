@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from hwnas.config import Config
-from hwnas.results.history import Epoch
-from hwnas.results.run import Trial
+from hwnas.runs.directory import Trial
+from hwnas.runs.history import Epoch
 from hwnas.search.health import Note, Setback, diagnose, ranking, verdict
 from hwnas.space.space import SKIP, SPACES
 

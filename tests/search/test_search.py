@@ -12,13 +12,14 @@ import pytest
 import torch
 from PIL import Image
 
-from hwnas.results import run as runs
-from hwnas.search import loop, ndarts
-from hwnas.search.finish import scoring_images
+from hwnas.costs.counts import count
+from hwnas.runs import directory as runs
+from hwnas.search import loop
+from hwnas.search.bilevel import ndarts
+from hwnas.search.finalists.finish import scoring_images
 from hwnas.search.forecast import _fewer
 from hwnas.search.loop import Progress
 from hwnas.search.search import Plan, plan, resume, search, summary
-from hwnas.space.counts import count
 from hwnas.space.genotype import Architecture
 from hwnas.space.space import SPACES
 from hwnas.space.text import from_dict
@@ -135,7 +136,7 @@ def test_baselines_make_as_many_evaluations_and_resume_exactly(
     assert result(tmp_path / "stopped") == result(tmp_path / "whole")
 
 
-@pytest.mark.slow  # the whole DARTS space; tests/search/test_ndarts.py has the same law in a smaller one
+@pytest.mark.slow  # the whole DARTS space; tests/search/bilevel/test_ndarts.py has the same law in a smaller one
 @pytest.mark.parametrize("weights", ["sgd", "sgd+es"])
 def test_the_accuracy_only_mode_searches_and_resumes_exactly(
     data: Path, tmp_path: Path, weights: str

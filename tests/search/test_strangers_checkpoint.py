@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hwnas.results import run as runs
-from hwnas.results.history import history_path, read_history
-from hwnas.results.run import Run
+from hwnas.runs import directory as runs
+from hwnas.runs.directory import Run
+from hwnas.runs.history import history_path, read_history
 from hwnas.search.loop import Progress
 from hwnas.search.search import resume, search
 from hwnas.search.state import checkpoint

@@ -8,8 +8,8 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from hwnas.search import ranks
-from hwnas.search.ranks import PrefixStore, world
+from hwnas.search.distributed import ranks
+from hwnas.search.distributed.ranks import PrefixStore, world
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwnas.space.counts import count_table
+from hwnas.costs.counts import count_table
 from hwnas.space.encoding import to_choices
 from hwnas.space.nasbench201 import SPACE, derive
 from hwnas.space.text import parse

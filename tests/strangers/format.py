@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hwnas.results.formats import Exporting, Format, NotTheSame
+from hwnas.export.formats import Exporting, Format, NotTheSame
 
 
 def write(exporting: Exporting) -> bytes:

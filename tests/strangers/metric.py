@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hwnas.metrics import Asked, Metric, Predicted
-from hwnas.space.counts import additive
+from hwnas.costs.counts import additive
+from hwnas.costs.metrics import Asked, Metric, Predicted
 from hwnas.space.layers import Layer
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from hwnas.nets.network import Network
-from hwnas.results.models import Model, model_of
-from hwnas.results.run import Run, read_front, write_front
+from hwnas.runs.directory import Run, read_front, write_front
+from hwnas.runs.models import Model, model_of
 from hwnas.training import finalists
 from hwnas.training.checkpoint import Epoch
 from hwnas.training.finalists import forget, train_models

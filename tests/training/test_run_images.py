@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hwnas.config import Config, resolve
-from hwnas.results.run import Run, create, read_environment
+from hwnas.runs.directory import Run, create, read_environment
 from hwnas.training import folders
 from hwnas.training.data import digest
 from hwnas.training.run_images import (

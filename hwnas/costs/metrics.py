@@ -1,0 +1,129 @@
+"""Every cost that can be an objective: its unit, and who says what a network costs before it is built.
+
+A metric is one value in one table. Another package's metric announces itself by an entry point `hwnas.metrics`; then it
+is an objective like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from hwnas.costs.counts import Counts, count_table
+from hwnas.costs.memory import memory_table
+from hwnas.costs.tables import own_table, predictor
+from hwnas.plugins import Announced
+from hwnas.space.build import Key, by_size, graphs
+from hwnas.space.graph import Graph
+from hwnas.space.size import CellSize, Task
+from hwnas.space.space import Choices, Space
+from profilers.device import Device
+from profilers.table import Network
+
+Floats = npt.NDArray[np.float64]
+Origin = Literal["counted", "table", "estimated"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Which networks are asked about: all of a space at one size, on a device.
+
+    `table`: the latency table to ask, where it is not the device's own.
+    """
+
+    space: Space
+    size: CellSize
+    task: Task
+    device: Device
+    table: Path | None = None
+
+    @cached_property
+    def counts(self) -> Counts:
+        """Parameters and MACs: one table for every metric that asks."""
+        return count_table(*_shape(self))
+
+    def graphs(self) -> dict[Key, Graph]:
+        """The supernet's graph for each way in which the decisions about the size can fall."""
+        return graphs(self.space, self.size, self.task)
+
+    def by_size(self, parts: dict[Key, Callable[[Choices], Floats]], choices: Choices) -> Floats:
+        """What functions of samples (count, decisions) say, each for the samples of its own size."""
+        return by_size(self.space.size_rows, parts, choices, lambda part, own: part(own))
+
+    @property
+    def words(self) -> str:
+        """The networks in words."""
+        return f"{self.space.name} network of {self.size.cells} cells, {self.size.channels} channels"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predicted:
+    """What is known of a cost before measuring: samples (count, decisions) -> (count,), and where that comes from."""
+
+    of: Callable[[Choices], Floats]
+    origin: Origin
+    source: str
+    table: Path | None = None
+    """The file that a latency comes from, where it comes from one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """A cost by name. `predict` raises InputError where it can't be said for a device."""
+
+    name: str
+    unit: str
+    predict: Callable[[Asked], Predicted]
+
+
+def _shape(asked: Asked) -> tuple[Space, int, int, int, tuple[int, int, int], Literal["cifar", "imagenet"]]:
+    size, task = asked.size, asked.task
+    return asked.space, size.channels, size.cells, task.classes, task.image, size.stem
+
+
+def _params(asked: Asked) -> Predicted:
+    return Predicted(of=asked.counts.params.of, origin="counted", source=asked.words)
+
+
+def _macs(asked: Asked) -> Predicted:
+    return Predicted(of=asked.counts.macs.of, origin="counted", source=asked.words)
+
+
+def _flops(asked: Asked) -> Predicted:
+    macs = asked.counts.macs
+    words = f"2 x MACs of the {asked.words}"
+    return Predicted(of=lambda choices: 2.0 * macs.of(choices), origin="counted", source=words)
+
+
+def _memory(asked: Asked) -> Predicted:
+    words = f"weights and live maps of the {asked.words}"
+    return Predicted(of=memory_table(*_shape(asked)).of, origin="estimated", source=words)
+
+
+def _latency(asked: Asked) -> Predicted:
+    """Of one image: from a table, else from the device's peaks."""
+    size, task, table = asked.size, asked.task, asked.table
+    network = Network(size.channels, size.cells, task.classes, task.image)
+    given = None if table is None else str(table)
+    found = predictor(asked.device, asked.space, network, stem=size.stem, table=given)
+    if found.origin == "table" and table is None:
+        table = own_table(asked.device, asked.space, network, stem=size.stem)
+    return Predicted(of=found.predict, origin=found.origin, source=found.source, table=table)
+
+
+METRICS: Announced[Metric] = Announced("hwnas.metrics", Metric)
+"""The one table of costs. A metric of your own is one more entry, or an entry point of an installed package."""
+for _metric in (
+    Metric(name="params", unit="parameters", predict=_params),
+    Metric(name="macs", unit="MAC", predict=_macs),
+    Metric(name="flops", unit="FLOP", predict=_flops),
+    Metric(name="latency", unit="ms", predict=_latency),
+    Metric(name="memory", unit="MiB", predict=_memory),
+):
+    METRICS[_metric.name] = _metric

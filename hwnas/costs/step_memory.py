@@ -1,0 +1,89 @@
+"""Memory that one training step of a supernet needs, said before the first: an estimate from its layers.
+
+Kept for the gradient are the outputs of convolutions and pools, those of BatchNorms inside an operation (rectified in
+place), the eight-byte places of maxima, and each map that options read or add up to once, rectified. A sampled path
+keeps at most the largest option of each node, a mixture all of them. Weights count four times: themselves, gradient,
+momentum, and the copy of a checkpoint being written. On top come copies that backward passes make; ``SPARE`` covers
+them (measured: docs/log.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from hwnas.costs.memory import FLOAT_BYTES
+from hwnas.space.build import graphs
+from hwnas.space.graph import Graph, readers
+from hwnas.space.layers import Layer, Stem
+from hwnas.space.size import CellSize, Task
+from hwnas.space.space import Space
+
+INDEX_BYTES = 8
+COPIES = 4
+SPARE = 1.3
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """Bytes of a training step: once for the weights, and for each image of the batch."""
+
+    weights: int
+    per_image: int
+
+    def mib(self, batch: int) -> float:
+        """A step with so many images, in MiB."""
+        return SPARE * (self.weights + self.per_image * batch) / 2**20
+
+    def largest_batch(self, mib: float) -> int:
+        """The most images whose step fits into so much memory; 0 where none does."""
+        return max(0, int((mib * 2**20 / SPARE - self.weights) // self.per_image))
+
+
+def footprint(
+    space: Space,
+    channels: int,
+    cells: int,
+    classes: int,
+    image: tuple[int, int, int],
+    weights: Literal["sampled", "mixture"],
+    stem: Stem = "cifar",
+) -> Footprint:
+    """The supernet with all operations of ``space``; ``image``: (channels, height, width) in pixels."""
+    size = CellSize(channels=channels, cells=cells, stem=stem)
+    whole = graphs(space, size, Task(classes=classes, image=image)).values()
+    return max(
+        (footprint_of(graph, weights) for graph in whole), key=lambda one: (one.per_image, one.weights)
+    )
+
+
+def footprint_of(graph: Graph, weights: Literal["sampled", "mixture"]) -> Footprint:
+    """The supernet that a graph describes."""
+    kept = params = 0
+    read = readers(graph)
+    for node in graph:
+        options = [option for option in node.options if option]
+        searched = node.row is not None
+        # BatchNorms of what is searched have no scale and shift in a supernet.
+        counted = [
+            layer for option in options for layer in option if not (searched and layer.kind == "batch_norm")
+        ]
+        params += sum(layer.params for layer in counted)
+        sizes = [_kept(option) for option in options] or [0]
+        kept += sum(sizes) if weights == "mixture" or not searched else max(sizes)
+        if node.join == "sum" or any(reader.row is not None for reader in read[node.name]):
+            kept += node.elements * FLOAT_BYTES
+    return Footprint(COPIES * FLOAT_BYTES * params, kept)
+
+
+def _kept(layers: Sequence[Layer]) -> int:
+    """Bytes per image that the gradient needs of a row of layers."""
+    total = 0
+    for number, layer in enumerate(layers):
+        if layer.kind == "relu" or (layer.kind == "batch_norm" and number + 1 == len(layers)):
+            continue
+        height, width = layer.size_out
+        elements = layer.channels_out * height * width
+        total += elements * (FLOAT_BYTES + (INDEX_BYTES if layer.kind == "max_pool" else 0))
+    return total

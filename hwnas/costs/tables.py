@@ -1,0 +1,203 @@
+"""Which latency table, or which estimate, stands for a device that is not measured.
+
+Tables are found by path or by name: those of the user's own calibrations first, then those that ship in
+`devices/` (as `DEVICE.SPACE.json` or `DEVICE.SPACE.NETWORKS.json`).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from pathlib import Path
+
+from hwnas import catalog
+from hwnas.costs.latency import Predictor, TablePredictor, roofline
+from hwnas.space.layers import Stem
+from hwnas.space.space import SPACES, Space
+from profilers.device import Device
+from profilers.errors import InputError, nearest
+from profilers.host import host
+from profilers.roofline import Peaks, Runtime
+from profilers.table import Network, Table, load
+
+BENCHMARK = Network(16, 15, 10, (3, 32, 32))
+"""The networks that NAS-Bench-201's latencies are about; a table fitted to a CSV of them says nothing else."""
+RUNTIMES: dict[str, Runtime] = {
+    "gpu": "eager_gpu",
+    "edge_gpu": "graph_gpu",
+    "cpu": "graph_cpu",
+    "edge_cpu": "graph_cpu",
+}
+"""What a kind of device is taken to run: servers' GPUs eager PyTorch, the others a compiled graph."""
+
+
+def predictor(
+    device: Device,
+    space: Space,
+    network: Network,
+    batch: int = 1,
+    stem: Stem = "cifar",
+    table: str | None = None,
+) -> Predictor:
+    """What to ask about a device's latencies: the table that is named or fits, else the roofline.
+
+    Raises InputError where the named table is about other networks, or where there is neither table nor peaks.
+    """
+    if table is not None:
+        path = find_table(table)
+        found = load(path)
+        if not fits(found, space, network, batch, stem):
+            raise InputError(
+                f"{path}: a table of {described(found)}, not of {_networks(space.name, network)} "
+                f"at batch {batch}"
+            )
+        return TablePredictor(found, f"table {path}")
+    own = own_table(device, space, network, batch, stem)
+    if own is not None:
+        return TablePredictor(load(own), f"table {own}")
+    peaks = peaks_of(device)
+    if peaks is None and stem != "cifar":
+        raise InputError(
+            f"{device.name}: no peaks to estimate a latency from, and tables are of networks with the CIFAR stem"
+        )
+    if peaks is None:
+        raise InputError(
+            f"{device.name}: no latency table of {_networks(space.name, network)} at batch {batch}, and no "
+            f"peaks to estimate from; run: {calibration(device, space, network, batch)}"
+        )
+    runtime = RUNTIMES[device.kind]
+    return roofline(space, network, peaks, runtime, f"roofline of {device.name}", batch, stem)
+
+
+def own_table(
+    device: Device, space: Space, network: Network, batch: int = 1, stem: Stem = "cifar"
+) -> Path | None:
+    """The first table of this device that is about these networks, None where there is none."""
+    for path in tables(device.name):
+        found = load(path)
+        if _about_this(device, found) and fits(found, space, network, batch, stem):
+            return path
+    return None
+
+
+def calibration(device: Device, space: Space, network: Network, batch: int = 1) -> str:
+    """The command that makes a table of these networks."""
+    image = "x".join(map(str, network.image))
+    size = f"--channels {network.channels} --cells {network.cells} --image {image}"
+    at = f" --batch {batch}" if batch != 1 else ""
+    return f"hwnas devices calibrate --target {device.name} --space {space.name} {size}{at}"
+
+
+def default_path(device: str, space: str, network: Network, batch: int = 1) -> Path:
+    """Where a table is kept unless told otherwise; its name tells which networks it is about."""
+    image = "x".join(map(str, network.image))
+    at = f"-b{batch}" if batch != 1 else ""
+    size = f"c{network.channels}-n{network.cells}-{image}{at}"
+    return user_folder() / f"{file_name(device)}.{space}.{size}.json"
+
+
+def file_name(device: str) -> str:
+    """A device's name as the beginning of a file's: names may hold blanks, and whatever else somebody wrote."""
+    return re.sub(r"[^\w-]", "_", device)[:100]
+
+
+def why_not_found(device: str, table: Table, path: Path) -> str:
+    """Why no search for this device finds a table that lies at ``path``, empty where one does."""
+    if table.network is None and SPACES[table.space].stacking != "residual_blocks":
+        return "it does not say which networks were measured (--channels, --cells, --image)"
+    if (table.batch or 1) != 1:
+        return f"a search asks about batches of one image, not of {table.batch}"
+    if device == "cpu" and table.provenance.get("receipt", {}).get("host") != host().fingerprint:
+        return "cpu is another machine elsewhere, and this table does not say which: name it with --table"
+    if path.resolve() not in {one.resolve() for one in tables(device)}:
+        kept = default_path(device, table.space, table.network or BENCHMARK)
+        return f"name it with --table {shlex.quote(str(path))}, or let it lie at {kept}"
+    return ""
+
+
+def search_words(table: Table, path: Path, target: str) -> str:
+    """The command of a search that asks this table, which lies at ``path``; ``target`` as it is typed."""
+    network = table.network or BENCHMARK
+    words = ["hwnas", "search", "--target", target, "--space", table.space]
+    words += ["--channels", str(network.channels), "--cells", str(network.cells), "--objective", "latency"]
+    if "--table" in why_not_found(table.device, table, path):
+        words += ["--table", str(path)]
+    return shlex.join(words)
+
+
+def other_device(table: Path, device: Device) -> str | None:
+    """The device of a table that is another one's, None where it is this device's. Raises InputError."""
+    named = load(table).device
+    return None if named == device.name else named
+
+
+def _about_this(device: Device, table: Table) -> bool:
+    """Whether a table is of this device; `cpu` is another machine elsewhere, so there the host must be the same."""
+    measured_on = table.provenance.get("receipt", {}).get("host")
+    return table.device == device.name and (device.name != "cpu" or measured_on == host().fingerprint)
+
+
+def peaks_of(device: Device) -> Peaks | None:
+    """A device's FP32 peaks, None where its file does not give both."""
+    if device.fp32_gmacs_per_s is None or device.memory_gb_per_s is None:
+        return None
+    return Peaks(device.fp32_gmacs_per_s, device.memory_gb_per_s)
+
+
+def fits(table: Table, space: Space, network: Network, batch: int, stem: Stem) -> bool:
+    """Whether a table is about these networks. The number of classes does not matter to a latency."""
+    about = table.network
+    if about is None:
+        if space.stacking != "residual_blocks":
+            return False
+        about = BENCHMARK
+    same = (about.channels, about.cells, about.image) == (network.channels, network.cells, network.image)
+    return same and table.space == space.name and (table.batch or 1) == batch and stem == "cifar"
+
+
+def described(table: Table) -> str:
+    """Which networks a table is about, for a message."""
+    batch = f" at batch {table.batch}" if table.batch else ""
+    if table.network is None:
+        return f"{table.space} networks on {table.device}{batch}"
+    return f"{_networks(table.space, table.network)} on {table.device}{batch}"
+
+
+def _networks(space: str, network: Network) -> str:
+    height, width = network.image[1:]
+    return f"{space} networks ({network.cells} cells, {network.channels} channels, {height}x{width} pixels)"
+
+
+def user_folder() -> Path:
+    """Where `hwnas devices calibrate` keeps its tables unless told otherwise."""
+    data = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(data) / "hwnas" / "tables"
+
+
+def tables(device: str) -> tuple[Path, ...]:
+    """The tables of one device, the user's own first."""
+    return tuple(path for path in _all() if path.name.startswith(f"{file_name(device)}."))
+
+
+def find_table(word: str) -> Path:
+    """The table that `word` names: a path, or a name such as `cpu.darts` where only one begins so.
+
+    Raises InputError.
+    """
+    named = [path for path in _all() if path.stem == word]
+    named = named or [path for path in _all() if path.stem.startswith(f"{word}.")]
+    if len(named) == 1 or (named and named[0].stem == word):
+        return named[0]
+    if named:
+        raise InputError(f"table {word!r}: which one? (choices: {', '.join(path.stem for path in named)})")
+    if word.endswith(".json") or "/" in word or "\\" in word:
+        if Path(word).expanduser().is_file():
+            return Path(word).expanduser()
+        raise InputError(f"table file {word}: not found")
+    raise InputError(f"unknown table {word!r}{nearest(word, [path.stem for path in _all()])}")
+
+
+def _all() -> list[Path]:
+    folders = (user_folder(), *{entry.path.parent for entry in catalog.devices()})
+    return [path for folder in folders for path in sorted(folder.glob("*.*.json"))]

@@ -1,0 +1,1 @@
+"""Trained networks as files that run: one file per format, and their verification."""

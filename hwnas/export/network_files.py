@@ -1,0 +1,167 @@
+"""From trained weights to files that run: ONNX, INT8, torch.export, plain Python; each verified before it is kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hwnas.costs.counts import count
+from hwnas.export.formats import FORMATS, Exporting, NotTheSame
+from hwnas.export.images import Images
+from hwnas.export.onnx_format import OPSET, check, onnx_model
+from hwnas.export.torch_format import Raw
+from hwnas.export.verify import Parity, compare, onnx_logits
+from hwnas.nets.network import Network
+from hwnas.runs.atomic import atomic_write_all
+from hwnas.training.weights import Weights, fill
+from profilers.errors import InputError
+
+RECORD = "export.json"
+COSTLY = 0.01
+"""INT8 that loses more accuracy than this (one point) is warned of."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """One exported network. ``files``: path by format; accuracies in 0..1 by ONNX Runtime, None on random images."""
+
+    key: str
+    channels: int
+    cells: int
+    files: dict[str, Path]
+    opset: int
+    parity: Parity
+    accuracy: float | None
+    int8_accuracy: float | None
+    params: int
+    macs: int
+    sizes: dict[str, int]
+    warnings: tuple[str, ...] = ()
+    latency: dict[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form."""
+        return {
+            "key": self.key,
+            "channels": self.channels,
+            "cells": self.cells,
+            "files": {name: str(path) for name, path in self.files.items()},
+            "opset": self.opset,
+            "parity": self.parity.to_dict(),
+            "accuracy": self.accuracy,
+            "int8_accuracy": self.int8_accuracy,
+            "params": self.params,
+            "macs": self.macs,
+            "bytes": dict(self.sizes),
+            "warnings": list(self.warnings),
+            "latency": self.latency,
+        }
+
+
+def export(
+    weights: Weights,
+    out: Path,
+    images: Images,
+    *,
+    raw: bool = False,
+    formats: tuple[str, ...] = tuple(FORMATS),
+    notes: Mapping[str, Any] | None = None,
+) -> Exported:
+    """Write ``formats`` of the network to the folder ``out``; all of them, or none where anything fails.
+
+    ``raw``: the files take uint8 pixels and normalise them inside; ``images`` have to be made for the same choice.
+    ``notes`` become metadata. Raises NotTheSame where a file's results differ, InputError where ``out`` cannot be
+    written.
+    """
+    at = weights.architecture
+    network = network_of(weights)
+    fed = Raw(network, weights.mean, weights.std).eval() if raw else network
+    params, macs = count(at, len(weights.classes), weights.image, weights.stem)
+    said = {**_counted(params, macs), **(notes or {})}
+    model = onnx_model(
+        at,
+        {name: tensor.numpy() for name, tensor in weights.tensors.items()},
+        weights.classes,
+        weights.image,
+        weights.stem,
+        pixels=(weights.mean, weights.std) if raw else None,
+        notes=said,
+    )
+    check(model)
+    exporting = Exporting(weights=weights, network=fed, model=model, images=images, raw=raw)
+    parity = compare(fed, exporting.onnx, images.test)
+    if not parity.passed:
+        raise NotTheSame(f"{FORMATS['onnx'].file} of {at.genotype.key}: {parity}")
+    wanted = dict.fromkeys(name for chosen in formats for name in (chosen, *FORMATS[chosen].needs))
+    kept = {name: FORMATS[name].write(exporting) for name in wanted}
+    for name, content in kept.items():
+        FORMATS[name].check(exporting, content)
+    accuracy = _accuracy(exporting.onnx, images)
+    int8_accuracy = _accuracy(kept["int8"], images) if "int8" in kept else None
+    exported = Exported(
+        at.genotype.key,
+        at.channels,
+        at.cells,
+        {name: out / FORMATS[name].file for name in kept},
+        OPSET,
+        parity,
+        accuracy,
+        int8_accuracy,
+        params,
+        macs,
+        {name: len(content) for name, content in kept.items()},
+        _warnings(accuracy, int8_accuracy),
+    )
+    write_files(out, {FORMATS[name].file: content for name, content in kept.items()})
+    return exported
+
+
+def network_of(weights: Weights) -> Network:
+    """The network that ``weights`` belong to, filled, in evaluation mode."""
+    with torch.random.fork_rng(devices=[]):
+        network = Network(weights.architecture, len(weights.classes), weights.image, weights.stem)
+    fill(network, weights, "weights")
+    return network.eval()
+
+
+def record_bytes(record: Mapping[str, Any]) -> bytes:
+    """The text of export.json."""
+    return (json.dumps(record, indent=1) + "\n").encode()
+
+
+def _counted(params: int, macs: int) -> dict[str, Any]:
+    return {
+        "params": {"value": params, "unit": "parameters", "origin": "counted"},
+        "macs": {"value": macs, "unit": "MAC", "origin": "counted"},
+    }
+
+
+def _accuracy(model: bytes, images: Images) -> float | None:
+    if images.labels is None:
+        return None
+    right = onnx_logits(model, images.test).argmax(1) == images.labels.cpu()
+    return float(right.double().mean())
+
+
+def _warnings(accuracy: float | None, int8_accuracy: float | None) -> tuple[str, ...]:
+    if accuracy is None or int8_accuracy is None or accuracy - int8_accuracy <= COSTLY:
+        return ()
+    return (
+        f"int8 costs {100 * (accuracy - int8_accuracy):.1f} points: {accuracy:.4f} -> {int8_accuracy:.4f}",
+    )
+
+
+def write_files(out: Path, contents: Mapping[str, bytes]) -> None:
+    """Write files into ``out``, all or none. Raises InputError where that cannot be done, such as a full disk."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        atomic_write_all(out, contents)
+    except OSError as error:
+        raise InputError(
+            f"{error.filename or out} can't be written: {error.strerror}; nothing was kept"
+        ) from None

@@ -1,0 +1,173 @@
+"""Pieces of the generated model.py: its header, its helper classes, and layers written as torch calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hwnas.space.layers import Activation, Layer, unknown_layer
+
+TORCHS_EPSILON = 1e-5
+"""What torch's BatchNorm adds to the variance where the text does not say."""
+
+HEADER = '''"""Network {key}: {shape_text}, {count} classes.
+
+Written by hwnas; needs torch and nothing else.
+
+{genotype}
+
+    network = load("weights.safetensors")
+    logits = network(images)  # images: {shape} {fed}
+"""
+
+from __future__ import annotations
+
+import json
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+CLASSES = {classes}
+MEAN = {mean}
+STD = {std}'''
+
+_HALVE = '''class Halve(nn.Module):
+    """Two 1x1 convolutions of stride 2 side by side, the second on the map shifted by one pixel."""
+
+    def __init__(self, cin: int, cout: int, bias: bool = False) -> None:
+        super().__init__()
+        self.even = nn.Conv2d(cin, cout // 2, 1, stride=2, bias=bias)
+        self.odd = nn.Conv2d(cin, cout - cout // 2, 1, stride=2, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        shifted = F.pad(x, (0, x.shape[3] % 2, 0, x.shape[2] % 2))[:, :, 1:, 1:]
+        return torch.cat([self.even(x), self.odd(shifted)], dim=1)'''
+
+LOAD = '''def load(path: str = "weights.safetensors") -> Network:
+    """The network with its trained weights, ready to classify."""
+    network = Network()
+    network.load_state_dict(read_safetensors(path))
+    return network.eval()
+
+
+def read_safetensors(path: str) -> dict[str, Tensor]:
+    """Tensors by name. The format: 8 bytes with the header's length, a JSON header, the tensors' bytes."""
+    with open(path, "rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        data = bytearray(file.read())
+    dtypes = {"F32": torch.float32, "I64": torch.int64}
+    return {
+        name: torch.frombuffer(
+            data, dtype=dtypes[entry["dtype"]], count=math.prod(entry["shape"]),
+            offset=entry["data_offsets"][0]
+        ).reshape(entry["shape"])
+        for name, entry in header.items()
+        if name != "__metadata__"
+    }'''
+
+_GLOBAL_POOL = '''class GlobalPool(nn.Module):
+    """The mean of each channel: (n, c, h, w) -> (n, c)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean((2, 3))'''
+
+
+_SQUEEZE_EXCITE = '''class SqueezeExcite(nn.Module):
+    """Every channel times a gate: x * gate(expand(inner(reduce(mean of x))))."""
+
+    def __init__(self, channels: int, hidden: int, inner: nn.Module, gate: nn.Module) -> None:
+        super().__init__()
+        self.reduce = nn.Conv2d(channels, hidden, 1)
+        self.inner = inner
+        self.expand = nn.Conv2d(hidden, channels, 1)
+        self.gate = gate
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean = x.mean((2, 3), keepdim=True)
+        return x * self.gate(self.expand(self.inner(self.reduce(mean))))'''
+
+
+def helpers(text: str) -> list[str]:
+    """The definitions of those helper classes that ``text`` calls."""
+    known = {"Halve(": _HALVE, "GlobalPool(": _GLOBAL_POOL, "SqueezeExcite(": _SQUEEZE_EXCITE}
+    return [definition for name, definition in known.items() if name in text]
+
+
+def widths(layers: Sequence[Layer]) -> tuple[int, ...]:
+    """The different numbers of channels of layers in a row, in the order in which they come."""
+    found: dict[int, None] = {}
+    for layer in layers:
+        inside = (layer.hidden,) if layer.kind == "squeeze_excite" else ()
+        found |= dict.fromkeys((layer.channels_in, *inside, layer.channels_out))
+    return tuple(found)
+
+
+def symbols(count: int) -> tuple[str, ...]:
+    """What so many numbers of channels are called in the text: c, or c0, c1, ..."""
+    return ("c",) if count == 1 else tuple(f"c{number}" for number in range(count))
+
+
+def expression(layer: Layer, name: dict[int, str]) -> str:
+    """One layer as a torch call; ``name`` says what each number of channels is called."""
+    cin, cout = name[layer.channels_in], name[layer.channels_out]
+    if layer.kind == "batch_norm":
+        epsilon = "" if layer.epsilon == TORCHS_EPSILON else f", eps={layer.epsilon!r}"
+        return f"nn.BatchNorm2d({cout}{epsilon})"
+    if layer.kind == "halve":
+        return f"Halve({cin}, {cout}{', bias=True' if layer.bias else ''})"
+    if layer.kind == "squeeze_excite":
+        parts = (cin, name[layer.hidden], _activation(layer.inner), _activation(layer.gate))
+        return f"SqueezeExcite({', '.join(parts)})"
+    if layer.kind == "global_pool":
+        return "GlobalPool()"
+    if layer.kind == "linear":
+        return f"nn.Linear({cin}, {cout})"
+    if layer.kind == "max_pool" or layer.kind == "avg_pool":
+        return _pool(layer)
+    if layer.kind == "conv":
+        return _convolution(layer, cin, cout, name)
+    return _activation(layer.kind)
+
+
+def _activation(kind: Activation) -> str:
+    if kind == "relu":
+        return "nn.ReLU()"
+    if kind == "relu6":
+        return "nn.ReLU6()"
+    if kind == "swish":
+        return "nn.SiLU()"
+    if kind == "hard_swish":
+        return "nn.Hardswish()"
+    if kind == "sigmoid":
+        return "nn.Sigmoid()"
+    if kind == "hard_sigmoid":
+        return "nn.Hardsigmoid()"
+    unknown_layer(kind)
+
+
+def _pool(layer: Layer) -> str:
+    kernel, stride = _pair(layer.kernel), _pair(layer.stride)
+    if layer.kind == "max_pool":
+        return f"nn.MaxPool2d({kernel}, {stride}, padding={layer.kernel[0] // 2})"
+    # A pool whose kernel is its stride tiles the map: no padding.
+    tiled = layer.kernel == layer.stride
+    more = "ceil_mode=True" if tiled else f"padding={layer.kernel[0] // 2}"
+    return f"nn.AvgPool2d({kernel}, {stride}, {more}, count_include_pad=False)"
+
+
+def _convolution(layer: Layer, cin: str, cout: str, name: dict[int, str]) -> str:
+    parts = [cin, cout, _pair(layer.kernel)]
+    padding = (layer.dilation * (layer.kernel[0] - 1) // 2, layer.dilation * (layer.kernel[1] - 1) // 2)
+    parts += [f"stride={_pair(layer.stride)}"] if layer.stride != (1, 1) else []
+    parts += [f"padding={_pair(padding)}"] if any(padding) else []
+    parts += [f"dilation={layer.dilation}"] if layer.dilation > 1 else []
+    # A depthwise convolution has as many groups as channels, whatever they are called.
+    groups = name[layer.channels_in] if layer.groups == layer.channels_in else str(layer.groups)
+    parts += [f"groups={groups}"] if layer.groups > 1 else []
+    parts += [] if layer.bias else ["bias=False"]
+    return f"nn.Conv2d({', '.join(parts)})"
+
+
+def _pair(pair: tuple[int, int]) -> str:
+    return str(pair[0]) if pair[0] == pair[1] else str(pair)

@@ -1,0 +1,235 @@
+"""What ``hwnas export`` is asked for: trained or untrained networks of a run, or a bare genotype; and its loop."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hwnas import files
+from hwnas.export.images import images_for, untrained
+from hwnas.export.network_files import RECORD, Exported, export, record_bytes, write_files
+from hwnas.runs.directory import inside, open_run
+from hwnas.runs.models import TRAINED, choose, choose_trained, model_of
+from hwnas.space.genotype import Architecture, Genotype
+from hwnas.space.layers import Stem
+from hwnas.space.space import SPACES
+from hwnas.space.text import MAX_CHARACTERS, parse
+from hwnas.training.checkpoint import WEIGHTS
+from hwnas.training.data import Dataset, load
+from hwnas.training.run_images import images_of
+from hwnas.training.weights import Weights, load_weights
+from profilers.errors import InputError, nearest
+from profilers.onnx_latency import OnnxOptions, measure_latency
+
+Size = tuple[int | None, int | None, int, tuple[int, int, int], str]
+"""Channels, cells, classes, image and stem of an untrained genotype."""
+
+
+EXPORTED = "exported"
+UNTRAINED = "untrained"
+UNCALIBRATED = "int8 was calibrated on random images, accuracy unknown: say --data to use real ones"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One network to export: what it is called, its weights, where its files belong, the images to check it on."""
+
+    name: str
+    weights: Weights
+    folder: Path
+    dataset: Dataset | None
+    notes: dict[str, Any]
+
+
+def of_run(
+    path: Path,
+    names: Sequence[str],
+    every: bool,
+    without_training: bool,
+    channels: int | None,
+    cells: int | None,
+    data_root: Path | None,
+    download: bool = False,
+    warn: Callable[[str], None] = lambda line: None,
+) -> list[Subject]:
+    """Networks of a run: the trained ones that are meant, or with random weights members of its front.
+
+    Raises InputError where the images are not those of its search.
+    """
+    run = open_run(path)
+    said: dict[str, Any] = {"run": path.resolve().name}
+    if not without_training:
+        records = choose_trained(run, names, every)
+        dataset = images_of(run, data_root, download, warn)
+        found = []
+        for record in records:
+            folder = inside(run, "models", record["name"])
+            accuracy = {"value": record["test_accuracy"], "origin": TRAINED, "data": record["data"]}
+            weights = _weights_of(folder, run.path)
+            found.append(Subject(record["name"], weights, folder, dataset, {**said, "accuracy": accuracy}))
+        return found
+    dataset = images_of(run, data_root, download, warn)
+    models = [model_of(run, member, channels, cells) for member in choose(run, names, every)]
+    stem = run.config.evaluation.stem
+    blanks = [
+        Weights({}, model.architecture, dataset.classes, dataset.image, stem, dataset.mean, dataset.std, {})
+        for model in models
+    ]
+    return [
+        Subject(
+            model.name,
+            untrained(blank),
+            inside(run, "models", f"{model.name}-untrained"),
+            None,
+            {**said, "accuracy": UNTRAINED},
+        )
+        for model, blank in zip(models, blanks, strict=True)
+    ]
+
+
+def _weights_of(folder: Path, root: Path) -> Weights:
+    """The weights that a finished training left. Raises InputError that says how to have a lost file back."""
+    try:
+        return load_weights(folder / WEIGHTS, root)
+    except InputError as error:
+        raise InputError(f"{error}; the hwnas train command that made it writes it again") from None
+
+
+def of_genotype(
+    text: str,
+    file: Path | None,
+    without_training: bool,
+    size: Size,
+    data: str | None,
+    data_root: Path | None,
+    download: bool = False,
+) -> list[Subject]:
+    """A bare genotype with the weights in ``file``, or untrained. Raises InputError where the two do not fit."""
+    if (file is None) == (not without_training):
+        raise InputError("export: a genotype needs either --weights FILE or --untrained")
+    genotype = _genotype(text)
+    dataset = load(data, root=data_root, download=download) if data is not None else None
+    if file is not None:
+        weights = load_weights(file)
+        found = weights.architecture.genotype
+        if found.space != genotype.space:
+            raise InputError(
+                f"{file}: weights of a genotype of the {found.space} space, not of {genotype.space}"
+            )
+        if found != genotype:
+            raise InputError(f"{file}: weights of the genotype {found.key}, not of {genotype.key}")
+        notes = {"accuracy": {"value": weights.notes.get("test_accuracy"), "origin": TRAINED}}
+        return [Subject(genotype.key, weights, Path(EXPORTED) / genotype.key, dataset, notes)]
+    channels, cells, classes, image, stem = size
+    usual = SPACES[genotype.space].published_size
+    architecture = Architecture(
+        genotype, usual[0] if channels is None else channels, usual[1] if cells is None else cells
+    )
+    named = dataset.classes if dataset else tuple(map(str, range(classes)))
+    shape = dataset.image if dataset else image
+    mean, std = (dataset.mean, dataset.std) if dataset else ((0.5,) * shape[0], (0.25,) * shape[0])
+    weights = Weights({}, architecture, named, shape, _stem(stem), mean, std, {})
+    folder = Path(EXPORTED) / f"{genotype.key}-untrained"
+    return [Subject(genotype.key, untrained(weights), folder, None, {"accuracy": UNTRAINED})]
+
+
+def export_all(
+    subjects: Sequence[Subject],
+    out: Path | None,
+    formats: tuple[str, ...],
+    raw: bool,
+    threads: int | None,
+    say: Callable[[str], None],
+) -> list[dict[str, Any]]:
+    """Export each, then measure the latency of all ONNX files in turn (``threads``; None: not at all).
+
+    Returns one record per network, which is also kept beside its files. ``out``: a folder for all of them.
+    """
+    exported: list[tuple[Subject, Path, Exported]] = []
+    for subject in subjects:
+        folder = _folder(subject, out)
+        images = images_for(subject.weights, subject.dataset, raw=raw)
+        result = export(subject.weights, folder, images, raw=raw, formats=formats, notes=subject.notes)
+        if subject.dataset is None and "int8" in formats and subject.notes.get("accuracy") != UNTRAINED:
+            result = replace(result, warnings=(*result.warnings, UNCALIBRATED))
+        parity = result.parity
+        say(
+            f"{subject.name}: verified on {parity.test_images} images; rms error against float64"
+            f" {parity.onnx_rms:.1e} (torch {parity.torch_rms:.1e}, largest logit {parity.largest_logit:.2g})"
+        )
+        for warning in result.warnings:
+            say(f"warning: {subject.name}: {warning}")
+        exported.append((subject, folder, result))
+    latencies = _latencies([result for _, _, result in exported], threads)
+    records = []
+    for (subject, folder, result), latency in zip(exported, latencies, strict=True):
+        record = {"name": subject.name, **replace(result, latency=latency).to_dict()}
+        write_files(folder, {RECORD: record_bytes(record)})
+        records.append(record)
+    return records
+
+
+def _folder(subject: Subject, out: Path | None) -> Path:
+    """Where the files go, made. Raises InputError where a link stands in its place, or it can't be made."""
+    folder = subject.folder if out is None else out / subject.name
+    try:
+        if out is not None:
+            out.mkdir(parents=True, exist_ok=True)
+            files.make_folder(folder, out)
+        elif (
+            not folder.is_absolute() and folder.parts[0] == EXPORTED
+        ):  # in the current folder, whosever it is
+            files.make_folder(folder, Path())
+    except OSError as error:
+        raise InputError(f"{error.filename or folder} can't be written: {error.strerror}") from None
+    return folder
+
+
+def _latencies(exported: Sequence[Exported], threads: int | None) -> list[dict[str, Any]]:
+    """{"onnx": measurement, "int8": ...} of each, all sampled in turn in one process."""
+    found: list[dict[str, Any]] = [{} for _ in exported]
+    wanted = [
+        (number, name, path)
+        for number, one in enumerate(exported)
+        for name, path in one.files.items()
+        if name in ("onnx", "int8")
+    ]
+    if threads is None or not wanted:
+        return found
+    outcomes = measure_latency([path for _, _, path in wanted], OnnxOptions(threads=threads))
+    for (number, name, _), outcome in zip(wanted, outcomes, strict=True):
+        data = outcome.to_dict()
+        # The raw samples of a table's figure would be a hundred times longer than all the rest.
+        found[number][name] = {key: value for key, value in data.items() if key not in ("samples", "series")}
+    return found
+
+
+def _genotype(text: str) -> Genotype:
+    """What ``text`` says, or the file of that name. A mistyped run directory is no genotype either, and told so."""
+    try:
+        return parse(_text(text))
+    except InputError as error:
+        if text.startswith(("{", "|", "Genotype(")):
+            raise
+        raise InputError(f"{error}; nor is there a run directory {text[:200]!r}") from None
+
+
+def _text(text: str) -> str:
+    """The text of a genotype, or what the file of that name says."""
+    path = Path(text)
+    if os.path.isfile(text):
+        if path.stat().st_size > MAX_CHARACTERS:
+            raise InputError(f"{path}: {path.stat().st_size} bytes, too long for a genotype")
+        return files.read(path, None, MAX_CHARACTERS).decode(errors="replace")
+    return text
+
+
+def _stem(name: str) -> Stem:
+    if name == "cifar":
+        return "cifar"
+    if name == "imagenet":
+        return "imagenet"
+    raise InputError(f"stem: unknown {name!r}{nearest(name, ('cifar', 'imagenet'))}")

@@ -1,0 +1,145 @@
+"""Finalists measured end to end on a target that is attached, and a first table for one that has none.
+
+The search itself asks a table or an estimate; what it hands back is run.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hwnas.config import Config
+from hwnas.costs.counts import count_table
+from hwnas.costs.tables import default_path, own_table, peaks_of
+from hwnas.measuring.bench import Bench, bench_at
+from hwnas.measuring.calibrate import Plan, calibrate
+from hwnas.space.encoding import to_genotype
+from hwnas.space.genotype import Architecture
+from hwnas.space.space import SPACES, Choices
+from profilers.device import Device
+from profilers.measurement import LATENCY, MEMORY, Failure, Metric, Outcome, Receipt
+from profilers.onnx_latency import utc_now
+from profilers.table import Network, save
+from profilers.timing import Protocol
+
+Say = Callable[[str], None]
+
+BUDGET_S = 60.0
+"""Sampling time for all networks of a search together, in the device's own time..."""
+SHARE_S = (0.3, 2.0)
+"""... of which each gets at least and at most so much."""
+TOGETHER_MIB = 256.0
+"""Weights that one measuring process loads: its networks are sampled in turn, the reference beside all of them."""
+FIRST_S = 150.0
+"""Seconds for the table of a target that has none, if the host is not busy; `hwnas devices calibrate` takes more."""
+
+
+@dataclass(frozen=True)
+class Here:
+    """A target that is attached, and the networks that are to be measured on it: their size, classes and images."""
+
+    config: Config
+    device: Device
+    place: str
+    classes: int
+    image: tuple[int, int, int]
+
+    @property
+    def network(self) -> Network:
+        """Width, depth and image of the networks handed back."""
+        at = self.config.evaluation
+        return Network(at.channels, at.cells, self.classes, self.image)
+
+    def latencies(self, choices: Choices) -> list[Outcome]:
+        """The latency of each network, (count, edges), in the order given; sampled in turn."""
+        share = min(SHARE_S[1], max(SHARE_S[0], BUDGET_S / len(choices)))
+        protocol = Protocol(budget_s=share, min_s=share / 2)
+        bench = self._bench(protocol)
+        # A process is given up after the sum of its networks' times: as long as they may take, and loading.
+        size, found = self._together(choices), list[Outcome]()
+        for first in range(0, len(choices), size):
+            found += _tried(bench.latencies, self._architectures(choices[first : first + size]), LATENCY)
+        return found
+
+    def memories(self, choices: Choices) -> list[Outcome]:
+        """What a process needs beyond itself to load and run each network, or torch's allocator on CUDA."""
+        bench = self._bench(Protocol())
+        return _tried(bench.memories, self._architectures(choices), MEMORY)
+
+    def _bench(self, protocol: Protocol) -> Bench:
+        limit_s = 10.0 + protocol.patience * protocol.budget_s
+        stem = self.config.evaluation.stem
+        graph = self.config.cuda_graph
+        return bench_at(
+            self.place,
+            self.network,
+            self.device,
+            protocol,
+            backend=self.config.backend,
+            stem=stem,
+            limit_s=limit_s,
+            cuda_graph=graph,
+        )
+
+    def _architectures(self, choices: Choices) -> list[Architecture]:
+        at, space = self.config.evaluation, SPACES[self.config.space]
+        return [Architecture(to_genotype(space, one), at.channels, at.cells) for one in choices]
+
+    def _together(self, choices: Choices) -> int:
+        at = self.config.evaluation
+        counts = count_table(
+            SPACES[self.config.space], at.channels, at.cells, self.classes, self.image, at.stem
+        )
+        largest_mib = float(counts.params.of(choices).max()) * 4 / 2**20
+        return max(4, int(TOGETHER_MIB / max(largest_mib, 1e-3)))
+
+
+def _tried(
+    measure: Callable[[list[Architecture]], list[Outcome]], items: list[Architecture], metric: Metric
+) -> list[Outcome]:
+    """What was measured, or a failure of each where the host gave no turn: a search is not lost for that."""
+    try:
+        return measure(items)
+    except TimeoutError as error:
+        return [Failure(metric, "timeout", str(error), Receipt("")) for _ in items]
+
+
+def lacks_table(here: Here) -> bool:
+    """Whether the search by latency has nothing to ask about this target, neither a table nor peaks."""
+    config = here.config
+    if all(objective.metric != "latency" for objective in config.objectives) or peaks_of(here.device):
+        return False
+    stem = config.evaluation.stem
+    # A table is of networks with the CIFAR stem; for others the search says so itself.
+    return stem == "cifar" and own_table(here.device, SPACES[config.space], here.network) is None
+
+
+def first_table(here: Here, say: Say, clock: Callable[[], float] = time.monotonic) -> None:
+    """Measure a small table of a target that has none, and keep it where the next search finds it."""
+    space = SPACES[here.config.space]
+    path = default_path(here.device.name, space.name, here.network)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    say(
+        f"{here.device.name}: no latency table of these networks yet: measuring one, one to three minutes, kept as"
+        f" {path.stem}"
+    )
+    protocol = Protocol(budget_s=0.35, min_s=0.15, patience=2.0)
+    config = here.config
+    bench = bench_at(
+        here.place,
+        here.network,
+        here.device,
+        protocol,
+        backend=config.backend,
+        cuda_graph=config.cuda_graph,
+    )
+    plan = Plan(space, here.network, train=60, held_out=20, budget_s=FIRST_S)
+    table = calibrate(plan, bench, here.device.name, 1, now=utc_now(), clock=clock)
+    save(table, path)
+    held, repeat = table.agreement["held_out"], table.agreement["repeat"]
+    say(
+        f"{path.stem}: {table.provenance['how']} in {table.provenance['seconds']:.0f} s; on {held['networks']} others"
+        f" MAPE {held['mape_percent']:.1f} %, Kendall tau {held['kendall_tau']:.2f} (measured twice:"
+        f" {repeat['mape_percent']:.1f} %, {repeat['kendall_tau']:.2f})"
+    )

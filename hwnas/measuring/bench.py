@@ -1,0 +1,218 @@
+"""Where a calibration measures: operations and networks in ONNX Runtime, or as torch modules."""
+
+from __future__ import annotations
+
+import tempfile
+import typing
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import onnx
+import torch
+from torch import nn
+
+from hwnas.export.onnx_format import onnx_model
+from hwnas.nets.network import Network as Net
+from hwnas.nets.operations import sequence
+from hwnas.space.genotype import Architecture
+from hwnas.space.layers import Layer, Size, Stem
+from profilers.backends import Options, Subject, cuda_index
+from profilers.backends import backend as named_backend
+from profilers.device import Device
+from profilers.elsewhere import measured_there
+from profilers.errors import InputError
+from profilers.host import host
+from profilers.isolate import measure
+from profilers.measurement import LATENCY, MEMORY, Failure, Metric, Outcome, Receipt
+from profilers.memory import cuda_memory, onnx_memory
+from profilers.onnx_check import check_onnx
+from profilers.onnx_export import export_onnx
+from profilers.onnx_latency import Measure, OnnxOptions, measure_latency
+from profilers.table import Network
+from profilers.timing import Protocol
+from profilers.torch_latency import TorchOptions, measure_torch
+
+
+@dataclass(frozen=True)
+class Operation:
+    """The layers of one operation on a map of so many channels and such a size."""
+
+    layers: tuple[Layer, ...]
+    channels: int
+    size: Size
+
+
+Item = Operation | Architecture
+
+
+class Bench(typing.Protocol):
+    """Measures items in turn, so that the host's drift falls on all of them alike."""
+
+    def latencies(self, items: Sequence[Item]) -> list[Outcome]:
+        """The latency of each item, in ms and in the order given."""
+
+    def memories(self, items: Sequence[Item]) -> list[Outcome]:
+        """The peak memory of each item, in MiB and in the order given."""
+
+
+@dataclass(frozen=True)
+class OnnxBench:
+    """ONNX Runtime, here or on another machine (`run`)."""
+
+    network: Network
+    device: str
+    options: OnnxOptions
+    batch: int = 1
+    run: Measure = measure
+    stem: Stem = "cifar"
+
+    def latencies(self, items: Sequence[Item]) -> list[Outcome]:
+        """See Bench. Each item is written to an ONNX file once."""
+        with tempfile.TemporaryDirectory(prefix="hwnas-") as folder:
+            paths = [self._write(item, Path(folder) / f"{number}.onnx") for number, item in enumerate(items)]
+            models = [check_onnx(path, batch=self.batch) for path in paths]
+            return measure_latency(models, self.options, device=self.device, run=self.run)
+
+    def memories(self, items: Sequence[Item]) -> list[Outcome]:
+        """What loading and running each item adds to a process of its own."""
+        found: list[Outcome] = []
+        for item in items:
+            with tempfile.TemporaryDirectory(prefix="hwnas-") as folder:
+                model = check_onnx(self._write(item, Path(folder) / "item.onnx"), batch=self.batch)
+                found.append(onnx_memory(model, self.options, device=self.device, run=self.run))
+        return found
+
+    def _write(self, item: Item, path: Path) -> Path:
+        if isinstance(item, Operation):
+            shape = (self.batch, item.channels, *item.size)
+            return export_onnx(sequence(item.layers).eval(), shape, path)
+        built = build(item, self.network, self.stem)
+        tensors = {name: tensor.numpy() for name, tensor in built.state_dict().items()}
+        classes = tuple(map(str, range(self.network.classes)))
+        onnx.save_model(onnx_model(item, tensors, classes, self.network.image, self.stem), str(path))
+        return path
+
+
+@dataclass(frozen=True)
+class TorchBench:
+    """Eager torch on the CPU or on a CUDA device."""
+
+    network: Network
+    device: str
+    options: TorchOptions
+    batch: int = 1
+    stem: Stem = "cifar"
+
+    def latencies(self, items: Sequence[Item]) -> list[Outcome]:
+        """See Bench. Items of one input shape are measured in turn."""
+        shapes = [self._shape(item) for item in items]
+        found: dict[int, Outcome] = {}
+        for shape in dict.fromkeys(shapes):
+            rows = [row for row, other in enumerate(shapes) if other == shape]
+            modules = [self._module(items[row]) for row in rows]
+            found |= zip(rows, measure_torch(modules, shape, self.options, device=self.device), strict=True)
+        return [found[row] for row in range(len(items))]
+
+    def memories(self, items: Sequence[Item]) -> list[Outcome]:
+        """What torch's allocator holds on CUDA; on a CPU it does not tell, and every item is a Failure."""
+        return [
+            cuda_memory(self._module(item), self._shape(item), self.options, device=self.device)
+            for item in items
+        ]
+
+    def _shape(self, item: Item) -> tuple[int, ...]:
+        image = (item.channels, *item.size) if isinstance(item, Operation) else self.network.image
+        return (self.batch, *image)
+
+    def _module(self, item: Item) -> nn.Module:
+        return sequence(item.layers) if isinstance(item, Operation) else build(item, self.network, self.stem)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamedBench:
+    """Any other back end by its name (profilers.backends), an installed package's too: one item at a time."""
+
+    network: Network
+    device: Device
+    backend: str
+    options: Options
+    stem: Stem = "cifar"
+
+    def latencies(self, items: Sequence[Item]) -> list[Outcome]:
+        """See Bench."""
+        return [self._ask(item, LATENCY) for item in items]
+
+    def memories(self, items: Sequence[Item]) -> list[Outcome]:
+        """See Bench."""
+        return [self._ask(item, MEMORY) for item in items]
+
+    def _ask(self, item: Item, metric: Metric) -> Outcome:
+        """What the back end says of one metric; a Failure where it says nothing of it."""
+        if isinstance(item, Operation):
+            module: nn.Module = sequence(item.layers).eval()
+            image: tuple[int, ...] = (item.channels, *item.size)
+        else:
+            module, image = build(item, self.network, self.stem), self.network.image
+        subject = Subject("item", module=module, shape=(self.options.batch, *image))
+        ask = measured_there(self.backend, named_backend(self.backend))
+        outcomes = ask(subject, self.device, self.options)
+        found = [outcome for outcome in outcomes if outcome.metric == metric]
+        if found and self.options.run is None and not found[0].receipt.host:
+            # It ran in this process, so it was this machine: a table of `cpu` is one of a certain host.
+            return replace(found[0], receipt=replace(found[0].receipt, host=host().fingerprint))
+        if found:
+            return found[0]
+        detail = f"back end {self.backend} gives no {metric.name}"
+        return Failure(metric, "not measured", detail, Receipt(self.backend))
+
+
+def build(architecture: Architecture, network: Network, stem: Stem = "cifar") -> nn.Module:
+    """The discrete network, in inference mode, with fixed random weights that leave torch's own draws alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return Net(architecture, network.classes, network.image, stem).eval()
+
+
+def bench_at(
+    place: str,
+    network: Network,
+    device: Device,
+    protocol: Protocol,
+    batch: int = 1,
+    threads: int = 1,
+    backend: str | None = None,
+    run: Measure | None = None,
+    stem: Stem = "cifar",
+    limit_s: float = 60.0,
+    cuda_graph: bool = False,
+) -> Bench:
+    """What measures on a target that is attached at ``place`` (cpu, cuda:N) or reached through ``run``.
+
+    ``backend`` by default: ONNX Runtime on CPUs and elsewhere, eager torch on CUDA, or with ``cuda_graph`` a captured
+    graph: eager at a batch of 1 is the time of the host's Python. Any other name is a back end of profilers.backends
+    or of an installed package. Raises InputError for torch elsewhere and for an unknown back end.
+    """
+    if backend not in (None, "onnxruntime", "torch"):
+        named = Options(
+            place=place, batch=batch, threads=threads, limit_s=limit_s, protocol=protocol, run=run
+        )
+        named_backend(backend)
+        return NamedBench(network=network, device=device, backend=backend, options=named, stem=stem)
+    if (backend or ("onnxruntime" if run or place == "cpu" else "torch")) == "torch":
+        if run:
+            raise InputError("--backend torch measures here only; elsewhere it is onnxruntime")
+        graph = cuda_graph and place != "cpu"
+        own = TorchOptions(place=place, threads=threads, cuda_graph=graph, protocol=protocol)
+        return TorchBench(network, device.name, own, batch, stem)
+    provider: Literal["cpu", "cuda"] = "cpu" if place == "cpu" else "cuda"
+    options = OnnxOptions(
+        threads=threads,
+        provider=provider,
+        index=cuda_index(place),
+        io_binding=provider == "cuda",
+        limit_s=limit_s,
+        protocol=protocol,
+    )
+    return OnnxBench(network, device.name, options, batch, run or measure, stem)

@@ -1,0 +1,125 @@
+"""Latency and memory without the device: from its calibration table or its peaks, and from the layers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from profilers.errors import InputError
+
+if TYPE_CHECKING:
+    from hwnas.costs.latency import Predictor
+    from hwnas.measuring.subjects import Named
+    from profilers.backends import Options
+    from profilers.device import Device
+    from profilers.measurement import Outcome
+    from profilers.onnx_operations import Operation
+
+# What a roofline from data-sheet peaks is worth: it puts networks in order; absolute values are half to twice.
+ROOFLINE_FACTOR = 2.0
+
+
+def latency(named: Named, device: Device, options: Options, table: str | None) -> Outcome:
+    """The latency of one network on a device that is not attached, or the Failure that says why."""
+    from hwnas.costs.latency import TablePredictor
+    from hwnas.costs.tables import predictor
+    from hwnas.space.encoding import to_choices
+    from hwnas.space.space import SPACES
+    from profilers.measurement import LATENCY, Failure, Measurement, Receipt
+    from profilers.table import Network
+
+    receipt = Receipt("", device.name, batch=options.batch, dtype=options.dtype, time=options.time)
+    architecture, shape = named.architecture, named.shape
+    if architecture is None:
+        why = f"{device.name} is not attached here, and an ONNX file can only be measured"
+        return Failure(LATENCY, "not attached", why, receipt)
+    space = SPACES[architecture.genotype.space]
+    network = Network(architecture.channels, architecture.cells, shape.classes, shape.image)
+    try:
+        source = predictor(device, space, network, batch=options.batch, stem=shape.stem, table=table)
+    except InputError as error:
+        if table is not None:
+            raise
+        return Failure(LATENCY, "not attached", str(error), receipt)
+    value = float(source.predict(to_choices(architecture.genotype)[None])[0])
+    factor, note = spread(source)
+    notes: tuple[str, ...] = (
+        f"{device.name} is not attached here: nothing was measured",
+        f"{source.source}; {note}",
+    )
+    if isinstance(source, TablePredictor) and source.table.device != device.name:
+        notes += (f"the table is one of {source.table.device}, not of {device.name}",)
+    receipt = Receipt(
+        **{**vars(receipt), "backend": "table" if source.origin == "table" else "roofline", "notes": notes}
+    )
+    return Measurement(LATENCY, value, value / factor, value * factor, (), source.origin, receipt)
+
+
+def memory(named: Named, device: Device, options: Options) -> Outcome:
+    """The memory that one network asks for on a device that is not attached, or the Failure that says why."""
+    from hwnas.costs.memory import memory_table
+    from hwnas.space.encoding import to_choices
+    from hwnas.space.space import SPACES
+    from profilers.measurement import MEMORY, Failure, Measurement, Receipt
+
+    receipt = Receipt("layers", device.name, batch=options.batch, dtype="fp32", time=options.time)
+    architecture, shape = named.architecture, named.shape
+    if architecture is None:
+        why = f"{device.name} is not attached here, and an ONNX file can only be measured"
+        return Failure(MEMORY, "not attached", why, receipt)
+    space = SPACES[architecture.genotype.space]
+    table = memory_table(
+        space,
+        architecture.channels,
+        architecture.cells,
+        shape.classes,
+        shape.image,
+        shape.stem,
+        options.batch,
+    )
+    value = float(table.of(to_choices(architecture.genotype))[0])
+    noted = receipt.with_notes(
+        "weights and the maps alive at once; a runtime takes more than a network asks for"
+    )
+    return Measurement(MEMORY, value, value, value, (), "estimated", noted)
+
+
+def operations(named: Named, device: Device, options: Options) -> list[Operation]:
+    """What each operation of one network would take on a device that is not attached, the slowest first.
+
+    Raises InputError where there are no peaks to estimate from.
+    """
+    from hwnas.costs.kernels import steps_of
+    from hwnas.costs.tables import RUNTIMES, peaks_of
+    from hwnas.space.build import architecture_graph
+    from hwnas.space.size import Task
+    from profilers.onnx_operations import Operation
+    from profilers.roofline import COSTS, device_us, issue_us
+
+    peaks, architecture, shape = peaks_of(device), named.architecture, named.shape
+    if peaks is None or architecture is None:
+        raise InputError(
+            f"--per-op: {named.key}: {device.name} is not attached, and there is nothing to estimate from"
+        )
+    costs, found = COSTS[RUNTIMES[device.kind]], []
+    task = Task(classes=shape.classes, image=shape.image)
+    for step in steps_of(architecture_graph(architecture, task, shape.stem), options.batch):
+        times = [(issue_us(kernel, costs), device_us(kernel, peaks, costs)) for kernel in step.kernels]
+        us = sum(max(pair) if costs.overlapped else sum(pair) for pair in times)
+        found.append((step.name, step.kind, us))
+    total = sum(us for *_, us in found)
+    slowest_first = sorted(found, key=lambda one: -one[2])
+    return [Operation(name, kind, us, us / total, "estimated") for name, kind, us in slowest_first]
+
+
+def spread(source: Predictor) -> tuple[float, str]:
+    """The factor within which the true latency is expected, and the words for it."""
+    from hwnas.costs.latency import TablePredictor
+
+    if isinstance(source, TablePredictor):
+        agreement = source.table.agreement
+        held = agreement.get("held_out") or agreement.get("cross_validation") or {}
+        if "mape_percent" in held:
+            # Two mean absolute errors: nine in ten of normal errors.
+            error = float(held["mape_percent"])
+            return 1 + 2 * error / 100, f"mean error {error:.2f} % on networks that it had not seen"
+    return ROOFLINE_FACTOR, "from data-sheet peaks: for ranking; half to twice the truth"

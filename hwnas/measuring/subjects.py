@@ -1,0 +1,159 @@
+"""What `hwnas profile` is asked to measure: a genotype in any form, an ONNX file, or the front of a run."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hwnas import files
+from profilers.errors import InputError
+from profilers.limits import check_input, check_numbers
+
+if TYPE_CHECKING:
+    from hwnas.space.genotype import Architecture
+    from hwnas.space.layers import Stem
+    from profilers.backends import Subject
+
+LARGEST_TEXT_BYTES = 100_000
+LARGEST_WEIGHTS_BYTES = 2_000 * 2**20
+"""A file of protobuf holds less than 2 GiB."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a genotype alone does not say; None stands for its space's usual width and depth."""
+
+    channels: int | None = None
+    cells: int | None = None
+    classes: int = 10
+    image: tuple[int, int, int] = (3, 32, 32)
+    stem: Stem = "cifar"
+
+
+@dataclass(frozen=True)
+class Named:
+    """One thing to measure: its key (or the file's name), and the architecture where it is one of ours."""
+
+    key: str
+    architecture: Architecture | None = None
+    shape: Shape = Shape()
+    onnx: Path | None = None
+
+
+def resolve(text: str, shape: Shape) -> list[Named]:
+    """Find what `text` names: a run directory, an ONNX file, a file with a genotype, or a genotype itself.
+
+    Raises InputError for what is none of these.
+    """
+    path = Path(text)
+    # Not Path.exists(), which raises where a genotype's text is longer than any file name can be.
+    exists = os.path.exists(text)
+    if exists and path.is_dir():
+        return members(path)
+    if text.lower().endswith(".onnx"):
+        return [Named(path.name, onnx=path)]
+    if exists:
+        return [genotype(read(path), shape)]
+    if text.endswith((".json", ".txt", ".toml")):
+        raise InputError(f"{text}: no such file")
+    return [genotype(text, shape)]
+
+
+def read(path: Path) -> str:
+    """A small text file, or InputError."""
+    try:
+        return files.read(path, None, LARGEST_TEXT_BYTES).decode()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not a text file in UTF-8, so no genotype") from None
+
+
+def genotype(text: str, shape: Shape) -> Named:
+    """A genotype at the width and depth that were asked for, else those its space is published with."""
+    from hwnas.space.genotype import Architecture
+    from hwnas.space.space import SPACES
+    from hwnas.space.text import parse
+
+    found = parse(text)
+    channels, cells = SPACES[found.space].published_size
+    architecture = Architecture(found, shape.channels or channels, shape.cells or cells)
+    check_size(architecture, shape)
+    return Named(found.key, architecture, shape)
+
+
+def check_size(architecture: Architecture, shape: Shape) -> None:
+    """Raise InputError for a network that no ONNX file can hold, before memory is asked for."""
+    from hwnas.costs.counts import count_table
+    from hwnas.space.encoding import to_choices
+    from hwnas.space.space import SPACES
+
+    channels, cells = architecture.channels, architecture.cells
+    check_numbers(channels=channels, cells=cells, classes=shape.classes)
+    space = SPACES[architecture.genotype.space]
+    table = count_table(space, channels, cells, shape.classes, shape.image, shape.stem)
+    weights = 4 * float(table.params.of(to_choices(architecture.genotype)))
+    if weights > LARGEST_WEIGHTS_BYTES:
+        raise InputError(
+            f"{architecture.genotype.key}: at {channels} channels and {cells} cells the weights take"
+            f" {weights / 2**20:,.0f} MiB, of at most {LARGEST_WEIGHTS_BYTES / 2**20:,.0f} in an ONNX file"
+        )
+
+
+def members(path: Path) -> list[Named]:
+    """Every architecture of a finished search's front, as it was counted there."""
+    import json
+
+    from hwnas.runs.directory import open_run, read_front
+    from hwnas.space.genotype import Architecture
+    from hwnas.space.text import parse
+
+    run = open_run(path)
+    summary = read_front(run)
+    try:
+        size = (int(summary["image"][0]), int(summary["image"][1]), int(summary["image"][2]))
+        check_input(f"{run.front_path}: image", size)
+        shape = Shape(classes=len(summary["classes"]), image=size, stem=run.config.evaluation.stem)
+        found = [
+            Named(
+                str(member["key"]),
+                Architecture(
+                    parse(json.dumps(member["genotype"])), int(member["channels"]), int(member["cells"])
+                ),
+                shape,
+            )
+            for member in summary["front"]
+        ]
+        for one in found:
+            if one.architecture is not None:
+                check_size(one.architecture, shape)
+        return found
+    except (KeyError, TypeError, IndexError) as error:
+        raise InputError(f"{run.front_path}: not the summary of a search ({error!r})") from None
+
+
+def build(named: Named, batch: int, folder: Path, with_module: bool = True) -> Subject:
+    """The torch network and its ONNX file, written once into `folder`, with fixed random weights.
+
+    Latency and memory do not depend on the weights' values, so none are asked for.
+    """
+    from profilers.backends import Subject
+
+    if named.architecture is None:
+        return Subject(named.key, onnx=named.onnx)
+    import onnx
+    import torch
+
+    from hwnas.export.onnx_format import onnx_model
+    from hwnas.nets.network import Network
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        module = Network(named.architecture, named.shape.classes, named.shape.image, named.shape.stem)
+    file = folder / f"{named.key}.onnx"
+    tensors = {name: tensor.numpy() for name, tensor in module.state_dict().items()}
+    names = tuple(str(number) for number in range(named.shape.classes))
+    onnx.save(onnx_model(named.architecture, tensors, names, named.shape.image, named.shape.stem), str(file))
+    return Subject(named.key, module if with_module else None, (batch, *named.shape.image), file)

@@ -1,0 +1,40 @@
+"""Hypervolume over the evaluations of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from hwnas.runs.directory import Trial
+from hwnas.runs.front import Bounds, hypervolume, non_dominated, to_minimise
+
+CURVE_POINTS = 150
+
+
+def volume_curve(
+    trials: Sequence[Trial], summary: Mapping[str, Any], objectives: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Hypervolume of what a stage has evaluated so far, at about 150 moments.
+
+    Accuracies are those of single batches, so noise lifts it; a stage begins anew, since its weights do.
+    """
+    if not trials or not objectives:
+        return []
+    box = summary["bounds"]
+    bounds = Bounds(tuple(box["accuracy"]), tuple(tuple(box[name]) for name in objectives))
+    accuracy = np.array([trial.accuracy for trial in trials])
+    costs = np.array([[trial.costs[name] for name in objectives] for trial in trials])
+    stage = np.array([trial.stage for trial in trials])
+    found, kept = [], np.zeros(0, dtype=np.int64)
+    edges = np.unique(np.linspace(0, len(trials), CURVE_POINTS + 1).astype(int))
+    for begin, end in pairwise(edges):
+        now = stage[end - 1]
+        rows = np.concatenate([kept, np.arange(begin, end)])
+        rows = rows[stage[rows] == now]
+        kept = rows[non_dominated(to_minimise(accuracy[rows], costs[rows]))]
+        value = hypervolume(accuracy[kept], costs[kept], bounds)
+        found.append({"evaluations": int(end), "hypervolume": round(value, 5), "stage": int(now) + 1})
+    return found

@@ -1,1 +1,0 @@
-"""What a search leaves behind: the front, the run directory, exported files, calibrations."""

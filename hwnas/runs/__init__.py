@@ -1,0 +1,1 @@
+"""The run directory and its values: directory, schema, history, front, models, measurements."""

@@ -1,0 +1,1 @@
+"""One file per search algorithm, and what they share: policies, rewards, the archive."""

@@ -1,0 +1,1 @@
+"""Searches that differentiate: NDARTS, hypergradients, the evolution of weights, the watch over collapse."""

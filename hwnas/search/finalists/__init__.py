@@ -1,0 +1,1 @@
+"""The end of a search: which genotypes are handed back, and how they are scored."""

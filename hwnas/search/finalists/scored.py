@@ -1,0 +1,140 @@
+"""Networks at the end of a search: what they score, what they were predicted to cost, and what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwnas.measuring.attached import Here, Say
+from hwnas.runs.front import Point
+from hwnas.search.costs import Cost
+from hwnas.space.encoding import to_genotype
+from hwnas.space.space import Choices, Space
+from profilers.measurement import Failure, Measurement, Outcome
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Networks that obey the derivation rule: choices (N, edges), accuracy (N,) in 0..1, costs (N, all costs).
+
+    ``predicted``: the costs by count, table or estimate; ``costs`` are those that were measured, where they were (NaN
+    where that failed), between ``low`` and ``high``; ``outcomes`` the measurements themselves, by cost.
+    """
+
+    choices: Choices
+    accuracy: Floats
+    predicted: Floats
+    costs: Floats
+    low: Floats
+    high: Floats
+    outcomes: Mapping[str, Sequence[Outcome | None]]
+
+
+def measured(scored: Scored, names: Sequence[str], here: Here, say: Say) -> Scored:
+    """The same networks with latencies as they were measured; as predicted where not one could be measured."""
+    if "latency" not in names:
+        return scored
+    count = len(scored.choices)
+    say(
+        f"measuring {count} networks end to end on {here.device.name} (finalists, and uniform ones to compare)"
+    )
+    outcomes = here.latencies(scored.choices)
+    good = [outcome for outcome in outcomes if isinstance(outcome, Measurement)]
+    if len(good) < count:
+        first = next(outcome for outcome in outcomes if isinstance(outcome, Failure))
+        say(f"{count - len(good)} of them could not be measured: {first.reason}: {first.detail}")
+    found = {**scored.outcomes, "latency": tuple(outcomes)}
+    if not good:
+        return replace(scored, outcomes=found)
+    column = list(names).index("latency")
+    ends = np.array([_ends(outcome) for outcome in outcomes])
+    parts = (scored.costs.copy(), scored.low.copy(), scored.high.copy())
+    for part, values in zip(parts, ends.T, strict=True):
+        part[:, column] = values
+    return replace(scored, costs=parts[0], low=parts[1], high=parts[2], outcomes=found)
+
+
+def _ends(outcome: Outcome) -> tuple[float, float, float]:
+    if isinstance(outcome, Measurement):
+        return outcome.value, outcome.low, outcome.high
+    return (float("nan"),) * 3
+
+
+def with_memory(scored: Scored, here: Here, rows: Sequence[int], say: Say) -> Scored:
+    """Beside the memory that networks ask for, what a process takes for those at ``rows``."""
+    say(f"measuring the memory of {len(rows)} networks on {here.device.name}, a process each")
+    found: list[Outcome | None] = [None] * len(scored.choices)
+    for row, outcome in zip(rows, here.memories(scored.choices[list(rows)]), strict=True):
+        found[row] = outcome
+    return replace(scored, outcomes={**scored.outcomes, "memory": tuple(found)})
+
+
+def part(scored: Scored, rows: slice) -> Scored:
+    """Some of the networks."""
+    return Scored(
+        choices=scored.choices[rows],
+        accuracy=scored.accuracy[rows],
+        predicted=scored.predicted[rows],
+        costs=scored.costs[rows],
+        low=scored.low[rows],
+        high=scored.high[rows],
+        outcomes={name: found[rows] for name, found in scored.outcomes.items()},
+    )
+
+
+def point(key: str, scored: Scored, row: int, objectives: int) -> Point:
+    """One network as a point of the front, its first costs with their intervals."""
+    values, low, high = (part[row, :objectives].tolist() for part in (scored.costs, scored.low, scored.high))
+    return Point(key, float(scored.accuracy[row]), tuple(values), tuple(zip(low, high, strict=True)))
+
+
+def bounds_of(scored: Scored, column: int, reach: tuple[float, float]) -> tuple[float, float]:
+    """What the space reaches, and what was measured beyond that: predictions are off by some percent."""
+    values = scored.costs[:, column]
+    return min(reach[0], float(np.nanmin(values))), max(reach[1], float(np.nanmax(values)))
+
+
+def about(outcomes: Sequence[Outcome | None]) -> dict[str, Any]:
+    """How many networks were measured, what failed, and the receipt of the first: the others' differ in their time."""
+    good = [outcome for outcome in outcomes if isinstance(outcome, Measurement)]
+    failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
+    return {
+        "networks": len(good),
+        "failed": len(failures),
+        "reasons": sorted({f"{one.reason}: {one.detail}" for one in failures}),
+        "noisy": sum(one.receipt.noisy for one in good),
+        "receipt": good[0].receipt.to_dict() if good else None,
+    }
+
+
+def records(space: Space, scored: Scored, name: str) -> tuple[tuple[str, Outcome], ...]:
+    """Every measurement of one cost, with its network's key."""
+    keys = [to_genotype(space, one).key for one in scored.choices]
+    found = zip(keys, scored.outcomes.get(name, ()), strict=False)
+    return tuple((key, outcome) for key, outcome in found if outcome is not None)
+
+
+def cost_of(cost: Cost, scored: Scored, row: int, column: int) -> dict[str, Any]:
+    """A cost with its origin: as predicted, or as measured with its interval and the prediction beside it."""
+    predicted = {"value": whole(float(scored.predicted[row, column])), "origin": cost.origin}
+    said = {"value": predicted["value"], "unit": cost.unit, "origin": cost.origin}
+    outcome = scored.outcomes[cost.name][row] if cost.name in scored.outcomes else None
+    if outcome is None:
+        return said
+    if isinstance(outcome, Failure):
+        return {**said, "failure": {"reason": outcome.reason, "detail": outcome.detail}}
+    found = {"value": outcome.value, "low": outcome.low, "high": outcome.high, "origin": outcome.origin}
+    if cost.name == "memory":
+        return {**said, "process": found}
+    return {**said, **found, "noisy": outcome.receipt.noisy, "predicted": predicted}
+
+
+def whole(value: float) -> float | int:
+    """A count is written as a whole number."""
+    return int(value) if value.is_integer() else value

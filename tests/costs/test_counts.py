@@ -1,0 +1,69 @@
+"""Counts by table: published figures exactly, sums over edges, expectations under alpha."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+from hwnas.costs.counts import Additive, count, count_table
+from hwnas.space import SPACES
+from hwnas.space.encoding import sample, to_genotype
+from hwnas.space.genotype import Architecture
+from hwnas.space.text import parse
+
+from .golden import GOLDEN, Golden
+
+
+@pytest.mark.parametrize("golden", GOLDEN, ids=lambda g: f"{g.text[:16]}-{g.channels}-{g.classes}")
+def test_published_counts_are_exact(golden: Golden) -> None:
+    architecture = Architecture(parse(golden.text), golden.channels, golden.cells)
+    params, macs = count(architecture, golden.classes, golden.image, golden.stem)
+    assert params == golden.params
+    if golden.macs is not None:
+        assert macs == golden.macs
+    if golden.macs_m is not None:
+        assert f"{macs / 1e6:.1f}" == f"{golden.macs_m:.1f}"
+
+
+@pytest.mark.parametrize("name", sorted(SPACES))
+def test_many_samples_at_once_equal_one_at_a_time(name: str) -> None:
+    space, rng = SPACES[name], np.random.default_rng(0)
+    table = count_table(space, 6, 6, 10, (1, 13, 9))
+    choices = np.array([sample(space, rng) for _ in range(20)])
+    expected = [count(Architecture(to_genotype(space, row), 6, 6), 10, (1, 13, 9)) for row in choices]
+    assert table.params.of(choices).tolist() == [params for params, _ in expected]
+    assert table.macs.of(choices).tolist() == [macs for _, macs in expected]
+
+
+def test_the_expectation_is_the_mean_over_all_samples() -> None:
+    rng = np.random.default_rng(0)
+    cost = Additive(7.0, rng.random((3, 4)))
+    probabilities = rng.dirichlet(np.ones(4), size=3)
+    every = np.array(np.meshgrid(*[range(4)] * 3)).reshape(3, -1).T
+    weight = probabilities[np.arange(3), every].prod(axis=1)
+    assert cost.expected(probabilities) == pytest.approx(float(weight @ cost.of(every)))
+
+
+def test_the_expectation_under_certainty_is_the_count() -> None:
+    space = SPACES["tnd"]
+    choices = sample(space, np.random.default_rng(3))
+    table = count_table(space, 8, 5, 10, (3, 32, 32))
+    certain = np.eye(space.width)[choices]
+    assert table.macs.expected(certain) == table.macs.of(choices)
+
+
+def test_a_count_takes_microseconds() -> None:
+    space, rng = SPACES["darts"], np.random.default_rng(0)
+    table = count_table(space, 36, 20, 10, (3, 32, 32))
+    choices = np.array([sample(space, rng) for _ in range(1000)])
+    fastest = min(_timed(lambda: table.params.of(choices)) for _ in range(20))
+    assert fastest / 1000 < 50e-6
+
+
+def _timed(call: object) -> float:
+    start = time.perf_counter()
+    assert callable(call)
+    call()
+    return time.perf_counter() - start

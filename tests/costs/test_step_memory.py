@@ -1,0 +1,57 @@
+"""The estimate of a step's memory: what it must grow with, and that what is really kept stays below it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hwnas.costs.step_memory import footprint
+from hwnas.nets.supernet import build_supernet
+from hwnas.space import SPACES
+from hwnas.space.encoding import sample
+
+SHAPE = (8, 3, 10, (3, 16, 16))
+
+
+@pytest.mark.parametrize("name", list(SPACES))
+@pytest.mark.parametrize("weights", ["sampled", "mixture"])
+def test_what_a_step_keeps_is_below_the_estimate_and_not_far_below(name: str, weights: str) -> None:
+    space, batch = SPACES[name], 4
+    net = build_supernet(space, *SHAPE, seed=0)
+    images = torch.randn(batch, 3, 16, 16).to(memory_format=torch.channels_last)
+    kept: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage.data_ptr()] = storage.nbytes()
+        held.append(tensor)  # or its place in memory would be given to another
+        return tensor
+
+    held: list[Tensor] = []
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        if weights == "sampled":
+            logits = net.sampled(images, sample(space, np.random.default_rng(0), space.mask))
+        else:
+            logits = net.mixture(images, torch.full(space.mask.shape, 0.1))
+        F.cross_entropy(logits, torch.zeros(batch, dtype=torch.long))
+    maps = sum(kept.values()) - sum(weight.numel() * 4 for weight in net.parameters())
+    estimate = footprint(space, *SHAPE, "sampled" if weights == "sampled" else "mixture").per_image * batch
+    assert 0.25 * estimate < maps < 1.15 * estimate
+
+
+def test_the_largest_batch_is_the_largest_that_fits() -> None:
+    step = footprint(SPACES["darts"], *SHAPE, "mixture")
+    batch = step.largest_batch(500)
+    assert step.mib(batch) <= 500 < step.mib(batch + 1)
+    assert step.largest_batch(0.001) == 0
+
+
+def test_weights_are_those_of_the_supernet() -> None:
+    for name, space in SPACES.items():
+        with torch.device("meta"):
+            net = build_supernet(space, *SHAPE, seed=0)
+        params = sum(weight.numel() for weight in net.parameters())
+        assert footprint(space, *SHAPE, "sampled").weights == pytest.approx(16 * params, rel=0.02), name

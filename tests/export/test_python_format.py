@@ -1,0 +1,105 @@
+"""model.py: plain code that builds the same network, reads the same weights, and can be read."""
+
+from __future__ import annotations
+
+import ast
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from hwnas.export.python_format import python_source
+from hwnas.space import SPACES
+from hwnas.space.encoding import sample, to_genotype
+from hwnas.space.genotype import Architecture
+from hwnas.space.layers import Stem
+from hwnas.space.published import PUBLISHED
+from hwnas.space.text import parse
+
+from .networks import images, network
+
+NAMES = tuple("abcdefghij")
+SIZE = (3, 16, 16)
+
+
+def executed(source: str) -> ModuleType:
+    module = ModuleType("model")
+    exec(compile(source, "model.py", "exec"), module.__dict__)
+    return module
+
+
+def assert_same(architecture: Architecture, image: tuple[int, int, int] = SIZE, stem: Stem = "cifar") -> str:
+    net = network(architecture, 10, image, stem)
+    source = python_source(architecture, NAMES, image, stem)
+    rebuilt: nn.Module = executed(source).Network()
+    rebuilt.load_state_dict(net.state_dict())
+    rebuilt.eval()
+    x = images(4, image, 3)
+    with torch.inference_mode():
+        expected, found = net(x), rebuilt(x)
+    assert torch.allclose(found, expected, atol=1e-5 * float(expected.abs().max()))
+    return source
+
+
+@pytest.mark.parametrize("text", sorted(PUBLISHED))
+def test_published_genotypes_are_rebuilt(text: str) -> None:
+    assert_same(Architecture(PUBLISHED[text], 8, 5))
+
+
+@pytest.mark.parametrize("name", sorted(SPACES))
+def test_random_genotypes_are_rebuilt(name: str) -> None:
+    space, rng = SPACES[name], np.random.default_rng(8)
+    for number in range(10):
+        genotype = to_genotype(space, sample(space, rng))
+        assert_same(Architecture(genotype, 4, 3), (3, 9 + number % 2, 8))
+
+
+def test_the_imagenet_stem_and_empty_cells_are_rebuilt() -> None:
+    assert_same(Architecture(PUBLISHED["PDARTS"], 8, 4), (3, 64, 64), "imagenet")
+    assert_same(Architecture(parse("|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"), 4, 3))
+
+
+def test_the_text_imports_torch_alone() -> None:
+    source = assert_same(Architecture(PUBLISHED["TND_CIFAR10"], 8, 5))
+    imported = {
+        name.split(".")[0]
+        for node in ast.walk(ast.parse(source))
+        for name in ([alias.name for alias in node.names] if isinstance(node, ast.Import) else [])
+        + ([str(node.module)] if isinstance(node, ast.ImportFrom) else [])
+    }
+    assert imported == {"__future__", "json", "math", "torch"}
+
+
+def test_the_text_names_the_operations_and_fits_a_page_in_width() -> None:
+    source = assert_same(Architecture(PUBLISHED["DARTS_V2"], 36, 8))
+    for expected in (
+        "class Cell",
+        "self.edge_0_2 = sep_conv_3x3(c1)",
+        "edge_0_2 = self.edge_0_2(relu_input0)",
+        "node2 = edge_0_2 + edge_1_2",
+    ):
+        assert expected in source
+    assert max(len(line) for line in source.splitlines()) <= 118
+    assert not any(line != line.rstrip() for line in source.splitlines())
+
+
+def test_any_class_name_is_only_text() -> None:
+    names = ('"""', "'; import os #", "line\nbreak", "{key}", "naïve", "\\", "a", "b", "c", "d")
+    source = python_source(Architecture(PUBLISHED["DARTS_V2"], 4, 3), names, SIZE)
+    assert names == executed(source).CLASSES
+
+
+def test_uint8_images_are_normalised_inside() -> None:
+    architecture, mean, std = Architecture(PUBLISHED["DARTS_V2"], 4, 3), (0.1, 0.2, 0.3), (0.2, 0.3, 0.4)
+    net = network(architecture)
+    source = python_source(architecture, NAMES, SIZE, normalise=(mean, std), raw=True)
+    module = executed(source)
+    assert (mean, std) == (module.MEAN, module.STD)
+    rebuilt = module.Network()
+    rebuilt.load_state_dict(net.state_dict())
+    pixels = torch.randint(0, 256, (4, *SIZE), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    by_hand = (pixels / 255 - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
+    with torch.inference_mode():
+        assert torch.allclose(rebuilt.eval()(pixels), net(by_hand), atol=1e-4)

@@ -1,0 +1,149 @@
+"""The report is one file that needs no other, and nothing that a run says can become HTML."""
+
+from __future__ import annotations
+
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hwnas.report import page as pages
+from hwnas.report.devices import across
+from hwnas.report.figures import write_figures
+from hwnas.report.load import gather
+from hwnas.report.page import embedded, page
+from profilers.errors import InputError
+
+from ..runs import finished_run
+
+HOSTILE = '</script><script>alert("x")</script><!--<script>&{{script}}'
+
+
+@pytest.fixture(autouse=True)
+def without_the_charting_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bundling it takes seconds; test_browser.py has the whole page."""
+    monkeypatch.setattr(pages, "_bundle", lambda: "/* charts */")
+
+
+class Tags(HTMLParser):
+    """Start tags, and the text of the JSON block."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.data = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        if self.tags and self.tags[-1][1].get("id") == "data":
+            self.data += data
+
+
+def read(text: str) -> tuple[Tags, dict[str, Any]]:
+    tags = Tags()
+    tags.feed(text)
+    return tags, json.loads(tags.data)
+
+
+def test_the_page_asks_for_nothing_from_elsewhere(searched: Path) -> None:
+    tags, _ = read(page([gather(searched)], [], "1", "now"))
+    sources = [attributes.get(name) for _, attributes in tags.tags for name in ("src", "href")]
+    assert [source for source in sources if source and not source.startswith("data:")] == []
+    assert "connect-src 'none'" in page([gather(searched)], [], "1", "now")
+
+
+def test_nothing_that_a_run_says_becomes_html(run: Path) -> None:
+    summary = json.loads((run / "front.json").read_text())
+    summary["data"] = summary["target"] = HOSTILE
+    summary["health"] = [{"stage": 0, "kind": "k", "text": HOSTILE, "advice": HOSTILE}]
+    (run / "front.json").write_text(json.dumps(summary))
+    environment = json.loads((run / "environment.json").read_text())
+    environment |= {"command": ["hwnas", HOSTILE], "processor": HOSTILE}
+    (run / "environment.json").write_text(json.dumps(environment))
+    seen = gather(run.rename(run.with_name("<img src=x onerror=alert(1)>")))
+    tags, data = read(page([seen], [], "1", "now"))
+    assert sum(tag == "script" for tag, _ in tags.tags) == 3
+    assert "img" not in [tag for tag, _ in tags.tags]
+    assert HOSTILE in data["runs"][0]["sentence"] and HOSTILE in data["runs"][0]["notes"][0]
+    assert data["runs"][0]["name"] == "<img src=x onerror=alert(1)>"
+
+
+def test_a_hostile_operation_is_refused_before_it_is_drawn(run: Path) -> None:
+    summary = json.loads((run / "front.json").read_text())
+    summary["front"][0]["genotype"]["normal"][0][0][0] = HOSTILE
+    (run / "front.json").write_text(json.dumps(summary))
+    with pytest.raises(InputError, match="unknown operation"):
+        gather(run)
+
+
+def test_json_in_a_script_is_read_back_and_can_not_end_it() -> None:
+    text = embedded({"a": HOSTILE})
+    assert "</" not in text and "<!" not in text
+    assert json.loads(text) == {"a": HOSTILE}
+
+
+def test_every_network_has_its_cells_numbers_and_commands(searched: Path) -> None:
+    _, data = read(page([gather(searched)], [], "1", "now"))
+    (run,) = data["runs"]
+    assert {row["name"] for row in run["scored"][0]["rows"]} == set(run["networks"])
+    for network in run["networks"].values():
+        assert [cell["title"] for cell in network["cells"]] == ["normal cell", "reduce cell"]
+        assert all(row["origin"] for row in network["metrics"])
+        assert len(network["commands"]) == 3
+    policies = run["policies"]
+    assert policies["names"] == ["penalty exponent 0", "penalty exponent -0.2", "penalty exponent -0.8"]
+    # 3 policies, 4 epochs, 28 edges of 8 operations.
+    assert policies["shape"] == [3, 4, 28, 8]
+
+
+def test_several_runs_stand_side_by_side(searched: Path, run: Path) -> None:
+    _, data = read(page([gather(searched), gather(run)], [], "1", "now"))
+    assert data["sections"][0]["title"] == "The runs side by side"
+    assert [chart["title"] for chart in data["sections"][0]["charts"]] == ["params", "macs"]
+    # Both are called "run": their paths tell them apart.
+    spec = json.dumps(data["sections"][0]["charts"][0]["spec"])
+    assert str(searched) in spec and str(run) in spec
+
+
+def test_a_front_is_shown_across_devices(searched: Path) -> None:
+    section = across(gather(searched), ["1080ti", "raspberry-pi-4"])
+    rows = [row for layer in section["charts"][0]["spec"]["layer"] for row in layer["data"]["values"]]
+    assert {row["series"] for row in rows} == {"1080ti", "raspberry-pi-4"}
+    assert "roofline" in section["note"]
+    with pytest.raises(InputError, match="did you mean"):
+        across(gather(searched), ["1080tj"])
+
+
+def test_figures_are_written_as_svg_and_png(searched: Path, tmp_path: Path) -> None:
+    seen = gather(searched)
+    names = write_figures(seen, tmp_path / "figures")
+    keys = seen.scored[0].front
+    # Two costs; two cells of every network of the front; each as SVG and PNG.
+    assert len(names) == 2 * (2 + 2 * len(keys))
+    for name in names:
+        begin = (tmp_path / "figures" / name).read_bytes()[:8]
+        assert begin.startswith(b"<svg") if name.endswith(".svg") else begin == b"\x89PNG\r\n\x1a\n"
+
+
+def test_the_page_says_the_target_and_how_much_of_the_front_is_within(tmp_path: Path) -> None:
+    run = finished_run(tmp_path / "run").path
+    summary = json.loads((run / "front.json").read_text())
+    costs = sorted(member["costs"]["params"]["value"] for member in summary["front"])
+    for limit, words in (
+        (costs[-1], f"{len(costs)} of {len(costs)} members of the front are within"),
+        (costs[0], f"one of {len(costs)} members of the front is within"),
+        (costs[0] - 1, "no member of the front is within, the nearest is marked"),
+    ):
+        (run / "front.json").write_text(json.dumps(summary | {"targets": {"params": limit}}))
+        _, data = read(page([gather(run)], [], "1", "now"))
+        (scored,) = data["runs"][0]["scored"]
+        assert scored["target"] == f"Target: params at most {limit:,} parameters; {words}."
+        assert {row["within"] for row in scored["rows"] if row["costs"][0] <= limit} <= {True}
+    (run / "front.json").write_text(json.dumps(summary))
+    _, data = read(page([gather(run)], [], "1", "now"))
+    assert data["runs"][0]["scored"][0]["target"] == ""
+    assert "--untrained" not in json.dumps(data)

@@ -1,0 +1,82 @@
+"""A finished run on digits as a search would leave it, without the search."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hwnas.config import validate
+from hwnas.costs.counts import count
+from hwnas.runs.directory import Run, create, write_front
+from hwnas.space.genotype import Architecture
+from hwnas.space.published import PUBLISHED
+from hwnas.space.text import format_text
+from hwnas.training.data import Dataset, digest, load
+from hwnas.training.run_images import parts_of
+
+CHANNELS, CELLS = 4, 3
+NAMES = ("DARTS_V1", "DARTS_V2", "PDARTS", "PC_DARTS_CIFAR")
+
+
+def member(name: str, accuracy: float) -> dict[str, Any]:
+    genotype = PUBLISHED[name]
+    params, macs = count(Architecture(genotype, CHANNELS, CELLS), 10, (1, 8, 8))
+    return {
+        "key": genotype.key,
+        "genotype": genotype.to_dict(),
+        "text": format_text(genotype),
+        "channels": CHANNELS,
+        "cells": CELLS,
+        "accuracy": {"value": accuracy, "origin": "shared weights (validation)"},
+        "costs": {
+            "params": {"value": params, "unit": "parameters", "origin": "counted"},
+            "macs": {"value": macs, "unit": "MAC", "origin": "counted"},
+            "latency": {"value": 1.5, "unit": "ms", "origin": "table cpu"},
+        },
+    }
+
+
+@cache
+def digits() -> Dataset:
+    return load("digits")
+
+
+def finished_run(path: Path, objectives: tuple[str, ...] = ("params",)) -> Run:
+    """Three members of a front by rising parameters, and a dominated finalist."""
+    config = validate(
+        {
+            "objectives": [{"metric": name} for name in objectives],
+            "evaluation": {"channels": CHANNELS, "cells": CELLS},
+        },
+        "test",
+    )
+    run = create(path, config, ["hwnas", "search"], digest(digits()), parts_of(digits()))
+    names = sorted(NAMES, key=lambda name: member(name, 0)["costs"]["params"]["value"])
+    front = [member(name, accuracy) for name, accuracy in zip(names, (0.5, 0.8, 0.82), strict=False)]
+    front = front if objectives else front[-1:]
+    costs = [one["costs"]["params"]["value"] for one in front]
+    bounds = {name: [0, 2 * max(costs)] for name in objectives}
+    write_front(
+        run,
+        {
+            "space": "darts",
+            "algorithm": "tndnas",
+            "seed": 0,
+            "evaluations": 40,
+            "seconds": 1.5,
+            "hypervolume": 0.5,
+            "reference_point": {"accuracy": 0.1, **{name: 2 * max(costs) for name in objectives}},
+            "baseline": {"random_hypervolume": 0.4, "random_evaluations": 4},
+            "targets": {},
+            "within_target": None,
+            "data": "digits",
+            "classes": list("0123456789"),
+            "image": [1, 8, 8],
+            "stem": "cifar",
+            "bounds": {"accuracy": [0.1, 1.0], **bounds},
+            "front": front,
+            "dominated": [member(names[3], 0.3)],
+        },
+    )
+    return run

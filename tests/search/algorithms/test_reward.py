@@ -1,0 +1,109 @@
+"""Rewards against values worked out by hand, and amounts as users write them."""
+
+import numpy as np
+import pytest
+
+from hwnas.search.algorithms import reward
+from hwnas.search.algorithms.reward import Objective, parse_quantity
+from profilers.errors import InputError
+
+ACCURACY = np.array([0.8, 0.5])
+COSTS = np.array([[4.0], [1.0]])
+
+
+def objective(exponent: float, form: str = "power", target: float = 2.0) -> Objective:
+    return Objective("latency", "ms", target, exponent, form)
+
+
+def test_power_law_pays_below_the_target_and_charges_above() -> None:
+    # (4 / 2) ** -1 = 0.5 and (1 / 2) ** -1 = 2
+    np.testing.assert_allclose(reward.reward(ACCURACY, COSTS, [objective(-1.0)]), [0.4, 1.0])
+
+
+def test_exponent_0_is_accuracy_alone() -> None:
+    np.testing.assert_allclose(reward.reward(ACCURACY, COSTS, [objective(0.0)]), ACCURACY)
+
+
+def test_hard_form_is_flat_within_the_target() -> None:
+    np.testing.assert_allclose(reward.reward(ACCURACY, COSTS, [objective(-1.0, "hard")]), [0.4, 0.5])
+
+
+def test_absolute_form_charges_the_distance_on_both_sides() -> None:
+    # |4 / 2 - 1| = 1 and |1 / 2 - 1| = 0.5
+    np.testing.assert_allclose(reward.reward(ACCURACY, COSTS, [objective(-0.1, "absolute")]), [0.7, 0.45])
+
+
+def test_several_power_costs_multiply_and_absolute_ones_add() -> None:
+    costs = np.array([[4.0, 9.0, 3.0]])
+    objectives = [objective(-1.0), objective(-0.5, "hard", 1.0), objective(-0.1, "absolute", 2.0)]
+    # 0.8 * 0.5 * 9 ** -0.5 - 0.1 * |3 / 2 - 1|
+    np.testing.assert_allclose(reward.reward(np.array([0.8]), costs, objectives), [0.8 * 0.5 / 3 - 0.05])
+
+
+def test_every_policy_is_paid_by_its_own_exponent() -> None:
+    policies = reward.for_exponents([objective(-1.0)], [0.0, -1.0])
+    np.testing.assert_allclose(reward.rewards(ACCURACY, COSTS, policies), [[0.8, 0.5], [0.4, 1.0]])
+
+
+def test_three_stages_use_the_published_exponents_and_targets() -> None:
+    last = Objective("params", "parameters", 4.4e6, -0.25)
+    stages = [reward.for_stage(last, stage) for stage in range(3)]
+    assert [s.exponent for s in stages] == pytest.approx([-0.45, -0.20, -0.25])
+    assert [s.target for s in stages] == pytest.approx([6.38e6, 5.412e6, 4.4e6])
+
+
+def test_one_stage_pursues_what_was_asked_for() -> None:
+    assert reward.for_stage(objective(-1.0), 0, stages=1) == objective(-1.0)
+
+
+def test_a_target_that_must_be_met_is_the_same_in_every_stage() -> None:
+    assert reward.for_stage(objective(-0.1, "absolute"), 0).target == 2.0
+
+
+@pytest.mark.parametrize(
+    ("form", "target", "exponent", "word"),
+    [
+        ("powr", 1.0, 0.0, "power"),
+        ("power", 0.0, 0.0, "target"),
+        ("power", 1.0, 0.1, "exponent"),
+        ("hard", 1.0, np.nan, "exponent"),
+    ],
+)
+def test_an_impossible_objective_is_refused(form: str, target: float, exponent: float, word: str) -> None:
+    with pytest.raises(InputError, match=word):
+        Objective("latency", "ms", target, exponent, form)
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "value"),
+    [
+        ("1.5M", "parameters", 1.5e6),
+        ("500k", "parameters", 5e5),
+        ("3e6", "MAC", 3e6),
+        (" 0.3 G ", "FLOP", 3e8),
+        ("2ms", "ms", 2.0),
+        (".5s", "ms", 500.0),
+        ("250us", "ms", 0.25),
+        ("1GiB", "MiB", 1024.0),
+        ("7mJ", "mJ", 7.0),
+    ],
+)
+def test_amounts_are_read_in_the_unit_of_the_metric(text: str, unit: str, value: float) -> None:
+    assert parse_quantity(text, unit) == pytest.approx(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "hint"),
+    [
+        ("2", "ms", "write 2ms"),
+        ("2ms", "parameters", "not in parameters"),
+        ("1.5M", "ms", "not in ms"),
+        ("fast", "ms", "not an amount"),
+        ("-1M", "parameters", "not an amount"),
+        ("0k", "parameters", "above 0"),
+    ],
+)
+def test_a_wrong_amount_is_refused_with_the_units_to_use(text: str, unit: str, hint: str) -> None:
+    with pytest.raises(InputError, match=hint) as caught:
+        parse_quantity(text, unit)
+    assert str(caught.value).startswith("target-value: ") and "\n" not in str(caught.value)
