@@ -1,7 +1,7 @@
 """The graph of a chain of blocks: the one function that knows how a macro architecture is wired.
 
-Nodes are called GROUP.PART: ``stem.conv``, ``stage2.block0`` (decided where there are several options), and where a
-block keeps the shape of its map ``stage2.sum1``, the sum of the block and its input; ``head.conv``, ``head.classifier``.
+Nodes are called GROUP.PART: ``stem.conv``; ``stage2.block1``, decided where there are several options;
+``stage2.sum1``, the sum of a block and its input where both have one shape; ``head.conv``, ``head.classifier``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from hwnas.space.blocks import Site, block_layers, conv_bn, conv_bn_act
 from hwnas.space.graph import IMAGE, Builder, Graph
 from hwnas.space.layers import Layer
-from hwnas.space.macro import Macro, SqueezeExcite, Stage, rounded, scaled, strides
+from hwnas.space.macro import Macro, Stage, scaled, strides
 from hwnas.space.size import CellSize, Task
 from hwnas.space.space import NONE, Decision, Space, strongest
 

@@ -1,7 +1,7 @@
 """The macro architectures of known networks: each is a space, of which hwnas.space.known names the published points.
 
 Sources, as far as the papers leave details open: torchvision and timm, whose modules give equal logits
-(tests/nets/test_known.py). BatchNorm's epsilon is that of torchvision, else of timm.
+(tests/nets/test_foreign.py). BatchNorm's epsilon is that of torchvision, else of timm.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from hwnas.space.layers import Activation
 from hwnas.space.macro import Head, Macro, SqueezeExcite, Stage, Stem
 from hwnas.space.mobile import FBNET, PROXYLESS_CPU, PROXYLESS_GPU, PROXYLESS_MOBILE
 
+_OF_INPUT = SqueezeExcite(of="input", divisor=1)
 _ANY = (*inverted((3, 5, 7), (3, 6)), "none")
 _ANY_GATED = (*inverted((3, 5, 7), (3, 6), "_se"), "none")
 
@@ -23,7 +24,7 @@ def _stages(
     plan: tuple[tuple[int, int, int], ...],
     activation: Activation,
     gated: frozenset[int] = frozenset(),
-    squeeze_excite: SqueezeExcite = SqueezeExcite(),
+    squeeze_excite: SqueezeExcite = _OF_INPUT,
 ) -> tuple[Stage, ...]:
     """Stages of (width, depth, stride) that offer every kernel and expansion; those in ``gated`` with gates."""
     return tuple(
@@ -107,8 +108,6 @@ MOBILENET_V3_SMALL = Macro(
 )
 """arXiv 1905.02244."""
 
-_OF_INPUT = SqueezeExcite(of="input", divisor=1)
-
 MNASNET_A1 = Macro(
     name="mnasnet-a1",
     stem=Stem(width=32),
@@ -118,7 +117,6 @@ MNASNET_A1 = Macro(
             ((24, 2, 2), (40, 3, 2), (80, 4, 2), (112, 2, 1), (160, 3, 2), (320, 1, 1)),
             "relu",
             frozenset({1, 3, 4}),
-            _OF_INPUT,
         ),
     ),
     head=Head(width=1280, scales="no"),
@@ -145,7 +143,7 @@ EFFICIENTNET_B0 = Macro(
     stem=Stem(width=32, activation="swish"),
     stages=(
         Stage(width=16, depth=1, blocks=("separable_k3_se",), activation="swish", squeeze_excite=_OF_INPUT),
-        *_stages(_B0, "swish", frozenset(range(len(_B0))), _OF_INPUT),
+        *_stages(_B0, "swish", frozenset(range(len(_B0)))),
     ),
     head=Head(width=1280, activation="swish"),
 )
@@ -176,7 +174,6 @@ RESNET = Macro(
     name="resnet",
     stem=Stem(width=16, stride=1),
     stages=(_residual(16, 1), _residual(32, 2), _residual(64, 2)),
-    multipliers=(1.0, 0.5, 2.0),
 )
 """Residual networks for images of 32 pixels (arXiv 1512.03385), with 1x1 convolutions round blocks of stride 2."""
 

@@ -1,14 +1,14 @@
 """Known networks by name: genotypes of the spaces in hwnas.space.families.
 
-Golden counts and logits: tests/space/test_known.py, tests/nets/test_known.py. Of the Proxyless networks only the counts
-could be compared.
+Golden counts are in tests/space/test_known.py, logits in tests/nets/test_foreign.py; of the Proxyless networks only the
+counts could be compared.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hwnas.space import families
+from hwnas.space import families, mobile
 from hwnas.space.chain import block_name
 from hwnas.space.genotype import Genotype
 from hwnas.space.macro import Macro
@@ -38,24 +38,24 @@ _POINTS: dict[str, tuple[Macro, str]] = {
         "separable_k3 | 3 k3_e3 | k5_e6, 3 k3_e3 | k5_e6, 3 k3_e3 | k5_e6, 3 k5_e3 | 4 k5_e6 | k3_e6",
     ),
     "FBNET_C": (
-        families.FBNET,
+        mobile.FBNET,
         "k3_e1 | k3_e6, 2 k3_e1 | k5_e6, k5_e3, k5_e6, k3_e6 | k5_e6, k5_e3, 2 k5_e6"
         " | 3 k5_e6, k5_e3 | 4 k5_e6 | k3_e6",
     ),
     "EFFICIENTNET_B0": (families.EFFICIENTNET_B0, _EFFICIENTNET.replace("{}", "_se")),
     "EFFICIENTNET_LITE0": (families.EFFICIENTNET_LITE0, _EFFICIENTNET.replace("{}", "")),
     "PROXYLESS_MOBILE": (
-        families.PROXYLESS_MOBILE,
+        mobile.PROXYLESS_MOBILE,
         "separable_k3 | k5_e3, k3_e3 | k7_e3, k3_e3, 2 k5_e3 | k7_e6, 3 k5_e3 | k5_e6, 3 k5_e3"
         " | 2 k7_e6, 2 k7_e3 | k7_e6",
     ),
     "PROXYLESS_CPU": (
-        families.PROXYLESS_CPU,
+        mobile.PROXYLESS_CPU,
         "separable_k3 | k3_e6, 3 k3_e3 | k3_e6, 2 k3_e3, k5_e3 | k3_e6, none, none, k3_e3 | k5_e6, 3 k3_e3"
         " | k5_e6, 2 k5_e3, k3_e3 | k5_e6",
     ),
     "PROXYLESS_GPU": (
-        families.PROXYLESS_GPU,
+        mobile.PROXYLESS_GPU,
         "separable_k3 | k5_e3 | k7_e3, none, none, k3_e3 | k7_e6, none, none, k5_e3 | k5_e6, none, k3_e3, k5_e3"
         " | 2 k7_e6, k7_e6, k5_e6 | k7_e6",
     ),
@@ -63,6 +63,10 @@ _POINTS: dict[str, tuple[Macro, str]] = {
     "RESNET20": (families.RESNET, "3 plain_k3 | 3 plain_k3 | 3 plain_k3"),
 }
 """Name -> its family and the blocks of each stage, divided by bars; a number repeats a block, missing ones are none."""
+
+
+_WIDTHS = {"SINGLE_PATH": (1.0,)}
+"""The width multipliers of those that were not published at all of their family's."""
 
 
 def point(macro: Macro, text: str, multiplier: float) -> Genotype:
@@ -85,7 +89,7 @@ def _blocks(macro: Macro, text: str) -> Iterator[tuple[str, str]]:
 
 def _known() -> Iterator[tuple[str, Genotype]]:
     for name, (macro, text) in _POINTS.items():
-        for multiplier in macro.multipliers:
+        for multiplier in _WIDTHS.get(name, macro.multipliers):
             suffix = "" if multiplier == 1.0 else f"_{multiplier:g}"
             yield name + suffix, point(macro, text, multiplier)
 
