@@ -1,10 +1,11 @@
 """Memory that a discrete network needs for inference: its weights, and the largest set of maps alive at once.
 
 The network is run in its written order in fp32. A map lives from the node that writes it to the last one that reads
-it. BatchNorm is part of its convolution. A ReLU works in place where nothing else reads its map any more, and all
-readers of a map share its ReLU. Each term of a sum is added at once, in place. What a runtime takes beside that (its
-own code, padded layouts, buffers that it never gives back) is not known here; docs/profilers.md says how far measured
-figures lie above.
+it. BatchNorm is part of its convolution, and activations and the product of a squeeze-and-excitation work in place. A
+node that begins with one of these needs a map of its own for it, since others may read the same map; but all readers of
+a map share its ReLU, which works in place where nothing else reads the map any more. Each term of a sum is added at
+once, in place. What a runtime takes beside that (its own code, padded layouts, buffers that it never gives back) is not
+known here; docs/profilers.md says how far measured figures lie above.
 
 A peak does not add up over decisions. But which maps there can be, and who can read them, depends on the graph alone,
 so it is found once for all samples: what is left is a few operations on arrays of (samples, reads).
@@ -226,15 +227,20 @@ def _reads(graph: Graph, operations: int) -> Reads:
 def _needs(layers: Sequence[Layer]) -> list[int]:
     """Elements that each of several layers in a row has alive, without the map that the first one reads.
 
-    An activation works in place or is shared, and BatchNorm is part of its convolution: neither is a layer here.
+    What works in place is no layer here, nor is a ReLU that comes first: it is shared.
     """
     needs: list[int] = []
-    held = 0
-    for layer in layers:
-        if layer.kind == "batch_norm" or layer.kind in ACTIVATIONS:
+    held = 0  # nothing: the next layer reads the node's input
+    for number, layer in enumerate(layers):
+        shared = number == 0 and layer.kind == "relu"
+        if shared or (held and (layer.kind == "batch_norm" or layer.kind in ACTIVATIONS)):
             continue
         result = _map(layer.channels_out, layer.size_out)
-        if layer.kind == "halve":
+        if layer.kind == "squeeze_excite":
+            # The map beside its means and what is made of them; then beside the gates, and the product in its place.
+            vectors, gates = layer.channels_in + layer.hidden, layer.channels_out
+            needs.append(held + vectors if held else max(vectors, gates + result))
+        elif layer.kind == "halve":
             # The map shifted by a pixel beside both halves; then, the source gone, the halves beside their join.
             needs += [held + result + _map(layer.channels_in, layer.size), 2 * result]
         else:

@@ -83,7 +83,12 @@ def _kept(layers: Sequence[Layer]) -> int:
     for number, layer in enumerate(layers):
         if layer.kind == "relu" or (layer.kind == "batch_norm" and number + 1 == len(layers)):
             continue
+        if layer.kind == "relu6" and number and layers[number - 1].kind == "batch_norm":
+            continue  # in place, as a ReLU there
         height, width = layer.size_out
         elements = layer.channels_out * height * width
+        if layer.kind == "squeeze_excite":
+            # Means and gates, and what stands between them before and after the activation.
+            elements += 2 * (layer.channels_out + layer.hidden)
         total += elements * (FLOAT_BYTES + (INDEX_BYTES if layer.kind == "max_pool" else 0))
     return total

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from hwnas.space.layers import Activation, unknown_layer
+from hwnas.space.layers import ACTIVATIONS, Activation, unknown_layer
 
 
 def activation(kind: Activation) -> nn.Module:
@@ -22,3 +22,7 @@ def activation(kind: Activation) -> nn.Module:
     if kind == "hard_sigmoid":
         return nn.Hardsigmoid()
     unknown_layer(kind)
+
+
+MODULES = tuple(type(activation(kind)) for kind in ACTIVATIONS)
+"""Their classes."""

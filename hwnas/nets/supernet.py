@@ -8,7 +8,7 @@ the result: readers of one map share its ReLU, and pooling is computed once per 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -81,12 +81,16 @@ class Supernet(nn.Module):
         self._steps = {key: steps(graph) for key, graph in whole.items()}
         built: Built = {}
         fixed = {key: _fixed(self, graph, built) for key, graph in whole.items()}
-        self._classifiers = [fixed[key][graph[-1].name] for key, graph in whole.items()]
         operations = [decision.operations for decision in space.decisions]
         self._candidates = {
             key: _candidates(self, graph, fixed[key], built, operations, self.mask)
             for key, graph in whole.items()
         }
+        self._classifiers = [
+            one.module
+            for key, graph in whole.items()
+            for one in self._candidates[key][graph[-1].name].values()
+        ]
 
     def classifier_weights(self) -> list[nn.Parameter]:
         """Those of the last node, which every path hands other features."""
@@ -145,7 +149,7 @@ def _candidates(
     mask: Mask,
 ) -> dict[str, dict[int, _Candidate]]:
     """The remaining options of each node by column of alpha; their modules are built in the graph's order."""
-    pools: dict[tuple[str, str], nn.Module] = {}
+    alike: dict[tuple[str, tuple[Layer, ...]], _Candidate] = {}
     found: dict[str, dict[int, _Candidate]] = {}
     for node in graph[1:]:
         if node.join != "layers":
@@ -158,7 +162,7 @@ def _candidates(
             raise NotImplementedError("options that share sliced weights")
         columns = [column for column, option in enumerate(node.options) if option is not None]
         found[node.name] = {
-            column: _open(network, node, column, operations[node.row][column], pools, built)
+            column: _open(network, node, column, operations[node.row][column], alike, built)
             for column in columns
             if mask[node.row, column]
         }
@@ -170,7 +174,7 @@ def _open(
     node: Node,
     column: int,
     name: str,
-    pools: dict[tuple[str, str], nn.Module],
+    alike: dict[tuple[str, tuple[Layer, ...]], _Candidate],
     built: Built,
 ) -> _Candidate:
     layers = node.options[column]
@@ -178,13 +182,14 @@ def _open(
     if not layers:
         return _Candidate(column=column, module=None, is_skip=name == SKIP)
     if not any(layer.params for layer in layers if layer.kind != "batch_norm"):
-        # A pooled map is normalised before it competes with convolutions (arXiv 1806.09055).
-        key = (node.inputs[0], name)
-        if key not in pools:
-            pools[key] = shared_module(
-                network, built, _option_name(node, name), layers, lambda: _normalised(layers, node.channels)
+        key = (node.inputs[0], layers)
+        if key not in alike:
+            module = shared_module(
+                network, built, _option_name(node, name), layers, lambda: _weightless(layers, node.channels)
             )
-        return _Candidate(column=column, module=pools[key], shared=name, is_skip=name == SKIP)
+            shared = f"{len(alike)} {name}"
+            alike[key] = _Candidate(column=column, module=module, shared=shared, is_skip=name == SKIP)
+        return replace(alike[key], column=column, is_skip=name == SKIP)
     relu_first = starts_with_relu(layers)
     module = shared_module(
         network,
@@ -199,9 +204,13 @@ def _open(
     )
 
 
-def _normalised(layers: Sequence[Layer], channels: int) -> nn.Module:
+def _weightless(layers: Sequence[Layer], channels: int) -> nn.Module:
+    """A pooled map is normalised before it competes with convolutions (arXiv 1806.09055)."""
+    modules = sequence(layers, affine=False, running=False)
+    if not any(layer.kind in ("max_pool", "avg_pool") for layer in layers):
+        return modules
     norm = nn.BatchNorm2d(channels, affine=False, track_running_stats=False)
-    return nn.Sequential(*sequence(layers, affine=False, running=False), norm)
+    return nn.Sequential(*modules, norm)
 
 
 def _option_name(node: Node, operation: str) -> str:

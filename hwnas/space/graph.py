@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from hwnas.space.layers import Layer, Size
+from hwnas.space.layers import ACTIVATIONS, Layer, Size, check_layer
 from profilers.errors import InputError
 
 Option = tuple[Layer, ...] | None
@@ -146,7 +146,8 @@ class Builder:
 def check(graph: Graph) -> None:
     """Raise InputError unless names are unique, inputs come first and all widths and sizes agree."""
     maps: dict[str, Node] = {}
-    sound: set[tuple[int, int, Size, int, Size]] = set()
+    flat: set[str] = set()
+    sound: dict[tuple[object, ...], bool] = {}
     for node in graph:
         where = f"node {node.name}"
         parts = node.name.split(".")
@@ -157,7 +158,8 @@ def check(graph: Graph) -> None:
         for source in node.inputs:
             if source not in maps:
                 raise InputError(f"{where}: its input {source!r} does not come before it")
-        _check_shapes(node, [maps[source] for source in node.inputs], where, sound)
+        if _check_shapes(node, [maps[source] for source in node.inputs], where, flat, sound):
+            flat.add(node.name)
         maps[node.name] = node
     if not graph or graph[0].name != IMAGE or graph[-1].join != "layers":
         raise InputError("a graph begins with the node 'image' and ends in the layers of a classifier")
@@ -165,9 +167,13 @@ def check(graph: Graph) -> None:
 
 
 def _check_shapes(
-    node: Node, sources: list[Node], where: str, sound: set[tuple[int, int, Size, int, Size]]
-) -> None:
-    """`sound` remembers options, by identity, that have been found to lead from one shape to another."""
+    node: Node, sources: list[Node], where: str, flat: set[str], sound: dict[tuple[object, ...], bool]
+) -> bool:
+    """Whether the node's result is flat, one vector for an image, as those of the nodes `flat` are.
+
+    `sound` remembers options, by identity, that have been found to lead from one shape to another, and to what.
+    """
+    is_flat = {source.name in flat for source in sources}
     if node.join == "concat":
         if sum(source.channels for source in sources) != node.channels or any(
             source.size != node.size for source in sources
@@ -178,16 +184,30 @@ def _check_shapes(
             raise InputError(f"{where}: its inputs are not of one shape")
     elif node.name != IMAGE:
         (source,) = sources
+        found = set()
         for option in node.options:
-            key = (id(option), source.channels, source.size, node.channels, node.size)
-            if option is not None and key not in sound:
-                _check_option(node, source, option, where)
-                sound.add(key)
+            if option is None:
+                continue
+            key = (id(option), source.channels, source.size, node.channels, node.size, *is_flat)
+            if key not in sound:
+                sound[key] = _check_option(node, source, option, where, *is_flat)
+            found.add(sound[key])
+        is_flat = found
+    if len(is_flat) > 1:
+        raise InputError(f"{where}: a global_pool stands before some of its maps and not before others")
+    return True in is_flat
 
 
-def _check_option(node: Node, source: Node, option: tuple[Layer, ...], where: str) -> None:
+def _check_option(node: Node, source: Node, option: tuple[Layer, ...], where: str, flat: bool) -> bool:
+    """Whether the option's result is flat, as that of a global_pool is; `flat`: what it reads is."""
     channels, size = source.channels, source.size
     for layer in option:
+        check_layer(layer, where)
+        if flat and layer.kind != "linear" and layer.kind not in ACTIVATIONS:
+            raise InputError(f"{where}: a {layer.kind} needs a map, and a global_pool before it leaves none")
+        if layer.kind == "linear" and not flat:
+            raise InputError(f"{where}: a linear takes one vector for an image; put a global_pool before it")
+        flat = flat or layer.kind == "global_pool"
         if (layer.channels_in, layer.size) != (channels, size):
             raise InputError(
                 f"{where}: a {layer.kind} for {layer.channels_in} channels of {layer.size} pixels stands on "
@@ -196,6 +216,7 @@ def _check_option(node: Node, source: Node, option: tuple[Layer, ...], where: st
         channels, size = layer.channels_out, layer.size_out
     if (channels, size) != (node.channels, node.size):
         raise InputError(f"{where}: its options give maps of different shapes")
+    return flat
 
 
 def _check_absence(graph: Graph) -> None:

@@ -109,6 +109,36 @@ def unknown_layer(kind: NoReturn) -> NoReturn:
     raise InputError(f"layer kind {kind!r}: not known here")
 
 
+def check_layer(layer: Layer, where: str) -> None:
+    """Raise InputError, which begins with ``where``, for a layer that no rendering can build as it is counted."""
+    kind, cin, cout = layer.kind, layer.channels_in, layer.channels_out
+    if kind not in ("conv", "halve", "linear") and cin != cout:
+        raise InputError(f"{where}: a {kind} has as many channels out as in, not {cout} of {cin}")
+    if kind == "conv" and (layer.groups < 1 or cin % layer.groups or cout % layer.groups):
+        raise InputError(f"{where}: {layer.groups} groups do not divide a conv of {cin} to {cout} channels")
+    if kind == "squeeze_excite" and layer.hidden < 1:
+        raise InputError(
+            f"{where}: a squeeze_excite needs hidden channels, such as hidden={max(1, cin // 4)}"
+        )
+    if kind in ("conv", "max_pool", "avg_pool"):
+        _check_windows(layer, where)
+
+
+def _check_windows(layer: Layer, where: str) -> None:
+    """Raise InputError where a convolution or pool gives another number of pixels than ``size_out`` says."""
+    if layer.kind == "avg_pool" and layer.kernel == layer.stride:
+        return  # tiles: what reaches over an edge counts as a pixel
+    for size, out, kernel, stride in zip(layer.size, layer.size_out, layer.kernel, layer.stride, strict=True):
+        reach = layer.dilation * (kernel - 1)
+        padding = reach // 2 if layer.kind == "conv" else kernel // 2
+        windows = (size + 2 * padding - reach - 1) // stride + 1
+        if windows != out:
+            raise InputError(
+                f"{where}: a {layer.kind} with a kernel of {kernel} and a stride of {stride} gives {windows} of "
+                f"{size} pixels, where {out} are counted; take an odd kernel"
+            )
+
+
 Builder = Callable[[int, int, Size], tuple[Layer, ...]]
 """(channels, stride, input size) -> what a primitive executes."""
 

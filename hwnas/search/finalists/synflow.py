@@ -1,11 +1,13 @@
 """SynFlow (Tanaka et al., NeurIPS 2020, arXiv 2006.05467) of whole networks: what their shape promises before training.
 
 Every weight is made positive and every normalisation left out, an image of ones is sent through, and the score is the
-sum over all weights of weight times gradient: the flow from input to output, counted once per layer that it passes. It
-needs no image, no label and no training, and ranked NAS-Bench-201 best of the six such scores that Abdelfattah et al.
-compared (ICLR 2021, arXiv 2101.08134). It sees what shared weights of few steps and few cells don't: that a path beside
-another carries more than either alone. Weights stand at the mean magnitude of their layer, so that two genotypes differ
-by their operations and not by a draw.
+sum over all weights of weight times gradient: the flow from input to output, counted once per layer that it passes.
+Activations are left out too: on positive maps ReLU does nothing, and the others would stop what grows large. So are
+the gates of squeeze-and-excitation, which scale channels and carry nothing from one to another. The score needs no
+image, no label and no training, and ranked NAS-Bench-201 best of the six such scores that Abdelfattah et al. compared
+(ICLR 2021, arXiv 2101.08134). It sees what shared weights of few steps and few cells don't: that a path beside
+another carries more than either alone. Weights stand at the mean magnitude of their layer, so that two genotypes
+differ by their operations and not by a draw.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from hwnas.nets.activations import MODULES
+from hwnas.nets.squeeze_excite import SqueezeExcite
 from hwnas.nets.supernet import Supernet, build_supernet
 from hwnas.space.space import Choices, Mask, Space
 
@@ -42,10 +46,11 @@ def log_flows(
 
 def probe(net: Supernet) -> Supernet:
     """A copy of a supernet for ``log_flow``, in float64 on the CPU; ``net`` stays as it is."""
+    left_out = (nn.BatchNorm2d, SqueezeExcite, *MODULES)
     copy = deepcopy(net).to("cpu", torch.float64)
     for module in list(copy.modules()):
         for name, child in list(module.named_children()):
-            if isinstance(child, nn.BatchNorm2d):
+            if isinstance(child, left_out):
                 setattr(module, name, nn.Identity())
     with torch.no_grad():
         for weight in copy.parameters():
