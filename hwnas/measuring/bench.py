@@ -16,8 +16,10 @@ from torch import nn
 from hwnas.export.onnx_format import onnx_model
 from hwnas.nets.network import Network as Net
 from hwnas.nets.operations import sequence
+from hwnas.space.build import own_image
 from hwnas.space.genotype import Architecture
 from hwnas.space.layers import Layer, Size, Stem
+from hwnas.space.size import Task
 from profilers.backends import Options, Subject, cuda_index
 from profilers.backends import backend as named_backend
 from profilers.device import Device
@@ -123,8 +125,7 @@ class TorchBench:
         ]
 
     def _shape(self, item: Item) -> tuple[int, ...]:
-        image = (item.channels, *item.size) if isinstance(item, Operation) else self.network.image
-        return (self.batch, *image)
+        return (self.batch, *_image(item, self.network))
 
     def _module(self, item: Item) -> nn.Module:
         return sequence(item.layers) if isinstance(item, Operation) else build(item, self.network, self.stem)
@@ -152,10 +153,10 @@ class NamedBench:
         """What the back end says of one metric; a Failure where it says nothing of it."""
         if isinstance(item, Operation):
             module: nn.Module = sequence(item.layers).eval()
-            image: tuple[int, ...] = (item.channels, *item.size)
         else:
-            module, image = build(item, self.network, self.stem), self.network.image
-        subject = Subject("item", module=module, shape=(self.options.batch, *image))
+            module = build(item, self.network, self.stem)
+        shape = (self.options.batch, *_image(item, self.network))
+        subject = Subject("item", module=module, shape=shape)
         ask = measured_there(self.backend, named_backend(self.backend))
         outcomes = ask(subject, self.device, self.options)
         found = [outcome for outcome in outcomes if outcome.metric == metric]
@@ -166,6 +167,13 @@ class NamedBench:
             return found[0]
         detail = f"back end {self.backend} gives no {metric.name}"
         return Failure(metric, "not measured", detail, Receipt(self.backend))
+
+
+def _image(item: Item, network: Network) -> tuple[int, int, int]:
+    """(channels, height, width) of what an item reads."""
+    if isinstance(item, Operation):
+        return (item.channels, *item.size)
+    return own_image(item, Task(classes=network.classes, image=network.image))
 
 
 def build(architecture: Architecture, network: Network, stem: Stem = "cifar") -> nn.Module:

@@ -83,7 +83,7 @@ def chain_graph(space: Space, size: CellSize, task: Task, options: tuple[str, ..
     ).graph()
 
 
-def image_of(macro: Macro, image: tuple[int, int, int], side: float) -> tuple[int, int, int]:
+def image_at(image: tuple[int, int, int], side: float) -> tuple[int, int, int]:
     """The images that a network reads, (channels, height, width): those of its task, or smaller ones."""
     return (image[0], max(1, round(image[1] * side)), max(1, round(image[2] * side)))
 
@@ -99,7 +99,7 @@ class _Chain:
         self.multiplier = float(chosen.get("width", macro.multipliers[0]))
         # A smaller side is chosen to have smaller maps, so strides follow the task's own images.
         self.strides = strides(macro, min(task.image[1:]))
-        self.draft = Builder(image_of(macro, task.image, float(chosen.get("side", macro.sides[0]))))
+        self.draft = Builder(image_at(task.image, float(chosen.get("side", macro.sides[0]))))
 
     def graph(self) -> Graph:
         stem, draft = self.macro.stem, self.draft

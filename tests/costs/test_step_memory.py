@@ -12,14 +12,17 @@ from hwnas.costs.step_memory import footprint
 from hwnas.nets.supernet import build_supernet
 from hwnas.space import SPACES
 from hwnas.space.encoding import sample
+from tests.space.swept import SWEPT
 
 SHAPE = (8, 3, 10, (3, 16, 16))
 
 
-@pytest.mark.parametrize("name", list(SPACES))
+@pytest.mark.parametrize("name", SWEPT)
 @pytest.mark.parametrize("weights", ["sampled", "mixture"])
 def test_what_a_step_keeps_is_below_the_estimate_and_not_far_below(name: str, weights: str) -> None:
     space, batch = SPACES[name], 4
+    if weights == "mixture" and space.size_rows:
+        pytest.skip("networks of several sizes are never mixed")
     net = build_supernet(space, *SHAPE, seed=0)
     images = torch.randn(batch, 3, 16, 16).to(memory_format=torch.channels_last)
     kept: dict[int, int] = {}
@@ -37,7 +40,9 @@ def test_what_a_step_keeps_is_below_the_estimate_and_not_far_below(name: str, we
         else:
             logits = net.mixture(images, torch.full(space.mask.shape, 0.1))
         F.cross_entropy(logits, torch.zeros(batch, dtype=torch.long))
-    maps = sum(kept.values()) - sum(weight.numel() * 4 for weight in net.parameters())
+    # A path keeps its own weights beside its maps, not those of others.
+    weights_at = {weight.untyped_storage().data_ptr() for weight in net.parameters()}
+    maps = sum(size for place, size in kept.items() if place not in weights_at)
     estimate = footprint(space, *SHAPE, "sampled" if weights == "sampled" else "mixture").per_image * batch
     assert 0.25 * estimate < maps < 1.15 * estimate
 
@@ -50,7 +55,8 @@ def test_the_largest_batch_is_the_largest_that_fits() -> None:
 
 
 def test_weights_are_those_of_the_supernet() -> None:
-    for name, space in SPACES.items():
+    for name in SWEPT:
+        space = SPACES[name]
         with torch.device("meta"):
             net = build_supernet(space, *SHAPE, seed=0)
         params = sum(weight.numel() for weight in net.parameters())
