@@ -12,6 +12,7 @@ from hwnas.space.blocks import Site, block_layers, conv_bn, conv_bn_act
 from hwnas.space.graph import IMAGE, Builder, Graph
 from hwnas.space.layers import Layer
 from hwnas.space.macro import Macro, Stage, scaled, strides
+from hwnas.space.macro_check import check_macro
 from hwnas.space.size import CellSize, Task
 from hwnas.space.space import NONE, Decision, Space, strongest
 
@@ -20,7 +21,8 @@ REMAINING = (1.0, 0.6, 0.3)
 
 
 def chain_space(macro: Macro) -> Space:
-    """The space of all chains of one macro architecture."""
+    """The space of all chains of one macro architecture. Raises InputError where it can't be built."""
+    check_macro(macro)
     decisions = (*_size_decisions(macro), *_block_decisions(macro))
     return Space(
         name=macro.name,
