@@ -218,14 +218,21 @@ class Config(_Frozen):
         names = [objective.metric for objective in self.objectives]
         if len(set(names)) != len(names):
             raise ValueError("objectives: each metric can be an objective once")
-        if SPACES[self.space].stacking == "residual_blocks":
-            depths = [
-                ("evaluation.cells", self.evaluation.cells),
-                *(("stages.cells", s.cells) for s in self.stages),
-            ]
-            for key, cells in depths:
-                if cells % 3:
-                    raise ValueError(f"{key}: {self.space} needs a multiple of 3, not {cells}")
+        space = SPACES[self.space]
+        depths = [
+            ("evaluation.cells", self.evaluation.cells),
+            *(("stages.cells", s.cells) for s in self.stages),
+        ]
+        for key, cells in depths:
+            if space.stacking == "residual_blocks" and cells % 3:
+                raise ValueError(f"{key}: {self.space} needs a multiple of 3, not {cells}")
+            if space.depth not in (None, cells):
+                raise ValueError(
+                    f"{key}: a network of {self.space} has {space.depth} blocks, as its table says: leave {key} out"
+                    f" instead of giving {cells}"
+                )
+        if space.depth is not None and self.evaluation.stem != "cifar":
+            raise ValueError(f"evaluation.stem: a network of {self.space} has the stem of its table")
         return self
 
 
@@ -262,9 +269,24 @@ def resolve(
         merged = _merge(DIGITS_DEFAULTS, merged)
     if merged.get("space") == "nasbench201":
         merged = _merge(NASBENCH201_DEFAULTS, merged)
+    merged = _with_depth(merged)
     if "algorithm" not in merged and not merged.get("objectives"):
         merged["algorithm"] = "ndarts"
     return validate(merged, where)
+
+
+def _with_depth(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A search with the width and depth of its space's table, where the space has one and nothing else is said."""
+    name = data.get("space")
+    depth = SPACES[name].depth if isinstance(name, str) and name in SPACES else None
+    if depth is None:
+        return dict(data)
+    stages = data.get("stages", [stage.model_dump(exclude={"cells"}) for stage in Config().stages])
+    if isinstance(stages, list | tuple):
+        stages = [{"cells": depth, **stage} if isinstance(stage, Mapping) else stage for stage in stages]
+    channels = SPACES[str(name)].published_size[0]
+    usual = {"channels": channels, "evaluation": {"channels": data.get("channels", channels), "cells": depth}}
+    return _merge(usual, {**data, "stages": stages})
 
 
 def with_epochs(config: Config, epochs: int) -> Config:
