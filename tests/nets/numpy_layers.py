@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hwnas.space.graph import IMAGE, Graph, Node
 from hwnas.space.layers import Layer
 
 Array = NDArray[np.float64]
@@ -116,3 +117,12 @@ def row_of(x: Array, layers: Sequence[Layer], tensors: Arrays, prefix: str, batc
         own = {name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)}
         x = layer_of(x, layer, own, batch)
     return x
+
+
+def run(graph: Graph, images: Array, layers: Callable[[Node, Array], Array]) -> Array:
+    """The result of a graph of layers and sums. ``layers``: what a node makes of the map that it reads."""
+    maps = {IMAGE: images}
+    for node in graph[1:]:
+        inputs = [maps[name] for name in node.inputs]
+        maps[node.name] = np.sum(inputs, axis=0) if node.join == "sum" else layers(node, *inputs)
+    return maps[graph[-1].name]

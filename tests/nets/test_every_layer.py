@@ -15,10 +15,12 @@ from hwnas.nets.network import Network
 from hwnas.nets.supernet import Supernet, build_supernet
 from hwnas.space import SPACES
 from hwnas.space.build import architecture_graph, graphs
+from hwnas.space.graph import Node
+from hwnas.space.layers import Layer
 from hwnas.space.size import CellSize, Task
 from profilers.counts import count as counted
 from tests.export.networks import images, lively
-from tests.nets.numpy_layers import Array, row_of
+from tests.nets.numpy_layers import Array, layer_of, row_of, run
 from tests.space.every_layer import CLASSES, NAMES, PICTURE, SAMPLES, SPACE, architecture
 
 TASK = Task(classes=CLASSES, image=PICTURE)
@@ -45,9 +47,12 @@ def test_a_network_is_what_numpy_computes_and_as_large_as_counted(sample: str, x
     net = lively(Network(drawn, CLASSES, PICTURE), PICTURE).double()
     with torch.inference_mode(), FlopCounterMode(display=False) as flops:
         y = net(x)
-    expected, tensors = x.numpy(), arrays(net)
-    for node in architecture_graph(drawn, TASK)[1:]:
-        expected = row_of(expected, node.layers, tensors, node.name, batch=False)
+    tensors = arrays(net)
+    expected = run(
+        architecture_graph(drawn, TASK),
+        x.numpy(),
+        lambda node, given: row_of(given, node.layers, tensors, node.name, batch=False),
+    )
     assert np.abs(y.numpy() - expected).max() <= 1e-9 * np.abs(expected).max()
     params, macs = count(drawn, CLASSES, PICTURE)
     assert sum(weight.numel() for weight in net.parameters()) == params
@@ -66,25 +71,25 @@ def supernet() -> Supernet:
     return net
 
 
-def mixed(net: Supernet, x: Array, weights: Array) -> Array:
+def mixed(net: Supernet, images: Array, weights: Array) -> Array:
     """The supernet's logits (n, classes) with every option times its weight (decisions, operations)."""
     tensors = arrays(net)
-    for node in graphs(SPACE, CellSize(channels=4, cells=3), TASK)[()][1:]:
+
+    def layers(node: Node, x: Array) -> Array:
         if node.row is None:
-            x = row_of(x, node.layers, tensors, node.name, batch=True)
-            continue
-        parts = []
+            return row_of(x, node.layers, tensors, node.name, batch=True)
+        total = np.zeros(1)
         for name, option, weight in zip(NAMES[node.row], node.options, weights[node.row], strict=False):
             assert option is not None
             if weight:
                 y = row_of(x, option, tensors, f"options.{node.name.replace('.', '_')}_{name}", batch=True)
-                if any("pool" in layer.kind for layer in option) and len(option) == 1:
-                    y = (y - y.mean((0, 2, 3), keepdims=True)) / np.sqrt(
-                        y.var((0, 2, 3), keepdims=True) + 1e-5
-                    )
-                parts.append(weight * y)
-        x = sum(parts)
-    return x
+                # A pool alone is normalised before it competes with convolutions.
+                alone = [layer.kind for layer in option] in (["max_pool"], ["avg_pool"])
+                norm = Layer("batch_norm", y.shape[1], y.shape[1], node.size)
+                total = total + weight * (layer_of(y, norm, {}, batch=True) if alone else y)
+        return total
+
+    return run(graphs(SPACE, CellSize(channels=4, cells=3), TASK)[()], images, layers)
 
 
 @pytest.mark.parametrize("training", [True, False])
