@@ -12,29 +12,36 @@ from hypothesis import strategies as st
 
 from hwnas.nets.supernet import Supernet, build_supernet
 from hwnas.search.finalists.synflow import log_flow, probe
-from hwnas.space import SPACES
+from hwnas.space import SPACES, Space
+from hwnas.space.build import graphs
 from hwnas.space.encoding import sample
+from hwnas.space.graph import discrete
+from hwnas.space.size import CellSize, Task
+from tests.space.every_layer import SAMPLES
+from tests.space.every_layer import SPACE as EVERY_LAYER
 
 CELL = SPACES["nasbench201"]
 IMAGE = (3, 8, 8)
 NONE, SKIP, CONV1, CONV3, POOL = range(5)
+CARRIERS = ("conv", "halve", "linear")
+GRAPH = graphs(EVERY_LAYER, CellSize(channels=2, cells=3), Task(classes=4, image=IMAGE))[()]
 MADE: dict[str, Supernet] = {}
 
 
-def empty(space: str = "nasbench201") -> Supernet:
-    if space not in MADE:
-        MADE[space] = probe(build_supernet(SPACES[space], 2, 3, 4, IMAGE, seed=0))
-    return MADE[space]
+def empty(space: Space = CELL) -> Supernet:
+    if space.name not in MADE:
+        MADE[space.name] = probe(build_supernet(space, 2, 3, 4, IMAGE, seed=0))
+    return MADE[space.name]
 
 
 def flow(*choices: int) -> float:
     return log_flow(empty(), np.array(choices), IMAGE)
 
 
-@pytest.mark.parametrize("space", sorted(SPACES))
-def test_it_is_the_derivative_by_a_common_scale_of_all_weights(space: str) -> None:
+@pytest.mark.parametrize("space", [*SPACES.values(), EVERY_LAYER], ids=lambda space: space.name)
+def test_it_is_the_derivative_by_a_common_scale_of_all_weights(space: Space) -> None:
     """Euler: sum of w dR/dw is dR(e^t w)/dt at t = 0."""
-    net, choices = empty(space), sample(SPACES[space], np.random.default_rng(3))
+    net, choices = empty(space), sample(space, np.random.default_rng(3))
 
     def out(t: float) -> float:
         scaled = probe(net)
@@ -45,6 +52,25 @@ def test_it_is_the_derivative_by_a_common_scale_of_all_weights(space: str) -> No
 
     step = 1e-5
     assert log_flow(net, choices, IMAGE) == pytest.approx(math.log((out(step) - out(-step)) / (2 * step)))
+
+
+def test_activations_and_gates_neither_stop_the_flow_nor_count_as_layers() -> None:
+    """Without biases the flow is the output times the number of convolutions and linear layers on the way."""
+    net = probe(build_supernet(EVERY_LAYER, 2, 3, 4, IMAGE, seed=0))
+    with torch.no_grad():
+        for weight in net.parameters():
+            weight.mul_(30.0)  # far beyond where ReLU6 and sigmoids end
+    for name, choices in SAMPLES.items():
+        carriers = {
+            node.name: sum(layer.kind in CARRIERS for layer in node.layers)
+            for node in discrete(GRAPH, choices)
+        }
+        with torch.no_grad():
+            out = float(net.sampled(torch.ones(1, *IMAGE, dtype=torch.float64), choices).sum())
+        passed = math.exp(log_flow(net, choices, IMAGE)) / out
+        # There is a way round the first block: what takes it passes fewer layers.
+        most = sum(carriers.values())
+        assert most - carriers["body.keeping"] - 1e-6 < passed < most + 1e-6, name
 
 
 def test_a_cell_of_skips_counts_paths() -> None:
