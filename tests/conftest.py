@@ -8,8 +8,7 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from hwnas import plugins
-
-from .typed import type_command
+from tests.typed import type_command
 
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")

@@ -18,9 +18,8 @@ from hwnas.doctor import Finding, examine
 from hwnas.runs import directory as runs
 from hwnas.search.loop import Progress
 from hwnas.search.search import search
-
-from .results.runs import finished_run
-from .search import tiny
+from tests.runs.made import finished_run
+from tests.search import tiny
 
 
 @pytest.fixture

@@ -11,8 +11,7 @@ import pytest
 from hwnas import files
 from hwnas.runs.atomic import atomic_write
 from profilers.errors import InputError
-
-from .evil import KINDS, SECRET, outside, untouched
+from tests.evil import KINDS, SECRET, outside, untouched
 
 READERS: dict[str, Callable[[Path, Path], object]] = {
     "exists": files.exists,

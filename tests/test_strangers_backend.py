@@ -13,9 +13,8 @@ from hwnas.nets.network import Network
 from hwnas.space.genotype import Architecture
 from hwnas.space.text import from_dict
 from profilers import backends
-
-from .search import tiny
-from .strangers.backend import slow_bus
+from tests.search import tiny
+from tests.strangers.backend import slow_bus
 
 
 @pytest.fixture

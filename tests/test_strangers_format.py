@@ -8,8 +8,7 @@ from pathlib import Path
 import onnx
 
 from hwnas.export.formats import FORMATS, Format, NotTheSame
-
-from .strangers.format import FORMAT
+from tests.strangers.format import FORMAT
 
 WORDS = ("export", "DARTS_V2", "--untrained", "--channels", "4", "--cells", "3", "--image", "3,8,8", "--json")
 

@@ -14,9 +14,8 @@ from hwnas.space.graph import all_layers
 from hwnas.space.size import Task
 from hwnas.space.text import from_dict
 from profilers.errors import InputError
-
-from .search import tiny
-from .strangers.metric import METRIC
+from tests.search import tiny
+from tests.strangers.metric import METRIC
 
 
 @pytest.fixture

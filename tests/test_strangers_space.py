@@ -26,9 +26,8 @@ from hwnas.space.graph import discrete
 from hwnas.space.size import CellSize, Task
 from hwnas.space.text import format_text, parse
 from profilers.errors import InputError
-
-from .search import tiny
-from .strangers.space import SPACE
+from tests.search import tiny
+from tests.strangers.space import SPACE
 
 FILE = Path(__file__).with_name("strangers") / "space.py"
 

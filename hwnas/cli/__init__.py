@@ -64,7 +64,7 @@ app.command("doctor")(doctor.doctor)
 def main() -> None:
     """Run the command line: exit code 2 and one line for bad input, 3 where work can't go on, 130 after Ctrl-C."""
     try:
-        code = app(standalone_mode=False)
+        code = app(standalone_mode=False, obj=main)
         sys.exit(code if isinstance(code, int) else 0)
     except _MISTYPED as error:
         line = " ".join(error.format_message().split())

@@ -49,7 +49,7 @@ def calibrate(
 ) -> None:
     """Measure every operation of a space and some whole networks; write a table that predicts the others."""
     from hwnas.catalog import find_device
-    from hwnas.cli.profile import image_size
+    from hwnas.cli.values import image_size
     from hwnas.costs.tables import default_path
     from hwnas.measuring.calibrate import Plan, calibrate
     from hwnas.space import SPACES
@@ -90,11 +90,12 @@ def make_bench(
     cuda_graph: bool = False,
 ) -> Bench:
     """Where to measure. Raises InputError where the target is not attached and no way to it is given."""
-    from hwnas.cli.profile import elsewhere, place
     from hwnas.measuring.bench import bench_at
+    from hwnas.measuring.profile import measure_elsewhere, place
     from profilers.timing import Protocol
 
-    where = place(device, ssh, run_with)
+    run = measure_elsewhere(ssh, run_with, remote_python)
+    where = place(device, run is not None, lambda line: echo(f"note: {line}", err=True))
     if not where:
         raise InputError(
             f"{device.name} is not attached here: calibrate where it is, or reach it with --ssh user@host"
@@ -102,7 +103,6 @@ def make_bench(
     # A third of the usual budget, and less patience with a busy host: the errors of many networks average out in
     # the fit, and what one takes longer is another one less.
     protocol = Protocol(budget_s=0.7, min_s=0.3, patience=2.0)
-    run = elsewhere(ssh, run_with, remote_python)
     return bench_at(where, network, device, protocol, batch, threads, backend, run, cuda_graph=cuda_graph)
 
 

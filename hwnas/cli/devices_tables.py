@@ -148,7 +148,7 @@ def named_device(word: str) -> tuple[str, Device | None]:
 def network_of(space: str, channels: int | None, cells: int | None, image: str | None) -> Network | None:
     """Which networks were measured; None where nothing is said about them."""
     from hwnas.cli.devices_calibrate import USUAL_CELLS
-    from hwnas.cli.profile import image_size
+    from hwnas.cli.values import image_size
     from profilers.table import Network
 
     if channels is None and cells is None and image is None:

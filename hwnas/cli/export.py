@@ -69,7 +69,7 @@ def export(
     hwnas export runs/NAME --all
     hwnas export DARTS_V2 --untrained --channels 36 --cells 20
     """
-    from hwnas.cli.train import warned
+    from hwnas.cli.train_notes import warned
     from hwnas.export.selection import of_genotype, of_run
 
     check_numbers("--", channels=channels, cells=cells)

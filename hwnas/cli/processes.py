@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -33,10 +33,10 @@ def again(ranks: Ranks) -> str:
     return f" --processes {ranks.size}" if ranks.size > 1 else ""
 
 
-def launched(processes: int | None) -> None:
+def launched(processes: int | None, enter: Callable[[], None]) -> None:
     """Carry out this command line in ``processes`` processes and exit as they do, where that was asked for.
 
-    Returns in each of them, and where one process is enough. Raises InputError.
+    ``enter`` runs the command line. Returns in each of the processes, and where one is enough. Raises InputError.
     """
     if processes is None:
         return
@@ -46,10 +46,9 @@ def launched(processes: int | None) -> None:
         raise InputError(f"processes: torchrun has started {size} of them; leave --processes out")
     if size > 1 or processes == 1:
         return
-    from hwnas.cli import main
     from hwnas.search.distributed.ranks import launch
 
-    codes, asked = launch(processes, main)
+    codes, asked = launch(processes, enter)
     if asked:
         raise typer.Exit(130)
     if any(code > 0 for code in codes):  # one has said why; what bad input ends (2) the others lose (3)

@@ -3,31 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
-import tempfile
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from hwnas.cli.outside import echo, echo_json
-from profilers.errors import InputError, nearest
+from hwnas.cli.values import one_of
+from profilers.errors import InputError
 from profilers.limits import check_input, check_numbers
-
-if TYPE_CHECKING:
-    from hwnas.measuring.subjects import Named
-    from profilers.backends import Options
-    from profilers.device import Device
-    from profilers.measurement import Outcome
-    from profilers.onnx_latency import Measure
-    from profilers.onnx_operations import Operation
-
-    Row = tuple[str, Outcome]
-
-HERE = ("torch", "onnxruntime")
-_WHOLE = re.compile(r"[0-9]{1,12}")
-ORDER = ("failed", "estimated", "table", "measured", "counted")
 
 
 def profile(
@@ -80,9 +64,10 @@ def profile(
 ) -> None:
     """Measure a network on a device: params, MACs, FLOPs, latency and memory, each with its origin."""
     from hwnas.catalog import find_device
+    from hwnas.cli.profile_farm import keep, measure_by_ray
     from hwnas.cli.profile_output import as_dict, show
-    from hwnas.cli.profiles import keep, measure_by_ray, measure_here
     from hwnas.cli.subject_options import subject_size
+    from hwnas.measuring.profile import measure_elsewhere, measure_here, refuse_less
     from hwnas.measuring.subjects import resolve
     from profilers.backends import Options
     from profilers.device import load
@@ -125,14 +110,15 @@ def profile(
             min_s=min(0.5, budget),
             statistic=one_of("--statistic", statistic, ("auto", "median", "p10", "min")),
         ),
-        run=elsewhere(ssh, run_with, remote_python),
+        run=measure_elsewhere(ssh, run_with, remote_python),
         time=utc_now(),
     )
     if table and len(devices) > 1:
         raise InputError("--table: with a single target")
     if ray is None:
         profiles = [
-            measure_here(found, device, options, ssh, run_with, backend, table, per_op) for device in devices
+            measure_here(found, device, options, backends=backend, table=table, per_op=per_op, note=_note)
+            for device in devices
         ]
     elif ssh or run_with or per_op or table:
         raise InputError("--ray: not together with --ssh, --run-with, --per-op or --table")
@@ -155,138 +141,5 @@ def profile(
         raise typer.Exit(1)
 
 
-def measure_all(
-    found: Sequence[Named], device: Device, options: Options, names: Sequence[str] | None, table: str | None
-) -> list[Row]:
-    """Every outcome of every back end, in order; several networks are sampled in turn."""
-    from hwnas.measuring.estimates import latency, memory
-    from hwnas.measuring.subjects import build
-    from profilers.backends import backend, onnxruntime_together
-    from profilers.elsewhere import measured_there, refuse_elsewhere
-
-    chosen = list(names or default_backends(found, options))
-    refuse_elsewhere(chosen, options)
-    functions = {name: measured_there(name, backend(name)) for name in chosen}
-    rows: list[Row] = []
-    with tempfile.TemporaryDirectory(prefix="hwnas-") as folder:
-        subjects = [build(named, options.batch, Path(folder)) for named in found]
-        for name, function in functions.items():
-            if name in HERE and not options.place:
-                for named in found:
-                    rows.append((named.key, latency(named, device, options, table)))
-                    rows.append((named.key, memory(named, device, options)))
-            elif name == "onnxruntime":
-                for named, outcomes in zip(
-                    found, onnxruntime_together(subjects, device, options), strict=True
-                ):
-                    rows += [(named.key, outcome) for outcome in outcomes]
-            else:
-                for named, subject in zip(found, subjects, strict=True):
-                    rows += [(named.key, outcome) for outcome in function(subject, device, options)]
-    return sorted(rows, key=lambda row: [named.key for named in found].index(row[0]))
-
-
-def per_operation(found: Sequence[Named], device: Device, options: Options) -> list[tuple[str, Operation]]:
-    """Every operation of every network as ONNX Runtime runs it, the slowest first; estimated where nothing runs."""
-    from hwnas.measuring.estimates import operations as estimated
-    from hwnas.measuring.subjects import build
-    from profilers.isolate import measure
-    from profilers.measurement import Failure
-    from profilers.onnx_check import check_onnx
-    from profilers.onnx_latency import OnnxOptions
-    from profilers.onnx_operations import onnx_operations
-
-    if not options.place:
-        return [(named.key, one) for named in found for one in estimated(named, device, options)]
-    if options.place != "cpu":
-        raise InputError("--per-op: only where ONNX Runtime measures on a CPU")
-    how = OnnxOptions(threads=options.threads, graph_level=options.graph_level, limit_s=options.limit_s)
-    operations: list[tuple[str, Operation]] = []
-    with tempfile.TemporaryDirectory(prefix="hwnas-") as folder:
-        for named in found:
-            subject = build(named, options.batch, Path(folder), with_module=False)
-            model = check_onnx(subject.onnx or "", dict(options.shapes), options.batch)
-            nodes = onnx_operations(model, how, run=options.run or measure)
-            if isinstance(nodes, Failure):
-                raise InputError(f"--per-op: {named.key}: {nodes.reason}: {nodes.detail}")
-            operations += [(named.key, node) for node in nodes]
-    return operations
-
-
-def default_backends(found: Sequence[Named], options: Options) -> tuple[str, ...]:
-    """Counts, and what runs finished models on the target: ONNX Runtime on CPUs and elsewhere, eager torch on CUDA."""
-    here = options.run is None and all(named.architecture for named in found)
-    on_cuda = here and options.place.startswith("cuda")
-    return ("counts", "torch") if on_cuda else ("counts", "onnxruntime")
-
-
-def place(device: Device, ssh: str | None, run_with: str | None) -> str:
-    """Where to measure: "cpu", "cuda:0", or "" when the target is not attached, or can't be used (which is said)."""
-    from profilers.device import attached, match
-
-    if ssh or run_with:
-        return "cpu" if device.kind in ("cpu", "edge_cpu") else "cuda:0"
-    found = match(device, attached()) or ""
-    if found.startswith("cuda"):
-        from profilers.cuda import cuda_problem
-
-        problem = cuda_problem(int(found.partition(":")[2] or 0))
-        if problem:
-            echo(f"note: {device.name} can't be measured here: {problem}", err=True)
-            return ""
-    return found
-
-
-def elsewhere(ssh_address: str | None, command: str | None, python: str = "python3") -> Measure | None:
-    """Where ONNX Runtime runs when it is not here."""
-    from profilers.remote import remote, run_with, ssh
-
-    if ssh_address and command:
-        raise InputError("--ssh and --run-with: give one of them")
-    if ssh_address:
-        return remote(ssh(ssh_address, python))
-    return remote(run_with(command, python)) if command else None
-
-
-def refuse_less(rows: Sequence[Row], require: str | None, device: Device) -> None:
-    """Raise InputError for a latency whose origin is less than `--require` asks for, or that is missing."""
-    if require is None:
-        return
-    latencies = [outcome for _, outcome in rows if outcome.metric.name == "latency"]
-    for outcome in latencies:
-        origin = getattr(outcome, "origin", "failed")
-        if ORDER.index(origin) < ORDER.index(require):
-            why = getattr(outcome, "detail", "") or f"its latency here is only {origin}"
-            raise InputError(f"--require {require}: {device.name}: {why}")
-    if not latencies:
-        raise InputError(f"--require {require}: no back end of this call gives a latency")
-
-
-def image_size(text: str) -> tuple[int, int, int]:
-    """SIDE or CHANNELSxHEIGHTxWIDTH, or InputError."""
-    parts = text.lower().split("x")
-    if len(parts) in (1, 3) and all(_WHOLE.fullmatch(part) and 0 < int(part) <= 4096 for part in parts):
-        numbers = [int(part) for part in parts]
-        sizes = (3, numbers[0], numbers[0]) if len(numbers) == 1 else (numbers[0], numbers[1], numbers[2])
-        check_input("--image", sizes)
-        return sizes
-    raise InputError(
-        f"--image: expected SIDE or CHANNELSxHEIGHTxWIDTH, such as 32 or 3x32x32, not {text[:40]!r}"
-    )
-
-
-def input_shape(text: str) -> tuple[str, tuple[int, ...]]:
-    """NAME=1,3,32,32, or InputError."""
-    name, equals, sizes = text.rpartition("=")
-    parts = sizes.split(",")
-    if not equals or not name or not all(_WHOLE.fullmatch(part.strip()) for part in parts):
-        raise InputError(f"--shape: expected NAME=1,3,32,32, not {text[:60]!r}")
-    return name, tuple(int(part) for part in parts)
-
-
-def one_of(option: str, value: Any, choices: Sequence[Any]) -> Any:
-    """The value, or InputError with the nearest choice."""
-    if value in choices:
-        return value
-    names = [choice for choice in choices if choice is not None]
-    raise InputError(f"{option}: unknown value {str(value)[:40]!r}{nearest(str(value), names)}")
+def _note(line: str) -> None:
+    echo(f"note: {line}", err=True)

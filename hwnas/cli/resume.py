@@ -12,6 +12,7 @@ from hwnas.cli.outside import echo
 
 
 def resume(
+    context: typer.Context,
     run: Annotated[Path, typer.Argument(help="A run directory.")],
     processes: Annotated[int | None, typer.Option(help=several.HELP)] = None,
     data_root: Annotated[Path | None, typer.Option(help="Folder of the public data sets.")] = None,
@@ -23,7 +24,7 @@ def resume(
     from hwnas.cli.progress import notes, watching
     from hwnas.cli.show import print_summary
 
-    several.launched(processes)
+    several.launched(processes, context.find_root().obj)
     from hwnas.search.search import resume as go_on
     from hwnas.search.search import summary
 

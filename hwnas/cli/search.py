@@ -19,6 +19,7 @@ Option = typer.Option
 
 
 def search(
+    context: typer.Context,
     target: Annotated[
         str | None, Option(help="Device to search for: a name, an alias or a .toml file (default: cpu).")
     ] = None,
@@ -127,7 +128,7 @@ def search(
     chosen = named_table(table, resolved)
     path = out or new_directory(resolved.data.source, [one.metric for one in resolved.objectives])
     vacant(path)
-    several.launched(processes)
+    several.launched(processes, context.find_root().obj)
     with several.joined() as ranks:
         _run(resolved, ranks.share(lambda: path), json, quiet, ranks, chosen)
 

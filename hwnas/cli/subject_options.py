@@ -24,7 +24,7 @@ def subject_size(subject: str, options: Mapping[str, Any]) -> tuple[Shape, Shape
     ``options``: every option about the subject as it was typed, None (False, or nothing) where it was not.
     Raises InputError for one that says nothing about a subject of this kind.
     """
-    from hwnas.cli.profile import image_size, input_shape, one_of
+    from hwnas.cli.values import image_size, input_shape, one_of
     from hwnas.measuring.subjects import Shape
     from hwnas.runs.directory import open_run
 
@@ -60,7 +60,7 @@ def _refuse(options: Mapping[str, Any], names: tuple[str, ...], why: str) -> Non
 
 def onnx_sizes(file: Path, image: str, batch: int, named: Mapping[str, Any]) -> Shapes:
     """The sizes that ``--image`` gives to the inputs of an ONNX file. Raises InputError where it fits none."""
-    from hwnas.cli.profile import image_size
+    from hwnas.cli.values import image_size
     from profilers.onnx_check import read
     from profilers.onnx_inputs import image_shapes
 

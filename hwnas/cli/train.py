@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,19 +10,17 @@ import typer
 
 from hwnas.cli.optional import HELP
 from hwnas.cli.outside import console, echo, echo_json, table
-from profilers.errors import InputError, nearest
+from hwnas.cli.train_notes import announced, known_device, left_out, told, warned
+from profilers.errors import InputError
 from profilers.limits import MOST_THREADS, check_numbers
 
 if TYPE_CHECKING:
     from hwnas.runs.directory import Run
     from hwnas.runs.models import Model
-    from hwnas.training.dataset import Dataset
-    from hwnas.training.loop import Diverged
     from hwnas.training.recipe import Recipe
     from hwnas.training.train import Trained
 
 Option = typer.Option
-DEVICES = ("auto", "cpu", "cuda")
 
 
 def train(
@@ -172,40 +168,6 @@ def _train(
             done=done,
             failed=left_out,
         )
-
-
-def announced(models: list[Model], dataset: Dataset, recipe: Recipe, place: str) -> str:
-    """What is about to be trained, in a line."""
-    return f"{len(models)} to train on {dataset.name} by recipe {recipe.name}: {recipe.epochs} epochs, on {place}"
-
-
-def warned(line: str) -> None:
-    """Print a warning, whether quiet or not."""
-    echo(f"warning: {line}", err=True)
-
-
-def left_out(model: Model, error: Diverged) -> None:
-    """Warn of a training that diverged."""
-    warned(f"{model.name} is left out: {error}")
-
-
-@contextmanager
-def told(run: Run) -> Iterator[None]:
-    """Say what ends a training early in one line: a directory that can't be written (InputError), or Ctrl-C."""
-    try:
-        yield
-    except OSError as error:
-        raise InputError(f"train: {run.path} can't be written: {error.strerror or error}") from None
-    except KeyboardInterrupt:
-        echo(f"stopped; the same command goes on: hwnas train {run.path} ...", err=True)
-        raise
-
-
-def known_device(name: str) -> str:
-    """``auto``, ``cpu`` or ``cuda``. Raises InputError with the nearest."""
-    if name not in DEVICES:
-        raise InputError(f"device: unknown {name!r}{nearest(name, DEVICES)}")
-    return name
 
 
 def _recipe(name: str, **changes: Any) -> Recipe:

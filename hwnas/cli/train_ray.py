@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hwnas.cli.train import announced, known_device, left_out, told, warned
+from hwnas.cli.train_notes import announced, known_device, left_out, told, warned
 
 if TYPE_CHECKING:
     from hwnas.cluster.training import TrainedThere

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .case import Case
-from .images import TINY
+from tests.cases.case import Case
+from tests.cases.images import TINY
 
 COMMAND = ("search", "--config", "tiny.toml", "--data", "x.npz", "--out", "run")
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 8, 8), dtype=np.uint8)

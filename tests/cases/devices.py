@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from .case import Case
+from tests.cases.case import Case
 
 SMALL = ("profile", "DARTS_V2", "--channels", "4", "--cells", "3", "--image", "16", "--budget", "0.02")
 TINY = (

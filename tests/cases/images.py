@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .case import Case
+from tests.cases.case import Case
 
 TINY = """
 objectives = [{ metric = "params" }]

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from .case import Case
+from tests.cases.case import Case
 
 WEIGHT = np.random.default_rng(0).normal(size=(6, 3, 3, 3)).astype(np.float32)
 PARAMS, MACS = "162", "64,800"  # 6 x 3 x 3 x 3, and as often as there are pixels: 20 x 20

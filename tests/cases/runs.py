@@ -11,10 +11,9 @@ import numpy as np
 from PIL import Image
 
 from hwnas.training.data import digest, load
-
-from ..results.runs import finished_run
-from ..search import tiny
-from .case import Case
+from tests.cases.case import Case
+from tests.runs.made import finished_run
+from tests.search import tiny
 
 ESCAPES = "\x1b]0;PWN\x07\x1b[31mX\u202e"
 SHOWN = "\\x1b]0;PWN\\x07\\x1b[31mX\\u202e"

@@ -12,9 +12,8 @@ import numpy as np
 from hwnas.space import SPACES
 from hwnas.space.encoding import sample, to_genotype
 from hwnas.space.text import format_text
-
-from ..results.runs import NAMES, finished_run, member
-from .case import Case
+from tests.cases.case import Case
+from tests.runs.made import NAMES, finished_run, member
 
 SPACE = SPACES["nasbench201"]
 FAILED = ("OOM", "-1", "0.0", "inf")

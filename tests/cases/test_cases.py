@@ -9,9 +9,8 @@ import tempfile
 import pytest
 
 from hwnas.cli import main
-
-from . import archives, devices, images, models, runs, tables
-from .case import Case
+from tests.cases import archives, devices, images, models, runs, tables
+from tests.cases.case import Case
 
 CASES: tuple[Case, ...] = (
     *images.CASES,

@@ -11,8 +11,7 @@ import pytest
 from hwnas.space import SPACES
 from hwnas.space.encoding import sample, to_genotype
 from hwnas.space.text import format_text
-
-from ..typed import type_command
+from tests.typed import type_command
 
 Run = Callable[..., tuple[int, str, str]]
 NB201 = SPACES["nasbench201"]

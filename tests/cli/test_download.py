@@ -14,8 +14,7 @@ from hwnas.config import resolve
 from hwnas.runs import directory as runs
 from hwnas.training import sources
 from hwnas.training.data import default_root
-
-from ..results.runs import finished_run
+from tests.runs.made import finished_run
 
 TINY = """
 objectives = [{ metric = "params" }]

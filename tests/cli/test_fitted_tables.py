@@ -17,10 +17,9 @@ from hwnas.space.encoding import sample, to_genotype
 from hwnas.space.text import format_text
 from profilers.errors import InputError
 from profilers.table import Network, load
-
-from ..search import tiny
-from ..typed import Done, type_command
-from .test_search import QUICK, Command
+from tests.cli.test_search import QUICK, Command
+from tests.search import tiny
+from tests.typed import Done, type_command
 
 DARTS = SPACES["darts"]
 BOARD = 'name = "{}"\nkind = "edge_cpu"\ndescription = "a board"\n{}'

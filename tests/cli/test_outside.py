@@ -17,8 +17,7 @@ from hwnas.cli import main
 from hwnas.cli.outside import console, echo, echo_json, shown, table
 from hwnas.runs.directory import read_front
 from profilers.errors import InputError, visible
-
-from ..results.runs import finished_run
+from tests.runs.made import finished_run
 
 CONTROLS = [*map(chr, range(0x20)), "\x7f", *map(chr, range(0x80, 0xA0))]
 TURNING = [

@@ -14,10 +14,9 @@ from hwnas.space.published import PUBLISHED
 from hwnas.space.text import format_text
 from profilers import backends
 from profilers.measurement import Measurement
-
-from ..profilers.onnx_files import endless, model, not_finite, saved, small
-from ..results.runs import finished_run
-from ..typed import type_command
+from tests.profilers.onnx_files import endless, model, not_finite, saved, small
+from tests.runs.made import finished_run
+from tests.typed import type_command
 
 SMALL = ("--channels", "4", "--cells", "3", "--image", "16")
 QUICK = ("--budget", "0.05")

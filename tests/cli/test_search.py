@@ -10,8 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.search import tiny
-
-from ..typed import Done, type_command
+from tests.typed import Done, type_command
 
 QUICK = """
 channels = 2

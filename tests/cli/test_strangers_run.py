@@ -19,10 +19,9 @@ from hwnas.search.loop import Progress
 from hwnas.search.search import search
 from hwnas.space.published import PUBLISHED
 from hwnas.training.loop import Training
-
-from ..evil import KINDS, SECRET, outside, untouched
-from ..results.runs import finished_run
-from ..search import tiny
+from tests.evil import KINDS, SECRET, outside, untouched
+from tests.runs.made import finished_run
+from tests.search import tiny
 
 FINISHED, BEGUN = "finished", "begun"
 KEY = "KEY"

@@ -16,8 +16,7 @@ from hwnas.report import page as pages
 from hwnas.runs.directory import create
 from hwnas.search import search as module
 from profilers.errors import InputError
-
-from ..results.runs import finished_run
+from tests.runs.made import finished_run
 
 Hwnas = Callable[..., tuple[int, str, str]]
 

@@ -12,8 +12,7 @@ from hwnas.cli import main
 from hwnas.runs.directory import read_front
 from hwnas.training.data import Batch
 from hwnas.training.loop import Training
-
-from ..results.runs import finished_run
+from tests.runs.made import finished_run
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,7 @@ from hwnas.errors import Stopped
 from hwnas.runs.directory import create, lock, open_run
 from hwnas.search import search as module
 from profilers.errors import InputError
-
-from .pretended import pretended
+from tests.cluster.pretended import pretended
 
 
 @pytest.fixture

@@ -18,9 +18,8 @@ from hwnas.training.recipe import RECIPES
 from hwnas.training.run_images import images_of
 from hwnas.training.train import Trained
 from profilers.errors import InputError
-
-from ..results.runs import finished_run
-from .pretended import pretended
+from tests.cluster.pretended import pretended
+from tests.runs.made import finished_run
 
 
 @pytest.fixture

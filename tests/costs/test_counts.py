@@ -12,8 +12,7 @@ from hwnas.space import SPACES
 from hwnas.space.encoding import sample, to_genotype
 from hwnas.space.genotype import Architecture
 from hwnas.space.text import parse
-
-from .golden import GOLDEN, Golden
+from tests.space.golden import GOLDEN, Golden
 
 
 @pytest.mark.parametrize("golden", GOLDEN, ids=lambda g: f"{g.text[:16]}-{g.channels}-{g.classes}")

@@ -20,9 +20,8 @@ from profilers.errors import InputError
 from profilers.fit import Fitted, Form
 from profilers.roofline import Peaks, Runtime, latency_ms
 from profilers.table import Network, Operations, Table
-
-from .nasbench_data import choices
-from .nasbench_data import latency_ms as measured_ms
+from tests.costs.nasbench_data import choices
+from tests.costs.nasbench_data import latency_ms as measured_ms
 
 NB201 = SPACES["nasbench201"]
 

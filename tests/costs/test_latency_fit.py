@@ -12,8 +12,7 @@ from hwnas.costs.latency_fit import digest, fit_measured
 from profilers.agreement import kendall_tau, mape_percent, seven_digits
 from profilers.errors import InputError
 from profilers.table import Table
-
-from .nasbench_data import SPACE, choices, latency_ms
+from tests.costs.nasbench_data import SPACE, choices, latency_ms
 
 
 def fit_draw(column: str, seed: int = 0) -> tuple[Table, float, float]:

@@ -24,8 +24,7 @@ from hwnas.space.published import PUBLISHED
 from hwnas.space.size import Task
 from hwnas.space.text import parse
 from profilers.errors import InputError
-
-from .networks import arrays, images, lively, network
+from tests.export.networks import arrays, images, lively, network
 
 NAMES = tuple("abcdefghij")
 

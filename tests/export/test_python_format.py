@@ -17,8 +17,7 @@ from hwnas.space.genotype import Architecture
 from hwnas.space.layers import Stem
 from hwnas.space.published import PUBLISHED
 from hwnas.space.text import parse
-
-from .networks import images, network
+from tests.export.networks import images, network
 
 NAMES = tuple("abcdefghij")
 SIZE = (3, 16, 16)

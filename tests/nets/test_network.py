@@ -18,8 +18,7 @@ from hwnas.space.genotype import Architecture
 from hwnas.space.published import PUBLISHED
 from hwnas.space.text import parse
 from profilers.counts import count
-
-from ..space.golden import GOLDEN, Golden, everywhere
+from tests.space.golden import GOLDEN, Golden, everywhere
 
 every_space = pytest.mark.parametrize("name", sorted(SPACES))
 

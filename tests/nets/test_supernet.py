@@ -12,8 +12,7 @@ from torch import Tensor
 from hwnas.nets.supernet import SkipDropout, Supernet, build_supernet
 from hwnas.space import SPACES, Choices, Mask, Slot
 from hwnas.space.encoding import sample
-
-from .plain import plain_mixture
+from tests.nets.plain import plain_mixture
 
 SEED = 7
 

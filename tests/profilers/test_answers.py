@@ -20,8 +20,7 @@ from profilers.onnx_check import OnnxModel
 from profilers.onnx_latency import OnnxOptions, measure_latency
 from profilers.onnx_operations import onnx_operations
 from profilers.remote import Transport, unpack
-
-from .test_elsewhere import ANSWERS, FACTS
+from tests.profilers.test_elsewhere import ANSWERS, FACTS
 
 OPTIONS = OnnxOptions(store=None)
 FAILED = {"failure": "crash", "detail": "SIGSEGV"}

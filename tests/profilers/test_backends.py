@@ -9,8 +9,7 @@ from profilers.backends import BACKENDS, Options, Subject, backend, plugins
 from profilers.device import Device
 from profilers.errors import InputError
 from profilers.timing import Protocol
-
-from .onnx_files import saved, small
+from tests.profilers.onnx_files import saved, small
 
 DEVICE = Device("cpu", "cpu", "here")
 OPTIONS = Options(protocol=Protocol(budget_s=0.05, min_s=0.01, warmup_s=0.0), time="now")

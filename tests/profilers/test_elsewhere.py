@@ -12,8 +12,7 @@ from profilers.elsewhere import measured_there
 from profilers.errors import InputError
 from profilers.measurement import LATENCY, Measurement, Receipt
 from profilers.timing import Protocol
-
-from ..typed import type_command
+from tests.typed import type_command
 
 SMALL = ("--channels", "4", "--cells", "3", "--image", "16", "--budget", "0.05")
 SUMMARY = dict.fromkeys(("min", "p10", "median", "p90", "p99", "iqr"), 0.25) | {

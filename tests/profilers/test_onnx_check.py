@@ -10,8 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from profilers.errors import InputError
 from profilers.onnx_check import check_onnx
-
-from .onnx_files import model, saved
+from tests.profilers.onnx_files import model, saved
 
 
 def test_a_good_file_tells_its_inputs_nodes_params_and_opset(tmp_path):

@@ -12,8 +12,7 @@ from profilers.errors import InputError
 from profilers.onnx_counts import count_onnx
 from profilers.onnx_export import export_onnx
 from profilers.onnx_rules import CONTROL, CONVOLUTIONS, FREE, PRODUCTS
-
-from .onnx_files import model, saved
+from tests.profilers.onnx_files import model, saved
 
 
 class Net(nn.Module):

@@ -16,8 +16,7 @@ from profilers.memory import onnx_memory
 from profilers.onnx_latency import OnnxOptions, measure_latency
 from profilers.onnx_operations import onnx_operations
 from profilers.timing import AT_REFERENCE, Protocol
-
-from .onnx_files import endless, greedy, not_finite, saved, small
+from tests.profilers.onnx_files import endless, greedy, not_finite, saved, small
 
 QUICK = Protocol(budget_s=0.1, min_s=0.02, warmup_s=0.01)
 OPTIONS = OnnxOptions(protocol=QUICK, store=None, limit_s=60)

@@ -19,8 +19,7 @@ from profilers.onnx_check import check_onnx
 from profilers.onnx_counts import count_onnx
 from profilers.onnx_export import export_onnx
 from profilers.onnx_params import count_params
-
-from .onnx_files import model, saved
+from tests.profilers.onnx_files import model, saved
 
 WEIGHT = np.ones((4, 3, 2, 2), np.float32)
 SIZE = WEIGHT.size

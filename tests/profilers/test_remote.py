@@ -17,8 +17,7 @@ from profilers.measurement import Failure, Measurement
 from profilers.onnx_latency import OnnxOptions, measure_latency
 from profilers.remote import Transport, parcel, remote, run_with, ssh, unpack, zipapp
 from profilers.timing import Protocol
-
-from .onnx_files import not_finite, saved, small
+from tests.profilers.onnx_files import not_finite, saved, small
 
 OPTIONS = OnnxOptions(protocol=Protocol(budget_s=0.1, min_s=0.02, warmup_s=0.01), store=None)
 HERE = Transport(("sh", "-c"), sys.executable)

@@ -14,8 +14,7 @@ from hwnas.space.space import SPACES
 from hwnas.space.text import parse
 from profilers.counts import count
 from profilers.torch_counter import count_with_torch
-
-from ..space.golden import GOLDEN
+from tests.space.golden import GOLDEN
 
 IMAGE = (3, 32, 32)
 

@@ -15,8 +15,7 @@ from hwnas.report.figures import write_figures
 from hwnas.report.load import gather
 from hwnas.report.page import embedded, page
 from profilers.errors import InputError
-
-from ..runs import finished_run
+from tests.runs.made import finished_run
 
 HOSTILE = '</script><script>alert("x")</script><!--<script>&{{script}}'
 

@@ -20,8 +20,7 @@ from hwnas.runs.models import (
     write_trained,
 )
 from profilers.errors import InputError
-
-from .runs import CELLS, CHANNELS, finished_run
+from tests.runs.made import CELLS, CHANNELS, finished_run
 
 
 @pytest.fixture

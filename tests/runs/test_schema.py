@@ -11,8 +11,7 @@ import pytest
 from hwnas.runs.directory import Run, inside, read_front
 from hwnas.runs.models import choose, model_of
 from profilers.errors import InputError
-
-from .runs import finished_run
+from tests.runs.made import finished_run
 
 
 @pytest.fixture

@@ -31,8 +31,7 @@ from hwnas.search.state import MAX_SETBACKS
 from hwnas.space import SPACES
 from hwnas.training.data import Batch
 from profilers.errors import InputError
-
-from . import tiny
+from tests.search import tiny
 
 
 @pytest.fixture

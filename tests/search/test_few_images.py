@@ -13,8 +13,7 @@ from hwnas.search.forecast import plan_ahead
 from hwnas.search.loop import learning_every
 from hwnas.search.search import plan, search, summary
 from profilers.errors import InputError
-
-from . import tiny
+from tests.search import tiny
 
 ALGORITHMS: dict[str, dict[str, Any]] = {
     "nsga2": {"algorithm": "nsga2"},

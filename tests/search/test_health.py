@@ -12,8 +12,7 @@ from hwnas.runs.directory import Trial
 from hwnas.runs.history import Epoch
 from hwnas.search.health import Note, Setback, diagnose, ranking, verdict
 from hwnas.space.space import SKIP, SPACES
-
-from .tiny import config as tiny
+from tests.search.tiny import config as tiny
 
 SPACE = SPACES["darts"]
 

@@ -18,8 +18,7 @@ from hwnas.search.loop import Progress
 from hwnas.search.search import resume, search
 from hwnas.search.state import checkpoint
 from profilers.errors import InputError
-
-from . import tiny
+from tests.search import tiny
 
 State = dict[str, Any]
 

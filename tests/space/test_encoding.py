@@ -26,8 +26,7 @@ from hwnas.space.encoding import (
 )
 from hwnas.space.genotype import Edge, Genotype
 from profilers.errors import InputError
-
-from .strategies import any_genotype, names
+from tests.space.strategies import any_genotype, names
 
 seeds = st.integers(0, 2**32 - 1)
 

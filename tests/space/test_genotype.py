@@ -13,8 +13,7 @@ from hwnas.space.published import PUBLISHED
 from hwnas.space.space import SPACES
 from hwnas.space.text import from_dict
 from profilers.errors import InputError
-
-from .strategies import any_genotype
+from tests.space.strategies import any_genotype
 
 NODE = (Edge("skip_connect", 0), Edge("skip_connect", 1))
 CELL = (NODE, NODE, NODE, NODE)

@@ -16,8 +16,7 @@ from hwnas.space.genotype import Genotype
 from hwnas.space.published import PUBLISHED
 from hwnas.space.text import MAX_CHARACTERS, format_text, parse
 from profilers.errors import InputError
-
-from .strategies import any_genotype, genotypes
+from tests.space.strategies import any_genotype, genotypes
 
 TABLE = Path(__file__).parents[2] / "../shared/data/nasbench201.csv.gz"
 

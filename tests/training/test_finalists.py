@@ -19,8 +19,7 @@ from hwnas.training.recipe import RECIPES
 from hwnas.training.run_images import check_images, images_of, read_images
 from hwnas.training.train import Trained
 from profilers.errors import InputError
-
-from ..results.runs import finished_run
+from tests.runs.made import finished_run
 
 
 @pytest.fixture

@@ -11,8 +11,7 @@ import torch
 from hwnas.training import data, files, folders
 from hwnas.training.fingerprint import VERSION, fingerprint
 from profilers.errors import InputError
-
-from .test_order import paint, pictures
+from tests.training.test_order import paint, pictures
 
 
 @pytest.fixture(params=["memory", "disk", "ends"])

@@ -7,8 +7,7 @@ import pytest
 from hwnas.training.parts import parts, role
 from hwnas.training.scan import passed_over, scan
 from profilers.errors import InputError
-
-from .trees import classes, lay
+from tests.training.trees import classes, lay
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,7 @@ from PIL import Image
 from hwnas.training import picture
 from hwnas.training.picture import orientation, probe, read_image
 from profilers.errors import InputError
-
-from .handmade import png
+from tests.training.handmade import png
 
 RNG = np.random.default_rng(0)
 UPRIGHT = Image.fromarray(RNG.integers(0, 256, (24, 40, 3), dtype=np.uint8))

@@ -8,8 +8,7 @@ from PIL import Image
 
 from hwnas.training.picture import probe, read_image
 from profilers.errors import InputError
-
-from .handmade import png
+from tests.training.handmade import png
 
 LEVELS = np.arange(256, dtype=np.uint8).reshape(16, 16)
 SIXTEEN = LEVELS.astype(np.uint16) * 257  # 0..65535: both bytes are the level

@@ -22,8 +22,7 @@ from hwnas.training.run_images import (
     record_of_test,
 )
 from profilers.errors import InputError
-
-from .test_order import paint, pictures
+from tests.training.test_order import paint, pictures
 
 X, Y = pictures()
 

@@ -8,8 +8,7 @@ import pytest
 
 from hwnas.training.scan import is_hidden, passed_over, scan, scan_test
 from profilers.errors import InputError
-
-from .trees import classes, lay
+from tests.training.trees import classes, lay
 
 
 @pytest.mark.parametrize(

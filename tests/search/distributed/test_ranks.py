@@ -327,14 +327,17 @@ def test_what_all_processes_find_out_is_said_once(tmp_path: Path) -> None:
 def test_numbers_of_processes_that_make_no_sense_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     from hwnas.cli.processes import launched
 
+    def never() -> None:
+        raise AssertionError("no process is needed")
+
     with pytest.raises(InputError, match="--processes must be within"):
-        launched(0)
-    launched(None)
-    launched(1)
+        launched(0, never)
+    launched(None, never)
+    launched(1, never)
     monkeypatch.setenv("WORLD_SIZE", "4")
     with pytest.raises(InputError, match="torchrun has started 4"):
-        launched(2)
-    launched(4)
+        launched(2, never)
+    launched(4, never)
 
 
 def test_processes_that_share_the_memory_get_parts_of_it(tmp_path: Path) -> None:

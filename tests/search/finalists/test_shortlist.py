@@ -13,8 +13,9 @@ from hwnas.nets.supernet import Supernet, build_supernet
 from hwnas.runs.directory import Trial
 from hwnas.search.bilevel import ndarts
 from hwnas.search.finalists import shortlist as finalists
+from hwnas.search.finalists import synflow
 from hwnas.search.finalists.regression import best_of_bands
-from hwnas.search.finalists.shortlist import Finalists, choose, synflow
+from hwnas.search.finalists.shortlist import Finalists, choose
 from hwnas.search.finalists.synflow import log_flow, probe
 from hwnas.search.loop import Searched
 from hwnas.search.search import Plan, plan, searcher_of

@@ -12,18 +12,19 @@ import pytest
 
 from hwnas.catalog import find_device
 from hwnas.cli import main
-from hwnas.cli import profile as command
-from hwnas.cli.farm import MeasuredThere, MeasureJob, measure_on, measure_there, needs_of
-from hwnas.cli.profiles import Profile, keep
+from hwnas.cli.profile_farm import keep
+from hwnas.cluster import farm
+from hwnas.cluster.farm import MeasuredThere, MeasureJob, measure_on, measure_there, needs_of
+from hwnas.measuring import profile
+from hwnas.measuring.profile import Profile
 from hwnas.measuring.subjects import Named
 from hwnas.runs.measurements import read_profile
 from profilers.backends import Options
 from profilers.device import Device, load
 from profilers.errors import InputError
 from profilers.measurement import PARAMS, Receipt, counted
-
-from ..cluster.pretended import pretended
-from ..results.runs import finished_run
+from tests.cluster.pretended import pretended
+from tests.runs.made import finished_run
 
 BOARD = Device("board", "cpu", "pretended", cpu_model_regex=".*")
 OTHER = replace(BOARD, name="other")
@@ -47,7 +48,8 @@ def without_measuring(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, s
             assert found[0].onnx.read_bytes() == b"model"
         return [(one.key, counted(PARAMS, len(one.key), Receipt("test", device.name))) for one in found]
 
-    monkeypatch.setattr(command, "measure_all", measure_all)
+    for module in (farm, profile):
+        monkeypatch.setattr(module, "measure_all", measure_all)
     return asked
 
 

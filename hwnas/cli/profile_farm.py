@@ -1,71 +1,19 @@
-"""What ``hwnas profile`` measures on each of several targets: here, one after the other, or on a farm of hosts."""
+"""``hwnas profile --ray``: each network on each target, measured on a farm of hosts; what a run keeps of it."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hwnas.cli.outside import echo
 
 if TYPE_CHECKING:
-    from hwnas.cli.farm import MeasuredThere
+    from hwnas.cluster.farm import MeasuredThere
+    from hwnas.measuring.profile import Profile
     from hwnas.measuring.subjects import Named
     from profilers.backends import Options
     from profilers.device import Device
-    from profilers.measurement import Outcome
-    from profilers.onnx_operations import Operation
-
-
-@dataclass(frozen=True)
-class Profile:
-    """All outcomes on one device. ``said``: per row, its node, begin and end; ``lost``: how many tasks gave none."""
-
-    device: Device
-    rows: list[tuple[str, Outcome]]
-    said: list[Mapping[str, object]]
-    operations: list[tuple[str, Operation]] = field(default_factory=list)
-    lost: int = 0
-
-
-def measure_here(
-    found: Sequence[Named],
-    device: Device,
-    options: Options,
-    ssh: str | None,
-    run_with: str | None,
-    backends: Sequence[str] | None,
-    table: str | None,
-    per_op: bool,
-) -> Profile:
-    """On this host, or on the one that ``ssh`` or ``run_with`` names. Raises InputError."""
-    from hwnas.cli.profile import measure_all, per_operation, place
-
-    options = replace(options, place=place(device, ssh, run_with))
-    began = time.time()
-    rows = measure_all(found, device, options, backends, table)
-    if options.run is not None:
-        rows = [(key, noted(device, outcome)) for key, outcome in rows]
-    ended = time.time()
-    operations = per_operation(found, device, options) if per_op else []
-    said = {"node": "", "began": began, "ended": ended}
-    return Profile(device, rows, [said] * len(rows), operations)
-
-
-def noted(device: Device, outcome: Outcome) -> Outcome:
-    """What another machine measured, with a note where that machine's CPU is not the one the device is known by."""
-    from profilers.measurement import Measurement
-    from profilers.pattern import found_in
-
-    pattern, host = device.cpu_model_regex, outcome.receipt.host
-    if not isinstance(outcome, Measurement) or outcome.origin != "measured" or not pattern:
-        return outcome
-    if found_in(pattern, host):
-        return outcome
-    note = f"the machine that answered is {host or 'unknown'}, which {device.name} is not known by"
-    return replace(outcome, receipt=outcome.receipt.with_notes(note))
 
 
 def measure_by_ray(
@@ -76,7 +24,7 @@ def measure_by_ray(
     address: str,
 ) -> list[Profile]:
     """On the nodes of Ray that offer the devices; a failed measurement is warned of. Raises InputError."""
-    from hwnas.cli.farm import measure_on
+    from hwnas.cluster.farm import measure_on
     from hwnas.cluster.ray_cluster import connected
 
     total, ended = len(found) * len(devices), 0
@@ -99,6 +47,8 @@ def measure_by_ray(
 
 
 def _profile(device: Device, answers: Sequence[MeasuredThere], asked: int) -> Profile:
+    from hwnas.measuring.profile import Profile
+
     rows, said = [], []
     for there in answers:
         for outcome in there.rows:

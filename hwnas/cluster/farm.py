@@ -7,16 +7,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from hwnas.cluster.ray_cluster import where
+from hwnas.cluster.task import Cluster, Needs, Task
+from hwnas.measuring.profile import measure_all
 from hwnas.measuring.subjects import Named
+from profilers.backends import Options
+from profilers.device import Device, attached, match
 from profilers.errors import InputError, nearest
-
-if TYPE_CHECKING:
-    from hwnas.cluster.task import Cluster, Needs
-    from profilers.backends import Options
-    from profilers.device import Device
-    from profilers.measurement import Outcome
+from profilers.measurement import Outcome
 
 DEVICE = "device:"
 """What nodes offer, each exactly 1 of it: ``ray start ... --resources '{"device:raspberry-pi-4": 1}'``."""
@@ -46,9 +45,6 @@ class MeasuredThere:
 
 def measure_there(job: MeasureJob) -> MeasuredThere:
     """On a node that offers the device: build the network and measure it. Needs no shared file system."""
-    from hwnas.cli.profile import measure_all
-    from hwnas.cluster.ray_cluster import where
-
     began = time.time()
     options = replace(job.options, place=place_there(job.device, where()))
     with tempfile.TemporaryDirectory(prefix="hwnas-") as folder:
@@ -65,8 +61,6 @@ def place_there(device: Device, node: str) -> str:
 
     Raises InputError for a node that offers what it does not have.
     """
-    from profilers.device import attached, match
-
     if not (device.cuda_name_regex or device.cpu_model_regex):
         return "cpu" if device.kind in ("cpu", "edge_cpu") else "cuda:0"
     here = attached()
@@ -90,8 +84,6 @@ def measure_on(
 
     Raises InputError, before anything is measured, for a device that no node offers, or that one offers twice.
     """
-    from hwnas.cluster.task import Task
-
     needs = {device.name: needs_of(device, cluster.nodes) for device in devices}
     # Network by network, so that a farm of several devices is busy from the start.
     tasks = [
@@ -121,8 +113,6 @@ def measure_on(
 
 def needs_of(device: Device, nodes: Mapping[str, Mapping[str, float]]) -> Needs:
     """All of the device, and where it is a GPU that Ray knows, all of that too; no CPU, which others may have."""
-    from hwnas.cluster.task import Needs
-
     name = DEVICE + device.name
     offering = {node: has[name] for node, has in nodes.items() if has.get(name)}
     if not offering:

@@ -1,0 +1,42 @@
+"""Texts of options, read: one of several words, the size of an image, the shape of an input."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from profilers.errors import InputError, nearest
+from profilers.limits import check_input
+
+_WHOLE = re.compile(r"[0-9]{1,12}")
+
+
+def image_size(text: str) -> tuple[int, int, int]:
+    """SIDE or CHANNELSxHEIGHTxWIDTH, or InputError."""
+    parts = text.lower().split("x")
+    if len(parts) in (1, 3) and all(_WHOLE.fullmatch(part) and 0 < int(part) <= 4096 for part in parts):
+        numbers = [int(part) for part in parts]
+        sizes = (3, numbers[0], numbers[0]) if len(numbers) == 1 else (numbers[0], numbers[1], numbers[2])
+        check_input("--image", sizes)
+        return sizes
+    raise InputError(
+        f"--image: expected SIDE or CHANNELSxHEIGHTxWIDTH, such as 32 or 3x32x32, not {text[:40]!r}"
+    )
+
+
+def input_shape(text: str) -> tuple[str, tuple[int, ...]]:
+    """NAME=1,3,32,32, or InputError."""
+    name, equals, sizes = text.rpartition("=")
+    parts = sizes.split(",")
+    if not equals or not name or not all(_WHOLE.fullmatch(part.strip()) for part in parts):
+        raise InputError(f"--shape: expected NAME=1,3,32,32, not {text[:60]!r}")
+    return name, tuple(int(part) for part in parts)
+
+
+def one_of(option: str, value: Any, choices: Sequence[Any]) -> Any:
+    """The value, or InputError with the nearest choice."""
+    if value in choices:
+        return value
+    names = [choice for choice in choices if choice is not None]
+    raise InputError(f"{option}: unknown value {str(value)[:40]!r}{nearest(str(value), names)}")
