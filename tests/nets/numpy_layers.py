@@ -36,7 +36,8 @@ def windows(x: Array, layer: Layer, fill: float) -> Array:
     """(n, c, h, w) -> (kernel rows, kernel columns, n, c, h', w'): what each output pixel sees, ``fill`` outside."""
     (rows, columns), (down, right), apart = layer.kernel, layer.stride, layer.dilation
     tiled = layer.kernel == layer.stride != (1, 1)
-    before = [0 if tiled else apart * (k // 2) for k in layer.kernel]
+    centred = [(apart * (k - 1) if layer.kind == "conv" else k) // 2 for k in layer.kernel]
+    before = [0, 0] if tiled and layer.kind == "avg_pool" else centred
     padded = np.pad(
         x,
         ((0, 0), (0, 0), *((b, b + k * apart) for b, k in zip(before, layer.kernel, strict=True))),

@@ -6,27 +6,32 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from hwnas.costs.counts import count
 from hwnas.nets.fast.double_backward import cheap_double_backward
 from hwnas.nets.network import Network
+from hwnas.nets.operations import module_of
 from hwnas.nets.supernet import Supernet, build_supernet
 from hwnas.space import SPACES
 from hwnas.space.build import architecture_graph, graphs
 from hwnas.space.graph import Node
-from hwnas.space.layers import Layer
+from hwnas.space.layers import Layer, check_layer
 from hwnas.space.size import CellSize, Task
 from profilers.counts import count as counted
+from profilers.errors import InputError
 from tests.export.networks import images, lively
 from tests.nets.numpy_layers import Array, layer_of, row_of, run
 from tests.space.every_layer import CLASSES, NAMES, PICTURE, SAMPLES, SPACE, architecture
+from tests.space.strategies import sliding_layers
 
 TASK = Task(classes=CLASSES, image=PICTURE)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def known(announced) -> None:
     announced(SPACES, SPACE)
 
@@ -42,7 +47,7 @@ def arrays(module: torch.nn.Module) -> dict[str, Array]:
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
-def test_a_network_is_what_numpy_computes_and_as_large_as_counted(sample: str, x: Tensor) -> None:
+def test_a_network_is_what_numpy_computes_and_as_large_as_counted(known, sample: str, x: Tensor) -> None:
     drawn = architecture(SAMPLES[sample])
     net = lively(Network(drawn, CLASSES, PICTURE), PICTURE).double()
     with torch.inference_mode(), FlopCounterMode(display=False) as flops:
@@ -130,3 +135,25 @@ def test_second_derivatives_are_torchs_own(x: Tensor, monkeypatch) -> None:
     for ours, theirs in zip(cheap, product(), strict=True):
         assert torch.isfinite(theirs).all()
         torch.testing.assert_close(ours, theirs, rtol=1e-7, atol=1e-12)
+
+
+@settings(max_examples=300, deadline=None)
+@given(sliding_layers(), st.booleans())
+def test_a_layer_is_refused_or_built_as_counted_whatever_its_geometry(layer: Layer, running: bool) -> None:
+    try:
+        check_layer(layer, "here")
+        refused = False
+    except InputError:
+        refused = True
+    x = images(2, (layer.channels_in, *layer.size)).double().to(memory_format=torch.channels_last)
+    try:
+        module = module_of(layer, affine=False, running=running).double()
+        y = module(x)
+    except (RuntimeError, ValueError):
+        assert refused, layer
+        return
+    assert refused == (tuple(y.shape[2:]) != layer.size_out)
+    if not refused:
+        assert sum(weight.numel() for weight in module.parameters()) == layer.params
+        expected = layer_of(x.numpy(), layer, arrays(module), batch=False)
+        assert np.allclose(y.detach().numpy(), expected, rtol=1e-9, atol=1e-9)
