@@ -14,6 +14,7 @@ from hwnas.nets.supernet import Supernet, build_supernet
 from hwnas.search.finalists.synflow import log_flow, probe
 from hwnas.space import SPACES
 from hwnas.space.encoding import sample
+from hwnas.space.family import family
 
 CELL = SPACES["nasbench201"]
 IMAGE = (3, 8, 8)
@@ -23,7 +24,9 @@ MADE: dict[str, Supernet] = {}
 
 def empty(space: str = "nasbench201") -> Supernet:
     if space not in MADE:
-        MADE[space] = probe(build_supernet(SPACES[space], 2, 3, 4, IMAGE, seed=0))
+        MADE[space] = probe(
+            build_supernet(family(SPACES[space], channels=2, cells=3, classes=4, image=IMAGE), seed=0)
+        )
     return MADE[space]
 
 
@@ -69,7 +72,7 @@ def test_what_ends_nowhere_has_no_flow() -> None:
 
 
 def test_the_probe_depends_on_layers_and_leaves_the_supernet_alone() -> None:
-    net = build_supernet(CELL, 2, 3, 4, IMAGE, seed=5)
+    net = build_supernet(family(CELL, channels=2, cells=3, classes=4, image=IMAGE), seed=5)
     before = {name: value.clone() for name, value in net.state_dict().items()}
     x = torch.rand(4, *IMAGE)
     choices = np.array([CONV3, SKIP, CONV1, POOL, SKIP, CONV3])
