@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from hwnas.catalog import find_config, read_toml
 from hwnas.costs.metrics import METRICS
 from hwnas.space import SPACES
+from hwnas.space.family import Family
+from hwnas.space.size import CellSize, Task
 from profilers.errors import InputError, nearest
 from profilers.limits import MOST_BATCH, MOST_CELLS, MOST_CHANNELS, MOST_THREADS
 
@@ -202,6 +204,18 @@ class Config(_Frozen):
     evaluation: Evaluation = Evaluation()
     ndarts: Ndarts = Ndarts()
 
+    def stage_family(self, stage: int, task: Task) -> Family:
+        """The networks of one stage's supernet."""
+        at = {"channels": self.channels, "cells": self.stages[stage].cells}
+        size = CellSize(**at, stem=self.evaluation.stem)
+        return Family(space=SPACES[self.space], size=size, task=task)
+
+    def evaluation_family(self, task: Task) -> Family:
+        """The networks that are handed back."""
+        at = self.evaluation
+        size = CellSize(channels=at.channels, cells=at.cells, stem=at.stem)
+        return Family(space=SPACES[self.space], size=size, task=task)
+
     @model_validator(mode="after")
     def _fits_together(self) -> Config:
         if self.space not in SPACES:
@@ -218,14 +232,14 @@ class Config(_Frozen):
         names = [objective.metric for objective in self.objectives]
         if len(set(names)) != len(names):
             raise ValueError("objectives: each metric can be an objective once")
-        if SPACES[self.space].stacking == "residual_blocks":
-            depths = [
-                ("evaluation.cells", self.evaluation.cells),
-                *(("stages.cells", s.cells) for s in self.stages),
-            ]
-            for key, cells in depths:
-                if cells % 3:
-                    raise ValueError(f"{key}: {self.space} needs a multiple of 3, not {cells}")
+        groups = SPACES[self.space].cells_multiple
+        depths = [
+            ("evaluation.cells", self.evaluation.cells),
+            *(("stages.cells", s.cells) for s in self.stages),
+        ]
+        for key, cells in depths:
+            if cells % groups:
+                raise ValueError(f"{key}: {self.space} needs a multiple of {groups}, not {cells}")
         return self
 
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hwnas.space.build import BySize, graphs
+from hwnas.space.build import BySize
 from hwnas.space.encoding import to_choices
+from hwnas.space.family import Family, family
 from hwnas.space.genotype import Architecture
 from hwnas.space.graph import Graph
 from hwnas.space.layers import Layer, Stem
-from hwnas.space.size import CellSize, Task
-from hwnas.space.space import SPACES, Choices, Probabilities, Space
+from hwnas.space.space import SPACES, Choices, Probabilities
 
 Table = npt.NDArray[np.float64]
 
@@ -49,18 +49,10 @@ class Counts:
     macs: Additive | BySize
 
 
-def count_table(
-    space: Space,
-    channels: int,
-    cells: int,
-    classes: int,
-    image: tuple[int, int, int],
-    stem: Stem = "cifar",
-) -> Counts:
-    """The tables of the discrete network, no auxiliary head. ``image``: (channels, height, width)."""
-    size = CellSize(channels=channels, cells=cells, stem=stem)
-    whole = graphs(space, size, Task(classes=classes, image=image))
-    found = {key: counts_of(graph, space.mask.shape) for key, graph in whole.items()}
+def count_table(of: Family) -> Counts:
+    """The tables of the discrete networks of a family, no auxiliary head."""
+    space = of.space
+    found = {key: counts_of(graph, space.mask.shape) for key, graph in of.graphs.items()}
     if not space.size_rows:
         return found[()]
     return Counts(
@@ -98,8 +90,7 @@ def count(
 ) -> tuple[int, int]:
     """(parameters, MACs per image) of one architecture. For many of one width build ``count_table`` once."""
     genotype = architecture.genotype
-    table = count_table(
-        SPACES[genotype.space], architecture.channels, architecture.cells, classes, image, stem
-    )
+    size = {"channels": architecture.channels, "cells": architecture.cells}
+    table = count_table(family(SPACES[genotype.space], **size, classes=classes, image=image, stem=stem))
     choices = to_choices(genotype)
     return round(float(table.params.of(choices))), round(float(table.macs.of(choices)))

@@ -14,11 +14,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hwnas.costs.memory import FLOAT_BYTES
-from hwnas.space.build import graphs
+from hwnas.space.family import Family
 from hwnas.space.graph import Graph, readers
-from hwnas.space.layers import Layer, Stem
-from hwnas.space.size import CellSize, Task
-from hwnas.space.space import Space
+from hwnas.space.layers import Layer
 
 INDEX_BYTES = 8
 COPIES = 4
@@ -41,21 +39,10 @@ class Footprint:
         return max(0, int((mib * 2**20 / SPARE - self.weights) // self.per_image))
 
 
-def footprint(
-    space: Space,
-    channels: int,
-    cells: int,
-    classes: int,
-    image: tuple[int, int, int],
-    weights: Literal["sampled", "mixture"],
-    stem: Stem = "cifar",
-) -> Footprint:
-    """The supernet with all operations of ``space``; ``image``: (channels, height, width) in pixels."""
-    size = CellSize(channels=channels, cells=cells, stem=stem)
-    whole = graphs(space, size, Task(classes=classes, image=image)).values()
-    return max(
-        (footprint_of(graph, weights) for graph in whole), key=lambda one: (one.per_image, one.weights)
-    )
+def footprint(of: Family, weights: Literal["sampled", "mixture"]) -> Footprint:
+    """The supernet with all operations of a family's space."""
+    every = (footprint_of(graph, weights) for graph in of.graphs.values())
+    return max(every, key=lambda one: (one.per_image, one.weights))
 
 
 def footprint_of(graph: Graph, weights: Literal["sampled", "mixture"]) -> Footprint:

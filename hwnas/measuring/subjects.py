@@ -12,6 +12,7 @@ from profilers.errors import InputError
 from profilers.limits import check_input, check_numbers
 
 if TYPE_CHECKING:
+    from hwnas.space.family import Family
     from hwnas.space.genotype import Architecture
     from hwnas.space.layers import Stem
     from profilers.backends import Subject
@@ -84,16 +85,25 @@ def genotype(text: str, shape: Shape) -> Named:
     return Named(found.key, architecture, shape)
 
 
+def family_of(architecture: Architecture, shape: Shape) -> Family:
+    """All networks of the architecture's space and size, for what the shape says."""
+    from hwnas.space.family import family
+    from hwnas.space.space import SPACES
+
+    size = {"channels": architecture.channels, "cells": architecture.cells}
+    return family(
+        SPACES[architecture.genotype.space], **size, classes=shape.classes, image=shape.image, stem=shape.stem
+    )
+
+
 def check_size(architecture: Architecture, shape: Shape) -> None:
     """Raise InputError for a network that no ONNX file can hold, before memory is asked for."""
     from hwnas.costs.counts import count_table
     from hwnas.space.encoding import to_choices
-    from hwnas.space.space import SPACES
 
     channels, cells = architecture.channels, architecture.cells
     check_numbers(channels=channels, cells=cells, classes=shape.classes)
-    space = SPACES[architecture.genotype.space]
-    table = count_table(space, channels, cells, shape.classes, shape.image, shape.stem)
+    table = count_table(family_of(architecture, shape))
     weights = 4 * float(table.params.of(to_choices(architecture.genotype)))
     if weights > LARGEST_WEIGHTS_BYTES:
         raise InputError(

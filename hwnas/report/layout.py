@@ -127,8 +127,7 @@ def state_names(space: str) -> tuple[str, ...]:
     pair = (f"c k{MINUS}2", f"c k{MINUS}1")
     inputs = pair if found.inputs == 2 else ("in", *(f"in {i}" for i in range(1, found.inputs)))
     inner = tuple(str(node) for node in range(found.nodes))
-    # Residual stacking hands on the last node; DARTS's joins all of them.
-    return (*inputs, *inner[:-1], "out") if found.stacking == "residual_blocks" else (*inputs, *inner, "c k")
+    return (*inputs, *inner[:-1], "out") if found.last_node_is_output else (*inputs, *inner, "c k")
 
 
 def _items(space: Space, cell: Cell) -> list[_Item]:

@@ -59,7 +59,7 @@ class Genotype:
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form: edges per node, or the architecture string where the space has a published one."""
-        if SPACES[self.space].none_is_written:
+        if SPACES[self.space].written == "arch_str":
             return {"space": self.space, "arch_str": arch_string(self)}
         if self.operations:
             names = [decision.name for decision in SPACES[self.space].decisions]
@@ -92,9 +92,10 @@ def check_cells(space: Space, cells: int) -> None:
     """Raise InputError unless a network of this space can have so many cells."""
     if not 1 <= cells <= 1000:
         raise InputError(f"cells must be within 1..1000, not {cells}")
-    if space.stacking == "residual_blocks" and cells % 3:
+    groups = space.cells_multiple
+    if cells % groups:
         raise InputError(
-            f"{space.name} stacks three equal groups: cells must be a multiple of 3, not {cells}"
+            f"{space.name} stacks {groups} equal groups: cells must be a multiple of {groups}, not {cells}"
         )
 
 
@@ -135,12 +136,12 @@ def _check_node(space: Space, kind: CellKind, number: int, node: tuple[Edge, ...
     for edge in node:
         if edge.op not in legal:
             raise InputError(f"{where}: unknown operation {edge.op!r}{nearest(edge.op, legal)}")
-        if edge.op == NONE and not space.none_is_written:
+        if edge.op == NONE and space.written == "edges":
             raise InputError(f"{where}: leave an edge out instead of writing {NONE!r}")
         if not 0 <= edge.source < number:
             raise InputError(f"{where}: source {edge.source} must be within 0..{number - 1}")
     sources = [edge.source for edge in node]
     if len(set(sources)) != len(sources):
         raise InputError(f"{where}: two edges come from one source")
-    if space.none_is_written and sources != list(range(number)):
+    if space.written == "arch_str" and sources != list(range(number)):
         raise InputError(f"{where}: every edge must be written, got sources {sources}")

@@ -13,6 +13,7 @@ from hwnas.costs.memory import memory_of, memory_table
 from hwnas.space import SPACES
 from hwnas.space.build import graphs
 from hwnas.space.encoding import project, sample
+from hwnas.space.family import family
 from hwnas.space.graph import IMAGE, Builder, discrete, terms
 from hwnas.space.layers import ACTIVATIONS, Layer, Stem
 from hwnas.space.size import CellSize, Task
@@ -134,7 +135,7 @@ def test_the_peak_is_that_of_running_the_network_buffer_by_buffer(
     drawn = list(SAMPLES.values()) if space is SPACE else [sample(space, rng) for _ in range(25)]
     if derived:
         drawn = [project(space, one, rng.random(space.mask.shape)) for one in drawn]
-    table = memory_table(space, 8, cells, 10, image, stem)
+    table = memory_table(family(space, channels=8, cells=cells, classes=10, image=image, stem=stem))
     expected = [simulated(space, one, 8, cells, image, stem) for one in drawn]
     assert table.elements(np.stack(drawn)).tolist() == expected
 
@@ -142,7 +143,10 @@ def test_the_peak_is_that_of_running_the_network_buffer_by_buffer(
 def test_weights_count_once_and_maps_for_every_image_of_a_batch() -> None:
     space = SPACES["darts"]
     one = sample(space, np.random.default_rng(0))
-    single, four = (memory_table(space, 8, 3, 10, (3, 16, 16), batch=batch) for batch in (1, 4))
+    single, four = (
+        memory_table(family(space, channels=8, cells=3, classes=10, image=(3, 16, 16)), batch=batch)
+        for batch in (1, 4)
+    )
     params, maps = float(single.params.of(one)), float(single.elements(one)[0])
     assert single.of(one)[0] == pytest.approx(4 * (params + maps) / 2**20)
     assert four.of(one)[0] == pytest.approx(4 * (params + 4 * maps) / 2**20)
@@ -158,11 +162,15 @@ def test_a_peak_by_hand() -> None:
     choices = np.full(6, ops.index("none"))
     edge = next(row for row, slot in enumerate(space.slots) if (slot.source, slot.node) == (0, 3))
     choices[edge] = ops.index("nor_conv_3x3")
-    assert memory_table(space, 8, 3, 10, (3, 16, 16)).elements(choices).tolist() == [2.5 * map_]
+    assert memory_table(family(space, channels=8, cells=3, classes=10, image=(3, 16, 16))).elements(
+        choices
+    ).tolist() == [2.5 * map_]
     # Edges that lead nowhere need nothing.
     dead = next(row for row, slot in enumerate(space.slots) if (slot.source, slot.node) == (0, 1))
     choices[dead] = ops.index("nor_conv_3x3")
-    assert memory_table(space, 8, 3, 10, (3, 16, 16)).elements(choices).tolist() == [2.5 * map_]
+    assert memory_table(family(space, channels=8, cells=3, classes=10, image=(3, 16, 16))).elements(
+        choices
+    ).tolist() == [2.5 * map_]
 
 
 @pytest.mark.parametrize("others", [False, True], ids=["alone", "beside a reader"])
@@ -185,7 +193,7 @@ def test_the_peak_of_a_squeeze_and_excitation_by_hand(others: bool) -> None:
 def test_a_thousand_samples_take_a_fraction_of_a_second() -> None:
     space, rng = SPACES["tnd"], np.random.default_rng(0)
     many = np.stack([sample(space, rng) for _ in range(1000)])
-    table = memory_table(space, 16, 20, 10, (3, 32, 32))
+    table = memory_table(family(space, channels=16, cells=20, classes=10, image=(3, 32, 32)))
     start = time.process_time()
     table.of(many)
     assert time.process_time() - start < 0.5

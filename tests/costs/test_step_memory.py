@@ -12,16 +12,17 @@ from hwnas.costs.step_memory import footprint
 from hwnas.nets.supernet import build_supernet
 from hwnas.space import SPACES, Space
 from hwnas.space.encoding import sample
+from hwnas.space.family import family
 from tests.space.every_layer import SAMPLES, SPACE
 
-SHAPE = (8, 3, 10, (3, 16, 16))
+SHAPE = {"channels": 8, "cells": 3, "classes": 10, "image": (3, 16, 16)}
 
 
 @pytest.mark.parametrize("space", [*SPACES.values(), SPACE], ids=lambda space: space.name)
 @pytest.mark.parametrize("weights", ["sampled", "mixture"])
 def test_what_a_step_keeps_is_below_the_estimate_and_not_far_below(space: Space, weights: str) -> None:
     batch = 4
-    net = build_supernet(space, *SHAPE, seed=0)
+    net = build_supernet(family(space, **SHAPE), seed=0)
     images = torch.randn(batch, 3, 16, 16).to(memory_format=torch.channels_last)
     kept: dict[int, int] = {}
 
@@ -42,12 +43,14 @@ def test_what_a_step_keeps_is_below_the_estimate_and_not_far_below(space: Space,
         F.cross_entropy(logits, torch.zeros(batch, dtype=torch.long))
     weights_at = {weight.data_ptr() for weight in net.parameters()}
     maps = sum(size for place, size in kept.items() if place not in weights_at)
-    estimate = footprint(space, *SHAPE, "sampled" if weights == "sampled" else "mixture").per_image * batch
+    estimate = (
+        footprint(family(space, **SHAPE), "sampled" if weights == "sampled" else "mixture").per_image * batch
+    )
     assert 0.25 * estimate < maps < 1.15 * estimate
 
 
 def test_the_largest_batch_is_the_largest_that_fits() -> None:
-    step = footprint(SPACES["darts"], *SHAPE, "mixture")
+    step = footprint(family(SPACES["darts"], **SHAPE), "mixture")
     batch = step.largest_batch(500)
     assert step.mib(batch) <= 500 < step.mib(batch + 1)
     assert step.largest_batch(0.001) == 0
@@ -56,6 +59,8 @@ def test_the_largest_batch_is_the_largest_that_fits() -> None:
 def test_weights_are_those_of_the_supernet() -> None:
     for space in (*SPACES.values(), SPACE):
         with torch.device("meta"):
-            net = build_supernet(space, *SHAPE, seed=0)
+            net = build_supernet(family(space, **SHAPE), seed=0)
         params = sum(weight.numel() for weight in net.parameters())
-        assert footprint(space, *SHAPE, "sampled").weights == pytest.approx(16 * params, rel=0.02), space.name
+        assert footprint(family(space, **SHAPE), "sampled").weights == pytest.approx(16 * params, rel=0.02), (
+            space.name
+        )

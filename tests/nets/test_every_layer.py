@@ -17,10 +17,10 @@ from hwnas.nets.network import Network
 from hwnas.nets.operations import module_of
 from hwnas.nets.supernet import Supernet, build_supernet
 from hwnas.space import SPACES
-from hwnas.space.build import architecture_graph, graphs
+from hwnas.space.build import architecture_graph
+from hwnas.space.family import family
 from hwnas.space.graph import Node
 from hwnas.space.layers import Layer, check_layer
-from hwnas.space.size import CellSize, Task
 from profilers.counts import count as counted
 from profilers.errors import InputError
 from tests.export.networks import images, lively
@@ -28,7 +28,7 @@ from tests.nets.numpy_layers import Array, layer_of, row_of, run
 from tests.space.every_layer import CLASSES, NAMES, PICTURE, SAMPLES, SPACE, architecture
 from tests.space.strategies import sliding_layers
 
-TASK = Task(classes=CLASSES, image=PICTURE)
+FAMILY = family(SPACE, channels=4, cells=3, classes=CLASSES, image=PICTURE)
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_a_network_is_what_numpy_computes_and_as_large_as_counted(known, sample:
         y = net(x)
     tensors = arrays(net)
     expected = run(
-        architecture_graph(drawn, TASK),
+        architecture_graph(drawn, FAMILY.task),
         x.numpy(),
         lambda node, given: row_of(given, node.layers, tensors, node.name, batch=False),
     )
@@ -67,7 +67,7 @@ def test_a_network_is_what_numpy_computes_and_as_large_as_counted(known, sample:
 
 
 def supernet() -> Supernet:
-    net = build_supernet(SPACE, 4, 3, CLASSES, PICTURE, seed=0).double()
+    net = build_supernet(FAMILY, seed=0).double()
     source = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for weight in net.parameters():
@@ -94,7 +94,7 @@ def mixed(net: Supernet, images: Array, weights: Array) -> Array:
                 total = total + weight * (layer_of(y, norm, {}, batch=True) if alone else y)
         return total
 
-    return run(graphs(SPACE, CellSize(channels=4, cells=3), TASK)[()], images, layers)
+    return run(FAMILY.graphs[()], images, layers)
 
 
 @pytest.mark.parametrize("training", [True, False])

@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 from hwnas.nets.supernet import Supernet, build_supernet
 from hwnas.search.finalists.synflow import log_flow, probe
 from hwnas.space import SPACES, Space
-from hwnas.space.build import graphs
 from hwnas.space.encoding import sample
+from hwnas.space.family import Family, family
 from hwnas.space.graph import discrete
-from hwnas.space.size import CellSize, Task
 from tests.space.every_layer import SAMPLES
 from tests.space.every_layer import SPACE as EVERY_LAYER
 
@@ -24,13 +23,16 @@ CELL = SPACES["nasbench201"]
 IMAGE = (3, 8, 8)
 NONE, SKIP, CONV1, CONV3, POOL = range(5)
 CARRIERS = ("conv", "halve", "linear")
-GRAPH = graphs(EVERY_LAYER, CellSize(channels=2, cells=3), Task(classes=4, image=IMAGE))[()]
 MADE: dict[str, Supernet] = {}
+
+
+def small(space: Space) -> Family:
+    return family(space, channels=2, cells=3, classes=4, image=IMAGE)
 
 
 def empty(space: Space = CELL) -> Supernet:
     if space.name not in MADE:
-        MADE[space.name] = probe(build_supernet(space, 2, 3, 4, IMAGE, seed=0))
+        MADE[space.name] = probe(build_supernet(small(space), seed=0))
     return MADE[space.name]
 
 
@@ -56,14 +58,15 @@ def test_it_is_the_derivative_by_a_common_scale_of_all_weights(space: Space) -> 
 
 def test_activations_and_gates_neither_stop_the_flow_nor_count_as_layers() -> None:
     """Without biases the flow is the output times the number of convolutions and linear layers on the way."""
-    net = probe(build_supernet(EVERY_LAYER, 2, 3, 4, IMAGE, seed=0))
+    every = small(EVERY_LAYER)
+    net = probe(build_supernet(every, seed=0))
     with torch.no_grad():
         for weight in net.parameters():
             weight.mul_(30.0)  # far beyond where ReLU6 and sigmoids end
     for name, choices in SAMPLES.items():
         carriers = {
             node.name: sum(layer.kind in CARRIERS for layer in node.layers)
-            for node in discrete(GRAPH, choices)
+            for node in discrete(every.graphs[()], choices)
         }
         with torch.no_grad():
             out = float(net.sampled(torch.ones(1, *IMAGE, dtype=torch.float64), choices).sum())
@@ -95,7 +98,7 @@ def test_what_ends_nowhere_has_no_flow() -> None:
 
 
 def test_the_probe_depends_on_layers_and_leaves_the_supernet_alone() -> None:
-    net = build_supernet(CELL, 2, 3, 4, IMAGE, seed=5)
+    net = build_supernet(small(CELL), seed=5)
     before = {name: value.clone() for name, value in net.state_dict().items()}
     x = torch.rand(4, *IMAGE)
     choices = np.array([CONV3, SKIP, CONV1, POOL, SKIP, CONV3])
