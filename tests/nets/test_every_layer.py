@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -13,19 +15,22 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hwnas.costs.counts import count
 from hwnas.nets.fast.double_backward import cheap_double_backward
+from hwnas.nets.interpreter import shared_module
 from hwnas.nets.network import Network
-from hwnas.nets.operations import module_of
+from hwnas.nets.operations import module_of, sequence
 from hwnas.nets.supernet import Supernet, build_supernet
 from hwnas.space import SPACES
 from hwnas.space.build import architecture_graph
 from hwnas.space.family import family
-from hwnas.space.graph import Node
+from hwnas.space.graph import IMAGE, Builder, Graph, Node
 from hwnas.space.layers import Layer, check_layer
+from hwnas.space.size import CellSize, Task
+from hwnas.space.space import Decision, Space, strongest
 from profilers.counts import count as counted
 from profilers.errors import InputError
 from tests.export.networks import images, lively
 from tests.nets.numpy_layers import Array, layer_of, row_of, run
-from tests.space.every_layer import CLASSES, NAMES, PICTURE, SAMPLES, SPACE, architecture
+from tests.space.every_layer import CLASSES, NAMES, PICTURE, SAMPLES, SPACE, architecture, chain
 from tests.space.strategies import sliding_layers
 
 FAMILY = family(SPACE, channels=4, cells=3, classes=CLASSES, image=PICTURE)
@@ -157,3 +162,43 @@ def test_a_layer_is_refused_or_built_as_counted_whatever_its_geometry(layer: Lay
         assert sum(weight.numel() for weight in module.parameters()) == layer.params
         expected = layer_of(x.numpy(), layer, arrays(module), batch=False)
         assert np.allclose(y.detach().numpy(), expected, rtol=1e-9, atol=1e-9)
+
+
+def test_modules_are_shared_where_only_the_size_of_the_map_differs() -> None:
+    network, built = torch.nn.Module(), {}
+    gate = Layer("squeeze_excite", 6, 6, (8, 8), hidden=2)
+
+    def module(layer: Layer) -> torch.nn.Module:
+        return shared_module(network, built, "body.it", [layer], lambda: sequence([layer]))
+
+    assert module(replace(gate, size=(4, 4))) is module(gate)
+    for other in ({"hidden": 3}, {"inner": "swish"}, {"gate": "hard_sigmoid"}):
+        assert module(replace(gate, **other)) is not module(gate)
+    norm = Layer("batch_norm", 6, 6, (8, 8))
+    assert module(replace(norm, epsilon=0.1)) is not module(norm)
+
+
+def test_options_without_weights_are_shared_where_map_and_layers_agree_and_not_by_name_alone() -> None:
+    image = (3, 9, 9)
+
+    def pools(space: Space, size: CellSize, task: Task, options: tuple[str, ...]) -> Graph:
+        draft = Builder(task.image)
+        rows = {
+            name: Layer("max_pool", 3, 3, image[1:], kernel=(side, side))
+            for name, side in (("a", 3), ("b", 3), ("c", 5))
+        }
+        parts = [draft.open(f"{name}.pool", IMAGE, [(row,)], 0) for name, row in rows.items()]
+        last = draft.concat("all.pools", parts)
+        head = chain(image[1:], ("global_pool", {}), ("linear", {"out": 2}), channels=9)
+        draft.layers("head.it", last, head)
+        return draft.graph()
+
+    pool = Decision(name="pool", operations=("pool",), remaining=(1, 1), group="pools")
+    space = Space(name="pools", rule=strongest, build=pools, decisions=(pool,))
+    net = build_supernet(family(space, channels=3, cells=3, classes=2, image=image), seed=0)
+    net.classifier_weights()[0].data.copy_(torch.eye(9)[[0, 6]])
+    net.classifier_weights()[1].data.zero_()
+    x = images(4, image)
+    normal = [F.batch_norm(F.max_pool2d(x, k, 1, k // 2), None, None, training=True) for k in (3, 5)]
+    expected = torch.stack([m.mean((2, 3))[:, 0] for m in normal], dim=1)
+    torch.testing.assert_close(net.sampled(x, np.zeros(1, dtype=np.int64)), expected)
