@@ -59,10 +59,14 @@ def _preprocessed(model: onnx.ModelProto) -> onnx.ModelProto:
 
 @contextmanager
 def _without_advice() -> Iterator[None]:
-    """onnxruntime logs advice about its preparation step to the root logger; warnings of others still pass."""
+    """onnxruntime logs advice to the root logger; warnings of others still pass.
+
+    It is about its preparation step, and about scales per channel where a BatchNorm of its own has a single axis.
+    """
 
     def keep(record: logging.LogRecord) -> bool:
-        return "pre-processing" not in record.getMessage()
+        said = record.getMessage()
+        return "pre-processing" not in said and "is out-of-range for weight" not in said
 
     root = logging.getLogger()
     root.addFilter(keep)

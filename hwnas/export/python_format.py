@@ -93,7 +93,7 @@ def module_text(graph: Graph, operations: Mapping[str, str], raw: bool) -> str:
     """Functions, classes and the network of a discrete graph. ``operations``: what stands on each decided node."""
     functions: dict[str, str] = {}
     called = {
-        node.name: _function(functions, operations.get(node.name), node) for node in graph if node.layers
+        node.name: _function(functions, operations.get(node.name), node) for node in graph if _built(node)
     }
     classes: dict[str, str] = {}
     members: dict[str, list[str]] = {}
@@ -154,13 +154,15 @@ def _groups(graph: Graph) -> list[Group]:
     return groups
 
 
-def _function(functions: dict[str, str], operation: str | None, node: Node) -> str:
-    """The name of the function that makes a node's modules, written where it is new.
+def _built(node: Node) -> tuple[Layer, ...]:
+    """The layers that a node has a module for: all but a ReLU that comes first, which readers of one map share."""
+    return node.layers[1:] if starts_with_relu(node.layers) else node.layers
 
-    The ReLU that all readers of one map share is no part of it.
-    """
-    layers = node.layers[1:] if starts_with_relu(node.layers) else node.layers
-    used = widths(layers) if layers else (node.channels,)
+
+def _function(functions: dict[str, str], operation: str | None, node: Node) -> str:
+    """The name of the function that makes a node's modules, written where it is new."""
+    layers = _built(node)
+    used = widths(layers)
     name = dict(zip(used, symbols(len(used)), strict=True))
     calls = [expression(layer, name) for layer in layers]
     arguments = ", ".join(f"{symbol}: int" for symbol in name.values())
@@ -199,8 +201,7 @@ def _class_body(group: Group, graph: Graph, called: Mapping[str, str]) -> str:
     by_name = {node.name: node for node in graph}
     for node in group.nodes:
         part = node.name.partition(".")[2]
-        if node.layers:
-            layers = node.layers[1:] if starts_with_relu(node.layers) else node.layers
+        if layers := _built(node):
             given = ", ".join(name[width] for width in widths(layers))
             modules.append(f"self.{part} = {called[node.name]}({given})")
         text = _node_text(node, part, maps, lines, by_name)
@@ -243,6 +244,8 @@ def _node_text(
         if f"{rectified} = F.relu({source})" not in lines:
             lines.append(f"{rectified} = F.relu({source})")
         source = rectified
+        if not _built(node):
+            return source
     return f"self.{part}({source})"
 
 

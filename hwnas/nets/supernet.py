@@ -74,12 +74,16 @@ class Supernet(nn.Module):
         self._steps = {key: steps(graph) for key, graph in whole.items()}
         built: Built = {}
         fixed = {key: _fixed(self, graph, built) for key, graph in whole.items()}
-        self._classifiers = [fixed[key][graph[-1].name] for key, graph in whole.items()]
         operations = [decision.operations for decision in space.decisions]
         self._candidates = {
             key: _candidates(self, graph, fixed[key], built, operations, self.mask)
             for key, graph in whole.items()
         }
+        self._classifiers = [
+            one.module
+            for key, graph in whole.items()
+            for one in self._candidates[key][graph[-1].name].values()
+        ]
 
     def classifier_weights(self) -> list[nn.Parameter]:
         """Those of the last node, which every path hands other features."""

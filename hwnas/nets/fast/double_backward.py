@@ -21,17 +21,19 @@ Maybe = Tensor | None
 
 
 class cheap_double_backward(TorchFunctionMode):
-    """Inside, `conv2d` and BatchNorm on batch statistics are twice differentiable cheaply.
+    """Inside, `conv2d` and BatchNorm on batch statistics are twice differentiable cheaply, and hard-sigmoid at all.
 
     Values and derivatives are those of PyTorch up to rounding; third derivatives raise.
     """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Divert these two functions in the form in which torch.nn calls them; pass everything else on."""
+        """Divert these functions in the form in which torch.nn calls them; pass everything else on."""
         if not kwargs and len(args) == 7 and func is torch.conv2d and not isinstance(args[4], str):
             return _convolution(*args)
         if func is F.batch_norm and kwargs and kwargs["training"] and args[0].dim() == 4:
             return _batch_norm(*args, **kwargs)
+        if func is F.hardsigmoid:
+            return F.relu6(args[0] + 3) / 6  # torch has no second derivative of its own kernel
         return func(*args, **(kwargs or {}))
 
 
