@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hwnas.space.build import BySize
-from hwnas.space.encoding import to_choices
-from hwnas.space.family import Family, family
+from hwnas.space.build import BySize, architecture_graph
+from hwnas.space.family import Family
 from hwnas.space.genotype import Architecture
-from hwnas.space.graph import Graph
+from hwnas.space.graph import Graph, all_layers
 from hwnas.space.layers import Layer, Stem
-from hwnas.space.space import SPACES, Choices, Probabilities
+from hwnas.space.size import Task
+from hwnas.space.space import Choices, Probabilities
 
 Table = npt.NDArray[np.float64]
 
@@ -89,8 +89,6 @@ def count(
     architecture: Architecture, classes: int, image: tuple[int, int, int], stem: Stem = "cifar"
 ) -> tuple[int, int]:
     """(parameters, MACs per image) of one architecture. For many of one width build ``count_table`` once."""
-    genotype = architecture.genotype
-    size = {"channels": architecture.channels, "cells": architecture.cells}
-    table = count_table(family(SPACES[genotype.space], **size, classes=classes, image=image, stem=stem))
-    choices = to_choices(genotype)
-    return round(float(table.params.of(choices))), round(float(table.macs.of(choices)))
+    graph = architecture_graph(architecture, Task(classes=classes, image=image), stem, unread=True)
+    layers = all_layers(graph)
+    return sum(layer.params for layer in layers), sum(layer.macs for layer in layers)

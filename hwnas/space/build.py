@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -30,20 +31,23 @@ def graphs(space: Space, size: CellSize, task: Task) -> dict[Key, Graph]:
 
     Raises InputError where a space's own function gives nodes that do not fit together.
     """
+    offered = [len(space.decisions[row].operations) for row in space.size_rows]
+    if math.prod(offered) > MOST_SIZES:
+        raise InputError(f"space {space.name}: {math.prod(offered)} sizes, at most {MOST_SIZES} are built")
+    keys = itertools.product(*(range(count) for count in offered))
+    return {key: graph_at(space, size, task, key) for key in keys}
+
+
+def graph_at(space: Space, size: CellSize, task: Task, key: Key) -> Graph:
+    """The supernet for one choice of sizes, checked. Raises InputError as `graphs`."""
     if space.build is None:
-        return {(): cell_graph(space, size, task)}
-    offered = [space.decisions[row].operations for row in space.size_rows]
-    keys = list(itertools.product(*(range(len(operations)) for operations in offered)))
-    if len(keys) > MOST_SIZES:
-        raise InputError(f"space {space.name}: {len(keys)} sizes, at most {MOST_SIZES} are built")
-    found: dict[Key, Graph] = {}
-    for key in keys:
-        options = tuple(names[choice] for names, choice in zip(offered, key, strict=True))
-        graph = tuple(space.build(space, size, task, options))
-        check(graph)
-        _check_rows(space, graph)
-        found[key] = graph
-    return found
+        return cell_graph(space, size, task)
+    chosen = zip(space.size_rows, key, strict=True)
+    options = tuple(space.decisions[row].operations[choice] for row, choice in chosen)
+    graph = tuple(space.build(space, size, task, options))
+    check(graph)
+    _check_rows(space, graph)
+    return graph
 
 
 def _check_rows(space: Space, graph: Graph) -> None:
@@ -114,5 +118,5 @@ def architecture_graph(
     genotype = architecture.genotype
     space, choices = SPACES[genotype.space], to_choices(genotype)
     size = CellSize(channels=architecture.channels, cells=architecture.cells, stem=stem)
-    whole = graphs(space, size, task)[key_of(space, choices)]
+    whole = graph_at(space, size, task, key_of(space, choices))
     return discrete(whole, choices, unread=unread)

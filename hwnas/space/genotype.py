@@ -75,7 +75,8 @@ class Genotype:
 class Architecture:
     """What is counted, trained and exported: a genotype, initial channels and a number of searched cells.
 
-    In nasbench201 ``cells`` counts the searched cells of all three groups: 15 for the benchmark's N = 5.
+    In nasbench201 ``cells`` counts the searched cells of all three groups: 15 for the benchmark's N = 5. Of a chain of
+    blocks, ``channels`` are the stem's at multiplier 1, and ``cells`` the blocks of its table, absent ones included.
     """
 
     genotype: Genotype
@@ -92,6 +93,11 @@ def check_cells(space: Space, cells: int) -> None:
     """Raise InputError unless a network of this space can have so many cells."""
     if not 1 <= cells <= 1000:
         raise InputError(f"cells must be within 1..1000, not {cells}")
+    if space.depth not in (None, cells):
+        raise InputError(
+            f"cells: a {space.name} network has {space.depth} blocks, which its table says: leave cells out instead of"
+            f" giving {cells}"
+        )
     groups = space.cells_multiple
     if cells % groups:
         raise InputError(

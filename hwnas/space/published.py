@@ -1,4 +1,6 @@
-"""Published cells by name, as edges per node (source 0 = c_{k-2}, 1 = c_{k-1}).
+"""Published networks by name: cells, here, and the chains of hwnas.space.known.
+
+Cells are written as edges per node (source 0 = c_{k-2}, 1 = c_{k-1}).
 
 Sources: DARTS_V1 and DARTS_V2, arXiv 1806.09055; PDARTS, arXiv 1904.12760; PC_DARTS_CIFAR, arXiv 1907.05737;
 TND_CIFAR10, the cell that Lyu & Wen published on 2021-07-02 for arXiv 2111.03892.
@@ -7,6 +9,7 @@ TND_CIFAR10, the cell that Lyu & Wen published on 2021-07-02 for arXiv 2111.0389
 from __future__ import annotations
 
 from hwnas.space.genotype import Cell, Edge, Genotype
+from hwnas.space.known import KNOWN
 
 _SHORT = {
     "s3": "sep_conv_3x3",
@@ -29,7 +32,7 @@ def _cell(text: str) -> Cell:
     return tuple(tuple(Edge(_SHORT[op], int(source)) for op, source in node) for node in nodes)
 
 
-PUBLISHED: dict[str, Genotype] = {
+CELLS: dict[str, Genotype] = {
     "DARTS_V1": Genotype(
         "darts",
         _cell("s3 1, s3 0 | sk 0, s3 1 | sk 0, s3 1 | s3 0, sk 2"),
@@ -58,3 +61,5 @@ PUBLISHED: dict[str, Genotype] = {
         ),
     ),
 }
+
+PUBLISHED: dict[str, Genotype] = {**CELLS, **KNOWN}

@@ -78,6 +78,10 @@ class Space:
     none_is_written: bool = False
     published_size: tuple[int, int] = (36, 20)
     """Initial channels and cells of the networks that this space was published with."""
+    macro: Any = None
+    """What `build` reads beside its arguments: the macro architecture of a chain (hwnas.space.macro)."""
+    depth: int | None = None
+    """How many blocks a network has, where the space itself says so; None where any number of cells can be stacked."""
     in_degree: int | None = None
     """How many inputs the derivation rule leaves each node of a cell; None where it varies."""
 

@@ -38,7 +38,7 @@ def parse(text: str) -> Genotype:
     if text in PUBLISHED:
         return PUBLISHED[text]
     if _NAME.fullmatch(text):
-        raise InputError(f"genotype: no published cell is called {text!r}{nearest(text, PUBLISHED)}")
+        raise InputError(f"genotype: no published network is called {text!r}{nearest(text, PUBLISHED)}")
     raise InputError(f"genotype: expected JSON, Genotype(...), |op~0|+... or a name, not {text[:40]!r}")
 
 

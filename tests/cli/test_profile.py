@@ -145,7 +145,7 @@ def test_operations_of_a_target_that_is_not_here_are_estimated(hwnas):
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (("DARTS_V9",), "no published cell is called 'DARTS_V9'; did you mean 'DARTS_V"),
+        (("DARTS_V9",), "no published network is called 'DARTS_V9'; did you mean 'DARTS_V"),
         (("DARTS_V2", "--target", "1080tj"), "unknown device '1080tj'; did you mean '1080ti'?"),
         (("DARTS_V2", "--target", "1080ti", "--require", "table"), "its latency here is only estimated"),
         (("DARTS_V2", "--target", "1080ti", "--require", "measured"), "its latency here is only estimated"),

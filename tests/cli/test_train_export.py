@@ -110,7 +110,7 @@ def read_front_keys(path: Path) -> list[str]:
         (["export", "RUN", "--formats", "onx"], "did you mean 'onnx'"),
         (["export", "RUN", "--formats", ","], "formats: none given"),
         (["export", "RUN", "--input", "bytes"], "input: unknown 'bytes'"),
-        (["export", "DARTS_V3", "--untrained"], "no published cell is called 'DARTS_V3'"),
+        (["export", "DARTS_V3", "--untrained"], "no published network is called 'DARTS_V3'"),
         (["export", "DARTS_V2"], "either --weights FILE or --untrained"),
         (["export", "DARTS_V2", "key", "--untrained"], "is no run directory"),
         (["export", "DARTS_V2", "--untrained", "--image", "3,4"], "image: expected channels,height,width"),
