@@ -9,8 +9,8 @@ them (measured: docs/log.md).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from hwnas.costs.memory import FLOAT_BYTES
@@ -41,27 +41,37 @@ class Footprint:
 
 def footprint(of: Family, weights: Literal["sampled", "mixture"]) -> Footprint:
     """The supernet with all operations of a family's space."""
-    every = (footprint_of(graph, weights) for graph in of.graphs.values())
-    return max(every, key=lambda one: (one.per_image, one.weights))
+    whole = list(of.graphs.values())
+    # A step runs one size; the supernet holds the weights of all, once where they agree.
+    held = {key: params for graph in whole for key, params in _weights(graph).items()}
+    kept = max(_maps(graph, weights) for graph in whole)
+    return Footprint(COPIES * FLOAT_BYTES * sum(held.values()), kept)
 
 
-def footprint_of(graph: Graph, weights: Literal["sampled", "mixture"]) -> Footprint:
-    """The supernet that a graph describes."""
-    kept = params = 0
+def _maps(graph: Graph, weights: Literal["sampled", "mixture"]) -> int:
+    """Bytes of one image's maps that a step keeps."""
+    kept = 0
     read = readers(graph)
     for node in graph:
         options = [option for option in node.options if option]
         searched = node.row is not None
-        # BatchNorms of what is searched have no scale and shift in a supernet.
-        counted = [
-            layer for option in options for layer in option if not (searched and layer.kind == "batch_norm")
-        ]
-        params += sum(layer.params for layer in counted)
         sizes = [_kept(option) for option in options] or [0]
         kept += sum(sizes) if weights == "mixture" or not searched else max(sizes)
         if node.join == "sum" or any(reader.row is not None for reader in read[node.name]):
             kept += node.elements * FLOAT_BYTES
-    return Footprint(COPIES * FLOAT_BYTES * params, kept)
+    return kept
+
+
+def _weights(graph: Graph) -> dict[tuple[Hashable, ...], int]:
+    """Parameters of every option of every node, under what makes the weights of two sizes one: name and shapes."""
+    found: dict[tuple[Hashable, ...], int] = {}
+    for node in graph:
+        for column, option in enumerate(node.options):
+            shapes = tuple(replace(layer, size=(1, 1)) for layer in option or ())
+            # BatchNorms of what is searched have no scale and shift in a supernet.
+            counted = [layer for layer in shapes if node.row is None or layer.kind != "batch_norm"]
+            found[node.name, column, shapes] = sum(layer.params for layer in counted)
+    return found
 
 
 def _kept(layers: Sequence[Layer]) -> int:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from hwnas.nets.network import Network
+from hwnas.space.build import own_image
+from hwnas.space.size import Task
 from hwnas.training.data import Dataset
 from hwnas.training.dataset import generator
 from hwnas.training.statistics import calibrate
@@ -37,7 +40,7 @@ def images_for(weights: Weights, dataset: Dataset | None, *, raw: bool, calibrat
     """
     if dataset is None:
         pixels = torch.randint(0, 256, (64, *weights.image), generator=generator(0), dtype=torch.uint8)
-        batches = _batches(pixels, weights, raw)
+        batches = _sized(_batches(pixels, weights, raw), weights)
         return Images(batches, None, batches)
     _check_data(weights, dataset)
     channels, height, width = weights.image
@@ -46,7 +49,8 @@ def images_for(weights: Weights, dataset: Dataset | None, *, raw: bool, calibrat
     chosen = torch.randperm(len(dataset.test), generator=generator(0))[:count]
     test, labels = dataset.test[chosen], dataset.test_labels[chosen]
     drawn = torch.randperm(len(dataset.train), generator=generator(0))[:calibration]
-    return Images(_batches(test, weights, raw), labels, _batches(dataset.train[drawn], weights, raw, 16))
+    calibrating = _batches(dataset.train[drawn], weights, raw, 16)
+    return Images(_sized(_batches(test, weights, raw), weights), labels, _sized(calibrating, weights))
 
 
 def untrained(weights: Weights, seed: int = 0) -> Weights:
@@ -68,6 +72,19 @@ def _batches(pixels: Tensor, weights: Weights, raw: bool, size: int = 64) -> lis
         return list(torch.split(pixels, size))
     mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (weights.mean, weights.std))
     return [torch.addcmul(-mean / std, part.float(), 1 / (255 * std)) for part in torch.split(pixels, size)]
+
+
+def _sized(batches: list[Tensor], weights: Weights) -> list[Tensor]:
+    """Averaged down to the side that the files take, where the network has chosen a smaller one."""
+    task = Task(classes=len(weights.classes), image=weights.image)
+    size = own_image(weights.architecture, task)[1:]
+    if size == weights.image[1:]:
+        return batches
+    small = [F.adaptive_avg_pool2d(batch.float(), size) for batch in batches]
+    return [
+        part.round().to(torch.uint8) if batch.dtype == torch.uint8 else part
+        for batch, part in zip(batches, small, strict=True)
+    ]
 
 
 def _check_data(weights: Weights, dataset: Dataset) -> None:

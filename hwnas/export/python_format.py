@@ -6,6 +6,7 @@ that hwnas.nets gives them, so that one weights file serves both.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import indent, wrap
@@ -14,7 +15,7 @@ from hwnas.export.python_parts import HEADER, LOAD, expression, helpers, symbols
 from hwnas.space.build import architecture_graph
 from hwnas.space.encoding import to_choices
 from hwnas.space.genotype import Architecture
-from hwnas.space.graph import IMAGE, Graph, Node, readers, starts_with_relu
+from hwnas.space.graph import IMAGE, Graph, Node, image_of, readers, starts_with_relu
 from hwnas.space.layers import Layer, Stem
 from hwnas.space.size import Task
 from hwnas.space.space import SPACES
@@ -46,7 +47,7 @@ def python_source(
         if node.row is not None
     }
     text = module_text(graph, operations, raw)
-    header = _header(architecture, classes, image, normalise, raw)
+    header = _header(architecture, classes, image_of(graph), normalise, raw)
     return "\n\n\n".join([header, *helpers(text), text, LOAD]) + "\n"
 
 
@@ -170,12 +171,17 @@ def _function(functions: dict[str, str], operation: str | None, node: Node) -> s
     if len(inside) > 70:
         inside = "\n" + indent("".join(f"{call},\n" for call in calls), " " * 8) + "    "
     text = f"({arguments}) -> nn.Sequential:\n    return nn.Sequential({inside})"
-    wanted = operation or _described(layers)
+    wanted = _identifier(operation) if operation else _described(layers)
     for number in range(1, len(functions) + 2):
         key = wanted if number == 1 else f"{wanted}_{number}"
         if functions.setdefault(key, f"def {key}{text}") == f"def {key}{text}":
             return key
     raise AssertionError("a new name is always free")
+
+
+def _identifier(operation: str) -> str:
+    """The name of an operation as one of a function: k3_e2.5 has a point."""
+    return re.sub(r"\W", "_", operation if operation[:1].isalpha() else f"_{operation}")
 
 
 def _described(layers: Sequence[Layer]) -> str:

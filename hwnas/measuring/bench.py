@@ -16,6 +16,7 @@ from torch import nn
 from hwnas.export.onnx_format import onnx_model
 from hwnas.nets.network import Network
 from hwnas.nets.operations import sequence
+from hwnas.space.build import own_image
 from hwnas.space.family import Family
 from hwnas.space.genotype import Architecture
 from hwnas.space.layers import Layer, Size
@@ -123,8 +124,7 @@ class TorchBench:
         ]
 
     def _shape(self, item: Item) -> tuple[int, ...]:
-        image = (item.channels, *item.size) if isinstance(item, Operation) else self.family.task.image
-        return (self.batch, *image)
+        return (self.batch, *_image(item, self.family))
 
     def _module(self, item: Item) -> nn.Module:
         return sequence(item.layers) if isinstance(item, Operation) else build(item, self.family)
@@ -151,10 +151,10 @@ class NamedBench:
         """What the back end says of one metric; a Failure where it says nothing of it."""
         if isinstance(item, Operation):
             module: nn.Module = sequence(item.layers).eval()
-            image: tuple[int, ...] = (item.channels, *item.size)
         else:
-            module, image = build(item, self.family), self.family.task.image
-        subject = Subject("item", module=module, shape=(self.options.batch, *image))
+            module = build(item, self.family)
+        shape = (self.options.batch, *_image(item, self.family))
+        subject = Subject("item", module=module, shape=shape)
         ask = measured_there(self.backend, named_backend(self.backend))
         outcomes = ask(subject, self.device, self.options)
         found = [outcome for outcome in outcomes if outcome.metric == metric]
@@ -165,6 +165,13 @@ class NamedBench:
             return found[0]
         detail = f"back end {self.backend} gives no {metric.name}"
         return Failure(metric, "not measured", detail, Receipt(self.backend))
+
+
+def _image(item: Item, of: Family) -> tuple[int, int, int]:
+    """(channels, height, width) of what an item reads."""
+    if isinstance(item, Operation):
+        return (item.channels, *item.size)
+    return own_image(item, of.task)
 
 
 def build(architecture: Architecture, of: Family) -> nn.Module:

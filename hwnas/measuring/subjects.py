@@ -98,13 +98,11 @@ def family_of(architecture: Architecture, shape: Shape) -> Family:
 
 def check_size(architecture: Architecture, shape: Shape) -> None:
     """Raise InputError for a network that no ONNX file can hold, before memory is asked for."""
-    from hwnas.costs.counts import count_table
-    from hwnas.space.encoding import to_choices
+    from hwnas.costs.counts import count
 
     channels, cells = architecture.channels, architecture.cells
     check_numbers(channels=channels, cells=cells, classes=shape.classes)
-    table = count_table(family_of(architecture, shape))
-    weights = 4 * float(table.params.of(to_choices(architecture.genotype)))
+    weights = 4 * count(architecture, shape.classes, shape.image, shape.stem)[0]
     if weights > LARGEST_WEIGHTS_BYTES:
         raise InputError(
             f"{architecture.genotype.key}: at {channels} channels and {cells} cells the weights take"
@@ -158,6 +156,8 @@ def build(named: Named, batch: int, folder: Path, with_module: bool = True) -> S
 
     from hwnas.export.onnx_format import onnx_model
     from hwnas.nets.network import Network
+    from hwnas.space.build import own_image
+    from hwnas.space.size import Task
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -166,4 +166,5 @@ def build(named: Named, batch: int, folder: Path, with_module: bool = True) -> S
     tensors = {name: tensor.numpy() for name, tensor in module.state_dict().items()}
     names = tuple(str(number) for number in range(named.shape.classes))
     onnx.save(onnx_model(named.architecture, tensors, names, named.shape.image, named.shape.stem), str(file))
-    return Subject(named.key, module if with_module else None, (batch, *named.shape.image), file)
+    shape = (batch, *own_image(named.architecture, Task(classes=len(names), image=named.shape.image)))
+    return Subject(named.key, module if with_module else None, shape, file)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from hwnas.nets.fast.maps import joined
 from hwnas.nets.operations import body
 from hwnas.space.graph import IMAGE, Graph, Node, readers, starts_with_relu, terms
-from hwnas.space.layers import Layer
+from hwnas.space.layers import Layer, Size
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,14 +64,31 @@ class Maps:
             self.shared.pop(name, None)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Program:
+    """The steps of a graph, and the size of its images where they are smaller than those of its task.
+
+    Larger images are then averaged down first; an exported file takes them as small as they are.
+    """
+
+    steps: tuple[Step, ...]
+    shrinks_to: Size | None = None
+
+
 Addend = tuple[Tensor, Tensor | None]
 """A map, and the factor that it is multiplied by; None for 1."""
 Addends = Callable[[Node, Maps], Iterable[Addend]]
 """What a node gives from its input: nothing, one map, or several that are added up."""
 
 
+def program_of(graph: Graph, image: tuple[int, int, int]) -> Program:
+    """The program of a graph for a task's images (channels, height, width), made once for all passes."""
+    size = graph[0].size
+    return Program(steps=steps(graph), shrinks_to=None if size == image[1:] else size)
+
+
 def steps(graph: Graph) -> tuple[Step, ...]:
-    """The steps of a graph, made once for all passes."""
+    """The steps of a graph."""
     added, read = terms(graph), readers(graph)
     by_name = {node.name: node for node in graph}
     own = [node for node in graph[1:] if node.name not in added]
@@ -122,7 +139,7 @@ def _only_rectified(node: Node, read: tuple[Node, ...]) -> bool:
 
 
 def run(
-    program: tuple[Step, ...],
+    program: Program,
     x: Tensor,
     addends: Addends,
     training: bool,
@@ -132,9 +149,11 @@ def run(
 
     `watch` sees the maps on which an auxiliary classifier may stand, before anything overwrites them.
     """
+    if program.shrinks_to is not None and x.shape[2:] != program.shrinks_to:
+        x = F.adaptive_avg_pool2d(x, program.shrinks_to)
     maps = Maps(x, training)
     result = x
-    for step in program:
+    for step in program.steps:
         node = step.node
         if node.join == "concat":
             parts = [maps.found[source] for source in node.inputs]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from hwnas.nets.interpreter import Addend, Maps, fixed_modules, read, register, run, steps
+from hwnas.nets.interpreter import Addend, Maps, fixed_modules, program_of, read, register, run
 from hwnas.nets.operations import body
 from hwnas.space.build import architecture_graph
 from hwnas.space.genotype import Architecture
@@ -73,7 +73,7 @@ class Network(nn.Module):
     ) -> None:
         super().__init__()
         graph = architecture_graph(architecture, Task(classes=classes, image=image), stem, unread=True)
-        self._steps = steps(graph)
+        self._program = program_of(graph, image)
         self._modules_of = _modules(self, graph)
         added = terms(graph)
         drops = [node for node in graph if node.row is not None and node.layers and node.name in added]
@@ -102,7 +102,7 @@ class Network(nn.Module):
             extra.append(self.auxiliary(y))
 
         wanted = watch if self.training and self.has_auxiliary else None
-        logits = run(self._steps, x, addends, self.training, wanted)
+        logits = run(self._program, x, addends, self.training, wanted)
         return (logits, extra[0]) if extra else logits
 
 

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hwnas.nets.interpreter import Addend, Built, Maps, fixed_modules, read, run, shared_module, steps
+from hwnas.nets.interpreter import Addend, Built, Maps, fixed_modules, program_of, read, run, shared_module
 from hwnas.nets.operations import body, sequence
 from hwnas.space.family import Family
 from hwnas.space.graph import Graph, Node, searched_groups, starts_with_relu
@@ -71,7 +71,7 @@ class Supernet(nn.Module):
         self.space = space
         self.mask = space.mask if mask is None else mask
         self.dropout = SkipDropout()
-        self._steps = {key: steps(graph) for key, graph in whole.items()}
+        self._programs = {key: program_of(graph, of.task.image) for key, graph in whole.items()}
         built: Built = {}
         fixed = {key: _fixed(self, graph, built) for key, graph in whole.items()}
         operations = [decision.operations for decision in space.decisions]
@@ -99,7 +99,7 @@ class Supernet(nn.Module):
             one = candidates[node.name].get(0 if node.row is None else drawn[node.row])
             return () if one is None else ((self._output(node, one, maps, None), None),)
 
-        return run(self._steps[key], x, addends, self.training)
+        return run(self._programs[key], x, addends, self.training)
 
     def mixture(self, x: Tensor, weights: Tensor) -> Tensor:
         """The weighted sum of all. x: (n, c, h, w), weights: (decisions, operations) -> (n, classes)."""
@@ -115,7 +115,7 @@ class Supernet(nn.Module):
                 y = self._output(node, one, maps, weight if one.carries else None)
                 yield y, None if one.carries else weight
 
-        return run(self._steps[()], x, addends, self.training)
+        return run(self._programs[()], x, addends, self.training)
 
     def _output(self, node: Node, one: _Candidate, maps: Maps, scale: Tensor | None) -> Tensor:
         """The output of one option; ``scale`` () multiplies it through its last BatchNorm."""
@@ -208,7 +208,7 @@ def _weightless(layers: Sequence[Layer], channels: int) -> nn.Module:
 
 def _option_name(node: Node, operation: str) -> str:
     """Options stand behind all fixed modules, so that parameters come in the order in which they were drawn."""
-    return f"options.{node.name.replace('.', '_')}_{operation}"
+    return f"options.{f'{node.name}_{operation}'.replace('.', '_')}"
 
 
 def _scaled(module: Any, x: Tensor, scale: Tensor | None) -> Tensor:

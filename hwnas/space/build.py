@@ -14,7 +14,7 @@ import numpy.typing as npt
 from hwnas.space.cells import cell_graph
 from hwnas.space.encoding import to_choices
 from hwnas.space.genotype import Architecture
-from hwnas.space.graph import Graph, check, discrete
+from hwnas.space.graph import Graph, check, discrete, image_of
 from hwnas.space.layers import Stem
 from hwnas.space.size import CellSize, Task
 from hwnas.space.space import SPACES, Choices, Space
@@ -120,3 +120,8 @@ def architecture_graph(
     size = CellSize(channels=architecture.channels, cells=architecture.cells, stem=stem)
     whole = graph_at(space, size, task, key_of(space, choices))
     return discrete(whole, choices, unread=unread)
+
+
+def own_image(architecture: Architecture, task: Task) -> tuple[int, int, int]:
+    """(channels, height, width) of the images that a network's files take: smaller where it has chosen a side."""
+    return image_of(architecture_graph(architecture, task))

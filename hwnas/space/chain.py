@@ -12,6 +12,7 @@ from hwnas.space.blocks import Site, block_layers, conv_bn, conv_bn_act
 from hwnas.space.graph import IMAGE, Builder, Graph
 from hwnas.space.layers import Layer
 from hwnas.space.macro import Macro, Stage, scaled, strides
+from hwnas.space.macro_check import check_macro
 from hwnas.space.size import CellSize, Task
 from hwnas.space.space import NONE, Decision, Space, strongest
 
@@ -20,7 +21,8 @@ REMAINING = (1.0, 0.6, 0.3)
 
 
 def chain_space(macro: Macro) -> Space:
-    """The space of all chains of one macro architecture."""
+    """The space of all chains of one macro architecture. Raises InputError where it can't be built."""
+    check_macro(macro)
     decisions = (*_size_decisions(macro), *_block_decisions(macro))
     return Space(
         name=macro.name,
@@ -83,7 +85,7 @@ def chain_graph(space: Space, size: CellSize, task: Task, options: tuple[str, ..
     ).graph()
 
 
-def image_of(macro: Macro, image: tuple[int, int, int], side: float) -> tuple[int, int, int]:
+def image_at(image: tuple[int, int, int], side: float) -> tuple[int, int, int]:
     """The images that a network reads, (channels, height, width): those of its task, or smaller ones."""
     return (image[0], max(1, round(image[1] * side)), max(1, round(image[2] * side)))
 
@@ -99,7 +101,7 @@ class _Chain:
         self.multiplier = float(chosen.get("width", macro.multipliers[0]))
         # A smaller side is chosen to have smaller maps, so strides follow the task's own images.
         self.strides = strides(macro, min(task.image[1:]))
-        self.draft = Builder(image_of(macro, task.image, float(chosen.get("side", macro.sides[0]))))
+        self.draft = Builder(image_at(task.image, float(chosen.get("side", macro.sides[0]))))
 
     def graph(self) -> Graph:
         stem, draft = self.macro.stem, self.draft

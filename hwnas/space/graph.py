@@ -258,6 +258,11 @@ def _read(nodes: Sequence[Node]) -> Graph:
     return tuple(reversed(kept))
 
 
+def image_of(graph: Graph) -> tuple[int, int, int]:
+    """(channels, height, width) of the images that a graph reads; smaller than its task's where a side is decided."""
+    return (graph[0].channels, *graph[0].size)
+
+
 def readers(graph: Graph) -> dict[str, tuple[Node, ...]]:
     """Which nodes read each node's result."""
     found: dict[str, list[Node]] = {node.name: [] for node in graph}

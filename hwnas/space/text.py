@@ -9,6 +9,7 @@ import ast
 import json
 import re
 import reprlib
+from difflib import get_close_matches
 from typing import Any
 
 from hwnas.space.genotype import Cell, Edge, Genotype, arch_string
@@ -38,7 +39,10 @@ def parse(text: str) -> Genotype:
     if text in PUBLISHED:
         return PUBLISHED[text]
     if _NAME.fullmatch(text):
-        raise InputError(f"genotype: no published network is called {text!r}{nearest(text, PUBLISHED)}")
+        # Of a network at several widths the nearest, and else its name alone.
+        close = get_close_matches(text.upper(), PUBLISHED, n=1)
+        names = dict.fromkeys([*close, *(name for name in PUBLISHED if "." not in name)])
+        raise InputError(f"genotype: no published network is called {text!r}{nearest(text, names)}")
     raise InputError(f"genotype: expected JSON, Genotype(...), |op~0|+... or a name, not {text[:40]!r}")
 
 

@@ -11,9 +11,7 @@ from hwnas.costs.kernels import fixed_kernels, option_kernels
 from hwnas.costs.latency import Roofline, TablePredictor, roofline
 from hwnas.costs.tables import BENCHMARK, family_of, peaks_of
 from hwnas.space import SPACES
-from hwnas.space.cells import cell_graph
 from hwnas.space.encoding import sample
-from hwnas.space.size import CellSize, Task
 from profilers.agreement import kendall_tau, seven_digits
 from profilers.device import load
 from profilers.errors import InputError
@@ -22,6 +20,7 @@ from profilers.roofline import Peaks, Runtime, latency_ms
 from profilers.table import Network, Operations, Table
 from tests.costs.nasbench_data import choices
 from tests.costs.nasbench_data import latency_ms as measured_ms
+from tests.space.swept import SWEPT, depth, whole
 
 NB201 = SPACES["nasbench201"]
 
@@ -47,19 +46,20 @@ def test_the_roofline_of_a_small_board_beats_counting_macs() -> None:
 
 
 @pytest.mark.parametrize("runtime", ["eager_gpu", "graph_cpu"])
-@pytest.mark.parametrize("name", sorted(SPACES))
+@pytest.mark.parametrize("name", SWEPT)
 def test_the_additive_roofline_equals_pricing_the_kernels_of_each_network(
     name: str, runtime: Runtime
 ) -> None:
     space, peaks = SPACES[name], Peaks(500.0, 100.0)
-    network = Network(8, 6, 10, (3, 16, 16))
+    network = Network(8, depth(name, 6), 10, (3, 16, 16))
     predictor = roofline(family_of(space, network), peaks, runtime, "", batch=2)
-    graph = cell_graph(space, CellSize(channels=8, cells=6), Task(classes=10, image=(3, 16, 16)))
+    graph = whole(name, 8, 6, 10, (3, 16, 16))
     sizes = {node.name: node.size for node in graph}
     rng = np.random.default_rng(0)
     for _ in range(5):
-        one = sample(space, rng)
-        one[one == 0] = 1  # no `none`, so that every edge runs under every runtime
+        # No `none`, so that every edge runs under every runtime; of sizes the first.
+        one = sample(space, rng, space.mask & ~space.is_none)
+        one[list(space.size_rows)] = 0
         kernels = list(fixed_kernels(graph, 2))
         for node in graph:
             if node.row is not None:

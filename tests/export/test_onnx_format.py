@@ -15,7 +15,7 @@ from hwnas.export.torch_format import Raw
 from hwnas.export.verify import compare
 from hwnas.nets.operations import sequence
 from hwnas.space import SPACES
-from hwnas.space.build import architecture_graph
+from hwnas.space.build import architecture_graph, own_image
 from hwnas.space.encoding import sample, to_genotype
 from hwnas.space.genotype import Architecture, Genotype
 from hwnas.space.graph import IMAGE, Builder, all_layers, starts_with_relu
@@ -25,6 +25,7 @@ from hwnas.space.size import Task
 from hwnas.space.text import parse
 from profilers.errors import InputError
 from tests.export.networks import arrays, images, lively, network
+from tests.space.swept import SWEPT, sized
 
 NAMES = tuple("abcdefghij")
 
@@ -38,7 +39,8 @@ def assert_exports(
     net = network(architecture, classes, image, stem)
     model = onnx_model(architecture, arrays(net), NAMES[:classes], image, stem)
     check(model)
-    parity = compare(net, model.SerializeToString(), [images(8, image, 3)])
+    own = own_image(architecture, Task(classes=classes, image=image))
+    parity = compare(net, model.SerializeToString(), [images(8, own, 3)])
     assert parity.passed, parity
     assert parity.torch_rms > 0 or parity.largest_logit < 10  # a constant network would prove nothing
     return model
@@ -111,20 +113,20 @@ def test_a_layer_that_the_file_has_no_rule_for_is_refused() -> None:
         written(build.graph(), {})
 
 
-@pytest.mark.parametrize("name", sorted(SPACES))
+@pytest.mark.parametrize("name", SWEPT)
 def test_random_genotypes_export(name: str) -> None:
     space, rng = SPACES[name], np.random.default_rng(5)
     for number in range(12):
         genotype = to_genotype(space, sample(space, rng))
-        assert_exports(Architecture(genotype, 4, 3), image=(3, 9 + number % 2, 8))
+        assert_exports(sized(genotype, 4, 3), image=(3, 9 + number % 2, 8))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(SPACES))
+@pytest.mark.parametrize("name", SWEPT)
 def test_fifty_random_genotypes_export(name: str) -> None:
     space, rng = SPACES[name], np.random.default_rng(6)
     for _ in range(50):
-        assert_exports(Architecture(to_genotype(space, sample(space, rng)), 6, 6))
+        assert_exports(sized(to_genotype(space, sample(space, rng)), 6, 6))
 
 
 @pytest.mark.parametrize("text", ["DARTS_V1", "DARTS_V2", "PDARTS", "PC_DARTS_CIFAR", "TND_CIFAR10"])

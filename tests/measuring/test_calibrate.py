@@ -26,6 +26,7 @@ from profilers.onnx_latency import OnnxOptions
 from profilers.table import Network
 from profilers.timing import Protocol
 from profilers.torch_latency import TorchOptions
+from tests.space.swept import CELLS
 
 NETWORK = Network(4, 3, 10, (3, 8, 8))
 QUICK = Protocol(warmup_s=0.0, warmup_runs=2, warmup_limit_s=0.02, min_s=0.0, min_cycles=2, budget_s=0.01)
@@ -63,7 +64,7 @@ class Fake:
         return 0.5 + 0.75 * sum(map(cost, layers))
 
 
-@pytest.mark.parametrize("name", sorted(SPACES))
+@pytest.mark.parametrize("name", CELLS)
 def test_an_additive_device_is_calibrated_to_its_noise(name: str) -> None:
     plan = Plan(family_of(SPACES[name], NETWORK), train=30, held_out=20)
     fake = Fake(noise=0.01)

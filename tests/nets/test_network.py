@@ -12,16 +12,19 @@ from hwnas.costs.counts import count_table
 from hwnas.nets.network import AuxiliaryHead, Network, drop_path
 from hwnas.nets.supernet import Supernet, build_supernet
 from hwnas.space import SPACES
+from hwnas.space.build import own_image
 from hwnas.space.cells import reduction_positions
 from hwnas.space.encoding import sample, to_genotype
 from hwnas.space.family import family
 from hwnas.space.genotype import Architecture
 from hwnas.space.published import PUBLISHED
+from hwnas.space.size import Task
 from hwnas.space.text import parse
 from profilers.counts import count
 from tests.space.golden import GOLDEN, Golden, everywhere
+from tests.space.swept import CELLS, SWEPT, depth
 
-every_space = pytest.mark.parametrize("name", sorted(SPACES))
+every_space = pytest.mark.parametrize("name", SWEPT)
 
 
 def parameters(module: nn.Module) -> int:
@@ -58,17 +61,18 @@ def test_auxiliary_heads_have_their_published_size(text: str, printed: int) -> N
 @every_space
 def test_table_network_and_profiler_agree_on_a_hundred_random_genotypes(name: str) -> None:
     space, rng, image = SPACES[name], np.random.default_rng(11), (3, 9, 12)
-    cells = 3
+    cells = depth(name, 3)
     table = count_table(family(space, channels=4, cells=cells, classes=7, image=image))
-    for _ in range(100):
+    for _ in range(100 if space.slots else 20):
         choices = sample(space, rng)
         net = Network(Architecture(to_genotype(space, choices), 4, cells), 7, image)
-        profiled = count(net, (1, *image))
+        own = own_image(Architecture(to_genotype(space, choices), 4, cells), Task(classes=7, image=image))
+        profiled = count(net, (1, *own))
         assert table.params.of(choices) == parameters(net) == profiled.params
         assert table.macs.of(choices) == profiled.macs
         assert not profiled.uncounted
         if rng.random() < 0.1:
-            assert macs(net, image) == profiled.macs
+            assert macs(net, own) == profiled.macs
 
 
 @pytest.mark.parametrize("image", [(1, 28, 28), (3, 9, 13), (2, 5, 4)])
@@ -103,7 +107,7 @@ def test_auxiliary_heads_read_the_published_maps() -> None:
     assert AuxiliaryHead(8, 10, (1, 3), "cifar").eval()(torch.randn(2, 8, 1, 3)).shape == (2, 10)
 
 
-@every_space
+@pytest.mark.parametrize("name", CELLS)
 def test_a_discrete_network_equals_the_supernets_path_with_the_same_weights(name: str) -> None:
     space, rng, image = SPACES[name], np.random.default_rng(5), (3, 8, 8)
     # The supernet normalises pooled maps and a discrete network does not: draw no pools.

@@ -9,13 +9,14 @@ from hwnas.space import SPACES, Choices, Space
 from hwnas.space.encoding import to_genotype
 from hwnas.space.genotype import Genotype
 from hwnas.space.layers import Layer
+from tests.space.swept import SWEPT
 
-names = st.sampled_from(sorted(SPACES))
+names = st.sampled_from(SWEPT)
 
 
 def choices(space: Space) -> st.SearchStrategy[Choices]:
     """One operation per edge, ``none`` included."""
-    drawn = st.tuples(*(st.integers(0, len(slot.ops) - 1) for slot in space.slots))
+    drawn = st.tuples(*(st.integers(0, len(one.operations) - 1) for one in space.decisions))
     return drawn.map(lambda row: np.array(row, dtype=np.int64))
 
 

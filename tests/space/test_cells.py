@@ -10,6 +10,7 @@ from hwnas.space.graph import Graph, Node
 from hwnas.space.layers import Stem
 from hwnas.space.size import CellSize, Task
 from profilers.errors import InputError
+from tests.space.swept import CELLS
 
 
 def built(
@@ -67,7 +68,8 @@ def test_nasbench201_has_three_equal_groups_with_residual_blocks_between() -> No
 
 
 def test_none_is_absent_and_every_other_operation_has_layers_or_is_the_identity() -> None:
-    for name, space in SPACES.items():
+    for name in CELLS:
+        space = SPACES[name]
         for node in built(name, 4, 3).values():
             if node.row is not None:
                 ops = space.slots[node.row].ops

@@ -44,7 +44,7 @@ def half_mask(name: str, seed: int) -> np.ndarray:
 def test_a_sample_holds_one_survivor_per_edge(name: str, seed: int) -> None:
     space, mask = SPACES[name], half_mask(name, seed)
     choices = sample(space, np.random.default_rng(seed), mask)
-    assert choices.shape == (len(space.slots),)
+    assert choices.shape == (len(space.decisions),)
     assert mask[np.arange(len(choices)), choices].all()
 
 
@@ -147,7 +147,7 @@ def test_a_projection_keeps_drawn_operations_before_it_adds_others(seed: int) ->
 @settings(max_examples=25, deadline=None)
 def test_the_likeliest_are_different_and_legal_and_begin_with_the_derived(name: str, seed: int) -> None:
     space, rng = SPACES[name], np.random.default_rng(seed)
-    strength = np.where(space.mask, rng.dirichlet(np.ones(space.width), len(space.slots)), 0.0)
+    strength = np.where(space.mask, rng.dirichlet(np.ones(space.width), len(space.decisions)), 0.0)
     found = likeliest(space, strength, 8)
     assert len(found) == len({one.tobytes() for one in found}) == 8
     for one in found:

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from hwnas.space import SPACES
-from hwnas.space.cells import cell_graph
 from hwnas.space.encoding import sample
 from hwnas.space.graph import (
     IMAGE,
@@ -22,10 +21,10 @@ from hwnas.space.graph import (
     wiring,
 )
 from hwnas.space.layers import Layer, relu_conv_bn
-from hwnas.space.size import CellSize, Task
 from profilers.errors import InputError
+from tests.space.swept import SWEPT, whole
 
-every_space = pytest.mark.parametrize("name", sorted(SPACES))
+every_space = pytest.mark.parametrize("name", SWEPT)
 
 
 def classified(build: Builder, last: str) -> Graph:
@@ -59,9 +58,9 @@ def test_a_sample_keeps_one_option_of_each_node_and_drops_what_is_absent() -> No
 @every_space
 def test_a_sample_is_a_graph_whose_every_node_is_read(name: str) -> None:
     space, rng = SPACES[name], np.random.default_rng(0)
-    whole = cell_graph(space, CellSize(channels=4, cells=3), Task(classes=2, image=(3, 8, 8)))
+    graph_of_all = whole(name)
     for _ in range(20):
-        graph = discrete(whole, sample(space, rng))
+        graph = discrete(graph_of_all, sample(space, rng))
         check(graph)
         assert all(found for node, found in readers(graph).items() if node != graph[-1].name)
         assert all(len(node.options) <= 1 for node in graph)
@@ -71,12 +70,12 @@ def test_a_sample_is_a_graph_whose_every_node_is_read(name: str) -> None:
 def test_what_runs_is_what_a_discrete_graph_holds(name: str) -> None:
     """Two ways to the same: whole arrays over all nodes, and one graph taken apart."""
     space, rng = SPACES[name], np.random.default_rng(1)
-    whole = cell_graph(space, CellSize(channels=4, cells=3), Task(classes=2, image=(3, 8, 8)))
+    graph_of_all = whole(name)
     drawn = np.stack([sample(space, rng) for _ in range(30)])
-    _, needed, _ = wiring(whole, space.width).executed(drawn)
+    _, needed, _ = wiring(graph_of_all, space.width).executed(drawn)
     for one, runs in zip(drawn, needed, strict=True):
-        held = {node.name for node in discrete(whole, one)} - {IMAGE}
-        assert held == {node.name for node, on in zip(whole, runs, strict=True) if on} - {IMAGE}
+        held = {node.name for node in discrete(graph_of_all, one)} - {IMAGE}
+        assert held == {node.name for node, on in zip(graph_of_all, runs, strict=True) if on} - {IMAGE}
 
 
 def test_terms_are_read_by_one_sum_alone() -> None:
