@@ -46,6 +46,7 @@ from hwnas.search.bilevel.weight_evolution import (
     search_gradient,
 )
 from hwnas.search.distributed import shared_weights
+from hwnas.space.family import family
 from hwnas.space.space import SPACES
 from hwnas.training.data import Batch, Dataset, batches, equal_batches, load
 from tests.search.bilevel.problems import Problem, flat, second_derivatives, solve
@@ -183,7 +184,9 @@ def supernet_problem(
     space_name: str, channels: int, cells: int, images: int, side: int
 ) -> tuple[Loss, Loss, Tensors, Tensors]:
     space = SPACES[space_name]
-    net = build_supernet(space, channels, cells, 10, (3, side, side), seed=0)
+    net = build_supernet(
+        family(space, channels=channels, cells=cells, classes=10, image=(3, side, side)), seed=0
+    )
     rng = torch.Generator().manual_seed(0)
     losses = []
     for _ in range(2):
@@ -261,7 +264,10 @@ def signs(seeds: int) -> None:
     batch = next(batches(data, "weights", 64, (0, 0)))
     rows = []
     for seed in range(seeds):
-        net, rng = build_supernet(space, 4, 3, 10, data.image, seed=seed), torch.Generator().manual_seed(seed)
+        net, rng = (
+            build_supernet(family(space, channels=4, cells=3, classes=10, image=data.image), seed=seed),
+            torch.Generator().manual_seed(seed),
+        )
         mixture, settings = mixture_loss(net, space.mask, batch), Evolution()
         weights = tuple(p.detach() for p in net.parameters())
         noises, scales = antithetic(weights, settings.population, rng), [scale(w) for w in weights]
@@ -288,7 +294,7 @@ def signs(seeds: int) -> None:
 
 def train_for(mode: str, seconds: float, seed: int) -> tuple[int, float]:
     data, space = load("digits", seed=seed), SPACES["nasbench201"]
-    net = build_supernet(space, 4, 3, 10, data.image, seed=seed)
+    net = build_supernet(family(space, channels=4, cells=3, classes=10, image=data.image), seed=seed)
     shared = shared_weights.optimise(net, WeightStep(lr=LR))
     table = space.mask / space.mask.sum(1, keepdims=True)
     alpha = (torch.zeros(space.mask.shape),)

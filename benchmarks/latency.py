@@ -24,6 +24,8 @@ from pathlib import Path
 
 import numpy as np
 
+from hwnas.space.family import family
+
 DATA = Path("../shared/data/nasbench201.csv.gz")
 
 
@@ -160,12 +162,11 @@ def calibrate(path: Path) -> list[Bar]:
     from hwnas.measuring.calibrate import calibrate as measured
     from hwnas.space import SPACES
     from profilers.device import load
-    from profilers.table import Network
 
-    network = Network(16, 8, 10, (3, 32, 32))
-    bench = make_bench(load(find_device("cpu")), network, 1, 1, None, None, None)
+    of = family(SPACES["darts"], channels=16, cells=8, classes=10, image=(3, 32, 32))
+    bench = make_bench(load(find_device("cpu")), of, 1, 1, None, None, None)
     start = time.perf_counter()
-    plan = Plan(SPACES["darts"], network, train=100, held_out=40)
+    plan = Plan(of, train=100, held_out=40)
     table = measured(plan, bench, "cpu", 1, lambda line: print(line, file=sys.stderr))
     seconds = time.perf_counter() - start
     held, again = table.agreement["held_out"], table.agreement["repeat"]

@@ -27,7 +27,7 @@ from hwnas.costs.features import folds
 from hwnas.costs.latency import TablePredictor, roofline
 from hwnas.costs.latency_csv import Measured
 from hwnas.costs.latency_fit import fit_measured
-from hwnas.costs.tables import BENCHMARK, RUNTIMES, peaks_of
+from hwnas.costs.tables import BENCHMARK, RUNTIMES, family_of, peaks_of
 from hwnas.space import SPACES, Choices
 from hwnas.space.encoding import to_choices
 from hwnas.space.text import parse
@@ -150,7 +150,9 @@ def rated(column: str, choices: Choices, measured: Floats) -> tuple[float, float
     peaks = peaks_of(device)
     assert peaks is not None
     batch = int(column.split("_")[-1])
-    predicted = roofline(SPACE, BENCHMARK, peaks, RUNTIMES[device.kind], name, batch).predict(choices)
+    predicted = roofline(family_of(SPACE, BENCHMARK), peaks, RUNTIMES[device.kind], name, batch).predict(
+        choices
+    )
     kept = measured > SMALLEST_MS
     tau = kendall_tau(seven_digits(predicted[kept]), measured[kept])
     return tau, float(np.median(predicted[kept] / measured[kept]))

@@ -19,11 +19,11 @@ from hwnas.costs.memory import memory_table
 from hwnas.measuring.bench import OnnxBench
 from hwnas.space import SPACES
 from hwnas.space.encoding import project, sample, to_genotype
+from hwnas.space.family import family
 from hwnas.space.genotype import Architecture
 from profilers.agreement import kendall_tau, mape_percent
 from profilers.measurement import measurements
 from profilers.onnx_latency import OnnxOptions
-from profilers.table import Network
 
 
 def main() -> None:
@@ -39,11 +39,12 @@ def main() -> None:
     space, rng, image = SPACES[given.space], np.random.default_rng(0), (3, given.side, given.side)
     drawn = [project(space, sample(space, rng), rng.random(space.mask.shape)) for _ in range(given.networks)]
     choices = np.stack(drawn)
-    table = memory_table(space, given.channels, given.cells, 10, image)
+    of = family(space, channels=given.channels, cells=given.cells, classes=10, image=image)
+    table = memory_table(of)
     start = time.perf_counter()
     asked = table.of(np.repeat(choices, 1000 // len(choices) + 1, axis=0))[:: 1000 // len(choices) + 1]
     each = 1e6 * (time.perf_counter() - start) / 1000
-    bench = OnnxBench(Network(given.channels, given.cells, 10, image), "cpu", OnnxOptions())
+    bench = OnnxBench(of, "cpu", OnnxOptions())
     items = [Architecture(to_genotype(space, one), given.channels, given.cells) for one in drawn]
     first, second = (np.array([one.value for one in measurements(bench.memories(items))]) for _ in range(2))
     line = np.polyfit(asked, first, 1)

@@ -49,7 +49,9 @@ from hwnas.search.finalists.synflow import log_flows
 from hwnas.search.loop import Progress
 from hwnas.search.search import Plan, plan, search, summary
 from hwnas.space.encoding import every, to_choices, to_genotype
+from hwnas.space.family import Family, family
 from hwnas.space.nasbench201 import SPACE
+from hwnas.space.size import CellSize
 from hwnas.space.text import format_text, from_dict
 from hwnas.training.data import sample
 from profilers.agreement import kendall_tau
@@ -181,7 +183,12 @@ class Watch:
         assert found is not None
         cpu = time.process_time() - self.began
         size = config.stages[0].cells
-        net = build_supernet(SPACE, config.channels, size, len(dataset.classes), dataset.image, seed=0)
+        net = build_supernet(
+            family(
+                SPACE, channels=config.channels, cells=size, classes=len(dataset.classes), image=dataset.image
+            ),
+            seed=0,
+        )
         shared = shared_weights.optimise(net, config.weight_step)
         shared_weights.from_arrays(shared, found[0])
         cells = np.random.default_rng(201).integers(len(SPACE.slots[0].ops), size=(WATCHED, len(SPACE.slots)))
@@ -237,8 +244,7 @@ def untrained(data: Path, size: str) -> dict[str, Any]:
         np.savez(npz, **_images(data / "cifar10_jpeg.npz", 1_000, used["halve"]))
         planned = plan(config_of(size, "random", 0, npz))
     cells, dataset, tables = every(SPACE.mask), planned.dataset, _tables(data)
-    shape = used["channels"], used["cells"], len(dataset.classes), dataset.image
-    flow = log_flows(SPACE, *shape, cells)
+    flow = log_flows(Family(space=SPACE, size=CellSize(**used), task=dataset.task), cells)
     costs = {cost.name: cost.of(cells) for cost in planned.costs}
     bounds = {name: planned.reaches[name].bounds for name in COSTS}
     chosen = np.concatenate([best_of_bands(flow, costs[name], bounds[name], CELLS) for name in COSTS])

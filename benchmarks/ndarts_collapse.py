@@ -39,6 +39,7 @@ from hwnas.search.bilevel.ndarts import NDarts
 from hwnas.search.distributed import shared_weights
 from hwnas.search.distributed.shared_weights import SharedWeights
 from hwnas.space.encoding import to_genotype
+from hwnas.space.family import family
 from hwnas.space.space import SPACES
 from hwnas.space.text import format_text
 from hwnas.training.data import Dataset, batches, load, sample
@@ -102,7 +103,10 @@ def test_accuracies() -> dict[str, float]:
 def run(arm: str, seed: int, steps: int, looks: int, side: int) -> dict[str, Any]:
     config = settings(arm, seed)
     dataset, known, space = small_cifar(seed, side), test_accuracies(), SPACES[config.space]
-    net = build_supernet(space, config.channels, 3, len(dataset.classes), dataset.image, seed=seed)
+    net = build_supernet(
+        family(space, channels=config.channels, cells=3, classes=len(dataset.classes), image=dataset.image),
+        seed=seed,
+    )
     shared = shared_weights.optimise(net, config.weight_step)
     searcher, trace = ndarts.start(config, np.random.default_rng(seed)), []
     began, loss, epoch = time.process_time(), float("nan"), -1

@@ -40,6 +40,7 @@ from hwnas.nets.fast.allocator import keep_freed_memory
 from hwnas.nets.supernet import Supernet, build_supernet
 from hwnas.space import SPACES
 from hwnas.space.encoding import sample
+from hwnas.space.family import family
 
 CELLS = {"darts": (5, 11, 17), "tnd": (5, 11, 17), "nasbench201": (15,)}
 CHANNELS, CLASSES, IMAGE = 16, 10, (3, 32, 32)
@@ -65,7 +66,11 @@ class Steps:
     def __init__(self, space: str, stage: int, channels: int = CHANNELS, cells: int | None = None) -> None:
         self.space, self.mask = SPACES[space], mask_of(space, stage)
         cells = cells or CELLS[space][stage]
-        self.net: Supernet = build_supernet(self.space, channels, cells, CLASSES, IMAGE, 0, self.mask)
+        self.net: Supernet = build_supernet(
+            family(self.space, channels=channels, cells=cells, classes=CLASSES, image=IMAGE),
+            seed=0,
+            mask=self.mask,
+        )
         self.weights = list(self.net.parameters())  # walking all modules takes milliseconds
         self.optimizer = torch.optim.SGD(self.weights, lr=0.025, momentum=0.9, weight_decay=3e-4)
         self.alpha = torch.zeros(self.mask.shape).masked_fill_(torch.from_numpy(~self.mask), -torch.inf)

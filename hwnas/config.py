@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from hwnas.catalog import find_config, read_toml
 from hwnas.costs.metrics import METRICS
 from hwnas.space import SPACES
+from hwnas.space.family import Family
+from hwnas.space.size import CellSize, Task
 from profilers.errors import InputError, nearest
 from profilers.limits import MOST_BATCH, MOST_CELLS, MOST_CHANNELS, MOST_THREADS
 
@@ -202,6 +204,18 @@ class Config(_Frozen):
     evaluation: Evaluation = Evaluation()
     ndarts: Ndarts = Ndarts()
 
+    def stage_family(self, stage: int, task: Task) -> Family:
+        """The networks of one stage's supernet."""
+        at = {"channels": self.channels, "cells": self.stages[stage].cells}
+        size = CellSize(**at, stem=self.evaluation.stem)
+        return Family(space=SPACES[self.space], size=size, task=task)
+
+    def evaluation_family(self, task: Task) -> Family:
+        """The networks that are handed back."""
+        at = self.evaluation
+        size = CellSize(channels=at.channels, cells=at.cells, stem=at.stem)
+        return Family(space=SPACES[self.space], size=size, task=task)
+
     @model_validator(mode="after")
     def _fits_together(self) -> Config:
         if self.space not in SPACES:
@@ -224,8 +238,10 @@ class Config(_Frozen):
             *(("stages.cells", s.cells) for s in self.stages),
         ]
         for key, cells in depths:
-            if space.stacking == "residual_blocks" and cells % 3:
-                raise ValueError(f"{key}: {self.space} needs a multiple of 3, not {cells}")
+            if cells % space.cells_multiple:
+                raise ValueError(
+                    f"{key}: {self.space} needs a multiple of {space.cells_multiple}, not {cells}"
+                )
             if space.depth not in (None, cells):
                 raise ValueError(
                     f"{key}: a network of {self.space} has {space.depth} blocks, as its table says: leave {key} out"

@@ -21,6 +21,7 @@ from hwnas.search.search import search
 from hwnas.space import SPACES
 from hwnas.space.build import graphs
 from hwnas.space.encoding import sample, to_choices, to_genotype
+from hwnas.space.family import family
 from hwnas.space.genotype import Architecture
 from hwnas.space.graph import discrete
 from hwnas.space.size import CellSize, Task
@@ -101,11 +102,11 @@ def test_costs_follow_the_decision_about_the_size(known) -> None:
     one = sample(SPACE, rng)
     whole, half = one.copy(), one.copy()
     whole[0], half[0] = 0, 1
-    table = count_table(SPACE, 4, 3, 3, (1, 8, 8))
+    table = count_table(family(SPACE, channels=4, cells=3, classes=3, image=(1, 8, 8)))
     params, macs = table.params.of(np.stack([whole, half])), table.macs.of(np.stack([whole, half]))
     assert params[0] == params[1]
     assert macs[0] > 2 * macs[1]
-    memory = memory_table(SPACE, 4, 3, 3, (1, 8, 8))
+    memory = memory_table(family(SPACE, channels=4, cells=3, classes=3, image=(1, 8, 8)))
     assert memory.of(whole)[0] > memory.of(half)[0]
     for choices in (whole, half):
         genotype = to_genotype(SPACE, choices)
@@ -117,7 +118,7 @@ def test_costs_follow_the_decision_about_the_size(known) -> None:
 
 
 def test_sizes_whose_weights_agree_share_them(known) -> None:
-    net = build_supernet(SPACE, 4, 3, 3, (1, 8, 8), seed=0)
+    net = build_supernet(family(SPACE, channels=4, cells=3, classes=3, image=(1, 8, 8)), seed=0)
     expected = sum(
         layer.params
         for node in graphs(SPACE, CellSize(channels=4, cells=3), Task(classes=3, image=(1, 8, 8)))[(0,)]

@@ -23,6 +23,7 @@ from hwnas.nets.supernet import SkipDropout, Supernet, build_supernet
 from hwnas.search.bilevel import ndarts
 from hwnas.search.distributed import shared_weights
 from hwnas.space.encoding import sample
+from hwnas.space.family import family
 from hwnas.space.genotype import Architecture
 from hwnas.space.published import PUBLISHED
 from hwnas.space.space import SPACES
@@ -65,7 +66,7 @@ def run(book: Book, place: Place) -> None:
 
 
 def _net(space: str, device: torch.device) -> Supernet:
-    net = build_supernet(SPACES[space], 4, 3, 5, (3, 16, 16), seed=1)
+    net = build_supernet(family(SPACES[space], channels=4, cells=3, classes=5, image=(3, 16, 16)), seed=1)
     return net.to(device)
 
 

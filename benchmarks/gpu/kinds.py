@@ -17,6 +17,7 @@ from hwnas.nets.supernet import SkipDropout, build_supernet
 from hwnas.search.bilevel import ndarts
 from hwnas.search.distributed import shared_weights
 from hwnas.space.encoding import sample as uniform
+from hwnas.space.family import family
 from hwnas.space.genotype import Architecture
 from hwnas.space.published import PUBLISHED
 from hwnas.space.space import SPACES
@@ -29,16 +30,15 @@ Build = Callable[[Size, int, Place], Step]
 
 def _shared(size: Size, stage: int, place: Place) -> Any:
     settings: Any = size.settings
-    net = build_supernet(
+    of = family(
         SPACES[settings.space],
-        settings.channels,
-        settings.stages[stage].cells,
-        size.classes,
-        size.image,
-        seed=0,
-        mask=mask_of(size, stage),
+        channels=settings.channels,
+        cells=settings.stages[stage].cells,
+        classes=size.classes,
+        image=size.image,
         stem=settings.evaluation.stem,
     )
+    net = build_supernet(of, seed=0, mask=mask_of(size, stage))
     return shared_weights.optimise(net.to(place.device), settings.weight_step)
 
 

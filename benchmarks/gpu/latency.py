@@ -16,13 +16,13 @@ from hwnas.catalog import devices
 from hwnas.costs.latency import roofline
 from hwnas.nets.network import Network
 from hwnas.space.encoding import to_genotype
+from hwnas.space.family import family
 from hwnas.space.genotype import Architecture
 from hwnas.space.space import SPACES
 from profilers.agreement import kendall_tau
 from profilers.device import attached, load, match
 from profilers.measurement import Measurement, Outcome
 from profilers.roofline import Peaks
-from profilers.table import Network as Shape
 from profilers.timing import Protocol
 
 NETWORKS, CLASSES = 20, 10
@@ -132,8 +132,8 @@ def _roofline(choices: Any, channels: int, cells: int, image: tuple[int, int, in
     if device.fp32_gmacs_per_s is None or device.memory_gb_per_s is None:
         raise Skip(f"{device.path} states no peaks")
     peaks = Peaks(device.fp32_gmacs_per_s, device.memory_gb_per_s)
-    shape = Shape(channels, cells, CLASSES, image)
-    estimate = roofline(SPACES["darts"], shape, peaks, runtime, "data sheet")
+    of = family(SPACES["darts"], channels=channels, cells=cells, classes=CLASSES, image=image)
+    estimate = roofline(of, peaks, runtime, "data sheet")
     return {"target": device.name, "ms": [float(value) for value in estimate.predict(choices)]}
 
 

@@ -20,6 +20,7 @@ from benchmarks.gpu.place import MS, Place, Step, wait
 from benchmarks.gpu.sizes import SHAPES
 from hwnas.nets.network import Network
 from hwnas.nets.supernet import build_supernet
+from hwnas.space.family import family
 from hwnas.space.genotype import Architecture
 from hwnas.space.published import PUBLISHED
 from hwnas.space.space import SPACES
@@ -39,7 +40,9 @@ def _mixture(place: Place) -> Any:
     classes, image, _ = SHAPES["cifar10"]
     channels, cells, batch = (4, 3, 4) if place.tiny else (16, 8, 64)
     space = SPACES["darts"]
-    net = build_supernet(space, channels, cells, classes, image, seed=0).to(place.device)
+    net = build_supernet(
+        family(space, channels=channels, cells=cells, classes=classes, image=image), seed=0
+    ).to(place.device)
     shares = torch.full(space.mask.shape, 1 / space.mask.shape[1]).to(place.device)
     return SimpleNamespace(net=net, run=lambda x: net.mixture(x, shares), batch=batch, image=image)
 

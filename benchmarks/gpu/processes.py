@@ -15,6 +15,7 @@ import torch
 from benchmarks.gpu.book import Book, Record, work
 from benchmarks.gpu.place import MS, Place
 from hwnas.search.distributed.ranks import launch, world
+from hwnas.space.family import family
 
 STEPS, TINY_STEPS = 20, 2
 _OUT = "HWNAS_BENCHMARK_OUT"
@@ -62,7 +63,9 @@ def enter() -> None:
     channels, cells, batch, steps = (16, 8, 64, STEPS) if cuda else (4, 3, 4, TINY_STEPS)
     torch.set_num_threads(1)
     with world() as ranks:
-        net = build_supernet(SPACES["darts"], channels, cells, 10, (3, 32, 32), seed=0).to(device)
+        net = build_supernet(
+            family(SPACES["darts"], channels=channels, cells=cells, classes=10, image=(3, 32, 32)), seed=0
+        ).to(device)
         settings: Any = _settings()
         shared = shared_weights.optimise(net, settings, ranks)
         mask = SPACES["darts"].mask

@@ -13,8 +13,9 @@ from profilers.limits import check_input, check_numbers
 
 if TYPE_CHECKING:
     from hwnas.measuring.bench import Bench
+    from hwnas.space.family import Family
     from profilers.device import Device
-    from profilers.table import Network, Table
+    from profilers.table import Table
 
 USUAL_CELLS = {"nasbench201": 15}
 
@@ -53,10 +54,11 @@ def calibrate(
     from hwnas.costs.tables import default_path
     from hwnas.measuring.calibrate import Plan, calibrate
     from hwnas.space import SPACES
+    from hwnas.space.family import family
     from profilers.device import load
     from profilers.errors import nearest
     from profilers.onnx_latency import utc_now
-    from profilers.table import Network, save
+    from profilers.table import save
 
     check_numbers(
         "--", channels=channels, cells=cells, classes=classes, batch=batch, threads=threads, budget=budget
@@ -64,12 +66,18 @@ def calibrate(
     if space not in SPACES:
         raise InputError(f"unknown space {space!r}{nearest(space, SPACES)}")
     device = load(find_device(target))
-    network = Network(channels, cells or USUAL_CELLS.get(space, 8), classes, image_size(image))
-    check_input(f"--batch {batch}", (batch, *network.image))
-    bench = make_bench(device, network, batch, threads, backend, ssh, run_with, remote_python, cuda_graph)
-    path = out or default_path(device.name, space, network, batch)
+    of = family(
+        SPACES[space],
+        channels=channels,
+        cells=cells or USUAL_CELLS.get(space, 8),
+        classes=classes,
+        image=image_size(image),
+    )
+    check_input(f"--batch {batch}", (batch, *of.task.image))
+    bench = make_bench(device, of, batch, threads, backend, ssh, run_with, remote_python, cuda_graph)
+    path = out or default_path(device.name, of, batch)
     path.parent.mkdir(parents=True, exist_ok=True)
-    plan = Plan(SPACES[space], network, train, held_out, budget, seed)
+    plan = Plan(of, train, held_out, budget, seed)
     table = calibrate(plan, bench, device.name, batch, lambda line: echo(line, err=True), utc_now())
     save(table, path)
     if as_json:
@@ -80,7 +88,7 @@ def calibrate(
 
 def make_bench(
     device: Device,
-    network: Network,
+    of: Family,
     batch: int,
     threads: int,
     backend: str | None,
@@ -103,7 +111,7 @@ def make_bench(
     # A third of the usual budget, and less patience with a busy host: the errors of many networks average out in
     # the fit, and what one takes longer is another one less.
     protocol = Protocol(budget_s=0.7, min_s=0.3, patience=2.0)
-    return bench_at(where, network, device, protocol, batch, threads, backend, run, cuda_graph=cuda_graph)
+    return bench_at(where, of, device, protocol, batch, threads, backend, run, cuda_graph=cuda_graph)
 
 
 def summary(table: Table, path: Path) -> dict[str, Any]:

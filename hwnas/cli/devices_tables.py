@@ -67,7 +67,7 @@ def fit(
 
     from hwnas.costs.latency_csv import read_measured
     from hwnas.costs.latency_fit import digest, fit_measured
-    from hwnas.costs.tables import BENCHMARK, default_path
+    from hwnas.costs.tables import BENCHMARK, default_path, family_of
     from hwnas.costs.units import check_range
     from hwnas.space import SPACES
     from profilers.errors import InputError, nearest
@@ -87,7 +87,7 @@ def fit(
         "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }
     table = fit_measured(SPACES[space], measured, name, batch, provenance, seed, network)
-    path = out or default_path(name, space, network or BENCHMARK, batch or 1)
+    path = out or default_path(name, family_of(SPACES[space], network or BENCHMARK), batch or 1)
     if out is None:
         path.parent.mkdir(parents=True, exist_ok=True)
     save(table, path)

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hwnas.space.build import BySize, architecture_graph, graphs
+from hwnas.space.build import BySize, architecture_graph
+from hwnas.space.family import Family
 from hwnas.space.genotype import Architecture
 from hwnas.space.graph import Graph, all_layers
 from hwnas.space.layers import Layer, Stem
-from hwnas.space.size import CellSize, Task
-from hwnas.space.space import Choices, Probabilities, Space
+from hwnas.space.size import Task
+from hwnas.space.space import Choices, Probabilities
 
 Table = npt.NDArray[np.float64]
 
@@ -48,18 +49,10 @@ class Counts:
     macs: Additive | BySize
 
 
-def count_table(
-    space: Space,
-    channels: int,
-    cells: int,
-    classes: int,
-    image: tuple[int, int, int],
-    stem: Stem = "cifar",
-) -> Counts:
-    """The tables of the discrete network, no auxiliary head. ``image``: (channels, height, width)."""
-    size = CellSize(channels=channels, cells=cells, stem=stem)
-    whole = graphs(space, size, Task(classes=classes, image=image))
-    found = {key: counts_of(graph, space.mask.shape) for key, graph in whole.items()}
+def count_table(of: Family) -> Counts:
+    """The tables of the discrete networks of a family, no auxiliary head."""
+    space = of.space
+    found = {key: counts_of(graph, space.mask.shape) for key, graph in of.graphs.items()}
     if not space.size_rows:
         return found[()]
     return Counts(

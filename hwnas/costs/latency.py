@@ -17,14 +17,13 @@ import numpy.typing as npt
 from hwnas.costs.counts import Additive
 from hwnas.costs.features import Layout, designs, layout, with_operations
 from hwnas.costs.kernels import fixed_kernels, option_kernels
-from hwnas.space.build import Key, by_size, graphs
+from hwnas.space.build import Key, by_size
+from hwnas.space.family import Family
 from hwnas.space.graph import Graph
-from hwnas.space.layers import Stem
-from hwnas.space.size import CellSize, Task
 from hwnas.space.space import SPACES, Choices, Space
 from profilers.errors import InputError, nearest
 from profilers.roofline import COSTS, Kernel, Peaks, Runtime, device_us, issue_us, together
-from profilers.table import Network, Table
+from profilers.table import Table
 
 Floats = npt.NDArray[np.float64]
 
@@ -129,19 +128,10 @@ class Roofline:
         return np.asarray(together(issue, device, COSTS[self.runtime]) / 1000)
 
 
-def roofline(
-    space: Space,
-    network: Network,
-    peaks: Peaks,
-    runtime: Runtime,
-    source: str,
-    batch: int = 1,
-    stem: Stem = "cifar",
-) -> Roofline:
-    """The estimate of every network of a space at one width and depth."""
-    size = CellSize(channels=network.channels, cells=network.cells, stem=stem)
-    whole = graphs(space, size, Task(classes=network.classes, image=network.image))
-    parts = {key: _priced(space, graph, peaks, runtime, batch) for key, graph in whole.items()}
+def roofline(of: Family, peaks: Peaks, runtime: Runtime, source: str, batch: int = 1) -> Roofline:
+    """The estimate of every network of a family."""
+    space = of.space
+    parts = {key: _priced(space, graph, peaks, runtime, batch) for key, graph in of.graphs.items()}
     return Roofline(rows=space.size_rows, parts=parts, runtime=runtime, source=source)
 
 
@@ -154,7 +144,7 @@ def _priced(space: Space, graph: Graph, peaks: Peaks, runtime: Runtime, batch: i
         if node.row is None:
             continue
         for column, option in enumerate(node.options):
-            kernels = option_kernels(node, option, sizes[node.inputs[0]], batch, space.none_is_written)
+            kernels = option_kernels(node, option, sizes[node.inputs[0]], batch, space.none_runs)
             issue[node.row, column] += sum(issue_us(kernel, costs) for kernel in kernels)
             device[node.row, column] += _device_us(kernels, peaks, runtime)
     fixed = fixed_kernels(graph, batch)

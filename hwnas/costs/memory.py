@@ -20,11 +20,11 @@ import numpy as np
 import numpy.typing as npt
 
 from hwnas.costs.counts import Additive, counts_of
-from hwnas.space.build import BySize, Key, by_size, graphs
+from hwnas.space.build import BySize, Key, by_size
+from hwnas.space.family import Family
 from hwnas.space.graph import Graph, Node, Wiring, starts_with_relu, terms, wiring
-from hwnas.space.layers import ACTIVATIONS, Layer, Size, Stem
-from hwnas.space.size import CellSize, Task
-from hwnas.space.space import Choices, Space
+from hwnas.space.layers import ACTIVATIONS, Layer, Size
+from hwnas.space.space import Choices
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -146,19 +146,10 @@ class SizedMemory:
         return by_size(self.rows, self.parts, choices, lambda part, own: part.elements(own))
 
 
-def memory_table(
-    space: Space,
-    channels: int,
-    cells: int,
-    classes: int,
-    image: tuple[int, int, int],
-    stem: Stem = "cifar",
-    batch: int = 1,
-) -> Memory | SizedMemory:
-    """The memory of the discrete network, no auxiliary head. ``image``: (channels, height, width)."""
-    size = CellSize(channels=channels, cells=cells, stem=stem)
-    whole = graphs(space, size, Task(classes=classes, image=image))
-    parts = {key: memory_of(graph, space.mask.shape, batch) for key, graph in whole.items()}
+def memory_table(of: Family, batch: int = 1) -> Memory | SizedMemory:
+    """The memory of the discrete networks of a family, no auxiliary head."""
+    space = of.space
+    parts = {key: memory_of(graph, space.mask.shape, batch) for key, graph in of.graphs.items()}
     return SizedMemory(rows=space.size_rows, parts=parts) if space.size_rows else parts[()]
 
 

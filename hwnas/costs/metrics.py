@@ -19,12 +19,11 @@ from hwnas.costs.counts import Counts, count_table
 from hwnas.costs.memory import memory_table
 from hwnas.costs.tables import own_table, predictor
 from hwnas.plugins import Announced
-from hwnas.space.build import Key, by_size, graphs
+from hwnas.space.build import Key, by_size
+from hwnas.space.family import Family
 from hwnas.space.graph import Graph
-from hwnas.space.size import CellSize, Task
 from hwnas.space.space import Choices, Space
 from profilers.device import Device
-from profilers.table import Network
 
 Floats = npt.NDArray[np.float64]
 Origin = Literal["counted", "table", "estimated"]
@@ -37,20 +36,23 @@ class Asked:
     `table`: the latency table to ask, where it is not the device's own.
     """
 
-    space: Space
-    size: CellSize
-    task: Task
+    family: Family
     device: Device
     table: Path | None = None
 
     @cached_property
     def counts(self) -> Counts:
         """Parameters and MACs: one table for every metric that asks."""
-        return count_table(*_shape(self))
+        return count_table(self.family)
+
+    @property
+    def space(self) -> Space:
+        """The space of the networks."""
+        return self.family.space
 
     def graphs(self) -> dict[Key, Graph]:
         """The supernet's graph for each way in which the decisions about the size can fall."""
-        return graphs(self.space, self.size, self.task)
+        return self.family.graphs
 
     def by_size(self, parts: dict[Key, Callable[[Choices], Floats]], choices: Choices) -> Floats:
         """What functions of samples (count, decisions) say, each for the samples of its own size."""
@@ -59,7 +61,8 @@ class Asked:
     @property
     def words(self) -> str:
         """The networks in words."""
-        return f"{self.space.name} network of {self.size.cells} cells, {self.size.channels} channels"
+        size = self.family.size
+        return f"{self.space.name} network of {size.cells} cells, {size.channels} channels"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,11 +85,6 @@ class Metric:
     predict: Callable[[Asked], Predicted]
 
 
-def _shape(asked: Asked) -> tuple[Space, int, int, int, tuple[int, int, int], Literal["cifar", "imagenet"]]:
-    size, task = asked.size, asked.task
-    return asked.space, size.channels, size.cells, task.classes, task.image, size.stem
-
-
 def _params(asked: Asked) -> Predicted:
     return Predicted(of=asked.counts.params.of, origin="counted", source=asked.words)
 
@@ -103,17 +101,15 @@ def _flops(asked: Asked) -> Predicted:
 
 def _memory(asked: Asked) -> Predicted:
     words = f"weights and live maps of the {asked.words}"
-    return Predicted(of=memory_table(*_shape(asked)).of, origin="estimated", source=words)
+    return Predicted(of=memory_table(asked.family).of, origin="estimated", source=words)
 
 
 def _latency(asked: Asked) -> Predicted:
     """Of one image: from a table, else from the device's peaks."""
-    size, task, table = asked.size, asked.task, asked.table
-    network = Network(size.channels, size.cells, task.classes, task.image)
-    given = None if table is None else str(table)
-    found = predictor(asked.device, asked.space, network, stem=size.stem, table=given)
+    table = asked.table
+    found = predictor(asked.device, asked.family, table=None if table is None else str(table))
     if found.origin == "table" and table is None:
-        table = own_table(asked.device, asked.space, network, stem=size.stem)
+        table = own_table(asked.device, asked.family)
     return Predicted(of=found.predict, origin=found.origin, source=found.source, table=table)
 
 

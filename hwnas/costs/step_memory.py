@@ -14,11 +14,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from hwnas.costs.memory import FLOAT_BYTES
-from hwnas.space.build import graphs
+from hwnas.space.family import Family
 from hwnas.space.graph import Graph, readers
-from hwnas.space.layers import Layer, Stem
-from hwnas.space.size import CellSize, Task
-from hwnas.space.space import Space
+from hwnas.space.layers import Layer
 
 INDEX_BYTES = 8
 COPIES = 4
@@ -41,18 +39,9 @@ class Footprint:
         return max(0, int((mib * 2**20 / SPARE - self.weights) // self.per_image))
 
 
-def footprint(
-    space: Space,
-    channels: int,
-    cells: int,
-    classes: int,
-    image: tuple[int, int, int],
-    weights: Literal["sampled", "mixture"],
-    stem: Stem = "cifar",
-) -> Footprint:
-    """The supernet with all operations of ``space``; ``image``: (channels, height, width) in pixels."""
-    size = CellSize(channels=channels, cells=cells, stem=stem)
-    whole = list(graphs(space, size, Task(classes=classes, image=image)).values())
+def footprint(of: Family, weights: Literal["sampled", "mixture"]) -> Footprint:
+    """The supernet with all operations of a family's space."""
+    whole = list(of.graphs.values())
     # A step runs one size; the supernet holds the weights of all, once where they agree.
     held = {key: params for graph in whole for key, params in _weights(graph).items()}
     kept = max(_maps(graph, weights) for graph in whole)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from hwnas import catalog
 from hwnas.costs.latency import Predictor, TablePredictor, roofline
-from hwnas.space.layers import Stem
+from hwnas.space.family import Family, family
 from hwnas.space.space import SPACES, Space
 from profilers.device import Device
 from profilers.errors import InputError, nearest
@@ -34,10 +34,8 @@ RUNTIMES: dict[str, Runtime] = {
 
 def predictor(
     device: Device,
-    space: Space,
-    network: Network,
+    of: Family,
     batch: int = 1,
-    stem: Stem = "cifar",
     table: str | None = None,
 ) -> Predictor:
     """What to ask about a device's latencies: the table that is named or fits, else the roofline.
@@ -47,54 +45,54 @@ def predictor(
     if table is not None:
         path = find_table(table)
         found = load(path)
-        if not fits(found, space, network, batch, stem):
+        if not fits(found, of, batch):
             raise InputError(
-                f"{path}: a table of {described(found)}, not of {_networks(space.name, network)} "
+                f"{path}: a table of {described(found)}, not of {_networks(of.space.name, size_of(of))} "
                 f"at batch {batch}"
             )
         return TablePredictor(found, f"table {path}")
-    own = own_table(device, space, network, batch, stem)
+    own = own_table(device, of, batch)
     if own is not None:
         return TablePredictor(load(own), f"table {own}")
     peaks = peaks_of(device)
-    if peaks is None and stem != "cifar":
+    if peaks is None and of.size.stem != "cifar":
         raise InputError(
             f"{device.name}: no peaks to estimate a latency from, and tables are of networks with the CIFAR stem"
         )
     if peaks is None:
         raise InputError(
-            f"{device.name}: no latency table of {_networks(space.name, network)} at batch {batch}, and no "
-            f"peaks to estimate from; run: {calibration(device, space, network, batch)}"
+            f"{device.name}: no latency table of {_networks(of.space.name, size_of(of))} at batch {batch}, and no "
+            f"peaks to estimate from; run: {calibration(device, of, batch)}"
         )
     runtime = RUNTIMES[device.kind]
-    return roofline(space, network, peaks, runtime, f"roofline of {device.name}", batch, stem)
+    return roofline(of, peaks, runtime, f"roofline of {device.name}", batch)
 
 
-def own_table(
-    device: Device, space: Space, network: Network, batch: int = 1, stem: Stem = "cifar"
-) -> Path | None:
+def own_table(device: Device, of: Family, batch: int = 1) -> Path | None:
     """The first table of this device that is about these networks, None where there is none."""
     for path in tables(device.name):
         found = load(path)
-        if _about_this(device, found) and fits(found, space, network, batch, stem):
+        if _about_this(device, found) and fits(found, of, batch):
             return path
     return None
 
 
-def calibration(device: Device, space: Space, network: Network, batch: int = 1) -> str:
+def calibration(device: Device, of: Family, batch: int = 1) -> str:
     """The command that makes a table of these networks."""
+    space, network = of.space, size_of(of)
     image = "x".join(map(str, network.image))
     size = f"--channels {network.channels} --cells {network.cells} --image {image}"
     at = f" --batch {batch}" if batch != 1 else ""
     return f"hwnas devices calibrate --target {device.name} --space {space.name} {size}{at}"
 
 
-def default_path(device: str, space: str, network: Network, batch: int = 1) -> Path:
+def default_path(device: str, of: Family, batch: int = 1) -> Path:
     """Where a table is kept unless told otherwise; its name tells which networks it is about."""
+    network = size_of(of)
     image = "x".join(map(str, network.image))
     at = f"-b{batch}" if batch != 1 else ""
     size = f"c{network.channels}-n{network.cells}-{image}{at}"
-    return user_folder() / f"{file_name(device)}.{space}.{size}.json"
+    return user_folder() / f"{file_name(device)}.{of.space.name}.{size}.json"
 
 
 def file_name(device: str) -> str:
@@ -104,14 +102,14 @@ def file_name(device: str) -> str:
 
 def why_not_found(device: str, table: Table, path: Path) -> str:
     """Why no search for this device finds a table that lies at ``path``, empty where one does."""
-    if table.network is None and SPACES[table.space].stacking != "residual_blocks":
+    if (table.network or benchmark(SPACES[table.space])) is None:
         return "it does not say which networks were measured (--channels, --cells, --image)"
     if (table.batch or 1) != 1:
         return f"a search asks about batches of one image, not of {table.batch}"
     if device == "cpu" and table.provenance.get("receipt", {}).get("host") != host().fingerprint:
         return "cpu is another machine elsewhere, and this table does not say which: name it with --table"
     if path.resolve() not in {one.resolve() for one in tables(device)}:
-        kept = default_path(device, table.space, table.network or BENCHMARK)
+        kept = default_path(device, family_of(SPACES[table.space], table.network or BENCHMARK))
         return f"name it with --table {shlex.quote(str(path))}, or let it lie at {kept}"
     return ""
 
@@ -145,15 +143,34 @@ def peaks_of(device: Device) -> Peaks | None:
     return Peaks(device.fp32_gmacs_per_s, device.memory_gb_per_s)
 
 
-def fits(table: Table, space: Space, network: Network, batch: int, stem: Stem) -> bool:
+def fits(table: Table, of: Family, batch: int) -> bool:
     """Whether a table is about these networks. The number of classes does not matter to a latency."""
-    about = table.network
+    about, network = table.network or benchmark(of.space), size_of(of)
     if about is None:
-        if space.stacking != "residual_blocks":
-            return False
-        about = BENCHMARK
+        return False
     same = (about.channels, about.cells, about.image) == (network.channels, network.cells, network.image)
-    return same and table.space == space.name and (table.batch or 1) == batch and stem == "cifar"
+    return same and table.space == of.space.name and (table.batch or 1) == batch and of.size.stem == "cifar"
+
+
+def size_of(of: Family) -> Network:
+    """A family's size and task, as a table keeps them."""
+    return Network(of.size.channels, of.size.cells, of.task.classes, of.task.image)
+
+
+def family_of(space: Space, network: Network) -> Family:
+    """The networks that a table is about."""
+    return family(
+        space,
+        channels=network.channels,
+        cells=network.cells,
+        classes=network.classes,
+        image=network.image,
+    )
+
+
+def benchmark(space: Space) -> Network | None:
+    """What a table of this space is about that does not say it; None where the space has no benchmark."""
+    return BENCHMARK if space.benchmarked else None
 
 
 def described(table: Table) -> str:

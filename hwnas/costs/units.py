@@ -55,14 +55,13 @@ def expected_ms(
     import numpy as np
 
     from hwnas.costs.latency import roofline
-    from hwnas.costs.tables import BENCHMARK, RUNTIMES, peaks_of
+    from hwnas.costs.tables import RUNTIMES, benchmark, family_of, peaks_of
 
     peaks = None if device is None else peaks_of(device)
-    if network is None and space.stacking == "residual_blocks":
-        network = BENCHMARK
+    network = network or benchmark(space)
     if device is None or peaks is None or network is None:
         return None
-    estimate = roofline(space, network, peaks, RUNTIMES[device.kind], device.name, batch)
+    estimate = roofline(family_of(space, network), peaks, RUNTIMES[device.kind], device.name, batch)
     return float(np.median(estimate.predict(measured.choices)))
 
 

@@ -160,9 +160,9 @@ class Writer:
         return self.node("Mul", [source, y], step.name)
 
     def pool(self, step: Placed, source: str) -> str:
-        """Padding that keeps the size at stride 1, or none where the windows tile the map."""
+        """Padding that keeps the size at stride 1, or none where the windows of an average tile the map."""
         layer = step.layer
-        tiled = layer.kernel == layer.stride
+        tiled = layer.kind == "avg_pool" and layer.kernel == layer.stride
         pads = [0] * 4 if tiled else [k // 2 for k in (*layer.kernel, *layer.kernel)]
         shape: dict[str, Any] = {"kernel_shape": layer.kernel, "strides": layer.stride, "pads": pads}
         if layer.kind == "max_pool":

@@ -148,11 +148,12 @@ def _activation(kind: Activation) -> str:
 
 def _pool(layer: Layer) -> str:
     kernel, stride = _pair(layer.kernel), _pair(layer.stride)
+    padding = _pair((layer.kernel[0] // 2, layer.kernel[1] // 2))
     if layer.kind == "max_pool":
-        return f"nn.MaxPool2d({kernel}, {stride}, padding={layer.kernel[0] // 2})"
+        return f"nn.MaxPool2d({kernel}, {stride}, padding={padding})"
     # A pool whose kernel is its stride tiles the map: no padding.
     tiled = layer.kernel == layer.stride
-    more = "ceil_mode=True" if tiled else f"padding={layer.kernel[0] // 2}"
+    more = "ceil_mode=True" if tiled else f"padding={padding}"
     return f"nn.AvgPool2d({kernel}, {stride}, {more}, count_include_pad=False)"
 
 

@@ -15,12 +15,14 @@ from hwnas.costs.tables import default_path, own_table, peaks_of
 from hwnas.measuring.bench import Bench, bench_at
 from hwnas.measuring.calibrate import Plan, calibrate
 from hwnas.space.encoding import to_genotype
+from hwnas.space.family import Family
 from hwnas.space.genotype import Architecture
+from hwnas.space.size import Task
 from hwnas.space.space import SPACES, Choices
 from profilers.device import Device
 from profilers.measurement import LATENCY, MEMORY, Failure, Metric, Outcome, Receipt
 from profilers.onnx_latency import utc_now
-from profilers.table import Network, save
+from profilers.table import save
 from profilers.timing import Protocol
 
 Say = Callable[[str], None]
@@ -46,10 +48,9 @@ class Here:
     image: tuple[int, int, int]
 
     @property
-    def network(self) -> Network:
-        """Width, depth and image of the networks handed back."""
-        at = self.config.evaluation
-        return Network(at.channels, at.cells, self.classes, self.image)
+    def family(self) -> Family:
+        """The networks that are handed back."""
+        return self.config.evaluation_family(Task(classes=self.classes, image=self.image))
 
     def latencies(self, choices: Choices) -> list[Outcome]:
         """The latency of each network, (count, edges), in the order given; sampled in turn."""
@@ -69,15 +70,13 @@ class Here:
 
     def _bench(self, protocol: Protocol) -> Bench:
         limit_s = 10.0 + protocol.patience * protocol.budget_s
-        stem = self.config.evaluation.stem
         graph = self.config.cuda_graph
         return bench_at(
             self.place,
-            self.network,
+            self.family,
             self.device,
             protocol,
             backend=self.config.backend,
-            stem=stem,
             limit_s=limit_s,
             cuda_graph=graph,
         )
@@ -87,10 +86,7 @@ class Here:
         return [Architecture(to_genotype(space, one), at.channels, at.cells) for one in choices]
 
     def _together(self, choices: Choices) -> int:
-        at = self.config.evaluation
-        counts = count_table(
-            SPACES[self.config.space], at.channels, at.cells, self.classes, self.image, at.stem
-        )
+        counts = count_table(self.family)
         largest_mib = float(counts.params.of(choices).max()) * 4 / 2**20
         return max(4, int(TOGETHER_MIB / max(largest_mib, 1e-3)))
 
@@ -110,15 +106,13 @@ def lacks_table(here: Here) -> bool:
     config = here.config
     if all(objective.metric != "latency" for objective in config.objectives) or peaks_of(here.device):
         return False
-    stem = config.evaluation.stem
     # A table is of networks with the CIFAR stem; for others the search says so itself.
-    return stem == "cifar" and own_table(here.device, SPACES[config.space], here.network) is None
+    return config.evaluation.stem == "cifar" and own_table(here.device, here.family) is None
 
 
 def first_table(here: Here, say: Say, clock: Callable[[], float] = time.monotonic) -> None:
     """Measure a small table of a target that has none, and keep it where the next search finds it."""
-    space = SPACES[here.config.space]
-    path = default_path(here.device.name, space.name, here.network)
+    path = default_path(here.device.name, here.family)
     path.parent.mkdir(parents=True, exist_ok=True)
     say(
         f"{here.device.name}: no latency table of these networks yet: measuring one, one to three minutes, kept as"
@@ -128,13 +122,13 @@ def first_table(here: Here, say: Say, clock: Callable[[], float] = time.monotoni
     config = here.config
     bench = bench_at(
         here.place,
-        here.network,
+        here.family,
         here.device,
         protocol,
         backend=config.backend,
         cuda_graph=config.cuda_graph,
     )
-    plan = Plan(space, here.network, train=60, held_out=20, budget_s=FIRST_S)
+    plan = Plan(here.family, train=60, held_out=20, budget_s=FIRST_S)
     table = calibrate(plan, bench, here.device.name, 1, now=utc_now(), clock=clock)
     save(table, path)
     held, repeat = table.agreement["held_out"], table.agreement["repeat"]

@@ -14,12 +14,12 @@ import torch
 from torch import nn
 
 from hwnas.export.onnx_format import onnx_model
-from hwnas.nets.network import Network as Net
+from hwnas.nets.network import Network
 from hwnas.nets.operations import sequence
 from hwnas.space.build import own_image
+from hwnas.space.family import Family
 from hwnas.space.genotype import Architecture
-from hwnas.space.layers import Layer, Size, Stem
-from hwnas.space.size import Task
+from hwnas.space.layers import Layer, Size
 from profilers.backends import Options, Subject, cuda_index
 from profilers.backends import backend as named_backend
 from profilers.device import Device
@@ -32,7 +32,6 @@ from profilers.memory import cuda_memory, onnx_memory
 from profilers.onnx_check import check_onnx
 from profilers.onnx_export import export_onnx
 from profilers.onnx_latency import Measure, OnnxOptions, measure_latency
-from profilers.table import Network
 from profilers.timing import Protocol
 from profilers.torch_latency import TorchOptions, measure_torch
 
@@ -63,12 +62,11 @@ class Bench(typing.Protocol):
 class OnnxBench:
     """ONNX Runtime, here or on another machine (`run`)."""
 
-    network: Network
+    family: Family
     device: str
     options: OnnxOptions
     batch: int = 1
     run: Measure = measure
-    stem: Stem = "cifar"
 
     def latencies(self, items: Sequence[Item]) -> list[Outcome]:
         """See Bench. Each item is written to an ONNX file once."""
@@ -90,10 +88,12 @@ class OnnxBench:
         if isinstance(item, Operation):
             shape = (self.batch, item.channels, *item.size)
             return export_onnx(sequence(item.layers).eval(), shape, path)
-        built = build(item, self.network, self.stem)
+        built = build(item, self.family)
         tensors = {name: tensor.numpy() for name, tensor in built.state_dict().items()}
-        classes = tuple(map(str, range(self.network.classes)))
-        onnx.save_model(onnx_model(item, tensors, classes, self.network.image, self.stem), str(path))
+        classes = tuple(map(str, range(self.family.task.classes)))
+        onnx.save_model(
+            onnx_model(item, tensors, classes, self.family.task.image, self.family.size.stem), str(path)
+        )
         return path
 
 
@@ -101,11 +101,10 @@ class OnnxBench:
 class TorchBench:
     """Eager torch on the CPU or on a CUDA device."""
 
-    network: Network
+    family: Family
     device: str
     options: TorchOptions
     batch: int = 1
-    stem: Stem = "cifar"
 
     def latencies(self, items: Sequence[Item]) -> list[Outcome]:
         """See Bench. Items of one input shape are measured in turn."""
@@ -125,21 +124,20 @@ class TorchBench:
         ]
 
     def _shape(self, item: Item) -> tuple[int, ...]:
-        return (self.batch, *_image(item, self.network))
+        return (self.batch, *_image(item, self.family))
 
     def _module(self, item: Item) -> nn.Module:
-        return sequence(item.layers) if isinstance(item, Operation) else build(item, self.network, self.stem)
+        return sequence(item.layers) if isinstance(item, Operation) else build(item, self.family)
 
 
 @dataclass(frozen=True, kw_only=True)
 class NamedBench:
     """Any other back end by its name (profilers.backends), an installed package's too: one item at a time."""
 
-    network: Network
+    family: Family
     device: Device
     backend: str
     options: Options
-    stem: Stem = "cifar"
 
     def latencies(self, items: Sequence[Item]) -> list[Outcome]:
         """See Bench."""
@@ -154,8 +152,8 @@ class NamedBench:
         if isinstance(item, Operation):
             module: nn.Module = sequence(item.layers).eval()
         else:
-            module = build(item, self.network, self.stem)
-        shape = (self.options.batch, *_image(item, self.network))
+            module = build(item, self.family)
+        shape = (self.options.batch, *_image(item, self.family))
         subject = Subject("item", module=module, shape=shape)
         ask = measured_there(self.backend, named_backend(self.backend))
         outcomes = ask(subject, self.device, self.options)
@@ -169,30 +167,29 @@ class NamedBench:
         return Failure(metric, "not measured", detail, Receipt(self.backend))
 
 
-def _image(item: Item, network: Network) -> tuple[int, int, int]:
+def _image(item: Item, of: Family) -> tuple[int, int, int]:
     """(channels, height, width) of what an item reads."""
     if isinstance(item, Operation):
         return (item.channels, *item.size)
-    return own_image(item, Task(classes=network.classes, image=network.image))
+    return own_image(item, of.task)
 
 
-def build(architecture: Architecture, network: Network, stem: Stem = "cifar") -> nn.Module:
+def build(architecture: Architecture, of: Family) -> nn.Module:
     """The discrete network, in inference mode, with fixed random weights that leave torch's own draws alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return Net(architecture, network.classes, network.image, stem).eval()
+        return Network(architecture, of.task.classes, of.task.image, of.size.stem).eval()
 
 
 def bench_at(
     place: str,
-    network: Network,
+    of: Family,
     device: Device,
     protocol: Protocol,
     batch: int = 1,
     threads: int = 1,
     backend: str | None = None,
     run: Measure | None = None,
-    stem: Stem = "cifar",
     limit_s: float = 60.0,
     cuda_graph: bool = False,
 ) -> Bench:
@@ -207,13 +204,13 @@ def bench_at(
             place=place, batch=batch, threads=threads, limit_s=limit_s, protocol=protocol, run=run
         )
         named_backend(backend)
-        return NamedBench(network=network, device=device, backend=backend, options=named, stem=stem)
+        return NamedBench(family=of, device=device, backend=backend, options=named)
     if (backend or ("onnxruntime" if run or place == "cpu" else "torch")) == "torch":
         if run:
             raise InputError("--backend torch measures here only; elsewhere it is onnxruntime")
         graph = cuda_graph and place != "cpu"
         own = TorchOptions(place=place, threads=threads, cuda_graph=graph, protocol=protocol)
-        return TorchBench(network, device.name, own, batch, stem)
+        return TorchBench(of, device.name, own, batch)
     provider: Literal["cpu", "cuda"] = "cpu" if place == "cpu" else "cuda"
     options = OnnxOptions(
         threads=threads,
@@ -223,4 +220,4 @@ def bench_at(
         limit_s=limit_s,
         protocol=protocol,
     )
-    return OnnxBench(network, device.name, options, batch, run or measure, stem)
+    return OnnxBench(of, device.name, options, batch, run or measure)

@@ -23,18 +23,18 @@ import numpy.typing as npt
 from hwnas.costs.counts import Additive
 from hwnas.costs.features import designs, folds, with_operations
 from hwnas.costs.latency import TablePredictor
+from hwnas.costs.tables import size_of
 from hwnas.measuring.bench import Bench, Operation
-from hwnas.space.build import graphs
 from hwnas.space.encoding import derive, sample, to_choices, to_genotype
+from hwnas.space.family import Family
 from hwnas.space.genotype import Architecture
 from hwnas.space.layers import Layer
-from hwnas.space.size import CellSize, Task
 from hwnas.space.space import Choices, Space
 from profilers.agreement import kendall_tau, mape_percent
 from profilers.errors import InputError
 from profilers.fit import FEWEST_ROWS, fit
 from profilers.measurement import Measurement, Outcome
-from profilers.table import Network, Operations, Table
+from profilers.table import Operations, Table
 
 Floats = npt.NDArray[np.float64]
 Say = Callable[[str], None]
@@ -51,12 +51,16 @@ FEWEST_NETWORKS = 40
 class Plan:
     """What to calibrate and how long: networks to fit and to hold out, seconds for everything."""
 
-    space: Space
-    network: Network
+    family: Family
     train: int = 60
     held_out: int = 40
     budget_s: float = 270.0
     seed: int = 0
+
+    @property
+    def space(self) -> Space:
+        """The space of the networks."""
+        return self.family.space
 
 
 @dataclass
@@ -166,10 +170,8 @@ _Key = tuple[str, tuple[Layer, ...]]
 
 def _sites(plan: Plan) -> dict[_Key, list[tuple[int, int]]]:
     """(operation, its layers) -> every (decision, operation) place where a network has them."""
-    network = plan.network
-    size = CellSize(channels=network.channels, cells=network.cells)
     # Of a space with several sizes, the operations of the first: the fit to whole networks sees to the others.
-    graph = next(iter(graphs(plan.space, size, Task(classes=network.classes, image=network.image)).values()))
+    graph = next(iter(plan.family.graphs.values()))
     sites: dict[_Key, list[tuple[int, int]]] = {}
     for node in graph:
         if node.row is None:
@@ -225,9 +227,9 @@ def _measure(
     plan: Plan, bench: Bench, drawn: list[Choices], anchors: list[Choices]
 ) -> tuple[list[Outcome], float]:
     """Networks, and the mean latency in ms of the anchors among them (NaN where that is not known)."""
-    network = plan.network
+    size = plan.family.size
     items = [
-        Architecture(to_genotype(plan.space, choices), network.channels, network.cells)
+        Architecture(to_genotype(plan.space, choices), size.channels, size.cells)
         for choices in [*drawn, *anchors]
     ]
     outcomes = bench.latencies(items)
@@ -268,13 +270,13 @@ def _fit(
     plan: Plan, choices: Choices, latency: Floats, operations: Operations, device: str, batch: int
 ) -> Table:
     sums = _sums(plan, choices, operations)
-    known = [with_operations(design, sums) for design in designs(plan.space, choices, plan.network.cells)]
+    known = [with_operations(design, sums) for design in designs(plan.space, choices, plan.family.size.cells)]
     fitted, validation = fit(known, latency, plan.seed)
     return Table(
         device=device,
         space=plan.space.name,
         batch=batch,
-        network=plan.network,
+        network=size_of(plan.family),
         fitted=fitted,
         agreement={
             "operations_alone": {"networks": len(latency), "kendall_tau": kendall_tau(sums, latency)},

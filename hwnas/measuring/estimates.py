@@ -22,20 +22,17 @@ def latency(named: Named, device: Device, options: Options, table: str | None) -
     """The latency of one network on a device that is not attached, or the Failure that says why."""
     from hwnas.costs.latency import TablePredictor
     from hwnas.costs.tables import predictor
+    from hwnas.measuring.subjects import family_of
     from hwnas.space.encoding import to_choices
-    from hwnas.space.space import SPACES
     from profilers.measurement import LATENCY, Failure, Measurement, Receipt
-    from profilers.table import Network
 
     receipt = Receipt("", device.name, batch=options.batch, dtype=options.dtype, time=options.time)
     architecture, shape = named.architecture, named.shape
     if architecture is None:
         why = f"{device.name} is not attached here, and an ONNX file can only be measured"
         return Failure(LATENCY, "not attached", why, receipt)
-    space = SPACES[architecture.genotype.space]
-    network = Network(architecture.channels, architecture.cells, shape.classes, shape.image)
     try:
-        source = predictor(device, space, network, batch=options.batch, stem=shape.stem, table=table)
+        source = predictor(device, family_of(architecture, shape), batch=options.batch, table=table)
     except InputError as error:
         if table is not None:
             raise
@@ -57,8 +54,8 @@ def latency(named: Named, device: Device, options: Options, table: str | None) -
 def memory(named: Named, device: Device, options: Options) -> Outcome:
     """The memory that one network asks for on a device that is not attached, or the Failure that says why."""
     from hwnas.costs.memory import memory_table
+    from hwnas.measuring.subjects import family_of
     from hwnas.space.encoding import to_choices
-    from hwnas.space.space import SPACES
     from profilers.measurement import MEMORY, Failure, Measurement, Receipt
 
     receipt = Receipt("layers", device.name, batch=options.batch, dtype="fp32", time=options.time)
@@ -66,16 +63,7 @@ def memory(named: Named, device: Device, options: Options) -> Outcome:
     if architecture is None:
         why = f"{device.name} is not attached here, and an ONNX file can only be measured"
         return Failure(MEMORY, "not attached", why, receipt)
-    space = SPACES[architecture.genotype.space]
-    table = memory_table(
-        space,
-        architecture.channels,
-        architecture.cells,
-        shape.classes,
-        shape.image,
-        shape.stem,
-        options.batch,
-    )
+    table = memory_table(family_of(architecture, shape), options.batch)
     value = float(table.of(to_choices(architecture.genotype))[0])
     noted = receipt.with_notes(
         "weights and the maps alive at once; a runtime takes more than a network asks for"

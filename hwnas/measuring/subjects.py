@@ -12,6 +12,7 @@ from profilers.errors import InputError
 from profilers.limits import check_input, check_numbers
 
 if TYPE_CHECKING:
+    from hwnas.space.family import Family
     from hwnas.space.genotype import Architecture
     from hwnas.space.layers import Stem
     from profilers.backends import Subject
@@ -73,15 +74,24 @@ def read(path: Path) -> str:
 
 def genotype(text: str, shape: Shape) -> Named:
     """A genotype at the width and depth that were asked for, else those its space is published with."""
-    from hwnas.space.genotype import Architecture
-    from hwnas.space.space import SPACES
+    from hwnas.space.genotype import sized
     from hwnas.space.text import parse
 
     found = parse(text)
-    channels, cells = SPACES[found.space].published_size
-    architecture = Architecture(found, shape.channels or channels, shape.cells or cells)
+    architecture = sized(found, shape.channels, shape.cells, shape.stem)
     check_size(architecture, shape)
     return Named(found.key, architecture, shape)
+
+
+def family_of(architecture: Architecture, shape: Shape) -> Family:
+    """All networks of the architecture's space and size, for what the shape says."""
+    from hwnas.space.family import family
+    from hwnas.space.space import SPACES
+
+    size = {"channels": architecture.channels, "cells": architecture.cells}
+    return family(
+        SPACES[architecture.genotype.space], **size, classes=shape.classes, image=shape.image, stem=shape.stem
+    )
 
 
 def check_size(architecture: Architecture, shape: Shape) -> None:

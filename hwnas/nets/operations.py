@@ -13,7 +13,7 @@ from hwnas.nets.activations import activation
 from hwnas.nets.fast.convolution import Depthwise, Pointwise, pointwise
 from hwnas.nets.fast.maps import MeanPool, even_and_odd_pixels
 from hwnas.nets.squeeze_excite import SqueezeExcite
-from hwnas.space.layers import Layer
+from hwnas.space.layers import Layer, Size
 
 
 class Halve(nn.Module):
@@ -71,15 +71,14 @@ def module_of(layer: Layer, affine: bool, running: bool) -> nn.Module:
     if layer.kind == "batch_norm":
         return nn.BatchNorm2d(layer.channels_out, layer.epsilon, affine=affine, track_running_stats=running)
     if layer.kind == "max_pool":
-        return nn.MaxPool2d(layer.kernel, layer.stride, layer.kernel[0] // 2)
+        return nn.MaxPool2d(layer.kernel, layer.stride, _centred(layer.kernel))
     if layer.kind == "avg_pool":
         # A pool whose kernel is its stride (the residual block's shortcut) tiles the map: no padding.
-        padding_px = 0 if layer.kernel == layer.stride else layer.kernel[0] // 2
-        if padding_px and not running:
+        tiled = layer.kernel == layer.stride
+        if not tiled and not running and _is_square(layer):
             return MeanPool(layer.kernel[0], layer.stride[0])
-        return nn.AvgPool2d(
-            layer.kernel, layer.stride, padding_px, ceil_mode=padding_px == 0, count_include_pad=False
-        )
+        padding = (0, 0) if tiled else _centred(layer.kernel)
+        return nn.AvgPool2d(layer.kernel, layer.stride, padding, ceil_mode=tiled, count_include_pad=False)
     if layer.kind == "halve":
         return Halve(layer.channels_in, layer.channels_out, layer.bias)
     if layer.kind == "global_pool":
@@ -93,9 +92,8 @@ def module_of(layer: Layer, affine: bool, running: bool) -> nn.Module:
 
 def _convolution(layer: Layer, quick: bool) -> nn.Conv2d:
     """Keeps the map's size at stride 1. ``quick``: with quicker derivatives, where there are any."""
-    plain = layer.kernel[0] == layer.kernel[1] and layer.stride[0] == layer.stride[1] and not layer.bias
     depthwise = layer.groups == layer.channels_in == layer.channels_out > 1
-    if quick and plain and depthwise:
+    if quick and depthwise and _is_square(layer) and layer.kernel[0] % 2 and not layer.bias:
         return Depthwise(layer.channels_in, layer.kernel[0], layer.stride[0], layer.dilation)
     pointwise = layer.kernel == layer.stride == (1, 1) and layer.groups == 1
     padding = (layer.dilation * (layer.kernel[0] - 1) // 2, layer.dilation * (layer.kernel[1] - 1) // 2)
@@ -109,6 +107,15 @@ def _convolution(layer: Layer, quick: bool) -> nn.Conv2d:
         layer.groups,
         bias=layer.bias,
     )
+
+
+def _centred(kernel: Size) -> Size:
+    """The padding of a pool whose windows are centred on their pixels."""
+    return kernel[0] // 2, kernel[1] // 2
+
+
+def _is_square(layer: Layer) -> bool:
+    return layer.kernel[0] == layer.kernel[1] and layer.stride[0] == layer.stride[1]
 
 
 def sequence(layers: Sequence[Layer], affine: bool = True, running: bool = True) -> nn.Sequential:

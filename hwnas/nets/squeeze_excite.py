@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hwnas.nets.activations import activation
@@ -23,6 +24,7 @@ class SqueezeExcite(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
-        mean = x.mean((2, 3), keepdim=True)
+        # The same as x.mean((2, 3), keepdim=True), but torch's exporter writes the pool that hwnas.export writes, too.
+        mean = F.adaptive_avg_pool2d(x, 1)
         gate: Tensor = self.gate(self.expand(self.inner(self.reduce(mean))))
         return x * gate

@@ -17,11 +17,10 @@ from torch import Tensor, nn
 
 from hwnas.nets.interpreter import Addend, Built, Maps, fixed_modules, program_of, read, run, shared_module
 from hwnas.nets.operations import body, sequence
-from hwnas.space.build import graphs
+from hwnas.space.family import Family
 from hwnas.space.graph import Graph, Node, searched_groups, starts_with_relu
-from hwnas.space.layers import Layer, Stem
-from hwnas.space.size import CellSize, Task
-from hwnas.space.space import SKIP, Choices, Mask, Space
+from hwnas.space.layers import Layer
+from hwnas.space.space import SKIP, Choices, Mask
 from profilers.errors import InputError
 
 
@@ -64,21 +63,15 @@ class Supernet(nn.Module):
 
     def __init__(
         self,
-        space: Space,
-        channels: int,
-        cells: int,
-        classes: int,
-        image: tuple[int, int, int],
+        of: Family,
         mask: Mask | None = None,
-        stem: Stem = "cifar",
     ) -> None:
         super().__init__()
-        size = CellSize(channels=channels, cells=cells, stem=stem)
-        whole = graphs(space, size, Task(classes=classes, image=image))
+        space, whole = of.space, of.graphs
         self.space = space
         self.mask = space.mask if mask is None else mask
         self.dropout = SkipDropout()
-        self._programs = {key: program_of(graph, image) for key, graph in whole.items()}
+        self._programs = {key: program_of(graph, of.task.image) for key, graph in whole.items()}
         built: Built = {}
         fixed = {key: _fixed(self, graph, built) for key, graph in whole.items()}
         operations = [decision.operations for decision in space.decisions]
@@ -233,18 +226,9 @@ def _scaled(module: Any, x: Tensor, scale: Tensor | None) -> Tensor:
     return F.batch_norm(x, None, None, scale.expand(x.shape[1]).contiguous(), None, True, 0.0, norm.eps)
 
 
-def build_supernet(
-    space: Space,
-    channels: int,
-    cells: int,
-    classes: int,
-    image: tuple[int, int, int],
-    seed: int,
-    mask: Mask | None = None,
-    stem: Stem = "cifar",
-) -> Supernet:
+def build_supernet(of: Family, seed: int, mask: Mask | None = None) -> Supernet:
     """A supernet with weights drawn from ``seed``; torch's own generator is left as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        net = Supernet(space, channels, cells, classes, image, mask, stem)
+        net = Supernet(of, mask)
     return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]

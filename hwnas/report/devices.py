@@ -14,10 +14,9 @@ from hwnas.report import charts
 from hwnas.report.load import Cost, Dot, Seen
 from hwnas.runs.front import Point, pareto_front
 from hwnas.space.encoding import to_choices
-from hwnas.space.space import SPACES
+from hwnas.space.size import Task
 from profilers.device import load
 from profilers.errors import InputError
-from profilers.table import Network
 
 
 def across(seen: Seen, names: Sequence[str]) -> dict[str, Any]:
@@ -46,10 +45,9 @@ def across(seen: Seen, names: Sequence[str]) -> dict[str, Any]:
 
 def _latencies(seen: Seen, dots: Sequence[Dot], name: str) -> tuple[list[float], str]:
     config, image = seen.run.config, seen.summary["image"]
-    space, evaluation = SPACES[config.space], config.evaluation
     shape = (int(image[0]), int(image[1]), int(image[2]))
-    network = Network(evaluation.channels, evaluation.cells, len(seen.summary["classes"]), shape)
-    source = predictor(load(find_device(name)), space, network, stem=evaluation.stem)
+    task = Task(classes=len(seen.summary["classes"]), image=shape)
+    source = predictor(load(find_device(name)), config.evaluation_family(task))
     choices = np.stack([to_choices(seen.genotypes[dot.key]) for dot in dots])
     values = [float(value) for value in source.predict(choices)]
     if not all(np.isfinite(values)):

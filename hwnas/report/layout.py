@@ -127,8 +127,7 @@ def state_names(space: str) -> tuple[str, ...]:
     pair = (f"c k{MINUS}2", f"c k{MINUS}1")
     inputs = pair if found.inputs == 2 else ("in", *(f"in {i}" for i in range(1, found.inputs)))
     inner = tuple(str(node) for node in range(found.nodes))
-    # Residual stacking hands on the last node; DARTS's joins all of them.
-    return (*inputs, *inner[:-1], "out") if found.stacking == "residual_blocks" else (*inputs, *inner, "c k")
+    return (*inputs, *inner[:-1], "out") if found.last_node_is_output else (*inputs, *inner, "c k")
 
 
 def _items(space: Space, cell: Cell) -> list[_Item]:
@@ -160,7 +159,9 @@ def _network_items(genotype: Genotype) -> list[_Item]:
     """All nodes of a discrete network; how wide it is does not change the drawing."""
     space = SPACES[genotype.space]
     choices = to_choices(genotype)
-    graph = architecture_graph(Architecture(genotype, 8, 3), Task(classes=2, image=(3, 64, 64)))
+    graph = architecture_graph(
+        Architecture(genotype, 8, space.depth or 3), Task(classes=2, image=(3, 64, 64))
+    )
     items: dict[str, _Item] = {}
     users: dict[str, list[_Item]] = {}
     for number, node in enumerate(graph):

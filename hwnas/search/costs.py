@@ -13,8 +13,8 @@ from hwnas.config import Config
 from hwnas.costs.metrics import METRICS, Asked, Metric
 from hwnas.search.algorithms.reward import Objective, parse_quantity
 from hwnas.space.encoding import project, sample
-from hwnas.space.size import CellSize, Task
-from hwnas.space.space import SPACES, Choices, Space
+from hwnas.space.size import Task
+from hwnas.space.space import Choices, Space
 from profilers.device import Device
 from profilers.errors import InputError
 
@@ -65,11 +65,8 @@ def build_costs(
     memory from the layers. ``attached``: finalists will be measured. Raises InputError for a latency that can't be
     predicted, and for less than ``require`` wants.
     """
-    at = config.evaluation
     asked = Asked(
-        space=SPACES[config.space],
-        size=CellSize(channels=at.channels, cells=at.cells, stem=at.stem),
-        task=Task(classes=classes, image=image),
+        family=config.evaluation_family(Task(classes=classes, image=image)),
         device=device,
         table=table,
     )

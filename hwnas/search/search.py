@@ -170,16 +170,8 @@ def step_memory(config: Config, dataset: Dataset) -> Footprint:
     """What a training step of the largest stage needs."""
     mixture = config.algorithm == "ndarts" or config.weights == "mixture"
     steps = [
-        footprint(
-            SPACES[config.space],
-            config.channels,
-            stage.cells,
-            len(dataset.classes),
-            dataset.image,
-            "mixture" if mixture else "sampled",
-            config.evaluation.stem,
-        )
-        for stage in config.stages
+        footprint(config.stage_family(stage, dataset.task), "mixture" if mixture else "sampled")
+        for stage in range(len(config.stages))
     ]
     if config.algorithm == "ndarts" and config.ndarts.hypergradient == "neumann":
         steps = [replace(one, per_image=DOUBLE_BACKWARD * one.per_image) for one in steps]

@@ -25,7 +25,6 @@ from hwnas.search.distributed import shared_weights
 from hwnas.search.distributed.ranks import ALONE, Ranks
 from hwnas.search.distributed.shared_weights import SharedWeights
 from hwnas.search.health import Setback
-from hwnas.space.space import SPACES
 from hwnas.training.data import Dataset
 from profilers.errors import InputError
 
@@ -149,14 +148,9 @@ def supernet(
 ) -> SharedWeights:
     """The fresh shared weights that a stage begins with: what survives, at the stage's depth."""
     net = build_supernet(
-        SPACES[config.space],
-        config.channels,
-        config.stages[stage].cells,
-        len(dataset.classes),
-        dataset.image,
+        config.stage_family(stage, dataset.task),
         seed=int(np.random.SeedSequence([config.seed, stage]).generate_state(1)[0]),
         mask=searcher.mask(),
-        stem=config.evaluation.stem,
     )
     return shared_weights.optimise(net.to(dataset.device), config.weight_step, ranks)
 

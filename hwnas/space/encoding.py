@@ -60,7 +60,7 @@ def to_genotype(space: Space, choices: Choices) -> Genotype:
         for row in space.rows(cell):
             slot = space.slots[row]
             op = slot.ops[int(choices[row])]
-            if op != NONE or space.none_is_written:
+            if op != NONE or space.written == "arch_str":
                 nodes[slot.node - space.inputs].append(Edge(op, slot.source))
         cells[cell] = tuple(tuple(node) for node in nodes)
     return Genotype(space.name, cells["normal"], cells["reduce"])
@@ -148,7 +148,7 @@ def size_derived(space: Space) -> int:
     DARTS: per node two of its inputs and one of 7 operations on each, so (prod_n C(n, 2) 7^2)^2. TND: all
     samples whose every node keeps an input. NAS-Bench-201: 5^6.
     """
-    if space.none_is_written or not space.slots:
+    if space.written != "edges":
         return size_sampled(space)
     total = 1
     for cell in space.cells:

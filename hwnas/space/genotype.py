@@ -59,7 +59,7 @@ class Genotype:
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form: edges per node, or the architecture string where the space has a published one."""
-        if SPACES[self.space].none_is_written:
+        if SPACES[self.space].written == "arch_str":
             return {"space": self.space, "arch_str": arch_string(self)}
         if self.operations:
             names = [decision.name for decision in SPACES[self.space].decisions]
@@ -89,6 +89,22 @@ class Architecture:
         check_cells(SPACES[self.genotype.space], self.cells)
 
 
+def sized(
+    genotype: Genotype, channels: int | None = None, cells: int | None = None, stem: str = "cifar"
+) -> Architecture:
+    """A genotype at a width and a depth; None stands for those that its space is published with.
+
+    Raises InputError for a depth or a stem that a chain of blocks, whose table says both, does not have.
+    """
+    space = SPACES[genotype.space]
+    usual = space.published_size
+    if space.depth is not None and stem != "cifar":
+        raise InputError(f"stem: a network of {space.name} has the stem of its table: leave {stem!r} out")
+    return Architecture(
+        genotype, usual[0] if channels is None else channels, usual[1] if cells is None else cells
+    )
+
+
 def check_cells(space: Space, cells: int) -> None:
     """Raise InputError unless a network of this space can have so many cells."""
     if not 1 <= cells <= 1000:
@@ -98,9 +114,10 @@ def check_cells(space: Space, cells: int) -> None:
             f"cells: a {space.name} network has {space.depth} blocks, which its table says: leave cells out instead of"
             f" giving {cells}"
         )
-    if space.stacking == "residual_blocks" and cells % 3:
+    groups = space.cells_multiple
+    if cells % groups:
         raise InputError(
-            f"{space.name} stacks three equal groups: cells must be a multiple of 3, not {cells}"
+            f"{space.name} stacks {groups} equal groups: cells must be a multiple of {groups}, not {cells}"
         )
 
 
@@ -141,12 +158,12 @@ def _check_node(space: Space, kind: CellKind, number: int, node: tuple[Edge, ...
     for edge in node:
         if edge.op not in legal:
             raise InputError(f"{where}: unknown operation {edge.op!r}{nearest(edge.op, legal)}")
-        if edge.op == NONE and not space.none_is_written:
+        if edge.op == NONE and space.written == "edges":
             raise InputError(f"{where}: leave an edge out instead of writing {NONE!r}")
         if not 0 <= edge.source < number:
             raise InputError(f"{where}: source {edge.source} must be within 0..{number - 1}")
     sources = [edge.source for edge in node]
     if len(set(sources)) != len(sources):
         raise InputError(f"{where}: two edges come from one source")
-    if space.none_is_written and sources != list(range(number)):
+    if space.written == "arch_str" and sources != list(range(number)):
         raise InputError(f"{where}: every edge must be written, got sources {sources}")

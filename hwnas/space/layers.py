@@ -1,7 +1,7 @@
 """What a network executes, layer by layer, as pure values: the base of counts, tables and rooflines.
 
 Structures: DARTS operations and CIFAR/ImageNet stems (arXiv 1806.09055), TND's additions (arXiv 2111.03892),
-NAS-Bench-201's residual stacking (arXiv 2001.00326). Sizes halve with rounding up at stride 2.
+NAS-Bench-201's residual blocks (arXiv 2001.00326). Sizes halve with rounding up at stride 2.
 """
 
 from __future__ import annotations

@@ -109,6 +109,34 @@ class Space:
         """The kinds of cell that are searched, in slot order; none where the space is not made of cells."""
         return tuple(dict.fromkeys(slot.cell for slot in self.slots))
 
+    @property
+    def written(self) -> Literal["edges", "arch_str", "operations"]:
+        """How genotypes are written: edges per node, with none left out; NAS-Bench-201's string, with every edge; or
+        one operation per decision."""
+        if not self.slots:
+            return "operations"
+        return "arch_str" if self.none_is_written else "edges"
+
+    @property
+    def none_runs(self) -> bool:
+        """Whether the published networks compute ``none``: they multiply a map by zero."""
+        return self.none_is_written
+
+    @property
+    def cells_multiple(self) -> int:
+        """The cells of a network come in so many equal groups."""
+        return 3 if self.stacking == "residual_blocks" else 1
+
+    @property
+    def last_node_is_output(self) -> bool:
+        """Whether a cell hands on its last node alone, and not all of its nodes side by side."""
+        return self.stacking == "residual_blocks"
+
+    @property
+    def benchmarked(self) -> bool:
+        """Whether latencies of this space were published, of networks of one size (NAS-Bench-201's)."""
+        return self.stacking == "residual_blocks"
+
     @cached_property
     def width(self) -> int:
         """The largest number of operations of any decision: the second axis of alpha."""

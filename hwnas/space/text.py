@@ -61,7 +61,7 @@ def format_text(genotype: Genotype) -> str:
     DARTS pairs where every node has two inputs; lists per node where the in-degree varies, because the flat
     form cannot say which node an edge belongs to.
     """
-    if SPACES[genotype.space].none_is_written:
+    if SPACES[genotype.space].written == "arch_str":
         return arch_string(genotype)
     if genotype.operations:
         return json.dumps(genotype.to_dict(), separators=(",", ":"))
@@ -83,11 +83,11 @@ def from_dict(data: Any) -> Genotype:
         raise InputError(f"genotype: unknown space {name!r}{nearest(name, SPACES)}")
     if not SPACES[name].slots:
         return _from_operations(name, data)
-    legal = {"space", "arch_str"} if SPACES[name].none_is_written else {"space", "normal", "reduce"}
+    legal = {"space", "arch_str"} if SPACES[name].written == "arch_str" else {"space", "normal", "reduce"}
     for key in data:
         if key not in legal:
             raise InputError(f"genotype of {name}: unknown key {str(key)[:40]!r}{nearest(str(key), legal)}")
-    if SPACES[name].none_is_written:
+    if SPACES[name].written == "arch_str":
         if not isinstance(data.get("arch_str"), str):
             raise InputError(f"genotype of {name}: expected the key 'arch_str'")
         return _from_arch_string(data["arch_str"], name)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hwnas.config import Config, resolve
-from hwnas.costs.tables import default_path
+from hwnas.costs.tables import default_path, family_of
 from hwnas.runs.directory import open_run
 from hwnas.search.search import plan
 from hwnas.space import SPACES
@@ -65,7 +65,7 @@ def written(name: str, scale: float) -> None:
 def test_a_search_finds_a_table_by_the_name_in_the_devices_file(hwnas: Command) -> None:
     fitted = hwnas("devices", "fit", "--csv", "measured.csv", "--device", "some-file.toml", *SIZE)
     assert fitted.code == 0, fitted.err
-    path = default_path("my-board", "darts", Network(4, 3, 10, (1, 8, 8)))
+    path = default_path("my-board", family_of(SPACES["darts"], Network(4, 3, 10, (1, 8, 8))))
     assert load(path).device == "my-board"
     assert f"{path}: latency table of my-board" in fitted.out
     assert "finds it: hwnas search --target some-file.toml" in fitted.out
@@ -141,9 +141,9 @@ def test_a_device_file_that_is_not_there_is_no_name(hwnas: Command) -> None:
 
 def test_a_name_cannot_lead_out_of_the_folder_of_tables() -> None:
     network = Network(4, 3, 10, (1, 8, 8))
-    inside = default_path("board", "darts", network).parent
+    inside = default_path("board", family_of(SPACES["darts"], network)).parent
     for name in ("../../x", "/etc/x", "a/b", "..", "x\\y"):
-        assert default_path(name, "darts", network).parent == inside
+        assert default_path(name, family_of(SPACES["darts"], network)).parent == inside
 
 
 def test_the_unit_of_a_target_is_looked_at_before_anything_is_read(hwnas: Command) -> None:

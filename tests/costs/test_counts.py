@@ -10,6 +10,7 @@ import pytest
 from hwnas.costs.counts import Additive, count, count_table
 from hwnas.space import SPACES
 from hwnas.space.encoding import sample, to_genotype
+from hwnas.space.family import family
 from hwnas.space.genotype import Architecture
 from hwnas.space.text import parse
 from tests.space.golden import GOLDEN, Golden
@@ -30,7 +31,7 @@ def test_published_counts_are_exact(golden: Golden) -> None:
 @pytest.mark.parametrize("name", SWEPT)
 def test_many_samples_at_once_equal_one_at_a_time(name: str) -> None:
     space, rng = SPACES[name], np.random.default_rng(0)
-    table = count_table(space, 6, depth(name, 6), 10, (1, 13, 9))
+    table = count_table(family(space, channels=6, cells=depth(name, 6), classes=10, image=(1, 13, 9)))
     choices = np.array([sample(space, rng) for _ in range(20)])
     expected = [count(sized(to_genotype(space, row), 6, 6), 10, (1, 13, 9)) for row in choices]
     assert table.params.of(choices).tolist() == [params for params, _ in expected]
@@ -49,14 +50,14 @@ def test_the_expectation_is_the_mean_over_all_samples() -> None:
 def test_the_expectation_under_certainty_is_the_count() -> None:
     space = SPACES["tnd"]
     choices = sample(space, np.random.default_rng(3))
-    table = count_table(space, 8, 5, 10, (3, 32, 32))
+    table = count_table(family(space, channels=8, cells=5, classes=10, image=(3, 32, 32)))
     certain = np.eye(space.width)[choices]
     assert table.macs.expected(certain) == table.macs.of(choices)
 
 
 def test_a_count_takes_microseconds() -> None:
     space, rng = SPACES["darts"], np.random.default_rng(0)
-    table = count_table(space, 36, 20, 10, (3, 32, 32))
+    table = count_table(family(space, channels=36, cells=20, classes=10, image=(3, 32, 32)))
     choices = np.array([sample(space, rng) for _ in range(1000)])
     fastest = min(_timed(lambda: table.params.of(choices)) for _ in range(20))
     assert fastest / 1000 < 50e-6

@@ -12,15 +12,23 @@ from hwnas.space.layers import PRIMITIVES, Layer
 from hwnas.space.size import CellSize, Task
 from profilers.errors import InputError
 from profilers.roofline import Kernel
+from tests.space.every_layer import heads, keeping, narrowing
 
 NB201, DARTS = SPACES["nasbench201"], SPACES["darts"]
 IMAGE = (3, 32, 32)
 
 
-@pytest.mark.parametrize("op", sorted(PRIMITIVES))
-@pytest.mark.parametrize("stride", [1, 2])
-def test_kernels_hold_every_mac_of_their_layers(op: str, stride: int) -> None:
-    for layer in PRIMITIVES[op](16, stride, (8, 8)):
+EVERY: dict[str, tuple[Layer, ...]] = {
+    **{f"{op} at {stride}": PRIMITIVES[op](16, stride, (8, 8)) for op in PRIMITIVES for stride in (1, 2)},
+    **keeping((9, 8)),
+    **{f"narrowing {name}": row for name, row in narrowing((9, 8)).items()},
+    **{f"head {name}": row for name, row in heads((5, 4), 3).items()},
+}
+
+
+@pytest.mark.parametrize("layers", EVERY.values(), ids=EVERY)
+def test_kernels_hold_every_mac_of_their_layers(layers: tuple[Layer, ...]) -> None:
+    for layer in layers:
         kernels = layer_kernels(layer, batch=3)
         assert sum(kernel.macs for kernel in kernels) == 3 * layer.macs
         height, width = layer.size_out
@@ -30,6 +38,27 @@ def test_kernels_hold_every_mac_of_their_layers(op: str, stride: int) -> None:
 def test_a_depthwise_convolution_is_a_direct_kernel() -> None:
     (kernel,) = layer_kernels(Layer("conv", 8, 8, (4, 4), kernel=(5, 5), groups=8), batch=2)
     assert (kernel.kind, kernel.window, kernel.outputs, kernel.channels) == ("depthwise", 25, 32, 8)
+
+
+def test_a_grouped_convolution_is_neither_depthwise_nor_dense() -> None:
+    grouped, dense = (Layer("conv", 8, 8, (4, 4), kernel=(3, 3), groups=groups) for groups in (2, 1))
+    (kernel,), (whole,) = layer_kernels(grouped, batch=2), layer_kernels(dense, batch=2)
+    assert (kernel.kind, kernel.groups, kernel.macs) == ("conv", 2, whole.macs // 2)
+    assert whole.reads - kernel.reads == dense.params // 2
+
+
+def test_a_convolution_that_reads_one_channel_per_output_is_depthwise_however_many_it_gives() -> None:
+    (kernel,) = layer_kernels(Layer("conv", 8, 16, (4, 4), kernel=(3, 3), groups=8), batch=1)
+    assert (kernel.kind, kernel.channels) == ("depthwise", 16)
+    (single,) = layer_kernels(Layer("conv", 1, 16, (4, 4), kernel=(3, 3)), batch=1)
+    assert single.kind == "conv"
+
+
+def test_squeeze_and_excitation_reads_its_map_twice() -> None:
+    kernels = layer_kernels(Layer("squeeze_excite", 8, 8, (4, 4), hidden=2), batch=3)
+    assert [k.kind for k in kernels] == ["pool", "conv", "elementwise", "conv", "elementwise", "elementwise"]
+    map_, gates = 3 * 8 * 16, 3 * 8
+    assert (kernels[0].reads, kernels[-1].reads, kernels[-1].writes) == (map_, map_ + gates, map_)
 
 
 def graph_of(space: Space, cells: int) -> Graph:

@@ -9,7 +9,7 @@ import pytest
 from hwnas.catalog import find_device
 from hwnas.costs.kernels import fixed_kernels, option_kernels
 from hwnas.costs.latency import Roofline, TablePredictor, roofline
-from hwnas.costs.tables import BENCHMARK, peaks_of
+from hwnas.costs.tables import BENCHMARK, family_of, peaks_of
 from hwnas.space import SPACES
 from hwnas.space.encoding import sample
 from profilers.agreement import kendall_tau, seven_digits
@@ -28,7 +28,7 @@ NB201 = SPACES["nasbench201"]
 def estimate(device: str, runtime: Runtime, batch: int = 1) -> Roofline:
     peaks = peaks_of(load(find_device(device)))
     assert peaks is not None
-    return roofline(NB201, BENCHMARK, peaks, runtime, device, batch)
+    return roofline(family_of(NB201, BENCHMARK), peaks, runtime, device, batch)
 
 
 @pytest.mark.parametrize(("batch", "tau"), [(1, 0.90), (32, 0.84), (256, 0.70)])
@@ -52,7 +52,7 @@ def test_the_additive_roofline_equals_pricing_the_kernels_of_each_network(
 ) -> None:
     space, peaks = SPACES[name], Peaks(500.0, 100.0)
     network = Network(8, depth(name, 6), 10, (3, 16, 16))
-    predictor = roofline(space, network, peaks, runtime, "", batch=2)
+    predictor = roofline(family_of(space, network), peaks, runtime, "", batch=2)
     graph = whole(name, 8, 6, 10, (3, 16, 16))
     sizes = {node.name: node.size for node in graph}
     rng = np.random.default_rng(0)

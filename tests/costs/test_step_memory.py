@@ -10,20 +10,22 @@ from torch import Tensor
 
 from hwnas.costs.step_memory import footprint
 from hwnas.nets.supernet import build_supernet
-from hwnas.space import SPACES
+from hwnas.space import SPACES, Space
 from hwnas.space.encoding import sample
+from hwnas.space.family import family
+from tests.space.every_layer import SAMPLES, SPACE
 from tests.space.swept import SWEPT
 
-SHAPE = (8, 3, 10, (3, 16, 16))
+SHAPE = {"channels": 8, "cells": 3, "classes": 10, "image": (3, 16, 16)}
 
 
-@pytest.mark.parametrize("name", SWEPT)
+@pytest.mark.parametrize("space", [*(SPACES[name] for name in SWEPT), SPACE], ids=lambda space: space.name)
 @pytest.mark.parametrize("weights", ["sampled", "mixture"])
-def test_what_a_step_keeps_is_below_the_estimate_and_not_far_below(name: str, weights: str) -> None:
-    space, batch = SPACES[name], 4
+def test_what_a_step_keeps_is_below_the_estimate_and_not_far_below(space: Space, weights: str) -> None:
+    batch = 4
     if weights == "mixture" and space.size_rows:
         pytest.skip("networks of several sizes are never mixed")
-    net = build_supernet(space, *SHAPE, seed=0)
+    net = build_supernet(family(space, **SHAPE), seed=0)
     images = torch.randn(batch, 3, 16, 16).to(memory_format=torch.channels_last)
     kept: dict[int, int] = {}
 
@@ -36,19 +38,22 @@ def test_what_a_step_keeps_is_below_the_estimate_and_not_far_below(name: str, we
     held: list[Tensor] = []
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         if weights == "sampled":
-            logits = net.sampled(images, sample(space, np.random.default_rng(0), space.mask))
+            largest = SAMPLES["inverted_residual halve linear_hard_sigmoid"]
+            drawn = largest if space is SPACE else sample(space, np.random.default_rng(0), space.mask)
+            logits = net.sampled(images, drawn)
         else:
             logits = net.mixture(images, torch.full(space.mask.shape, 0.1))
         F.cross_entropy(logits, torch.zeros(batch, dtype=torch.long))
     # A path keeps its own weights beside its maps, not those of others.
     weights_at = {weight.untyped_storage().data_ptr() for weight in net.parameters()}
     maps = sum(size for place, size in kept.items() if place not in weights_at)
-    estimate = footprint(space, *SHAPE, "sampled" if weights == "sampled" else "mixture").per_image * batch
+    mode = "sampled" if weights == "sampled" else "mixture"
+    estimate = footprint(family(space, **SHAPE), mode).per_image * batch
     assert 0.25 * estimate < maps < 1.15 * estimate
 
 
 def test_the_largest_batch_is_the_largest_that_fits() -> None:
-    step = footprint(SPACES["darts"], *SHAPE, "mixture")
+    step = footprint(family(SPACES["darts"], **SHAPE), "mixture")
     batch = step.largest_batch(500)
     assert step.mib(batch) <= 500 < step.mib(batch + 1)
     assert step.largest_batch(0.001) == 0
@@ -58,6 +63,8 @@ def test_weights_are_those_of_the_supernet() -> None:
     for name in SWEPT:
         space = SPACES[name]
         with torch.device("meta"):
-            net = build_supernet(space, *SHAPE, seed=0)
+            net = build_supernet(family(space, **SHAPE), seed=0)
         params = sum(weight.numel() for weight in net.parameters())
-        assert footprint(space, *SHAPE, "sampled").weights == pytest.approx(16 * params, rel=0.02), name
+        assert footprint(family(space, **SHAPE), "sampled").weights == pytest.approx(16 * params, rel=0.02), (
+            space.name
+        )

@@ -10,6 +10,7 @@ from hwnas.catalog import find_device
 from hwnas.costs.tables import (
     calibration,
     default_path,
+    family_of,
     find_table,
     own_table,
     predictor,
@@ -43,14 +44,14 @@ def device(name: str) -> Device:
 
 
 def test_without_a_table_the_roofline_answers_and_says_so() -> None:
-    found = predictor(device("1080ti"), DARTS, NETWORK)
+    found = predictor(device("1080ti"), family_of(DARTS, NETWORK))
     assert (found.origin, found.source) == ("estimated", "roofline of 1080ti")
     assert found.predict(np.ones((3, 28), dtype=np.int64)).shape == (3,)
 
 
 def test_a_table_of_these_networks_wins(own_folder: Path) -> None:
     save(TABLE, own_folder / "1080ti.darts.json")
-    found = predictor(device("1080ti"), DARTS, NETWORK)
+    found = predictor(device("1080ti"), family_of(DARTS, NETWORK))
     assert (found.origin, found.source) == ("table", f"table {own_folder / '1080ti.darts.json'}")
     assert found.predict(np.zeros((1, 28), dtype=np.int64)).tolist() == [7.0]
     assert tables("1080ti") == (own_folder / "1080ti.darts.json",)
@@ -77,13 +78,13 @@ def test_a_table_that_no_search_finds_says_why(tmp_path: Path, table: Table, rea
 
 def test_a_table_in_its_place_is_found(own_folder: Path) -> None:
     for table in (TABLE, replace(TABLE, device="my board", batch=None)):
-        path = default_path(table.device, "darts", NETWORK)
+        path = default_path(table.device, family_of(DARTS, NETWORK))
         save(table, path)
         assert why_not_found(table.device, table, path) == ""
         assert path in tables(table.device)
     cpu = replace(TABLE, device="cpu", provenance={"receipt": {"host": host().fingerprint}})
-    save(cpu, default_path("cpu", "darts", NETWORK))
-    assert why_not_found("cpu", cpu, default_path("cpu", "darts", NETWORK)) == ""
+    save(cpu, default_path("cpu", family_of(DARTS, NETWORK)))
+    assert why_not_found("cpu", cpu, default_path("cpu", family_of(DARTS, NETWORK))) == ""
 
 
 @pytest.mark.parametrize(
@@ -99,28 +100,30 @@ def test_a_table_in_its_place_is_found(own_folder: Path) -> None:
 )
 def test_a_table_of_other_networks_or_devices_is_passed_over(own_folder: Path, other: Table) -> None:
     save(other, own_folder / "1080ti.darts.json")
-    assert predictor(device("1080ti"), DARTS, NETWORK).origin == "estimated"
+    assert predictor(device("1080ti"), family_of(DARTS, NETWORK)).origin == "estimated"
 
 
 def test_the_number_of_classes_does_not_matter(own_folder: Path) -> None:
     save(TABLE, own_folder / "1080ti.darts.json")
-    assert predictor(device("1080ti"), DARTS, replace(NETWORK, classes=100)).origin == "table"
+    assert predictor(device("1080ti"), family_of(DARTS, replace(NETWORK, classes=100))).origin == "table"
 
 
 def test_a_table_that_is_named_must_fit(own_folder: Path) -> None:
     path = own_folder / "mine.json"
     save(replace(TABLE, batch=32), path)
     with pytest.raises(InputError, match=r"a table of darts networks \(8 cells, 16 channels.* at batch 32"):
-        predictor(device("1080ti"), DARTS, NETWORK, table=str(path))
-    assert predictor(device("1080ti"), DARTS, NETWORK, batch=32, table=str(path)).origin == "table"
+        predictor(device("1080ti"), family_of(DARTS, NETWORK), table=str(path))
+    assert predictor(device("1080ti"), family_of(DARTS, NETWORK), batch=32, table=str(path)).origin == "table"
 
 
 def test_a_csv_of_the_benchmark_is_about_the_benchmarks_networks(own_folder: Path) -> None:
     table = replace(TABLE, space="nasbench201", network=None, batch=None)
     save(table, own_folder / "1080ti.nasbench201.json")
     space = SPACES["nasbench201"]
-    assert predictor(device("1080ti"), space, Network(16, 15, 10, (3, 32, 32))).origin == "table"
-    assert predictor(device("1080ti"), space, Network(8, 15, 10, (3, 32, 32))).origin == "estimated"
+    assert predictor(device("1080ti"), family_of(space, Network(16, 15, 10, (3, 32, 32)))).origin == "table"
+    assert (
+        predictor(device("1080ti"), family_of(space, Network(8, 15, 10, (3, 32, 32)))).origin == "estimated"
+    )
 
 
 def test_cpu_is_another_machine_elsewhere(own_folder: Path) -> None:
@@ -128,40 +131,43 @@ def test_cpu_is_another_machine_elsewhere(own_folder: Path) -> None:
         replace(TABLE, device="cpu", provenance={"receipt": {"host": "mars"}}), own_folder / "cpu.darts.json"
     )
     with pytest.raises(InputError, match="hwnas devices calibrate --target cpu --space darts --channels 16"):
-        predictor(device("cpu"), DARTS, NETWORK)
+        predictor(device("cpu"), family_of(DARTS, NETWORK))
     here = {"receipt": {"host": host().fingerprint}}
     save(replace(TABLE, device="cpu", provenance=here), own_folder / "cpu.darts.json")
-    assert predictor(device("cpu"), DARTS, NETWORK).origin == "table"
-    assert predictor(device("cpu"), DARTS, NETWORK, table="cpu.darts").origin == "table"
+    assert predictor(device("cpu"), family_of(DARTS, NETWORK)).origin == "table"
+    assert predictor(device("cpu"), family_of(DARTS, NETWORK), table="cpu.darts").origin == "table"
 
 
 def test_the_command_that_is_named_makes_the_table_that_is_missing(own_folder: Path) -> None:
     network = Network(8, 5, 10, (1, 8, 8))
-    command = calibration(device("cpu"), SPACES["tnd"], network)
+    command = calibration(device("cpu"), family_of(SPACES["tnd"], network))
     size = "--channels 8 --cells 5 --image 1x8x8"
     assert command == f"hwnas devices calibrate --target cpu --space tnd {size}"
     with pytest.raises(InputError, match=size):
-        predictor(device("cpu"), SPACES["tnd"], network)
-    assert own_table(device("cpu"), SPACES["tnd"], network) is None
-    path = default_path("cpu", "tnd", network)
+        predictor(device("cpu"), family_of(SPACES["tnd"], network))
+    assert own_table(device("cpu"), family_of(SPACES["tnd"], network)) is None
+    path = default_path("cpu", family_of(SPACES["tnd"], network))
     here = {"receipt": {"host": host().fingerprint}}
     save(replace(TABLE, device="cpu", space="tnd", network=network, provenance=here), path)
-    assert own_table(device("cpu"), SPACES["tnd"], network) == path
+    assert own_table(device("cpu"), family_of(SPACES["tnd"], network)) == path
 
 
 def test_tables_of_several_sizes_live_side_by_side(own_folder: Path) -> None:
     small = replace(NETWORK, channels=8)
     for network in (NETWORK, small):
-        save(replace(TABLE, network=network), default_path("1080ti", "darts", network))
-    assert own_table(device("1080ti"), DARTS, small) == own_folder / "1080ti.darts.c8-n8-3x32x32.json"
+        save(replace(TABLE, network=network), default_path("1080ti", family_of(DARTS, network)))
+    assert (
+        own_table(device("1080ti"), family_of(DARTS, small)) == own_folder / "1080ti.darts.c8-n8-3x32x32.json"
+    )
     assert find_table("1080ti.darts.c8-n8-3x32x32") == own_folder / "1080ti.darts.c8-n8-3x32x32.json"
     with pytest.raises(InputError, match="which one"):
         find_table("1080ti.darts")
 
 
 def test_networks_with_the_imagenet_stem_have_no_tables(own_folder: Path) -> None:
+    of = family_of(DARTS, NETWORK)
     with pytest.raises(InputError, match="tables are of networks with the CIFAR stem"):
-        predictor(device("cpu"), DARTS, NETWORK, stem="imagenet")
+        predictor(device("cpu"), replace(of, size=replace(of.size, stem="imagenet")))
 
 
 def test_an_unknown_table_is_refused_with_the_nearest(own_folder: Path) -> None:

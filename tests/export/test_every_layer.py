@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
@@ -10,22 +11,29 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from torch import Tensor
+from hypothesis import assume, given, settings
+from torch import Tensor, nn
 
 from hwnas.costs.counts import count
 from hwnas.export.int8 import quantised
-from hwnas.export.onnx_format import check, onnx_model
+from hwnas.export.onnx_format import check, onnx_model, written
 from hwnas.export.python_format import python_source
+from hwnas.export.python_parts import expression, widths
+from hwnas.export.torch_format import program, run_program
 from hwnas.export.verify import compare, torch_logits
 from hwnas.nets.network import Network
+from hwnas.nets.operations import sequence
 from hwnas.space import SPACES
 from hwnas.space.build import architecture_graph
-from hwnas.space.graph import all_layers
-from hwnas.space.layers import Layer
+from hwnas.space.graph import IMAGE, Builder, all_layers
+from hwnas.space.layers import ACTIVATIONS, Layer
 from hwnas.space.size import Task
 from hwnas.training.statistics import calibrate
+from profilers.errors import InputError
 from profilers.onnx_counts import count_onnx
+from profilers.onnx_export import export_onnx
 from tests.space.every_layer import CLASSES, PICTURE, SAMPLES, SPACE, architecture
+from tests.space.strategies import sliding_layers
 
 from .networks import arrays, images, lively
 
@@ -33,7 +41,7 @@ NAMES = tuple("abcde")
 TASK = Task(classes=CLASSES, image=PICTURE)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def known(announced) -> None:
     announced(SPACES, SPACE)
 
@@ -62,7 +70,7 @@ def params_in_a_file(layers: list[Layer]) -> int:
 
 @pytest.mark.parametrize("sample", SAMPLES)
 def test_an_onnx_file_holds_the_network_and_is_counted_exactly(
-    sample: str, x: Tensor, tmp_path: Path
+    known, sample: str, x: Tensor, tmp_path: Path
 ) -> None:
     net, model = built(sample)
     check(model)
@@ -78,8 +86,31 @@ def test_an_onnx_file_holds_the_network_and_is_counted_exactly(
     assert found.params == sum(params_in_a_file(all_layers([node])) for node in graph)
 
 
+def test_a_torch_program_is_the_network(known, x: Tensor) -> None:
+    net = built("inverted_residual halve linear_hard_sigmoid")[0]
+    with torch.inference_mode():
+        torch.testing.assert_close(run_program(program(net, x))(x), net(x))
+
+
+@pytest.mark.parametrize("kind", ["squeeze_excite", *ACTIVATIONS])
+def test_the_file_that_a_calibration_measures_has_the_same_operators(kind: str, tmp_path: Path) -> None:
+    layer = Layer(kind, 6, 6, (8, 8), hidden=3)  # type: ignore[arg-type]
+    build = Builder((6, 8, 8))
+    last = build.layers("body.it", IMAGE, [layer])
+    build.layers("head.it", last, (Layer("global_pool", 6, 6, (8, 8)), Layer("linear", 6, 2, (1, 1))))
+    module, linear = sequence([layer]).eval(), nn.Linear(6, 2)
+    tensors = {f"body.it.{name}": one for name, one in arrays(module).items()}
+    ours = written(
+        build.graph(), tensors | {f"head.it.1.{name}": one for name, one in arrays(linear).items()}
+    )
+    torchs = onnx.load(str(export_onnx(module, (1, 6, 8, 8), tmp_path / "torch.onnx")))
+    found = Counter(node.op_type for node in torchs.graph.node if node.op_type != "Constant")
+    expected = Counter(node.op_type for node in ours.graph.node)
+    assert found == expected - Counter(["GlobalAveragePool", "Flatten", "Gemm"])
+
+
 @pytest.mark.parametrize("sample", SAMPLES)
-def test_model_py_is_the_network(sample: str, x: Tensor) -> None:
+def test_model_py_is_the_network(known, sample: str, x: Tensor) -> None:
     net = built(sample)[0]
     module = ModuleType("model")
     source = python_source(architecture(SAMPLES[sample]), NAMES, PICTURE)
@@ -100,7 +131,9 @@ def without_kernels(model: bytes, x: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
-def test_int8_stays_close(sample: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_int8_stays_close_and_is_counted_alike(
+    known, sample: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """Near float, beside the largest logit and beside what logits of different images differ by."""
     drawn = architecture(SAMPLES[sample])
     net = Network(drawn, CLASSES, PICTURE)
@@ -108,7 +141,8 @@ def test_int8_stays_close(sample: str, caplog: pytest.LogCaptureFixture) -> None
     x = images(32, PICTURE, 3) + 3 * torch.randn(32, PICTURE[0], 1, 1, generator=source)
     lively(net, PICTURE)
     calibrate(net, [x])
-    file = quantised(onnx_model(drawn, arrays(net), NAMES, PICTURE), [x])
+    model = onnx_model(drawn, arrays(net), NAMES, PICTURE)
+    file = quantised(model, [x])
     assert onnx.TensorProto.INT8 in {
         tensor.data_type for tensor in onnx.load_from_string(file).graph.initializer
     }
@@ -117,3 +151,40 @@ def test_int8_stays_close(sample: str, caplog: pytest.LogCaptureFixture) -> None
     assert errors.abs().max() < 0.03 * exact.abs().max()
     assert errors.square().mean() < 0.5**2 * (exact - exact.mean(0)).square().mean()
     assert not caplog.records
+    counts = []
+    for number, content in enumerate((model.SerializeToString(), file)):
+        path = tmp_path / f"{number}.onnx"
+        path.write_bytes(content)
+        found = count_onnx(path)
+        counts.append((found.params, found.macs, found.uncounted, found.uncounted_params))
+    assert counts[0] == counts[1]
+
+
+@settings(max_examples=150, deadline=None)
+@given(sliding_layers())
+def test_files_hold_convolutions_and_pools_of_any_geometry(layer: Layer) -> None:
+    build = Builder((layer.channels_in, *layer.size))
+    last = build.layers("body.it", IMAGE, [layer])
+    width, size = build.shape(last)
+    head = (Layer("global_pool", width, width, size), Layer("linear", width, 3, (1, 1)))
+    build.layers("head.it", last, head)
+    try:
+        graph = build.graph()
+    except InputError:
+        assume(False)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        module = nn.Sequential(sequence([layer]), sequence(head)).eval()
+    tensors = arrays(module)
+    renamed = {f"{'body' if name[0] == '0' else 'head'}.it.{name[2:]}": one for name, one in tensors.items()}
+    model = written(graph, renamed)
+    check(model)
+    x = images(3, (layer.channels_in, *layer.size))
+    parity = compare(module, model.SerializeToString(), [x])
+    assert parity.passed, parity
+    names = {width: f"c{number}" for number, width in enumerate(widths([layer]))}
+    numbers = {symbol: width for width, symbol in names.items()}
+    text: nn.Module = eval(expression(layer, names), {"nn": nn, **numbers})
+    text.load_state_dict(module[0][0].state_dict())
+    with torch.inference_mode():
+        assert torch.equal(text(x), module[0](x))

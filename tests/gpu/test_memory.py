@@ -17,12 +17,13 @@ from hwnas.search import search as searching
 from hwnas.search.distributed import shared_weights
 from hwnas.search.search import resume, search, summary
 from hwnas.space.encoding import sample
+from hwnas.space.family import family
 from hwnas.space.space import SPACES
 from hwnas.training.data import Batch, load
 from tests.pretended import counted
 from tests.search import tiny
 
-NET: dict[str, Any] = {"channels": 2, "cells": 3, "classes": 3, "image": (1, 8, 8), "seed": 0}
+NET: dict[str, Any] = {"channels": 2, "cells": 3, "classes": 3, "image": (1, 8, 8)}
 
 
 def images(count: int, made: list[int], device: torch.device) -> Iterator[Batch]:
@@ -35,7 +36,7 @@ def images(count: int, made: list[int], device: torch.device) -> Iterator[Batch]
 
 def test_each_batch_is_read_once_for_all_networks_and_held_alone(device: torch.device) -> None:
     space, rng = SPACES["nasbench201"], np.random.default_rng(0)
-    net = build_supernet(space, **NET).to(device)
+    net = build_supernet(family(space, **NET), seed=0).to(device)
     networks = [sample(space, rng) for _ in range(3)]
     made: list[int] = []
     held: list[int] = []
@@ -54,7 +55,7 @@ def test_each_batch_is_read_once_for_all_networks_and_held_alone(device: torch.d
 
 def test_accuracies_of_many_networks_are_waited_for_once(pretended: torch.device) -> None:
     space, rng = SPACES["nasbench201"], np.random.default_rng(0)
-    net = build_supernet(space, **NET).to(pretended)
+    net = build_supernet(family(space, **NET), seed=0).to(pretended)
     batches = list(images(2, [], pretended))
     with counted() as counts:
         shared_weights.accuracies(net, [sample(space, rng) for _ in range(5)], batches)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from hwnas.costs.tables import tables
+from hwnas.costs.tables import size_of, tables
 from hwnas.measuring import attached as measure
 from hwnas.measuring.bench import Item
 from hwnas.measuring.calibrate import Plan
@@ -51,13 +51,13 @@ def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type[Device]:
     monkeypatch.setattr(Device, "failing", set())
     monkeypatch.setattr(Device, "asked", [])
 
-    def bench_at(place: str, network: Any, *rest: Any, **others: Any) -> Device:
+    def bench_at(place: str, family: Any, *rest: Any, **others: Any) -> Device:
         assert place == "cpu"
-        return Device(network)
+        return Device(size_of(family))
 
     monkeypatch.setattr(measure, "bench_at", bench_at)
     # As many networks as the fit needs at least.
-    monkeypatch.setattr(measure, "Plan", lambda space, network, **more: Plan(space, network, 20, 5))
+    monkeypatch.setattr(measure, "Plan", lambda of, **more: Plan(of, 20, 5))
     # A table that is about "this host" even though the made-up device is on the moon.
     monkeypatch.setattr("hwnas.costs.tables._about_this", lambda device, table: table.device == device.name)
     return Device

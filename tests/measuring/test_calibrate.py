@@ -10,6 +10,7 @@ import pytest
 
 from hwnas.costs.features import folds
 from hwnas.costs.latency import TablePredictor
+from hwnas.costs.tables import family_of
 from hwnas.measuring.bench import Item, OnnxBench, Operation, TorchBench
 from hwnas.measuring.calibrate import Plan, calibrate, measure_operations, random_networks
 from hwnas.space import SPACES
@@ -65,7 +66,7 @@ class Fake:
 
 @pytest.mark.parametrize("name", CELLS)
 def test_an_additive_device_is_calibrated_to_its_noise(name: str) -> None:
-    plan = Plan(SPACES[name], NETWORK, train=30, held_out=20)
+    plan = Plan(family_of(SPACES[name], NETWORK), train=30, held_out=20)
     fake = Fake(noise=0.01)
     table = calibrate(plan, fake, "cpu", 1, clock=lambda: 0.0)
     assert table.agreement["held_out"]["networks"] == 20
@@ -96,7 +97,7 @@ def test_what_slows_the_host_for_a_while_is_taken_out() -> None:
             ]  # type: ignore[union-attr]
 
     table = calibrate(
-        Plan(SPACES["darts"], NETWORK, train=30, held_out=20), Moody(), "cpu", 1, clock=lambda: 0.0
+        Plan(family_of(SPACES["darts"], NETWORK), train=30, held_out=20), Moody(), "cpu", 1, clock=lambda: 0.0
     )
     assert table.agreement["repeat"]["mape_percent"] < 1e-6
     assert table.agreement["held_out"]["mape_percent"] < 1.0
@@ -119,7 +120,11 @@ def test_one_disturbed_network_does_not_spoil_the_table() -> None:
             return found
 
     table = calibrate(
-        Plan(SPACES["darts"], NETWORK, train=30, held_out=20), Hiccup(), "cpu", 1, clock=lambda: 0.0
+        Plan(family_of(SPACES["darts"], NETWORK), train=30, held_out=20),
+        Hiccup(),
+        "cpu",
+        1,
+        clock=lambda: 0.0,
     )
     assert table.provenance["set_aside"] == 1
     assert table.agreement["held_out"]["mape_percent"] < 1.0
@@ -127,7 +132,7 @@ def test_one_disturbed_network_does_not_spoil_the_table() -> None:
 
 def test_every_operation_is_measured_once_at_each_shape_and_stride() -> None:
     fake = Fake()
-    operations, records = measure_operations(Plan(SPACES["darts"], NETWORK), fake)
+    operations, records = measure_operations(Plan(family_of(SPACES["darts"], NETWORK)), fake)
     keys = [(record["op"], record["channels"], record["stride"], tuple(record["size"])) for record in records]
     assert len(set(keys)) == len(keys) == fake.seconds
     # 3 cells: a normal one (4 channels, 8x8) and two reduction cells (8 on 8x8, then 16 on 4x4), whose first
@@ -140,7 +145,7 @@ def test_every_operation_is_measured_once_at_each_shape_and_stride() -> None:
 def test_a_slow_device_gets_fewer_networks_and_ends_in_time() -> None:
     for budget_s, held_out in ((180, 40), (110, 20)):
         fake = Fake()
-        plan = Plan(SPACES["nasbench201"], NETWORK, train=100, held_out=40, budget_s=budget_s)
+        plan = Plan(family_of(SPACES["nasbench201"], NETWORK), train=100, held_out=40, budget_s=budget_s)
         table = calibrate(plan, fake, "cpu", 1, clock=lambda fake=fake: fake.seconds)  # type: ignore[misc]
         assert table.agreement["held_out"]["networks"] >= held_out
         assert 20 <= table.agreement["cross_validation"]["networks"] < 100
@@ -158,7 +163,7 @@ def test_random_networks_are_of_both_kinds_and_never_constant() -> None:
 
 def test_a_device_that_measures_nothing_is_an_error() -> None:
     with pytest.raises(InputError, match="cpu: only 0 networks could be measured"):
-        calibrate(Plan(SPACES["darts"], NETWORK), Fake(fails=True), "cpu", 1, clock=lambda: 0.0)
+        calibrate(Plan(family_of(SPACES["darts"], NETWORK)), Fake(fails=True), "cpu", 1, clock=lambda: 0.0)
 
 
 @pytest.mark.parametrize("kind", ["onnx", "torch"])
@@ -174,8 +179,10 @@ def test_a_bench_measures_operations_and_networks_in_the_order_given(
         Operation(layers, 4, (8, 8)),
         Architecture(to_genotype(darts, one), 4, 3),
     ]
-    onnx = OnnxBench(NETWORK, "cpu", OnnxOptions(protocol=QUICK, reference=False), batch=2)
-    torch = TorchBench(NETWORK, "cpu", TorchOptions(protocol=QUICK, reference=False), batch=2)
+    onnx = OnnxBench(family_of(darts, NETWORK), "cpu", OnnxOptions(protocol=QUICK, reference=False), batch=2)
+    torch = TorchBench(
+        family_of(darts, NETWORK), "cpu", TorchOptions(protocol=QUICK, reference=False), batch=2
+    )
     outcomes = (onnx if kind == "onnx" else torch).latencies(items)
     values = [outcome.value for outcome in outcomes if isinstance(outcome, Measurement)]
     assert len(values) == 3

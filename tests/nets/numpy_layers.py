@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hwnas.space.graph import IMAGE, Graph, Node
 from hwnas.space.layers import Layer
 
 Array = NDArray[np.float64]
@@ -35,7 +36,8 @@ def windows(x: Array, layer: Layer, fill: float) -> Array:
     """(n, c, h, w) -> (kernel rows, kernel columns, n, c, h', w'): what each output pixel sees, ``fill`` outside."""
     (rows, columns), (down, right), apart = layer.kernel, layer.stride, layer.dilation
     tiled = layer.kernel == layer.stride != (1, 1)
-    before = [0 if tiled else apart * (k // 2) for k in layer.kernel]
+    centred = [(apart * (k - 1) if layer.kind == "conv" else k) // 2 for k in layer.kernel]
+    before = [0, 0] if tiled and layer.kind == "avg_pool" else centred
     padded = np.pad(
         x,
         ((0, 0), (0, 0), *((b, b + k * apart) for b, k in zip(before, layer.kernel, strict=True))),
@@ -116,3 +118,12 @@ def row_of(x: Array, layers: Sequence[Layer], tensors: Arrays, prefix: str, batc
         own = {name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)}
         x = layer_of(x, layer, own, batch)
     return x
+
+
+def run(graph: Graph, images: Array, layers: Callable[[Node, Array], Array]) -> Array:
+    """The result of a graph of layers and sums. ``layers``: what a node makes of the map that it reads."""
+    maps = {IMAGE: images}
+    for node in graph[1:]:
+        inputs = [maps[name] for name in node.inputs]
+        maps[node.name] = np.sum(inputs, axis=0) if node.join == "sum" else layers(node, *inputs)
+    return maps[graph[-1].name]

@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from hwnas.costs.counts import count
 from hwnas.nets.fast.double_backward import cheap_double_backward
+from hwnas.nets.interpreter import shared_module
 from hwnas.nets.network import Network
+from hwnas.nets.operations import module_of, sequence
 from hwnas.nets.supernet import Supernet, build_supernet
 from hwnas.space import SPACES
-from hwnas.space.build import architecture_graph, graphs
+from hwnas.space.build import architecture_graph
+from hwnas.space.family import family
+from hwnas.space.graph import IMAGE, Builder, Graph, Node
+from hwnas.space.layers import Layer, check_layer
 from hwnas.space.size import CellSize, Task
+from hwnas.space.space import Decision, Space, strongest
 from profilers.counts import count as counted
+from profilers.errors import InputError
 from tests.export.networks import images, lively
-from tests.nets.numpy_layers import Array, row_of
-from tests.space.every_layer import CLASSES, NAMES, PICTURE, SAMPLES, SPACE, architecture
+from tests.nets.numpy_layers import Array, layer_of, row_of, run
+from tests.space.every_layer import CLASSES, NAMES, PICTURE, SAMPLES, SPACE, architecture, chain
+from tests.space.strategies import sliding_layers
 
-TASK = Task(classes=CLASSES, image=PICTURE)
+FAMILY = family(SPACE, channels=4, cells=3, classes=CLASSES, image=PICTURE)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def known(announced) -> None:
     announced(SPACES, SPACE)
 
@@ -40,14 +52,17 @@ def arrays(module: torch.nn.Module) -> dict[str, Array]:
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
-def test_a_network_is_what_numpy_computes_and_as_large_as_counted(sample: str, x: Tensor) -> None:
+def test_a_network_is_what_numpy_computes_and_as_large_as_counted(known, sample: str, x: Tensor) -> None:
     drawn = architecture(SAMPLES[sample])
     net = lively(Network(drawn, CLASSES, PICTURE), PICTURE).double()
     with torch.inference_mode(), FlopCounterMode(display=False) as flops:
         y = net(x)
-    expected, tensors = x.numpy(), arrays(net)
-    for node in architecture_graph(drawn, TASK)[1:]:
-        expected = row_of(expected, node.layers, tensors, node.name, batch=False)
+    tensors = arrays(net)
+    expected = run(
+        architecture_graph(drawn, FAMILY.task),
+        x.numpy(),
+        lambda node, given: row_of(given, node.layers, tensors, node.name, batch=False),
+    )
     assert np.abs(y.numpy() - expected).max() <= 1e-9 * np.abs(expected).max()
     params, macs = count(drawn, CLASSES, PICTURE)
     assert sum(weight.numel() for weight in net.parameters()) == params
@@ -57,7 +72,7 @@ def test_a_network_is_what_numpy_computes_and_as_large_as_counted(sample: str, x
 
 
 def supernet() -> Supernet:
-    net = build_supernet(SPACE, 4, 3, CLASSES, PICTURE, seed=0).double()
+    net = build_supernet(FAMILY, seed=0).double()
     source = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for weight in net.parameters():
@@ -66,25 +81,25 @@ def supernet() -> Supernet:
     return net
 
 
-def mixed(net: Supernet, x: Array, weights: Array) -> Array:
+def mixed(net: Supernet, images: Array, weights: Array) -> Array:
     """The supernet's logits (n, classes) with every option times its weight (decisions, operations)."""
     tensors = arrays(net)
-    for node in graphs(SPACE, CellSize(channels=4, cells=3), TASK)[()][1:]:
+
+    def layers(node: Node, x: Array) -> Array:
         if node.row is None:
-            x = row_of(x, node.layers, tensors, node.name, batch=True)
-            continue
-        parts = []
+            return row_of(x, node.layers, tensors, node.name, batch=True)
+        total = np.zeros(1)
         for name, option, weight in zip(NAMES[node.row], node.options, weights[node.row], strict=False):
             assert option is not None
             if weight:
                 y = row_of(x, option, tensors, f"options.{node.name.replace('.', '_')}_{name}", batch=True)
-                if any("pool" in layer.kind for layer in option) and len(option) == 1:
-                    y = (y - y.mean((0, 2, 3), keepdims=True)) / np.sqrt(
-                        y.var((0, 2, 3), keepdims=True) + 1e-5
-                    )
-                parts.append(weight * y)
-        x = sum(parts)
-    return x
+                # A pool alone is normalised before it competes with convolutions.
+                alone = [layer.kind for layer in option] in (["max_pool"], ["avg_pool"])
+                norm = Layer("batch_norm", y.shape[1], y.shape[1], node.size)
+                total = total + weight * (layer_of(y, norm, {}, batch=True) if alone else y)
+        return total
+
+    return run(FAMILY.graphs[()], images, layers)
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -125,3 +140,65 @@ def test_second_derivatives_are_torchs_own(x: Tensor, monkeypatch) -> None:
     for ours, theirs in zip(cheap, product(), strict=True):
         assert torch.isfinite(theirs).all()
         torch.testing.assert_close(ours, theirs, rtol=1e-7, atol=1e-12)
+
+
+@settings(max_examples=300, deadline=None)
+@given(sliding_layers(), st.booleans())
+def test_a_layer_is_refused_or_built_as_counted_whatever_its_geometry(layer: Layer, running: bool) -> None:
+    try:
+        check_layer(layer, "here")
+        refused = False
+    except InputError:
+        refused = True
+    x = images(2, (layer.channels_in, *layer.size)).double().to(memory_format=torch.channels_last)
+    try:
+        module = module_of(layer, affine=False, running=running).double()
+        y = module(x)
+    except (RuntimeError, ValueError):
+        assert refused, layer
+        return
+    assert refused == (tuple(y.shape[2:]) != layer.size_out)
+    if not refused:
+        assert sum(weight.numel() for weight in module.parameters()) == layer.params
+        expected = layer_of(x.numpy(), layer, arrays(module), batch=False)
+        assert np.allclose(y.detach().numpy(), expected, rtol=1e-9, atol=1e-9)
+
+
+def test_modules_are_shared_where_only_the_size_of_the_map_differs() -> None:
+    network, built = torch.nn.Module(), {}
+    gate = Layer("squeeze_excite", 6, 6, (8, 8), hidden=2)
+
+    def module(layer: Layer) -> torch.nn.Module:
+        return shared_module(network, built, "body.it", [layer], lambda: sequence([layer]))
+
+    assert module(replace(gate, size=(4, 4))) is module(gate)
+    for other in ({"hidden": 3}, {"inner": "swish"}, {"gate": "hard_sigmoid"}):
+        assert module(replace(gate, **other)) is not module(gate)
+    norm = Layer("batch_norm", 6, 6, (8, 8))
+    assert module(replace(norm, epsilon=0.1)) is not module(norm)
+
+
+def test_options_without_weights_are_shared_where_map_and_layers_agree_and_not_by_name_alone() -> None:
+    image = (3, 9, 9)
+
+    def pools(space: Space, size: CellSize, task: Task, options: tuple[str, ...]) -> Graph:
+        draft = Builder(task.image)
+        rows = {
+            name: Layer("max_pool", 3, 3, image[1:], kernel=(side, side))
+            for name, side in (("a", 3), ("b", 3), ("c", 5))
+        }
+        parts = [draft.open(f"{name}.pool", IMAGE, [(row,)], 0) for name, row in rows.items()]
+        last = draft.concat("all.pools", parts)
+        head = chain(image[1:], ("global_pool", {}), ("linear", {"out": 2}), channels=9)
+        draft.layers("head.it", last, head)
+        return draft.graph()
+
+    pool = Decision(name="pool", operations=("pool",), remaining=(1, 1), group="pools")
+    space = Space(name="pools", rule=strongest, build=pools, decisions=(pool,))
+    net = build_supernet(family(space, channels=3, cells=3, classes=2, image=image), seed=0)
+    net.classifier_weights()[0].data.copy_(torch.eye(9)[[0, 6]])
+    net.classifier_weights()[1].data.zero_()
+    x = images(4, image)
+    normal = [F.batch_norm(F.max_pool2d(x, k, 1, k // 2), None, None, training=True) for k in (3, 5)]
+    expected = torch.stack([m.mean((2, 3))[:, 0] for m in normal], dim=1)
+    torch.testing.assert_close(net.sampled(x, np.zeros(1, dtype=np.int64)), expected)

@@ -15,6 +15,7 @@ from hwnas.space import SPACES
 from hwnas.space.build import own_image
 from hwnas.space.cells import reduction_positions
 from hwnas.space.encoding import sample, to_genotype
+from hwnas.space.family import family
 from hwnas.space.genotype import Architecture
 from hwnas.space.published import PUBLISHED
 from hwnas.space.size import Task
@@ -61,7 +62,7 @@ def test_auxiliary_heads_have_their_published_size(text: str, printed: int) -> N
 def test_table_network_and_profiler_agree_on_a_hundred_random_genotypes(name: str) -> None:
     space, rng, image = SPACES[name], np.random.default_rng(11), (3, 9, 12)
     cells = depth(name, 3)
-    table = count_table(space, 4, cells, 7, image)
+    table = count_table(family(space, channels=4, cells=cells, classes=7, image=image))
     for _ in range(100 if space.slots else 20):
         choices = sample(space, rng)
         net = Network(Architecture(to_genotype(space, choices), 4, cells), 7, image)
@@ -114,7 +115,7 @@ def test_a_discrete_network_equals_the_supernets_path_with_the_same_weights(name
     for row, slot in enumerate(space.slots):
         mask[row, [column for column, op in enumerate(slot.ops) if "pool" in op]] = False
     choices = sample(space, rng, mask)
-    supernet = build_supernet(space, 4, 3, 5, image, 0, mask)
+    supernet = build_supernet(family(space, channels=4, cells=3, classes=5, image=image), seed=0, mask=mask)
     net = Network(Architecture(to_genotype(space, choices), 4, 3), 5, image).train()
     _inherit(net, supernet, choices)
     x = torch.randn(4, *image, generator=torch.Generator().manual_seed(0))

@@ -12,6 +12,7 @@ from torch import Tensor
 from hwnas.nets.supernet import SkipDropout, Supernet, build_supernet
 from hwnas.space import SPACES, Choices, Mask, Slot
 from hwnas.space.encoding import sample
+from hwnas.space.family import family
 from tests.nets.plain import plain_mixture
 from tests.space.swept import CELLS
 
@@ -32,7 +33,7 @@ def parameters(net: torch.nn.Module) -> int:
 )
 def test_supernets_have_their_published_size(name: str, cells: int, alphas: int, printed: int) -> None:
     with torch.device("meta"):
-        net = Supernet(SPACES[name], 16, cells, 10, (3, 32, 32))
+        net = Supernet(family(SPACES[name], channels=16, cells=cells, classes=10, image=(3, 32, 32)))
     assert parameters(net) + alphas == printed
 
 
@@ -55,7 +56,11 @@ class Case:
 
     def net(self, channels: int = 4) -> Supernet:
         """Double precision, so that equality is not a question of rounding."""
-        net = build_supernet(SPACES[self.space], channels, self.cells, 5, self.image, SEED, self.mask)
+        net = build_supernet(
+            family(SPACES[self.space], channels=channels, cells=self.cells, classes=5, image=self.image),
+            seed=SEED,
+            mask=self.mask,
+        )
         return net.double()
 
     def images(self, count: int = 3) -> Tensor:
@@ -262,7 +267,10 @@ def test_skip_dropout_keeps_the_mean() -> None:
 def test_a_seed_decides_the_weights_and_nothing_else_changes() -> None:
     space = SPACES["nasbench201"]
     state = torch.get_rng_state()
-    a, b, c = (build_supernet(space, 4, 3, 5, (3, 8, 8), seed) for seed in (0, 0, 1))
+    a, b, c = (
+        build_supernet(family(space, channels=4, cells=3, classes=5, image=(3, 8, 8)), seed=seed)
+        for seed in (0, 0, 1)
+    )
     assert torch.equal(state, torch.get_rng_state())
     assert all(torch.equal(x, y) for x, y in zip(a.parameters(), b.parameters(), strict=True))
     assert not all(torch.equal(x, y) for x, y in zip(a.parameters(), c.parameters(), strict=True))

@@ -32,6 +32,17 @@ def test_a_convolution_of_half_a_tile_costs_a_whole_one() -> None:
     assert device_us(half, PEAKS, GPU) == pytest.approx(device_us(whole, PEAKS, GPU))
 
 
+def test_groups_are_computed_like_convolutions_of_their_own() -> None:
+    one = Kernel("conv", 128 * 16 * 100, 1, 1, 128, 16)
+    four = Kernel("conv", 4 * one.macs, 4, 4, 128, 4 * 16, groups=4)
+    alone = replace(four, groups=1)
+    # Four half-filled tiles on five cores beside two full ones: a wave each, of tiles as large.
+    assert device_us(four, PEAKS, GPU) == pytest.approx(device_us(one, PEAKS, GPU))
+    assert device_us(alone, PEAKS, GPU) == pytest.approx(device_us(four, PEAKS, GPU))
+    many = replace(four, macs=10 * four.macs, outputs=1280)
+    assert device_us(many, PEAKS, GPU) - 2 == pytest.approx(8 * (device_us(one, PEAKS, GPU) - 2))
+
+
 def test_the_last_wave_takes_as_long_as_a_full_one() -> None:
     cores = round(PEAKS.gmacs_per_s / 1.5 / 128)  # 5
 

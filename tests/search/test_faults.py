@@ -29,6 +29,7 @@ from hwnas.search.distributed import shared_weights
 from hwnas.search.search import check_step, plan, resume, search, summary, whereabouts
 from hwnas.search.state import MAX_SETBACKS
 from hwnas.space import SPACES
+from hwnas.space.family import family
 from hwnas.training.data import Batch
 from profilers.errors import InputError
 from tests.search import tiny
@@ -140,7 +141,7 @@ def test_a_device_that_holds_not_even_two_images_is_told(
 
 def test_pieces_give_the_gradient_of_their_mean(data: Path) -> None:
     config = tiny.config(data)
-    net = build_supernet(SPACES["darts"], 2, 3, 3, (1, 8, 8), seed=0)
+    net = build_supernet(family(SPACES["darts"], channels=2, cells=3, classes=3, image=(1, 8, 8)), seed=0)
     shared = shared_weights.optimise(net, config.weight_step)
     x, y = torch.randn(8, 1, 8, 8), torch.arange(8) % 3
     path = np.full(28, 4)

@@ -138,3 +138,47 @@ def test_only_a_sum_can_do_without_an_input() -> None:
     maybe = build.open("a.maybe", IMAGE, (None, relu_conv_bn(4, 4, (8, 8))), 0)
     with pytest.raises(InputError, match=r"a\.maybe may be absent, but head\.it that reads it is no sum"):
         classified(build, maybe)
+
+
+@pytest.mark.parametrize(
+    ("body", "head", "words"),
+    [
+        (("global_pool",), ("linear",), ""),
+        ((), ("global_pool", "hard_swish", "linear", "relu", "linear"), ""),
+        ((), ("linear",), "head.it: a linear takes one vector for an image; put a global_pool before it"),
+        (("global_pool",), ("conv", "linear"), "head.it: a conv needs a map, and a global_pool before it"),
+        (("global_pool", "squeeze_excite"), ("linear",), "body.it: a squeeze_excite needs a map"),
+        (("global_pool", "batch_norm"), ("linear",), "body.it: a batch_norm needs a map"),
+    ],
+)
+def test_a_global_pool_stands_before_linear_layers_and_nothing_else(
+    body: tuple[str, ...], head: tuple[str, ...], words: str
+) -> None:
+    build = Builder((3, 1, 1))  # one pixel: no size tells a map from a vector
+
+    def row(kinds: tuple[str, ...]) -> list[Layer]:
+        return [Layer(kind, 3, 3, (1, 1), hidden=2) for kind in kinds]  # type: ignore[arg-type]
+
+    last = build.layers("body.it", IMAGE, row(body))
+    build.layers("head.it", build.sum("body.sum", [last]), row(head))
+    if not words:
+        build.graph()
+        return
+    with pytest.raises(InputError, match=words):
+        build.graph()
+
+
+def test_maps_and_vectors_are_not_mixed() -> None:
+    build = Builder((3, 1, 1))
+    pool, act = Layer("global_pool", 3, 3, (1, 1)), Layer("swish", 3, 3, (1, 1))
+    last = build.open("body.it", IMAGE, [(pool,), (act,)], 0)
+    build.layers("head.it", last, (Layer("linear", 3, 2, (1, 1)),))
+    with pytest.raises(InputError, match=r"body\.it: a global_pool stands before some of its maps and not"):
+        build.graph()
+
+
+def test_a_layer_that_is_not_built_as_counted_is_refused_by_its_node() -> None:
+    build = Builder((3, 4, 4))
+    last = build.layers("body.it", IMAGE, (Layer("conv", 3, 3, (4, 4), kernel=(2, 2)),))
+    with pytest.raises(InputError, match=r"node body\.it: a conv with a kernel of 2"):
+        classified(build, last)

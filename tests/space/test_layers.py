@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
+import numpy as np
 import pytest
 
 from hwnas.space import SPACES
-from hwnas.space.layers import PRIMITIVES, Layer, half
+from hwnas.space.layers import ACTIVATIONS, PRIMITIVES, Kind, Layer, check_layer, half
+from profilers.errors import InputError
+from tests.space.every_layer import NAMES, SAMPLES, heads, keeping, narrowing
 
 
 @pytest.mark.parametrize("op", sorted(PRIMITIVES))
@@ -39,6 +44,50 @@ def test_a_layer_counts_its_weights_and_their_uses() -> None:
     assert (norm.params, norm.macs) == (16, 0)
     pool = Layer("max_pool", 8, 8, (9, 9), kernel=(3, 3), stride=(2, 2))
     assert (pool.params, pool.macs, pool.size_out) == (0, 0, (5, 5))
+
+
+def test_every_kind_of_layer_and_every_activation_of_a_gate_is_swept() -> None:
+    """A new kind fails here until `every_layer` holds it, and then in each rendering that does not know it."""
+    rows = [*keeping((8, 8)).values(), *narrowing((8, 8)).values(), *heads((4, 4), 2).values()]
+    layers = [layer for row in rows for layer in row]
+    assert {layer.kind for layer in layers} == set(get_args(Kind))
+    gates = [layer for layer in layers if layer.kind == "squeeze_excite"]
+    assert {layer.inner for layer in gates} == {layer.gate for layer in gates} == set(ACTIVATIONS)
+    drawn = np.stack(list(SAMPLES.values()))
+    assert [set(column.tolist()) for column in drawn.T] == [set(range(len(names))) for names in NAMES]
+
+
+def test_bias_and_gates_are_counted() -> None:
+    conv = Layer("conv", 8, 16, (9, 9), kernel=(3, 5), groups=4, bias=True)
+    assert (conv.params, conv.macs) == (16 * 2 * 15 + 16, 16 * 2 * 15 * 81)
+    gate = Layer("squeeze_excite", 8, 8, (9, 9), hidden=3)
+    assert (gate.params, gate.macs, gate.size_out) == (8 * 3 + 3 + 3 * 8 + 8, 2 * 8 * 3, (9, 9))
+
+
+@pytest.mark.parametrize(
+    ("layer", "words"),
+    [
+        (Layer("conv", 8, 9, (4, 4), groups=3), "3 groups do not divide a conv of 8 to 9 channels"),
+        (Layer("conv", 8, 8, (4, 4), groups=0), "0 groups do not divide"),
+        (Layer("squeeze_excite", 8, 8, (4, 4)), "needs hidden channels, such as hidden=2"),
+        (Layer("squeeze_excite", 8, 4, (4, 4), hidden=2), "as many channels out as in, not 4 of 8"),
+        (Layer("swish", 8, 4, (4, 4)), "a swish has as many channels out as in"),
+        (Layer("conv", 8, 8, (4, 5), kernel=(3, 2)), "a kernel of 2 and a stride of 1 gives 4 of 5 pixels"),
+        (Layer("max_pool", 8, 8, (4, 4), kernel=(2, 2), stride=(2, 2)), "gives 3 of 4 pixels, where 2 are"),
+    ],
+    ids=lambda value: value.kind if isinstance(value, Layer) else "",
+)
+def test_a_layer_that_is_not_built_as_counted_is_refused(layer: Layer, words: str) -> None:
+    with pytest.raises(InputError, match=f"^node body.it: .*{words}"):
+        check_layer(layer, "node body.it")
+
+
+def test_layers_that_are_built_as_counted_are_not_refused() -> None:
+    for row in (*keeping((9, 8)).values(), *narrowing((9, 8)).values(), *heads((5, 4), 2).values()):
+        for layer in row:
+            check_layer(layer, "here")
+    check_layer(Layer("conv", 8, 8, (4, 4), kernel=(2, 2), stride=(2, 2)), "patches of an even map")
+    check_layer(Layer("avg_pool", 8, 8, (5, 5), kernel=(2, 2), stride=(2, 2)), "tiles")
 
 
 def test_sep_conv_is_two_depthwise_separable_convolutions_and_only_the_first_has_the_stride() -> None:

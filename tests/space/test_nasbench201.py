@@ -11,6 +11,7 @@ import pytest
 
 from hwnas.costs.counts import count_table
 from hwnas.space.encoding import to_choices
+from hwnas.space.family import family
 from hwnas.space.nasbench201 import SPACE, derive
 from hwnas.space.text import parse
 
@@ -39,7 +40,7 @@ def test_every_published_count_is_ours(classes: int) -> None:
         pytest.skip("the published NAS-Bench-201 table is not beside this checkout")
     with gzip.open(TABLE, "rt") as file:
         rows = list(csv.DictReader(file))[::25]
-    table = count_table(SPACE, 16, 15, classes, (3, 32, 32))
+    table = count_table(family(SPACE, channels=16, cells=15, classes=classes, image=(3, 32, 32)))
     choices = np.array([to_choices(parse(row["arch_str"])) for row in rows])
     params = np.array([float(row[f"cifar{classes}_params_M"]) for row in rows])
     macs = np.array([float(row[f"cifar{classes}_macs_M"]) for row in rows])

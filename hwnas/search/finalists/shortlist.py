@@ -57,8 +57,8 @@ def choose(
     def flows(choices: Choices) -> Floats:
         """ln of SynFlow in the last stage's supernet, (N,)."""
         say(f"SynFlow of {len(choices):,} likely genotypes")
-        shape = config.channels, config.stages[-1].cells, len(dataset.classes), dataset.image
-        return log_flows(space, *shape, choices, searched.searcher.mask())
+        last = config.stage_family(len(config.stages) - 1, dataset.task)
+        return log_flows(last, choices, searched.searcher.mask())
 
     searcher, pursued = searched.searcher, costs[: len(config.objectives)]
     archive = collect(searched.trials, [one.metric for one in config.objectives], len(space.decisions))

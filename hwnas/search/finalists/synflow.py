@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -23,24 +24,19 @@ from torch import nn
 from hwnas.nets.activations import MODULES
 from hwnas.nets.squeeze_excite import SqueezeExcite
 from hwnas.nets.supernet import Supernet, build_supernet
-from hwnas.space.space import Choices, Mask, Space
+from hwnas.space.family import Family
+from hwnas.space.space import Choices, Mask
 
 SIDE = 16
 """Pixels per side that SynFlow is taken on at the most: larger maps cost more and rank alike."""
 
 
-def log_flows(
-    space: Space,
-    channels: int,
-    cells: int,
-    classes: int,
-    image: tuple[int, int, int],
-    choices: Choices,
-    mask: Mask | None = None,
-) -> NDArray[np.float64]:
-    """ln of SynFlow (N,) of choices (N, edges), in a supernet of this shape on at most SIDE x SIDE pixels."""
+def log_flows(of: Family, choices: Choices, mask: Mask | None = None) -> NDArray[np.float64]:
+    """ln of SynFlow (N,) of choices (N, edges), in a supernet of a family on at most SIDE x SIDE pixels."""
+    image = of.task.image
     small = (image[0], min(SIDE, image[1]), min(SIDE, image[2]))
-    empty = probe(build_supernet(space, channels, cells, classes, small, seed=0, mask=mask))
+    shrunk = replace(of, task=replace(of.task, image=small))
+    empty = probe(build_supernet(shrunk, seed=0, mask=mask))
     return np.array([log_flow(empty, one, small) for one in choices])
 
 

@@ -23,6 +23,7 @@ from hwnas.search.distributed import shared_weights
 from hwnas.search.distributed.shared_weights import SharedWeights
 from hwnas.search.loop import Progress
 from hwnas.search.search import resume, search
+from hwnas.space.family import family
 from hwnas.space.space import SPACES
 from hwnas.training.data import Batch
 from profilers.errors import InputError
@@ -49,7 +50,9 @@ def batch(seed: int = 0) -> Batch:
 
 
 def begin(chosen: Config) -> tuple[NDarts, SharedWeights]:
-    net = build_supernet(SPACES[chosen.space], chosen.channels, 3, 3, (1, 8, 8), seed=0)
+    net = build_supernet(
+        family(SPACES[chosen.space], channels=chosen.channels, cells=3, classes=3, image=(1, 8, 8)), seed=0
+    )
     return ndarts.start(chosen, np.random.default_rng(0)), shared_weights.optimise(net, chosen.weight_step)
 
 

@@ -25,6 +25,7 @@ from hwnas.search.bilevel.weight_evolution import (
     search_gradient,
 )
 from hwnas.space import SPACES
+from hwnas.space.family import family
 from hwnas.training.data import Batch
 from tests.space.swept import CELLS
 
@@ -174,7 +175,7 @@ def test_settings_that_make_no_step_are_refused(bad: dict[str, float]) -> None:
 @pytest.mark.parametrize("name", CELLS)
 def test_candidates_of_a_supernet_are_scored_alike_together_and_one_by_one(name: str) -> None:
     space, rng = SPACES[name], torch.Generator().manual_seed(0)
-    net = build_supernet(space, 2, 3, 5, (1, 9, 9), seed=0)
+    net = build_supernet(family(space, channels=2, cells=3, classes=5, image=(1, 9, 9)), seed=0)
     images = torch.randn(6, 1, 9, 9, generator=rng).to(memory_format=torch.channels_last)
     mixture = mixture_loss(net, space.mask, Batch(images, torch.arange(6) % 5))
     alpha = (torch.randn(space.mask.shape, generator=rng),)

@@ -22,6 +22,7 @@ from hwnas.search.distributed import shared_weights
 from hwnas.search.distributed.ranks import ALONE, Ranks, world
 from hwnas.search.distributed.shared_weights import SharedWeights
 from hwnas.search.state import Position, State, digest
+from hwnas.space.family import family
 from hwnas.space.space import SPACES
 from hwnas.training.data import Batch
 from tests.search import tiny
@@ -52,7 +53,7 @@ def mixture() -> NDArray[np.float64]:
 
 
 def shared(ranks: Ranks = ALONE) -> SharedWeights:
-    net = build_supernet(SPACES["darts"], 2, 3, 3, (1, 8, 8), seed=0)
+    net = build_supernet(family(SPACES["darts"], channels=2, cells=3, classes=3, image=(1, 8, 8)), seed=0)
     return shared_weights.optimise(net, UNCLIPPED, ranks)
 
 
@@ -74,7 +75,9 @@ def accuracy_only(ranks: Ranks = ALONE, weights: str = "sgd") -> tuple[NDarts, S
             "ndarts": {"weights": weights, "sigma": 0.05, "es_lr": 1.0},
         }
     )
-    net = build_supernet(SPACES["nasbench201"], 2, 3, 3, (1, 8, 8), seed=0)
+    net = build_supernet(
+        family(SPACES["nasbench201"], channels=2, cells=3, classes=3, image=(1, 8, 8)), seed=0
+    )
     return ndarts.start(config, np.random.default_rng(0)), shared_weights.optimise(net, UNCLIPPED, ranks)
 
 

@@ -21,6 +21,7 @@ from hwnas.search.loop import Searched
 from hwnas.search.search import Plan, plan, searcher_of
 from hwnas.space import SPACES
 from hwnas.space.encoding import likeliest, sample
+from hwnas.space.family import family
 from profilers.errors import InputError
 from tests.search import tiny
 
@@ -47,7 +48,9 @@ def searched(planned: Plan, searcher: Any, count: int = 200) -> Searched:
         seen = 0.3 + 0.1 * float(np.isin(choices, (2, 3)).mean()) + 0.01 * rng.normal()
         paid = {cost.name: float(cost.of(choices[None])[0]) for cost in planned.costs}
         trials.append(Trial(number, 0, 0, number // 10, "", tuple(map(int, choices)), seen, paid))
-    net = build_supernet(CELL, planned.config.channels, 3, 3, IMAGE, seed=0)
+    net = build_supernet(
+        family(CELL, channels=planned.config.channels, cells=3, classes=3, image=IMAGE), seed=0
+    )
     return Searched(searcher, net, tuple(trials), count, 0.0)
 
 
@@ -57,7 +60,9 @@ def chosen(planned: Plan, searcher: Any) -> Finalists:
 
 
 def flows(config: Config, choices: np.ndarray) -> np.ndarray:
-    net = probe(build_supernet(CELL, config.channels, 3, 3, IMAGE, seed=0))
+    net = probe(
+        build_supernet(family(CELL, channels=config.channels, cells=3, classes=3, image=IMAGE), seed=0)
+    )
     return np.array([log_flow(net, one, IMAGE) for one in choices])
 
 

@@ -12,30 +12,41 @@ from hypothesis import strategies as st
 
 from hwnas.nets.supernet import Supernet, build_supernet
 from hwnas.search.finalists.synflow import log_flow, probe
-from hwnas.space import SPACES
+from hwnas.space import SPACES, Space
 from hwnas.space.encoding import sample
+from hwnas.space.family import Family, family
+from hwnas.space.graph import discrete
+from tests.space.every_layer import SAMPLES
+from tests.space.every_layer import SPACE as EVERY_LAYER
 from tests.space.swept import SWEPT
 
 CELL = SPACES["nasbench201"]
 IMAGE = (3, 8, 8)
 NONE, SKIP, CONV1, CONV3, POOL = range(5)
+CARRIERS = ("conv", "halve", "linear")
 MADE: dict[str, Supernet] = {}
 
 
-def empty(space: str = "nasbench201") -> Supernet:
-    if space not in MADE:
-        MADE[space] = probe(build_supernet(SPACES[space], 2, 3, 4, IMAGE, seed=0))
-    return MADE[space]
+def small(space: Space) -> Family:
+    return family(space, channels=2, cells=3, classes=4, image=IMAGE)
+
+
+def empty(space: Space = CELL) -> Supernet:
+    if space.name not in MADE:
+        MADE[space.name] = probe(build_supernet(small(space), seed=0))
+    return MADE[space.name]
 
 
 def flow(*choices: int) -> float:
     return log_flow(empty(), np.array(choices), IMAGE)
 
 
-@pytest.mark.parametrize("space", SWEPT)
-def test_it_is_the_derivative_by_a_common_scale_of_all_weights(space: str) -> None:
+@pytest.mark.parametrize(
+    "space", [*(SPACES[name] for name in SWEPT), EVERY_LAYER], ids=lambda space: space.name
+)
+def test_it_is_the_derivative_by_a_common_scale_of_all_weights(space: Space) -> None:
     """Euler: sum of w dR/dw is dR(e^t w)/dt at t = 0."""
-    net, choices = empty(space), sample(SPACES[space], np.random.default_rng(3))
+    net, choices = empty(space), sample(space, np.random.default_rng(3))
 
     def out(t: float) -> float:
         scaled = probe(net)
@@ -46,6 +57,26 @@ def test_it_is_the_derivative_by_a_common_scale_of_all_weights(space: str) -> No
 
     step = 1e-5
     assert log_flow(net, choices, IMAGE) == pytest.approx(math.log((out(step) - out(-step)) / (2 * step)))
+
+
+def test_activations_and_gates_neither_stop_the_flow_nor_count_as_layers() -> None:
+    """Without biases the flow is the output times the number of convolutions and linear layers on the way."""
+    every = small(EVERY_LAYER)
+    net = probe(build_supernet(every, seed=0))
+    with torch.no_grad():
+        for weight in net.parameters():
+            weight.mul_(30.0)  # far beyond where ReLU6 and sigmoids end
+    for name, choices in SAMPLES.items():
+        carriers = {
+            node.name: sum(layer.kind in CARRIERS for layer in node.layers)
+            for node in discrete(every.graphs[()], choices)
+        }
+        with torch.no_grad():
+            out = float(net.sampled(torch.ones(1, *IMAGE, dtype=torch.float64), choices).sum())
+        passed = math.exp(log_flow(net, choices, IMAGE)) / out
+        # There is a way round the first block: what takes it passes fewer layers.
+        most = sum(carriers.values())
+        assert most - carriers["body.keeping"] - 1e-6 < passed < most + 1e-6, name
 
 
 def test_a_cell_of_skips_counts_paths() -> None:
@@ -70,7 +101,7 @@ def test_what_ends_nowhere_has_no_flow() -> None:
 
 
 def test_the_probe_depends_on_layers_and_leaves_the_supernet_alone() -> None:
-    net = build_supernet(CELL, 2, 3, 4, IMAGE, seed=5)
+    net = build_supernet(small(CELL), seed=5)
     before = {name: value.clone() for name, value in net.state_dict().items()}
     x = torch.rand(4, *IMAGE)
     choices = np.array([CONV3, SKIP, CONV1, POOL, SKIP, CONV3])
