@@ -147,14 +147,14 @@ def named_device(word: str) -> tuple[str, Device | None]:
 
 def network_of(space: str, channels: int | None, cells: int | None, image: str | None) -> Network | None:
     """Which networks were measured; None where nothing is said about them."""
-    from hwnas.cli.devices_calibrate import USUAL_CELLS
+    from hwnas.cli.devices_calibrate import size_of_networks
     from hwnas.cli.values import image_size
     from profilers.table import Network
 
     if channels is None and cells is None and image is None:
         return None
     size = image_size("32" if image is None else image)
-    return Network(channels or 16, cells or USUAL_CELLS.get(space, 8), 10, size)
+    return Network(*size_of_networks(space, channels, cells), 10, size)
 
 
 def spread(measured: Measured) -> dict[str, float]:
