@@ -147,16 +147,19 @@ def run(
         config = config_of(arm, task, seed, npz, changes)
         began = time.process_time()
         found = summary(search(config, Path(folder) / "run"))
+        print(f"searched in {time.process_time() - began:.1f} CPU s", flush=True)
         searched = time.process_time() - began
         dataset = plan(config).dataset
     members = [*found["front"], *found["dominated"]]
     beside = [Architecture(KNOWN["RESNET8"], width, 9) for width in WIDTHS]
     networks = [*map(network_of, members), *beside]
     measured = latencies(networks, dataset)
-    ms = [one.value for one in measured]
+    ms, limits = (
+        [one.value for one in some] for some in (measured[: len(members)], measured[len(members) :])
+    )
     taken: list[int] = []
     if arm == "mobile":
-        for limit in ms[len(members) :]:
+        for limit in limits:
             taken.append(best_within(members, ms, limit, set(taken)))
     chosen = spread(members, ms, taken) if whole else taken
     rows = [
