@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import colorsys
 from collections.abc import Sequence
 from typing import Any
 
@@ -59,7 +60,17 @@ OTHERS = ("#c9b458", "#7f9445", "#8c6d62", "#5f86b8")
 def operation_colours(space: Space) -> dict[str, str]:
     """Label of every operation of a space, in order, to its colour."""
     ops = list(dict.fromkeys(op for decision in space.decisions for op in decision.operations))
-    return {op_label(op): SHADES.get(op, OTHERS[i % len(OTHERS)]) for i, op in enumerate(ops)}
+    others = [op for op in ops if op not in SHADES]
+    colours = SHADES | {op: _other_colour(number) for number, op in enumerate(others)}
+    return {op_label(op): colours[op] for op in ops}
+
+
+def _other_colour(number: int) -> str:
+    """A colour of its own for each operation without a shade: hues a golden angle apart, of three lightnesses."""
+    if number < len(OTHERS):
+        return OTHERS[number]
+    rgb = colorsys.hls_to_rgb(0.618034 * number % 1.0, 0.4 + 0.15 * (number % 3), 0.45)
+    return "#" + "".join(f"{round(255 * part):02x}" for part in rgb)
 
 
 def layer(rows: Sequence[Spec], mark: Spec, x: Spec | None, y: Spec, **encoding: Any) -> Spec:
