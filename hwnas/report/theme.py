@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import colorsys
 from collections.abc import Sequence
 from typing import Any
 
 from hwnas.report.layout import op_label
+from hwnas.report.shades import greys, shades
 from hwnas.space.space import NONE, Space
 
 Spec = dict[str, Any]
@@ -54,23 +54,15 @@ SHADES = {
     "max_pool_5x5": "#a95fb3",
     "max_pool_7x7": "#6f2a79",
 }
-OTHERS = ("#c9b458", "#7f9445", "#8c6d62", "#5f86b8")
 
 
 def operation_colours(space: Space) -> dict[str, str]:
     """Label of every operation of a space, in order, to its colour."""
     ops = list(dict.fromkeys(op for decision in space.decisions for op in decision.operations))
-    others = [op for op in ops if op not in SHADES]
-    colours = SHADES | {op: _other_colour(number) for number, op in enumerate(others)}
-    return {op_label(op): colours[op] for op in ops}
-
-
-def _other_colour(number: int) -> str:
-    """A colour of its own for each operation without a shade: hues a golden angle apart, of three lightnesses."""
-    if number < len(OTHERS):
-        return OTHERS[number]
-    rgb = colorsys.hls_to_rgb(0.618034 * number % 1.0, 0.4 + 0.15 * (number % 3), 0.45)
-    return "#" + "".join(f"{round(255 * part):02x}" for part in rgb)
+    known = {**shades(ops), **SHADES}
+    others = [op for op in ops if op not in known]
+    known |= zip(others, greys(len(others)), strict=True)
+    return {op_label(op): known[op] for op in ops}
 
 
 def layer(rows: Sequence[Spec], mark: Spec, x: Spec | None, y: Spec, **encoding: Any) -> Spec:
