@@ -262,6 +262,12 @@ class Config(_Frozen):
                     f"{key}: a network of {self.space} has {space.depth} blocks, as its table says: leave {key} out"
                     f" instead of giving {cells}"
                 )
+        if space.size_rows and (self.algorithm == "ndarts" or self.weights == "mixture"):
+            why = "ndarts" if self.algorithm == "ndarts" else "weights = 'mixture'"
+            raise ValueError(
+                f"space: {why} mixes all networks, and those of {self.space} have several sizes: choose a space of one"
+                " size, such as fbnet, or name an objective for tndnas"
+            )
         if space.depth is not None and self.evaluation.stem != "cifar":
             raise ValueError(f"evaluation.stem: a network of {self.space} has the stem of its table")
         return self

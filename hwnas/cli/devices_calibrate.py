@@ -55,6 +55,7 @@ def calibrate(
     from hwnas.measuring.calibrate import Plan, calibrate
     from hwnas.space import SPACES
     from hwnas.space.family import family
+    from hwnas.space.genotype import check_cells
     from profilers.device import load
     from profilers.errors import nearest
     from profilers.onnx_latency import utc_now
@@ -69,10 +70,11 @@ def calibrate(
     of = family(
         SPACES[space],
         channels=channels,
-        cells=cells or USUAL_CELLS.get(space, 8),
+        cells=cells or SPACES[space].depth or USUAL_CELLS.get(space, 8),
         classes=classes,
         image=image_size(image),
     )
+    check_cells(of.space, of.size.cells)
     check_input(f"--batch {batch}", (batch, *of.task.image))
     bench = make_bench(device, of, batch, threads, backend, ssh, run_with, remote_python, cuda_graph)
     path = out or default_path(device.name, of, batch)

@@ -109,10 +109,11 @@ def of_genotype(
     """A bare genotype with the weights in ``file``, or untrained. Raises InputError where the two do not fit."""
     if (file is None) == (not without_training):
         raise InputError("export: a genotype needs either --weights FILE or --untrained")
+    # First the weights, which bring the table of their chain along: the genotype may be one of its space.
+    weights = None if file is None else load_weights(file)
     genotype = _genotype(text)
     dataset = load(data, root=data_root, download=download) if data is not None else None
-    if file is not None:
-        weights = load_weights(file)
+    if weights is not None:
         found = weights.architecture.genotype
         if found.space != genotype.space:
             raise InputError(

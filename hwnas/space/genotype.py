@@ -111,7 +111,7 @@ def check_cells(space: Space, cells: int) -> None:
         raise InputError(f"cells must be within 1..1000, not {cells}")
     if space.depth not in (None, cells):
         raise InputError(
-            f"cells: a {space.name} network has {space.depth} blocks, which its table says: leave cells out instead of"
+            f"cells: a network of {space.name} has {space.depth} blocks, as its table says: leave cells out instead of"
             f" giving {cells}"
         )
     groups = space.cells_multiple

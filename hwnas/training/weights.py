@@ -13,9 +13,12 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from hwnas import files
+from hwnas.space import SPACES
 from hwnas.space.build import architecture_graph
+from hwnas.space.chain import known_space
 from hwnas.space.genotype import Architecture
 from hwnas.space.layers import Stem
+from hwnas.space.macro_toml import macro_of, table_of
 from hwnas.space.size import Task
 from hwnas.space.text import from_dict
 from hwnas.training.checkpoint import DAMAGE, pack
@@ -61,6 +64,9 @@ def weights_bytes(weights: Weights) -> bytes:
         "mean": weights.mean,
         "std": weights.std,
     }
+    macro = SPACES[weights.architecture.genotype.space].macro
+    if macro is not None:
+        header["macro"] = table_of(macro)
     return pack(weights.tensors, {"hwnas": json.dumps(header)})
 
 
@@ -79,6 +85,9 @@ def load_weights(path: Path, root: Path | None = None) -> Weights:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {})["hwnas"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        if "macro" in header:
+            # The table of a chain, which may be known to nobody here yet, before its genotype is read.
+            known_space(macro_of(header.pop("macro")))
         architecture = Architecture(
             from_dict(header.pop("genotype")), header.pop("channels"), header.pop("cells")
         )

@@ -167,7 +167,7 @@ def test_a_smaller_side_has_the_strides_of_the_whole_image() -> None:
 def test_another_number_of_blocks_is_refused_in_one_line() -> None:
     genotype = parse("RESNET8")
     with pytest.raises(
-        InputError, match=r"a resnet network has 9 blocks, .* leave cells out instead of giving 8"
+        InputError, match=r"a network of resnet has 9 blocks, .* leave cells out instead of giving 8"
     ):
         Architecture(genotype, 16, 8)
     params, _ = count(Architecture(genotype, 16, 9), 10, (3, 32, 32))
