@@ -16,7 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from hwnas.catalog import find_config, read_toml
 from hwnas.costs.metrics import METRICS
 from hwnas.space import SPACES
+from hwnas.space.chain import known_space
 from hwnas.space.family import Family
+from hwnas.space.macro_toml import macro_of, table_of
 from hwnas.space.size import CellSize, Task
 from profilers.errors import InputError, nearest
 from profilers.limits import MOST_BATCH, MOST_CELLS, MOST_CHANNELS, MOST_THREADS
@@ -167,11 +169,13 @@ class Config(_Frozen):
     ndarts's alpha, finds likely (hwnas.search.finalists.shortlist). ``scoring_images``: finalists are scored on so
     many validation images; default all.
     ``backend``: what measures on an attached target (profilers.backends, or a plug-in's name); default by target.
+    ``macro``: the table of a chain of blocks of your own, or the name of a TOML file with it; it is a space.
     ``cuda_graph``: latencies on a CUDA target are those of captured graphs, not of eager torch.
     """
 
     algorithm: Literal["tndnas", "ndarts", "random", "nsga2"] = "tndnas"
     space: str = "tnd"
+    macro: dict[str, Any] | None = None
     target: str = "cpu"
     seed: int = Field(default=0, ge=0, lt=2**31)
     objectives: tuple[ObjectiveConfig, ...] = Field(default=(), max_length=4)
@@ -216,6 +220,17 @@ class Config(_Frozen):
         size = CellSize(channels=at.channels, cells=at.cells, stem=at.stem)
         return Family(space=SPACES[self.space], size=size, task=task)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _knows_its_macro(cls, data: Any) -> Any:
+        """The space of a macro architecture is known by its name once a config with it is read."""
+        if not isinstance(data, Mapping) or data.get("macro") is None:
+            return data
+        name = known_space(macro_of(data["macro"])).name
+        if data.get("space", name) != name:
+            raise ValueError(f"space: {data['space']!r}, but the macro is called {name!r}: leave space out")
+        return {**data, "space": name}
+
     @model_validator(mode="after")
     def _fits_together(self) -> Config:
         if self.space not in SPACES:
@@ -232,14 +247,23 @@ class Config(_Frozen):
         names = [objective.metric for objective in self.objectives]
         if len(set(names)) != len(names):
             raise ValueError("objectives: each metric can be an objective once")
-        groups = SPACES[self.space].cells_multiple
+        space = SPACES[self.space]
         depths = [
             ("evaluation.cells", self.evaluation.cells),
             *(("stages.cells", s.cells) for s in self.stages),
         ]
         for key, cells in depths:
-            if cells % groups:
-                raise ValueError(f"{key}: {self.space} needs a multiple of {groups}, not {cells}")
+            if cells % space.cells_multiple:
+                raise ValueError(
+                    f"{key}: {self.space} needs a multiple of {space.cells_multiple}, not {cells}"
+                )
+            if space.depth not in (None, cells):
+                raise ValueError(
+                    f"{key}: a network of {self.space} has {space.depth} blocks, as its table says: leave {key} out"
+                    f" instead of giving {cells}"
+                )
+        if space.depth is not None and self.evaluation.stem != "cifar":
+            raise ValueError(f"evaluation.stem: a network of {self.space} has the stem of its table")
         return self
 
 
@@ -264,21 +288,49 @@ def resolve(
     valid one.
     """
     given: dict[str, Any] = {}
-    where = "config"
+    where, beside = "config", Path()
     if file is not None:
         path = find_config(file)
-        found, where = read_toml(path), str(path)
+        found, where, beside = read_toml(path), str(path), path.parent
         given = without_download(found)
         if found != given and not allows_download(overrides):
             say(f"{path}: {PASSED_OVER}")
-    merged = _merge(given, overrides)
+    merged = _with_macro(_merge(given, overrides), beside if "macro" in given else Path())
     if file is None and merged.get("data", {}).get("source", "digits") == "digits":
         merged = _merge(DIGITS_DEFAULTS, merged)
     if merged.get("space") == "nasbench201":
         merged = _merge(NASBENCH201_DEFAULTS, merged)
+    merged = _with_depth(merged)
     if "algorithm" not in merged and not merged.get("objectives"):
         merged["algorithm"] = "ndarts"
     return validate(merged, where)
+
+
+def _with_macro(data: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """A search with the table of its macro in place of the name of the file, which stands in ``folder``, and its space.
+
+    So the run directory holds all that its genotypes need to be read.
+    """
+    macro = data.get("macro")
+    if macro is None:
+        return dict(data)
+    file = folder / macro if isinstance(macro, str) else None
+    space = known_space(macro_of(macro) if file is None else macro_of(read_toml(file), str(file)))
+    return {"space": space.name, **data, "macro": table_of(space.macro)}
+
+
+def _with_depth(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A search with the width and depth of its space's table, where the space has one and nothing else is said."""
+    name = data.get("space")
+    depth = SPACES[name].depth if isinstance(name, str) and name in SPACES else None
+    if depth is None:
+        return dict(data)
+    stages = data.get("stages", [stage.model_dump(exclude={"cells"}) for stage in Config().stages])
+    if isinstance(stages, list | tuple):
+        stages = [{"cells": depth, **stage} if isinstance(stage, Mapping) else stage for stage in stages]
+    channels = SPACES[str(name)].published_size[0]
+    usual = {"channels": channels, "evaluation": {"channels": data.get("channels", channels), "cells": depth}}
+    return _merge(usual, {**data, "stages": stages})
 
 
 def with_epochs(config: Config, epochs: int) -> Config:

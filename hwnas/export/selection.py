@@ -13,9 +13,8 @@ from hwnas.export.images import images_for, untrained
 from hwnas.export.network_files import RECORD, Exported, export, record_bytes, write_files
 from hwnas.runs.directory import inside, open_run
 from hwnas.runs.models import TRAINED, choose, choose_trained, model_of
-from hwnas.space.genotype import Architecture, Genotype
+from hwnas.space.genotype import Genotype, sized
 from hwnas.space.layers import Stem
-from hwnas.space.space import SPACES
 from hwnas.space.text import MAX_CHARACTERS, parse
 from hwnas.training.checkpoint import WEIGHTS
 from hwnas.training.data import Dataset, load
@@ -124,10 +123,7 @@ def of_genotype(
         notes = {"accuracy": {"value": weights.notes.get("test_accuracy"), "origin": TRAINED}}
         return [Subject(genotype.key, weights, Path(EXPORTED) / genotype.key, dataset, notes)]
     channels, cells, classes, image, stem = size
-    usual = SPACES[genotype.space].published_size
-    architecture = Architecture(
-        genotype, usual[0] if channels is None else channels, usual[1] if cells is None else cells
-    )
+    architecture = sized(genotype, channels, cells, stem)
     named = dataset.classes if dataset else tuple(map(str, range(classes)))
     shape = dataset.image if dataset else image
     mean, std = (dataset.mean, dataset.std) if dataset else ((0.5,) * shape[0], (0.25,) * shape[0])

@@ -74,13 +74,11 @@ def read(path: Path) -> str:
 
 def genotype(text: str, shape: Shape) -> Named:
     """A genotype at the width and depth that were asked for, else those its space is published with."""
-    from hwnas.space.genotype import Architecture
-    from hwnas.space.space import SPACES
+    from hwnas.space.genotype import sized
     from hwnas.space.text import parse
 
     found = parse(text)
-    channels, cells = SPACES[found.space].published_size
-    architecture = Architecture(found, shape.channels or channels, shape.cells or cells)
+    architecture = sized(found, shape.channels, shape.cells, shape.stem)
     check_size(architecture, shape)
     return Named(found.key, architecture, shape)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from html import escape
 
+from hwnas.report.chain import chain_svg
 from hwnas.report.layout import Box, Layout, lay_out, title
 from hwnas.space.genotype import Genotype
-from hwnas.space.space import NONE, SKIP
+from hwnas.space.space import NONE, SKIP, SPACES
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 WIRES = ("#7a869a", "#a07f52", "#4c8f86", "#8d6aa8", "#b06a6a", "#5f86b8", "#7f9445")
@@ -31,7 +32,14 @@ def colours(op: str) -> tuple[str, str]:
 
 def cell_svg(genotype: Genotype, picture: str, above: str = "") -> str:
     """One picture of a genotype as an SVG document with an accessible name; ``above`` is written over it."""
-    return to_svg(lay_out(genotype, picture), f"{title(picture)} of {genotype.key}", above)
+    return picture_svg(genotype, picture, f"{title(picture)} of {genotype.key}", above)
+
+
+def picture_svg(genotype: Genotype, picture: str, name: str, above: str = "") -> str:
+    """One picture of a genotype under any name: a chain of blocks as bars, all others as boxes and wires."""
+    if SPACES[genotype.space].macro is not None:
+        return chain_svg(genotype, name, above)
+    return to_svg(lay_out(genotype, picture), name, above)
 
 
 def to_svg(layout: Layout, name: str, heading: str = "") -> str:

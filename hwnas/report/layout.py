@@ -159,7 +159,9 @@ def _network_items(genotype: Genotype) -> list[_Item]:
     """All nodes of a discrete network; how wide it is does not change the drawing."""
     space = SPACES[genotype.space]
     choices = to_choices(genotype)
-    graph = architecture_graph(Architecture(genotype, 8, 3), Task(classes=2, image=(3, 64, 64)))
+    graph = architecture_graph(
+        Architecture(genotype, 8, space.depth or 3), Task(classes=2, image=(3, 64, 64))
+    )
     items: dict[str, _Item] = {}
     users: dict[str, list[_Item]] = {}
     for number, node in enumerate(graph):

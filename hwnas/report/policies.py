@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwnas.report.drawing import to_svg
-from hwnas.report.layout import lay_out, op_label, pictures, state_names, title
+from hwnas.report.drawing import picture_svg
+from hwnas.report.layout import op_label, pictures, state_names, title
 from hwnas.report.load import Seen
 from hwnas.runs.history import Epoch
 from hwnas.space.encoding import to_genotype
@@ -112,7 +112,7 @@ def _snapshots(
             shots.append(shot)
         found.append(shots)
     drawn = [
-        to_svg(lay_out(genotype, picture), title(picture), title(picture) * (len(pictures(space)) > 1))
+        picture_svg(genotype, picture, title(picture), title(picture) * (len(pictures(space)) > 1))
         for (picture, _), (_, genotype) in drawings.items()
     ]
     return drawn, found

@@ -14,7 +14,8 @@ from hwnas.space.layers import Layer
 from hwnas.space.macro import Macro, Stage, scaled, strides
 from hwnas.space.macro_check import check_macro
 from hwnas.space.size import CellSize, Task
-from hwnas.space.space import NONE, Decision, Space, strongest
+from hwnas.space.space import NONE, SPACES, Decision, Space, strongest
+from profilers.errors import InputError
 
 REMAINING = (1.0, 0.6, 0.3)
 """Which part of a block's options each stage of progressive shrinking keeps, at least two (TND: 10, 6, 3 of 10)."""
@@ -33,6 +34,21 @@ def chain_space(macro: Macro) -> Space:
         depth=macro.depth,
         published_size=(macro.stem.width, macro.depth),
     )
+
+
+def known_space(macro: Macro) -> Space:
+    """The space of a macro architecture, under whose name its genotypes are read from now on.
+
+    Raises InputError where another space is known by this name, or where the macro can't be built.
+    """
+    if macro.name not in SPACES:
+        SPACES[macro.name] = chain_space(macro)
+    space = SPACES[macro.name]
+    if space.macro != macro:
+        raise InputError(
+            f"macro: name: another space is called {macro.name!r} here; give this one another name"
+        )
+    return space
 
 
 def block_name(stage: int, number: int) -> str:

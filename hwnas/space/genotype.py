@@ -89,6 +89,22 @@ class Architecture:
         check_cells(SPACES[self.genotype.space], self.cells)
 
 
+def sized(
+    genotype: Genotype, channels: int | None = None, cells: int | None = None, stem: str = "cifar"
+) -> Architecture:
+    """A genotype at a width and a depth; None stands for those that its space is published with.
+
+    Raises InputError for a depth or a stem that a chain of blocks, whose table says both, does not have.
+    """
+    space = SPACES[genotype.space]
+    usual = space.published_size
+    if space.depth is not None and stem != "cifar":
+        raise InputError(f"stem: a network of {space.name} has the stem of its table: leave {stem!r} out")
+    return Architecture(
+        genotype, usual[0] if channels is None else channels, usual[1] if cells is None else cells
+    )
+
+
 def check_cells(space: Space, cells: int) -> None:
     """Raise InputError unless a network of this space can have so many cells."""
     if not 1 <= cells <= 1000:

@@ -1,4 +1,4 @@
-"""Known networks by name: genotypes of the spaces in hwnas.space.families.
+"""Known networks by name: genotypes of the spaces in hwnas.space.known_macros.
 
 Golden counts are in tests/space/test_known.py, logits in tests/nets/test_foreign.py; of the Proxyless networks only the
 counts could be compared.
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hwnas.space import families, mobile
+from hwnas.space import known_macros as macros
+from hwnas.space import mobile
 from hwnas.space.chain import block_name
 from hwnas.space.genotype import Genotype
 from hwnas.space.macro import Macro
@@ -20,21 +21,21 @@ _V3_SMALL = "separable_k3_se | k3_e4.5, k3_e3.67 | k5_e4_se, 2 k5_e6_se | 2 k5_e
 
 _POINTS: dict[str, tuple[Macro, str]] = {
     "MOBILENET_V2": (
-        families.MOBILENET_V2,
+        macros.MOBILENET_V2,
         "separable_k3 | 2 k3_e6 | 3 k3_e6 | 4 k3_e6 | 3 k3_e6 | 3 k3_e6 | k3_e6",
     ),
-    "MOBILENET_V3_SMALL": (families.MOBILENET_V3_SMALL, _V3_SMALL),
-    "MOBILENET_V3_LARGE": (families.MOBILENET_V3_LARGE, _V3_LARGE),
+    "MOBILENET_V3_SMALL": (macros.MOBILENET_V3_SMALL, _V3_SMALL),
+    "MOBILENET_V3_LARGE": (macros.MOBILENET_V3_LARGE, _V3_LARGE),
     "MNASNET_A1": (
-        families.MNASNET_A1,
+        macros.MNASNET_A1,
         "separable_k3 | 2 k3_e6 | 3 k5_e3_se | 4 k3_e6 | 2 k3_e6_se | 3 k5_e6_se | k3_e6",
     ),
     "MNASNET_B1": (
-        families.MNASNET_B1,
+        macros.MNASNET_B1,
         "separable_k3 | 3 k3_e3 | 3 k5_e3 | 3 k5_e6 | 2 k3_e6 | 4 k5_e6 | k3_e6",
     ),
     "SINGLE_PATH": (
-        families.MNASNET_B1,
+        macros.MNASNET_B1,
         "separable_k3 | 3 k3_e3 | k5_e6, 3 k3_e3 | k5_e6, 3 k3_e3 | k5_e6, 3 k5_e3 | 4 k5_e6 | k3_e6",
     ),
     "FBNET_C": (
@@ -42,8 +43,8 @@ _POINTS: dict[str, tuple[Macro, str]] = {
         "k3_e1 | k3_e6, 2 k3_e1 | k5_e6, k5_e3, k5_e6, k3_e6 | k5_e6, k5_e3, 2 k5_e6"
         " | 3 k5_e6, k5_e3 | 4 k5_e6 | k3_e6",
     ),
-    "EFFICIENTNET_B0": (families.EFFICIENTNET_B0, _EFFICIENTNET.replace("{}", "_se")),
-    "EFFICIENTNET_LITE0": (families.EFFICIENTNET_LITE0, _EFFICIENTNET.replace("{}", "")),
+    "EFFICIENTNET_B0": (macros.EFFICIENTNET_B0, _EFFICIENTNET.replace("{}", "_se")),
+    "EFFICIENTNET_LITE0": (macros.EFFICIENTNET_LITE0, _EFFICIENTNET.replace("{}", "")),
     "PROXYLESS_MOBILE": (
         mobile.PROXYLESS_MOBILE,
         "separable_k3 | k5_e3, k3_e3 | k7_e3, k3_e3, 2 k5_e3 | k7_e6, 3 k5_e3 | k5_e6, 3 k5_e3"
@@ -59,8 +60,8 @@ _POINTS: dict[str, tuple[Macro, str]] = {
         "separable_k3 | k5_e3 | k7_e3, none, none, k3_e3 | k7_e6, none, none, k5_e3 | k5_e6, none, k3_e3, k5_e3"
         " | 2 k7_e6, k7_e6, k5_e6 | k7_e6",
     ),
-    "RESNET8": (families.RESNET, "plain_k3 | plain_k3 | plain_k3"),
-    "RESNET20": (families.RESNET, "3 plain_k3 | 3 plain_k3 | 3 plain_k3"),
+    "RESNET8": (macros.RESNET, "plain_k3 | plain_k3 | plain_k3"),
+    "RESNET20": (macros.RESNET, "3 plain_k3 | 3 plain_k3 | 3 plain_k3"),
 }
 """Name -> its family and the blocks of each stage, divided by bars; a number repeats a block, missing ones are none."""
 

@@ -13,6 +13,7 @@ from hwnas.space.blocks import inverted
 from hwnas.space.build import architecture_graph, graphs
 from hwnas.space.chain import chain_space, image_at, options_of
 from hwnas.space.encoding import sample, size_sampled, to_choices, to_genotype
+from hwnas.space.family import family
 from hwnas.space.genotype import Architecture
 from hwnas.space.graph import IMAGE, Graph, all_layers, check, discrete, image_of, readers
 from hwnas.space.macro import Head, Macro, SqueezeExcite, Stage, Stem, rounded, scaled
@@ -84,7 +85,9 @@ def test_every_network_of_every_macro_fits_together(macro: Macro, seed: int, hei
     side = 1.0 if len(macro.sides) == 1 else macro.sides[choices[0]]
     assert image_of(graph) == image_at((2, height, width), side)
     params, macs = (sum(getattr(layer, kind) for layer in all_layers(graph)) for kind in ("params", "macs"))
-    table = count_table(space, space.published_size[0], 1, 5, (2, height, width))
+    table = count_table(
+        family(space, channels=space.published_size[0], cells=1, classes=5, image=(2, height, width))
+    )
     assert (table.params.of(choices), table.macs.of(choices)) == (params, macs)
 
 

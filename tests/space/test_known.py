@@ -8,9 +8,9 @@ from hwnas.costs.counts import count
 from hwnas.space import SPACES
 from hwnas.space.build import architecture_graph
 from hwnas.space.encoding import to_choices, to_genotype
-from hwnas.space.families import FAMILIES, RESNET
 from hwnas.space.genotype import Architecture, Genotype
 from hwnas.space.known import KNOWN, point
+from hwnas.space.known_macros import KNOWN_MACROS, RESNET
 from hwnas.space.mobile import FBNET, SEARCHED
 from hwnas.space.size import Task
 from hwnas.space.text import format_text, parse
@@ -53,9 +53,9 @@ def test_a_known_network_is_a_point_of_its_space_and_is_written_and_read(name: s
 
 
 def test_every_family_has_a_known_network_and_no_two_are_alike() -> None:
-    assert {genotype.space for genotype in KNOWN.values()} == {macro.name for macro in FAMILIES}
+    assert {genotype.space for genotype in KNOWN.values()} == {macro.name for macro in KNOWN_MACROS}
     assert len({genotype.key for genotype in KNOWN.values()}) == len(KNOWN)
-    named = [macro.name for macro in (*SEARCHED, *FAMILIES) if macro.name != "fbnet"]
+    named = [macro.name for macro in (*SEARCHED, *KNOWN_MACROS) if macro.name != "fbnet"]
     assert len(set(named)) == len(named)
 
 

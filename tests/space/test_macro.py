@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwnas.space.families import MOBILENET_V2
+from hwnas.space.known_macros import MOBILENET_V2
 from hwnas.space.macro import last_side, rounded, scaled, strides
 
 

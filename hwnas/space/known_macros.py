@@ -177,7 +177,7 @@ RESNET = Macro(
 )
 """Residual networks for images of 32 pixels (arXiv 1512.03385), with 1x1 convolutions round blocks of stride 2."""
 
-FAMILIES = (
+KNOWN_MACROS = (
     MOBILENET_V2,
     MOBILENET_V3_SMALL,
     MOBILENET_V3_LARGE,
