@@ -121,11 +121,12 @@ def _is_square(layer: Layer) -> bool:
 def sequence(layers: Sequence[Layer], affine: bool = True, running: bool = True) -> nn.Sequential:
     """The modules of ``layers`` in order; the identity for none.
 
-    A ReLU or ReLU6 after a BatchNorm works in place: no gradient needs the map that it overwrites.
+    A ReLU after a BatchNorm works in place. The gradients of other activations need the map that they read, so torch
+    would copy it first.
     """
     modules = [module_of(layer, affine, running) for layer in layers]
     for before, module in zip(layers, modules[1:], strict=False):
-        if isinstance(module, (nn.ReLU, nn.ReLU6)) and before.kind == "batch_norm":
+        if isinstance(module, nn.ReLU) and before.kind == "batch_norm":
             module.inplace = True
     if layers and layers[0].kind == "global_pool":
         numbered = {str(number): module for number, module in enumerate(modules)}
