@@ -87,8 +87,8 @@ def json_bytes(record: Record) -> bytes:
 
 def escaped(record: R) -> R:
     """The record with escapes in every text, fit for a terminal or a page (see ``profilers.errors.visible``)."""
-    fields = type(record).model_fields
-    return record.model_copy(update={name: _escaped(getattr(record, name)) for name in fields})
+    known = set(type(record).model_fields) & record.model_fields_set
+    return record.model_copy(update={name: _escaped(getattr(record, name)) for name in known})
 
 
 def _escaped(value: Any) -> Any:
