@@ -23,7 +23,7 @@ from hwnas.space.genotype import Architecture
 from profilers.agreement import kendall_tau, mape_percent
 from profilers.measurement import measurements
 from profilers.onnx_latency import OnnxOptions
-from profilers.table import Network
+from profilers.table import NetworkSize
 
 
 def main() -> None:
@@ -43,7 +43,7 @@ def main() -> None:
     start = time.perf_counter()
     asked = table.of(np.repeat(choices, 1000 // len(choices) + 1, axis=0))[:: 1000 // len(choices) + 1]
     each = 1e6 * (time.perf_counter() - start) / 1000
-    bench = OnnxBench(Network(given.channels, given.cells, 10, image), "cpu", OnnxOptions())
+    bench = OnnxBench(NetworkSize(given.channels, given.cells, 10, image), "cpu", OnnxOptions())
     items = [Architecture(to_genotype(space, one), given.channels, given.cells) for one in drawn]
     first, second = (np.array([one.value for one in measurements(bench.memories(items))]) for _ in range(2))
     line = np.polyfit(asked, first, 1)

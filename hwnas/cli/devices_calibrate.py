@@ -14,7 +14,7 @@ from profilers.limits import check_input, check_numbers
 if TYPE_CHECKING:
     from hwnas.measuring.bench import Bench
     from profilers.device import Device
-    from profilers.table import Network, Table
+    from profilers.table import NetworkSize, Table
 
 USUAL_CELLS = {"nasbench201": 15}
 
@@ -51,12 +51,12 @@ def calibrate(
     from hwnas.catalog import find_device
     from hwnas.cli.values import image_size
     from hwnas.costs.tables import default_path
-    from hwnas.measuring.calibrate import Plan, calibrate
+    from hwnas.measuring.calibrate import CalibrationPlan, calibrate
     from hwnas.space import SPACES
     from profilers.device import load
     from profilers.errors import nearest
     from profilers.onnx_latency import utc_now
-    from profilers.table import Network, save
+    from profilers.table import NetworkSize, save
 
     check_numbers(
         "--", channels=channels, cells=cells, classes=classes, batch=batch, threads=threads, budget=budget
@@ -64,12 +64,12 @@ def calibrate(
     if space not in SPACES:
         raise InputError(f"unknown space {space!r}{nearest(space, SPACES)}")
     device = load(find_device(target))
-    network = Network(channels, cells or USUAL_CELLS.get(space, 8), classes, image_size(image))
+    network = NetworkSize(channels, cells or USUAL_CELLS.get(space, 8), classes, image_size(image))
     check_input(f"--batch {batch}", (batch, *network.image))
     bench = make_bench(device, network, batch, threads, backend, ssh, run_with, remote_python, cuda_graph)
     path = out or default_path(device.name, space, network, batch)
     path.parent.mkdir(parents=True, exist_ok=True)
-    plan = Plan(SPACES[space], network, train, held_out, budget, seed)
+    plan = CalibrationPlan(SPACES[space], network, train, held_out, budget, seed)
     table = calibrate(plan, bench, device.name, batch, lambda line: echo(line, err=True), utc_now())
     save(table, path)
     if as_json:
@@ -80,7 +80,7 @@ def calibrate(
 
 def make_bench(
     device: Device,
-    network: Network,
+    network: NetworkSize,
     batch: int,
     threads: int,
     backend: str | None,

@@ -42,7 +42,7 @@ class Additive:
 
 
 @dataclass(frozen=True)
-class Counts:
+class CountTables:
     """Trainable parameters and multiply-accumulates per image. FLOPs are 2 x MACs."""
 
     params: Additive | BySize
@@ -56,22 +56,22 @@ def count_table(
     classes: int,
     image: tuple[int, int, int],
     stem: Stem = "cifar",
-) -> Counts:
+) -> CountTables:
     """The tables of the discrete network, no auxiliary head. ``image``: (channels, height, width)."""
     size = CellSize(channels=channels, cells=cells, stem=stem)
     whole = graphs(space, size, Task(classes=classes, image=image))
     found = {key: counts_of(graph, space.mask.shape) for key, graph in whole.items()}
     if not space.size_rows:
         return found[()]
-    return Counts(
+    return CountTables(
         BySize(rows=space.size_rows, parts={key: counts.params for key, counts in found.items()}),
         BySize(rows=space.size_rows, parts={key: counts.macs for key, counts in found.items()}),
     )
 
 
-def counts_of(graph: Graph, shape: tuple[int, int]) -> Counts:
+def counts_of(graph: Graph, shape: tuple[int, int]) -> CountTables:
     """The tables of every network in a graph. ``shape``: (decisions, operations) of alpha."""
-    return Counts(
+    return CountTables(
         additive(graph, shape, lambda layers: sum(layer.params for layer in layers)),
         additive(graph, shape, lambda layers: sum(layer.macs for layer in layers)),
     )

@@ -19,9 +19,9 @@ from profilers.device import Device
 from profilers.errors import InputError, nearest
 from profilers.host import host
 from profilers.roofline import Peaks, Runtime
-from profilers.table import Network, Table, load
+from profilers.table import NetworkSize, Table, load
 
-BENCHMARK = Network(16, 15, 10, (3, 32, 32))
+BENCHMARK = NetworkSize(16, 15, 10, (3, 32, 32))
 """The networks that NAS-Bench-201's latencies are about; a table fitted to a CSV of them says nothing else."""
 RUNTIMES: dict[str, Runtime] = {
     "gpu": "eager_gpu",
@@ -35,7 +35,7 @@ RUNTIMES: dict[str, Runtime] = {
 def predictor(
     device: Device,
     space: Space,
-    network: Network,
+    network: NetworkSize,
     batch: int = 1,
     stem: Stem = "cifar",
     table: str | None = None,
@@ -71,7 +71,7 @@ def predictor(
 
 
 def own_table(
-    device: Device, space: Space, network: Network, batch: int = 1, stem: Stem = "cifar"
+    device: Device, space: Space, network: NetworkSize, batch: int = 1, stem: Stem = "cifar"
 ) -> Path | None:
     """The first table of this device that is about these networks, None where there is none."""
     for path in tables(device.name):
@@ -81,7 +81,7 @@ def own_table(
     return None
 
 
-def calibration(device: Device, space: Space, network: Network, batch: int = 1) -> str:
+def calibration(device: Device, space: Space, network: NetworkSize, batch: int = 1) -> str:
     """The command that makes a table of these networks."""
     image = "x".join(map(str, network.image))
     size = f"--channels {network.channels} --cells {network.cells} --image {image}"
@@ -89,7 +89,7 @@ def calibration(device: Device, space: Space, network: Network, batch: int = 1) 
     return f"hwnas devices calibrate --target {device.name} --space {space.name} {size}{at}"
 
 
-def default_path(device: str, space: str, network: Network, batch: int = 1) -> Path:
+def default_path(device: str, space: str, network: NetworkSize, batch: int = 1) -> Path:
     """Where a table is kept unless told otherwise; its name tells which networks it is about."""
     image = "x".join(map(str, network.image))
     at = f"-b{batch}" if batch != 1 else ""
@@ -145,7 +145,7 @@ def peaks_of(device: Device) -> Peaks | None:
     return Peaks(device.fp32_gmacs_per_s, device.memory_gb_per_s)
 
 
-def fits(table: Table, space: Space, network: Network, batch: int, stem: Stem) -> bool:
+def fits(table: Table, space: Space, network: NetworkSize, batch: int, stem: Stem) -> bool:
     """Whether a table is about these networks. The number of classes does not matter to a latency."""
     about = table.network
     if about is None:
@@ -164,7 +164,7 @@ def described(table: Table) -> str:
     return f"{_networks(table.space, table.network)} on {table.device}{batch}"
 
 
-def _networks(space: str, network: Network) -> str:
+def _networks(space: str, network: NetworkSize) -> str:
     height, width = network.image[1:]
     return f"{space} networks ({network.cells} cells, {network.channels} channels, {height}x{width} pixels)"
 

@@ -13,14 +13,14 @@ from hwnas.config import Config
 from hwnas.costs.counts import count_table
 from hwnas.costs.tables import default_path, own_table, peaks_of
 from hwnas.measuring.bench import Bench, bench_at
-from hwnas.measuring.calibrate import Plan, calibrate
+from hwnas.measuring.calibrate import CalibrationPlan, calibrate
 from hwnas.space.encoding import to_genotype
 from hwnas.space.genotype import Architecture
 from hwnas.space.space import SPACES, Choices
 from profilers.device import Device
 from profilers.measurement import LATENCY, MEMORY, Failure, Metric, Outcome, Receipt
 from profilers.onnx_latency import utc_now
-from profilers.table import Network, save
+from profilers.table import NetworkSize, save
 from profilers.timing import Protocol
 
 Say = Callable[[str], None]
@@ -46,10 +46,10 @@ class Here:
     image: tuple[int, int, int]
 
     @property
-    def network(self) -> Network:
+    def network(self) -> NetworkSize:
         """Width, depth and image of the networks handed back."""
         at = self.config.evaluation
-        return Network(at.channels, at.cells, self.classes, self.image)
+        return NetworkSize(at.channels, at.cells, self.classes, self.image)
 
     def latencies(self, choices: Choices) -> list[Outcome]:
         """The latency of each network, (count, edges), in the order given; sampled in turn."""
@@ -134,7 +134,7 @@ def first_table(here: Here, say: Say, clock: Callable[[], float] = time.monotoni
         backend=config.backend,
         cuda_graph=config.cuda_graph,
     )
-    plan = Plan(space, here.network, train=60, held_out=20, budget_s=FIRST_S)
+    plan = CalibrationPlan(space, here.network, train=60, held_out=20, budget_s=FIRST_S)
     table = calibrate(plan, bench, here.device.name, 1, now=utc_now(), clock=clock)
     save(table, path)
     held, repeat = table.agreement["held_out"], table.agreement["repeat"]

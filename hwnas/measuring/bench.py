@@ -30,13 +30,13 @@ from profilers.memory import cuda_memory, onnx_memory
 from profilers.onnx_check import check_onnx
 from profilers.onnx_export import export_onnx
 from profilers.onnx_latency import Measure, OnnxOptions, measure_latency
-from profilers.table import Network
+from profilers.table import NetworkSize
 from profilers.timing import Protocol
 from profilers.torch_latency import TorchOptions, measure_torch
 
 
 @dataclass(frozen=True)
-class Operation:
+class BenchOperation:
     """The layers of one operation on a map of so many channels and such a size."""
 
     layers: tuple[Layer, ...]
@@ -44,7 +44,7 @@ class Operation:
     size: Size
 
 
-Item = Operation | Architecture
+Item = BenchOperation | Architecture
 
 
 class Bench(typing.Protocol):
@@ -61,7 +61,7 @@ class Bench(typing.Protocol):
 class OnnxBench:
     """ONNX Runtime, here or on another machine (`run`)."""
 
-    network: Network
+    network: NetworkSize
     device: str
     options: OnnxOptions
     batch: int = 1
@@ -85,7 +85,7 @@ class OnnxBench:
         return found
 
     def _write(self, item: Item, path: Path) -> Path:
-        if isinstance(item, Operation):
+        if isinstance(item, BenchOperation):
             shape = (self.batch, item.channels, *item.size)
             return export_onnx(sequence(item.layers).eval(), shape, path)
         built = build(item, self.network, self.stem)
@@ -99,7 +99,7 @@ class OnnxBench:
 class TorchBench:
     """Eager torch on the CPU or on a CUDA device."""
 
-    network: Network
+    network: NetworkSize
     device: str
     options: TorchOptions
     batch: int = 1
@@ -123,18 +123,22 @@ class TorchBench:
         ]
 
     def _shape(self, item: Item) -> tuple[int, ...]:
-        image = (item.channels, *item.size) if isinstance(item, Operation) else self.network.image
+        image = (item.channels, *item.size) if isinstance(item, BenchOperation) else self.network.image
         return (self.batch, *image)
 
     def _module(self, item: Item) -> nn.Module:
-        return sequence(item.layers) if isinstance(item, Operation) else build(item, self.network, self.stem)
+        return (
+            sequence(item.layers)
+            if isinstance(item, BenchOperation)
+            else build(item, self.network, self.stem)
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class NamedBench:
     """Any other back end by its name (profilers.backends), an installed package's too: one item at a time."""
 
-    network: Network
+    network: NetworkSize
     device: Device
     backend: str
     options: Options
@@ -150,7 +154,7 @@ class NamedBench:
 
     def _ask(self, item: Item, metric: Metric) -> Outcome:
         """What the back end says of one metric; a Failure where it says nothing of it."""
-        if isinstance(item, Operation):
+        if isinstance(item, BenchOperation):
             module: nn.Module = sequence(item.layers).eval()
             image: tuple[int, ...] = (item.channels, *item.size)
         else:
@@ -168,7 +172,7 @@ class NamedBench:
         return Failure(metric, "not measured", detail, Receipt(self.backend))
 
 
-def build(architecture: Architecture, network: Network, stem: Stem = "cifar") -> nn.Module:
+def build(architecture: Architecture, network: NetworkSize, stem: Stem = "cifar") -> nn.Module:
     """The discrete network, in inference mode, with fixed random weights that leave torch's own draws alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -177,7 +181,7 @@ def build(architecture: Architecture, network: Network, stem: Stem = "cifar") ->
 
 def bench_at(
     place: str,
-    network: Network,
+    network: NetworkSize,
     device: Device,
     protocol: Protocol,
     batch: int = 1,

@@ -25,7 +25,7 @@ def latency(named: Named, device: Device, options: Options, table: str | None) -
     from hwnas.space.encoding import to_choices
     from hwnas.space.space import SPACES
     from profilers.measurement import LATENCY, Failure, Measurement, Receipt
-    from profilers.table import Network
+    from profilers.table import NetworkSize
 
     receipt = Receipt("", device.name, batch=options.batch, dtype=options.dtype, time=options.time)
     architecture, shape = named.architecture, named.shape
@@ -33,7 +33,7 @@ def latency(named: Named, device: Device, options: Options, table: str | None) -
         why = f"{device.name} is not attached here, and an ONNX file can only be measured"
         return Failure(LATENCY, "not attached", why, receipt)
     space = SPACES[architecture.genotype.space]
-    network = Network(architecture.channels, architecture.cells, shape.classes, shape.image)
+    network = NetworkSize(architecture.channels, architecture.cells, shape.classes, shape.image)
     try:
         source = predictor(device, space, network, batch=options.batch, stem=shape.stem, table=table)
     except InputError as error:

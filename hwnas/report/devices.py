@@ -18,7 +18,7 @@ from hwnas.space.encoding import to_choices
 from hwnas.space.space import SPACES
 from profilers.device import load
 from profilers.errors import InputError
-from profilers.table import Network
+from profilers.table import NetworkSize
 
 
 def across(data: RunData, names: Sequence[str]) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def _latencies(data: RunData, members: Sequence[Member], name: str) -> tuple[lis
     summary = data.summary
     genotypes = [data.genotypes[member.key] for member in members]
     space, evaluation = SPACES[genotypes[0].space], data.run.config.evaluation
-    network = Network(evaluation.channels, evaluation.cells, len(summary.classes), summary.shape)
+    network = NetworkSize(evaluation.channels, evaluation.cells, len(summary.classes), summary.shape)
     source = predictor(load(find_device(name)), space, network, stem=evaluation.stem)
     choices = np.stack([to_choices(genotype) for genotype in genotypes])
     values = [float(value) for value in source.predict(choices)]

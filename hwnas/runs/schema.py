@@ -26,7 +26,6 @@ from hwnas import files
 from hwnas.space.space import SPACES
 from hwnas.space.text import from_dict
 from profilers.errors import InputError, visible
-from profilers.limits import MOST_CELLS, MOST_CHANNELS
 
 MAX_BYTES = 64_000_000
 MOST_LEVELS = 60
@@ -52,11 +51,11 @@ def _genotype(value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
 Text = Annotated[str, Field(max_length=20_000)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,79}$")]
 Number = Annotated[float, Field(allow_inf_nan=False), WrapValidator(_as_written)]
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), WrapValidator(_as_written)]
-Count = Annotated[int, Field(ge=1, lt=LARGEST_NUMBER)]
+Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), WrapValidator(_as_written)]
+Positive = Annotated[int, Field(ge=1, lt=LARGEST_NUMBER)]
 Side = Annotated[int, Field(ge=1, le=100_000)]
-Channels = Annotated[int, Field(ge=1, le=MOST_CHANNELS)]
-Cells = Annotated[int, Field(ge=1, le=MOST_CELLS)]
+
+
 GenotypeJson = Annotated[dict[str, Any], AfterValidator(_genotype)]
 
 

@@ -9,16 +9,15 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from hwnas import files
+from hwnas.config import Cells, Channels
 from hwnas.runs.directory import FRONT, Run, check_run, keeping_run
 from hwnas.runs.schema import (
-    Cells,
-    Channels,
-    Count,
+    Fraction,
     GenotypeJson,
     Name,
     Number,
+    Positive,
     Record,
-    Share,
     Side,
     Text,
     json_bytes,
@@ -39,7 +38,7 @@ class Accuracy(Record):
     in standard deviations of the shortlist, added.
     """
 
-    value: Share
+    value: Fraction
     provenance: Text
     regression: Number | None = None
     log_synflow: Number | None = None
@@ -175,7 +174,7 @@ class Summary(Record):
     classes: Annotated[list[Text], Field(min_length=1)]
     image: Annotated[list[Side], Field(min_length=3, max_length=3)]
     stem: Literal["cifar", "imagenet"] = "cifar"
-    scored_images: Count | None = None
+    scored_images: Positive | None = None
     evaluations: int
     seconds: Number
     hypervolume: Number

@@ -8,16 +8,15 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from hwnas import files
+from hwnas.config import Cells, Channels
 from hwnas.runs.directory import Run
 from hwnas.runs.schema import (
-    Cells,
-    Channels,
-    Count,
+    Fraction,
     GenotypeJson,
     Name,
     Number,
+    Positive,
     Record,
-    Share,
     Text,
     json_bytes,
     read,
@@ -40,7 +39,7 @@ class TrainingRecord(Record):
     key: Name
     channels: Channels
     cells: Cells
-    test_accuracy: Share
+    test_accuracy: Fraction
     provenance: Text = TRAINED
     epochs: int | None = None
     seconds: Number | None = None
@@ -52,7 +51,7 @@ class TrainingRecord(Record):
     recipe: dict[str, Any] | None = None
     costs: dict[Name, Cost]
     curve: list[dict[str, Any]] = Field(default_factory=list)
-    test_images: Count | None = None
+    test_images: Positive | None = None
 
     @model_validator(mode="after")
     def _is_counted(self) -> TrainingRecord:

@@ -13,7 +13,7 @@ from hwnas.runs.directory import Run
 from hwnas.runs.models import Model, write_trained
 from hwnas.runs.training_record import RECORD, TRAINED, TrainingRecord, write_record
 from hwnas.space.text import format_text
-from hwnas.training.checkpoint import BEST, STATE, WEIGHTS, Epoch
+from hwnas.training.checkpoint import BEST, STATE, WEIGHTS, TrainingEpoch
 from hwnas.training.curves import EVENTS
 from hwnas.training.data import Dataset
 from hwnas.training.loop import Diverged
@@ -31,7 +31,7 @@ def train_models(
     *,
     device: str | torch.device = "cpu",
     fresh: bool = False,
-    report: Callable[[Model, Epoch], None] = lambda model, epoch: None,
+    report: Callable[[Model, TrainingEpoch], None] = lambda model, epoch: None,
     done: Callable[[Model, Trained], None] = lambda model, result: None,
     failed: Callable[[Model, Diverged], None] = lambda model, error: None,
 ) -> list[TrainingRecord]:
@@ -65,7 +65,7 @@ def train_model(
     recipe: Recipe,
     seed: int,
     device: str | torch.device,
-    report: Callable[[Model, Epoch], None],
+    report: Callable[[Model, TrainingEpoch], None],
 ) -> Trained:
     """Train one model in its folder, going on where an earlier training was stopped; no record is written."""
     files.make_folder(model.folder, run.path)

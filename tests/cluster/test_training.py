@@ -14,7 +14,7 @@ from hwnas.runs.models import Model, model_of
 from hwnas.runs.schema import to_json
 from hwnas.runs.summary import read_front
 from hwnas.training import finalists
-from hwnas.training.checkpoint import STATE, Epoch
+from hwnas.training.checkpoint import STATE, TrainingEpoch
 from hwnas.training.loop import Diverged
 from hwnas.training.recipe import RECIPES
 from hwnas.training.run_images import images_of
@@ -44,7 +44,7 @@ def without_training(monkeypatch: pytest.MonkeyPatch) -> None:
         kept = out_dir / STATE
         epoch = len(kept.read_text()) + 1 if kept.exists() else 1
         kept.write_text("x" * epoch)
-        point = Epoch(epoch, 0.1, 1.0, 0.5, None, architecture.channels / 10, 2.0)
+        point = TrainingEpoch(epoch, 0.1, 1.0, 0.5, None, architecture.channels / 10, 2.0)
         named["report"](point)
         return Trained(architecture, None, architecture.channels / 10, epoch, 2.0, (point,), 1)  # type: ignore[arg-type]
 

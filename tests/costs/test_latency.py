@@ -19,7 +19,7 @@ from profilers.device import load
 from profilers.errors import InputError
 from profilers.fit import Fitted, Form
 from profilers.roofline import Peaks, Runtime, latency_ms
-from profilers.table import Network, Operations, Table
+from profilers.table import NetworkSize, Operations, Table
 from tests.costs.nasbench_data import choices
 from tests.costs.nasbench_data import latency_ms as measured_ms
 
@@ -52,7 +52,7 @@ def test_the_additive_roofline_equals_pricing_the_kernels_of_each_network(
     name: str, runtime: Runtime
 ) -> None:
     space, peaks = SPACES[name], Peaks(500.0, 100.0)
-    network = Network(8, 6, 10, (3, 16, 16))
+    network = NetworkSize(8, 6, 10, (3, 16, 16))
     predictor = roofline(space, network, peaks, runtime, "", batch=2)
     graph = cell_graph(space, CellSize(channels=8, cells=6), Task(classes=10, image=(3, 16, 16)))
     sizes = {node.name: node.size for node in graph}

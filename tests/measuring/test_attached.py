@@ -13,7 +13,7 @@ import pytest
 from hwnas.costs.tables import tables
 from hwnas.measuring import attached as measure
 from hwnas.measuring.bench import Item
-from hwnas.measuring.calibrate import Plan
+from hwnas.measuring.calibrate import CalibrationPlan
 from hwnas.runs.directory import open_run
 from hwnas.runs.measurements import kept_table
 from hwnas.search.loop import Progress
@@ -57,7 +57,9 @@ def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type[Device]:
 
     monkeypatch.setattr(measure, "bench_at", bench_at)
     # As many networks as the fit needs at least.
-    monkeypatch.setattr(measure, "Plan", lambda space, network, **more: Plan(space, network, 20, 5))
+    monkeypatch.setattr(
+        measure, "Plan", lambda space, network, **more: CalibrationPlan(space, network, 20, 5)
+    )
     # A table that is about "this host" even though the made-up device is on the moon.
     monkeypatch.setattr("hwnas.costs.tables._about_this", lambda device, table: table.device == device.name)
     return Device

@@ -14,7 +14,7 @@ from hwnas.runs.models import Model, model_of
 from hwnas.runs.schema import to_json
 from hwnas.runs.summary import read_front, write_front
 from hwnas.training import finalists
-from hwnas.training.checkpoint import Epoch
+from hwnas.training.checkpoint import TrainingEpoch
 from hwnas.training.finalists import forget, train_models
 from hwnas.training.loop import Diverged
 from hwnas.training.recipe import RECIPES
@@ -36,7 +36,7 @@ def pretended(
     if architecture.channels == 7:
         raise Diverged("loss nan")
     out_dir.mkdir(parents=True, exist_ok=True)
-    point = Epoch(1, 0.1, 1.0, 0.5, None, architecture.channels / 10, 2.0)
+    point = TrainingEpoch(1, 0.1, 1.0, 0.5, None, architecture.channels / 10, 2.0)
     named["report"](point)
     network = Network(architecture, 10, (1, 8, 8))
     return Trained(architecture, network, architecture.channels / 10, 1, 2.0, (point,), 1)
