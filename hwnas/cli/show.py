@@ -10,7 +10,7 @@ import typer
 from hwnas.cli.outside import console, echo, echo_json, table
 
 if TYPE_CHECKING:
-    from hwnas.runs.summary import Cost, Member, Summary
+    from hwnas.runs.summary import Cost, Member, SearchSummary
 
 
 def show(
@@ -23,7 +23,7 @@ def show(
     print_summary(read_shown(run), run, json)
 
 
-def print_summary(summary: Summary, path: Path, json: bool) -> None:
+def print_summary(summary: SearchSummary, path: Path, json: bool) -> None:
     """The front as a table with provenances, or the whole summary as JSON."""
     from hwnas.runs.schema import escaped, to_json
     from hwnas.space import SPACES
@@ -39,7 +39,7 @@ def print_summary(summary: Summary, path: Path, json: bool) -> None:
         echo(f"note: the space {shown.space} is not installed here: this run can be shown, nothing more")
 
 
-def _table(summary: Summary) -> Any:
+def _table(summary: SearchSummary) -> Any:
     front = summary.front
     costs = front[0].costs if front else {}
     provenance = front[0].accuracy.provenance if front else "nothing scored"
@@ -79,7 +79,7 @@ def _processes(front: list[Member], name: str) -> bool:
     return any(member.costs[name].process for member in front)
 
 
-def _measured_lines(summary: Summary) -> list[str]:
+def _measured_lines(summary: SearchSummary) -> list[str]:
     """How finalists were measured, and how far off the predictions were that the search went by."""
     lines = []
     for name, notes in summary.measured.items():
@@ -99,7 +99,7 @@ def _measured_lines(summary: Summary) -> list[str]:
     return lines
 
 
-def _off(summary: Summary, name: str) -> str:
+def _off(summary: SearchSummary, name: str) -> str:
     costs = [member.costs[name] for member in summary.members if name in member.costs]
     pairs = [(cost.predicted, cost.value) for cost in costs if cost.predicted and cost.value]
     if not pairs:
@@ -113,7 +113,7 @@ def none_within(nearest: str) -> str:
     return "no member of the front is within the target" + (f"; the nearest is {nearest}" if nearest else "")
 
 
-def _lines(summary: Summary, path: Path) -> list[str]:
+def _lines(summary: SearchSummary, path: Path) -> list[str]:
     from hwnas.runs.models import beside_the_front
 
     baseline = summary.baseline
@@ -140,7 +140,7 @@ def _lines(summary: Summary, path: Path) -> list[str]:
     return lines
 
 
-def _target_line(summary: Summary, met: list[str]) -> str:
+def _target_line(summary: SearchSummary, met: list[str]) -> str:
     """What the search had to meet, and which member of the front does it best."""
     from hwnas.runs.front import knee
     from hwnas.runs.models import search_front

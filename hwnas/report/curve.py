@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from hwnas.runs.front import Bounds, hypervolume, non_dominated, to_minimise
-from hwnas.runs.summary import ACCURACY, Summary
+from hwnas.runs.summary import ACCURACY, SearchSummary
 from hwnas.runs.trials import Trial
 
 CURVE_POINTS = 150
 
 
-def volume_curve(trials: Sequence[Trial], summary: Summary) -> list[dict[str, Any]]:
+def volume_curve(trials: Sequence[Trial], summary: SearchSummary) -> list[dict[str, Any]]:
     """Hypervolume of what a stage has evaluated so far, at about 150 moments.
 
     Accuracies are those of single batches, so noise lifts it; a stage begins anew, since its weights do.

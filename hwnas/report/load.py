@@ -19,7 +19,7 @@ from hwnas.runs.front import knee, known_targets, pareto_front
 from hwnas.runs.history import Epoch, read_history
 from hwnas.runs.models import known_costs, point_of
 from hwnas.runs.schema import escaped, to_json
-from hwnas.runs.summary import Cost, Member, Summary, read_front
+from hwnas.runs.summary import Cost, Member, SearchSummary, read_front
 from hwnas.runs.training_record import TRAINED, TrainingRecord, member_of, read_records
 from hwnas.runs.trials import read_trials
 from hwnas.space.genotype import Genotype
@@ -66,7 +66,7 @@ class RunData:
 
     run: Run
     name: str
-    summary: Summary
+    summary: SearchSummary
     environment: Environment
     costs: tuple[CostAxis, ...]
     fronts: tuple[EvaluatedFront, ...]
@@ -101,7 +101,7 @@ def fitting_together(path: Path) -> Iterator[None]:
         raise InputError(f"{path}: not the summary of a search ({error!r})") from None
 
 
-def _run_data(run: Run, summary: Summary) -> RunData:
+def _run_data(run: Run, summary: SearchSummary) -> RunData:
     if not summary.members:
         raise InputError(f"{run.front_path}: its front is empty, so there is nothing to report")
     records = {record.name: escaped(record) for record in read_records(run)}
@@ -128,7 +128,7 @@ def _run_data(run: Run, summary: Summary) -> RunData:
     )
 
 
-def _trained_front(records: Sequence[TrainingRecord], summary: Summary) -> EvaluatedFront:
+def _trained_front(records: Sequence[TrainingRecord], summary: SearchSummary) -> EvaluatedFront:
     front = _front_of([member_of(record) for record in records], TRAINED, summary, None)
     counted = [record for record in records if record.test_images]
     intervals = {record.name: wilson(record.test_accuracy, record.test_images or 1) for record in counted}
@@ -136,7 +136,7 @@ def _trained_front(records: Sequence[TrainingRecord], summary: Summary) -> Evalu
 
 
 def _front_of(
-    members: Sequence[Member], provenance: str, summary: Summary, images: int | None
+    members: Sequence[Member], provenance: str, summary: SearchSummary, images: int | None
 ) -> EvaluatedFront:
     intervals = {
         member.label: wilson(member.accuracy.value, images) for member in members if images is not None

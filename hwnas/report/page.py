@@ -20,7 +20,7 @@ from hwnas.report.drawing import cell_svg
 from hwnas.report.layout import pictures, title
 from hwnas.report.load import EvaluatedFront, RunData, commands, metrics
 from hwnas.report.policies import lines, policies
-from hwnas.runs.summary import Member, Summary
+from hwnas.runs.summary import Member, SearchSummary
 from hwnas.space.space import SPACES
 from hwnas.space.text import format_text
 from profilers.errors import visible
@@ -189,7 +189,7 @@ def _network(data: RunData, member: Member) -> dict[str, Any]:
     }
 
 
-def _notes(summary: Summary) -> list[str]:
+def _notes(summary: SearchSummary) -> list[str]:
     if summary.health is None:
         return ["This run kept no notes on its health."]
     notes = [f"stage {note.stage + 1}: {note.text}; {note.advice}" for note in summary.health]

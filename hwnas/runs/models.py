@@ -16,7 +16,7 @@ from hwnas.costs.counts import count
 from hwnas.runs.directory import Run, inside
 from hwnas.runs.front import ParetoFront, Point, knee, known_targets, pareto_front, within_target
 from hwnas.runs.schema import json_bytes
-from hwnas.runs.summary import Cost, Member, Summary, read_front
+from hwnas.runs.summary import Cost, Member, SearchSummary, read_front
 from hwnas.runs.training_record import FRONT, TrainedFront, TrainingRecord, member_of, read_records
 from hwnas.space.genotype import Architecture
 from profilers.errors import InputError, nearest
@@ -37,7 +37,7 @@ class Model:
         return self.architecture.genotype.key
 
 
-def beside_the_front(summary: Summary) -> list[str]:
+def beside_the_front(summary: SearchSummary) -> list[str]:
     """Keys of those that SynFlow helped to choose and shared weights find dominated."""
     on_front = {member.key for member in summary.front}
     return [key for key in summary.believed if key not in on_front]
@@ -151,7 +151,7 @@ def known_costs(members: Sequence[Member], names: Sequence[str]) -> list[str]:
     return [name for name in names if all(name in member.costs for member in members)] or ["params"]
 
 
-def search_front(summary: Summary) -> ParetoFront:
+def search_front(summary: SearchSummary) -> ParetoFront:
     """The front of a search, over its objectives."""
     points = [point_of(member, summary.objectives) for member in summary.front]
     return pareto_front(points, summary.objectives)

@@ -157,7 +157,7 @@ class MeasurementNotes(Record):
 Range = Annotated[list[Number], Field(min_length=2, max_length=2)]
 
 
-class Summary(Record):
+class SearchSummary(Record):
     """What a search found: its front and all that is needed to judge it.
 
     ``image``: (channels, height, width). ``bounds``: (min, max) of accuracy and of every objective, the box of
@@ -206,7 +206,7 @@ class Summary(Record):
         return self.image[0], self.image[1], self.image[2]
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Summary:
+    def _fits_together(self) -> SearchSummary:
         if ACCURACY not in self.bounds:
             raise ValueError("bounds: accuracy is missing")
         _alike(self.members, self.objectives)
@@ -229,18 +229,18 @@ def _alike(members: Sequence[Member], objectives: Iterable[str]) -> None:
             raise ValueError(f"bounds: no member has the cost {min(missing)!r}")
 
 
-def write_front(run: Run, summary: Summary) -> None:
+def write_front(run: Run, summary: SearchSummary) -> None:
     """Write front.json. Raises Stopped where the file system refuses."""
     with keeping_run(run):
         files.replace(run.front_path, run.path, json_bytes(summary))
 
 
-def read_front(run: Run) -> Summary:
+def read_front(run: Run) -> SearchSummary:
     """The summary of a finished search. Raises InputError where it has not ended or can't be read."""
     return _read(run.path, any_space=False)
 
 
-def read_shown(path: Path) -> Summary:
+def read_shown(path: Path) -> SearchSummary:
     """The summary of a finished search to be shown, also where its space or metric is not installed here.
 
     Raises InputError where ``path`` is no run directory, or the search has not ended.
@@ -249,7 +249,7 @@ def read_shown(path: Path) -> Summary:
     return _read(path, any_space=True)
 
 
-def _read(path: Path, *, any_space: bool) -> Summary:
+def _read(path: Path, *, any_space: bool) -> SearchSummary:
     if not files.exists(path / FRONT, path):
         raise InputError(f"{path}: the search has not ended; go on with: hwnas resume {path}")
-    return read(path / FRONT, path, Summary, WHAT, {"any_space": any_space})
+    return read(path / FRONT, path, SearchSummary, WHAT, {"any_space": any_space})

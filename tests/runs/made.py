@@ -9,7 +9,7 @@ from typing import Any
 from hwnas.config import validate
 from hwnas.costs.counts import count
 from hwnas.runs.directory import Run, create
-from hwnas.runs.summary import Summary, write_front
+from hwnas.runs.summary import SearchSummary, write_front
 from hwnas.space.genotype import Architecture
 from hwnas.space.published import PUBLISHED
 from hwnas.space.text import format_text
@@ -60,7 +60,7 @@ def finished_run(path: Path, objectives: tuple[str, ...] = ("params",)) -> Run:
     bounds = {name: [0, 2 * max(costs)] for name in objectives}
     write_front(
         run,
-        Summary.model_validate(
+        SearchSummary.model_validate(
             {
                 "space": "darts",
                 "algorithm": "tndnas",

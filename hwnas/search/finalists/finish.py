@@ -18,7 +18,7 @@ from hwnas.runs.front import (
     to_minimise,
     within_target,
 )
-from hwnas.runs.summary import Accuracy, Baseline, Member, Summary
+from hwnas.runs.summary import Accuracy, Baseline, Member, SearchSummary
 from hwnas.search.costs import Cost, Reach, target_value
 from hwnas.search.distributed import shared_weights
 from hwnas.search.finalists.scored import (
@@ -49,7 +49,7 @@ SCORING_BATCH = 256
 class Finished:
     """The summary of a run, and what was measured of its finalists, with their keys."""
 
-    summary: Summary
+    summary: SearchSummary
     measurements: tuple[tuple[str, Outcome], ...]
 
 
@@ -98,7 +98,7 @@ def finish(
     targets: dict[str, float] = {
         one.metric: target_value(one.target, reaches[one.metric]) for one in config.objectives if one.target
     }
-    summary = Summary(
+    summary = SearchSummary(
         space=config.space,
         algorithm=config.algorithm,
         seed=config.seed,
