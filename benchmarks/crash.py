@@ -71,7 +71,8 @@ class Subject:
 
 
 def _search_digest(run: Path) -> str:
-    from hwnas.runs.directory import load_checkpoint, open_run
+    from hwnas.runs.checkpoint import load_checkpoint
+    from hwnas.runs.directory import open_run
 
     front = json.loads((run / "front.json").read_text())
     front.pop("seconds")

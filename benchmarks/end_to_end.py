@@ -19,7 +19,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from hwnas.runs.directory import open_run, read_front
+from hwnas.runs.directory import open_run
+from hwnas.runs.summary import read_front
 
 
 def command(*words: str) -> tuple[Any, dict[str, float]]:
@@ -35,10 +36,10 @@ def command(*words: str) -> tuple[Any, dict[str, float]]:
 
 def spread(run: Path, count: int) -> list[str]:
     """Keys of ``count`` members of the front, from its cheapest to its best."""
-    front = read_front(open_run(run))["front"]
+    front = read_front(open_run(run)).front
     steps = max(1, count - 1)
     positions = sorted({round(number * (len(front) - 1) / steps) for number in range(count)})
-    return [front[position]["key"] for position in positions]
+    return [front[position].key for position in positions]
 
 
 def main() -> None:

@@ -33,7 +33,11 @@ from hwnas.config import resolve
 from hwnas.costs.latency_csv import read_architectures, read_measured
 from hwnas.runs import directory as runs
 from hwnas.runs import history
-from hwnas.runs.directory import Run, Trial
+from hwnas.runs.checkpoint import load_checkpoint, save_checkpoint
+from hwnas.runs.directory import Run
+from hwnas.runs.environment import read_environment
+from hwnas.runs.summary import read_front
+from hwnas.runs.trials import Trial, append_trials, read_trials
 from hwnas.search.algorithms.reward import parse_quantity
 from hwnas.space.published import PUBLISHED
 from hwnas.space.space import SPACES
@@ -178,12 +182,12 @@ def _of_run(run: Run) -> list[Parser]:
     front = json.dumps(_summary()).encode()
     state, lines = run.checkpoint_path, history.history_path(run)
     return [
-        Parser("trials", [run.trials_path.read_bytes()], inside(run.trials_path, lambda: runs.read_trials(run))),
+        Parser("trials", [run.trials_path.read_bytes()], inside(run.trials_path, lambda: read_trials(run))),
         Parser("history", [lines.read_bytes()], inside(lines, lambda: history.read_history(run))),
-        Parser("front", [front], inside(run.front_path, lambda: runs.read_front(run))),
-        Parser("checkpoint", [state.read_bytes()], inside(state, lambda: runs.load_checkpoint(run))),
+        Parser("front", [front], inside(run.front_path, lambda: read_front(run))),
+        Parser("checkpoint", [state.read_bytes()], inside(state, lambda: load_checkpoint(run))),
         Parser("environment", [(run.path / "environment.json").read_bytes()],
-               inside(run.path / "environment.json", lambda: runs.read_environment(run))),
+               inside(run.path / "environment.json", lambda: read_environment(run.path))),
     ]  # fmt: skip
 
 
@@ -217,12 +221,12 @@ def _summary() -> dict[str, Any]:
 
 def _run(path: Path) -> Run:
     run = runs.create(path, resolve({"algorithm": "random"}), ["hwnas"], "0")
-    runs.append_trials(run, [Trial(i, 0, 0, i, "ab", (1, 2, 3), 0.5, {"params": 12.0}) for i in range(3)])
+    append_trials(run, [Trial(i, 0, 0, i, "ab", (1, 2, 3), 0.5, {"params": 12.0}) for i in range(3)])
     tables = np.full((1, 2, 3), 1 / 3)
     for epoch in range(2):
         line = history.epoch_of((0, epoch, 3), [1.0], [0.5], [2.2], tables, [np.array([0, 1])])
         history.append_epoch(run, line)
-    runs.save_checkpoint(run, {"weight.a": np.arange(6.0), "b": np.arange(3)}, {"position": {"stage": 0}})
+    save_checkpoint(run, {"weight.a": np.arange(6.0), "b": np.arange(3)}, {"position": {"stage": 0}})
     return run
 
 

@@ -158,7 +158,7 @@ def calibrate(path: Path) -> list[Bar]:
     """`hwnas devices calibrate --target cpu --space darts`, judged on networks that it never saw."""
     from hwnas.catalog import find_device
     from hwnas.cli.devices_calibrate import make_bench
-    from hwnas.measuring.calibrate import Plan
+    from hwnas.measuring.calibrate import CalibrationPlan
     from hwnas.measuring.calibrate import calibrate as measured
     from hwnas.space import SPACES
     from profilers.device import load
@@ -166,7 +166,7 @@ def calibrate(path: Path) -> list[Bar]:
     of = family(SPACES["darts"], channels=16, cells=8, classes=10, image=(3, 32, 32))
     bench = make_bench(load(find_device("cpu")), of, 1, 1, None, None, None)
     start = time.perf_counter()
-    plan = Plan(of, train=100, held_out=40)
+    plan = CalibrationPlan(of, train=100, held_out=40)
     table = measured(plan, bench, "cpu", 1, lambda line: print(line, file=sys.stderr))
     seconds = time.perf_counter() - start
     held, again = table.agreement["held_out"], table.agreement["repeat"]

@@ -41,6 +41,7 @@ from benchmarks.tabular import Floats, Ints, Table
 from hwnas.config import Config, resolve
 from hwnas.nets.supernet import build_supernet
 from hwnas.runs import directory as runs
+from hwnas.runs.checkpoint import load_checkpoint
 from hwnas.runs.front import hypervolume
 from hwnas.runs.history import Epoch, read_history
 from hwnas.search.distributed import shared_weights
@@ -179,7 +180,7 @@ class Watch:
     def look(self, epoch: int) -> None:
         """Tau of the same uniform cells on the same images with the weights as they stand in the checkpoint."""
         config, dataset = self.planned.config, self.planned.dataset
-        found = runs.load_checkpoint(runs.open_run(self.run))
+        found = load_checkpoint(runs.open_run(self.run))
         assert found is not None
         cpu = time.process_time() - self.began
         size = config.stages[0].cells

@@ -72,7 +72,7 @@ def prepared(folder: Path, settings: dict[str, Any]) -> tuple[Plan, runs.Run]:
         labels = np.arange(2 * IMAGES) % 10
         np.savez(path, x_train=pixels, y_train=labels, x_test=pixels[:64], y_test=labels[:64])
     config: Config = resolve({**settings, "data": {"source": str(path)}})
-    return plan(config), runs.Run(Path(tempfile.mkdtemp(dir=folder)), config)
+    return plan(config), runs.Run(path=Path(tempfile.mkdtemp(dir=folder)), config=config)
 
 
 def turn(planned: Plan, run: runs.Run, ranks: Ranks, seconds: float) -> dict[str, float]:

@@ -167,7 +167,7 @@ def run(task: str, arm: str, seed: int, npz: str | None) -> dict[str, Any]:
     searched = time.process_time() - began
     dataset = plan(config_of(task, "tndnas", seed, npz)).dataset
     rows = trained(members, dataset, task, seed)
-    bounds = Bounds((1 / len(dataset.classes), 1.0), (tuple(result["bounds"]["params"]),))
+    bounds = Bounds(accuracy=(1 / len(dataset.classes), 1.0), costs=(tuple(result["bounds"]["params"]),))
     volume = hypervolume(
         np.array([row["test_accuracy"] for row in rows]), np.array([[row["params"]] for row in rows]), bounds
     )

@@ -116,8 +116,8 @@ def table_of(accuracy: Floats, cost: Floats) -> Table:
     eligible = ~np.isnan(accuracy) & ~np.isnan(cost)
     kept = np.where(eligible, accuracy, np.nan)
     bounds = Bounds(
-        (float(np.nanquantile(kept, 0.05)), float(np.nanmax(kept))),
-        ((float(np.nanmin(cost)), float(np.nanmax(cost))),),
+        accuracy=(float(np.nanquantile(kept, 0.05)), float(np.nanmax(kept))),
+        costs=((float(np.nanmin(cost)), float(np.nanmax(cost))),),
     )
     return Table(kept, np.where(eligible, cost, np.nan), bounds)
 

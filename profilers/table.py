@@ -24,7 +24,7 @@ _LARGEST_FILE_BYTES = 20_000_000
 
 
 @dataclass(frozen=True)
-class Network:
+class NetworkSize:
     """The macro structure that latencies belong to: initial channels, searched cells, classes, image (c, h,
     w)."""
 
@@ -56,7 +56,7 @@ class Table:
     device: str
     space: str
     batch: int | None
-    network: Network | None
+    network: NetworkSize | None
     fitted: Fitted
     agreement: Mapping[str, Mapping[str, Any]]
     provenance: Mapping[str, Any]
@@ -133,9 +133,11 @@ def _from_dict(data: Mapping[str, Any]) -> Table:
     )
 
 
-def _network(data: Mapping[str, Any]) -> Network:
+def _network(data: Mapping[str, Any]) -> NetworkSize:
     channels, height, width = (int(size) for size in data["image"])
-    return Network(int(data["channels"]), int(data["cells"]), int(data["classes"]), (channels, height, width))
+    return NetworkSize(
+        int(data["channels"]), int(data["cells"]), int(data["classes"]), (channels, height, width)
+    )
 
 
 def _operations(data: Mapping[str, Any]) -> Operations:

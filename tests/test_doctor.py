@@ -14,7 +14,8 @@ import torch
 
 from hwnas import doctor
 from hwnas.cli import main
-from hwnas.doctor import Finding, examine
+from hwnas.doctor import examine
+from hwnas.finding import Finding
 from hwnas.runs import directory as runs
 from hwnas.search.loop import Progress
 from hwnas.search.search import search

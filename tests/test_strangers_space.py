@@ -16,7 +16,8 @@ from hwnas.costs.counts import count, count_table
 from hwnas.costs.memory import memory_table
 from hwnas.nets.network import Network
 from hwnas.nets.supernet import build_supernet
-from hwnas.runs.directory import load_checkpoint, open_run
+from hwnas.runs.checkpoint import load_checkpoint
+from hwnas.runs.directory import open_run
 from hwnas.search.search import search
 from hwnas.space import SPACES
 from hwnas.space.build import graphs

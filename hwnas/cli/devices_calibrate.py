@@ -52,7 +52,7 @@ def calibrate(
     from hwnas.catalog import find_device
     from hwnas.cli.values import image_size
     from hwnas.costs.tables import default_path
-    from hwnas.measuring.calibrate import Plan, calibrate
+    from hwnas.measuring.calibrate import CalibrationPlan, calibrate
     from hwnas.space import SPACES
     from hwnas.space.family import family
     from hwnas.space.genotype import check_cells
@@ -79,7 +79,7 @@ def calibrate(
     bench = make_bench(device, of, batch, threads, backend, ssh, run_with, remote_python, cuda_graph)
     path = out or default_path(device.name, of, batch)
     path.parent.mkdir(parents=True, exist_ok=True)
-    plan = Plan(of, train, held_out, budget, seed)
+    plan = CalibrationPlan(of, train, held_out, budget, seed)
     table = calibrate(plan, bench, device.name, batch, lambda line: echo(line, err=True), utc_now())
     save(table, path)
     if as_json:

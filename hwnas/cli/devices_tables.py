@@ -13,7 +13,7 @@ from hwnas.cli.outside import echo, echo_json
 if TYPE_CHECKING:
     from hwnas.costs.latency_csv import Measured
     from profilers.device import Device
-    from profilers.table import Network, Table
+    from profilers.table import NetworkSize, Table
 
 __all__ = ["calibrate", "fit", "predict"]
 
@@ -145,16 +145,16 @@ def named_device(word: str) -> tuple[str, Device | None]:
     return device.name, device
 
 
-def network_of(space: str, channels: int | None, cells: int | None, image: str | None) -> Network | None:
+def network_of(space: str, channels: int | None, cells: int | None, image: str | None) -> NetworkSize | None:
     """Which networks were measured; None where nothing is said about them."""
     from hwnas.cli.devices_calibrate import USUAL_CELLS
     from hwnas.cli.values import image_size
-    from profilers.table import Network
+    from profilers.table import NetworkSize
 
     if channels is None and cells is None and image is None:
         return None
     size = image_size("32" if image is None else image)
-    return Network(channels or 16, cells or USUAL_CELLS.get(space, 8), 10, size)
+    return NetworkSize(channels or 16, cells or USUAL_CELLS.get(space, 8), 10, size)
 
 
 def spread(measured: Measured) -> dict[str, float]:

@@ -13,7 +13,7 @@ from profilers.errors import InputError, nearest
 from profilers.limits import MOST_THREADS, check_numbers
 
 if TYPE_CHECKING:
-    from hwnas.export.selection import Subject
+    from hwnas.export.selection import NetworkToExport
 
 Option = typer.Option
 
@@ -143,7 +143,7 @@ def _image(text: str) -> tuple[int, int, int]:
 
 
 def _export(
-    chosen: list[Subject],
+    chosen: list[NetworkToExport],
     out: Path | None,
     formats: tuple[str, ...],
     raw: bool,

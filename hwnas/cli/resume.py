@@ -25,8 +25,8 @@ def resume(
     from hwnas.cli.show import print_summary
 
     several.launched(processes, context.find_root().obj)
+    from hwnas.runs.summary import read_front
     from hwnas.search.search import resume as go_on
-    from hwnas.search.search import summary
 
     with several.joined() as ranks:
         if not ranks.leads:
@@ -38,4 +38,4 @@ def resume(
         except KeyboardInterrupt:
             echo(f"stopped; go on with: hwnas resume {run}{several.again(ranks)}", err=True)
             raise
-        print_summary(summary(found), run, json)
+        print_summary(read_front(found), run, json)

@@ -149,7 +149,8 @@ def _run(
 ) -> None:
     from hwnas.cli.progress import notes, watching
     from hwnas.cli.show import print_summary
-    from hwnas.search.search import feasibility, plan, search, summary
+    from hwnas.runs.summary import read_front
+    from hwnas.search.search import feasibility, plan, search
     from hwnas.training.describe import described
 
     say = notes(quiet or not ranks.leads)
@@ -170,7 +171,7 @@ def _run(
     except KeyboardInterrupt:
         echo(f"stopped; go on with: hwnas resume {path}{several.again(ranks)}", err=True)
         raise
-    print_summary(summary(run), path, json)
+    print_summary(read_front(run), path, json)
 
 
 def given(**values: Any) -> dict[str, Any]:

@@ -43,11 +43,11 @@ def subject_size(subject: str, options: Mapping[str, Any]) -> tuple[Shape, Shape
     if is_onnx and image is not None:
         named += onnx_sizes(Path(subject), image, batch, dict(named))
     size = Shape(
-        options["--channels"],
-        options["--cells"],
-        10 if options["--classes"] is None else options["--classes"],
-        image_size("32" if image is None else image),
-        one_of("--stem", options["--stem"] or "cifar", ("cifar", "imagenet")),
+        channels=options["--channels"],
+        cells=options["--cells"],
+        classes=10 if options["--classes"] is None else options["--classes"],
+        image=image_size("32" if image is None else image),
+        stem=one_of("--stem", options["--stem"] or "cifar", ("cifar", "imagenet")),
     )
     return size, named
 

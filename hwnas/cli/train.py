@@ -17,6 +17,7 @@ from profilers.limits import MOST_THREADS, check_numbers
 if TYPE_CHECKING:
     from hwnas.runs.directory import Run
     from hwnas.runs.models import Model
+    from hwnas.runs.training_record import TrainingRecord
     from hwnas.training.recipe import Recipe
     from hwnas.training.train import Trained
 
@@ -73,6 +74,7 @@ def train(
     from hwnas.cli.progress import notes
     from hwnas.runs.directory import open_run
     from hwnas.runs.models import choose, knee_note, model_of
+    from hwnas.runs.schema import to_json
 
     if sum((bool(keys), every, knee)) > 1:
         raise InputError("train: say either --all, --knee or keys")
@@ -105,7 +107,7 @@ def train(
     if not records:
         raise InputError("train: every training diverged; try a lower --learning-rate")
     if json:
-        echo_json([{key: value for key, value in one.items() if key != "curve"} for one in records])
+        echo_json([{key: part for key, part in to_json(one).items() if key != "curve"} for one in records])
         return
     _print(opened, records)
 
@@ -121,7 +123,7 @@ def _train(
     data_root: Path | None,
     download: bool,
     quiet: bool,
-) -> list[dict[str, Any]]:
+) -> list[TrainingRecord]:
     import torch
 
     from hwnas.cli.progress import notes
@@ -189,13 +191,14 @@ def _numbers(name: str, text: str | None) -> list[int | None]:
     return [*numbers]
 
 
-def _print(run: Run, records: list[dict[str, Any]]) -> None:
+def _print(run: Run, records: list[TrainingRecord]) -> None:
     """The trained front, those just trained marked."""
     from rich import box
 
-    from hwnas.runs.models import TRAINED, write_trained
+    from hwnas.runs.models import write_trained
+    from hwnas.runs.training_record import TRAINED
 
-    summary = write_trained(run)
+    trained = write_trained(run)
     title = f"Front of {run.path}; accuracy: {TRAINED}, params and MACs: counted"
     # Narrow, so that names with width and depth fit a terminal of 80 columns.
     grid = table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
@@ -203,19 +206,19 @@ def _print(run: Run, records: list[dict[str, Any]]) -> None:
     for column in ("C", "cells", "accuracy", "params", "MACs"):
         grid.add_column(column, justify="right", no_wrap=True)
     grid.add_column("", no_wrap=True)
-    new = {record["name"] for record in records}
-    for member in summary["front"] + summary["dominated"]:
-        marks = ["dominated"] if member in summary["dominated"] else []
-        marks += ["new"] if member["name"] in new else []
-        if "within_target" in member:
-            marks.append("within target" if member["within_target"] else "over target")
+    new = {record.name for record in records}
+    for number, member in enumerate(trained.front + trained.dominated):
+        marks = ["dominated"] if number >= len(trained.front) else []
+        marks += ["new"] if member.name in new else []
+        if member.within_target is not None:
+            marks.append("within target" if member.within_target else "over target")
         grid.add_row(
-            member["name"],
-            str(member["channels"]),
-            str(member["cells"]),
-            f"{member['accuracy']['value']:.4f}",
-            f"{member['costs']['params']['value']:,}",
-            f"{member['costs']['macs']['value']:,}",
+            member.label,
+            str(member.channels),
+            str(member.cells),
+            f"{member.accuracy.value:.4f}",
+            f"{member.costs['params'].value:,}",
+            f"{member.costs['macs'].value:,}",
             ", ".join(marks),
         )
     console().print(grid)

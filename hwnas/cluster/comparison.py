@@ -12,7 +12,8 @@ from typing import Any
 from hwnas import __version__
 from hwnas.cluster.sweep_file import Planned, state_of
 from hwnas.runs.atomic import atomic_write
-from hwnas.runs.directory import open_run, read_front
+from hwnas.runs.directory import open_run
+from hwnas.runs.summary import read_front
 from profilers.errors import InputError
 
 SWEEP = "sweep.json"
@@ -37,20 +38,18 @@ def _row(run: Planned, path: Path) -> dict[str, Any]:
     if row["state"] != "finished":
         return row
     summary = read_front(open_run(path))
-    try:
-        members = [*summary["front"], *summary["dominated"]]
-        return {
-            **row,
-            "hypervolume": float(summary["hypervolume"]),
-            "random_hypervolume": float(summary["baseline"]["random_hypervolume"]),
-            "best_accuracy": max(float(one["accuracy"]["value"]) for one in members),
-            "front": len(summary["front"]),
-            "evaluations": int(summary["evaluations"]),
-            "seconds": float(summary["seconds"]),
-            "bounds": summary["bounds"],
-        }
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path / 'front.json'}: not the summary of a search ({error!r})") from None
+    if not summary.members:
+        raise InputError(f"{path / 'front.json'}: its front is empty")
+    return {
+        **row,
+        "hypervolume": float(summary.hypervolume),
+        "random_hypervolume": float(summary.baseline.random_hypervolume),
+        "best_accuracy": max(float(member.accuracy.value) for member in summary.members),
+        "front": len(summary.front),
+        "evaluations": summary.evaluations,
+        "seconds": float(summary.seconds),
+        "bounds": summary.bounds,
+    }
 
 
 def over_seeds(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -77,11 +76,11 @@ def over_seeds(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def write_comparison(runs: Sequence[Planned], out: Path, found: dict[str, Any]) -> Path | None:
     """Write sweep.json and report.html into ``out``; returns the report's path, None where no run has ended."""
-    from hwnas.report.load import gather
+    from hwnas.report.load import load_run
     from hwnas.report.page import page
 
     atomic_write(out / SWEEP, (json.dumps(found, indent=1, default=str) + "\n").encode())
-    ended = [gather(out / run.name) for run in runs if state_of(out / run.name) == "finished"]
+    ended = [load_run(out / run.name) for run in runs if state_of(out / run.name) == "finished"]
     if not ended:
         return None
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")

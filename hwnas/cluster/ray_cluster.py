@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from hwnas import __version__
-from hwnas.cluster.task import Cluster, Ended, Task, check_room, total
+from hwnas.cluster.task import Cluster, Task, TaskResult, check_room, total
 from hwnas.errors import Stopped
 from profilers.children import working_in
 from profilers.errors import InputError
@@ -166,7 +166,7 @@ def _called(node: dict[str, Any]) -> str:
     return f"{node['NodeManagerHostname']} ({node['NodeID'][:8]})"
 
 
-def _run(ray: Any, tasks: Sequence[Task], say: Say, tick: Callable[[], None]) -> Iterator[Ended]:
+def _run(ray: Any, tasks: Sequence[Task], say: Say, tick: Callable[[], None]) -> Iterator[TaskResult]:
     """Give all tasks to Ray and yield them as they end."""
     alive = _nodes(ray)
     for task in tasks:
@@ -198,15 +198,15 @@ def _carry_out(function: Callable[[Any], Any], job: Any) -> Any:
     return function(job)
 
 
-def _ended(ray: Any, task: Task, reference: Any) -> Ended:
+def _ended(ray: Any, task: Task, reference: Any) -> TaskResult:
     try:
-        return Ended(task, ray.get(reference))
+        return TaskResult(task, ray.get(reference))
     except ray.exceptions.RayTaskError as error:
         cause = error.cause if isinstance(error.cause, Exception) else error
-        return Ended(task, error=lacking(task.name, cause) or cause)
+        return TaskResult(task, error=lacking(task.name, cause) or cause)
     except ray.exceptions.RayError as error:
         line = str(error).strip().splitlines()[0]
-        return Ended(task, error=Stopped(f"{task.name}: given up after {RETRIES} retries: {line}"))
+        return TaskResult(task, error=Stopped(f"{task.name}: given up after {RETRIES} retries: {line}"))
 
 
 def lacking(name: str, error: Exception) -> InputError | None:

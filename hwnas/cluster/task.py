@@ -33,7 +33,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Ended:
+class TaskResult:
     """How a task ended: with a result, or with the exception that it raised."""
 
     task: Task
@@ -49,7 +49,7 @@ class Cluster:
     ``check`` raises InputError unless every node that could take a task shares this directory with us.
     """
 
-    run: Callable[[Sequence[Task]], Iterator[Ended]]
+    run: Callable[[Sequence[Task]], Iterator[TaskResult]]
     nodes: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     check: Callable[[Path], None] = lambda path: None
 
@@ -59,14 +59,14 @@ def here() -> Cluster:
     return Cluster(_in_turn)
 
 
-def _in_turn(tasks: Sequence[Task]) -> Iterator[Ended]:
+def _in_turn(tasks: Sequence[Task]) -> Iterator[TaskResult]:
     for task in tasks:
         try:
             result = task.function(task.job)
         except Exception as error:
-            yield Ended(task, error=error)
+            yield TaskResult(task, error=error)
         else:
-            yield Ended(task, result)
+            yield TaskResult(task, result)
 
 
 def gpus_for(cluster: Cluster, device: str, asked: float | None) -> float:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from hwnas.cluster.place import located
 from hwnas.cluster.ray_cluster import where
 from hwnas.cluster.task import Cluster, Needs, Task
 from hwnas.runs.directory import Run
 from hwnas.runs.models import Model
+from hwnas.runs.training_record import TrainingRecord
 from hwnas.training.data import Dataset, digest
 from hwnas.training.finalists import forget, keep_record, record_of, train_model
 from hwnas.training.loop import Diverged
@@ -20,7 +20,7 @@ from hwnas.training.run_images import check_images, read_images
 from profilers.errors import InputError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainJob:
     """One network to train, with all that another node has to know. ``run`` and the model's folder are absolute."""
 
@@ -34,11 +34,11 @@ class TrainJob:
     threads: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainedThere:
     """A task's answer: the record, the node it ended on, and the epoch after which that node went on (0: afresh)."""
 
-    record: dict[str, Any]
+    record: TrainingRecord
     node: str
     after_epoch: int
 
@@ -63,7 +63,8 @@ def train_there(job: TrainJob) -> TrainedThere:
         lambda model, epoch: numbers.append(epoch.number),
     )
     record = record_of(job.model, dataset, job.recipe, job.seed, result)
-    return TrainedThere(record, where(), numbers[0] - 1 if numbers else job.recipe.epochs)
+    after = numbers[0] - 1 if numbers else job.recipe.epochs
+    return TrainedThere(record=record, node=where(), after_epoch=after)
 
 
 def train_on(
@@ -81,7 +82,7 @@ def train_on(
     fresh: bool = False,
     done: Callable[[Model, TrainedThere], None] = lambda model, result: None,
     failed: Callable[[Model, Diverged], None] = lambda model, error: None,
-) -> list[dict[str, Any]]:
+) -> list[TrainingRecord]:
     """Train each model as a task of ``cluster``; only this process writes training.json and trained.json.
 
     Returns one record per trained model, in the order of ``models``. Raises InputError where the images are not the
@@ -98,19 +99,19 @@ def train_on(
     images = digest(dataset)
     jobs = [
         TrainJob(
-            there,
-            replace(model, folder=model.folder.absolute()),
-            recipe,
-            seed,
-            root,
-            images,
-            device,
-            threads,
+            run=there,
+            model=replace(model, folder=model.folder.absolute()),
+            recipe=recipe,
+            seed=seed,
+            data_root=root,
+            data_digest=images,
+            device=device,
+            threads=threads,
         )
         for model in by_name.values()
     ]
     needs = Needs(cpus=threads, gpus=gpus)
-    records: dict[str, dict[str, Any]] = {}
+    records: dict[str, TrainingRecord] = {}
     for ended in cluster.run([Task(job.model.name, train_there, job, needs) for job in jobs]):
         model = by_name[ended.task.name]
         if isinstance(ended.error, Diverged):
@@ -128,6 +129,6 @@ def elsewhere(run: Run) -> Run:
     """The run as other nodes find it. They download nothing: that has happened here, once."""
     config = located(run.config)
     return Run(
-        run.path.absolute(),
-        config.model_copy(update={"data": config.data.model_copy(update={"download": False})}),
+        path=run.path.absolute(),
+        config=config.model_copy(update={"data": config.data.model_copy(update={"download": False})}),
     )

@@ -42,28 +42,28 @@ class Additive:
 
 
 @dataclass(frozen=True)
-class Counts:
+class CountTables:
     """Trainable parameters and multiply-accumulates per image. FLOPs are 2 x MACs."""
 
     params: Additive | BySize
     macs: Additive | BySize
 
 
-def count_table(of: Family) -> Counts:
+def count_table(of: Family) -> CountTables:
     """The tables of the discrete networks of a family, no auxiliary head."""
     space = of.space
     found = {key: counts_of(graph, space.mask.shape) for key, graph in of.graphs.items()}
     if not space.size_rows:
         return found[()]
-    return Counts(
+    return CountTables(
         BySize(rows=space.size_rows, parts={key: counts.params for key, counts in found.items()}),
         BySize(rows=space.size_rows, parts={key: counts.macs for key, counts in found.items()}),
     )
 
 
-def counts_of(graph: Graph, shape: tuple[int, int]) -> Counts:
+def counts_of(graph: Graph, shape: tuple[int, int]) -> CountTables:
     """The tables of every network in a graph. ``shape``: (decisions, operations) of alpha."""
-    return Counts(
+    return CountTables(
         additive(graph, shape, lambda layers: sum(layer.params for layer in layers)),
         additive(graph, shape, lambda layers: sum(layer.macs for layer in layers)),
     )

@@ -35,7 +35,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Layout:
+class FeatureLayout:
     """A graph's nodes as a table of features knows them.
 
     `open`: indices of the open nodes, by decision `row`; `copies`: (decisions,) how many nodes a decision has.
@@ -77,7 +77,7 @@ class Layout:
         return total
 
 
-def layout(graph: Graph, space: Space) -> Layout:
+def layout(graph: Graph, space: Space) -> FeatureLayout:
     """The features' view of a graph of a space."""
     sizes = {node.name: node.size for node in graph}
     by_name = {node.name: node for node in graph}
@@ -93,7 +93,7 @@ def layout(graph: Graph, space: Space) -> Layout:
         if decided and decided[0] is not None:
             sums.append(index)
             sum_copies.append(copies[decided[0]])
-    return Layout(
+    return FeatureLayout(
         wiring=wiring(graph, space.width),
         open=np.array([index for index, _ in open_nodes]),
         row=rows,
@@ -105,7 +105,7 @@ def layout(graph: Graph, space: Space) -> Layout:
 
 
 @lru_cache(maxsize=16)
-def _layouts(space: Space, cells: int) -> dict[Key, Layout]:
+def _layouts(space: Space, cells: int) -> dict[Key, FeatureLayout]:
     """Which operations run does not depend on widths: a narrow network of so many cells tells."""
     size = CellSize(channels=4, cells=cells)
     whole = graphs(space, size, Task(classes=2, image=(1, 32, 32)))
@@ -143,7 +143,7 @@ def folds(space: Space, choices: Choices) -> Bools:
     return np.asarray(by_size(space.size_rows, layouts, choices, _reaches) == 0)
 
 
-def _reaches(seen: Layout, choices: Choices) -> Floats:
+def _reaches(seen: FeatureLayout, choices: Choices) -> Floats:
     """(count,): 1 where the output depends on the image."""
     return seen.wiring.executed(choices)[2][:, -1].astype(np.float64)
 

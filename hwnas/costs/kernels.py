@@ -90,7 +90,7 @@ def option_kernels(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Priced:
+class StepKernels:
     """One step of a discrete network: what it is called, its kind, and the kernels that it runs."""
 
     name: str
@@ -98,16 +98,16 @@ class Priced:
     kernels: tuple[Kernel, ...]
 
 
-def steps_of(graph: Graph, batch: int) -> tuple[Priced, ...]:
+def steps_of(graph: Graph, batch: int) -> tuple[StepKernels, ...]:
     """The layers and joins of a discrete graph in order; equal ReLUs and pools of one map run once."""
-    found: list[Priced] = []
+    found: list[StepKernels] = []
     met: set[tuple[str, Layer]] = set()
     for node in graph[1:]:
         if node.join == "sum" and len(node.inputs) > 1:
             add = _elementwise(2, node.channels, node.size, batch)
-            found.append(Priced(name=node.name, kind="add", kernels=(add,) * (len(node.inputs) - 1)))
+            found.append(StepKernels(name=node.name, kind="add", kernels=(add,) * (len(node.inputs) - 1)))
         if node.join == "concat":
-            found.append(Priced(name=node.name, kind="concat", kernels=(_concat(node, batch),)))
+            found.append(StepKernels(name=node.name, kind="concat", kernels=(_concat(node, batch),)))
         for number, layer in enumerate(node.layers):
             key = (node.inputs[0], layer)
             if number == 0 and layer.kind in ("relu", "max_pool", "avg_pool"):
@@ -115,7 +115,7 @@ def steps_of(graph: Graph, batch: int) -> tuple[Priced, ...]:
                     continue
                 met.add(key)
             name = f"{node.name}/{number}_{layer.kind}"
-            found.append(Priced(name=name, kind=layer.kind, kernels=layer_kernels(layer, batch)))
+            found.append(StepKernels(name=name, kind=layer.kind, kernels=layer_kernels(layer, batch)))
     return tuple(found)
 
 

@@ -15,7 +15,7 @@ from hwnas.space.space import Space
 from profilers.agreement import mape_percent
 from profilers.errors import InputError
 from profilers.fit import FEWEST_ROWS, FOLDS, fit
-from profilers.table import Network, Table
+from profilers.table import NetworkSize, Table
 
 
 def fit_measured(
@@ -25,7 +25,7 @@ def fit_measured(
     batch: int | None,
     provenance: Mapping[str, Any],
     seed: int = 0,
-    network: Network | None = None,
+    network: NetworkSize | None = None,
 ) -> Table:
     """Fit a table to networks measured elsewhere. Raises InputError where there are too few to fit.
 

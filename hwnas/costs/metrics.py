@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from hwnas.costs.counts import Counts, count_table
+from hwnas.costs.counts import CountTables, count_table
 from hwnas.costs.memory import memory_table
 from hwnas.costs.tables import own_table, predictor
 from hwnas.plugins import Announced
@@ -41,7 +41,7 @@ class Asked:
     table: Path | None = None
 
     @cached_property
-    def counts(self) -> Counts:
+    def counts(self) -> CountTables:
         """Parameters and MACs: one table for every metric that asks."""
         return count_table(self.family)
 
@@ -77,7 +77,7 @@ class Predicted:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Metric:
+class CostMetric:
     """A cost by name. `predict` raises InputError where it can't be said for a device."""
 
     name: str
@@ -113,13 +113,13 @@ def _latency(asked: Asked) -> Predicted:
     return Predicted(of=found.predict, origin=found.origin, source=found.source, table=table)
 
 
-METRICS: Announced[Metric] = Announced("hwnas.metrics", Metric)
+METRICS: Announced[CostMetric] = Announced("hwnas.metrics", CostMetric)
 """The one table of costs. A metric of your own is one more entry, or an entry point of an installed package."""
 for _metric in (
-    Metric(name="params", unit="parameters", predict=_params),
-    Metric(name="macs", unit="MAC", predict=_macs),
-    Metric(name="flops", unit="FLOP", predict=_flops),
-    Metric(name="latency", unit="ms", predict=_latency),
-    Metric(name="memory", unit="MiB", predict=_memory),
+    CostMetric(name="params", unit="parameters", predict=_params),
+    CostMetric(name="macs", unit="MAC", predict=_macs),
+    CostMetric(name="flops", unit="FLOP", predict=_flops),
+    CostMetric(name="latency", unit="ms", predict=_latency),
+    CostMetric(name="memory", unit="MiB", predict=_memory),
 ):
     METRICS[_metric.name] = _metric

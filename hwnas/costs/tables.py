@@ -19,9 +19,9 @@ from profilers.device import Device
 from profilers.errors import InputError, nearest
 from profilers.host import host
 from profilers.roofline import Peaks, Runtime
-from profilers.table import Network, Table, load
+from profilers.table import NetworkSize, Table, load
 
-BENCHMARK = Network(16, 15, 10, (3, 32, 32))
+BENCHMARK = NetworkSize(16, 15, 10, (3, 32, 32))
 """The networks that NAS-Bench-201's latencies are about; a table fitted to a CSV of them says nothing else."""
 RUNTIMES: dict[str, Runtime] = {
     "gpu": "eager_gpu",
@@ -152,12 +152,12 @@ def fits(table: Table, of: Family, batch: int) -> bool:
     return same and table.space == of.space.name and (table.batch or 1) == batch and of.size.stem == "cifar"
 
 
-def size_of(of: Family) -> Network:
+def size_of(of: Family) -> NetworkSize:
     """A family's size and task, as a table keeps them."""
-    return Network(of.size.channels, of.size.cells, of.task.classes, of.task.image)
+    return NetworkSize(of.size.channels, of.size.cells, of.task.classes, of.task.image)
 
 
-def family_of(space: Space, network: Network) -> Family:
+def family_of(space: Space, network: NetworkSize) -> Family:
     """The networks that a table is about."""
     return family(
         space,
@@ -168,7 +168,7 @@ def family_of(space: Space, network: Network) -> Family:
     )
 
 
-def benchmark(space: Space) -> Network | None:
+def benchmark(space: Space) -> NetworkSize | None:
     """What a table of this space is about that does not say it; None where the space has no benchmark."""
     return BENCHMARK if space.benchmarked else None
 
@@ -181,7 +181,7 @@ def described(table: Table) -> str:
     return f"{_networks(table.space, table.network)} on {table.device}{batch}"
 
 
-def _networks(space: str, network: Network) -> str:
+def _networks(space: str, network: NetworkSize) -> str:
     height, width = network.image[1:]
     return f"{space} networks ({network.cells} cells, {network.channels} channels, {height}x{width} pixels)"
 

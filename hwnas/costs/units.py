@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from hwnas.costs.latency_csv import Measured
     from hwnas.space.space import Space
     from profilers.device import Device
-    from profilers.table import Network
+    from profilers.table import NetworkSize
 
 OFF = 100.0
 """Times that a median may be off the roofline, which is right to about a factor of five (docs/latency-tables.md)."""
@@ -25,7 +25,7 @@ def check_range(
     unit: str | None,
     device: Device | None,
     space: Space,
-    network: Network | None,
+    network: NetworkSize | None,
     batch: int,
 ) -> None:
     """Refuse (InputError) latencies that can't be of this device, or whose unit has to be said.
@@ -49,7 +49,7 @@ def check_range(
 
 
 def expected_ms(
-    measured: Measured, device: Device | None, space: Space, network: Network | None, batch: int
+    measured: Measured, device: Device | None, space: Space, network: NetworkSize | None, batch: int
 ) -> float | None:
     """The median of what the device's roofline says of the same networks, None where there is none."""
     import numpy as np

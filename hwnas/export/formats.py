@@ -14,7 +14,7 @@ from types import ModuleType
 from onnx import ModelProto
 from torch import Tensor, nn
 
-from hwnas.export.images import Images
+from hwnas.export.images import CheckImages
 from hwnas.export.int8 import quantised
 from hwnas.export.python_format import python_source
 from hwnas.export.torch_format import program, run_program
@@ -39,7 +39,7 @@ class Exporting:
     weights: Weights
     network: nn.Module
     model: ModelProto
-    images: Images
+    images: CheckImages
     raw: bool
 
     @cached_property

@@ -22,7 +22,7 @@ MOST_NUMBERS = 1 << 28
 
 
 @dataclass(frozen=True)
-class Images:
+class CheckImages:
     """What files are checked and calibrated on: batches of uint8 (n, c, h, w) or normalised images, and labels.
 
     ``labels`` is None for random images, which say whether two files agree but not how good they are.
@@ -33,7 +33,9 @@ class Images:
     calibration: list[Tensor]
 
 
-def images_for(weights: Weights, dataset: Dataset | None, *, raw: bool, calibration: int = 128) -> Images:
+def images_for(
+    weights: Weights, dataset: Dataset | None, *, raw: bool, calibration: int = 128
+) -> CheckImages:
     """Test images to check on and training images to calibrate with; random ones without a data set.
 
     Raises InputError where the data set's classes or image size are not those that the weights were trained for.
@@ -41,7 +43,7 @@ def images_for(weights: Weights, dataset: Dataset | None, *, raw: bool, calibrat
     if dataset is None:
         pixels = torch.randint(0, 256, (64, *weights.image), generator=generator(0), dtype=torch.uint8)
         batches = _sized(_batches(pixels, weights, raw), weights)
-        return Images(batches, None, batches)
+        return CheckImages(batches, None, batches)
     _check_data(weights, dataset)
     channels, height, width = weights.image
     # Drawn from all of it: a test set lies class by class, and of some checks its first images are all.
@@ -50,7 +52,7 @@ def images_for(weights: Weights, dataset: Dataset | None, *, raw: bool, calibrat
     test, labels = dataset.test[chosen], dataset.test_labels[chosen]
     drawn = torch.randperm(len(dataset.train), generator=generator(0))[:calibration]
     calibrating = _batches(dataset.train[drawn], weights, raw, 16)
-    return Images(_sized(_batches(test, weights, raw), weights), labels, _sized(calibrating, weights))
+    return CheckImages(_sized(_batches(test, weights, raw), weights), labels, _sized(calibrating, weights))
 
 
 def untrained(weights: Weights, seed: int = 0) -> Weights:

@@ -12,7 +12,7 @@ import torch
 
 from hwnas.costs.counts import count
 from hwnas.export.formats import FORMATS, Exporting, NotTheSame
-from hwnas.export.images import Images
+from hwnas.export.images import CheckImages
 from hwnas.export.onnx_format import OPSET, check, onnx_model
 from hwnas.export.torch_format import Raw
 from hwnas.export.verify import Parity, compare, onnx_logits
@@ -66,7 +66,7 @@ class Exported:
 def export(
     weights: Weights,
     out: Path,
-    images: Images,
+    images: CheckImages,
     *,
     raw: bool = False,
     formats: tuple[str, ...] = tuple(FORMATS),
@@ -141,7 +141,7 @@ def _counted(params: int, macs: int) -> dict[str, Any]:
     }
 
 
-def _accuracy(model: bytes, images: Images) -> float | None:
+def _accuracy(model: bytes, images: CheckImages) -> float | None:
     if images.labels is None:
         return None
     right = onnx_logits(model, images.test).argmax(1) == images.labels.cpu()

@@ -13,7 +13,7 @@ from hwnas.config import Config
 from hwnas.costs.counts import count_table
 from hwnas.costs.tables import default_path, own_table, peaks_of
 from hwnas.measuring.bench import Bench, bench_at
-from hwnas.measuring.calibrate import Plan, calibrate
+from hwnas.measuring.calibrate import CalibrationPlan, calibrate
 from hwnas.space.encoding import to_genotype
 from hwnas.space.family import Family
 from hwnas.space.genotype import Architecture
@@ -128,7 +128,7 @@ def first_table(here: Here, say: Say, clock: Callable[[], float] = time.monotoni
         backend=config.backend,
         cuda_graph=config.cuda_graph,
     )
-    plan = Plan(here.family, train=60, held_out=20, budget_s=FIRST_S)
+    plan = CalibrationPlan(here.family, train=60, held_out=20, budget_s=FIRST_S)
     table = calibrate(plan, bench, here.device.name, 1, now=utc_now(), clock=clock)
     save(table, path)
     held, repeat = table.agreement["held_out"], table.agreement["repeat"]

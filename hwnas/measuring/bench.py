@@ -37,7 +37,7 @@ from profilers.torch_latency import TorchOptions, measure_torch
 
 
 @dataclass(frozen=True)
-class Operation:
+class BenchOperation:
     """The layers of one operation on a map of so many channels and such a size."""
 
     layers: tuple[Layer, ...]
@@ -45,7 +45,7 @@ class Operation:
     size: Size
 
 
-Item = Operation | Architecture
+Item = BenchOperation | Architecture
 
 
 class Bench(typing.Protocol):
@@ -85,7 +85,7 @@ class OnnxBench:
         return found
 
     def _write(self, item: Item, path: Path) -> Path:
-        if isinstance(item, Operation):
+        if isinstance(item, BenchOperation):
             shape = (self.batch, item.channels, *item.size)
             return export_onnx(sequence(item.layers).eval(), shape, path)
         built = build(item, self.family)
@@ -127,7 +127,7 @@ class TorchBench:
         return (self.batch, *_image(item, self.family))
 
     def _module(self, item: Item) -> nn.Module:
-        return sequence(item.layers) if isinstance(item, Operation) else build(item, self.family)
+        return sequence(item.layers) if isinstance(item, BenchOperation) else build(item, self.family)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +149,7 @@ class NamedBench:
 
     def _ask(self, item: Item, metric: Metric) -> Outcome:
         """What the back end says of one metric; a Failure where it says nothing of it."""
-        if isinstance(item, Operation):
+        if isinstance(item, BenchOperation):
             module: nn.Module = sequence(item.layers).eval()
         else:
             module = build(item, self.family)
@@ -169,7 +169,7 @@ class NamedBench:
 
 def _image(item: Item, of: Family) -> tuple[int, int, int]:
     """(channels, height, width) of what an item reads."""
-    if isinstance(item, Operation):
+    if isinstance(item, BenchOperation):
         return (item.channels, *item.size)
     return own_image(item, of.task)
 

@@ -24,7 +24,7 @@ from hwnas.costs.counts import Additive
 from hwnas.costs.features import designs, folds, with_operations
 from hwnas.costs.latency import TablePredictor
 from hwnas.costs.tables import size_of
-from hwnas.measuring.bench import Bench, Operation
+from hwnas.measuring.bench import Bench, BenchOperation
 from hwnas.space.encoding import derive, sample, to_choices, to_genotype
 from hwnas.space.family import Family
 from hwnas.space.genotype import Architecture
@@ -48,7 +48,7 @@ FEWEST_NETWORKS = 40
 
 
 @dataclass(frozen=True)
-class Plan:
+class CalibrationPlan:
     """What to calibrate and how long: networks to fit and to hold out, seconds for everything."""
 
     family: Family
@@ -79,7 +79,7 @@ class _Measured:
 
 
 def calibrate(
-    plan: Plan,
+    plan: CalibrationPlan,
     bench: Bench,
     device: str,
     batch: int,
@@ -135,11 +135,11 @@ def random_networks(space: Space, count: int, rng: np.random.Generator) -> list[
     return drawn
 
 
-def measure_operations(plan: Plan, bench: Bench) -> tuple[Operations, list[dict[str, Any]]]:
+def measure_operations(plan: CalibrationPlan, bench: Bench) -> tuple[Operations, list[dict[str, Any]]]:
     """Every operation at each shape and stride once: sums per edge of the space, and one record each."""
     space, sites = plan.space, _sites(plan)
     keys = list(sites)
-    items = [Operation(layers, layers[0].channels_in, layers[0].size) for _, layers in keys]
+    items = [BenchOperation(layers, layers[0].channels_in, layers[0].size) for _, layers in keys]
     outcomes = bench.latencies(items)
     cost = {key: _value(outcome) for key, outcome in zip(keys, outcomes, strict=True)}
     edges = np.zeros((len(space.decisions), space.width))
@@ -168,7 +168,7 @@ def measure_operations(plan: Plan, bench: Bench) -> tuple[Operations, list[dict[
 _Key = tuple[str, tuple[Layer, ...]]
 
 
-def _sites(plan: Plan) -> dict[_Key, list[tuple[int, int]]]:
+def _sites(plan: CalibrationPlan) -> dict[_Key, list[tuple[int, int]]]:
     """(operation, its layers) -> every (decision, operation) place where a network has them."""
     # Of a space with several sizes, the operations of the first: the fit to whole networks sees to the others.
     graph = next(iter(plan.family.graphs.values()))
@@ -184,7 +184,7 @@ def _sites(plan: Plan) -> dict[_Key, list[tuple[int, int]]]:
 
 
 def _measure_networks(
-    plan: Plan, bench: Bench, say: Say, clock: Callable[[], float], start: float
+    plan: CalibrationPlan, bench: Bench, say: Say, clock: Callable[[], float], start: float
 ) -> tuple[_Measured, _Measured, _Measured]:
     """Training networks, held-out ones, and the held-out ones again (NaN where that failed), within the budget."""
     drawn = random_networks(plan.space, plan.train + plan.held_out, np.random.default_rng(plan.seed))
@@ -224,7 +224,7 @@ def _measure_networks(
 
 
 def _measure(
-    plan: Plan, bench: Bench, drawn: list[Choices], anchors: list[Choices]
+    plan: CalibrationPlan, bench: Bench, drawn: list[Choices], anchors: list[Choices]
 ) -> tuple[list[Outcome], float]:
     """Networks, and the mean latency in ms of the anchors among them (NaN where that is not known)."""
     size = plan.family.size
@@ -244,7 +244,7 @@ def _spread(anchor_ms: list[float]) -> float:
     return float((high - low) / 2 / middle)
 
 
-def _sums(plan: Plan, choices: Choices, operations: Operations) -> Floats:
+def _sums(plan: CalibrationPlan, choices: Choices, operations: Operations) -> Floats:
     """What each network's operations take by themselves, in ms."""
     edges = np.zeros((len(plan.space.decisions), plan.space.width))
     for row, values in enumerate(operations.edges):
@@ -252,7 +252,9 @@ def _sums(plan: Plan, choices: Choices, operations: Operations) -> Floats:
     return Additive(operations.fixed, edges).of(choices)
 
 
-def _sound(plan: Plan, choices: Choices, latency: Floats, operations: Operations) -> npt.NDArray[np.bool_]:
+def _sound(
+    plan: CalibrationPlan, choices: Choices, latency: Floats, operations: Operations
+) -> npt.NDArray[np.bool_]:
     """Which measurements to fit to: one that is several times off what its operations say was disturbed.
 
     Errors are relative, so a single network that seems to take next to no time would outweigh all others. Nothing
@@ -267,7 +269,7 @@ def _sound(plan: Plan, choices: Choices, latency: Floats, operations: Operations
 
 
 def _fit(
-    plan: Plan, choices: Choices, latency: Floats, operations: Operations, device: str, batch: int
+    plan: CalibrationPlan, choices: Choices, latency: Floats, operations: Operations, device: str, batch: int
 ) -> Table:
     sums = _sums(plan, choices, operations)
     known = [with_operations(design, sums) for design in designs(plan.space, choices, plan.family.size.cells)]

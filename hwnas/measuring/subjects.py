@@ -22,7 +22,7 @@ LARGEST_WEIGHTS_BYTES = 2_000 * 2**20
 """A file of protobuf holds less than 2 GiB."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Shape:
     """What a genotype alone does not say; None stands for its space's usual width and depth."""
 
@@ -33,7 +33,7 @@ class Shape:
     stem: Stem = "cifar"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Named:
     """One thing to measure: its key (or the file's name), and the architecture where it is one of ours."""
 
@@ -54,7 +54,7 @@ def resolve(text: str, shape: Shape) -> list[Named]:
     if exists and path.is_dir():
         return members(path)
     if text.lower().endswith(".onnx"):
-        return [Named(path.name, onnx=path)]
+        return [Named(key=path.name, onnx=path)]
     if exists:
         return [genotype(read(path), shape)]
     if text.endswith((".json", ".txt", ".toml")):
@@ -80,7 +80,7 @@ def genotype(text: str, shape: Shape) -> Named:
     found = parse(text)
     architecture = sized(found, shape.channels, shape.cells, shape.stem)
     check_size(architecture, shape)
-    return Named(found.key, architecture, shape)
+    return Named(key=found.key, architecture=architecture, shape=shape)
 
 
 def family_of(architecture: Architecture, shape: Shape) -> Family:
@@ -110,34 +110,16 @@ def check_size(architecture: Architecture, shape: Shape) -> None:
 
 def members(path: Path) -> list[Named]:
     """Every architecture of a finished search's front, as it was counted there."""
-    import json
-
-    from hwnas.runs.directory import open_run, read_front
-    from hwnas.space.genotype import Architecture
-    from hwnas.space.text import parse
+    from hwnas.runs.directory import open_run
+    from hwnas.runs.summary import read_front
 
     run = open_run(path)
     summary = read_front(run)
-    try:
-        size = (int(summary["image"][0]), int(summary["image"][1]), int(summary["image"][2]))
-        check_input(f"{run.front_path}: image", size)
-        shape = Shape(classes=len(summary["classes"]), image=size, stem=run.config.evaluation.stem)
-        found = [
-            Named(
-                str(member["key"]),
-                Architecture(
-                    parse(json.dumps(member["genotype"])), int(member["channels"]), int(member["cells"])
-                ),
-                shape,
-            )
-            for member in summary["front"]
-        ]
-        for one in found:
-            if one.architecture is not None:
-                check_size(one.architecture, shape)
-        return found
-    except (KeyError, TypeError, IndexError) as error:
-        raise InputError(f"{run.front_path}: not the summary of a search ({error!r})") from None
+    check_input(f"{run.front_path}: image", summary.shape)
+    shape = Shape(classes=len(summary.classes), image=summary.shape, stem=run.config.evaluation.stem)
+    for member in summary.front:
+        check_size(member.architecture, shape)
+    return [Named(key=member.key, architecture=member.architecture, shape=shape) for member in summary.front]
 
 
 def build(named: Named, batch: int, folder: Path, with_module: bool = True) -> Subject:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from hwnas.report.load import Cost, Dot, Scored
+from hwnas.report.load import CostAxis, EvaluatedFront
 from hwnas.report.theme import ACCENT, FAINT, HUES, INK, KNEE, Spec, chart, layer
+from hwnas.runs.summary import Member
 
 CROSS = "M-0.5,-0.5L0.5,0.5M0.5,-0.5L-0.5,0.5"
 LOG_FROM = 8.0
@@ -18,20 +19,22 @@ TARGET_NEAR = 2.0
 TARGET = "#15803d"
 
 
-def front(scored: Scored, cost: Cost, uniform: Mapping[str, Sequence[float]] | None = None) -> Spec:
+def front(
+    evaluated: EvaluatedFront, cost: CostAxis, uniform: Mapping[str, Sequence[float]] | None = None
+) -> Spec:
     """Accuracy against one cost: the front as a staircase, dominated networks faint, the knee marked.
 
     A target of this cost is a dashed line, and what is over any target is hollow. ``uniform``: accuracies and
     costs of uniform networks, drawn as crosses.
     """
-    dots = [dot for dot in scored.dots if cost.name in dot.costs]
-    x = _cost_axis(cost, [dot.costs[cost.name][0] for dot in dots])
-    y = _accuracy_axis(scored.origin)
-    layers = _target_line(scored, cost, [dot.costs[cost.name][0] for dot in dots], x)
+    members = [member for member in evaluated.members if cost.name in member.costs]
+    values = [float(member.costs[cost.name].value) for member in members]
+    x, y = _cost_axis(cost, values), _accuracy_axis(evaluated.provenance)
+    layers = _target_line(evaluated, cost, values, x)
     if uniform and uniform.get(cost.name) and "accuracy" in uniform:
         pairs = zip(uniform[cost.name], uniform["accuracy"], strict=True)
         rows = [{"cost": c, "accuracy": a} for c, a in pairs]
-        floor = _floor([dot.accuracy for dot in dots], uniform["accuracy"])
+        floor = _floor([member.accuracy.value for member in members], uniform["accuracy"])
         below = sum(row["accuracy"] < floor for row in rows)
         rows = [row for row in rows if row["accuracy"] >= floor]
         if below:
@@ -43,7 +46,7 @@ def front(scored: Scored, cost: Cost, uniform: Mapping[str, Sequence[float]] | N
         mark = {"type": "point", "shape": CROSS, "size": 46, "color": FAINT, "filled": False}
         layers.append(layer(rows, mark, x, y, tooltip=_tips(cost, "a uniform genotype")))
     # The front last, so that it lies on top.
-    rows = sorted((_row(dot, cost, scored) for dot in dots), key=lambda row: bool(row["front"]))
+    rows = sorted((_row(member, cost, evaluated) for member in members), key=lambda row: bool(row["front"]))
     step = {"type": "line", "interpolate": "step-after", "color": ACCENT, "opacity": 0.45}
     layers.append(layer(_stairs([row for row in rows if row["front"]]), step, x, y, order={"field": "cost"}))
     layers += _error_bars(rows, x, y)
@@ -53,7 +56,7 @@ def front(scored: Scored, cost: Cost, uniform: Mapping[str, Sequence[float]] | N
     size = {"condition": {"test": "datum.knee", "value": 190}, "value": 80}
     point = {"type": "point", "filled": True, "cursor": "pointer", "stroke": "#ffffff", "strokeWidth": 1}
     extra = {"opacity": faint, "shape": shape, "color": colour, "size": size, "tooltip": _tips(cost)}
-    if scored.targets:
+    if evaluated.targets:
         point = {"type": "point", "filled": True, "cursor": "pointer", "strokeWidth": 1.6}
         extra = {name: value for name, value in extra.items() if name != "color"} | _hollow()
     layers.append(layer(rows, point, x, y, **extra))
@@ -63,17 +66,17 @@ def front(scored: Scored, cost: Cost, uniform: Mapping[str, Sequence[float]] | N
     layers.append(chosen)
     named = {
         "type": "text",
-        "text": "knee" if scored.is_met else "nearest to the target",
+        "text": "knee" if evaluated.is_met else "nearest to the target",
         "dy": 20,
         "dx": 8,
         "align": "left",
         "color": KNEE,
         "fontWeight": 600,
     }
-    if scored.knee is not None:
+    if evaluated.knee is not None:
         layers.append(layer([row for row in rows if row["knee"]], named, x, y))
     # Never empty, or Vega warns of a layer without extent; a name no network has draws no ring.
-    params = [{"name": "chosen", "value": scored.knee or next(iter(sorted(scored.front)), "")}]
+    params = [{"name": "chosen", "value": evaluated.knee or next(iter(sorted(evaluated.front)), "")}]
     return chart(layers, height=380) | {"params": params}
 
 
@@ -85,9 +88,9 @@ def _hollow() -> Spec:
     return {"fill": {"condition": fill, "value": ACCENT}, "stroke": {"condition": edge, "value": "#ffffff"}}
 
 
-def _target_line(scored: Scored, cost: Cost, values: Sequence[float], x: Spec) -> list[Spec]:
+def _target_line(evaluated: EvaluatedFront, cost: CostAxis, values: Sequence[float], x: Spec) -> list[Spec]:
     """A dashed line at the target of this cost; words in the axis title where it is far from all networks."""
-    limit = scored.targets.get(cost.name)
+    limit = evaluated.targets.get(cost.name)
     if limit is None or not values:
         return []
     said = f"target {limit:,.6g}"
@@ -109,21 +112,23 @@ def _floor(found: Sequence[float], uniform: Sequence[float]) -> float:
     return min(min(found), sorted(uniform)[len(uniform) // 4])
 
 
-def _row(dot: Dot, cost: Cost, scored: Scored) -> Spec:
-    value, low, high = dot.costs[cost.name]
+def _row(member: Member, cost: CostAxis, evaluated: EvaluatedFront) -> Spec:
+    value, label = float(member.costs[cost.name].value), member.label
+    low, high = member.costs[cost.name].interval
     row: Spec = {
-        "name": dot.name,
-        "accuracy": dot.accuracy,
+        "name": label,
+        "accuracy": float(member.accuracy.value),
         "cost": value,
-        "front": dot.name in scored.front,
-        "knee": dot.name == scored.knee,
-        "over": bool(scored.targets) and dot.name not in scored.within,
+        "front": label in evaluated.front,
+        "knee": label == evaluated.knee,
+        "over": bool(evaluated.targets) and label not in evaluated.within,
         "exact": f"{value:,.0f}" if value == int(value) else f"{value:,.5g}",
     }
     if low < high:
-        row |= {"cost_low": low, "cost_high": high}
-    if dot.interval is not None:
-        row |= {"low": dot.interval[0], "high": dot.interval[1]}
+        row |= {"cost_low": float(low), "cost_high": float(high)}
+    interval = evaluated.intervals.get(label)
+    if interval is not None:
+        row |= {"low": interval[0], "high": interval[1]}
     return row
 
 
@@ -152,15 +157,22 @@ def _error_bars(rows: Sequence[Spec], x: Spec, y: Spec) -> list[Spec]:
     return layers
 
 
-def compared(series: Sequence[tuple[str, Sequence[Dot], frozenset[str]]], cost: Cost, origin: str) -> Spec:
-    """Several fronts on the same axes, a colour each: (name, dots, names on the front)."""
+def compared(
+    series: Sequence[tuple[str, Sequence[Member], frozenset[str]]], cost: CostAxis, provenance: str
+) -> Spec:
+    """Several fronts on the same axes, a colour each: (name, networks, labels of those on the front)."""
     rows: list[Spec] = [
-        {"series": name, "name": dot.name, "accuracy": dot.accuracy, "cost": dot.costs[cost.name][0]}
-        for name, dots, members in series
-        for dot in dots
-        if dot.name in members
+        {
+            "series": name,
+            "name": member.label,
+            "accuracy": float(member.accuracy.value),
+            "cost": float(member.costs[cost.name].value),
+        }
+        for name, members, labels in series
+        for member in members
+        if member.label in labels
     ]
-    x, y = _cost_axis(cost, [row["cost"] for row in rows]), _accuracy_axis(origin)
+    x, y = _cost_axis(cost, [row["cost"] for row in rows]), _accuracy_axis(provenance)
     colour = {
         "field": "series",
         "type": "nominal",
@@ -180,13 +192,13 @@ def compared(series: Sequence[tuple[str, Sequence[Dot], frozenset[str]]], cost: 
     return chart(layers, height=380)
 
 
-def _cost_axis(cost: Cost, values: Sequence[float]) -> Spec:
+def _cost_axis(cost: CostAxis, values: Sequence[float]) -> Spec:
     positive = [value for value in values if value > 0]
     log = len(positive) == len(values) > 0 and max(values) / min(values) >= LOG_FROM
     return {
         "field": "cost",
         "type": "quantitative",
-        "title": [f"{cost.name} ({cost.unit}), {cost.origin}", "\u2190 less is better"],
+        "title": [f"{cost.name} ({cost.unit}), {cost.provenance}", "\u2190 less is better"],
         "scale": {"type": "log", "nice": False, "padding": 18} if log else {"zero": False, "padding": 18},
         "axis": {
             **({"format": "~s"} if max(values, default=0) >= 1000 else {}),
@@ -195,17 +207,17 @@ def _cost_axis(cost: Cost, values: Sequence[float]) -> Spec:
     }
 
 
-def _accuracy_axis(origin: str) -> Spec:
+def _accuracy_axis(provenance: str) -> Spec:
     return {
         "field": "accuracy",
         "type": "quantitative",
-        "title": [f"accuracy, {origin}", "higher is better \u2192"],
+        "title": [f"accuracy, {provenance}", "higher is better \u2192"],
         "scale": {"zero": False, "padding": 12},
         "axis": {"format": ".1%", "titleLimit": 340},
     }
 
 
-def _tips(cost: Cost, what: str = "") -> list[Spec]:
+def _tips(cost: CostAxis, what: str = "") -> list[Spec]:
     exact = "cost" if what else "exact"
     named = [] if what else [{"field": "name", "title": "network"}]
     shown = [{"field": "accuracy", "format": ".4f"}, {"field": exact, "title": f"{cost.name} ({cost.unit})"}]

@@ -17,7 +17,7 @@ from hwnas import files
 from hwnas.report import charts
 from hwnas.report.drawing import cell_svg
 from hwnas.report.layout import pictures
-from hwnas.report.load import gather
+from hwnas.report.load import load_run
 from hwnas.runs.directory import Run, ended
 from hwnas.runs.history import Epoch, read_history
 from hwnas.space.encoding import to_genotype
@@ -87,10 +87,9 @@ def _names(run: Run, count: int) -> Sequence[str]:
 def _fronts(run: Run) -> Iterator[tuple[str, bytes]]:
     import vl_convert
 
-    seen = gather(run.path)
-    scored = seen.scored[0]
-    for cost in seen.costs:
-        spec = charts.front(scored, cost, seen.summary["baseline"].get("random")) | {"width": 560}
+    data = load_run(run.path)
+    for cost in data.costs:
+        spec = charts.front(data.fronts[0], cost, data.summary.baseline.random) | {"width": 560}
         yield f"front/{cost.name}", vl_convert.vegalite_to_png(spec)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hwnas.report.drawing import picture_svg
 from hwnas.report.layout import op_label, pictures, state_names, title
-from hwnas.report.load import Seen
+from hwnas.report.load import RunData
 from hwnas.runs.history import Epoch
 from hwnas.space.encoding import to_genotype
 from hwnas.space.genotype import Cell, Genotype
@@ -22,20 +22,20 @@ MOST_DRAWINGS = 96  # snapshots of all policies together; each is one or two dra
 MOST_SNAPSHOTS = 12
 
 
-def policies(seen: Seen) -> dict[str, Any] | None:
+def policies(data: RunData) -> dict[str, Any] | None:
     """What the page needs to show each policy over time; None where the run kept no history of policies.
 
     ``tables``: base64 of bytes, probability x 255, (policies, epochs, edges, operations).
     """
-    history = [epoch for epoch in thinned(seen.history, MOST_EPOCHS) if epoch.probabilities]
+    history = [epoch for epoch in thinned(data.history, MOST_EPOCHS) if epoch.probabilities]
     if not history:
         return None
-    space = SPACES[seen.run.config.space]
+    space = SPACES[data.run.config.space]
     tables = np.array([epoch.probabilities for epoch in history], dtype=np.float64).swapaxes(0, 1) / 1000
-    drawings, snapshots = _snapshots(space, seen.history, len(tables))
+    drawings, snapshots = _snapshots(space, data.history, len(tables))
     return {
-        "names": names(seen),
-        "epochs": _numbers(seen.history, history),
+        "names": names(data),
+        "epochs": _numbers(data.history, history),
         "edges": [edge_name(space, row) for row in range(len(space.decisions))],
         "operations": [[op_label(op) for op in decision.operations] for decision in space.decisions],
         "shape": list(tables.shape),
@@ -45,9 +45,9 @@ def policies(seen: Seen) -> dict[str, Any] | None:
     }
 
 
-def names(seen: Seen) -> list[str]:
+def names(data: RunData) -> list[str]:
     """What each policy is called: its penalty exponent."""
-    config = seen.run.config
+    config = data.run.config
     if config.algorithm != "tndnas":
         return [config.algorithm]
     return [f"penalty exponent {exponent:g}" for exponent in config.exponents]
@@ -70,11 +70,11 @@ def edge_name(space: Space, row: int) -> str:
     return f"{kind}{states[slot.source]} \u2192 {states[slot.node]}"
 
 
-def lines(seen: Seen) -> dict[str, list[dict[str, Any]]]:
+def lines(data: RunData) -> dict[str, list[dict[str, Any]]]:
     """Rows {epoch, value, series, stage} of entropy, loss, accuracy, and skip_connect's share of derived edges."""
     found: dict[str, list[dict[str, Any]]] = {"entropy": [], "loss": [], "accuracy": [], "skips": []}
-    space, called = SPACES[seen.run.config.space], names(seen)
-    for number, epoch in enumerate(seen.history, start=1):
+    space, called = SPACES[data.run.config.space], names(data)
+    for number, epoch in enumerate(data.history, start=1):
         at = {"epoch": number, "stage": epoch.stage + 1}
         if epoch.loss is not None:
             found["loss"].append({**at, "value": epoch.loss, "series": "training loss"})

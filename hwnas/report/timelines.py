@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hwnas.report.load import Seen
+from hwnas.report.load import RunData
 from hwnas.report.theme import HUES, Spec, base, chart, layer, operation_colours
 from hwnas.space.space import Space
 
 
-def volume(seen: Sequence[Seen]) -> Spec:
+def volume(loaded: Sequence[RunData]) -> Spec:
     """Hypervolume over evaluations of every run, with the levels that finalists and uniform networks reached."""
     rows = [
         {"run": one.name, **point, "part": f"{one.name} {point['stage']}"}
-        for one in seen
+        for one in loaded
         for point in one.curve
     ]
     finalists, uniform = "finalists, whole validation half", "uniform genotypes, the same"
     levels = [
         {"run": one.name, "level": label, "hypervolume": float(value)}
-        for one in seen
+        for one in loaded
         for label, value in (
-            (finalists, one.summary["hypervolume"]),
-            (uniform, one.summary["baseline"]["random_hypervolume"]),
+            (finalists, one.summary.hypervolume),
+            (uniform, one.summary.baseline.random_hypervolume),
         )
     ]
     x = {"field": "evaluations", "type": "quantitative", "title": "evaluations"}

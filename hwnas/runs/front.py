@@ -6,7 +6,6 @@ equal points and lets a NaN row spoil the rest, so both are removed first.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Point:
     """One architecture by its key: accuracy in 0..1 (higher is better), costs (lower is better) in order.
 
@@ -35,7 +34,7 @@ class Point:
         return self.intervals or tuple((cost, cost) for cost in self.costs)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Bounds:
     """The box that a hypervolume is normalised by: 0 is the best and 1 the worst side of every axis."""
 
@@ -48,7 +47,7 @@ class Bounds:
         return {name: [float(low), float(high)] for name, (low, high) in pairs}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ParetoFront:
     """Non-dominated points by rising first cost, and the hypervolume they span."""
 
@@ -62,11 +61,6 @@ class ParetoFront:
         """The corner the hypervolume is measured from: lowest accuracy, highest costs, in their own units."""
         worst = {name: float(high) for name, (_, high) in zip(self.names, self.bounds.costs, strict=True)}
         return {"accuracy": float(self.bounds.accuracy[0]), **worst}
-
-
-def interval(cost: Mapping[str, Any]) -> tuple[float, float]:
-    """(low, high) of a cost as a summary holds it; one that was not measured is taken as exact."""
-    return float(cost.get("low", cost["value"])), float(cost.get("high", cost["value"]))
 
 
 def to_minimise(accuracy: Floats, costs: Floats) -> Floats:
@@ -112,7 +106,7 @@ def bounds_of(accuracy: Floats, costs: Floats) -> Bounds:
         raise ValueError("no complete point to take bounds from")
     low, high = values.min(axis=0), values.max(axis=0)
     pairs = [(float(a), float(b)) for a, b in zip(low, high, strict=True)]
-    return Bounds(pairs[0], tuple(pairs[1:]))
+    return Bounds(accuracy=pairs[0], costs=tuple(pairs[1:]))
 
 
 def normalise(values: Floats, bounds: Bounds) -> Floats:
@@ -153,7 +147,9 @@ def pareto_front(points: Sequence[Point], names: Sequence[str], bounds: Bounds |
     )
     kept = [points[i] for i in unbeaten(best, worst)]
     ordered = tuple(sorted(kept, key=lambda p: (p.costs, -p.accuracy, p.key)))
-    return ParetoFront(tuple(names), ordered, box, hypervolume(accuracy, costs, box))
+    return ParetoFront(
+        names=tuple(names), points=ordered, bounds=box, hypervolume=hypervolume(accuracy, costs, box)
+    )
 
 
 def _columns(points: Sequence[Point], costs: int) -> tuple[Floats, Floats]:

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwnas import files
-from hwnas.errors import keeping
-from hwnas.runs.directory import Run, append_lines, whole_lines
+from hwnas.runs.directory import Run, keeping_run
+from hwnas.runs.lines import append_lines, no_number, whole_lines
 from hwnas.space.space import Choices
 from profilers.errors import InputError
 
@@ -98,13 +98,13 @@ def truncate_history(run: Run, stage: int, epoch: int) -> None:
         if (found.stage, found.epoch) >= (stage, epoch):
             break
         kept += len(line)
-    with keeping(run.path, f"hwnas resume {run.path}"):
+    with keeping_run(run):
         files.truncate(path, run.path, kept)
 
 
 def _epoch(path: Path, line: bytes) -> Epoch:
     try:
-        data: dict[str, Any] = json.loads(line, parse_constant=_no_number)
+        data: dict[str, Any] = json.loads(line, parse_constant=no_number)
         return Epoch(
             int(data["stage"]),
             int(data["epoch"]),
@@ -117,11 +117,6 @@ def _epoch(path: Path, line: bytes) -> Epoch:
         )
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         raise InputError(f"{path}: damaged line {line[:40]!r}") from None
-
-
-def _no_number(text: str) -> float:
-    """NaN and Infinity, which JSON does not have."""
-    raise ValueError(text)
 
 
 def _number(value: Any) -> float | None:

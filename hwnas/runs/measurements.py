@@ -12,7 +12,7 @@ from typing import Any
 
 from hwnas import files
 from hwnas.errors import keeping
-from hwnas.runs.directory import Run
+from hwnas.runs.directory import Run, keeping_run
 from profilers.errors import InputError
 from profilers.limited import open_limited
 from profilers.measurement import Outcome
@@ -25,7 +25,7 @@ def write_measurements(run: Run, found: Iterable[tuple[str, Outcome]]) -> None:
     """One JSON object per network (its key) and metric: `Measurement.to_dict` with raw samples, and failures."""
     lines = [json.dumps({"key": key, **_rounded(outcome)}, separators=(",", ":")) for key, outcome in found]
     if lines:
-        with keeping(run.path, f"hwnas resume {run.path}"):
+        with keeping_run(run):
             content = gzip.compress(("\n".join(lines) + "\n").encode(), mtime=0)
             files.replace(run.path / MEASUREMENTS, run.path, content)
 
@@ -57,7 +57,7 @@ def read_profile(path: Path) -> list[dict[str, Any]]:
 def keep_table(run: Run, table: Path | None) -> None:
     """Copy the table into the run, so that a resumed search asks the same one."""
     if table is not None:
-        with keeping(run.path, f"hwnas resume {run.path}"):
+        with keeping_run(run):
             files.replace(run.path / TABLE, run.path, files.read(table, None))
 
 

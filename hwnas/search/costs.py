@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwnas.config import Config
-from hwnas.costs.metrics import METRICS, Asked, Metric
+from hwnas.costs.metrics import METRICS, Asked, CostMetric
 from hwnas.search.algorithms.reward import Objective, parse_quantity
 from hwnas.space.encoding import project, sample
 from hwnas.space.size import Task
@@ -77,7 +77,7 @@ def build_costs(
     return costs
 
 
-def _cost(metric: Metric, asked: Asked) -> Cost:
+def _cost(metric: CostMetric, asked: Asked) -> Cost:
     found = metric.predict(asked)
     return Cost(metric.name, metric.unit, found.origin, found.source, found.of, found.table)
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from hwnas.config import Config
-from hwnas.runs.directory import Trial
 from hwnas.runs.history import Epoch
+from hwnas.runs.trials import Trial
 from hwnas.search.bilevel.collapse import SKIPS, skip_share
 from hwnas.space.space import SPACES, Space
 from profilers.agreement import kendall_tau

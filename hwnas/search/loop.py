@@ -19,13 +19,9 @@ from numpy.typing import NDArray
 from hwnas.config import Config, Stage
 from hwnas.errors import Stopped
 from hwnas.nets.supernet import SkipDropout, Supernet
-from hwnas.runs.directory import (
-    Run,
-    Trial,
-    append_trials,
-    read_trials,
-)
+from hwnas.runs.directory import Run
 from hwnas.runs.history import append_epoch, epoch_of, read_history
+from hwnas.runs.trials import Trial, append_trials, read_trials
 from hwnas.search.algorithms.progressive import skip_dropout
 from hwnas.search.algorithms.searcher import Searcher
 from hwnas.search.bilevel import ndarts

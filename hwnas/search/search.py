@@ -22,7 +22,10 @@ from hwnas.errors import Stopped
 from hwnas.measuring.attached import Here, Say, first_table, lacks_table
 from hwnas.runs import directory as runs
 from hwnas.runs.directory import Run
+from hwnas.runs.environment import read_environment
 from hwnas.runs.measurements import keep_table, kept_table, write_measurements
+from hwnas.runs.schema import to_json
+from hwnas.runs.summary import HealthNote, read_front, write_front
 from hwnas.search.algorithms import nsga2, tndnas
 from hwnas.search.algorithms.random_search import RandomSearch
 from hwnas.search.algorithms.reward import Objective
@@ -268,7 +271,7 @@ def resume(
         root = default_root()  # not to a place that a file names
     config = with_data(found.config, root=None if root is None else str(root), download=download)
     planned = plan(config, say, ranks.share(lambda: kept_table(found)), ranks)
-    check_same(found, planned.dataset, ranks.share(lambda: runs.read_environment(found)))
+    check_same(found, planned.dataset, ranks.share(lambda: read_environment(found.path)))
     say(f"run {path}: {ranks.share(lambda: whereabouts(found, ranks.size))}")
     return _go(found, planned, watch, say, ranks)
 
@@ -289,7 +292,7 @@ def whereabouts(run: Run, processes: int = 1) -> str:
 
 def summary(run: Run) -> dict[str, Any]:
     """The summary of a finished search: what ``hwnas show RUN --json`` prints."""
-    return runs.read_front(run)
+    return to_json(read_front(run))
 
 
 def _go(run: Run, planned: Plan, watch: Callable[[Progress], None], say: Say, ranks: Ranks) -> Run:
@@ -308,9 +311,13 @@ def _go(run: Run, planned: Plan, watch: Callable[[Progress], None], say: Say, ra
             if ranks.leads:
                 write_measurements(run, result.measurements)
                 seconds = searched.seconds + time.monotonic() - began
-                notes = [*searched.notes, *verdict(len(config.stages) - 1, result.summary)]
-                more = {"target": planned.device.name, "health": [note.to_dict() for note in notes]}
-                runs.write_front(run, {**result.summary, **more, "seconds": round(seconds, 1)})
+                notes = [*searched.notes, *verdict(len(config.stages) - 1, to_json(result.summary))]
+                more = {
+                    "target": planned.device.name,
+                    "health": [HealthNote(**note.to_dict()) for note in notes],
+                    "seconds": round(seconds, 1),
+                }
+                write_front(run, result.summary.model_copy(update=more))
     except Parted as error:
         silent = "did not answer in time" if "timed out" in str(error).lower() else "has died"
         raise Stopped(

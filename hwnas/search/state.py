@@ -18,8 +18,10 @@ import torch
 from hwnas.config import Config
 from hwnas.errors import Stopped
 from hwnas.nets.supernet import build_supernet
-from hwnas.runs.directory import Arrays, Run, load_checkpoint, save_checkpoint, truncate_trials
+from hwnas.runs.checkpoint import Arrays, load_checkpoint, save_checkpoint
+from hwnas.runs.directory import Run
 from hwnas.runs.history import truncate_history
+from hwnas.runs.trials import truncate_trials
 from hwnas.search.algorithms.searcher import Searcher
 from hwnas.search.distributed import shared_weights
 from hwnas.search.distributed.ranks import ALONE, Ranks

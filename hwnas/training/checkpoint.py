@@ -27,7 +27,7 @@ DAMAGE = (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeEr
 
 
 @dataclass(frozen=True, slots=True)
-class Epoch:
+class TrainingEpoch:
     """One point of the learning curve. Accuracies in 0..1; those on unseen images are None where not
     measured.
 
@@ -55,7 +55,7 @@ class Progress:
     epoch_seconds: float = 0.0
     best_epoch: int = -1
     best_accuracy: float = -1.0
-    curve: list[Epoch] = field(default_factory=list)
+    curve: list[TrainingEpoch] = field(default_factory=list)
     scaler: dict[str, Any] = field(default_factory=dict)
 
 
@@ -92,7 +92,7 @@ def load_progress(
         if notes.get("digest") != _digest(notes["training"], saved) or set(saved) != set(tensors):
             raise ValueError("its contents do not match their digest")
         fields = header["progress"]
-        curve = [Epoch(**epoch) for epoch in fields.pop("curve")]
+        curve = [TrainingEpoch(**epoch) for epoch in fields.pop("curve")]
     except (SafetensorError, OSError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(
             f"{path}: not a readable training state ({error}); delete it to start over"

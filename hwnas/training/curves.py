@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hwnas import files
-from hwnas.training.checkpoint import Epoch
+from hwnas.training.checkpoint import TrainingEpoch
 
 EVENTS = "events.out.tfevents.0.hwnas"
 """TensorBoard finds its files by the middle of this name."""
@@ -26,7 +26,7 @@ _TAGS = {
 }
 
 
-def write_curves(folder: Path, curve: Sequence[Epoch]) -> None:
+def write_curves(folder: Path, curve: Sequence[TrainingEpoch]) -> None:
     """Replace the events in ``folder``: a step per epoch; wall time counts the seconds of training."""
     from tensorboard.compat.proto.event_pb2 import Event  # type: ignore[import-untyped]
     from tensorboard.compat.proto.summary_pb2 import Summary  # type: ignore[import-untyped]

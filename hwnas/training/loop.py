@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from hwnas.nets.network import Network, drop_path
 from hwnas.space.genotype import Architecture
 from hwnas.space.layers import Stem
-from hwnas.training.checkpoint import BEST, WEIGHTS, Epoch, Progress, load_progress, save_progress
+from hwnas.training.checkpoint import BEST, WEIGHTS, Progress, TrainingEpoch, load_progress, save_progress
 from hwnas.training.compiled import compiled
 from hwnas.training.curves import write_curves
 from hwnas.training.data import Augment, Batch, Dataset, batch_count, batches
@@ -214,7 +214,7 @@ class Training:
         )
         seconds = before + time.monotonic() - start
         rate = learning_rate(recipe, progress.epoch, self.steps - 1, self.steps)
-        point = Epoch(progress.epoch + 1, rate, loss / seen, right / seen, held_out, tested, seconds)
+        point = TrainingEpoch(progress.epoch + 1, rate, loss / seen, right / seen, held_out, tested, seconds)
         judged = held_out if recipe.hold_out else tested
         better = judged is not None and judged > progress.best_accuracy
         if better and judged is not None:

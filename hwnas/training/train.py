@@ -19,7 +19,7 @@ from hwnas import files
 from hwnas.nets.network import Network
 from hwnas.space.genotype import Architecture
 from hwnas.space.layers import Stem
-from hwnas.training.checkpoint import Epoch
+from hwnas.training.checkpoint import TrainingEpoch
 from hwnas.training.data import Dataset, digest, to_device
 from hwnas.training.dataset import generator, stratified_order
 from hwnas.training.loop import HOLD_OUT, Diverged, Training
@@ -44,7 +44,7 @@ class Trained:
     test_accuracy: float
     epochs: int
     seconds: float
-    curve: tuple[Epoch, ...]
+    curve: tuple[TrainingEpoch, ...]
     best_epoch: int
 
 
@@ -57,7 +57,7 @@ def train(
     *,
     device: str | torch.device = "cpu",
     stem: Stem = "cifar",
-    report: Callable[[Epoch], None] | None = None,
+    report: Callable[[TrainingEpoch], None] | None = None,
     checkpoint_s: float = 300.0,
 ) -> Trained:
     """Train ``architecture`` on the training images of ``dataset`` and test it on the test images.

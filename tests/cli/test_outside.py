@@ -15,7 +15,8 @@ import pytest
 from hwnas import doctor
 from hwnas.cli import main
 from hwnas.cli.outside import console, echo, echo_json, shown, table
-from hwnas.runs.directory import read_front
+from hwnas.runs.schema import to_json
+from hwnas.runs.summary import read_front
 from profilers.errors import InputError, visible
 from tests.runs.made import finished_run
 
@@ -121,7 +122,7 @@ def put(value: Any, where: tuple[Any, ...], text: str) -> None:
 def full(path: Path) -> Path:
     """A finished run with every text that a summary can hold."""
     run = finished_run(path)
-    summary = read_front(run)
+    summary = to_json(read_front(run))
     receipt = {"host": "h", "backend": "b", "statistic": "median"}
     member = summary["front"][0]
     member["costs"]["latency"] |= {"low": 1.0, "high": 2.0, "predicted": {"value": 1.0, "origin": "table"}}

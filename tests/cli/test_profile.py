@@ -9,7 +9,7 @@ import tempfile
 import pytest
 from onnx import helper
 
-from hwnas.runs.directory import read_front
+from hwnas.runs.summary import read_front
 from hwnas.space.published import PUBLISHED
 from hwnas.space.text import format_text
 from profilers import backends
@@ -117,7 +117,7 @@ def test_a_run_is_profiled_member_by_member(hwnas, tmp_path):
     rows = [(m["key"], m["name"]) for m in json.loads(out)["metrics"]]
     assert rows == [
         (key, name)
-        for key in [member["key"] for member in read_front(run)["front"]]
+        for key in [member.key for member in read_front(run).front]
         for name in ("params", "macs", "flops", "latency", "memory")
     ]
 

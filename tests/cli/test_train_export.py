@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hwnas.cli import main
-from hwnas.runs.directory import read_front
+from hwnas.runs.summary import read_front
 from hwnas.training.data import Batch
 from hwnas.training.loop import Training
 from tests.runs.made import finished_run
@@ -92,7 +92,7 @@ def test_a_stopped_training_goes_on_with_the_same_command(
 def read_front_keys(path: Path) -> list[str]:
     from hwnas.runs.directory import open_run
 
-    return [member["key"] for member in read_front(open_run(path))["front"]]
+    return [member.key for member in read_front(open_run(path)).front]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hwnas.cluster.task import Cluster, Ended, Task, check_room
+from hwnas.cluster.task import Cluster, Task, TaskResult, check_room
 
 
 def pretended(
@@ -18,13 +18,13 @@ def pretended(
     """Runs the last task first; ``dies(name, attempt)`` loses what a task returned, so that it is begun again."""
     has = nodes or {"a": {"CPU": 1}}
 
-    def run(tasks: Sequence[Task]) -> Iterator[Ended]:
+    def run(tasks: Sequence[Task]) -> Iterator[TaskResult]:
         for task in tasks:
             check_room(task, has)
         for task in reversed(tasks):
             yield one(task)
 
-    def one(task: Task) -> Ended:
+    def one(task: Task) -> TaskResult:
         attempt = 0
         while True:
             attempt += 1
@@ -32,8 +32,8 @@ def pretended(
             try:
                 result: Any = task.function(task.job)
             except Exception as error:
-                return Ended(task, error=error)
+                return TaskResult(task, error=error)
             if not dies(task.name, attempt):
-                return Ended(task, result)
+                return TaskResult(task, result)
 
     return Cluster(run, has, check)

@@ -54,7 +54,7 @@ def without_measuring(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, s
 
 
 def test_every_network_is_measured_on_every_device_and_answers_are_in_order(without_measuring: Any) -> None:
-    found = [Named(key) for key in ("a", "bb", "broken", "ccc")]
+    found = [Named(key=key) for key in ("a", "bb", "broken", "ccc")]
     heard: list[str] = []
     lost: list[str] = []
     answers = measure_on(
@@ -99,7 +99,7 @@ def test_a_device_that_no_node_offers_or_one_offers_twice_is_refused_in_one_line
 ) -> None:
     begun: list[str] = []
     with pytest.raises(InputError, match=said) as error:
-        measure_on(pretended(begun, nodes), [Named("a")], [replace(BOARD, name="bord")], Options(), ())
+        measure_on(pretended(begun, nodes), [Named(key="a")], [replace(BOARD, name="bord")], Options(), ())
     assert begun == [] and "\n" not in str(error.value)
 
 
@@ -107,15 +107,15 @@ def test_a_node_that_offers_what_it_does_not_have_is_not_believed() -> None:
     phone = load(find_device("raspberry-pi-4"))
     with pytest.raises(InputError, match="offers device:raspberry-pi-4, but what it has is "):
         measure_there(
-            MeasureJob(Named("a"), replace(phone, cpu_model_regex="no such processor"), Options(), ())
+            MeasureJob(Named(key="a"), replace(phone, cpu_model_regex="no such processor"), Options(), ())
         )
     plain = Device("thing", "edge_cpu", "nothing to recognise it by")
-    assert measure_there(MeasureJob(Named("a"), plain, Options(), ())).rows
+    assert measure_there(MeasureJob(Named(key="a"), plain, Options(), ())).rows
 
 
 def test_an_onnx_file_travels_with_its_task(tmp_path: Path) -> None:
     (tmp_path / "m.onnx").write_bytes(b"model")
-    named = Named("m.onnx", onnx=tmp_path / "m.onnx")
+    named = Named(key="m.onnx", onnx=tmp_path / "m.onnx")
 
     def run(tasks: Any) -> Any:
         (tmp_path / "m.onnx").unlink()  # the other host does not have it
@@ -130,7 +130,7 @@ def test_a_run_keeps_each_outcome_once_per_target_with_where_and_when(tmp_path: 
     receipt = Receipt("test", "board")
     there = [
         MeasuredThere(
-            MeasureJob(Named(key), BOARD, Options(), ()), (counted(PARAMS, 3, receipt),), "one", 1.0, 2.5
+            MeasureJob(Named(key=key), BOARD, Options(), ()), (counted(PARAMS, 3, receipt),), "one", 1.0, 2.5
         )
         for key in ("a", "b")
     ]

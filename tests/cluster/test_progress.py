@@ -33,7 +33,12 @@ def test_a_line_a_minute_and_none_that_says_the_same_again() -> None:
 
 def test_a_training_under_way_tells_its_epoch(tmp_path: Path) -> None:
     models = [
-        Model(name, Architecture(PUBLISHED["DARTS_V2"], 4, 3), tmp_path / name, {})
+        Model(
+            name=name,
+            architecture=Architecture(PUBLISHED["DARTS_V2"], 4, 3),
+            folder=tmp_path / name,
+            costs={},
+        )
         for name in ("none", "two", "all")
     ]
     for model, epoch in zip(models[1:], (2, 5), strict=True):

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from hwnas.cluster.training import train_on
-from hwnas.runs.directory import Run, read_front
+from hwnas.runs.directory import Run
 from hwnas.runs.models import Model, model_of
+from hwnas.runs.schema import to_json
+from hwnas.runs.summary import read_front
 from hwnas.training import finalists
-from hwnas.training.checkpoint import STATE, Epoch
+from hwnas.training.checkpoint import STATE, TrainingEpoch
 from hwnas.training.loop import Diverged
 from hwnas.training.recipe import RECIPES
 from hwnas.training.run_images import images_of
@@ -42,7 +44,7 @@ def without_training(monkeypatch: pytest.MonkeyPatch) -> None:
         kept = out_dir / STATE
         epoch = len(kept.read_text()) + 1 if kept.exists() else 1
         kept.write_text("x" * epoch)
-        point = Epoch(epoch, 0.1, 1.0, 0.5, None, architecture.channels / 10, 2.0)
+        point = TrainingEpoch(epoch, 0.1, 1.0, 0.5, None, architecture.channels / 10, 2.0)
         named["report"](point)
         return Trained(architecture, None, architecture.channels / 10, epoch, 2.0, (point,), 1)  # type: ignore[arg-type]
 
@@ -50,7 +52,7 @@ def without_training(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def models(run: Run, *channels: int) -> list[Model]:
-    return [model_of(run, read_front(run)["front"][0], width) for width in channels]
+    return [model_of(run, read_front(run).front[0], width) for width in channels]
 
 
 def test_each_network_stands_once_in_the_results_though_its_node_died(run: Run) -> None:
@@ -67,11 +69,11 @@ def test_each_network_stands_once_in_the_results_though_its_node_died(run: Run) 
         0,
         done=lambda model, found: heard.append((model.name, found.after_epoch)),
     )
-    assert [record["channels"] for record in records] == [4, 5, 6]  # not the order they ended in
+    assert [record.channels for record in records] == [4, 5, 6]  # not the order they ended in
     assert begun == [chosen[2].name, *[chosen[1].name] * 3, chosen[0].name]
     assert heard == [(chosen[2].name, 0), (chosen[1].name, 2), (chosen[0].name, 0)]  # went on, not afresh
     for model, record in zip(chosen, records, strict=True):
-        assert json.loads((model.folder / "training.json").read_text()) == record
+        assert json.loads((model.folder / "training.json").read_text()) == to_json(record)
     trained = json.loads((run.path / "trained.json").read_text())
     names = [one["name"] for one in trained["front"] + trained["dominated"]]
     assert sorted(names) == sorted(model.name for model in chosen)
@@ -84,7 +86,7 @@ def test_a_training_that_diverges_costs_itself_alone_and_bad_settings_stop_all(r
     records = train_on(
         pretended([]), run, chosen, data, RECIPES["quick"], 0, failed=lambda model, error: lost.append(model)
     )
-    assert [record["channels"] for record in records] == [6] and lost == [chosen[1]]
+    assert [record.channels for record in records] == [6] and lost == [chosen[1]]
     with pytest.raises(InputError, match="a training with seed 1"):
         train_on(pretended([]), run, models(run, 9), data, RECIPES["quick"], 0)
 

@@ -17,7 +17,7 @@ from profilers.device import load
 from profilers.errors import InputError
 from profilers.fit import Fitted, Form
 from profilers.roofline import Peaks, Runtime, latency_ms
-from profilers.table import Network, Operations, Table
+from profilers.table import NetworkSize, Operations, Table
 from tests.costs.nasbench_data import choices
 from tests.costs.nasbench_data import latency_ms as measured_ms
 from tests.space.swept import SWEPT, depth, whole
@@ -51,7 +51,7 @@ def test_the_additive_roofline_equals_pricing_the_kernels_of_each_network(
     name: str, runtime: Runtime
 ) -> None:
     space, peaks = SPACES[name], Peaks(500.0, 100.0)
-    network = Network(8, depth(name, 6), 10, (3, 16, 16))
+    network = NetworkSize(8, depth(name, 6), 10, (3, 16, 16))
     predictor = roofline(family_of(space, network), peaks, runtime, "", batch=2)
     graph = whole(name, 8, 6, 10, (3, 16, 16))
     sizes = {node.name: node.size for node in graph}

@@ -24,10 +24,10 @@ from profilers.device import Device, load
 from profilers.errors import InputError
 from profilers.fit import Fitted, Form
 from profilers.host import host
-from profilers.table import Network, Table, save
+from profilers.table import NetworkSize, Table, save
 
 DARTS = SPACES["darts"]
-NETWORK = Network(16, 8, 10, (3, 32, 32))
+NETWORK = NetworkSize(16, 8, 10, (3, 32, 32))
 FITTED = Fitted(Form("eager", "squares", 0.1, False), 7.0, {}, 0.1)
 TABLE = Table("1080ti", "darts", 1, NETWORK, FITTED, {}, {})
 
@@ -120,9 +120,12 @@ def test_a_csv_of_the_benchmark_is_about_the_benchmarks_networks(own_folder: Pat
     table = replace(TABLE, space="nasbench201", network=None, batch=None)
     save(table, own_folder / "1080ti.nasbench201.json")
     space = SPACES["nasbench201"]
-    assert predictor(device("1080ti"), family_of(space, Network(16, 15, 10, (3, 32, 32)))).origin == "table"
     assert (
-        predictor(device("1080ti"), family_of(space, Network(8, 15, 10, (3, 32, 32)))).origin == "estimated"
+        predictor(device("1080ti"), family_of(space, NetworkSize(16, 15, 10, (3, 32, 32)))).origin == "table"
+    )
+    assert (
+        predictor(device("1080ti"), family_of(space, NetworkSize(8, 15, 10, (3, 32, 32)))).origin
+        == "estimated"
     )
 
 
@@ -139,7 +142,7 @@ def test_cpu_is_another_machine_elsewhere(own_folder: Path) -> None:
 
 
 def test_the_command_that_is_named_makes_the_table_that_is_missing(own_folder: Path) -> None:
-    network = Network(8, 5, 10, (1, 8, 8))
+    network = NetworkSize(8, 5, 10, (1, 8, 8))
     command = calibration(device("cpu"), family_of(SPACES["tnd"], network))
     size = "--channels 8 --cells 5 --image 1x8x8"
     assert command == f"hwnas devices calibrate --target cpu --space tnd {size}"

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from hwnas.runs import directory as runs
+from hwnas.runs.checkpoint import load_checkpoint
 from hwnas.search import search as searching
 from hwnas.search.loop import Progress
 from hwnas.search.search import resume, search, summary
@@ -63,7 +64,7 @@ def test_a_search_goes_on_on_the_other_device(
     monkeypatch.setattr(searching, "compute_device", lambda config, ranks=None: places[0])
     with pytest.raises(KeyboardInterrupt):
         search(tiny.config(data, **ALGORITHMS[name], checkpoint_minutes=1e-9), tmp_path / "run", stopped)
-    saved = runs.load_checkpoint(runs.open_run(tmp_path / "run"))
+    saved = load_checkpoint(runs.open_run(tmp_path / "run"))
     assert saved is not None and any(array.any() for array in saved[0].values())
     places.reverse()
     found = summary(resume(tmp_path / "run"))

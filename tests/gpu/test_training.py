@@ -12,7 +12,7 @@ from hwnas.export.images import images_for
 from hwnas.export.network_files import export
 from hwnas.space.genotype import Architecture
 from hwnas.space.published import PUBLISHED
-from hwnas.training.checkpoint import WEIGHTS, Epoch
+from hwnas.training.checkpoint import WEIGHTS, TrainingEpoch
 from hwnas.training.data import load
 from hwnas.training.recipe import RECIPES
 from hwnas.training.train import train
@@ -32,7 +32,7 @@ BRIEF = replace(
 )
 
 
-def stopped(epoch: Epoch) -> None:
+def stopped(epoch: TrainingEpoch) -> None:
     raise KeyboardInterrupt
 
 

@@ -14,8 +14,8 @@ import torch
 from benchmarks.gpu import kinds, sizes
 from benchmarks.gpu.place import Place, Step
 from hwnas.nets.fast.convolution import Depthwise
-from hwnas.runs import directory as runs
 from hwnas.runs.history import read_history
+from hwnas.runs.trials import read_trials
 from hwnas.search import loop
 from hwnas.search import search as searching
 from hwnas.search.distributed import shared_weights
@@ -101,7 +101,7 @@ def test_a_divergence_sets_a_search_on_a_gpu_back_to_its_checkpoint(
     run = search(config, tmp_path / "run")
     # Three steps in each of two epochs; the first epoch, at whose end its losses are read, is made again.
     assert made == 3 * (1 + 2)
-    assert [len(read_history(run)), len(runs.read_trials(run))] == [2, 2 * 3 * 4]
+    assert [len(read_history(run)), len(read_trials(run))] == [2, 2 * 3 * 4]
 
 
 def test_the_cpus_way_through_a_depthwise_convolution_is_the_cpus_alone(pretended: torch.device) -> None:

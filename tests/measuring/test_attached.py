@@ -13,7 +13,6 @@ import pytest
 from hwnas.costs.tables import size_of, tables
 from hwnas.measuring import attached as measure
 from hwnas.measuring.bench import Item
-from hwnas.measuring.calibrate import Plan
 from hwnas.runs.directory import open_run
 from hwnas.runs.measurements import kept_table
 from hwnas.search.loop import Progress
@@ -57,7 +56,7 @@ def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type[Device]:
 
     monkeypatch.setattr(measure, "bench_at", bench_at)
     # As many networks as the fit needs at least.
-    monkeypatch.setattr(measure, "Plan", lambda of, **more: Plan(of, 20, 5))
+    monkeypatch.setattr(measure, "CalibrationPlan", lambda of, **more: CalibrationPlan(of, 20, 5))
     # A table that is about "this host" even though the made-up device is on the moon.
     monkeypatch.setattr("hwnas.costs.tables._about_this", lambda device, table: table.device == device.name)
     return Device

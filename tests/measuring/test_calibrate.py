@@ -11,8 +11,8 @@ import pytest
 from hwnas.costs.features import folds
 from hwnas.costs.latency import TablePredictor
 from hwnas.costs.tables import family_of
-from hwnas.measuring.bench import Item, OnnxBench, Operation, TorchBench
-from hwnas.measuring.calibrate import Plan, calibrate, measure_operations, random_networks
+from hwnas.measuring.bench import BenchOperation, Item, OnnxBench, TorchBench
+from hwnas.measuring.calibrate import CalibrationPlan, calibrate, measure_operations, random_networks
 from hwnas.space import SPACES
 from hwnas.space.build import architecture_graph
 from hwnas.space.encoding import to_genotype
@@ -23,12 +23,12 @@ from hwnas.space.size import Task
 from profilers.errors import InputError
 from profilers.measurement import LATENCY, Failure, Measurement, Outcome, Receipt
 from profilers.onnx_latency import OnnxOptions
-from profilers.table import Network
+from profilers.table import NetworkSize
 from profilers.timing import Protocol
 from profilers.torch_latency import TorchOptions
 from tests.space.swept import CELLS
 
-NETWORK = Network(4, 3, 10, (3, 8, 8))
+NETWORK = NetworkSize(4, 3, 10, (3, 8, 8))
 QUICK = Protocol(warmup_s=0.0, warmup_runs=2, warmup_limit_s=0.02, min_s=0.0, min_cycles=2, budget_s=0.01)
 
 
@@ -41,7 +41,7 @@ def cost(layer: Layer) -> float:
 class Fake:
     """A device that knows what every layer costs, works for a second per item, and fails where it is told."""
 
-    network: Network = NETWORK
+    network: NetworkSize = NETWORK
     noise: float = 0.0
     seconds: float = 0.0
     fails: bool = False
@@ -56,7 +56,7 @@ class Fake:
         return [Measurement(LATENCY, value, value, value, (), "measured", receipt) for value in values]
 
     def _one(self, item: Item) -> float:
-        if isinstance(item, Operation):
+        if isinstance(item, BenchOperation):
             return sum(cost(layer) for layer in item.layers)
         task = Task(classes=self.network.classes, image=self.network.image)
         layers = all_layers(architecture_graph(item, task, unread=True))
@@ -66,7 +66,7 @@ class Fake:
 
 @pytest.mark.parametrize("name", CELLS)
 def test_an_additive_device_is_calibrated_to_its_noise(name: str) -> None:
-    plan = Plan(family_of(SPACES[name], NETWORK), train=30, held_out=20)
+    plan = CalibrationPlan(family_of(SPACES[name], NETWORK), train=30, held_out=20)
     fake = Fake(noise=0.01)
     table = calibrate(plan, fake, "cpu", 1, clock=lambda: 0.0)
     assert table.agreement["held_out"]["networks"] == 20
@@ -97,7 +97,11 @@ def test_what_slows_the_host_for_a_while_is_taken_out() -> None:
             ]  # type: ignore[union-attr]
 
     table = calibrate(
-        Plan(family_of(SPACES["darts"], NETWORK), train=30, held_out=20), Moody(), "cpu", 1, clock=lambda: 0.0
+        CalibrationPlan(family_of(SPACES["darts"], NETWORK), train=30, held_out=20),
+        Moody(),
+        "cpu",
+        1,
+        clock=lambda: 0.0,
     )
     assert table.agreement["repeat"]["mape_percent"] < 1e-6
     assert table.agreement["held_out"]["mape_percent"] < 1.0
@@ -120,7 +124,7 @@ def test_one_disturbed_network_does_not_spoil_the_table() -> None:
             return found
 
     table = calibrate(
-        Plan(family_of(SPACES["darts"], NETWORK), train=30, held_out=20),
+        CalibrationPlan(family_of(SPACES["darts"], NETWORK), train=30, held_out=20),
         Hiccup(),
         "cpu",
         1,
@@ -132,7 +136,7 @@ def test_one_disturbed_network_does_not_spoil_the_table() -> None:
 
 def test_every_operation_is_measured_once_at_each_shape_and_stride() -> None:
     fake = Fake()
-    operations, records = measure_operations(Plan(family_of(SPACES["darts"], NETWORK)), fake)
+    operations, records = measure_operations(CalibrationPlan(family_of(SPACES["darts"], NETWORK)), fake)
     keys = [(record["op"], record["channels"], record["stride"], tuple(record["size"])) for record in records]
     assert len(set(keys)) == len(keys) == fake.seconds
     # 3 cells: a normal one (4 channels, 8x8) and two reduction cells (8 on 8x8, then 16 on 4x4), whose first
@@ -145,7 +149,9 @@ def test_every_operation_is_measured_once_at_each_shape_and_stride() -> None:
 def test_a_slow_device_gets_fewer_networks_and_ends_in_time() -> None:
     for budget_s, held_out in ((180, 40), (110, 20)):
         fake = Fake()
-        plan = Plan(family_of(SPACES["nasbench201"], NETWORK), train=100, held_out=40, budget_s=budget_s)
+        plan = CalibrationPlan(
+            family_of(SPACES["nasbench201"], NETWORK), train=100, held_out=40, budget_s=budget_s
+        )
         table = calibrate(plan, fake, "cpu", 1, clock=lambda fake=fake: fake.seconds)  # type: ignore[misc]
         assert table.agreement["held_out"]["networks"] >= held_out
         assert 20 <= table.agreement["cross_validation"]["networks"] < 100
@@ -163,7 +169,13 @@ def test_random_networks_are_of_both_kinds_and_never_constant() -> None:
 
 def test_a_device_that_measures_nothing_is_an_error() -> None:
     with pytest.raises(InputError, match="cpu: only 0 networks could be measured"):
-        calibrate(Plan(family_of(SPACES["darts"], NETWORK)), Fake(fails=True), "cpu", 1, clock=lambda: 0.0)
+        calibrate(
+            CalibrationPlan(family_of(SPACES["darts"], NETWORK)),
+            Fake(fails=True),
+            "cpu",
+            1,
+            clock=lambda: 0.0,
+        )
 
 
 @pytest.mark.parametrize("kind", ["onnx", "torch"])
@@ -176,7 +188,7 @@ def test_a_bench_measures_operations_and_networks_in_the_order_given(
     one = random_networks(darts, 1, np.random.default_rng(0))[0]
     items: list[Item] = [
         Architecture(to_genotype(darts, one), 4, 3),
-        Operation(layers, 4, (8, 8)),
+        BenchOperation(layers, 4, (8, 8)),
         Architecture(to_genotype(darts, one), 4, 3),
     ]
     onnx = OnnxBench(family_of(darts, NETWORK), "cpu", OnnxOptions(protocol=QUICK, reference=False), batch=2)

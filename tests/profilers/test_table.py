@@ -9,7 +9,7 @@ import pytest
 
 from profilers.errors import InputError
 from profilers.fit import Fitted, Form, Process
-from profilers.table import Network, Operations, Table, load, save
+from profilers.table import NetworkSize, Operations, Table, load, save
 
 PROCESS = Process(np.array([[0.0, 1.0]]), np.array([0.25]), np.array([1.0, 2.0]), 0.5, 0.1)
 FITTED = Fitted(Form("eager", "squares", 0.1, True, "both"), 1.5, {"normal/none": 2.0}, 0.75, PROCESS)
@@ -17,7 +17,7 @@ TABLE = Table(
     device="cpu",
     space="darts",
     batch=4,
-    network=Network(16, 8, 10, (3, 32, 32)),
+    network=NetworkSize(16, 8, 10, (3, 32, 32)),
     fitted=FITTED,
     agreement={"held_out": {"networks": 40, "mape_percent": 2.5}},
     provenance={"time": "2026-01-01T00:00:00+00:00"},

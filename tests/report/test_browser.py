@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hwnas.report.load import gather
+from hwnas.report.load import load_run
 from hwnas.report.page import page
 
 pytestmark = pytest.mark.slow
@@ -21,7 +21,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 @pytest.fixture(scope="module")
 def file(searched: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "report.html"
-    path.write_text(page([gather(searched)], [], "1", "now"), encoding="utf-8")
+    path.write_text(page([load_run(searched)], [], "1", "now"), encoding="utf-8")
     return path
 
 

@@ -24,6 +24,7 @@ import torch.nn.functional as F
 from hwnas.errors import Stopped
 from hwnas.nets.supernet import Supernet, build_supernet
 from hwnas.runs import directory as runs
+from hwnas.runs.checkpoint import load_checkpoint
 from hwnas.search import loop
 from hwnas.search.distributed import shared_weights
 from hwnas.search.search import check_step, plan, resume, search, summary, whereabouts
@@ -72,7 +73,7 @@ def test_a_diverged_search_goes_back_and_on_at_half_the_rate(
     # The epoch (3 steps) begins again with the rate that it had, halved.
     again = 6 if loss != 1.0 else rates.index(rates[3] / 2)
     assert rates[again] == rates[3] / 2
-    arrays = runs.load_checkpoint(run)
+    arrays = load_checkpoint(run)
     assert arrays is not None
     assert all(np.isfinite(array).all() for name, array in arrays[0].items() if name.startswith("weight"))
 
@@ -84,7 +85,7 @@ def test_a_search_that_diverges_again_and_again_is_given_up(
     with pytest.raises(Stopped, match=r"diverged 4 times.*lower weight_step\.lr"):
         search(tiny.config(data), tmp_path / "run")
     assert len(rates) == 3 + MAX_SETBACKS + 1
-    found = runs.load_checkpoint(runs.open_run(tmp_path / "run"))
+    found = load_checkpoint(runs.open_run(tmp_path / "run"))
     assert found is not None and found[1]["position"]["rate"] == 0.125
 
 
@@ -127,7 +128,7 @@ def test_a_batch_that_does_not_fit_is_trained_in_pieces(
     run = search(tiny.config(data), tmp_path / "run")
     assert tried[:6] == [16, 8, 4, 4, 4, 4]
     assert max(tried[2:]) == 4
-    found = runs.load_checkpoint(run)
+    found = load_checkpoint(run)
     assert found is not None and found[1]["position"]["parts"] == 4
 
 
@@ -305,7 +306,7 @@ def test_a_process_that_hangs_keeps_its_run_until_it_is_killed(data: Path, tmp_p
         hanging.kill()
         hanging.wait()
     with runs.lock(runs.open_run(tmp_path / "run")):
-        assert runs.load_checkpoint(runs.open_run(tmp_path / "run")) is not None
+        assert load_checkpoint(runs.open_run(tmp_path / "run")) is not None
 
 
 @pytest.mark.slow
@@ -315,7 +316,7 @@ def test_a_batch_that_exceeds_the_memory_there_is_goes_on_in_pieces(tmp_path: Pa
     (tmp_path / "large.toml").write_bytes(runs.configs.dump(tiny.config(data, **small)))
     words = ("search", "--config", str(tmp_path / "large.toml"), "--out", str(tmp_path / "run"), "--quiet")
     done = hwnas(*words, memory_mib=400)
-    found = runs.load_checkpoint(runs.open_run(tmp_path / "run"))
+    found = load_checkpoint(runs.open_run(tmp_path / "run"))
     assert found is not None and found[1]["position"]["parts"] > 1, done.stderr
     assert done.returncode in (0, 3) and "Traceback" not in done.stderr
 
@@ -345,7 +346,7 @@ def test_a_stop_in_the_middle_of_an_epoch_loses_nothing(
         assert signal.getsignal(number) == usual
     finally:
         signal.signal(number, found_so)
-    found = runs.load_checkpoint(runs.open_run(tmp_path / "run"))
+    found = load_checkpoint(runs.open_run(tmp_path / "run"))
     assert found is not None and (found[1]["position"]["stage"], found[1]["position"]["step"]) == (1, 2)
     assert "going on from stage 2, epoch 1, step 3" in whereabouts(runs.open_run(tmp_path / "run"))
     run = resume(tmp_path / "run")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hwnas.config import resolve
-from hwnas.runs.directory import read_trials
+from hwnas.runs.trials import read_trials
 from hwnas.search.forecast import plan_ahead
 from hwnas.search.loop import learning_every
 from hwnas.search.search import plan, search, summary

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from hwnas.config import Config
-from hwnas.runs.directory import Trial
 from hwnas.runs.history import Epoch
+from hwnas.runs.trials import Trial
 from hwnas.search.health import Note, Setback, diagnose, ranking, verdict
 from hwnas.space.space import SKIP, SPACES
 from tests.search.tiny import config as tiny

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hwnas.runs.directory import Trial, read_trials
+from hwnas.runs.trials import Trial, read_trials
 from hwnas.search.search import search, summary
 from hwnas.training.data import load
 from tests.search import tiny

@@ -14,6 +14,8 @@ from PIL import Image
 
 from hwnas.costs.counts import count
 from hwnas.runs import directory as runs
+from hwnas.runs.checkpoint import load_checkpoint
+from hwnas.runs.trials import read_trials
 from hwnas.search import loop
 from hwnas.search.bilevel import ndarts
 from hwnas.search.finalists.finish import scoring_images
@@ -68,7 +70,7 @@ def test_a_stopped_search_ends_like_an_uninterrupted_one(data: Path, tmp_path: P
         tmp_path / "whole/history.jsonl"
     ).read_bytes()
     assert result(tmp_path / "stopped") == result(tmp_path / "whole")
-    weights = [runs.load_checkpoint(runs.open_run(tmp_path / name)) for name in ("stopped", "whole")]
+    weights = [load_checkpoint(runs.open_run(tmp_path / name)) for name in ("stopped", "whole")]
     assert weights[0] is not None and weights[1] is not None
     for name, array in weights[0][0].items():
         np.testing.assert_array_equal(array, weights[1][0][name], err_msg=name)
@@ -103,7 +105,7 @@ def test_the_summary_keeps_its_contract(data: Path, tmp_path: Path) -> None:
 
 def test_every_evaluated_genotype_is_written_down(data: Path, tmp_path: Path) -> None:
     run = search(tiny.config(data), tmp_path / "run")
-    trials = runs.read_trials(run)
+    trials = read_trials(run)
     assert [trial.number for trial in trials] == list(range(36))
     assert all(0 <= trial.accuracy <= 1 and trial.costs["params"] > 0 for trial in trials)
 
@@ -358,7 +360,7 @@ def test_rows_files_and_names_in_another_order_give_the_same_trials_and_front(tm
         stages = [{"cells": 3, "epochs": 2, "frozen_epochs": 1}]
         run = search(tiny.config(tmp_path / source, stages=stages), tmp_path / f"run-{source}")
         front = summary(run)
-        found[source] = (runs.read_trials(run), front["front"], front["hypervolume"], front["baseline"])
+        found[source] = (read_trials(run), front["front"], front["hypervolume"], front["baseline"])
     assert all(one == found["sorted.npz"] for one in found.values())
 
 

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 from hwnas.runs import directory as runs
+from hwnas.runs.checkpoint import load_checkpoint, save_checkpoint
 from hwnas.runs.directory import Run
 from hwnas.runs.history import history_path, read_history
+from hwnas.runs.trials import read_trials
 from hwnas.search.loop import Progress
 from hwnas.search.search import resume, search
 from hwnas.search.state import checkpoint
@@ -65,25 +67,25 @@ STATES: dict[str, Callable[[State], object]] = {
 
 @pytest.mark.parametrize("name", STATES)
 def test_a_state_that_no_search_writes_is_refused(begun: Run, name: str) -> None:
-    found = runs.load_checkpoint(begun)
+    found = load_checkpoint(begun)
     assert found is not None and checkpoint(begun) is not None
     arrays, state = found
     STATES[name](state)
-    runs.save_checkpoint(begun, arrays, state)
+    save_checkpoint(begun, arrays, state)
     with pytest.raises(InputError, match="no checkpoint of this search"):
         checkpoint(begun)
 
 
 @pytest.mark.parametrize("change", ["fewer", "another shape"])
 def test_tensors_of_another_search_are_refused(begun: Run, change: str) -> None:
-    found = runs.load_checkpoint(begun)
+    found = load_checkpoint(begun)
     assert found is not None
     arrays, state = found
     if change == "fewer":
         arrays = {name: one for name, one in arrays.items() if not name.startswith("searcher")}
     else:
         arrays = {name: np.zeros(3, dtype=one.dtype) for name, one in arrays.items()}
-    runs.save_checkpoint(begun, arrays, state)
+    save_checkpoint(begun, arrays, state)
     with pytest.raises(InputError, match="no checkpoint of this search"):
         resume(begun.path)
 
@@ -105,7 +107,7 @@ def test_a_trial_that_no_search_writes_is_refused(begun: Run, key: str) -> None:
     lines[0] = json.dumps({**json.loads(lines[0]), key: TRIALS[key]})
     begun.trials_path.write_text("\n".join(lines) + "\n")
     with pytest.raises(InputError, match="damaged line"):
-        runs.read_trials(begun)
+        read_trials(begun)
 
 
 HISTORY: dict[str, Any] = {"stage": 9, "epoch": -1, "entropies": [1.0], "derived": [], "loss": float("nan")}

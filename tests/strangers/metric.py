@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hwnas.costs.counts import additive
-from hwnas.costs.metrics import Asked, Metric, Predicted
+from hwnas.costs.metrics import Asked, CostMetric, Predicted
 from hwnas.space.layers import Layer
 
 
@@ -18,4 +18,4 @@ def predict(asked: Asked) -> Predicted:
     return Predicted(of=lambda choices: asked.by_size(parts, choices), origin="counted", source=words)
 
 
-METRIC = Metric(name="convolutions", unit="layers", predict=predict)
+METRIC = CostMetric(name="convolutions", unit="layers", predict=predict)

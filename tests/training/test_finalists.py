@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from hwnas.nets.network import Network
-from hwnas.runs.directory import Run, read_front, write_front
+from hwnas.runs.directory import Run
 from hwnas.runs.models import Model, model_of
+from hwnas.runs.schema import to_json
+from hwnas.runs.summary import read_front, write_front
 from hwnas.training import finalists
-from hwnas.training.checkpoint import Epoch
+from hwnas.training.checkpoint import TrainingEpoch
 from hwnas.training.finalists import forget, train_models
 from hwnas.training.loop import Diverged
 from hwnas.training.recipe import RECIPES
@@ -34,7 +36,7 @@ def pretended(
     if architecture.channels == 7:
         raise Diverged("loss nan")
     out_dir.mkdir(parents=True, exist_ok=True)
-    point = Epoch(1, 0.1, 1.0, 0.5, None, architecture.channels / 10, 2.0)
+    point = TrainingEpoch(1, 0.1, 1.0, 0.5, None, architecture.channels / 10, 2.0)
     named["report"](point)
     network = Network(architecture, 10, (1, 8, 8))
     return Trained(architecture, network, architecture.channels / 10, 1, 2.0, (point,), 1)
@@ -42,7 +44,7 @@ def pretended(
 
 def test_a_training_that_diverges_costs_itself_alone(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(finalists, "train", pretended)
-    member = read_front(run)["front"][0]
+    member = read_front(run).front[0]
     models = [model_of(run, member, channels) for channels in (4, 7, 8)]
     failures: list[Model] = []
     heard: list[tuple[str, int]] = []
@@ -55,11 +57,11 @@ def test_a_training_that_diverges_costs_itself_alone(run: Run, monkeypatch: pyte
         report=lambda model, epoch: heard.append((model.name, epoch.number)),
         failed=lambda model, error: failures.append(model),
     )
-    assert [record["channels"] for record in records] == [4, 8]
+    assert [record.channels for record in records] == [4, 8]
     assert failures == [models[1]]
     assert heard == [(models[0].name, 1), (models[2].name, 1)]
     for model, record in zip((models[0], models[2]), records, strict=True):
-        assert json.loads((model.folder / "training.json").read_text()) == record
+        assert json.loads((model.folder / "training.json").read_text()) == to_json(record)
     front = json.loads((run.path / "trained.json").read_text())["front"]
     assert [one["accuracy"]["value"] for one in front] == [0.4, 0.8]
 
@@ -74,7 +76,7 @@ def test_a_training_that_diverges_costs_itself_alone(run: Run, monkeypatch: pyte
 def test_other_images_than_those_of_the_search_are_refused(
     run: Run, changes: dict[str, Any], message: str
 ) -> None:
-    write_front(run, {**read_front(run), **changes})
+    write_front(run, read_front(run).model_copy(update=changes))
     with pytest.raises(InputError, match=message):
         check_images(run, read_images(run.config))
 

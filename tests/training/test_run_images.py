@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from hwnas.config import Config, resolve
-from hwnas.runs.directory import Run, create, read_environment
+from hwnas.runs.directory import Run, create
+from hwnas.runs.environment import read_environment
 from hwnas.training import folders
 from hwnas.training.data import digest
 from hwnas.training.run_images import (
@@ -45,7 +46,7 @@ def test_images_that_are_the_same_under_other_names_are_the_runs(tmp_path: Path)
     run = begun(tmp_path / "run", config_of(photos(tmp_path / "photos")))
     for number, file in enumerate(sorted((tmp_path / "photos").rglob("*.png"), reverse=True)):
         file.rename(file.with_name(f"other{number}.png"))
-    check_same(run, images_of(run), read_environment(run))
+    check_same(run, images_of(run), read_environment(run.path))
 
 
 def test_a_photo_that_was_added_is_refused_with_what_differs_and_what_to_do(tmp_path: Path) -> None:
@@ -78,7 +79,7 @@ def test_other_names_in_a_large_folder_stop_a_search_but_not_a_training(
         file.rename(file.with_name(f"other{number}.png"))
     dataset = images_of(run)
     with pytest.raises(InputError, match="in another order: a folder of this size goes by its file names"):
-        check_same(run, dataset, read_environment(run))
+        check_same(run, dataset, read_environment(run.path))
 
 
 def test_a_run_of_an_earlier_version_is_trained_with_a_warning_and_not_gone_on_with(tmp_path: Path) -> None:
@@ -88,7 +89,7 @@ def test_a_run_of_an_earlier_version_is_trained_with_a_warning_and_not_gone_on_w
         dataset = images_of(run, warn=heard.append)
         assert len(heard) == 1 and "earlier version" in heard[0]
         with pytest.raises(InputError, match="earlier version"):
-            check_same(run, dataset, read_environment(run))
+            check_same(run, dataset, read_environment(run.path))
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from hwnas.nets.network import Network, drop_path
 from hwnas.space.genotype import Architecture
 from hwnas.space.published import PUBLISHED
-from hwnas.training.checkpoint import BEST, STATE, WEIGHTS, Epoch
+from hwnas.training.checkpoint import BEST, STATE, WEIGHTS, TrainingEpoch
 from hwnas.training.data import Batch, Dataset, batches, load
 from hwnas.training.evaluate import accuracy
 from hwnas.training.loop import Diverged, Training
@@ -128,7 +128,7 @@ def test_the_kept_weights_are_the_network_that_was_tested(learned: tuple[Trained
 def test_a_finished_training_is_not_made_again(learned: tuple[Trained, Path]) -> None:
     result, folder = learned
     recipe = replace(RECIPES["quick"], epochs=3, batch=32, hold_out=0.2, evaluate_every=1, calibrate=256)
-    heard: list[Epoch] = []
+    heard: list[TrainingEpoch] = []
     again = train(SMALL, digits(640), recipe, 0, folder, report=heard.append)
     assert not heard and again.curve == result.curve and again.seconds == result.seconds
     for name, tensor in again.network.state_dict().items():

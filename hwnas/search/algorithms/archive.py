@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
 
-from hwnas.runs.directory import Trial
 from hwnas.runs.front import to_minimise
+from hwnas.runs.trials import Trial
 from hwnas.space.space import Choices
 
 Floats = NDArray[np.float64]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -19,14 +18,15 @@ from hwnas.runs.front import (
     to_minimise,
     within_target,
 )
+from hwnas.runs.summary import Accuracy, Baseline, Member, SearchSummary
 from hwnas.search.costs import Cost, Reach, target_value
 from hwnas.search.distributed import shared_weights
 from hwnas.search.finalists.scored import (
     Scored,
-    about,
     bounds_of,
     cost_of,
     measured,
+    notes_of,
     part,
     point,
     records,
@@ -45,11 +45,11 @@ SHARED = "shared weights (validation)"
 SCORING_BATCH = 256
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Finished:
     """The summary of a run, and what was measured of its finalists, with their keys."""
 
-    summary: dict[str, Any]
+    summary: SearchSummary
     measurements: tuple[tuple[str, Outcome], ...]
 
 
@@ -79,8 +79,8 @@ def finish(
     scored, random = part(both, slice(len(chosen))), part(both, slice(len(chosen), None))
     objectives = len(config.objectives)
     bounds = Bounds(
-        (1.0 / len(dataset.classes), 1.0),
-        tuple(
+        accuracy=(1.0 / len(dataset.classes), 1.0),
+        costs=tuple(
             bounds_of(both, column, reaches[name].bounds) for column, name in enumerate(names[:objectives])
         ),
     )
@@ -98,35 +98,36 @@ def finish(
     targets: dict[str, float] = {
         one.metric: target_value(one.target, reaches[one.metric]) for one in config.objectives if one.target
     }
-    summary = {
-        "space": config.space,
-        "algorithm": config.algorithm,
-        "seed": config.seed,
-        "target": config.target,
-        "data": dataset.name,
-        "classes": list(dataset.classes),
-        "image": list(dataset.image),
-        "stem": config.evaluation.stem,
-        "scored_images": _count(config, dataset),
-        "evaluations": searched.evaluations,
-        "seconds": round(searched.seconds, 1),
-        "hypervolume": front.hypervolume,
-        "reference_point": front.reference_point,
-        "bounds": bounds.to_dict(front.names),
-        "baseline": {
-            "random_hypervolume": hypervolume(random.accuracy, random.costs[:, :objectives], bounds),
-            "random_evaluations": len(uniform),
-            "random": _columns(random, names),
-        },
-        "targets": targets,
-        "within_target": [one.key for one in within_target(front, targets)] if targets else None,
-        "front": [_marked(members[key], front, targets) for key in on_front],
-        "believed": _believed([members[key] for key in keys if key in complete], names[:objectives]),
-        "dominated": [members[key] for key in keys if key in complete and key not in on_front],
-        "failed": [members[key] for key in keys if key not in complete],
-        "measured": {name: about(found) for name, found in {**scored.outcomes, **both.outcomes}.items()},
-    }
-    return Finished(summary, records(space, scored, "latency") + records(space, scored, "memory"))
+    summary = SearchSummary(
+        space=config.space,
+        algorithm=config.algorithm,
+        seed=config.seed,
+        target=config.target,
+        data=dataset.name,
+        classes=list(dataset.classes),
+        image=list(dataset.image),
+        stem=config.evaluation.stem,
+        scored_images=_count(config, dataset),
+        evaluations=searched.evaluations,
+        seconds=round(searched.seconds, 1),
+        hypervolume=front.hypervolume,
+        reference_point=front.reference_point,
+        bounds=bounds.to_dict(front.names),
+        baseline=Baseline(
+            random_hypervolume=hypervolume(random.accuracy, random.costs[:, :objectives], bounds),
+            random_evaluations=len(uniform),
+            random=_columns(random, names),
+        ),
+        targets=targets,
+        within_target=[one.key for one in within_target(front, targets)] if targets else None,
+        front=[_marked(members[key], front, targets) for key in on_front],
+        believed=_believed([members[key] for key in keys if key in complete], names[:objectives]),
+        dominated=[members[key] for key in keys if key in complete and key not in on_front],
+        failed=[members[key] for key in keys if key not in complete],
+        measured={name: notes_of(found) for name, found in {**scored.outcomes, **both.outcomes}.items()},
+    )
+    measurements = records(space, scored, "latency") + records(space, scored, "memory")
+    return Finished(summary=summary, measurements=measurements)
 
 
 def scoring_images(config: Config, dataset: Dataset) -> Iterable[Batch]:
@@ -144,17 +145,20 @@ def _count(config: Config, dataset: Dataset) -> int:
     return there if config.scoring_images is None else min(there, config.scoring_images)
 
 
-def _believed(members: Sequence[dict[str, Any]], names: Sequence[str]) -> list[str]:
+def _believed(members: Sequence[Member], names: Sequence[str]) -> list[str]:
     """Keys of those that SynFlow and what was learnt find best at their costs, dearest last; none without SynFlow.
 
     Shared weights draw the front, and are what SynFlow was asked to correct.
     """
-    asked = [member for member in members if "log_synflow" in member["accuracy"]]
-    found = [member["accuracy"] for member in asked]
-    belief = np.array([one.get("believed", one["log_synflow"]) for one in found], dtype=np.float64)
-    costs = np.array([[member["costs"][name]["value"] for name in names] for member in asked])
+    asked = [member for member in members if member.accuracy.log_synflow is not None]
+    scores = [
+        member.accuracy.log_synflow if member.accuracy.believed is None else member.accuracy.believed
+        for member in asked
+    ]
+    belief = np.array(scores, dtype=np.float64)
+    costs = np.array([[member.costs[name].value for name in names] for member in asked])
     best = non_dominated(to_minimise(belief, costs.reshape(len(asked), len(names))))
-    return [asked[row]["key"] for row in sorted(best, key=lambda row: (*costs[row], row))]
+    return [asked[row].key for row in sorted(best, key=lambda row: (*costs[row], row))]
 
 
 def _columns(scored: Scored, names: tuple[str, ...]) -> dict[str, list[float]]:
@@ -164,11 +168,11 @@ def _columns(scored: Scored, names: tuple[str, ...]) -> dict[str, list[float]]:
     return {"accuracy": scored.accuracy[rows].tolist(), **costs}
 
 
-def _marked(member: dict[str, Any], front: ParetoFront, targets: dict[str, float]) -> dict[str, Any]:
+def _marked(member: Member, front: ParetoFront, targets: dict[str, float]) -> Member:
     if not targets:
         return member
     met = {one.key for one in within_target(front, targets)}
-    return {**member, "within_target": member["key"] in met}
+    return member.model_copy(update={"within_target": member.key in met})
 
 
 def _member(
@@ -178,17 +182,17 @@ def _member(
     scored: Scored,
     row: int,
     beliefs: dict[str, float],
-) -> dict[str, Any]:
+) -> Member:
     genotype = to_genotype(space, scored.choices[row])
-    return {
-        "key": genotype.key,
-        "genotype": genotype.to_dict(),
-        "text": format_text(genotype),
-        "channels": config.evaluation.channels,
-        "cells": config.evaluation.cells,
-        "accuracy": {"value": float(scored.accuracy[row]), "origin": SHARED, **beliefs},
-        "costs": {cost.name: cost_of(cost, scored, row, column) for column, cost in enumerate(costs)},
-    }
+    return Member(
+        key=genotype.key,
+        genotype=genotype.to_dict(),
+        text=format_text(genotype),
+        channels=config.evaluation.channels,
+        cells=config.evaluation.cells,
+        accuracy=Accuracy(value=float(scored.accuracy[row]), provenance=SHARED, **beliefs),
+        costs={cost.name: cost_of(cost, scored, row, column) for column, cost in enumerate(costs)},
+    )
 
 
 def _score(searched: Searched, costs: tuple[Cost, ...], chosen: Choices, images: Iterable[Batch]) -> Scored:
@@ -197,7 +201,15 @@ def _score(searched: Searched, costs: tuple[Cost, ...], chosen: Choices, images:
     own = shared_weights.accuracies(searched.net, chosen[searched.ranks.own(len(chosen))], images)
     accuracy = searched.ranks.gathered(len(chosen), own)
     values = np.stack([cost.of(chosen) for cost in costs], axis=1)
-    return Scored(chosen, accuracy, values, values, values, values, {})
+    return Scored(
+        choices=chosen,
+        accuracy=accuracy,
+        predicted=values,
+        costs=values,
+        low=values,
+        high=values,
+        outcomes={},
+    )
 
 
 def _uniform(space: Space, mask: Mask, count: int, generator: np.random.Generator) -> Choices:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hwnas.runs.directory import Trial
+from hwnas.runs.trials import Trial
 from hwnas.search.algorithms.archive import Archive
 from hwnas.search.costs import Cost
 from hwnas.space.encoding import distinct_rows, every

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hwnas.config import Config
 from hwnas.errors import Stopped
 from hwnas.measuring.attached import Say
-from hwnas.runs.directory import Trial
+from hwnas.runs.trials import Trial
 from hwnas.search.algorithms.archive import Archive, collect
 from hwnas.search.algorithms.searcher import Searcher
 from hwnas.search.costs import Cost, Reach

@@ -75,7 +75,9 @@ def test_squared_worths_averaged_over_directions_give_the_hypervolume(dimensions
     # In D dimensions the dominated volume is (volume of the unit ball's orthant) x mean over directions of worth ** D.
     rng = np.random.default_rng(2)
     accuracy, costs = rng.random(12), rng.random((12, dimensions - 1))
-    box = Bounds((0.0, float(accuracy.max())), tuple((float(c.min()), float(c.max())) for c in costs.T))
+    box = Bounds(
+        accuracy=(0.0, float(accuracy.max())), costs=tuple((float(c.min()), float(c.max())) for c in costs.T)
+    )
     along = np.concatenate([proposals.directions(64, dimensions, turn) for turn in range(60)])
     best = np.maximum(proposals.worth(proposals.gains(accuracy, costs, 0.0), along).max(axis=1), 0.0)
     orthant = {2: np.pi / 4, 3: np.pi / 6}[dimensions]

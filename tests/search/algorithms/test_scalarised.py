@@ -35,7 +35,7 @@ def search(seed: int, steps: int, novel: bool = False, settings: Settings | None
 
 
 def test_it_finds_more_of_the_front_than_as_many_uniform_samples() -> None:
-    box = Bounds((0.0, 1.0), ((0.0, 1.7),))
+    box = Bounds(accuracy=(0.0, 1.0), costs=((0.0, 1.7),))
     rng = np.random.default_rng(0)
     uniform = [hypervolume(*evaluate(rng.integers(0, 4, (200, 6))), box) for _ in range(5)]
     found = [search(seed, 20, novel=True) for seed in range(5)]

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hwnas.config import Config, resolve
 from hwnas.nets.supernet import build_supernet
 from hwnas.runs import directory as runs
+from hwnas.runs.checkpoint import load_checkpoint
 from hwnas.search.algorithms.archive import Archive
 from hwnas.search.bilevel import ndarts
 from hwnas.search.bilevel.ndarts import NDarts
@@ -259,7 +260,7 @@ def test_a_stopped_search_ends_like_an_uninterrupted_one(tmp_path: Path, weights
     resume(tmp_path / "stopped")
     assert (tmp_path / "stopped/trials.jsonl").read_bytes() == (tmp_path / "whole/trials.jsonl").read_bytes()
     assert result(tmp_path / "stopped") == result(tmp_path / "whole")
-    states = [runs.load_checkpoint(runs.open_run(tmp_path / name)) for name in ("stopped", "whole")]
+    states = [load_checkpoint(runs.open_run(tmp_path / name)) for name in ("stopped", "whole")]
     assert states[0] is not None and states[1] is not None
     assert all(np.array_equal(states[0][0][name], array) for name, array in states[1][0].items())
 

@@ -20,6 +20,8 @@ import torch.nn.functional as F
 
 from hwnas.errors import Stopped
 from hwnas.runs import directory as runs
+from hwnas.runs.checkpoint import load_checkpoint
+from hwnas.runs.trials import read_trials
 from hwnas.search.algorithms import policy
 from hwnas.search.bilevel import ndarts
 from hwnas.search.bilevel.weight_evolution import Evolution, evolve
@@ -217,7 +219,7 @@ def test_processes_do_as_many_evaluations_as_one_in_the_same_places(tmp_path: Pa
     assert codes == [0, 0]
     alone = search(config, tmp_path / "alone")
     where = [
-        [(trial.number, trial.stage, trial.epoch, trial.step) for trial in runs.read_trials(run)]
+        [(trial.number, trial.stage, trial.epoch, trial.step) for trial in read_trials(run)]
         for run in (alone, runs.open_run(tmp_path / "whole"))
     ]
     assert where[0] == where[1]
@@ -228,7 +230,7 @@ def test_a_loss_that_is_no_number_on_one_process_sets_all_of_them_back(tmp_path:
     tiny.images(tmp_path / "images.npz", count=88)
     codes, _ = launch(2, partial(several.diverges, str(tmp_path)))
     assert codes == [0, 0]
-    found = runs.load_checkpoint(runs.open_run(tmp_path / "run"))
+    found = load_checkpoint(runs.open_run(tmp_path / "run"))
     assert found is not None and found[1]["position"]["rate"] == 0.5
     assert [one["rate"] for one in found[1]["setbacks"]] == [0.5]
 
@@ -275,7 +277,7 @@ def test_a_killed_process_ends_the_search_with_one_line_and_resume_goes_on(tmp_p
     (line,) = said.strip().splitlines()
     assert re.match(r"stopped: another process .* has died; .* hwnas resume .*run --processes 2$", line)
     run = runs.open_run(tmp_path / "run")
-    assert runs.load_checkpoint(run) is not None and not run.front_path.exists()
+    assert load_checkpoint(run) is not None and not run.front_path.exists()
     with runs.lock(run):
         pass  # nobody holds it any more
     ended = hwnas("resume", str(tmp_path / "run"), "--json", "--quiet", "--processes", "2")
@@ -291,7 +293,7 @@ def test_a_stop_of_the_launcher_stops_all_in_order(tmp_path: Path) -> None:
     _, said = job.communicate(timeout=60)
     assert job.returncode == 130
     assert said.strip() == f"stopped; go on with: hwnas resume {tmp_path / 'run'} --processes 2"
-    assert runs.load_checkpoint(runs.open_run(tmp_path / "run")) is not None
+    assert load_checkpoint(runs.open_run(tmp_path / "run")) is not None
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ import pytest
 
 from hwnas.config import Config
 from hwnas.nets.supernet import Supernet, build_supernet
-from hwnas.runs.directory import Trial
+from hwnas.runs.trials import Trial
 from hwnas.search.bilevel import ndarts
 from hwnas.search.finalists import shortlist as finalists
 from hwnas.search.finalists import synflow
