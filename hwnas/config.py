@@ -49,7 +49,7 @@ class ObjectiveConfig(_Frozen):
     @classmethod
     def _is_known(cls, metric: str) -> str:
         if metric not in METRICS:
-            raise ValueError(f"unknown metric {metric!r}{nearest(metric, METRICS)}")
+            raise ValueError(f"unknown metric {metric!r}{nearest(metric, METRICS.names())}")
         return metric
 
 
@@ -205,7 +205,7 @@ class Config(_Frozen):
     @model_validator(mode="after")
     def _fits_together(self) -> Config:
         if self.space not in SPACES:
-            raise ValueError(f"space: unknown space {self.space!r}{nearest(self.space, SPACES)}")
+            raise ValueError(f"space: unknown space {self.space!r}{nearest(self.space, SPACES.names())}")
         if any(not -100 <= exponent <= 0 for exponent in self.exponents):
             raise ValueError("exponents: a penalty exponent must be within -100..0")
         targets = [objective for objective in self.objectives if objective.target is not None]

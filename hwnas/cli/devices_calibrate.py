@@ -62,7 +62,7 @@ def calibrate(
         "--", channels=channels, cells=cells, classes=classes, batch=batch, threads=threads, budget=budget
     )
     if space not in SPACES:
-        raise InputError(f"unknown space {space!r}{nearest(space, SPACES)}")
+        raise InputError(f"unknown space {space!r}{nearest(space, SPACES.names())}")
     device = load(find_device(target))
     network = Network(channels, cells or USUAL_CELLS.get(space, 8), classes, image_size(image))
     check_input(f"--batch {batch}", (batch, *network.image))

@@ -198,7 +198,7 @@ def objectives(metrics: list[str] | None, targets: list[str] | None) -> list[dic
         return None
     for metric in metrics:
         if metric not in METRICS:
-            raise InputError(f"objective: unknown metric {metric!r}{nearest(metric, METRICS)}")
+            raise InputError(f"objective: unknown metric {metric!r}{nearest(metric, METRICS.names())}")
     from hwnas.search.algorithms.reward import parse_quantity
 
     found: dict[str, dict[str, str]] = {metric: {"metric": metric} for metric in metrics}

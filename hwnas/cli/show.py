@@ -31,7 +31,7 @@ def print_summary(summary: dict[str, Any], path: Path, json: bool) -> None:
         echo(line)
     from hwnas.space import SPACES
 
-    if summary["space"] not in SPACES:
+    if not SPACES.usable(summary["space"]):
         echo(f"note: the space {said['space']} is not installed here: this run can be shown, nothing more")
 
 
