@@ -37,9 +37,9 @@ import torch.distributed as dist
 from hwnas.config import Config, resolve
 from hwnas.runs import directory as runs
 from hwnas.search import loop
+from hwnas.search.checkpoint import restore
 from hwnas.search.distributed.ranks import ALONE, Ranks, launch, world
-from hwnas.search.search import Plan, plan, searcher_of
-from hwnas.search.state import restore
+from hwnas.search.plan import SearchPlan, plan, searcher_of
 
 ADDRESS = "HWNAS_BENCHMARK"
 IMAGES = 8192
@@ -63,7 +63,7 @@ def cases() -> dict[str, dict[str, Any]]:
     }
 
 
-def prepared(folder: Path, settings: dict[str, Any]) -> tuple[Plan, runs.Run]:
+def prepared(folder: Path, settings: dict[str, Any]) -> tuple[SearchPlan, runs.Run]:
     """Random images of 16 x 16 x 3 pixels, and a run directory for the trials of process 0."""
     rng = np.random.default_rng(0)
     path = folder / "images.npz"
@@ -75,7 +75,7 @@ def prepared(folder: Path, settings: dict[str, Any]) -> tuple[Plan, runs.Run]:
     return plan(config), runs.Run(Path(tempfile.mkdtemp(dir=folder)), config)
 
 
-def turn(planned: Plan, run: runs.Run, ranks: Ranks, seconds: float) -> dict[str, float]:
+def turn(planned: SearchPlan, run: runs.Run, ranks: Ranks, seconds: float) -> dict[str, float]:
     """Steps of the loop for so many seconds: images that weight steps took, per second, and bytes per step.
 
     Begins and ends on whole cycles of CYCLE weight steps, which hold the same share of alpha steps each.
@@ -84,7 +84,7 @@ def turn(planned: Plan, run: runs.Run, ranks: Ranks, seconds: float) -> dict[str
     size, own, first, began = planned.config.weight_step.batch_size, list[float](), 0, 0.0
     with counted() as moved:
         last = time.process_time()
-        for number, _ in enumerate(loop._epoch(run, planned.dataset, planned.costs, state), 1):
+        for number, _ in enumerate(loop.epoch_steps(run, planned.dataset, planned.costs, state), 1):
             own.append(time.process_time() - last)
             if number == CYCLE:  # the first cycle builds and touches what the others re-use
                 first, began, moved[:] = state.position.step, time.monotonic(), [0.0, 0.0]

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from hwnas.algorithms import ALGORITHMS
 from hwnas.catalog import find_config, read_toml
 from hwnas.costs.metrics import METRICS
 from hwnas.space import SPACES
@@ -168,7 +169,7 @@ class Config(_Frozen):
     ``cuda_graph``: latencies on a CUDA target are those of captured graphs, not of eager torch.
     """
 
-    algorithm: Literal["tndnas", "ndarts", "random", "nsga2"] = "tndnas"
+    algorithm: str = Field(default="tndnas", max_length=80)
     space: str = "tnd"
     target: str = "cpu"
     seed: int = Field(default=0, ge=0, lt=2**31)
@@ -202,6 +203,13 @@ class Config(_Frozen):
     evaluation: Evaluation = Evaluation()
     ndarts: Ndarts = Ndarts()
 
+    @field_validator("algorithm")
+    @classmethod
+    def _is_known(cls, algorithm: str) -> str:
+        if algorithm not in ALGORITHMS:
+            raise ValueError(f"unknown algorithm {algorithm!r}{nearest(algorithm, ALGORITHMS.names())}")
+        return algorithm
+
     @model_validator(mode="after")
     def _fits_together(self) -> Config:
         if self.space not in SPACES:
@@ -213,7 +221,12 @@ class Config(_Frozen):
             raise ValueError(
                 "alpha_step.form: directed widens the whole front; a target or a reward needs form = 'paper'"
             )
-        if self.finalists_synflow and self.finalists_by != "regression" and self.algorithm != "ndarts":
+        if (
+            self.finalists_synflow
+            and self.finalists_by != "regression"
+            # The one property of an algorithm that a config depends on; its code is loaded for it.
+            and ALGORITHMS[self.algorithm].finalists_from != "likely"
+        ):
             raise ValueError("finalists_synflow: needs finalists_by = 'regression' or algorithm = 'ndarts'")
         names = [objective.metric for objective in self.objectives]
         if len(set(names)) != len(names):

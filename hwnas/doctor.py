@@ -211,8 +211,8 @@ def _providers() -> Iterator[Finding]:
 def _files(path: Path) -> Iterator[Finding]:
     from hwnas.runs import directory as runs
     from hwnas.runs.history import read_history
-    from hwnas.search.state import checkpoint as read_checkpoint
-    from hwnas.search.state import place
+    from hwnas.search.checkpoint import checkpoint as read_checkpoint
+    from hwnas.search.checkpoint import place
 
     found = runs.open_run(path)
     trials, lines = runs.read_trials(found), read_history(found)
@@ -247,8 +247,9 @@ def _files(path: Path) -> Iterator[Finding]:
 def _search(path: Path) -> Iterator[Finding]:
     from hwnas.runs import directory as runs
     from hwnas.runs.history import read_history
-    from hwnas.search.health import Setback, diagnose
-    from hwnas.search.state import checkpoint as read_checkpoint
+    from hwnas.search.checkpoint import checkpoint as read_checkpoint
+    from hwnas.search.checkpoint import rollbacks_of
+    from hwnas.search.health import diagnose
 
     found = runs.open_run(path)
     if runs.ended(found):
@@ -265,10 +266,11 @@ def _search(path: Path) -> Iterator[Finding]:
         yield Finding("search", "ok" if better > 0 else "note", text, advice)
     else:
         checkpoint = read_checkpoint(found)
-        setbacks = [Setback(**one) for one in checkpoint[1].get("setbacks", [])] if checkpoint else []
+        rollbacks = rollbacks_of(checkpoint[1]) if checkpoint else []
         lines, trials = read_history(found), runs.read_trials(found)
         notes = [
-            (one.stage, one.text, one.advice) for one in diagnose(found.config, None, lines, trials, setbacks)
+            (one.stage, one.text, one.advice)
+            for one in diagnose(found.config, None, lines, trials, rollbacks)
         ]
     for stage, text, advice in notes:
         yield Finding("search", "note", f"stage {stage + 1}: {text}", advice)

@@ -1,8 +1,9 @@
 """Tables by name of what ships and of what other installed packages announce by an entry point.
 
-A name that is asked for is looked up here first, so that ours win; then the one entry point of that name is loaded, and
-no other, so that a broken package hides nothing but itself. Listing names loads nothing. A config never names code: it
-names a space, a metric or an algorithm, and what is installed decides.
+A name that is asked for is looked up here first, so that ours win; then the one entry point of that
+name is loaded, and no other, so that a broken package hides nothing but itself. Listing names loads
+nothing. A config never names code: it names a space, a metric or an algorithm, and what is
+installed decides.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ T = TypeVar("T")
 
 
 class Announced(dict[str, T], Generic[T]):
-    """A table by name that grows by the entry point of `group` when a name is asked for that it does not hold.
+    """A table by name that grows by the entry point of `group` when a name is asked for that it
+    does not hold.
 
-    An entry point leads to a value of `kind` whose `name` is that of the entry point. Raises InputError for one that
-    does not. `kind` may be written as "module:name", and `shipped` says so where our own values are: both for a table
-    that is asked for names by rooms that must not import what stands in it.
+    An entry point leads to a value of `kind` whose `name` is that of the entry point. Raises
+    InputError for one that does not. `kind` may be written as "module:name", and `shipped` says so
+    where our own values are: both for a table that is asked for names by rooms that must not import
+    what stands in it.
     """
 
     def __init__(self, group: str, kind: type[T] | str, shipped: Mapping[str, str] | None = None) -> None:
@@ -35,7 +38,9 @@ class Announced(dict[str, T], Generic[T]):
         return super().__contains__(name) or any(entry.name == name for entry in self._entries())
 
     def __missing__(self, name: str) -> T:
-        """A value that is asked for first. Raises KeyError for an unknown name, InputError for no such value."""
+        """A value that is asked for first. Raises KeyError for an unknown name, InputError for no
+        such value.
+        """
         for entry in self._entries():
             if entry.name == name:
                 self[name] = self._load(entry)
@@ -66,10 +71,11 @@ class Announced(dict[str, T], Generic[T]):
         kind = self.kind if isinstance(self.kind, type) else _named(self.kind)
         if not isinstance(found, kind):
             raise InputError(f"{where} is no {kind.__module__}.{kind.__qualname__}")
-        name = str(found.name)  # type: ignore[attr-defined]
+        value: T = found
+        name = getattr(value, "name", None)
         if name != entry.name:
             raise InputError(f"{where} is called {name!r}; its entry point must have the same name")
-        return found
+        return value
 
 
 def _named(where: str) -> type[Any]:

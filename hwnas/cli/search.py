@@ -149,7 +149,8 @@ def _run(
 ) -> None:
     from hwnas.cli.progress import notes, watching
     from hwnas.cli.show import print_summary
-    from hwnas.search.search import feasibility, plan, search, summary
+    from hwnas.search.plan import feasibility, plan
+    from hwnas.search.search import search, summary
     from hwnas.training.describe import described
 
     say = notes(quiet or not ranks.leads)

@@ -29,10 +29,15 @@ def print_summary(summary: dict[str, Any], path: Path, json: bool) -> None:
     console().print(_table(said))
     for line in _lines(said, path):
         echo(line)
+    from hwnas.algorithms import ALGORITHMS
     from hwnas.space import SPACES
 
     if not SPACES.usable(summary["space"]):
         echo(f"note: the space {said['space']} is not installed here: this run can be shown, nothing more")
+    if summary["algorithm"] not in ALGORITHMS:
+        echo(
+            f"note: the algorithm {said['algorithm']} is not installed here: this run can be shown, nothing more"
+        )
 
 
 def _table(summary: dict[str, Any]) -> Any:

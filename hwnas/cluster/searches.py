@@ -24,9 +24,9 @@ from profilers.device import load as load_device
 from profilers.errors import InputError
 
 if TYPE_CHECKING:
-    from hwnas.search.loop import Progress
+    from hwnas.search.progress import SearchProgress
 
-Watching = Callable[[Path], AbstractContextManager[Callable[["Progress"], None]]]
+Watching = Callable[[Path], AbstractContextManager[Callable[["SearchProgress"], None]]]
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class SearchedThere:
 
 
 @contextmanager
-def _recording(path: Path) -> Iterator[Callable[[Progress], None]]:
+def _recording(path: Path) -> Iterator[Callable[[SearchProgress], None]]:
     """Nobody watches; TensorBoard's events are written at the end, as ``hwnas search`` does."""
     from hwnas.report.events import write_events
 

@@ -10,7 +10,8 @@ import pytest
 from hwnas.config import Config
 from hwnas.runs.directory import Trial
 from hwnas.runs.history import Epoch
-from hwnas.search.health import Note, Setback, diagnose, ranking, verdict
+from hwnas.search.diagnostic import Diagnostic, Rollback
+from hwnas.search.health import diagnose, ranking, verdict
 from hwnas.space.space import SKIP, SPACES
 from tests.search.tiny import config as tiny
 
@@ -37,7 +38,7 @@ def trials(accuracy: np.ndarray) -> list[Trial]:
     return [Trial(i, 0, 0, i, "k", (), float(value), {"params": 1.0}) for i, value in enumerate(accuracy)]
 
 
-def kinds(notes: list[Note]) -> list[str]:
+def kinds(notes: list[Diagnostic]) -> list[str]:
     return [note.kind for note in notes]
 
 
@@ -79,9 +80,11 @@ def test_a_baseline_that_accuracy_outruns_is_found(config: Config) -> None:
     assert diagnose(config, 3, history, trials(0.6 + noise)) == []
 
 
-def test_setbacks_and_alarms_are_told(config: Config) -> None:
-    notes = diagnose(config, 3, [line(0, 50.0)], [], [Setback(0, 3, 7, None, 0.5)], alarm=True)
-    assert kinds(notes) == ["loss", "curvature"]
+def test_rollbacks_are_told(config: Config) -> None:
+    notes = diagnose(
+        config, 3, [line(0, 50.0)], [], [Rollback(stage=0, epoch=3, step=7, loss=None, rate=0.5)]
+    )
+    assert kinds(notes) == ["loss"]
     assert "no number in epoch 4" in notes[0].text and "0.5 of the rate" in notes[0].text
 
 

@@ -14,9 +14,9 @@ import pytest
 from hwnas.runs import directory as runs
 from hwnas.runs.directory import Run
 from hwnas.runs.history import history_path, read_history
-from hwnas.search.loop import Progress
+from hwnas.search.checkpoint import checkpoint
+from hwnas.search.progress import SearchProgress
 from hwnas.search.search import resume, search
-from hwnas.search.state import checkpoint
 from profilers.errors import InputError
 from tests.search import tiny
 
@@ -27,9 +27,9 @@ State = dict[str, Any]
 def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A search that was stopped in its second stage."""
     folder = tmp_path_factory.mktemp("stopped")
-    epochs: list[Progress] = []
+    epochs: list[SearchProgress] = []
 
-    def fourth(progress: Progress) -> None:
+    def fourth(progress: SearchProgress) -> None:
         epochs.append(progress)
         if len(epochs) == 4:
             raise KeyboardInterrupt
@@ -58,7 +58,7 @@ STATES: dict[str, Callable[[State], object]] = {
     "seconds of true": lambda state: state["position"].update(seconds=True),
     "losses of text": lambda state: state.update(losses=["a"]),
     "losses of one number": lambda state: state.update(losses=1),
-    "a setback of one number": lambda state: state.update(setbacks=[1]),
+    "a rollback of one number": lambda state: state.update(setbacks=[1]),
     "processes of text": lambda state: state.update(processes="all"),
 }
 

@@ -19,7 +19,8 @@ from hwnas.runs.front import (
     to_minimise,
     within_target,
 )
-from hwnas.search.costs import Cost, Reach, target_value
+from hwnas.search.algorithms.searcher import mask_of
+from hwnas.search.costs import CostModel, CostRange, target_value
 from hwnas.search.distributed import shared_weights
 from hwnas.search.finalists.scored import (
     Scored,
@@ -34,7 +35,8 @@ from hwnas.search.finalists.scored import (
     with_memory,
 )
 from hwnas.search.finalists.shortlist import choose
-from hwnas.search.loop import FINAL, Searched, rng
+from hwnas.search.loop import Searched
+from hwnas.search.seeds import FINAL, rng
 from hwnas.space.encoding import distinct_rows, project, sample, to_genotype
 from hwnas.space.space import SPACES, Choices, Mask, Probabilities, Space
 from hwnas.space.text import format_text
@@ -56,8 +58,8 @@ class Finished:
 def finish(
     config: Config,
     dataset: Dataset,
-    costs: tuple[Cost, ...],
-    reaches: dict[str, Reach],
+    costs: tuple[CostModel, ...],
+    ranges: dict[str, CostRange],
     searched: Searched,
     here: Here | None = None,
     say: Say = lambda line: None,
@@ -70,9 +72,9 @@ def finish(
     space, names = SPACES[config.space], tuple(cost.name for cost in costs)
     images = scoring_images(config, dataset)
     # The leading rank's choice: sums in another order on another machine might choose others.
-    finalists = searched.ranks.share(lambda: choose(config, dataset, costs, reaches, searched, say))
+    finalists = searched.ranks.share(lambda: choose(config, dataset, costs, ranges, searched, say))
     chosen = finalists.choices
-    uniform = _uniform(space, searched.searcher.mask(), len(chosen), rng(config.seed, FINAL))
+    uniform = _uniform(space, mask_of(searched.searcher, space), len(chosen), rng(config.seed, FINAL))
     both = _score(searched, costs, np.concatenate([chosen, uniform]), images)
     if here is not None:
         both = measured(both, names, here, say)
@@ -80,9 +82,7 @@ def finish(
     objectives = len(config.objectives)
     bounds = Bounds(
         (1.0 / len(dataset.classes), 1.0),
-        tuple(
-            bounds_of(both, column, reaches[name].bounds) for column, name in enumerate(names[:objectives])
-        ),
+        tuple(bounds_of(both, column, ranges[name].bounds) for column, name in enumerate(names[:objectives])),
     )
     keys = [to_genotype(space, one).key for one in scored.choices]
     points = [point(key, scored, row, objectives) for row, key in enumerate(keys)]
@@ -92,11 +92,11 @@ def finish(
     if here is not None and "memory" in names:
         scored = with_memory(scored, here, [keys.index(key) for key in on_front], say)
     members = {
-        key: _member(config, space, costs, scored, row, finalists.beliefs[row])
+        key: _member(config, space, costs, scored, row, finalists.evidence[row])
         for row, key in enumerate(keys)
     }
     targets: dict[str, float] = {
-        one.metric: target_value(one.target, reaches[one.metric]) for one in config.objectives if one.target
+        one.metric: target_value(one.target, ranges[one.metric]) for one in config.objectives if one.target
     }
     summary = {
         "space": config.space,
@@ -174,10 +174,10 @@ def _marked(member: dict[str, Any], front: ParetoFront, targets: dict[str, float
 def _member(
     config: Config,
     space: Space,
-    costs: tuple[Cost, ...],
+    costs: tuple[CostModel, ...],
     scored: Scored,
     row: int,
-    beliefs: dict[str, float],
+    evidence: dict[str, float],
 ) -> dict[str, Any]:
     genotype = to_genotype(space, scored.choices[row])
     return {
@@ -186,12 +186,14 @@ def _member(
         "text": format_text(genotype),
         "channels": config.evaluation.channels,
         "cells": config.evaluation.cells,
-        "accuracy": {"value": float(scored.accuracy[row]), "origin": SHARED, **beliefs},
+        "accuracy": {"value": float(scored.accuracy[row]), "origin": SHARED, **evidence},
         "costs": {cost.name: cost_of(cost, scored, row, column) for column, cost in enumerate(costs)},
     }
 
 
-def _score(searched: Searched, costs: tuple[Cost, ...], chosen: Choices, images: Iterable[Batch]) -> Scored:
+def _score(
+    searched: Searched, costs: tuple[CostModel, ...], chosen: Choices, images: Iterable[Batch]
+) -> Scored:
     """One pass over the images, all networks on each batch: the whole half may not fit beside the supernet."""
     searched.net.dropout = type(searched.net.dropout)()
     own = shared_weights.accuracies(searched.net, chosen[searched.ranks.own(len(chosen))], images)
@@ -201,7 +203,7 @@ def _score(searched: Searched, costs: tuple[Cost, ...], chosen: Choices, images:
 
 
 def _uniform(space: Space, mask: Mask, count: int, generator: np.random.Generator) -> Choices:
-    """Different uniform samples of the surviving operations, as the derivation rule leaves them."""
+    """Different uniform samples of the remaining operations, as the derivation rule leaves them."""
     drawn = np.zeros((0, len(space.decisions)), dtype=np.int64)
     for _ in range(20 * count):
         drawn = np.concatenate([drawn, project(space, *_one(space, mask, generator))[None]])

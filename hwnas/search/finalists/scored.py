@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hwnas.measuring.attached import Here, Say
 from hwnas.runs.front import Point
-from hwnas.search.costs import Cost
+from hwnas.search.costs import CostModel
 from hwnas.space.encoding import to_genotype
 from hwnas.space.space import Choices, Space
 from profilers.measurement import Failure, Measurement, Outcome
@@ -120,10 +120,10 @@ def records(space: Space, scored: Scored, name: str) -> tuple[tuple[str, Outcome
     return tuple((key, outcome) for key, outcome in found if outcome is not None)
 
 
-def cost_of(cost: Cost, scored: Scored, row: int, column: int) -> dict[str, Any]:
+def cost_of(cost: CostModel, scored: Scored, row: int, column: int) -> dict[str, Any]:
     """A cost with its origin: as predicted, or as measured with its interval and the prediction beside it."""
-    predicted = {"value": whole(float(scored.predicted[row, column])), "origin": cost.origin}
-    said = {"value": predicted["value"], "unit": cost.unit, "origin": cost.origin}
+    predicted = {"value": whole(float(scored.predicted[row, column])), "origin": cost.provenance}
+    said = {"value": predicted["value"], "unit": cost.unit, "origin": cost.provenance}
     outcome = scored.outcomes[cost.name][row] if cost.name in scored.outcomes else None
     if outcome is None:
         return said

@@ -17,11 +17,12 @@ from hwnas.errors import Stopped
 from hwnas.nets.supernet import Supernet, build_supernet
 from hwnas.search import loop
 from hwnas.search.bilevel import ndarts
-from hwnas.search.bilevel.ndarts import NDarts
+from hwnas.search.bilevel.alpha import NDarts
 from hwnas.search.distributed import shared_weights
 from hwnas.search.distributed.ranks import ALONE, Ranks, world
 from hwnas.search.distributed.shared_weights import SharedWeights
-from hwnas.search.state import Position, State, digest
+from hwnas.search.state import State, digest
+from hwnas.search.steps import weight_step
 from hwnas.space.space import SPACES
 from hwnas.training.data import Batch
 from tests.search import tiny
@@ -123,9 +124,9 @@ def small_memory(ranks: Ranks, searcher: Any) -> int:
         return true(x, choices)
 
     both.net.sampled = sampled  # type: ignore[method-assign]
-    state = State(searcher, both, Position())
-    loop._weight_step(state, batch(ranks.rank), path(ranks.rank), LR)
-    return state.position.parts
+    state = State(searcher=searcher, shared=both)
+    weight_step(state, batch(ranks.rank), path(ranks.rank), LR)
+    return state.position.micro_batches
 
 
 def searches(folder: str, changes: dict[str, Any]) -> None:

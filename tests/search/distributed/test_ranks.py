@@ -24,7 +24,8 @@ from hwnas.search.algorithms import policy
 from hwnas.search.bilevel import ndarts
 from hwnas.search.bilevel.weight_evolution import Evolution, evolve
 from hwnas.search.distributed.ranks import ALONE, launch, waits
-from hwnas.search.search import plan, resume, search, whereabouts
+from hwnas.search.plan import plan
+from hwnas.search.search import resume, search, whereabouts
 from profilers.errors import InputError
 from tests.search import tiny
 from tests.search.distributed import several
@@ -343,7 +344,7 @@ def test_numbers_of_processes_that_make_no_sense_are_refused(monkeypatch: pytest
 def test_processes_that_share_the_memory_get_parts_of_it(tmp_path: Path) -> None:
     from dataclasses import replace
 
-    from hwnas.search.search import free_mib
+    from hwnas.search.memory import free_mib
 
     config = tiny.config(tiny.images(tmp_path / "images.npz"), device="cpu")
     plan(config)
