@@ -12,6 +12,7 @@ import pytest
 from hwnas import plugins
 from hwnas.algorithms import ALGORITHMS
 from hwnas.config import dump
+from hwnas.report import page as pages
 from hwnas.search.algorithms.algorithm import OwnTraining
 from hwnas.search.algorithms.searcher import PolicyRows
 from hwnas.search.distributed import shared_weights
@@ -44,7 +45,8 @@ def test_it_is_one_file_of_at_most_eighty_lines() -> None:
     assert len(FILE.read_text().splitlines()) <= 80
 
 
-def test_it_is_searched_with_shown_reported_and_planned(config, typed, tmp_path) -> None:
+def test_it_is_searched_with_shown_reported_and_planned(config, typed, monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(pages, "_bundle", lambda: "/* charts */")
     (tmp_path / "c.toml").write_bytes(dump(config))
     typed("search", "--config", "c.toml", "--out", "run", "--quiet")
     found = json.loads(typed("show", "run", "--json")[0])
@@ -56,7 +58,6 @@ def test_it_is_searched_with_shown_reported_and_planned(config, typed, tmp_path)
     assert all(line["entropies"] == [] and line["probabilities"] == [] for line in lines)
     typed("report", "run")
     assert "ageing" in (tmp_path / "run" / "report.html").read_text()
-    assert "ageing" in typed("doctor", "run")[0]
     planned = json.loads(typed("plan", "c.toml", "--json")[0])
     assert planned["evaluations"] == found["evaluations"]
 

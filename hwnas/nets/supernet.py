@@ -74,7 +74,8 @@ class Supernet(nn.Module):
     ) -> None:
         super().__init__()
         size = CellSize(channels=channels, cells=cells, stem=stem)
-        whole = graphs(space, size, Task(classes=classes, image=image))
+        self.task = Task(classes=classes, image=image)
+        whole = graphs(space, size, self.task)
         self.space = space
         self.mask = space.mask if mask is None else mask
         self.dropout = SkipDropout()

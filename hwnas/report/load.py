@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,10 +17,9 @@ from hwnas.runs.front import Point, knee, known_targets, pareto_front
 from hwnas.runs.history import Epoch, read_history
 from hwnas.runs.models import TRAINED, targets_of, trained
 from hwnas.space.genotype import Genotype
+from hwnas.space.task import CLASSIFICATION
 from hwnas.space.text import from_dict
 from profilers.errors import InputError, shown, visible
-
-Z = 1.96  # standard normal quantile of a 95 % interval
 
 
 @dataclass(frozen=True)
@@ -167,16 +165,8 @@ def _dot(member: Mapping[str, Any], images: int | None) -> Dot:
     for name, cost in member["costs"].items():
         value = float(cost["value"])
         costs[str(name)] = (value, float(cost.get("low") or value), float(cost.get("high") or value))
-    interval = wilson(accuracy, int(images)) if images else None
+    interval = CLASSIFICATION.interval(accuracy, int(images)) if images else None
     return Dot(str(member.get("name", member["key"])), str(member["key"]), accuracy, interval, costs)
-
-
-def wilson(share: float, count: int) -> tuple[float, float]:
-    """The 95 % interval of a share seen in ``count`` draws (E. B. Wilson, 1927)."""
-    shrunk = 1 + Z**2 / count
-    centre = (share + Z**2 / (2 * count)) / shrunk
-    half = Z * math.sqrt(share * (1 - share) / count + Z**2 / (4 * count**2)) / shrunk
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def metrics(seen: Seen, dot: Dot) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ from hwnas.search.algorithms.algorithm import Algorithm, algorithm_of
 from hwnas.search.bilevel.collapse import SKIPS, skip_share
 from hwnas.search.diagnostic import Diagnostic, Rollback
 from hwnas.space.space import SPACES, Space
+from hwnas.space.task import Task
 from profilers.agreement import kendall_tau
 
 GONE = 0.02
@@ -36,14 +37,14 @@ pairs or more.
 
 def diagnose(
     config: Config,
-    classes: int | None,
+    task: Task | None,
     history: Sequence[Epoch],
     trials: Sequence[Trial],
     rollbacks: Sequence[Rollback] = (),
 ) -> list[Diagnostic]:
     """All that is to be said about a search so far, stage by stage.
 
-    ``classes``: None where not known, then guessing is not judged.
+    ``task``: None where not known, then guessing is not judged.
     """
     algorithm = algorithm_of(config)
     found = [_slowed(rollback) for rollback in rollbacks]
@@ -53,7 +54,7 @@ def diagnose(
         if algorithm.training is None:
             found += _untaught(config, lines, of_stage)
         found += _decided(config, lines) + _collapsed(config, algorithm, lines)
-        found += _guessing(classes, of_stage) + algorithm.diagnose(config, of_stage)
+        found += _guessing(task, of_stage) + algorithm.diagnose(config, of_stage)
     return found
 
 
@@ -151,19 +152,20 @@ def _collapsed(config: Config, algorithm: Algorithm, lines: Sequence[Epoch]) -> 
     ]
 
 
-def _guessing(classes: int | None, trials: Sequence[Trial]) -> list[Diagnostic]:
-    if classes is None or len(trials) < 20:
+def _guessing(task: Task | None, trials: Sequence[Trial]) -> list[Diagnostic]:
+    if task is None or len(trials) < 20:
         return []
     latest = trials[-max(20, len(trials) // 10) :]
     mean = float(np.mean([trial.accuracy for trial in latest]))
-    if mean >= CHANCE / classes:
+    guess = task.score_range[0]
+    if mean >= CHANCE * guess:
         return []
     return [
         Diagnostic(
             stage=trials[0].stage,
             kind="chance",
             text=f"sub-networks with shared weights are right on {mean:.1%} of the images, guessing on"
-            f" {1 / classes:.1%}",
+            f" {guess:.1%}",
             advice="more epochs, another weight_step.lr, or more images: what was chosen here was chosen by chance",
         )
     ]

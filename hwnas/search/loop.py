@@ -201,5 +201,5 @@ def _notes_at_end(run: Run, dataset: Dataset, state: State) -> tuple[str, ...]:
 def _diagnostics(run: Run, dataset: Dataset, state: State) -> tuple[Diagnostic, ...]:
     """What is to be said about the search so far."""
     history, trials = read_history(run), read_trials(run)
-    found = diagnose(run.config, len(dataset.classes), history, trials, state.rollbacks)
+    found = diagnose(run.config, dataset.task, history, trials, state.rollbacks)
     return (*found, *diagnostics_of(state.searcher))

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hwnas.space.task import Task
 from hwnas.training.augment import Augment, augmented, cut_out
 
 Split = Literal["weights", "policy", "train", "test"]
@@ -75,6 +76,11 @@ class Dataset:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     test_names: tuple[str | int, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def task(self) -> Task:
+        """What a network on these images is for."""
+        return Task(classes=len(self.classes), image=self.image)
 
 
 def size(dataset: Dataset, split: Split) -> int:

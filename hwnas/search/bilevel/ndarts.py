@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hwnas.nets import task
 from hwnas.nets.supernet import SkipDropout, Supernet
 from hwnas.search.algorithms import policy
 from hwnas.search.algorithms.algorithm import Algorithm, OwnTraining, StepContext
@@ -154,7 +154,7 @@ def monitor(searcher: NDarts, net: Supernet, valid: Batch) -> NDarts:
 
 
 def mixture_loss(net: Supernet, mask: Mask, batch: Batch, weight_decay: float = 0.0) -> Loss:
-    """Cross-entropy of the mixture on ``batch`` as a pure function of (weights, (alpha,)), alpha
+    """The task's loss of the mixture on ``batch`` as a pure function of (weights, (alpha,)), alpha
     (edges, operations).
 
     ``weight_decay`` adds decay / 2 * ||w||^2: what SGD with weight decay descends, so what the
@@ -165,7 +165,7 @@ def mixture_loss(net: Supernet, mask: Mask, batch: Batch, weight_decay: float = 
     def compute(module: nn.Module, alpha: Tensors) -> Tensor:
         assert isinstance(module, Supernet)
         shares = alpha[0].masked_fill(~allowed, -torch.inf).softmax(dim=-1)
-        return F.cross_entropy(module.mixture(batch.x, shares), batch.y)
+        return task.loss(module.task, module.mixture(batch.x, shares), batch.y)
 
     plain = curvature.module_loss(net, compute)
     if weight_decay == 0.0:

@@ -81,7 +81,7 @@ def finish(
     scored, random = part(both, slice(len(chosen))), part(both, slice(len(chosen), None))
     objectives = len(config.objectives)
     bounds = Bounds(
-        (1.0 / len(dataset.classes), 1.0),
+        dataset.task.score_range,
         tuple(bounds_of(both, column, ranges[name].bounds) for column, name in enumerate(names[:objectives])),
     )
     keys = [to_genotype(space, one).key for one in scored.choices]
