@@ -89,10 +89,10 @@ def turn(planned: SearchPlan, run: runs.Run, ranks: Ranks, seconds: float) -> di
             if number == CYCLE:  # the first cycle builds and touches what the others re-use
                 first, began, moved[:] = state.position.step, time.monotonic(), [0.0, 0.0]
                 own.clear()
-            elif number % CYCLE == 0 and ranks.agree(time.monotonic() - began > seconds)[0]:
+            elif number % CYCLE == 0 and ranks.any_rank(time.monotonic() - began > seconds)[0]:
                 images, took = (state.position.step - first) * size, time.monotonic() - began
                 exchanged = {"bytes_per_step": moved[0] / len(own), "exchange_share": moved[1] / took}
-                all_of_them = ranks.divided(ranks.size * len(own), lambda n: own[n // ranks.size])
+                all_of_them = ranks.sharded(ranks.size * len(own), lambda n: own[n // ranks.size])
                 slowest = all_of_them.reshape(len(own), ranks.size).max(axis=1).sum()
                 return {"images_per_s": images / took, "images_per_cpu_s": images / slowest, **exchanged}
             last = time.process_time()
@@ -103,7 +103,7 @@ def messages(ranks: Ranks) -> dict[str, float]:
     """What one agreement takes, in ms, and how many bytes per second a long sum gets through."""
     began, count = time.monotonic(), 300
     for _ in range(count):
-        ranks.agree(False)
+        ranks.any_rank(False)
     agreement_ms = 1000 * (time.monotonic() - began) / count
     long = torch.zeros(4 * 2**20)
     dist.all_reduce(long)
@@ -136,10 +136,10 @@ def enter() -> None:
     """One process: turns alone (process 0) and together, until told to end."""
     torch.set_num_threads(1)
     with world() as ranks, tempfile.TemporaryDirectory() as own:
-        caller: Connection | None = Client(os.environ[ADDRESS]) if ranks.leads else None
+        caller: Connection | None = Client(os.environ[ADDRESS]) if ranks.is_main else None
         ready = {name: prepared(Path(own), settings) for name, settings in cases().items()}
         while True:
-            name, together, seconds = ranks.share(lambda: caller.recv() if caller else None)
+            name, together, seconds = ranks.broadcast(lambda: caller.recv() if caller else None)
             if not name:
                 break
             found = None
@@ -151,7 +151,7 @@ def enter() -> None:
             planned, run = ready[name]
             if together:
                 found = turn(planned, run, ranks, seconds)
-            elif ranks.leads:
+            elif ranks.is_main:
                 found = turn(planned, run, ALONE, seconds)
             if caller:
                 caller.send(found)

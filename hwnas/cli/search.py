@@ -130,7 +130,7 @@ def search(
     vacant(path)
     several.launched(processes, context.find_root().obj)
     with several.joined() as ranks:
-        _run(resolved, ranks.share(lambda: path), json, quiet, ranks, chosen)
+        _run(resolved, ranks.broadcast(lambda: path), json, quiet, ranks, chosen)
 
 
 def named_table(word: str | None, resolved: Config) -> Path | None:
@@ -153,7 +153,7 @@ def _run(
     from hwnas.search.search import search, summary
     from hwnas.training.describe import described
 
-    say = notes(quiet or not ranks.leads)
+    say = notes(quiet or not ranks.is_main)
     planned = plan(resolved, say, table, ranks)
     for line in described(planned.dataset):
         say(line)
@@ -162,7 +162,7 @@ def _run(
     for line in feasibility(planned):
         say(line)
     say(f"run directory: {path}")
-    if not ranks.leads:
+    if not ranks.is_main:
         search(resolved, path, planned=planned, ranks=ranks)
         return
     try:

@@ -37,7 +37,7 @@ def rollbacks_of(written: Mapping[str, Any]) -> list[Rollback]:
 
 def restore(run: Run, dataset: Dataset, searcher: Searcher, ranks: Ranks = ALONE) -> State:
     """The state of the newest checkpoint, or the start."""
-    found = ranks.share(lambda: _read(run))
+    found = ranks.broadcast(lambda: _read(run))
     if found is None:
         return State(searcher=searcher, shared=supernet(run.config, dataset, searcher, 0, ranks))
     arrays, written = found
@@ -108,7 +108,7 @@ def _read(run: Run) -> tuple[Arrays, dict[str, Any]] | None:
 def save(run: Run, state: State, clock: Callable[[], float], began: float) -> float:
     """Write a checkpoint, on the leading rank; returns the time it was done."""
     state.position = replace(state.position, seconds=clock() - began)
-    if not state.shared.ranks.leads:
+    if not state.shared.ranks.is_main:
         return clock()
     arrays = shared_weights.to_arrays(state.shared)
     arrays |= {f"searcher.{name}": array for name, array in state.searcher.to_arrays().items()}

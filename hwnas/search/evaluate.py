@@ -37,7 +37,7 @@ def evaluate(run: Run, dataset: Dataset, costs: tuple[CostModel, ...], state: St
     own = shared_weights.accuracies(net, asked[order[ranks.own(len(asked))]], [batch])
     accuracy = np.zeros(len(asked))
     accuracy[order] = ranks.gathered(len(asked), own)
-    if ranks.leads:
+    if ranks.is_main:
         append_trials(run, _trials(run, state, step, asked, accuracy, _by_name(costs, values)))
     state.searcher = state.searcher.tell(asked, accuracy, values[:, : len(config.objectives)])
     state.accuracies.append(float(accuracy.mean()))

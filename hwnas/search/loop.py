@@ -80,7 +80,7 @@ def run_stages(
             try:
                 for _ in epoch_steps(run, dataset, costs, state):
                     late = clock() - saved > 60 * config.checkpoint_minutes
-                    stop, due = ranks.agree(stop_requested(), ranks.leads and late)
+                    stop, due = ranks.any_rank(stop_requested(), ranks.is_main and late)
                     if stop or due:
                         check_losses(state)
                     if (stop or due) and finite(state):
@@ -102,17 +102,19 @@ def run_stages(
                     " weight_step.batch_size"
                 ) from None
             ranks.check_equal(partial(digest, state))
-            if ranks.leads:
+            if ranks.is_main:
                 policies = policies_of(state.searcher, SPACES[config.space])
                 _write_history(run, state, policies)
                 notes = _notes_at_end(run, dataset, state)
                 watch(progress_of(config, state, policies.entropies, clock() - began, notes))
             advance(config, dataset, state)
             saved = save(run, state, clock, began)
-            if ranks.agree(stop_requested())[0]:
+            if ranks.any_rank(stop_requested())[0]:
                 _stop(ranks)
     last = len(config.stages) - 1
-    trials, diagnostics = ranks.share(lambda: (tuple(read_trials(run)), _diagnostics(run, dataset, state)))
+    trials, diagnostics = ranks.broadcast(
+        lambda: (tuple(read_trials(run)), _diagnostics(run, dataset, state))
+    )
     trials = tuple(trial for trial in trials if trial.stage == last)
     check_choices(run, trials)
     return Searched(
@@ -171,7 +173,7 @@ def epoch_steps(run: Run, dataset: Dataset, costs: tuple[CostModel, ...], state:
 
 def _stop(ranks: Ranks) -> NoReturn:
     """End, when the leading rank has written what it had to."""
-    ranks.agree()
+    ranks.any_rank()
     raise KeyboardInterrupt
 
 

@@ -68,17 +68,17 @@ def plan(
     device = devices.load(find_device(config.target))
     data = config.data
     if data.download and ranks.local:
-        ranks.agree()
+        ranks.any_rank()
     # Whoever called says whether to download, and where to.
     dataset = read_images(config, Path(data.root) if data.root else None, data.download)
     if data.download and not ranks.local:
-        ranks.agree()
+        ranks.any_rank()
     problem = compute_place(config.device)[1]
     if problem:
         say(problem)
     here = _here(config, device, dataset, say)
-    attached = ranks.share(lambda: here is not None)  # to the leading rank: it measures
-    ranks.share(lambda: _first_table(here, table, say))
+    attached = ranks.broadcast(lambda: here is not None)  # to the leading rank: it measures
+    ranks.broadcast(lambda: _first_table(here, table, say))
     other = None if table is None else other_device(table, device)
     if other is not None:
         say(f"note: {table} is a table of {other}, and the target is {device.name}")

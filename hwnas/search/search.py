@@ -20,7 +20,7 @@ from hwnas.runs.directory import Run
 from hwnas.runs.measurements import keep_table, kept_table, write_measurements
 from hwnas.search import compute
 from hwnas.search.checkpoint import checkpoint, place
-from hwnas.search.distributed.ranks import ALONE, Parted, Ranks
+from hwnas.search.distributed.ranks import ALONE, PeerLost, Ranks
 from hwnas.search.distributed.shared_weights import out_of_memory
 from hwnas.search.finalists.finish import finish
 from hwnas.search.health import verdict
@@ -58,7 +58,7 @@ def search(
         keep_table(started, next((cost.table for cost in planned.costs if cost.table), None))
         return started
 
-    return _go(ranks.share(begin), planned, watch, say, ranks)
+    return _go(ranks.broadcast(begin), planned, watch, say, ranks)
 
 
 def resume(
@@ -75,15 +75,15 @@ def resume(
     With as many ``ranks`` as before it ends as if it had not been stopped; with others, within
     noise. ``root``: where public data sets are now; ``download``: fetch a missing one.
     """
-    found = ranks.share(lambda: runs.open_run(path))
-    if ranks.share(lambda: runs.ended(found)):
+    found = ranks.broadcast(lambda: runs.open_run(path))
+    if ranks.broadcast(lambda: runs.ended(found)):
         return found
     if download and root is None:
         root = default_root()  # not to a place that a file names
     config = with_data(found.config, root=None if root is None else str(root), download=download)
-    planned = plan(config, say, ranks.share(lambda: kept_table(found)), ranks)
-    check_same(found, planned.dataset, ranks.share(lambda: runs.read_environment(found)))
-    say(f"run {path}: {ranks.share(lambda: whereabouts(found, ranks.size))}")
+    planned = plan(config, say, ranks.broadcast(lambda: kept_table(found)), ranks)
+    check_same(found, planned.dataset, ranks.broadcast(lambda: runs.read_environment(found)))
+    say(f"run {path}: {ranks.broadcast(lambda: whereabouts(found, ranks.size))}")
     return _go(found, planned, watch, say, ranks)
 
 
@@ -114,19 +114,19 @@ def _go(run: Run, planned: SearchPlan, watch: Watcher, say: Say, ranks: Ranks) -
         torch.cuda.set_device(device)  # NCCL's collectives and new streams go to the current device
     dataset = to_device(planned.dataset, device)
     try:
-        with runs.lock(run) if ranks.leads else nullcontext():
+        with runs.lock(run) if ranks.is_main else nullcontext():
             searched = run_stages(run, dataset, planned.costs, searcher_of(planned), watch, ranks=ranks)
             began = time.monotonic()
-            here = planned.here if ranks.leads else None
+            here = planned.here if ranks.is_main else None
             result = finish(config, dataset, planned.costs, planned.cost_ranges, searched, here, say)
-            if ranks.leads:
+            if ranks.is_main:
                 write_measurements(run, result.measurements)
                 seconds = searched.seconds + time.monotonic() - began
                 found = [*searched.diagnostics, *verdict(len(config.stages) - 1, result.summary)]
                 health = [diagnostic.to_dict() for diagnostic in found]
                 more = {"target": planned.device.name, "health": health}
                 runs.write_front(run, {**result.summary, **more, "seconds": round(seconds, 1)})
-    except Parted as error:
+    except PeerLost as error:
         silent = "did not answer in time" if "timed out" in str(error).lower() else "has died"
         raise Stopped(
             f"another process of this search {silent}; all finished work up to the last checkpoint is kept: go on"

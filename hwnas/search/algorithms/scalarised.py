@@ -7,7 +7,7 @@ What it adds to the paper's form (hwnas.search.algorithms.policy.update), each p
   best sample, not the mean one. temperature -> infinity gives back E_k[R];
 - the rewards are the scores along K directions (hwnas.search.algorithms.proposals), which turn a little with each
   step, so that every part of the front is somebody's goal, whatever the unit and the range of the cost;
-- most samples redraw a few slots of a front member from the policy that is responsible for that part of the front.
+- most samples redraw a few decisions of a front member from the policy that is responsible for that part of the front.
 
 The estimator is biased (the proposals depended on the same samples); it is exact only in the paper's form.
 """
@@ -31,7 +31,7 @@ class Settings:
     policies: int = 8
     anchors: int = 32  # directions per proposal
     own: float = 0.1  # share of samples drawn from the policies themselves
-    change: float = 1 / 12  # chance that a sample redraws a slot of its front member
+    change: float = 1 / 12  # chance that a sample redraws a decision of its front member
     explore: float = 0.3  # share of a redraw that is uniform
     updates: int = 3  # gradient steps per tell
     temperature: float = 0.01  # of the risk-seeking objective, in units of the front's extent
@@ -62,18 +62,18 @@ class Scalarised:
 def start(settings: Settings, space_mask: policy.Bools, costs: int, rng: np.random.Generator) -> Scalarised:
     """An empty state for a space (E, O) and a number of costs."""
     policies = policy.start(space_mask, settings.policies, rng)
-    slots, operations = space_mask.shape
+    decisions, operations = space_mask.shape
     parts = settings.policies + settings.anchors
     none = np.zeros(0)
     return Scalarised(
         settings,
         policies,
-        np.zeros((0, slots), dtype=np.int64),
+        np.zeros((0, decisions), dtype=np.int64),
         none,
         np.zeros((0, costs)),
         none,
         none,
-        np.zeros((0, parts, slots, operations)),
+        np.zeros((0, parts, decisions, operations)),
         np.zeros((0, parts)),
         np.zeros(1, dtype=np.int64),
     )
@@ -106,7 +106,7 @@ def proposal(state: Scalarised, change: float | None = None) -> Proposal:
 def ask(state: Scalarised, count: int, rng: np.random.Generator, novel: bool = False) -> Ints:
     """`count` samples (count, E). With `novel` none was evaluated before and none is there twice.
 
-    Then fewer come back when the space is all but exhausted: ever more slots are redrawn before that.
+    Then fewer come back when the space is all but exhausted: ever more decisions are redrawn before that.
     """
     if not novel:
         return proposals.draw(proposal(state), count, rng)

@@ -19,7 +19,7 @@ from hwnas.config import Config
 from hwnas.search.algorithms import policy, proposals, scalarised
 from hwnas.search.algorithms.archive import Archive
 from hwnas.search.algorithms.policy_rows import rows
-from hwnas.search.algorithms.progressive import kept
+from hwnas.search.algorithms.progressive import remaining
 from hwnas.search.algorithms.searcher import PolicyRows
 from hwnas.space.space import SPACES, Choices, Mask, Probabilities
 
@@ -57,7 +57,7 @@ class ScalarisedSearch:
     def next_stage(self, rng: np.random.Generator) -> ScalarisedSearch:
         """Progressive shrinking: each policy keeps its own remaining candidates; alpha and evaluations begin again."""
         space, old = SPACES[self.config.space], self.state
-        shrunken = policy.shrink(old.policies, kept(space, self.stage + 1), rng)
+        shrunken = policy.shrink(old.policies, remaining(space, self.stage + 1), rng)
         fresh = scalarised.start(old.settings, space.mask, old.costs.shape[1], rng)
         return replace(self, state=replace(fresh, policies=shrunken), stage=self.stage + 1)
 

@@ -22,7 +22,7 @@ from hwnas.search.algorithms import policy, scalarised_search
 from hwnas.search.algorithms.algorithm import Algorithm
 from hwnas.search.algorithms.archive import Archive
 from hwnas.search.algorithms.policy_rows import rows
-from hwnas.search.algorithms.progressive import kept
+from hwnas.search.algorithms.progressive import remaining
 from hwnas.search.algorithms.reward import Objective, for_stage, rewards
 from hwnas.search.algorithms.searcher import PolicyRows, Searcher
 from hwnas.search.diagnostic import Diagnostic
@@ -83,7 +83,7 @@ class TndNas:
         """Progressive shrinking: each policy keeps its own remaining candidates, alpha and baseline
         begin again.
         """
-        keep = kept(SPACES[self.config.space], self.stage + 1)
+        keep = remaining(SPACES[self.config.space], self.stage + 1)
         return replace(self, policies=policy.shrink(self.policies, keep, rng), stage=self.stage + 1)
 
     def policy_rows(self) -> PolicyRows:

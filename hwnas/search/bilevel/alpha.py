@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwnas.search.algorithms import policy
-from hwnas.search.algorithms.progressive import kept
+from hwnas.search.algorithms.progressive import remaining
 from hwnas.search.algorithms.searcher import PolicyRows
 from hwnas.search.bilevel.collapse import WINDOW, Health, first_alarm
 from hwnas.search.diagnostic import Diagnostic
@@ -72,7 +72,7 @@ class NDarts:
         alpha begins again.
         """
         space, stage = SPACES[self.config.space], int(self.steps[2]) + 1
-        keep = kept(space, stage)
+        keep = remaining(space, stage)
         before = self.before
         if self.config.ndarts.pooled:
             with np.errstate(divide="ignore"):  # what didn't survive has no share, and won't be asked for

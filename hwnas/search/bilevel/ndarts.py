@@ -126,7 +126,7 @@ def alpha_step(
             hypergradient = method(searcher.config)(inner, outer, shared.weights, alpha, lr)
         gradient, diverged = hypergradient.alpha[0], hypergradient.diverged
     ascent = -ranks.mean(gradient, counts=train is not None).double().cpu().numpy()[None]
-    steps = searcher.steps + np.array([1, ranks.agree(diverged)[0], 0])
+    steps = searcher.steps + np.array([1, ranks.any_rank(diverged)[0], 0])
     if not np.isfinite(ascent).all():
         return replace(searcher, steps=steps)
     learning = policy.Learning(lr=settings.alpha_lr * ranks.size, weight_decay=settings.alpha_weight_decay)

@@ -72,7 +72,7 @@ def finish(
     space, names = SPACES[config.space], tuple(cost.name for cost in costs)
     images = scoring_images(config, dataset)
     # The leading rank's choice: sums in another order on another machine might choose others.
-    finalists = searched.ranks.share(lambda: choose(config, dataset, costs, ranges, searched, say))
+    finalists = searched.ranks.broadcast(lambda: choose(config, dataset, costs, ranges, searched, say))
     chosen = finalists.choices
     uniform = _uniform(space, mask_of(searched.searcher, space), len(chosen), rng(config.seed, FINAL))
     both = _score(searched, costs, np.concatenate([chosen, uniform]), images)

@@ -91,7 +91,7 @@ def lessons(folder: str) -> None:
             found |= {f"{name}.grad.{key}": value for key, value in gradients(both.net).items()}
             found[f"{name}.digest"] = shared_weights.digest(both)
         both = shared(ranks)
-        shared_weights.weight_step(both, mine if ranks.leads else None, path(ranks.rank), LR)
+        shared_weights.weight_step(both, mine if ranks.is_main else None, path(ranks.rank), LR)
         found |= {f"idle.grad.{key}": value for key, value in gradients(both.net).items()}
 
         searcher, both = accuracy_only(ranks)
@@ -101,9 +101,9 @@ def lessons(folder: str) -> None:
         found["es.loss"] = ndarts.weight_step(searcher, both, mine, LR, torch.Generator().manual_seed(0))
         found["es.weights"] = np.concatenate([w.detach().numpy().ravel() for w in both.net.parameters()])
 
-        found["divided"] = ranks.divided(7, lambda number: number / 7)
-        found["agreed"] = np.array(ranks.agree(False, ranks.rank == 1))
-        found["shared"] = ranks.share(lambda: os.getpid())
+        found["divided"] = ranks.sharded(7, lambda number: number / 7)
+        found["agreed"] = np.array(ranks.any_rank(False, ranks.rank == 1))
+        found["shared"] = ranks.broadcast(lambda: os.getpid())
         found["pid"] = os.getpid()
         found["parts"] = small_memory(ranks, searcher)
         try:
@@ -158,11 +158,11 @@ def searches(folder: str, changes: dict[str, Any]) -> None:
             search(config, Path(folder) / "stopped", ranks=ranks)
         except KeyboardInterrupt:
             stopped = True
-        if ranks.leads:
+        if ranks.is_main:
             (Path(folder) / "stopped").rename(Path(folder) / "kept")
             for name in ("resumed", "other"):
                 shutil.copytree(Path(folder) / "kept", Path(folder) / name)
-        ranks.agree()
+        ranks.any_rank()
         resume(Path(folder) / "resumed", ranks=ranks)
     np.savez(Path(folder) / f"{ranks.rank}.npz", digests=np.array(digests), stopped=stopped)
 
