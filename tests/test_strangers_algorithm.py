@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -43,6 +44,20 @@ def config(known, tmp_path):
 
 def test_it_is_one_file_of_at_most_eighty_lines() -> None:
     assert len(FILE.read_text().splitlines()) <= 80
+
+
+def test_nobody_asks_an_algorithm_for_its_name_or_type() -> None:
+    names, types = {"tndnas", "ndarts", "random", "nsga2"}, {"TndNas", "NDarts", "RandomSearch", "Nsga2"}
+    for path in (FILE.parents[2] / "hwnas").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            where = f"{path}:{getattr(node, 'lineno', 0)}"
+            if isinstance(node, ast.Compare):
+                sides = [node.left, *node.comparators]
+                asked = {side.value for side in sides if isinstance(side, ast.Constant)} & names
+                assert not asked, where
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "isinstance":
+                asked = {part.id for part in ast.walk(node.args[1]) if isinstance(part, ast.Name)}
+                assert not asked & types, where
 
 
 def test_it_is_searched_with_shown_reported_and_planned(config, typed, monkeypatch, tmp_path) -> None:

@@ -37,10 +37,10 @@ def rollbacks_of(written: Mapping[str, Any]) -> list[Rollback]:
 
 def restore(run: Run, dataset: Dataset, searcher: Searcher, ranks: Ranks = ALONE) -> State:
     """The state of the newest checkpoint, or the start."""
-    found = ranks.broadcast(lambda: _read(run))
-    if found is None:
+    saved = ranks.broadcast(lambda: _read(run))
+    if saved is None:
         return State(searcher=searcher, shared=supernet(run.config, dataset, searcher, 0, ranks))
-    arrays, written = found
+    arrays, written = saved
     position = position_from_dict(written["position"])
     of_searcher = {
         name.removeprefix("searcher."): array
@@ -64,11 +64,11 @@ def restore(run: Run, dataset: Dataset, searcher: Searcher, ranks: Ranks = ALONE
 
 def checkpoint(run: Run) -> tuple[Arrays, dict[str, Any]] | None:
     """The newest checkpoint. Raises InputError where what it says is not what a search writes."""
-    found = load_checkpoint(run)
-    if found is None:
+    saved = load_checkpoint(run)
+    if saved is None:
         return None
     with _trusted(run):
-        written = found[1]
+        written = saved[1]
         at = position_from_dict(written["position"])
         written["position"] = position_to_dict(at)
         rollbacks = rollbacks_of(written)
@@ -77,11 +77,11 @@ def checkpoint(run: Run) -> tuple[Arrays, dict[str, Any]] | None:
         numbers = [at.seconds, at.lr_scale, *written.get("losses", []), *written.get("accuracies", [])]
         numbers += [rollback.rate for rollback in rollbacks]
         good = all(type(count) is int and 0 <= count < 2**62 for count in counts)
-        if not good or not all(type(one) in (int, float) and math.isfinite(one) for one in numbers):
+        if not good or not all(type(number) in (int, float) and math.isfinite(number) for number in numbers):
             raise ValueError("its numbers are none of a search")
         if not (at.stage <= len(run.config.stages) and at.micro_batches >= 1):
             raise ValueError("a stage that this search does not have")
-    return found
+    return saved
 
 
 @contextmanager
@@ -98,11 +98,11 @@ def _trusted(run: Run) -> Iterator[None]:
 
 def _read(run: Run) -> tuple[Arrays, dict[str, Any]] | None:
     """The newest checkpoint, and the run directory cut back to what it knows of."""
-    found = checkpoint(run)
-    position = Position() if found is None else position_from_dict(found[1]["position"])
+    saved = checkpoint(run)
+    position = Position() if saved is None else position_from_dict(saved[1]["position"])
     truncate_trials(run, position.trials)
     truncate_history(run, position.stage, position.epoch)
-    return found
+    return saved
 
 
 def save(run: Run, state: State, clock: Callable[[], float], began: float) -> float:

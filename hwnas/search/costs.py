@@ -136,9 +136,9 @@ def _extremes(space: Space, cost: CostModel) -> tuple[float, float]:
     single = np.repeat(cheapest[None], len(rows), axis=0)
     for number, (row, column) in enumerate(rows):
         single[number, row] = column
-    own = cost.of(single) - float(cost.of(cheapest[None])[0])
+    differences = cost.of(single) - float(cost.of(cheapest[None])[0])
     table = np.zeros(space.mask.shape)
-    for (row, column), value in zip(rows, own, strict=True):
+    for (row, column), value in zip(rows, differences, strict=True):
         table[row, column] = value
     scale = max(float(table.max()), 1e-9)
     ends = [

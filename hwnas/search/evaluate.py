@@ -34,9 +34,9 @@ def evaluate(run: Run, dataset: Dataset, costs: tuple[CostModel, ...], state: St
     values = np.stack([cost.of(asked) for cost in costs], axis=1)
     macs = values[:, [cost.name for cost in costs].index("macs")]
     order = np.argsort(macs, kind="stable")  # neighbours in cost go to different ranks
-    own = shared_weights.accuracies(net, asked[order[ranks.own(len(asked))]], [batch])
+    of_rank = shared_weights.accuracies(net, asked[order[ranks.own(len(asked))]], [batch])
     accuracy = np.zeros(len(asked))
-    accuracy[order] = ranks.gathered(len(asked), own)
+    accuracy[order] = ranks.gathered(len(asked), of_rank)
     if ranks.is_main:
         append_trials(run, _trials(run, state, step, asked, accuracy, _by_name(costs, values)))
     state.searcher = state.searcher.tell(asked, accuracy, values[:, : len(config.objectives)])

@@ -100,7 +100,7 @@ def rehearse(planned: SearchPlan) -> tuple[Rates, Rates, float]:
         lengths = [-(-steps // every) * every for steps in (SHORT, LONG)]
         size = config.weight_step.batch_size
         shorter = [_run(planned, _fewer(dataset, steps * size)) for steps in lengths]
-        wall, cpu = (_extended([one[i] for one in shorter], lengths, whole) for i in (0, 1))
+        wall, cpu = (_extended([rates[i] for rates in shorter], lengths, whole) for i in (0, 1))
     return wall, cpu, _peak_mib(dataset.device)
 
 
@@ -135,11 +135,11 @@ def within(planned: SearchPlan, rates: tuple[Rates, Rates, float], budget: float
     fitting = None
     for epochs in range(1, MOST_EPOCHS + 1):
         config = with_epochs(planned.config, epochs)
-        found = forecast(planned, config, rates)
-        if found.high > budget:
+        expected = forecast(planned, config, rates)
+        if expected.high > budget:
             if fitting is None:
                 raise InputError(
-                    f"budget: one epoch of each stage may take {found.high:,.0f} s, not {budget:,.0f} s"
+                    f"budget: one epoch of each stage may take {expected.high:,.0f} s, not {budget:,.0f} s"
                 )
             break
         fitting = config

@@ -47,15 +47,15 @@ def diagnose(
     ``task``: None where not known, then guessing is not judged.
     """
     algorithm = algorithm_of(config)
-    found = [_slowed(rollback) for rollback in rollbacks]
+    diagnostics = [_slowed(rollback) for rollback in rollbacks]
     for stage in sorted({line.stage for line in history}):
         lines = [line for line in history if line.stage == stage]
         of_stage = [trial for trial in trials if trial.stage == stage]
         if algorithm.training is None:
-            found += _untaught(config, lines, of_stage)
-        found += _decided(config, lines) + _collapsed(config, algorithm, lines)
-        found += _guessing(task, of_stage) + algorithm.diagnose(config, of_stage)
-    return found
+            diagnostics += _untaught(config, lines, of_stage)
+        diagnostics += _decided(config, lines) + _collapsed(config, algorithm, lines)
+        diagnostics += _guessing(task, of_stage) + algorithm.diagnose(config, of_stage)
+    return diagnostics
 
 
 def verdict(stage: int, summary: Mapping[str, Any]) -> list[Diagnostic]:
@@ -116,11 +116,11 @@ def _decided(config: Config, lines: Sequence[Epoch]) -> list[Diagnostic]:
     if not learning or not lines[0].entropies:
         return []
     early = learning[: max(1, int(EARLY * (stage.epochs - stage.frozen_epochs)))]
-    found = []
+    diagnostics = []
     for policy, start in enumerate(lines[0].entropies):
         gone = [line for line in early if start > 0 and line.entropies[policy] < GONE * start]
         if gone:
-            found.append(
+            diagnostics.append(
                 Diagnostic(
                     stage=lines[0].stage,
                     kind="entropy",
@@ -128,7 +128,7 @@ def _decided(config: Config, lines: Sequence[Epoch]) -> list[Diagnostic]:
                     advice="a lower alpha_step.lr, or some alpha_step.entropy, lets it look longer",
                 )
             )
-    return found
+    return diagnostics
 
 
 def _collapsed(config: Config, algorithm: Algorithm, lines: Sequence[Epoch]) -> list[Diagnostic]:

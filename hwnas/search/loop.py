@@ -151,9 +151,9 @@ def epoch_steps(run: Run, dataset: Dataset, costs: tuple[CostModel, ...], state:
     for first in range(at.step, steps, ranks.size):
         # A weight step takes the batches first..last-1, one per rank; at an epoch's end some ranks
         # have none.
-        own, last = first + ranks.rank, min(first + ranks.size, steps)
-        batch = next(train) if own < last else None
-        set_dropout(state.shared.net, stage, at.epoch, (*seed, own), dataset.device)
+        number, last = first + ranks.rank, min(first + ranks.size, steps)
+        batch = next(train) if number < last else None
+        set_dropout(state.shared.net, stage, at.epoch, (*seed, number), dataset.device)
         done = (at.epoch + first / steps) / stage.epochs
         lr = at.lr_scale * shared_weights.cosine(config.weight_step, done)
         numbers = range(first, last)
@@ -196,12 +196,12 @@ def _notes_at_end(run: Run, dataset: Dataset, state: State) -> tuple[str, ...]:
     at = state.position
     if at.epoch + 1 < run.config.stages[at.stage].epochs:
         return ()
-    found = _diagnostics(run, dataset, state)
-    return tuple(str(diagnostic) for diagnostic in found if diagnostic.stage == at.stage)
+    diagnostics = _diagnostics(run, dataset, state)
+    return tuple(str(diagnostic) for diagnostic in diagnostics if diagnostic.stage == at.stage)
 
 
 def _diagnostics(run: Run, dataset: Dataset, state: State) -> tuple[Diagnostic, ...]:
     """What is to be said about the search so far."""
     history, trials = read_history(run), read_trials(run)
-    found = diagnose(run.config, dataset.task, history, trials, state.rollbacks)
-    return (*found, *diagnostics_of(state.searcher))
+    diagnostics = diagnose(run.config, dataset.task, history, trials, state.rollbacks)
+    return (*diagnostics, *diagnostics_of(state.searcher))

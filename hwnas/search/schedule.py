@@ -9,9 +9,9 @@ from hwnas.training.data import Dataset, batch_count
 
 def steps_per_epoch(dataset: Dataset, config: Config) -> int:
     """Weight steps per epoch; an algorithm may train each epoch on a random part of the images."""
-    size, own = config.weight_step.batch_size, algorithm_of(config).training
+    size, training = config.weight_step.batch_size, algorithm_of(config).training
     steps = batch_count(dataset, "weights", size, drop_last=drops_last(dataset, config))
-    images = own.images(config) if own else None
+    images = training.images(config) if training else None
     return steps if images is None else max(1, min(steps, images // size))
 
 
@@ -22,8 +22,8 @@ def learning_every(config: Config, steps: int) -> int:
     As the config says, but at least one look an epoch: with few images nothing else would be learnt
     at all.
     """
-    own = algorithm_of(config).training
-    return min(own.every(config) if own else config.alpha_step.every, max(1, steps))
+    training = algorithm_of(config).training
+    return min(training.every(config) if training else config.alpha_step.every, max(1, steps))
 
 
 def evaluations_per_epoch(config: Config, steps: int, learns: bool) -> int:

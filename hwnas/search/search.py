@@ -75,28 +75,28 @@ def resume(
     With as many ``ranks`` as before it ends as if it had not been stopped; with others, within
     noise. ``root``: where public data sets are now; ``download``: fetch a missing one.
     """
-    found = ranks.broadcast(lambda: runs.open_run(path))
-    if ranks.broadcast(lambda: runs.ended(found)):
-        return found
+    run = ranks.broadcast(lambda: runs.open_run(path))
+    if ranks.broadcast(lambda: runs.ended(run)):
+        return run
     if download and root is None:
         root = default_root()  # not to a place that a file names
-    config = with_data(found.config, root=None if root is None else str(root), download=download)
-    planned = plan(config, say, ranks.broadcast(lambda: kept_table(found)), ranks)
-    check_same(found, planned.dataset, ranks.broadcast(lambda: runs.read_environment(found)))
-    say(f"run {path}: {ranks.broadcast(lambda: whereabouts(found, ranks.size))}")
-    return _go(found, planned, watch, say, ranks)
+    config = with_data(run.config, root=None if root is None else str(root), download=download)
+    planned = plan(config, say, ranks.broadcast(lambda: kept_table(run)), ranks)
+    check_same(run, planned.dataset, ranks.broadcast(lambda: runs.read_environment(run)))
+    say(f"run {path}: {ranks.broadcast(lambda: whereabouts(run, ranks.size))}")
+    return _go(run, planned, watch, say, ranks)
 
 
 def whereabouts(run: Run, processes: int = 1) -> str:
     """Where a search goes on with so many processes, in words."""
-    found = checkpoint(run)
-    if found is None:
+    saved = checkpoint(run)
+    if saved is None:
         return "nothing was saved yet, beginning anew"
-    at = found[1]["position"]
+    at = saved[1]["position"]
     where, evaluations = place(run.config, at), f"{at['trials']:,} evaluations"
     if where is None:
         return f"all stages done, {evaluations}; scoring the finalists"
-    before = found[1].get("processes", 1)
+    before = saved[1].get("processes", 1)
     other = "" if before == processes else f"; {processes} processes after {before}: the same within noise"
     return f"going on from {where}, {evaluations} so far{other}"
 
@@ -122,8 +122,8 @@ def _go(run: Run, planned: SearchPlan, watch: Watcher, say: Say, ranks: Ranks) -
             if ranks.is_main:
                 write_measurements(run, result.measurements)
                 seconds = searched.seconds + time.monotonic() - began
-                found = [*searched.diagnostics, *verdict(len(config.stages) - 1, result.summary)]
-                health = [diagnostic.to_dict() for diagnostic in found]
+                diagnostics = [*searched.diagnostics, *verdict(len(config.stages) - 1, result.summary)]
+                health = [diagnostic.to_dict() for diagnostic in diagnostics]
                 more = {"target": planned.device.name, "health": health}
                 runs.write_front(run, {**result.summary, **more, "seconds": round(seconds, 1)})
     except PeerLost as error:
