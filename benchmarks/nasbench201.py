@@ -45,10 +45,11 @@ from hwnas.runs.checkpoint import load_checkpoint
 from hwnas.runs.front import hypervolume
 from hwnas.runs.history import Epoch, read_history
 from hwnas.search.distributed import shared_weights
-from hwnas.search.finalists.regression import best_of_bands
+from hwnas.search.finalists.regression import best_of_bins
 from hwnas.search.finalists.synflow import log_flows
-from hwnas.search.loop import Progress
-from hwnas.search.search import Plan, plan, search, summary
+from hwnas.search.plan import SearchPlan, plan
+from hwnas.search.progress import SearchProgress
+from hwnas.search.search import search, summary
 from hwnas.space.encoding import every, to_choices, to_genotype
 from hwnas.space.family import Family, family
 from hwnas.space.nasbench201 import SPACE
@@ -164,14 +165,14 @@ def config_of(size: str, arm: str, seed: int, npz: Path, epochs: int | None = No
 class Watch:
     """Follows, every few epochs, how well shared weights rank cells; and says where the search is."""
 
-    planned: Plan
+    planned: SearchPlan
     run: Path
     accuracy: Floats  # (15625,) of the table
     every: int | None
     began: float = field(default_factory=time.process_time)
     seen: list[dict[str, float]] = field(default_factory=list)
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: SearchProgress) -> None:
         """After an epoch; the newest checkpoint is that of the epoch before."""
         print(f"epoch {progress.epoch}/{progress.epochs} loss {progress.loss:.3f}", file=sys.stderr)
         if self.every and progress.epoch % self.every == 1 and progress.epoch > 1:
@@ -232,7 +233,9 @@ def run(
         "evaluations": result["evaluations"],
         "tau": watch.seen,
         "derived": [_derived(epoch, tables["params"].accuracy) for epoch in history],
-        **looked_up(result, arm, tables, {name: planned.reaches[name].bounds for name in planned.reaches}),
+        **looked_up(
+            result, arm, tables, {name: planned.cost_ranges[name].bounds for name in planned.cost_ranges}
+        ),
     }
 
 
@@ -247,8 +250,8 @@ def untrained(data: Path, size: str) -> dict[str, Any]:
     cells, dataset, tables = every(SPACE.mask), planned.dataset, _tables(data)
     flow = log_flows(Family(space=SPACE, size=CellSize(**used), task=dataset.task), cells)
     costs = {cost.name: cost.of(cells) for cost in planned.costs}
-    bounds = {name: planned.reaches[name].bounds for name in COSTS}
-    chosen = np.concatenate([best_of_bands(flow, costs[name], bounds[name], CELLS) for name in COSTS])
+    bounds = {name: planned.cost_ranges[name].bounds for name in COSTS}
+    chosen = np.concatenate([best_of_bins(flow, costs[name], bounds[name], CELLS) for name in COSTS])
     members = [
         {
             "text": format_text(to_genotype(SPACE, cells[row])),
@@ -307,7 +310,7 @@ def _of_bands(members: list[Member], cost: str, bounds: tuple[float, float]) -> 
     """At most CELLS finalists: the best of each band of this cost, as the search itself chose them."""
     believed = np.array([_believed(member) for member in members])
     costs = np.array([member["costs"][cost]["value"] for member in members], dtype=float)
-    return [members[row] for row in best_of_bands(believed, costs, bounds, CELLS)]
+    return [members[row] for row in best_of_bins(believed, costs, bounds, CELLS)]
 
 
 def share(table: Table, places: Ints) -> float:

@@ -35,7 +35,7 @@ from benchmarks.cifar_jpeg import load as load_jpeg
 from hwnas.config import Config, resolve
 from hwnas.nets.supernet import build_supernet
 from hwnas.search.bilevel import ndarts
-from hwnas.search.bilevel.ndarts import NDarts
+from hwnas.search.bilevel.alpha import NDarts
 from hwnas.search.distributed import shared_weights
 from hwnas.search.distributed.shared_weights import SharedWeights
 from hwnas.space.encoding import to_genotype
@@ -143,11 +143,11 @@ def look(
     searcher: NDarts, shared: SharedWeights, dataset: Dataset, known: dict[str, float], seed: int, step: int
 ) -> tuple[NDarts, dict[str, Any]]:
     valid = sample(dataset, "policy", 128, (seed, step, WATCH))
-    searcher = ndarts.watch(searcher, shared.net, valid)
+    searcher = ndarts.monitor(searcher, shared.net, valid)
     with torch.no_grad():
         mixture = torch.as_tensor(searcher.mixture(), dtype=torch.float32)
         right = shared.net.mixture(valid.x, mixture).argmax(1) == valid.y
-    cell = format_text(to_genotype(SPACES["nasbench201"], searcher.derived()[0]))
+    cell = format_text(to_genotype(SPACES["nasbench201"], searcher.derived()))
     return searcher, {
         "cell": cell,
         "test": known[cell],

@@ -18,8 +18,9 @@ from pathlib import Path
 import torch
 
 from hwnas.config import EXPONENTS, Config, resolve
-from hwnas.search.loop import Progress
-from hwnas.search.search import plan, search
+from hwnas.search.plan import plan
+from hwnas.search.progress import SearchProgress
+from hwnas.search.search import search
 
 
 def alternate(configs: dict[int, Config], folder: Path) -> dict[int, list[float]]:
@@ -30,7 +31,7 @@ def alternate(configs: dict[int, Config], folder: Path) -> dict[int, list[float]
     def run(count: int, other: int) -> None:
         began = 0.0
 
-        def hand_over(progress: Progress) -> None:
+        def hand_over(progress: SearchProgress) -> None:
             nonlocal began
             seconds[count].append(time.perf_counter() - began)
             turns[other].release()

@@ -37,9 +37,9 @@ import torch.distributed as dist
 from hwnas.config import Config, resolve
 from hwnas.runs import directory as runs
 from hwnas.search import loop
+from hwnas.search.checkpoint import restore
 from hwnas.search.distributed.ranks import ALONE, Ranks, launch, world
-from hwnas.search.search import Plan, plan, searcher_of
-from hwnas.search.state import restore
+from hwnas.search.plan import SearchPlan, plan, searcher_of
 
 ADDRESS = "HWNAS_BENCHMARK"
 IMAGES = 8192
@@ -63,7 +63,7 @@ def cases() -> dict[str, dict[str, Any]]:
     }
 
 
-def prepared(folder: Path, settings: dict[str, Any]) -> tuple[Plan, runs.Run]:
+def prepared(folder: Path, settings: dict[str, Any]) -> tuple[SearchPlan, runs.Run]:
     """Random images of 16 x 16 x 3 pixels, and a run directory for the trials of process 0."""
     rng = np.random.default_rng(0)
     path = folder / "images.npz"
@@ -75,7 +75,7 @@ def prepared(folder: Path, settings: dict[str, Any]) -> tuple[Plan, runs.Run]:
     return plan(config), runs.Run(path=Path(tempfile.mkdtemp(dir=folder)), config=config)
 
 
-def turn(planned: Plan, run: runs.Run, ranks: Ranks, seconds: float) -> dict[str, float]:
+def turn(planned: SearchPlan, run: runs.Run, ranks: Ranks, seconds: float) -> dict[str, float]:
     """Steps of the loop for so many seconds: images that weight steps took, per second, and bytes per step.
 
     Begins and ends on whole cycles of CYCLE weight steps, which hold the same share of alpha steps each.
@@ -84,15 +84,15 @@ def turn(planned: Plan, run: runs.Run, ranks: Ranks, seconds: float) -> dict[str
     size, own, first, began = planned.config.weight_step.batch_size, list[float](), 0, 0.0
     with counted() as moved:
         last = time.process_time()
-        for number, _ in enumerate(loop._epoch(run, planned.dataset, planned.costs, state), 1):
+        for number, _ in enumerate(loop.epoch_steps(run, planned.dataset, planned.costs, state), 1):
             own.append(time.process_time() - last)
             if number == CYCLE:  # the first cycle builds and touches what the others re-use
                 first, began, moved[:] = state.position.step, time.monotonic(), [0.0, 0.0]
                 own.clear()
-            elif number % CYCLE == 0 and ranks.agree(time.monotonic() - began > seconds)[0]:
+            elif number % CYCLE == 0 and ranks.any_rank(time.monotonic() - began > seconds)[0]:
                 images, took = (state.position.step - first) * size, time.monotonic() - began
                 exchanged = {"bytes_per_step": moved[0] / len(own), "exchange_share": moved[1] / took}
-                all_of_them = ranks.divided(ranks.size * len(own), lambda n: own[n // ranks.size])
+                all_of_them = ranks.sharded(ranks.size * len(own), lambda n: own[n // ranks.size])
                 slowest = all_of_them.reshape(len(own), ranks.size).max(axis=1).sum()
                 return {"images_per_s": images / took, "images_per_cpu_s": images / slowest, **exchanged}
             last = time.process_time()
@@ -103,7 +103,7 @@ def messages(ranks: Ranks) -> dict[str, float]:
     """What one agreement takes, in ms, and how many bytes per second a long sum gets through."""
     began, count = time.monotonic(), 300
     for _ in range(count):
-        ranks.agree(False)
+        ranks.any_rank(False)
     agreement_ms = 1000 * (time.monotonic() - began) / count
     long = torch.zeros(4 * 2**20)
     dist.all_reduce(long)
@@ -136,10 +136,10 @@ def enter() -> None:
     """One process: turns alone (process 0) and together, until told to end."""
     torch.set_num_threads(1)
     with world() as ranks, tempfile.TemporaryDirectory() as own:
-        caller: Connection | None = Client(os.environ[ADDRESS]) if ranks.leads else None
+        caller: Connection | None = Client(os.environ[ADDRESS]) if ranks.is_main else None
         ready = {name: prepared(Path(own), settings) for name, settings in cases().items()}
         while True:
-            name, together, seconds = ranks.share(lambda: caller.recv() if caller else None)
+            name, together, seconds = ranks.broadcast(lambda: caller.recv() if caller else None)
             if not name:
                 break
             found = None
@@ -151,7 +151,7 @@ def enter() -> None:
             planned, run = ready[name]
             if together:
                 found = turn(planned, run, ranks, seconds)
-            elif ranks.leads:
+            elif ranks.is_main:
                 found = turn(planned, run, ALONE, seconds)
             if caller:
                 caller.send(found)

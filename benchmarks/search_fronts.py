@@ -31,7 +31,8 @@ import torch
 
 from hwnas.config import Config, resolve, with_epochs
 from hwnas.runs.front import Bounds, hypervolume, non_dominated, to_minimise
-from hwnas.search.search import plan, search, summary
+from hwnas.search.plan import plan
+from hwnas.search.search import search, summary
 from hwnas.space.genotype import Architecture
 from hwnas.space.text import from_dict
 from hwnas.training.data import Dataset

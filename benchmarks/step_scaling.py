@@ -30,7 +30,7 @@ from hwnas.config import resolve
 from hwnas.nets.fast.allocator import keep_freed_memory
 from hwnas.search.bilevel import ndarts
 from hwnas.search.distributed import shared_weights
-from hwnas.search.search import plan, searcher_of
+from hwnas.search.plan import plan, searcher_of
 from hwnas.training.data import Batch
 
 Timed = dict[str, Callable[[], None]]

@@ -33,8 +33,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a script 
 
 from benchmarks.tabular_peers import Evaluate, Spent, evolution, nsga2, random_search
 from hwnas.runs.front import Bounds, hypervolume
-from hwnas.search.algorithms import policy
-from hwnas.search.algorithms import scalarised as directed
+from hwnas.search.algorithms import policy, scalarised
 from hwnas.search.algorithms.reward import Objective, for_exponents, rewards
 from hwnas.space.nasbench201 import PRIMITIVES, SPACE
 from profilers.errors import InputError, nearest
@@ -126,15 +125,15 @@ def ours(
     evaluate: Evaluate,
     mask: NDArray[np.bool_],
     seed: int,
-    settings: directed.Settings | None = None,
+    settings: scalarised.Settings | None = None,
     costs: int = 1,
 ) -> None:
     """hwnas: the directed policies, asked for what was not evaluated yet. `costs` 0: accuracy alone."""
     rng = np.random.default_rng(seed)
-    state = directed.start(settings or directed.Settings(), mask, costs, rng)
-    while len(choices := directed.ask(state, SAMPLES, rng, novel=True)):
+    state = scalarised.start(settings or scalarised.Settings(), mask, costs, rng)
+    while len(choices := scalarised.ask(state, SAMPLES, rng, novel=True)):
         accuracy, cost = evaluate(choices)
-        state = directed.tell(state, choices, accuracy, cost[:, :costs])
+        state = scalarised.tell(state, choices, accuracy, cost[:, :costs])
 
 
 def plain(

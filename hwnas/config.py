@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from hwnas.algorithms import ALGORITHMS
 from hwnas.catalog import find_config, read_toml
 from hwnas.costs.metrics import METRICS
 from hwnas.space import SPACES
@@ -53,7 +54,7 @@ class ObjectiveConfig(_Frozen):
     @classmethod
     def _is_known(cls, metric: str) -> str:
         if metric not in METRICS:
-            raise ValueError(f"unknown metric {metric!r}{nearest(metric, METRICS)}")
+            raise ValueError(f"unknown metric {metric!r}{nearest(metric, METRICS.names())}")
         return metric
 
 
@@ -173,7 +174,7 @@ class Config(_Frozen):
     ``cuda_graph``: latencies on a CUDA target are those of captured graphs, not of eager torch.
     """
 
-    algorithm: Literal["tndnas", "ndarts", "random", "nsga2"] = "tndnas"
+    algorithm: str = Field(default="tndnas", max_length=80)
     space: str = "tnd"
     macro: dict[str, Any] | None = None
     target: str = "cpu"
@@ -231,10 +232,17 @@ class Config(_Frozen):
             raise ValueError(f"space: {data['space']!r}, but the macro is called {name!r}: leave space out")
         return {**data, "space": name}
 
+    @field_validator("algorithm")
+    @classmethod
+    def _is_known(cls, algorithm: str) -> str:
+        if algorithm not in ALGORITHMS:
+            raise ValueError(f"unknown algorithm {algorithm!r}{nearest(algorithm, ALGORITHMS.names())}")
+        return algorithm
+
     @model_validator(mode="after")
     def _fits_together(self) -> Config:
         if self.space not in SPACES:
-            raise ValueError(f"space: unknown space {self.space!r}{nearest(self.space, SPACES)}")
+            raise ValueError(f"space: unknown space {self.space!r}{nearest(self.space, SPACES.names())}")
         if any(not -100 <= exponent <= 0 for exponent in self.exponents):
             raise ValueError("exponents: a penalty exponent must be within -100..0")
         targets = [objective for objective in self.objectives if objective.target is not None]
@@ -242,7 +250,12 @@ class Config(_Frozen):
             raise ValueError(
                 "alpha_step.form: directed widens the whole front; a target or a reward needs form = 'paper'"
             )
-        if self.finalists_synflow and self.finalists_by != "regression" and self.algorithm != "ndarts":
+        if (
+            self.finalists_synflow
+            and self.finalists_by != "regression"
+            # The one property of an algorithm that a config depends on; its code is loaded for it.
+            and ALGORITHMS[self.algorithm].finalists_from != "likely"
+        ):
             raise ValueError("finalists_synflow: needs finalists_by = 'regression' or algorithm = 'ndarts'")
         names = [objective.metric for objective in self.objectives]
         if len(set(names)) != len(names):

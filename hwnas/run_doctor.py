@@ -25,8 +25,8 @@ def _files(path: Path) -> Iterator[Finding]:
     from hwnas.runs import directory as runs
     from hwnas.runs.history import read_history
     from hwnas.runs.trials import read_trials
-    from hwnas.search.state import checkpoint as read_checkpoint
-    from hwnas.search.state import place
+    from hwnas.search.checkpoint import checkpoint as read_checkpoint
+    from hwnas.search.checkpoint import place
 
     found = runs.open_run(path)
     trials, lines = read_trials(found), read_history(found)
@@ -82,8 +82,9 @@ def _search(path: Path) -> Iterator[Finding]:
     from hwnas.runs.history import read_history
     from hwnas.runs.summary import read_front
     from hwnas.runs.trials import read_trials
-    from hwnas.search.health import Setback, diagnose
-    from hwnas.search.state import checkpoint as read_checkpoint
+    from hwnas.search.checkpoint import checkpoint as read_checkpoint
+    from hwnas.search.checkpoint import rollbacks_of
+    from hwnas.search.health import diagnose
 
     found = runs.open_run(path)
     if runs.ended(found):
@@ -100,10 +101,11 @@ def _search(path: Path) -> Iterator[Finding]:
         yield Finding(area="search", level="ok" if better > 0 else "note", text=text, advice=advice)
     else:
         checkpoint = read_checkpoint(found)
-        setbacks = [Setback(**one) for one in checkpoint[1].get("setbacks", [])] if checkpoint else []
+        rollbacks = rollbacks_of(checkpoint[1]) if checkpoint else []
         lines, trials = read_history(found), read_trials(found)
         notes = [
-            (one.stage, one.text, one.advice) for one in diagnose(found.config, None, lines, trials, setbacks)
+            (one.stage, one.text, one.advice)
+            for one in diagnose(found.config, None, lines, trials, rollbacks)
         ]
     for stage, text, advice in notes:
         yield Finding(area="search", level="note", text=f"stage {stage + 1}: {text}", advice=advice)

@@ -36,12 +36,12 @@ def typed(tmp_path, monkeypatch, capsys):
 def announced(monkeypatch):
     """Let a package announce one value for a table of hwnas (hwnas.plugins) until the test ends."""
     held = []
+    load = EntryPoint.load
 
     def announce(table, value):
         point = EntryPoint(value.name, "somewhere:VALUE", table.group)
-        monkeypatch.setattr(EntryPoint, "load", lambda self: value)
+        monkeypatch.setattr(EntryPoint, "load", lambda self: value if self == point else load(self))
         monkeypatch.setattr(plugins, "entry_points", lambda group: [point] if group == table.group else [])
-        monkeypatch.setattr(table, "loaded", False)
         held.append((table, value.name))
 
     yield announce

@@ -46,7 +46,7 @@ def test_nasbench201_is_stacked_in_three_groups() -> None:
         ({"data": {"nois": 1}}, r"unknown key 'data.nois'; did you mean 'noise'\?"),
         ({"stages": [{"cells": 3, "epoch": 1}]}, r"unknown key 'stages.0.epoch'; did you mean 'epochs'\?"),
         ({"space": "dart"}, r"unknown space 'dart'; did you mean 'darts'\?"),
-        ({"algorithm": "sgd"}, r"algorithm: Input should be 'tndnas', 'ndarts', 'random' or 'nsga2'"),
+        ({"algorithm": "nsga"}, r"algorithm: unknown algorithm 'nsga'; did you mean 'nsga2'\?"),
         ({"exponents": [0.1]}, r"a penalty exponent must be within -100..0"),
         ({"seed": -1}, r"seed: Input should be greater than or equal to 0"),
         (

@@ -17,7 +17,7 @@ from hwnas.cli import main
 from hwnas.doctor import examine
 from hwnas.finding import Finding
 from hwnas.runs import directory as runs
-from hwnas.search.loop import Progress
+from hwnas.search.progress import SearchProgress
 from hwnas.search.search import search
 from tests.runs.made import finished_run
 from tests.search import tiny
@@ -99,7 +99,7 @@ def test_a_finished_run_is_healthy(tmp_path: Path, of_a_run: Callable[[Path], li
 def test_a_stopped_run_is_told_how_to_go_on(
     tmp_path: Path, of_a_run: Callable[[Path], list[Finding]]
 ) -> None:
-    def stop(progress: Progress) -> None:
+    def stop(progress: SearchProgress) -> None:
         if progress.epoch == 2:
             raise KeyboardInterrupt
 

@@ -168,4 +168,4 @@ def test_an_absent_block_leaves_nothing_behind(known) -> None:
 def test_a_package_that_announces_no_space_is_named(known, monkeypatch) -> None:
     monkeypatch.setattr(EntryPoint, "load", lambda self: "nonsense")
     with pytest.raises(InputError, match=r"somewhere:VALUE is no hwnas\.space\.space\.Space"):
-        "strangers-chain" in SPACES  # noqa: B015
+        SPACES["strangers-chain"]

@@ -113,7 +113,7 @@ def bilevel_alpha_step(size: Size, stage: int, place: Place) -> Step:
 def watch(size: Size, stage: int, place: Place) -> Step:
     """NDARTS: what is looked at once per epoch."""
     searcher, shared, _, valid = _bilevel(size, place)
-    return lambda: ndarts.watch(searcher, shared.net, next(valid))
+    return lambda: ndarts.monitor(searcher, shared.net, next(valid))
 
 
 def training_step(recipe: str, cell: str, channels: int, cells: int, batch: int | None = None) -> Build:

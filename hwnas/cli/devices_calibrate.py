@@ -65,7 +65,7 @@ def calibrate(
         "--", channels=channels, cells=cells, classes=classes, batch=batch, threads=threads, budget=budget
     )
     if space not in SPACES:
-        raise InputError(f"unknown space {space!r}{nearest(space, SPACES)}")
+        raise InputError(f"unknown space {space!r}{nearest(space, SPACES.names())}")
     device = load(find_device(target))
     of = family(
         SPACES[space],

@@ -74,7 +74,7 @@ def fit(
     from profilers.table import save
 
     if space not in SPACES:
-        raise InputError(f"unknown space {space!r}{nearest(space, SPACES)}")
+        raise InputError(f"unknown space {space!r}{nearest(space, SPACES.names())}")
     name, known = named_device(device)
     network = network_of(space, channels, cells, image)
     measured = read_measured(csv, SPACES[space], arch_column, latency_column, unit, skip_failed)

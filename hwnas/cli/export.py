@@ -123,9 +123,9 @@ def _formats(text: str) -> tuple[str, ...]:
     names = [part.strip() for part in text.split(",") if part.strip()]
     for name in names:
         if name not in FORMATS:
-            raise InputError(f"formats: unknown {name!r}{nearest(name, FORMATS)}")
+            raise InputError(f"formats: unknown {name!r}{nearest(name, FORMATS.names())}")
     if not names:
-        raise InputError(f"formats: none given (choices: {', '.join(FORMATS)})")
+        raise InputError(f"formats: none given (choices: {', '.join(FORMATS.names())})")
     # Ours in their own order, then what others announce.
     return tuple(dict.fromkeys([known for known in FORMATS if known in names] + names))
 

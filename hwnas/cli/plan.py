@@ -77,7 +77,7 @@ def plan(
         resolved = with_epochs(resolved, epochs)
     chosen_table = named_table(table, resolved)
     from hwnas.search.forecast import plan_ahead
-    from hwnas.search.search import plan as planning
+    from hwnas.search.plan import plan as planning
     from hwnas.training.describe import described
 
     say = notes(quiet)

@@ -62,17 +62,17 @@ def launched(processes: int | None, enter: Callable[[], None]) -> None:
 @contextmanager
 def joined() -> Iterator[Ranks]:
     """The processes of this search. What several of them can't do is said by one; all end with its exit code."""
-    from hwnas.search.distributed.ranks import Parted, world
+    from hwnas.search.distributed.ranks import PeerLost, world
 
     code, spoken = 0, False
     with world() as ranks:
         try:
             yield ranks
-        except (InputError, Stopped, Parted, KeyboardInterrupt) as error:
+        except (InputError, Stopped, PeerLost, KeyboardInterrupt) as error:
             if ranks.size == 1:
                 raise
             code = 130 if isinstance(error, KeyboardInterrupt) else 2 if isinstance(error, InputError) else 3
-            spoken = ranks.leads if code == 130 else ranks.speaks()
+            spoken = ranks.is_main if code == 130 else ranks.speaks()
             if spoken and code != 130:
                 echo(f"{'error' if code == 2 else 'stopped'}: {error}", err=True)
             sys.stdout.flush()

@@ -29,7 +29,7 @@ def resume(
     from hwnas.search.search import resume as go_on
 
     with several.joined() as ranks:
-        if not ranks.leads:
+        if not ranks.is_main:
             go_on(run, ranks=ranks, root=data_root, download=download)
             return
         try:

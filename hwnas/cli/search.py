@@ -130,7 +130,7 @@ def search(
     vacant(path)
     several.launched(processes, context.find_root().obj)
     with several.joined() as ranks:
-        _run(resolved, ranks.share(lambda: path), json, quiet, ranks, chosen)
+        _run(resolved, ranks.broadcast(lambda: path), json, quiet, ranks, chosen)
 
 
 def named_table(word: str | None, resolved: Config) -> Path | None:
@@ -150,10 +150,11 @@ def _run(
     from hwnas.cli.progress import notes, watching
     from hwnas.cli.show import print_summary
     from hwnas.runs.summary import read_front
-    from hwnas.search.search import feasibility, plan, search
+    from hwnas.search.plan import feasibility, plan
+    from hwnas.search.search import search
     from hwnas.training.describe import described
 
-    say = notes(quiet or not ranks.leads)
+    say = notes(quiet or not ranks.is_main)
     planned = plan(resolved, say, table, ranks)
     for line in described(planned.dataset):
         say(line)
@@ -162,7 +163,7 @@ def _run(
     for line in feasibility(planned):
         say(line)
     say(f"run directory: {path}")
-    if not ranks.leads:
+    if not ranks.is_main:
         search(resolved, path, planned=planned, ranks=ranks)
         return
     try:
@@ -199,7 +200,7 @@ def objectives(metrics: list[str] | None, targets: list[str] | None) -> list[dic
         return None
     for metric in metrics:
         if metric not in METRICS:
-            raise InputError(f"objective: unknown metric {metric!r}{nearest(metric, METRICS)}")
+            raise InputError(f"objective: unknown metric {metric!r}{nearest(metric, METRICS.names())}")
     from hwnas.search.algorithms.reward import parse_quantity
 
     found: dict[str, dict[str, str]] = {metric: {"metric": metric} for metric in metrics}

@@ -25,6 +25,7 @@ def show(
 
 def print_summary(summary: SearchSummary, path: Path, json: bool) -> None:
     """The front as a table with provenances, or the whole summary as JSON."""
+    from hwnas.algorithms import ALGORITHMS
     from hwnas.runs.schema import escaped, to_json
     from hwnas.space import SPACES
 
@@ -35,8 +36,12 @@ def print_summary(summary: SearchSummary, path: Path, json: bool) -> None:
     console().print(_table(shown))
     for line in _lines(shown, path):
         echo(line)
-    if summary.space not in SPACES:
+    if not SPACES.usable(summary.space):
         echo(f"note: the space {shown.space} is not installed here: this run can be shown, nothing more")
+    if summary.algorithm not in ALGORITHMS:
+        echo(
+            f"note: the algorithm {shown.algorithm} is not installed here: this run can be shown, nothing more"
+        )
 
 
 def _table(summary: SearchSummary) -> Any:

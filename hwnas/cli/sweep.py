@@ -42,11 +42,11 @@ def sweep(
     """
     from hwnas.cli.progress import notes, watching
     from hwnas.cluster.comparison import compare, write_comparison
+    from hwnas.cluster.job import here
     from hwnas.cluster.progress import once_a_minute, searches
     from hwnas.cluster.ray_cluster import connected
     from hwnas.cluster.searches import sweep_on
     from hwnas.cluster.sweep_file import read_sweep, state_of
-    from hwnas.cluster.task import here
     from hwnas.errors import Stopped, keeping
 
     say = notes(quiet)

@@ -31,9 +31,9 @@ def train_by_ray(
 ) -> list[TrainingRecord]:
     """Train the models on the cluster at ``address``; returns their records. Raises InputError."""
     from hwnas.cli.progress import notes
+    from hwnas.cluster.job import gpus_for
     from hwnas.cluster.progress import once_a_minute, trainings
     from hwnas.cluster.ray_cluster import connected
-    from hwnas.cluster.task import gpus_for
     from hwnas.cluster.training import train_on
     from hwnas.runs.directory import lock
     from hwnas.training.run_images import images_of

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hwnas.cluster.job import Cluster, Job, Needs
 from hwnas.cluster.ray_cluster import where
-from hwnas.cluster.task import Cluster, Needs, Task
 from hwnas.measuring.profile import measure_all
 from hwnas.measuring.subjects import Named
 from profilers.backends import Options
@@ -87,7 +87,7 @@ def measure_on(
     needs = {device.name: needs_of(device, cluster.nodes) for device in devices}
     # Network by network, so that a farm of several devices is busy from the start.
     tasks = [
-        Task(
+        Job(
             f"{named.key} on {device.name}",
             measure_there,
             MeasureJob(
@@ -101,7 +101,7 @@ def measure_on(
     answers: dict[str, list[MeasuredThere]] = {device.name: [] for device in devices}
     for ended in cluster.run(tasks):
         if ended.error is not None:
-            failed(ended.task.name, ended.error)
+            failed(ended.job.name, ended.error)
             continue
         answers[ended.result.job.device.name].append(ended.result)
         done(ended.result)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from hwnas import __version__
-from hwnas.cluster.task import Cluster, Task, TaskResult, check_room, total
+from hwnas.cluster.job import Cluster, Job, JobResult, check_room, total
 from hwnas.errors import Stopped
 from profilers.children import working_in
 from profilers.errors import InputError
@@ -60,7 +60,7 @@ def connected(
                 f" {total(nodes, 'GPU'):g} GPUs"
             )
             yield Cluster(
-                lambda tasks: _run(ray, tasks, say, tick), nodes, lambda path: _check_shared(ray, path)
+                lambda jobs: _run(ray, jobs, say, tick), nodes, lambda path: _check_shared(ray, path)
             )
         finally:
             ray.shutdown()
@@ -166,12 +166,12 @@ def _called(node: dict[str, Any]) -> str:
     return f"{node['NodeManagerHostname']} ({node['NodeID'][:8]})"
 
 
-def _run(ray: Any, tasks: Sequence[Task], say: Say, tick: Callable[[], None]) -> Iterator[TaskResult]:
+def _run(ray: Any, jobs: Sequence[Job], say: Say, tick: Callable[[], None]) -> Iterator[JobResult]:
     """Give all tasks to Ray and yield them as they end."""
     alive = _nodes(ray)
-    for task in tasks:
-        check_room(task, alive)
-    waiting = {_submit(ray, task): task for task in tasks}
+    for job in jobs:
+        check_room(job, alive)
+    waiting = {_submit(ray, job): job for job in jobs}
     while waiting:
         done, _ = ray.wait(list(waiting), num_returns=1, timeout=LOOK_SECONDS)
         tick()
@@ -182,31 +182,31 @@ def _run(ray: Any, tasks: Sequence[Task], say: Say, tick: Callable[[], None]) ->
             yield _ended(ray, waiting.pop(reference), reference)
 
 
-def _submit(ray: Any, task: Task) -> Any:
+def _submit(ray: Any, job: Job) -> Any:
     remote = ray.remote(_carry_out).options(
-        name=task.name,
-        num_cpus=task.needs.cpus,
-        num_gpus=task.needs.gpus,
-        resources=dict(task.needs.resources),
+        name=job.name,
+        num_cpus=job.needs.cpus,
+        num_gpus=job.needs.gpus,
+        resources=dict(job.needs.resources),
         max_retries=RETRIES,
     )
-    return remote.remote(task.function, task.job)
+    return remote.remote(job.function, job.argument)
 
 
-def _carry_out(function: Callable[[Any], Any], job: Any) -> Any:
+def _carry_out(function: Callable[[Any], Any], argument: Any) -> Any:
     """On a node: the task itself. What it prints belongs to the node's log."""
-    return function(job)
+    return function(argument)
 
 
-def _ended(ray: Any, task: Task, reference: Any) -> TaskResult:
+def _ended(ray: Any, job: Job, reference: Any) -> JobResult:
     try:
-        return TaskResult(task, ray.get(reference))
+        return JobResult(job, ray.get(reference))
     except ray.exceptions.RayTaskError as error:
         cause = error.cause if isinstance(error.cause, Exception) else error
-        return TaskResult(task, error=lacking(task.name, cause) or cause)
+        return JobResult(job, error=lacking(job.name, cause) or cause)
     except ray.exceptions.RayError as error:
         line = str(error).strip().splitlines()[0]
-        return TaskResult(task, error=Stopped(f"{task.name}: given up after {RETRIES} retries: {line}"))
+        return JobResult(job, error=Stopped(f"{job.name}: given up after {RETRIES} retries: {line}"))
 
 
 def lacking(name: str, error: Exception) -> InputError | None:
@@ -218,13 +218,13 @@ def lacking(name: str, error: Exception) -> InputError | None:
 
 
 def changes(
-    before: Mapping[str, Mapping[str, float]], now: Mapping[str, Mapping[str, float]], left: Iterable[Task]
+    before: Mapping[str, Mapping[str, float]], now: Mapping[str, Mapping[str, float]], left: Iterable[Job]
 ) -> list[str]:
     """Which nodes have come and gone, in words, and what nobody offers any more though tasks that are left need it."""
     gone, new = sorted(before.keys() - now.keys()), sorted(now.keys() - before.keys())
     lines = [f"node {name} is gone; its tasks begin again elsewhere, from their checkpoints" for name in gone]
     lines += [f"node {name} has joined" for name in new]
-    for name in sorted({name for task in left for name in task.needs.resources}):
+    for name in sorted({name for job in left for name in job.needs.resources}):
         if total(before, name) and not total(now, name):
             lines.append(f"no node offers {name} any more; its tasks wait for one")
     return lines
@@ -242,7 +242,7 @@ def _check_shared(ray: Any, path: Path) -> None:
         nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
         asked = {_called(node): _ask(ray, node["NodeID"], probe) for node in nodes}
         seen = {
-            name: _ended(ray, Task(f"node {name}", _see, probe), reference)
+            name: _ended(ray, Job(f"node {name}", _see, probe), reference)
             for name, reference in asked.items()
         }
     finally:

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hwnas.catalog import find_device
+from hwnas.cluster.job import Cluster, Job, Needs, gpus_for
 from hwnas.cluster.place import until_free
 from hwnas.cluster.ray_cluster import where
 from hwnas.cluster.sweep_file import Planned, State, check_same, state_of
-from hwnas.cluster.task import Cluster, Needs, Task, gpus_for
 from hwnas.config import Config
 from hwnas.costs.tables import tables, user_folder
 from hwnas.runs.atomic import atomic_write
@@ -24,9 +24,9 @@ from profilers.device import load as load_device
 from profilers.errors import InputError
 
 if TYPE_CHECKING:
-    from hwnas.search.loop import Progress
+    from hwnas.search.progress import SearchProgress
 
-Watching = Callable[[Path], AbstractContextManager[Callable[["Progress"], None]]]
+Watching = Callable[[Path], AbstractContextManager[Callable[["SearchProgress"], None]]]
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class SearchedThere:
 
 
 @contextmanager
-def _recording(path: Path) -> Iterator[Callable[[Progress], None]]:
+def _recording(path: Path) -> Iterator[Callable[[SearchProgress], None]]:
     """Nobody watches; TensorBoard's events are written at the end, as ``hwnas search`` does."""
     from hwnas.report.events import write_events
 
@@ -106,7 +106,7 @@ def sweep_on(
         _fetch([run.config for run in left])
         function = search_there if watching is None else partial(search_there, watching=watching)
         tasks = [
-            Task(
+            Job(
                 run.name,
                 function,
                 SearchJob(out / run.name, run.config, tables_for(run.config)),
@@ -117,9 +117,9 @@ def sweep_on(
         by_name = {run.name: run for run in left}
         for ended in cluster.run(tasks):
             if ended.error is None:
-                done(by_name[ended.task.name], ended.result)
+                done(by_name[ended.job.name], ended.result)
             else:
-                failed(by_name[ended.task.name], ended.error)
+                failed(by_name[ended.job.name], ended.error)
 
 
 @contextmanager

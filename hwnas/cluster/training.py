@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hwnas.cluster.job import Cluster, Job, Needs
 from hwnas.cluster.place import located
 from hwnas.cluster.ray_cluster import where
-from hwnas.cluster.task import Cluster, Needs, Task
 from hwnas.runs.directory import Run
 from hwnas.runs.models import Model
 from hwnas.runs.training_record import TrainingRecord
@@ -112,8 +112,8 @@ def train_on(
     ]
     needs = Needs(cpus=threads, gpus=gpus)
     records: dict[str, TrainingRecord] = {}
-    for ended in cluster.run([Task(job.model.name, train_there, job, needs) for job in jobs]):
-        model = by_name[ended.task.name]
+    for ended in cluster.run([Job(job.model.name, train_there, job, needs) for job in jobs]):
+        model = by_name[ended.job.name]
         if isinstance(ended.error, Diverged):
             failed(model, ended.error)
         elif ended.error is not None:

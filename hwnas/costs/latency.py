@@ -55,7 +55,7 @@ class TablePredictor:
         """Refuse (InputError) a table whose space or features are not known here."""
         if self.table.space not in SPACES:
             where = f"{self.source}: unknown space {self.table.space!r}"
-            raise InputError(f"{where}{nearest(self.table.space, SPACES)}")
+            raise InputError(f"{where}{nearest(self.table.space, SPACES.names())}")
         sample = np.zeros((1, len(self.space.decisions)), dtype=np.int64)
         try:
             self.predict(sample)

@@ -17,7 +17,9 @@ from hwnas.export.onnx_format import OPSET, check, onnx_model
 from hwnas.export.torch_format import Raw
 from hwnas.export.verify import Parity, compare, onnx_logits
 from hwnas.nets.network import Network
+from hwnas.nets.task import scores
 from hwnas.runs.atomic import atomic_write_all
+from hwnas.space.task import Task
 from hwnas.training.weights import Weights, fill
 from profilers.errors import InputError
 
@@ -101,8 +103,9 @@ def export(
     kept = {name: FORMATS[name].write(exporting) for name in wanted}
     for name, content in kept.items():
         FORMATS[name].check(exporting, content)
-    accuracy = _accuracy(exporting.onnx, images)
-    int8_accuracy = _accuracy(kept["int8"], images) if "int8" in kept else None
+    task = Task(classes=len(weights.classes), image=weights.image)
+    accuracy = _accuracy(task, exporting.onnx, images)
+    int8_accuracy = _accuracy(task, kept["int8"], images) if "int8" in kept else None
     exported = Exported(
         at.genotype.key,
         at.channels,
@@ -141,10 +144,10 @@ def _counted(params: int, macs: int) -> dict[str, Any]:
     }
 
 
-def _accuracy(model: bytes, images: CheckImages) -> float | None:
+def _accuracy(task: Task, model: bytes, images: CheckImages) -> float | None:
     if images.labels is None:
         return None
-    right = onnx_logits(model, images.test).argmax(1) == images.labels.cpu()
+    right = scores(task, onnx_logits(model, images.test), images.labels.cpu())
     return float(right.double().mean())
 
 

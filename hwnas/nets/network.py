@@ -72,7 +72,8 @@ class Network(nn.Module):
         auxiliary: bool = False,
     ) -> None:
         super().__init__()
-        graph = architecture_graph(architecture, Task(classes=classes, image=image), stem, unread=True)
+        self.task = Task(classes=classes, image=image)
+        graph = architecture_graph(architecture, self.task, stem, unread=True)
         self._program = program_of(graph, image)
         self._modules_of = _modules(self, graph)
         added = terms(graph)

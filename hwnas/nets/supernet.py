@@ -68,6 +68,7 @@ class Supernet(nn.Module):
     ) -> None:
         super().__init__()
         space, whole = of.space, of.graphs
+        self.task = of.task
         self.space = space
         self.mask = space.mask if mask is None else mask
         self.dropout = SkipDropout()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,9 +22,8 @@ from hwnas.runs.summary import Cost, Member, SearchSummary, read_front
 from hwnas.runs.training_record import TRAINED, TrainingRecord, member_of, read_records
 from hwnas.runs.trials import read_trials
 from hwnas.space.genotype import Genotype
+from hwnas.space.task import CLASSIFICATION
 from profilers.errors import InputError, shown, visible
-
-Z = 1.96  # standard normal quantile of a 95 % interval
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +129,10 @@ def _run_data(run: Run, summary: SearchSummary) -> RunData:
 def _trained_front(records: Sequence[TrainingRecord], summary: SearchSummary) -> EvaluatedFront:
     front = _front_of([member_of(record) for record in records], TRAINED, summary, None)
     counted = [record for record in records if record.test_images]
-    intervals = {record.name: wilson(record.test_accuracy, record.test_images or 1) for record in counted}
+    intervals = {
+        record.name: CLASSIFICATION.interval(record.test_accuracy, record.test_images or 1)
+        for record in counted
+    }
     return replace(front, intervals=intervals)
 
 
@@ -139,7 +140,9 @@ def _front_of(
     members: Sequence[Member], provenance: str, summary: SearchSummary, images: int | None
 ) -> EvaluatedFront:
     intervals = {
-        member.label: wilson(member.accuracy.value, images) for member in members if images is not None
+        member.label: CLASSIFICATION.interval(member.accuracy.value, images)
+        for member in members
+        if images is not None
     }
     judged = EvaluatedFront(
         provenance=provenance, members=tuple(members), front=frozenset(), knee=None, intervals=intervals
@@ -165,14 +168,6 @@ def _front_of(
         targets=limits,
         within=met if limits else frozenset(),
     )
-
-
-def wilson(share: float, count: int) -> tuple[float, float]:
-    """The 95 % interval of a share seen in ``count`` draws (E. B. Wilson, 1927)."""
-    shrunk = 1 + Z**2 / count
-    centre = (share + Z**2 / (2 * count)) / shrunk
-    half = Z * math.sqrt(share * (1 - share) / count + Z**2 / (4 * count**2)) / shrunk
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def metrics(data: RunData, member: Member) -> list[dict[str, Any]]:

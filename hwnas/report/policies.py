@@ -13,6 +13,7 @@ from hwnas.report.drawing import picture_svg
 from hwnas.report.layout import op_label, pictures, state_names, title
 from hwnas.report.load import RunData
 from hwnas.runs.history import Epoch
+from hwnas.search.algorithms.algorithm import algorithm_of
 from hwnas.space.encoding import to_genotype
 from hwnas.space.genotype import Cell, Genotype
 from hwnas.space.space import NONE, SKIP, SPACES, Space
@@ -46,11 +47,9 @@ def policies(data: RunData) -> dict[str, Any] | None:
 
 
 def names(data: RunData) -> list[str]:
-    """What each policy is called: its penalty exponent."""
+    """What each policy is called by its algorithm, such as its penalty exponent."""
     config = data.run.config
-    if config.algorithm != "tndnas":
-        return [config.algorithm]
-    return [f"penalty exponent {exponent:g}" for exponent in config.exponents]
+    return algorithm_of(config).policy_names(config)
 
 
 def thinned(history: Sequence[Epoch], most: int) -> list[Epoch]:

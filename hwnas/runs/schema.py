@@ -43,7 +43,7 @@ def _as_written(value: Any, check: ValidatorFunctionWrapHandler) -> float:
 
 def _genotype(value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
     # A space of a package that is not installed: its genotypes are texts to show, and nothing is built from them.
-    if not (info.context and info.context.get("any_space") and value.get("space") not in SPACES):
+    if not (info.context and info.context.get("any_space") and not SPACES.usable(value.get("space"))):
         from_dict(value)
     return value
 

@@ -2,7 +2,7 @@
 
 The search itself is rehearsed in a folder that is thrown away: its own loop, its own supernets, a few steps of every
 stage. Where an epoch is long, two shorter ones of different length tell what a step costs and what the end of an
-epoch does (checkpoint, watch). Evaluations are counted, not estimated.
+epoch does (checkpoint, monitor). Evaluations are counted, not estimated.
 """
 
 from __future__ import annotations
@@ -20,10 +20,15 @@ import torch
 
 from hwnas.config import Config, Stage, validate, with_epochs
 from hwnas.runs import directory as runs
+from hwnas.search import compute
+from hwnas.search.algorithms.algorithm import algorithm_of
 from hwnas.search.distributed import shared_weights
 from hwnas.search.finalists.finish import SCORING_BATCH
-from hwnas.search.loop import Progress, Searched, learning_every, rng, run_stages, steps_per_epoch
-from hwnas.search.search import Plan, compute_device, searcher_of
+from hwnas.search.loop import Searched, run_stages
+from hwnas.search.plan import SearchPlan, searcher_of
+from hwnas.search.progress import SearchProgress
+from hwnas.search.schedule import evaluations_per_epoch, learning_every, steps_per_epoch
+from hwnas.search.seeds import rng
 from hwnas.training.data import Dataset, equal_batches, size, to_device
 from hwnas.training.dataset import generator
 from profilers.errors import InputError
@@ -82,11 +87,11 @@ class Forecast:
     rehearsal_seconds: float
 
 
-def rehearse(planned: Plan) -> tuple[Rates, Rates, float]:
+def rehearse(planned: SearchPlan) -> tuple[Rates, Rates, float]:
     """Seconds by the clock, seconds of CPU, and the peak of memory in MiB of a few epochs of every stage."""
     config = planned.config
     torch.set_num_threads(config.threads)
-    dataset = to_device(planned.dataset, compute_device(config))
+    dataset = to_device(planned.dataset, compute.compute_device(config))
     whole = steps_per_epoch(dataset, config)
     if whole <= WHOLE:
         wall, cpu = _run(planned, dataset)
@@ -95,11 +100,11 @@ def rehearse(planned: Plan) -> tuple[Rates, Rates, float]:
         lengths = [-(-steps // every) * every for steps in (SHORT, LONG)]
         size = config.weight_step.batch_size
         shorter = [_run(planned, _fewer(dataset, steps * size)) for steps in lengths]
-        wall, cpu = (_extended([one[i] for one in shorter], lengths, whole) for i in (0, 1))
+        wall, cpu = (_extended([rates[i] for rates in shorter], lengths, whole) for i in (0, 1))
     return wall, cpu, _peak_mib(dataset.device)
 
 
-def forecast(planned: Plan, config: Config, rates: tuple[Rates, Rates, float]) -> Forecast:
+def forecast(planned: SearchPlan, config: Config, rates: tuple[Rates, Rates, float]) -> Forecast:
     """The forecast of ``config``, which may differ from the one rehearsed in the number of its epochs."""
     wall, cpu, memory = rates
     steps = steps_per_epoch(planned.dataset, config)
@@ -117,12 +122,12 @@ def forecast(planned: Plan, config: Config, rates: tuple[Rates, Rates, float]) -
         + cpu.scoring,
         sum(stage.evaluations for stage in stages),
         memory,
-        str(compute_device(config)),
+        str(compute.compute_device(config)),
         0.0,
     )
 
 
-def within(planned: Plan, rates: tuple[Rates, Rates, float], budget: float) -> Config:
+def within(planned: SearchPlan, rates: tuple[Rates, Rates, float], budget: float) -> Config:
     """The same search with as many epochs per stage as end within ``budget`` seconds, by the upper bound.
 
     Raises InputError where not even one epoch of each does.
@@ -130,11 +135,11 @@ def within(planned: Plan, rates: tuple[Rates, Rates, float], budget: float) -> C
     fitting = None
     for epochs in range(1, MOST_EPOCHS + 1):
         config = with_epochs(planned.config, epochs)
-        found = forecast(planned, config, rates)
-        if found.high > budget:
+        expected = forecast(planned, config, rates)
+        if expected.high > budget:
             if fitting is None:
                 raise InputError(
-                    f"budget: one epoch of each stage may take {found.high:,.0f} s, not {budget:,.0f} s"
+                    f"budget: one epoch of each stage may take {expected.high:,.0f} s, not {budget:,.0f} s"
                 )
             break
         fitting = config
@@ -143,7 +148,7 @@ def within(planned: Plan, rates: tuple[Rates, Rates, float], budget: float) -> C
 
 
 def plan_ahead(
-    planned: Plan, budget: float | None = None, clock: Clock = time.monotonic
+    planned: SearchPlan, budget: float | None = None, clock: Clock = time.monotonic
 ) -> tuple[Config, Forecast]:
     """Rehearse, and forecast the search as configured, or with the epochs that ``budget`` seconds allow."""
     began = clock()
@@ -154,22 +159,26 @@ def plan_ahead(
 
 def _stage(config: Config, stage: Stage, steps: int, rates: Rates, number: int) -> StageForecast:
     learning = stage.epochs - stage.frozen_epochs
-    if config.algorithm == "ndarts":
-        evaluations = stage.epochs * config.alpha_step.samples
-    else:
-        evaluations = learning * (steps // learning_every(config, steps)) * config.alpha_step.samples
+    rounds = stage.frozen_epochs * evaluations_per_epoch(config, steps, learns=False)
+    rounds += learning * evaluations_per_epoch(config, steps, learns=True)
     seconds = stage.frozen_epochs * rates.frozen[number] + learning * rates.learning[number]
     return StageForecast(
-        stage.cells, stage.epochs, stage.frozen_epochs, steps, evaluations, seconds, rates.spread[number]
+        stage.cells,
+        stage.epochs,
+        stage.frozen_epochs,
+        steps,
+        rounds * config.alpha_step.samples,
+        seconds,
+        rates.spread[number],
     )
 
 
-def _run(planned: Plan, dataset: Dataset) -> tuple[Rates, Rates]:
+def _run(planned: SearchPlan, dataset: Dataset) -> tuple[Rates, Rates]:
     """Rehearse with the images of ``dataset``: rates by the clock and by the CPU."""
     config = _shortened(planned.config)
     marks: list[tuple[float, float]] = []
 
-    def watch(progress: Progress) -> None:
+    def watch(progress: SearchProgress) -> None:
         marks.append((time.monotonic(), time.process_time()))
 
     with tempfile.TemporaryDirectory(prefix="hwnas-plan-") as folder:
@@ -212,8 +221,7 @@ def _rates(config: Config, marks: list[float], scoring: float) -> Rates:
 
 def _scoring(config: Config, dataset: Dataset, searched: Searched) -> tuple[float, float]:
     """Seconds, by the clock and by the CPU, of scoring finalists and as many uniform networks."""
-    policies = 1 if config.algorithm == "ndarts" else len(config.exponents)
-    networks = 2 * policies * config.finalists_per_policy
+    networks = 2 * algorithm_of(config).finalists(config)
     images = size(dataset, "policy")
     images = min(images, config.scoring_images or images)
     drawn = equal_batches(dataset, "policy", SCORING_BATCH, (config.seed, 0), images)

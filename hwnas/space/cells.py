@@ -30,7 +30,7 @@ def cell_graph(space: Space, size: CellSize, task: Task) -> Graph:
         last, head = _residual_blocks(build, space, size)
     else:
         last, head = _reduction_cells(build, space, size), ()
-    _classifier(build, last, head, task.classes)
+    _head(build, last, head, task)
     return build.graph()
 
 
@@ -39,12 +39,10 @@ def reduction_positions(cells: int) -> frozenset[int]:
     return frozenset({cells // 3, 2 * cells // 3})
 
 
-def _classifier(build: Builder, last: str, head: tuple[Layer, ...], classes: int) -> None:
-    if head:
-        last = build.layers("head.last", last, head)
-    width, size = build.shape(last)
-    pooled = (Layer("global_pool", width, width, size), Layer("linear", width, classes, (1, 1)))
-    build.layers("head.classifier", last, pooled)
+def _head(build: Builder, last: str, before: tuple[Layer, ...], task: Task) -> None:
+    if before:
+        last = build.layers("head.last", last, before)
+    build.layers("head.classifier", last, task.head(*build.shape(last)))
 
 
 def _reduction_cells(build: Builder, space: Space, size: CellSize) -> str:

@@ -41,7 +41,7 @@ class Genotype:
 
     def __post_init__(self) -> None:
         if self.space not in SPACES:
-            raise InputError(f"genotype: unknown space {self.space!r}{nearest(self.space, SPACES)}")
+            raise InputError(f"genotype: unknown space {self.space!r}{nearest(self.space, SPACES.names())}")
         space = SPACES[self.space]
         for kind in ("normal", "reduce"):
             object.__setattr__(self, kind, _canonical_cell(space, kind, getattr(self, kind)))

@@ -80,7 +80,7 @@ def from_dict(data: Any) -> Genotype:
         raise InputError("genotype: expected an object with the key 'space'")
     name = data["space"]
     if name not in SPACES:
-        raise InputError(f"genotype: unknown space {name!r}{nearest(name, SPACES)}")
+        raise InputError(f"genotype: unknown space {name!r}{nearest(name, SPACES.names())}")
     if not SPACES[name].slots:
         return _from_operations(name, data)
     legal = {"space", "arch_str"} if SPACES[name].written == "arch_str" else {"space", "normal", "reduce"}

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hwnas.space.size import Task
+from hwnas.space.task import Task
 from hwnas.training.augment import Augment, augmented, cut_out
 
 Split = Literal["weights", "policy", "train", "test"]
@@ -79,7 +79,7 @@ class Dataset:
 
     @property
     def task(self) -> Task:
-        """What a network for these images is for."""
+        """What a network on these images is for."""
         return Task(classes=len(self.classes), image=self.image)
 
 

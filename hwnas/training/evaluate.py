@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from hwnas.nets.task import scores
 from hwnas.training.data import Dataset, Split, batches
 
 
@@ -32,5 +33,5 @@ def labels(dataset: Dataset, split: Split) -> Tensor:
 
 def accuracy(network: nn.Module, dataset: Dataset, split: Split = "test", batch: int = 256) -> float:
     """The share of images whose largest logit is the right class, in 0..1."""
-    right = logits(network, dataset, split, batch).argmax(1) == labels(dataset, split).cpu()
+    right = scores(dataset.task, logits(network, dataset, split, batch), labels(dataset, split).cpu())
     return float(right.double().mean())

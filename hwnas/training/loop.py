@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hwnas.nets import task
 from hwnas.nets.network import Network, drop_path
 from hwnas.space.genotype import Architecture
 from hwnas.space.layers import Stem
@@ -147,7 +147,7 @@ class Training:
         if self.average:
             self._average()
         with torch.no_grad():
-            right = (logits.argmax(1) == batch.y).sum()
+            right = task.scores(self.network.task, logits, batch.y).sum()
             self.totals += torch.stack(
                 [loss.detach() * len(batch.y), right, torch.full_like(right, len(batch.y))]
             )
@@ -184,9 +184,9 @@ class Training:
         with torch.autocast(self.device.type, dtype=kind, enabled=kind is not None):
             output = self.runner(_layout(batch.x), self._keep(len(batch.x)))
             logits, extra = output if isinstance(output, tuple) else (output, None)
-            loss = F.cross_entropy(logits, batch.y, label_smoothing=recipe.label_smoothing)
+            loss = task.loss(self.network.task, logits, batch.y, recipe.label_smoothing)
             if extra is not None:
-                extra_loss = F.cross_entropy(extra, batch.y, label_smoothing=recipe.label_smoothing)
+                extra_loss = task.loss(self.network.task, extra, batch.y, recipe.label_smoothing)
                 loss = loss + recipe.auxiliary_weight * extra_loss
         return loss, logits
 

@@ -11,7 +11,7 @@ import pytest
 from hwnas.config import Config, resolve
 from hwnas.costs.tables import default_path, family_of
 from hwnas.runs.directory import open_run
-from hwnas.search.search import plan
+from hwnas.search.plan import plan
 from hwnas.space import SPACES
 from hwnas.space.encoding import sample, to_genotype
 from hwnas.space.text import format_text

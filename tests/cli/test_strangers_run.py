@@ -15,7 +15,7 @@ import pytest
 
 from hwnas import doctor
 from hwnas.cli import main
-from hwnas.search.loop import Progress
+from hwnas.search.progress import SearchProgress
 from hwnas.search.search import search
 from hwnas.space.published import PUBLISHED
 from hwnas.training.loop import Training
@@ -97,9 +97,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (run / "models" / member["key"]).mkdir(parents=True)
     (run / "models" / member["key"] / "training.json").write_text(json.dumps(record))
 
-    epochs: list[Progress] = []
+    epochs: list[SearchProgress] = []
 
-    def third(progress: Progress) -> None:
+    def third(progress: SearchProgress) -> None:
         epochs.append(progress)
         if len(epochs) == 3:
             raise KeyboardInterrupt

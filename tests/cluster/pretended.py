@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hwnas.cluster.task import Cluster, Task, TaskResult, check_room
+from hwnas.cluster.job import Cluster, Job, JobResult, check_room
 
 
 def pretended(
@@ -18,22 +18,22 @@ def pretended(
     """Runs the last task first; ``dies(name, attempt)`` loses what a task returned, so that it is begun again."""
     has = nodes or {"a": {"CPU": 1}}
 
-    def run(tasks: Sequence[Task]) -> Iterator[TaskResult]:
-        for task in tasks:
-            check_room(task, has)
-        for task in reversed(tasks):
-            yield one(task)
+    def run(jobs: Sequence[Job]) -> Iterator[JobResult]:
+        for job in jobs:
+            check_room(job, has)
+        for job in reversed(jobs):
+            yield one(job)
 
-    def one(task: Task) -> TaskResult:
+    def one(job: Job) -> JobResult:
         attempt = 0
         while True:
             attempt += 1
-            begun.append(task.name)
+            begun.append(job.name)
             try:
-                result: Any = task.function(task.job)
+                result: Any = job.function(job.argument)
             except Exception as error:
-                return TaskResult(task, error=error)
-            if not dies(task.name, attempt):
-                return TaskResult(task, result)
+                return JobResult(job, error=error)
+            if not dies(job.name, attempt):
+                return JobResult(job, result)
 
     return Cluster(run, has, check)

@@ -12,8 +12,8 @@ import pytest
 
 from hwnas import __version__
 from hwnas.cli.optional import with_address
+from hwnas.cluster.job import Job, Needs
 from hwnas.cluster.ray_cluster import _see, changes, check_reachable, connected, lacking, of_this_host
-from hwnas.cluster.task import Needs, Task
 from profilers.errors import InputError
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +42,7 @@ def test_the_address_can_be_left_out(words: list[str], meant: list[str]) -> None
 def test_nodes_that_come_and_go_are_said_in_a_line_each() -> None:
     before = {"a": {"CPU": 1.0, "device:x": 1.0}, "b": {"CPU": 1.0}}
     now = {"b": {"CPU": 1.0}, "c": {"CPU": 1.0}}
-    left = [Task("m", len, "", Needs(0, 0, {"device:x": 1}))]
+    left = [Job("m", len, "", Needs(0, 0, {"device:x": 1}))]
     lines = changes(before, now, left)
     assert [line.split(";")[0] for line in lines] == [
         "node a is gone",

@@ -11,9 +11,9 @@ from filelock import FileLock
 
 from hwnas.cluster import place, searches
 from hwnas.cluster.comparison import over_seeds
+from hwnas.cluster.job import here
 from hwnas.cluster.searches import sweep_on, tables_for, take_tables
 from hwnas.cluster.sweep_file import Planned, read_sweep, state_of
-from hwnas.cluster.task import here
 from hwnas.config import resolve
 from hwnas.costs.tables import user_folder
 from hwnas.errors import Stopped

@@ -21,7 +21,7 @@ from hwnas.export import network_files as exporting
 from hwnas.export.formats import FORMATS, NotTheSame
 from hwnas.export.images import images_for, untrained
 from hwnas.export.network_files import export
-from hwnas.export.selection import Subject, export_all, of_genotype
+from hwnas.export.selection import NetworkToExport, export_all, of_genotype
 from hwnas.runs.atomic import atomic_write_all
 from hwnas.space.genotype import Architecture
 from hwnas.space.published import PUBLISHED
@@ -275,7 +275,7 @@ def test_an_untrained_genotype_exports_and_is_marked(tmp_path: Path) -> None:
 
 
 def test_exported_models_are_measured_in_one_go(trained: Weights, digits: Dataset, tmp_path: Path) -> None:
-    subject = Subject("name", trained, tmp_path, digits, {})
+    subject = NetworkToExport("name", trained, tmp_path, digits, {})
     (record,) = export_all([subject], None, ("onnx", "int8"), False, 1, lambda line: None)
     for name in ("onnx", "int8"):
         found = record["latency"][name]

@@ -16,8 +16,7 @@ from benchmarks.gpu.place import Place, Step
 from hwnas.nets.fast.convolution import Depthwise
 from hwnas.runs.history import read_history
 from hwnas.runs.trials import read_trials
-from hwnas.search import loop
-from hwnas.search import search as searching
+from hwnas.search import compute, loop
 from hwnas.search.distributed import shared_weights
 from hwnas.search.search import search
 from hwnas.search.state import State, read_losses
@@ -80,7 +79,7 @@ def test_losses_of_many_steps_are_read_at_once_and_the_first_bad_one_is_named(
 def test_a_divergence_sets_a_search_on_a_gpu_back_to_its_checkpoint(
     device: torch.device, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(searching, "compute_device", lambda config, ranks=None: device)
+    monkeypatch.setattr(compute, "compute_device", lambda config, ranks=None: device)
     step, made = shared_weights.weight_step, 0
 
     def once_infinite(*given: Any, **more: Any) -> Any:

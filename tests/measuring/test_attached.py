@@ -13,9 +13,10 @@ import pytest
 from hwnas.costs.tables import size_of, tables
 from hwnas.measuring import attached as measure
 from hwnas.measuring.bench import Item
+from hwnas.measuring.calibrate import CalibrationPlan
 from hwnas.runs.directory import open_run
 from hwnas.runs.measurements import kept_table
-from hwnas.search.loop import Progress
+from hwnas.search.progress import SearchProgress
 from hwnas.search.search import resume, search, summary
 from profilers.measurement import LATENCY, MEMORY, Failure, Measurement, Outcome, Receipt
 from tests.measuring.test_calibrate import Fake
@@ -128,7 +129,7 @@ def test_where_nothing_can_be_measured_the_predictions_stand(
 
 
 def test_a_resumed_search_asks_the_table_that_it_began_with(tmp_path: Path) -> None:
-    def interrupt(progress: Progress) -> None:
+    def interrupt(progress: SearchProgress) -> None:
         raise KeyboardInterrupt
 
     whole = search(config(tmp_path, "latency"), tmp_path / "whole")

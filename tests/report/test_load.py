@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 
 import pytest
 
-from hwnas.report.load import commands, load_run, metadata_text, metrics, wilson
+from hwnas.report.load import commands, load_run, metadata_text, metrics
 from profilers.errors import InputError
-
-
-def test_wilsons_interval_holds_the_share_and_stays_within_0_and_1() -> None:
-    low, high = wilson(0.5, 100)
-    # At one half the interval is symmetric, of half width z sqrt(1/4n + z^2/4n^2) / (1 + z^2/n).
-    half = 1.96 * math.sqrt(0.25 / 100 + 1.96**2 / (4 * 100**2)) / (1 + 1.96**2 / 100)
-    assert (low, high) == pytest.approx((0.5 - half, 0.5 + half))
-    assert wilson(1.0, 50)[1] == 1.0 and 0.9 < wilson(1.0, 50)[0] < 1.0
-    assert wilson(0.0, 50)[0] == 0.0
 
 
 def test_a_run_is_read_with_its_front_and_intervals(searched: Path) -> None:

@@ -25,10 +25,12 @@ from hwnas.errors import Stopped
 from hwnas.nets.supernet import Supernet, build_supernet
 from hwnas.runs import directory as runs
 from hwnas.runs.checkpoint import load_checkpoint
-from hwnas.search import loop
+from hwnas.search.checkpoint import MAX_ROLLBACKS
 from hwnas.search.distributed import shared_weights
-from hwnas.search.search import check_step, plan, resume, search, summary, whereabouts
-from hwnas.search.state import MAX_SETBACKS
+from hwnas.search.memory import check_step
+from hwnas.search.plan import plan
+from hwnas.search.progress import SearchProgress
+from hwnas.search.search import resume, search, summary, whereabouts
 from hwnas.space import SPACES
 from hwnas.space.family import family
 from hwnas.training.data import Batch
@@ -84,16 +86,16 @@ def test_a_search_that_diverges_again_and_again_is_given_up(
     rates = broken_at(monkeypatch, lambda number: number >= 3)
     with pytest.raises(Stopped, match=r"diverged 4 times.*lower weight_step\.lr"):
         search(tiny.config(data), tmp_path / "run")
-    assert len(rates) == 3 + MAX_SETBACKS + 1
+    assert len(rates) == 3 + MAX_ROLLBACKS + 1
     found = load_checkpoint(runs.open_run(tmp_path / "run"))
     assert found is not None and found[1]["position"]["rate"] == 0.125
 
 
-def test_a_setback_survives_a_stop(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rollback_survives_a_stop(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken_at(monkeypatch, lambda number: number == 5)
     seen = 0
 
-    def stop(progress: loop.Progress) -> None:
+    def stop(progress: SearchProgress) -> None:
         nonlocal seen
         seen += 1
         if seen == 3:
@@ -241,7 +243,7 @@ def test_a_full_disk_stops_the_search_with_one_line_and_resume_ends_it(data: Pat
 
 
 def test_a_run_directory_that_vanishes_is_told_and_not_made_anew(data: Path, tmp_path: Path) -> None:
-    def remove(progress: loop.Progress) -> None:
+    def remove(progress: SearchProgress) -> None:
         shutil.rmtree(tmp_path / "run")
 
     with pytest.raises(Stopped, match="it is gone"):
@@ -264,7 +266,7 @@ def test_a_refusal_names_its_reason(tmp_path: Path) -> None:
 def stopped_run(data: Path, path: Path) -> Path:
     """A search that was stopped after its first epoch."""
 
-    def stop(progress: loop.Progress) -> None:
+    def stop(progress: SearchProgress) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -10,8 +10,9 @@ import pytest
 from hwnas.config import resolve
 from hwnas.runs.trials import read_trials
 from hwnas.search.forecast import plan_ahead
-from hwnas.search.loop import learning_every
-from hwnas.search.search import plan, search, summary
+from hwnas.search.plan import plan
+from hwnas.search.schedule import learning_every
+from hwnas.search.search import search, summary
 from profilers.errors import InputError
 from tests.search import tiny
 

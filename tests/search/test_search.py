@@ -16,12 +16,14 @@ from hwnas.costs.counts import count
 from hwnas.runs import directory as runs
 from hwnas.runs.checkpoint import load_checkpoint
 from hwnas.runs.trials import read_trials
-from hwnas.search import loop
 from hwnas.search.bilevel import ndarts
 from hwnas.search.finalists.finish import scoring_images
 from hwnas.search.forecast import _fewer
-from hwnas.search.loop import Progress
-from hwnas.search.search import Plan, plan, resume, search, summary
+from hwnas.search.plan import SearchPlan, plan
+from hwnas.search.progress import SearchProgress
+from hwnas.search.search import resume, search, summary
+from hwnas.search.state import State
+from hwnas.search.steps import path_of_batch
 from hwnas.space.genotype import Architecture
 from hwnas.space.space import SPACES
 from hwnas.space.text import from_dict
@@ -55,7 +57,7 @@ def test_the_same_seed_gives_the_same_trials_and_front(data: Path, tmp_path: Pat
 def test_a_stopped_search_ends_like_an_uninterrupted_one(data: Path, tmp_path: Path, stop_after: int) -> None:
     config, epochs = tiny.config(data), 0
 
-    def interrupt(progress: Progress) -> None:
+    def interrupt(progress: SearchProgress) -> None:
         nonlocal epochs
         epochs += 1
         if epochs == stop_after:
@@ -123,7 +125,7 @@ def test_baselines_make_as_many_evaluations_and_resume_exactly(
 ) -> None:
     config, epochs = tiny.config(data, algorithm=algorithm), 0
 
-    def interrupt(progress: Progress) -> None:
+    def interrupt(progress: SearchProgress) -> None:
         nonlocal epochs
         epochs += 1
         if epochs == 3:
@@ -148,7 +150,7 @@ def test_the_accuracy_only_mode_searches_and_resumes_exactly(
     config = tiny.config(data, algorithm="ndarts", objectives=[], exponents=[0.0], stages=stages, ndarts=own)
     epochs = 0
 
-    def interrupt(progress: Progress) -> None:
+    def interrupt(progress: SearchProgress) -> None:
         nonlocal epochs
         epochs += 1
         if epochs == 2:
@@ -206,7 +208,7 @@ def test_an_existing_directory_is_left_alone(data: Path, tmp_path: Path) -> None
 def test_resume_refuses_other_images(data: Path, tmp_path: Path) -> None:
     moved = tiny.images(tmp_path / "moved.npz")
 
-    def interrupt(progress: Progress) -> None:
+    def interrupt(progress: SearchProgress) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -268,6 +270,9 @@ def test_uniform_paths_do_not_follow_the_policies(data: Path) -> None:
     class Sure:
         """A searcher that would train one path for ever."""
 
+        def mixture(self) -> np.ndarray:
+            return self.mask() / 1.0
+
         def mask(self) -> np.ndarray:
             mask = SPACES["darts"].mask.copy()
             mask[:, 1] = False
@@ -278,14 +283,15 @@ def test_uniform_paths_do_not_follow_the_policies(data: Path) -> None:
 
     config = tiny.config(data)
     uniform = tiny.config(data, weight_step={"batch_size": 16, "paths": "uniform"})
-    own = np.stack([loop._path(Sure(), config, (0, 0), step) for step in range(40)])
-    drawn = np.stack([loop._path(Sure(), uniform, (0, 0), step) for step in range(40)])
+    at = State(searcher=Sure(), shared=None)
+    own = np.stack([path_of_batch(config, at, step) for step in range(40)])
+    drawn = np.stack([path_of_batch(uniform, at, step) for step in range(40)])
     assert (own == 2).all()
     assert not (drawn == 1).any() and len(np.unique(drawn, axis=0)) == 40
-    assert (loop._path(Sure(), uniform, (0, 0), 7) == drawn[7]).all()
+    assert (path_of_batch(uniform, at, 7) == drawn[7]).all()
 
 
-def blank(planned: Plan) -> Plan:
+def blank(planned: SearchPlan) -> SearchPlan:
     """The same images, but for an augmentation that leaves nothing of them."""
     augment = Augment(cutout=4 * planned.dataset.image[1])
     return replace(planned, dataset=replace(planned.dataset, augment=augment))

@@ -16,9 +16,9 @@ from hwnas.runs.checkpoint import load_checkpoint, save_checkpoint
 from hwnas.runs.directory import Run
 from hwnas.runs.history import history_path, read_history
 from hwnas.runs.trials import read_trials
-from hwnas.search.loop import Progress
+from hwnas.search.checkpoint import checkpoint
+from hwnas.search.progress import SearchProgress
 from hwnas.search.search import resume, search
-from hwnas.search.state import checkpoint
 from profilers.errors import InputError
 from tests.search import tiny
 
@@ -29,9 +29,9 @@ State = dict[str, Any]
 def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A search that was stopped in its second stage."""
     folder = tmp_path_factory.mktemp("stopped")
-    epochs: list[Progress] = []
+    epochs: list[SearchProgress] = []
 
-    def fourth(progress: Progress) -> None:
+    def fourth(progress: SearchProgress) -> None:
         epochs.append(progress)
         if len(epochs) == 4:
             raise KeyboardInterrupt
@@ -60,7 +60,7 @@ STATES: dict[str, Callable[[State], object]] = {
     "seconds of true": lambda state: state["position"].update(seconds=True),
     "losses of text": lambda state: state.update(losses=["a"]),
     "losses of one number": lambda state: state.update(losses=1),
-    "a setback of one number": lambda state: state.update(setbacks=[1]),
+    "a rollback of one number": lambda state: state.update(setbacks=[1]),
     "processes of text": lambda state: state.update(processes="all"),
 }
 

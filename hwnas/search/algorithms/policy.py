@@ -1,6 +1,6 @@
 """REINFORCE on architecture logits (TND-NAS, arXiv 2111.03892, eqs. 4-7), K policies that share samples.
 
-Policy k draws one operation per slot from softmax(alpha_k). A batch comes from the mixture q = (1/K) sum_k
+Policy k draws one operation per decision from softmax(alpha_k). A batch comes from the mixture q = (1/K) sum_k
 pi_k, every genotype in it is evaluated once, and policy k learns from all of them through w_km = pi_k(N_m) /
 q(N_m). K = 1 is the paper's own search (w = 1). The gradient of log softmax is written out, so nothing here
 needs automatic differentiation.
@@ -19,7 +19,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Policies:
-    """K policies over E slots of at most O operations, with everything that one learning step changes."""
+    """K policies over E decisions of at most O operations, with everything that one learning step changes."""
 
     alpha: Floats  # (K, E, O) logits; 0 where masked
     mask: Bools  # (K, E, O) the operations that survive in this policy
@@ -51,7 +51,7 @@ def start(space_mask: Bools, count: int, rng: np.random.Generator, scale: float 
     """`count` fresh policies with logits scale * N(0, 1) on the operations that space_mask (E, O) allows."""
     mask = np.repeat(np.asarray(space_mask, dtype=np.bool_)[None], count, axis=0)
     if not mask.any(axis=2).all():
-        raise ValueError("every slot needs at least one operation")
+        raise ValueError("every decision needs at least one operation")
     return _fresh(mask, rng, scale)
 
 
@@ -63,7 +63,7 @@ def _fresh(mask: Bools, rng: np.random.Generator, scale: float) -> Policies:
 
 
 def log_probabilities(policies: Policies) -> Floats:
-    """Log softmax of alpha over the survivors, (K, E, O); -inf where masked."""
+    """Log softmax of alpha over the remaining candidates, (K, E, O); -inf where masked."""
     logits = np.where(policies.mask, policies.alpha, -np.inf)
     logits = logits - logits.max(axis=2, keepdims=True)
     normaliser: Floats = np.log(np.exp(logits).sum(axis=2, keepdims=True))
@@ -71,7 +71,7 @@ def log_probabilities(policies: Policies) -> Floats:
 
 
 def probabilities(policies: Policies) -> Floats:
-    """Softmax of alpha over the survivors, (K, E, O); 0 where masked."""
+    """Softmax of alpha over the remaining candidates, (K, E, O); 0 where masked."""
     return np.asarray(np.exp(log_probabilities(policies)))
 
 
@@ -88,17 +88,17 @@ def sample(policies: Policies, count: int, rng: np.random.Generator) -> Ints:
 
 
 def draw(tables: Floats, rng: np.random.Generator) -> Ints:
-    """One operation per slot from each row of probabilities (M, E, O), as indices (M, E)."""
+    """One operation per decision from each row of probabilities (M, E, O), as indices (M, E)."""
     cumulative = np.cumsum(tables, axis=2)
-    cumulative /= cumulative[:, :, -1:]  # the last survivor ends at exactly 1, so no draw falls beyond it
+    cumulative /= cumulative[:, :, -1:]  # the last candidate ends at exactly 1, so no draw falls beyond it
     uniform = rng.random(cumulative.shape[:2])[:, :, None]
     return np.asarray((uniform >= cumulative).sum(axis=2), dtype=np.int64)
 
 
 def log_prob(policies: Policies, choices: Ints) -> Floats:
     """log pi_k(N_m) = sum_e log p_ke[choice] for choices (M, E), as (K, M); -inf outside k's mask."""
-    slots = np.arange(choices.shape[1])
-    return np.asarray(log_probabilities(policies)[:, slots, choices].sum(axis=2))
+    decisions = np.arange(choices.shape[1])
+    return np.asarray(log_probabilities(policies)[:, decisions, choices].sum(axis=2))
 
 
 def log_mixture(log_probs: Floats) -> Floats:
@@ -146,17 +146,17 @@ def one_hot(choices: Ints, operations: int) -> Floats:
 
 
 def entropy(policies: Policies) -> Floats:
-    """The entropy of each policy in nats, (K,): the sum over its slots."""
+    """The entropy of each policy in nats, (K,): the sum over its decisions."""
     log_p = np.where(policies.mask, log_probabilities(policies), 0.0)
     return np.asarray(-(np.exp(log_p) * log_p * policies.mask).sum(axis=(1, 2)))
 
 
 def entropy_gradient(policies: Policies) -> Floats:
-    """d entropy / d alpha = -p (log p + H_slot), (K, E, O)."""
+    """d entropy / d alpha = -p (log p + H_decision), (K, E, O)."""
     log_p = np.where(policies.mask, log_probabilities(policies), 0.0)
     p = np.exp(log_p) * policies.mask
-    per_slot = -(p * log_p).sum(axis=2, keepdims=True)
-    return np.asarray(-p * (log_p + per_slot))
+    per_decision = -(p * log_p).sum(axis=2, keepdims=True)
+    return np.asarray(-p * (log_p + per_decision))
 
 
 def update(
@@ -207,9 +207,9 @@ def observe(policies: Policies, rewards: Floats, weights: Floats, decay: float) 
 
 
 def shrink(policies: Policies, keep: Ints | int, rng: np.random.Generator, scale: float = 1e-3) -> Policies:
-    """The next stage's policies: each keeps its own `keep` (E,) likeliest per slot and starts afresh.
+    """The next stage's policies: each keeps its own `keep` (E,) likeliest per decision and starts afresh.
 
-    A slot with fewer survivors than that keeps them all; of equally likely operations the first stays.
+    A decision with fewer candidates than that keeps them all; of equally likely operations the first stays.
     """
     order = np.argsort(-np.where(policies.mask, probabilities(policies), -1.0), axis=2, kind="stable")
     rank = np.argsort(order, axis=2, kind="stable")
@@ -223,7 +223,7 @@ def union_mask(policies: Policies) -> Bools:
 
 
 def expected(policies: Policies, table: Floats) -> Floats:
-    """E_k[cost] of a cost that adds table[slot, operation] (E, O) over the drawn operations, (K,)."""
+    """E_k[cost] of a cost that adds table[decision, operation] (E, O) over the drawn operations, (K,)."""
     used = np.where(policies.mask, table, 0.0)  # a padded entry may hold NaN
     return np.asarray((probabilities(policies) * used).sum(axis=(1, 2)))
 

@@ -21,7 +21,7 @@ def skip_dropout(stage: Stage, epoch: int) -> float:
     return stage.skip_dropout * math.exp(-0.2 * (epoch - stage.frozen_epochs))
 
 
-def kept(space: Space, stage: int) -> NDArray[np.int64]:
+def remaining(space: Space, stage: int) -> NDArray[np.int64]:
     """How many operations each edge keeps in ``stage`` (from 0), (edges,); later stages are like the last one."""
     counts = (decision.remaining for decision in space.decisions)
     return np.array([some[min(stage, len(some) - 1)] for some in counts], dtype=np.int64)

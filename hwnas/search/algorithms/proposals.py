@@ -1,7 +1,7 @@
 """Where the next samples come from, when not from the policies alone: the thin places of the front.
 
-Accuracy and costs become gains over a reference corner. Along a direction lambda, a genotype is worth
-min_d gain_d / lambda_d, and the hypervolume is the mean over directions of (a power of) the best such worth
+Accuracy and costs become gains over a reference corner. Along a direction lambda, the score of a genotype is
+min_d gain_d / lambda_d, and the hypervolume is the mean over directions of (a power of) the best such score
 (Zhang & Golovin, arXiv 2006.04655): what is best along many directions holds much of it up, and where the
 front is thin one genotype is the best along many of them. These incumbents anchor the proposals.
 
@@ -29,7 +29,7 @@ PRIMES = (2, 3, 5, 7, 11, 13)
 
 @dataclass(frozen=True)
 class Proposal:
-    """A mixture of T products of categoricals over E slots and O operations."""
+    """A mixture of T products of categoricals over E edges and O operations."""
 
     tables: Floats  # (T, E, O), each row over O sums to 1
     weights: Floats  # (T,), they sum to 1
@@ -45,7 +45,7 @@ def density(proposal: Proposal, choices: Ints) -> Floats:
     """The probability of each of choices (M, E) under the proposal, (M,)."""
     with np.errstate(divide="ignore"):
         log_tables = np.log(proposal.tables)
-    floor = np.where(np.isfinite(log_tables), log_tables, -1e3)  # exp() of one such slot is already 0
+    floor = np.where(np.isfinite(log_tables), log_tables, -1e3)  # exp() of one such edge is already 0
     operations = proposal.tables.shape[2]
     log_products = floor.reshape(len(floor), -1) @ policy.one_hot(choices, operations).T
     return np.asarray(proposal.weights @ np.exp(log_products))
@@ -96,20 +96,20 @@ def aims(count: int, dimensions: int, turn: int) -> Floats:
     return np.concatenate([alone, directions(count - 1, dimensions, turn)])
 
 
-def worth(gain: Floats, along: Floats) -> Floats:
+def score(gain: Floats, along: Floats) -> Floats:
     """min_d gain_d / lambda_d of N gains (N, D) along J directions (J, D), (J, N), not below -1."""
     per_axis = (g[None] / a[:, None] for g, a in zip(gain.T.copy(), along.T, strict=True))
     return np.asarray(np.maximum(reduce(np.minimum, per_axis), -1.0))
 
 
 def explored(policies: Policies, share: float) -> Floats:
-    """Each policy's probabilities with `share` of them spread evenly over its survivors, (K, E, O)."""
+    """Each policy's probabilities with `share` of them spread evenly over its remaining candidates, (K, E, O)."""
     even = policies.mask / policies.mask.sum(axis=2, keepdims=True)
     return np.asarray((1 - share) * policy.probabilities(policies) + share * even)
 
 
 def anchored(incumbents: Ints, guides: Floats, change: float) -> Floats:
-    """Tables (J, E, O) that keep each slot of incumbents (J, E), or redraw it from guides (J, E, O).
+    """Tables (J, E, O) that keep each edge of incumbents (J, E), or redraw it from guides (J, E, O).
 
     `change` is the chance of a redraw: 1 gives the guides, 1/E one redraw in the mean.
     """

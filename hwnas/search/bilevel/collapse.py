@@ -1,4 +1,4 @@
-"""The watch over a differentiable search: does it collapse to skip_connect? (Zela et al., arXiv 1909.09656)
+"""A monitor of differentiable search: does it collapse to skip_connect? (Zela et al., arXiv 1909.09656)
 
 The validation loss's curvature in alpha rises before the derived networks go bad, and skip_connect comes to
 lead on most edges. Both are looked at once per epoch; `hwnas.search.bilevel.ndarts` keeps the numbers.
@@ -19,7 +19,7 @@ SKIPS = 0.5  # alarm when more than this share of a kind of cell's edges would b
 
 @dataclass(frozen=True)
 class Health:
-    """One epoch of the watch.
+    """One epoch as the monitor saw it.
 
     skip_share: largest share, over the kinds of cell, of edges on which skip_connect leads. entropy: of the
     policy, in nats. curvature: spectral norm of d2 L2 / d alpha d alpha on one validation batch. diverged:

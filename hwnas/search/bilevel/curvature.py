@@ -1,4 +1,4 @@
-"""First and second derivatives of a loss at one point, for the hypergradients and the collapse watch.
+"""First and second derivatives of a loss at one point, for the hypergradients and the collapse monitor.
 
 A `Loss` is a pure function of `(weights, alpha)`, two tuples of tensors, and returns a scalar. What is here
 never writes to its arguments: it works on detached leaves that share their memory, and `torch.autograd.grad`

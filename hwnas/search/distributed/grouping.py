@@ -38,7 +38,7 @@ def paths(
     some = window(first // size, len(ends), due)
     batches = range(some.start * size, min(some.stop * size, steps))
     drawn = [draw(batch) for batch in batches]
-    order = matched(cost(np.stack(drawn)), size)
+    order = balanced(cost(np.stack(drawn)), size)
     return {batch: drawn[number] for batch, number in zip(batches, order, strict=True)}
 
 
@@ -54,7 +54,7 @@ def window(step: int, steps: int, due: NDArray[np.bool_]) -> range:
     return range(start, step + int(after[0]) + 1 if len(after) else end)
 
 
-def matched(cost: NDArray[np.float64], size: int) -> NDArray[np.int64]:
+def balanced(cost: NDArray[np.float64], size: int) -> NDArray[np.int64]:
     """An order of paths (P,) in which each ``size`` in a row cost about the same; the last may be fewer.
 
     Neighbours in cost form a step. Steps come in the order of the earliest path that they hold, and not the cheap

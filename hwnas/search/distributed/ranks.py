@@ -40,7 +40,7 @@ GRACE_S = 10.0
 """After one process has died: how long the others have to end, and then again before they are killed."""
 
 
-class Parted(RuntimeError):
+class PeerLost(RuntimeError):
     """Another rank is gone, or did not answer in time."""
 
 
@@ -58,21 +58,21 @@ class Ranks:
     store: Any = field(default=None, repr=False, compare=False)
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this rank writes the run directory, prints, and measures."""
         return self.rank == 0
 
-    def share(self, make: Callable[[], T]) -> T:
+    def broadcast(self, make: Callable[[], T]) -> T:
         """What ``make`` gives on the leading rank, on every rank."""
         if self.size == 1:
             return make()
-        value: list[Any] = [make() if self.leads else None]
-        with _met():
+        value: list[Any] = [make() if self.is_main else None]
+        with _peer_lost():
             dist.broadcast_object_list(value, device=torch.device("cpu"))
         found: T = value[0]
         return found
 
-    def agree(self, *asked: bool) -> tuple[bool, ...]:
+    def any_rank(self, *asked: bool) -> tuple[bool, ...]:
         """Of each question, whether any rank says yes."""
         if self.size == 1:
             return asked
@@ -82,7 +82,7 @@ class Ranks:
         """Which of the items 0..count-1 fall to this rank."""
         return list(range(self.rank, count, self.size))
 
-    def divided(self, count: int, score: Callable[[int], float]) -> Floats:
+    def sharded(self, count: int, score: Callable[[int], float]) -> Floats:
         """The scores (count,) of items 0..count-1, of which each rank works out every size-th."""
         scores = np.zeros(count)
         for number in self.own(count):
@@ -113,12 +113,12 @@ class Ranks:
             assert loss is not None
             return loss
         head = (0.0, float(loss is not None), loss or 0.0)
-        failed, paths, total, *touched = self._met_weights(head, weights)
+        failed, paths, total, *touched = self._sum_with_weights(head, weights)
         if failed:
             raise torch.OutOfMemoryError("the memory of another process is too small")
         chosen = [weight for weight, count in zip(weights, touched, strict=True) if count]
         flat = torch.cat([_gradient(weight).reshape(-1) for weight in chosen])
-        with _met():
+        with _peer_lost():
             dist.all_reduce(flat)
         flat /= paths
         for weight, part in zip(chosen, torch.split(flat, [one.numel() for one in chosen]), strict=True):
@@ -130,14 +130,14 @@ class Ranks:
     def give_up(self, weights: Sequence[Tensor]) -> None:
         """Instead of ``average_gradients``, on a rank whose memory was too small: all of them have to know."""
         if self.size > 1:
-            self._met_weights((1.0, 0.0, 0.0), weights)
+            self._sum_with_weights((1.0, 0.0, 0.0), weights)
 
     def check_equal(self, digest: Callable[[], int]) -> None:
         """Raise Stopped where the ranks' digests, 0..2^31, are not all the same."""
         if self.size == 1:
             return
         own = float(digest())
-        everyone = self.divided(self.size, lambda rank: own)
+        everyone = self.sharded(self.size, lambda rank: own)
         if (everyone != own).any():
             values = ", ".join(f"{value:.0f}" for value in everyone)
             raise Stopped(f"the processes of this search no longer hold the same weights (digests {values})")
@@ -160,14 +160,14 @@ class Ranks:
                 else:
                     self.store.wait(["left"], LAST_WORDS)
 
-    def _met_weights(self, head: tuple[float, float, float], weights: Sequence[Tensor]) -> list[float]:
+    def _sum_with_weights(self, head: tuple[float, float, float], weights: Sequence[Tensor]) -> list[float]:
         touched = [float(weight.grad is not None) for weight in weights]
         return [float(value) for value in self._summed(np.array([*head, *touched]))]
 
     def _summed(self, values: Floats) -> Floats:
         """The sum over all ranks; small values, by way of the host."""
         if self.size > 1:
-            with _met():
+            with _peer_lost():
                 dist.all_reduce(torch.from_numpy(values))  # in place, in the memory of ``values``
         return values
 
@@ -190,11 +190,11 @@ def world() -> Iterator[Ranks]:
     if not waits():
         yield ALONE
         return
-    with _met():
+    with _peer_lost():
         store, rank, size = next(rendezvous("env://", timeout=LIMIT))
         local, neighbours = (int(os.environ.get(name, "0")) for name in ("LOCAL_RANK", "LOCAL_WORLD_SIZE"))
         own_gpus = dist.is_nccl_available() and torch.cuda.device_count() >= max(1, neighbours)
-        backend = "cpu:gloo,cuda:nccl" if _all_say(store, rank, size, own_gpus) else "gloo"
+        backend = "cpu:gloo,cuda:nccl" if _all_agree(store, rank, size, own_gpus) else "gloo"
         dist.init_process_group(
             backend, store=PrefixStore("group", store), rank=rank, world_size=size, timeout=LIMIT
         )
@@ -205,7 +205,7 @@ def world() -> Iterator[Ranks]:
             dist.destroy_process_group()
 
 
-def _all_say(store: Any, rank: int, size: int, yes: bool) -> bool:
+def _all_agree(store: Any, rank: int, size: int, yes: bool) -> bool:
     """Whether every rank says yes: machines differ, and ranks of two back ends would wait for each other for ever."""
     words = PrefixStore("agree", store)
     words.set(str(rank), str(int(yes)))
@@ -281,9 +281,9 @@ def _gradient(weight: Tensor) -> Tensor:
 
 
 @contextmanager
-def _met() -> Iterator[None]:
+def _peer_lost() -> Iterator[None]:
     """What torch says about a rank that is gone, in one type."""
     try:
         yield
     except RuntimeError as error:
-        raise Parted(str(error)) from error
+        raise PeerLost(str(error)) from error

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hwnas.nets import task
 from hwnas.nets.supernet import Supernet
 from hwnas.search.distributed.ranks import ALONE, Ranks
 from hwnas.space.space import Choices, Probabilities
@@ -98,7 +98,7 @@ def _backward(net: Supernet, batch: Batch, path: Choices | Probabilities, parts:
             logits = net.sampled(x, np.asarray(path, dtype=np.int64))
         else:
             logits = net.mixture(x, torch.as_tensor(path, dtype=x.dtype, device=x.device))
-        loss = F.cross_entropy(logits, y) * (len(y) / len(batch.y))
+        loss = task.loss(net.task, logits, y) * (len(y) / len(batch.y))
         loss.backward()  # type: ignore[no-untyped-call]
         # A GPU would be waited for here; a CPU has it, and adds in float64.
         total += float(loss.detach()) if x.device.type == "cpu" else loss.detach()
@@ -139,7 +139,7 @@ def accuracies(net: Supernet, choices: Iterable[Choices], batches: Iterable[Batc
         return np.zeros(0)
     right: Tensor | None = None
     for batch in batches:
-        each = [(net.sampled(batch.x, one).argmax(dim=1) == batch.y).sum() for one in networks]
+        each = [task.scores(net.task, net.sampled(batch.x, one), batch.y).sum() for one in networks]
         right = torch.stack(each) if right is None else right + torch.stack(each)
         total += len(batch.y)
     assert right is not None, "no image to score on"

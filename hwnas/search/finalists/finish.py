@@ -19,7 +19,8 @@ from hwnas.runs.front import (
     within_target,
 )
 from hwnas.runs.summary import Accuracy, Baseline, Member, SearchSummary
-from hwnas.search.costs import Cost, Reach, target_value
+from hwnas.search.algorithms.searcher import mask_of
+from hwnas.search.costs import CostModel, CostRange, target_value
 from hwnas.search.distributed import shared_weights
 from hwnas.search.finalists.scored import (
     Scored,
@@ -34,7 +35,8 @@ from hwnas.search.finalists.scored import (
     with_memory,
 )
 from hwnas.search.finalists.shortlist import choose
-from hwnas.search.loop import FINAL, Searched, rng
+from hwnas.search.loop import Searched
+from hwnas.search.seeds import FINAL, rng
 from hwnas.space.encoding import distinct_rows, project, sample, to_genotype
 from hwnas.space.space import SPACES, Choices, Mask, Probabilities, Space
 from hwnas.space.text import format_text
@@ -56,8 +58,8 @@ class Finished:
 def finish(
     config: Config,
     dataset: Dataset,
-    costs: tuple[Cost, ...],
-    reaches: dict[str, Reach],
+    costs: tuple[CostModel, ...],
+    ranges: dict[str, CostRange],
     searched: Searched,
     here: Here | None = None,
     say: Say = lambda line: None,
@@ -70,18 +72,18 @@ def finish(
     space, names = SPACES[config.space], tuple(cost.name for cost in costs)
     images = scoring_images(config, dataset)
     # The leading rank's choice: sums in another order on another machine might choose others.
-    finalists = searched.ranks.share(lambda: choose(config, dataset, costs, reaches, searched, say))
+    finalists = searched.ranks.broadcast(lambda: choose(config, dataset, costs, ranges, searched, say))
     chosen = finalists.choices
-    uniform = _uniform(space, searched.searcher.mask(), len(chosen), rng(config.seed, FINAL))
+    uniform = _uniform(space, mask_of(searched.searcher, space), len(chosen), rng(config.seed, FINAL))
     both = _score(searched, costs, np.concatenate([chosen, uniform]), images)
     if here is not None:
         both = measured(both, names, here, say)
     scored, random = part(both, slice(len(chosen))), part(both, slice(len(chosen), None))
     objectives = len(config.objectives)
     bounds = Bounds(
-        accuracy=(1.0 / len(dataset.classes), 1.0),
+        accuracy=dataset.task.score_range,
         costs=tuple(
-            bounds_of(both, column, reaches[name].bounds) for column, name in enumerate(names[:objectives])
+            bounds_of(both, column, ranges[name].bounds) for column, name in enumerate(names[:objectives])
         ),
     )
     keys = [to_genotype(space, one).key for one in scored.choices]
@@ -92,11 +94,11 @@ def finish(
     if here is not None and "memory" in names:
         scored = with_memory(scored, here, [keys.index(key) for key in on_front], say)
     members = {
-        key: _member(config, space, costs, scored, row, finalists.beliefs[row])
+        key: _member(config, space, costs, scored, row, finalists.evidence[row])
         for row, key in enumerate(keys)
     }
     targets: dict[str, float] = {
-        one.metric: target_value(one.target, reaches[one.metric]) for one in config.objectives if one.target
+        one.metric: target_value(one.target, ranges[one.metric]) for one in config.objectives if one.target
     }
     summary = SearchSummary(
         space=config.space,
@@ -178,10 +180,10 @@ def _marked(member: Member, front: ParetoFront, targets: dict[str, float]) -> Me
 def _member(
     config: Config,
     space: Space,
-    costs: tuple[Cost, ...],
+    costs: tuple[CostModel, ...],
     scored: Scored,
     row: int,
-    beliefs: dict[str, float],
+    evidence: dict[str, float],
 ) -> Member:
     genotype = to_genotype(space, scored.choices[row])
     return Member(
@@ -190,12 +192,14 @@ def _member(
         text=format_text(genotype),
         channels=config.evaluation.channels,
         cells=config.evaluation.cells,
-        accuracy=Accuracy(value=float(scored.accuracy[row]), provenance=SHARED, **beliefs),
+        accuracy=Accuracy(value=float(scored.accuracy[row]), provenance=SHARED, **evidence),
         costs={cost.name: cost_of(cost, scored, row, column) for column, cost in enumerate(costs)},
     )
 
 
-def _score(searched: Searched, costs: tuple[Cost, ...], chosen: Choices, images: Iterable[Batch]) -> Scored:
+def _score(
+    searched: Searched, costs: tuple[CostModel, ...], chosen: Choices, images: Iterable[Batch]
+) -> Scored:
     """One pass over the images, all networks on each batch: the whole half may not fit beside the supernet."""
     searched.net.dropout = type(searched.net.dropout)()
     own = shared_weights.accuracies(searched.net, chosen[searched.ranks.own(len(chosen))], images)
@@ -213,7 +217,7 @@ def _score(searched: Searched, costs: tuple[Cost, ...], chosen: Choices, images:
 
 
 def _uniform(space: Space, mask: Mask, count: int, generator: np.random.Generator) -> Choices:
-    """Different uniform samples of the surviving operations, as the derivation rule leaves them."""
+    """Different uniform samples of the remaining operations, as the derivation rule leaves them."""
     drawn = np.zeros((0, len(space.decisions)), dtype=np.int64)
     for _ in range(20 * count):
         drawn = np.concatenate([drawn, project(space, *_one(space, mask, generator))[None]])

@@ -1,4 +1,4 @@
-"""What all evaluations of a search say together: a regression of accuracy on the operations of a genotype.
+"""What all evaluations of a search predict together: a regression of accuracy on the operations of a genotype.
 
 One evaluation with shared weights is noisy: few images, and weights that happen to suit one path. Most of what makes
 a genotype good it shares with its neighbours, though, so all trials together say more about one genotype than its own
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from hwnas.runs.trials import Trial
 from hwnas.search.algorithms.archive import Archive
-from hwnas.search.costs import Cost
+from hwnas.search.costs import CostModel
 from hwnas.space.encoding import distinct_rows, every
 from hwnas.space.space import Choices, Mask
 
@@ -58,9 +58,9 @@ def fit_trials(trials: Sequence[Trial]) -> Regression:
     )
 
 
-def predicted(model: Regression, seen: Archive, costs: Sequence[Cost], mask: Mask) -> Archive:
-    """What a search could have evaluated, with predicted accuracies: ``candidates`` in place of what was seen."""
-    choices = candidates(model, seen.choices, mask)
+def predicted(model: Regression, evaluated: Archive, costs: Sequence[CostModel], mask: Mask) -> Archive:
+    """What a search could have evaluated, with predicted accuracies: ``candidates`` in place of what was evaluated."""
+    choices = candidates(model, evaluated.choices, mask)
     values = [cost.of(choices) for cost in costs]
     return Archive(
         choices,
@@ -70,20 +70,20 @@ def predicted(model: Regression, seen: Archive, costs: Sequence[Cost], mask: Mas
     )
 
 
-def best_of_bands(
-    believed: Floats, cost: Floats, bounds: tuple[float, float], count: int, each: int = 1
+def best_of_bins(
+    predicted: Floats, cost: Floats, bounds: tuple[float, float], count: int, each: int = 1
 ) -> Ints:
-    """Rows of the ``each`` best accuracies in each of ``count`` bands of cost, cheapest first; empty bands give none.
+    """Rows of the ``each`` best accuracies in each of ``count`` cost bins, cheapest first; empty bins give none.
 
-    Bands have equal ratios between the ``bounds`` of the space. Not the front of what is believed: networks share few
-    training steps, which flatters the small and shallow, so the best large one is often believed to be dominated. It is
-    compared with its like instead. believed, cost: (N,).
+    Bins have equal ratios between the ``bounds`` of the space. Not the front of what is predicted: networks share few
+    training steps, which flatters the small and shallow, so the best large one is often predicted to be dominated.
+    It is compared with its like instead. predicted, cost: (N,).
     """
     low, high = bounds
     edges = np.geomspace(low, high, count + 1) if 0 < low < high else np.linspace(low, high, count + 1)
-    band = np.clip(np.searchsorted(edges, cost, side="right") - 1, 0, count - 1)
-    inside = (np.flatnonzero(band == number) for number in range(count))
-    best = [rows[np.argsort(-believed[rows], kind="stable")[:each]] for rows in inside]
+    bins = np.clip(np.searchsorted(edges, cost, side="right") - 1, 0, count - 1)
+    inside = (np.flatnonzero(bins == number) for number in range(count))
+    best = [rows[np.argsort(-predicted[rows], kind="stable")[:each]] for rows in inside]
     return np.concatenate(best).astype(np.int64)
 
 
@@ -124,14 +124,14 @@ def kernel(left: Choices, right: Choices) -> Floats:
     return np.asarray((same + same * (same - 1) / 2) / (edges + edges * (edges - 1) / 2))
 
 
-def candidates(model: Regression, seen: Choices, mask: Mask, best: int = 64) -> Choices:
-    """Genotypes worth a prediction, (M, edges): all of a small space, else what was seen and around its best.
+def candidates(model: Regression, evaluated: Choices, mask: Mask, best: int = 64) -> Choices:
+    """Genotypes worth a prediction, (M, edges): all of a small space, else what was evaluated and around its best.
 
-    ``mask``: (edges, operations) that survive.
+    ``mask``: (edges, operations) that remain.
     """
     if mask.sum(axis=1).prod(dtype=float) <= WHOLE:
         return every(mask)
-    found = seen[distinct_rows(seen)]
+    found = evaluated[distinct_rows(evaluated)]
     for _ in range(NEIGHBOURHOODS):
         top = found[np.argsort(-predict(model, found), kind="stable")[:best]]
         both = np.concatenate([found, _changed(top, mask)])
@@ -140,7 +140,7 @@ def candidates(model: Regression, seen: Choices, mask: Mask, best: int = 64) -> 
 
 
 def _changed(choices: Choices, mask: Mask) -> Choices:
-    """Every genotype with one edge's operation exchanged for another that survives."""
+    """Every genotype with one edge's operation exchanged for another that remains."""
     rows = [choices]
     for edge, operation in zip(*np.nonzero(mask), strict=True):
         moved = choices.copy()

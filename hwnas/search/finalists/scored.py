@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hwnas.measuring.attached import Here, Say
 from hwnas.runs.front import Point
 from hwnas.runs.summary import Cost, MeasuredValue, MeasurementFailure, MeasurementNotes, Prediction
-from hwnas.search.costs import Cost as PredictedCost
+from hwnas.search.costs import CostModel
 from hwnas.space.encoding import to_genotype
 from hwnas.space.space import Choices, Space
 from profilers.measurement import Failure, Measurement, Outcome
@@ -125,10 +125,10 @@ def records(space: Space, scored: Scored, name: str) -> tuple[tuple[str, Outcome
     return tuple((key, outcome) for key, outcome in found if outcome is not None)
 
 
-def cost_of(cost: PredictedCost, scored: Scored, row: int, column: int) -> Cost:
+def cost_of(cost: CostModel, scored: Scored, row: int, column: int) -> Cost:
     """A cost with its provenance: as predicted, or as measured with its interval and the prediction beside it."""
     value = whole(float(scored.predicted[row, column]))
-    predicted = Cost(value=value, unit=cost.unit, provenance=cost.origin)
+    predicted = Cost(value=value, unit=cost.unit, provenance=cost.provenance)
     outcome = scored.outcomes[cost.name][row] if cost.name in scored.outcomes else None
     if outcome is None:
         return predicted
@@ -147,7 +147,7 @@ def cost_of(cost: PredictedCost, scored: Scored, row: int, column: int) -> Cost:
         low=outcome.low,
         high=outcome.high,
         noisy=outcome.receipt.noisy,
-        predicted=Prediction(value=value, provenance=cost.origin),
+        predicted=Prediction(value=value, provenance=cost.provenance),
     )
 
 

@@ -48,7 +48,7 @@ def test_slack_puts_the_corner_beyond_the_worst_cost() -> None:
 
 def test_the_first_aim_is_accuracy_alone() -> None:
     gain = np.array([[1.0, 0.05], [0.9, 0.9]])
-    assert proposals.worth(gain, proposals.aims(5, 2, turn=0)).argmax(axis=1)[0] == 0
+    assert proposals.score(gain, proposals.aims(5, 2, turn=0)).argmax(axis=1)[0] == 0
     assert proposals.aims(5, 3, turn=1).shape == (5, 3)
 
 
@@ -79,7 +79,7 @@ def test_squared_worths_averaged_over_directions_give_the_hypervolume(dimensions
         accuracy=(0.0, float(accuracy.max())), costs=tuple((float(c.min()), float(c.max())) for c in costs.T)
     )
     along = np.concatenate([proposals.directions(64, dimensions, turn) for turn in range(60)])
-    best = np.maximum(proposals.worth(proposals.gains(accuracy, costs, 0.0), along).max(axis=1), 0.0)
+    best = np.maximum(proposals.score(proposals.gains(accuracy, costs, 0.0), along).max(axis=1), 0.0)
     orthant = {2: np.pi / 4, 3: np.pi / 6}[dimensions]
     assert orthant * (best**dimensions).mean() == pytest.approx(hypervolume(accuracy, costs, box), rel=0.03)
 

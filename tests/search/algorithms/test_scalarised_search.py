@@ -11,9 +11,10 @@ import pytest
 from hwnas.search.algorithms import scalarised_search as directed_search
 from hwnas.search.algorithms import tndnas
 from hwnas.search.algorithms.archive import Archive
-from hwnas.search.algorithms.scalarised_search import DirectedSearch
-from hwnas.search.loop import Progress
-from hwnas.search.search import plan, resume, search, summary
+from hwnas.search.algorithms.scalarised_search import ScalarisedSearch
+from hwnas.search.plan import plan
+from hwnas.search.progress import SearchProgress
+from hwnas.search.search import resume, search, summary
 from hwnas.space.space import SPACES
 from tests.search import tiny
 
@@ -25,7 +26,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny.images(tmp_path_factory.mktemp("data") / "tiny.npz")
 
 
-def told(data: Path, steps: int = 8) -> DirectedSearch:
+def told(data: Path, steps: int = 8) -> ScalarisedSearch:
     """A searcher that was told of random accuracies a few times."""
     rng = np.random.default_rng(0)
     searcher = directed_search.start(tiny.config(data, **DIRECTED), rng)
@@ -40,13 +41,13 @@ def test_the_config_chooses_the_form(data: Path) -> None:
     planned = plan(tiny.config(data))
     assert isinstance(tndnas.start(planned.config, planned.objectives, rng), tndnas.TndNas)
     directed = tiny.config(data, **DIRECTED)
-    assert isinstance(tndnas.start(directed, planned.objectives, rng), DirectedSearch)
+    assert isinstance(tndnas.start(directed, planned.objectives, rng), ScalarisedSearch)
 
 
 def test_a_stopped_search_ends_like_an_uninterrupted_one(data: Path, tmp_path: Path) -> None:
     config, epochs = tiny.config(data, **DIRECTED), 0
 
-    def interrupt(progress: Progress) -> None:
+    def interrupt(progress: SearchProgress) -> None:
         nonlocal epochs
         epochs += 1
         if epochs == 3:
@@ -68,7 +69,7 @@ def test_the_next_stage_keeps_each_policys_likeliest_and_forgets_what_was_evalua
     after = searcher.next_stage(np.random.default_rng(1))
     left = after.state.policies.mask.sum(axis=2)
     assert (left == SPACES["darts"].survivors["normal"][1]).all()
-    best = searcher.tables().argmax(axis=2)
+    best = searcher.policy_rows().probabilities.argmax(axis=2)
     assert np.take_along_axis(after.state.policies.mask, best[:, :, None], axis=2).all()
     assert len(after.state.choices) == 0 and after.stage == 1
 

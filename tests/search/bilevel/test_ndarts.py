@@ -19,10 +19,10 @@ from hwnas.runs import directory as runs
 from hwnas.runs.checkpoint import load_checkpoint
 from hwnas.search.algorithms.archive import Archive
 from hwnas.search.bilevel import ndarts
-from hwnas.search.bilevel.ndarts import NDarts
+from hwnas.search.bilevel.alpha import NDarts
 from hwnas.search.distributed import shared_weights
 from hwnas.search.distributed.shared_weights import SharedWeights
-from hwnas.search.loop import Progress
+from hwnas.search.progress import SearchProgress
 from hwnas.search.search import resume, search
 from hwnas.space.family import family
 from hwnas.space.space import SPACES
@@ -109,7 +109,7 @@ def test_operations_outside_the_mask_are_given_no_share() -> None:
 def test_the_watch_writes_a_row_and_counts_what_diverged() -> None:
     searcher, shared = begin(config())
     searcher = replace(searcher, steps=np.array([4, 1, 0]))
-    searcher = ndarts.watch(searcher, shared.net, batch())
+    searcher = ndarts.monitor(searcher, shared.net, batch())
     (row,) = searcher.health()
     assert row.diverged == 0.25
     assert row.curvature > 0.0
@@ -128,7 +128,7 @@ def test_however_large_the_share_of_none_an_edge_that_may_stay_stays(
     alpha = np.random.default_rng(seed).normal(size=searcher.policies.alpha.shape) * searcher.mask()
 
     def derived(alpha: np.ndarray[Any, Any]) -> list[int]:
-        (found,) = replace(searcher, policies=replace(searcher.policies, alpha=alpha)).derived()
+        found = replace(searcher, policies=replace(searcher.policies, alpha=alpha)).derived()
         return [int(op) for op in found]
 
     kept = derived(alpha + lead * none)
@@ -154,20 +154,24 @@ def test_after_an_alarm_the_network_of_before_is_a_finalist_too() -> None:
     assert finalists[:2] == [[1] * 6, [3] * 6]
     assert all(one.count(1) == 5 for one in finalists[2:])  # the next likeliest: one edge is another
     assert len(finalists) == 4
+    (alarm,) = searcher.diagnostics()
+    assert (alarm.stage, alarm.kind) == (0, "curvature")
+    assert "the network derived before the alarm is among the finalists" in alarm.advice
+    assert begin(config())[0].diagnostics() == []
 
 
 def test_it_asks_for_the_derived_network_first_and_learns_nothing_from_being_told() -> None:
     searcher, _ = begin(config())
     asked = searcher.ask(3, np.random.default_rng(0))
     assert asked.shape == (3, 6)
-    assert np.array_equal(asked[0], searcher.derived()[0])
+    assert np.array_equal(asked[0], searcher.derived())
     assert searcher.tell(asked, np.zeros(3), np.zeros((3, 0))) is searcher
 
 
 def test_a_checkpoint_holds_all_of_it() -> None:
     searcher, shared = begin(config())
     searcher = ndarts.alpha_step(searcher, shared, batch(0), batch(1), 0.025)
-    searcher = ndarts.watch(searcher, shared.net, batch())
+    searcher = ndarts.monitor(searcher, shared.net, batch())
     back = ndarts.start(searcher.config, np.random.default_rng(9)).with_arrays(searcher.to_arrays())
     assert back.to_arrays().keys() == searcher.to_arrays().keys()
     assert all(
@@ -180,7 +184,7 @@ def test_a_checkpoint_from_before_stages_were_pooled_still_opens() -> None:
     searcher, _ = begin(config())
     arrays = {name: array for name, array in searcher.to_arrays().items() if name != "before"}
     back = ndarts.start(searcher.config, np.random.default_rng(9)).with_arrays(arrays)
-    assert back.derived()[0].tolist() == searcher.derived()[0].tolist()
+    assert back.derived().tolist() == searcher.derived().tolist()
 
 
 def test_the_next_stage_keeps_the_likeliest_operations_and_forgets_the_rest() -> None:
@@ -207,17 +211,17 @@ def test_pooled_stages_derive_what_their_mean_alpha_does_in_any_order(seed: int)
     shape = SPACES["nasbench201"].mask.shape
     alphas = [rng.normal(size=shape) for _ in range(3)]
     pooled, alone = config(ndarts={"pooled": True}), config()
-    [expected] = stages(alone, np.mean(alphas, axis=0)).derived()
+    expected = stages(alone, np.mean(alphas, axis=0)).derived()
     archive = Archive(np.zeros((0, 6), dtype=np.int64), np.zeros(0), np.zeros((0, 0)), np.zeros(0, dtype=int))
     listed = [one.tolist() for one, _ in stages(alone, np.mean(alphas, axis=0)).finalists(archive, 5)]
     for order in ([0, 1, 2], [2, 0, 1]):
         found = stages(pooled, *(alphas[place] for place in order))
-        assert found.derived()[0].tolist() == expected.tolist()
+        assert found.derived().tolist() == expected.tolist()
         assert [one.tolist() for one, _ in found.finalists(archive, 5)] == listed
         # Training and the next draws follow the stage's own alpha.
         assert found.mixture() == pytest.approx(stages(alone, alphas[order[-1]]).mixture())
-    [last] = stages(alone, *alphas).derived()
-    assert last.tolist() == stages(alone, alphas[-1]).derived()[0].tolist()
+    last = stages(alone, *alphas).derived()
+    assert last.tolist() == stages(alone, alphas[-1]).derived().tolist()
 
 
 def test_pooled_stages_that_shrink_ask_for_survivors_alone() -> None:
@@ -231,7 +235,7 @@ def test_pooled_stages_that_shrink_ask_for_survivors_alone() -> None:
     for _, table in searcher.finalists(archive, 4):
         assert (table[~searcher.mask()] == 0).all() and table.sum(axis=1) == pytest.approx(1)
     back = ndarts.start(chosen, rng).with_arrays(searcher.to_arrays())
-    assert back.derived()[0].tolist() == searcher.derived()[0].tolist()
+    assert back.derived().tolist() == searcher.derived().tolist()
 
 
 @pytest.mark.parametrize(("key", "value"), [("population", 3), ("gamma", -1.0), ("gamma", float("nan"))])
@@ -251,7 +255,7 @@ def test_a_stopped_search_ends_like_an_uninterrupted_one(tmp_path: Path, weights
     data = {"source": str(tiny.images(tmp_path / "tiny.npz"))}
     chosen = config(data=data, ndarts={"weights": weights, "weight_steps": 2, "samples_per_epoch": 32})
 
-    def interrupt(progress: Progress) -> None:
+    def interrupt(progress: SearchProgress) -> None:
         raise KeyboardInterrupt
 
     search(chosen, tmp_path / "whole")

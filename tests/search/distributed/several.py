@@ -17,11 +17,12 @@ from hwnas.errors import Stopped
 from hwnas.nets.supernet import Supernet, build_supernet
 from hwnas.search import loop
 from hwnas.search.bilevel import ndarts
-from hwnas.search.bilevel.ndarts import NDarts
+from hwnas.search.bilevel.alpha import NDarts
 from hwnas.search.distributed import shared_weights
 from hwnas.search.distributed.ranks import ALONE, Ranks, world
 from hwnas.search.distributed.shared_weights import SharedWeights
-from hwnas.search.state import Position, State, digest
+from hwnas.search.state import State, digest
+from hwnas.search.steps import weight_step
 from hwnas.space.family import family
 from hwnas.space.space import SPACES
 from hwnas.training.data import Batch
@@ -93,7 +94,7 @@ def lessons(folder: str) -> None:
             found |= {f"{name}.grad.{key}": value for key, value in gradients(both.net).items()}
             found[f"{name}.digest"] = shared_weights.digest(both)
         both = shared(ranks)
-        shared_weights.weight_step(both, mine if ranks.leads else None, path(ranks.rank), LR)
+        shared_weights.weight_step(both, mine if ranks.is_main else None, path(ranks.rank), LR)
         found |= {f"idle.grad.{key}": value for key, value in gradients(both.net).items()}
 
         searcher, both = accuracy_only(ranks)
@@ -103,9 +104,9 @@ def lessons(folder: str) -> None:
         found["es.loss"] = ndarts.weight_step(searcher, both, mine, LR, torch.Generator().manual_seed(0))
         found["es.weights"] = np.concatenate([w.detach().numpy().ravel() for w in both.net.parameters()])
 
-        found["divided"] = ranks.divided(7, lambda number: number / 7)
-        found["agreed"] = np.array(ranks.agree(False, ranks.rank == 1))
-        found["shared"] = ranks.share(lambda: os.getpid())
+        found["divided"] = ranks.sharded(7, lambda number: number / 7)
+        found["agreed"] = np.array(ranks.any_rank(False, ranks.rank == 1))
+        found["shared"] = ranks.broadcast(lambda: os.getpid())
         found["pid"] = os.getpid()
         found["parts"] = small_memory(ranks, searcher)
         try:
@@ -126,9 +127,9 @@ def small_memory(ranks: Ranks, searcher: Any) -> int:
         return true(x, choices)
 
     both.net.sampled = sampled  # type: ignore[method-assign]
-    state = State(searcher, both, Position())
-    loop._weight_step(state, batch(ranks.rank), path(ranks.rank), LR)
-    return state.position.parts
+    state = State(searcher=searcher, shared=both)
+    weight_step(state, batch(ranks.rank), path(ranks.rank), LR)
+    return state.position.micro_batches
 
 
 def searches(folder: str, changes: dict[str, Any]) -> None:
@@ -160,11 +161,11 @@ def searches(folder: str, changes: dict[str, Any]) -> None:
             search(config, Path(folder) / "stopped", ranks=ranks)
         except KeyboardInterrupt:
             stopped = True
-        if ranks.leads:
+        if ranks.is_main:
             (Path(folder) / "stopped").rename(Path(folder) / "kept")
             for name in ("resumed", "other"):
                 shutil.copytree(Path(folder) / "kept", Path(folder) / name)
-        ranks.agree()
+        ranks.any_rank()
         resume(Path(folder) / "resumed", ranks=ranks)
     np.savez(Path(folder) / f"{ranks.rank}.npz", digests=np.array(digests), stopped=stopped)
 

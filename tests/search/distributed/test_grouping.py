@@ -6,14 +6,14 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwnas.search.distributed.grouping import WINDOW, matched, paths, window
+from hwnas.search.distributed.grouping import WINDOW, balanced, paths, window
 
 costs = st.lists(st.integers(1, 1000), min_size=1, max_size=40).map(lambda some: np.array(some, dtype=float))
 
 
 @given(costs, st.integers(1, 8))
 def test_every_path_is_used_once_and_steps_hold_neighbours_in_cost(cost: np.ndarray, size: int) -> None:
-    order = matched(cost, size)
+    order = balanced(cost, size)
     assert sorted(order.tolist()) == list(range(len(cost)))
     steps = [cost[order[i : i + size]] for i in range(0, len(cost), size)]
     spans = sorted((float(step.min()), float(step.max())) for step in steps)
@@ -25,12 +25,12 @@ def test_every_path_is_used_once_and_steps_hold_neighbours_in_cost(cost: np.ndar
 def test_waiting_is_never_longer_than_in_the_order_of_drawing(cost: np.ndarray, size: int) -> None:
     whole = cost[: len(cost) // size * size]
     if len(whole):
-        slowest = whole[matched(whole, size)].reshape(-1, size).max(axis=1)
+        slowest = whole[balanced(whole, size)].reshape(-1, size).max(axis=1)
         assert slowest.sum() <= whole.reshape(-1, size).max(axis=1).sum()
 
 
 def test_one_rank_takes_the_paths_in_the_order_of_drawing() -> None:
-    assert matched(np.array([3.0, 1.0, 2.0]), 1).tolist() == [0, 1, 2]
+    assert balanced(np.array([3.0, 1.0, 2.0]), 1).tolist() == [0, 1, 2]
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=60))

@@ -26,7 +26,8 @@ from hwnas.search.algorithms import policy
 from hwnas.search.bilevel import ndarts
 from hwnas.search.bilevel.weight_evolution import Evolution, evolve
 from hwnas.search.distributed.ranks import ALONE, launch, waits
-from hwnas.search.search import plan, resume, search, whereabouts
+from hwnas.search.plan import plan
+from hwnas.search.search import resume, search, whereabouts
 from profilers.errors import InputError
 from tests.search import tiny
 from tests.search.distributed import several
@@ -157,12 +158,12 @@ def test_a_process_alone_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.distributed, "all_reduce", None)
     values = torch.ones(2)
     assert ALONE.mean(values) is values
-    assert ALONE.agree(True, False) == (True, False)
-    assert ALONE.share(lambda: 3) == 3
-    assert ALONE.divided(3, float).tolist() == [0.0, 1.0, 2.0]
+    assert ALONE.any_rank(True, False) == (True, False)
+    assert ALONE.broadcast(lambda: 3) == 3
+    assert ALONE.sharded(3, float).tolist() == [0.0, 1.0, 2.0]
     assert ALONE.average_gradients([], 0.5) == 0.5
     ALONE.check_equal(lambda: 1 // 0)
-    assert ALONE.leads and ALONE.speaks()
+    assert ALONE.is_main and ALONE.speaks()
 
 
 @pytest.mark.parametrize("missing", ["RANK", "MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE"])
@@ -345,7 +346,7 @@ def test_numbers_of_processes_that_make_no_sense_are_refused(monkeypatch: pytest
 def test_processes_that_share_the_memory_get_parts_of_it(tmp_path: Path) -> None:
     from dataclasses import replace
 
-    from hwnas.search.search import free_mib
+    from hwnas.search.memory import free_mib
 
     config = tiny.config(tiny.images(tmp_path / "images.npz"), device="cpu")
     plan(config)
@@ -353,8 +354,8 @@ def test_processes_that_share_the_memory_get_parts_of_it(tmp_path: Path) -> None
 
 
 def test_what_is_raised_for_a_silent_process_is_a_stop() -> None:
-    from hwnas.search.distributed.ranks import Parted, _met
+    from hwnas.search.distributed.ranks import PeerLost, _peer_lost
 
-    with pytest.raises(Parted), _met():
+    with pytest.raises(PeerLost), _peer_lost():
         raise RuntimeError("Connection closed by peer")
-    assert not issubclass(Parted, Stopped)  # hwnas.search.search says how to go on
+    assert not issubclass(PeerLost, Stopped)  # hwnas.search.search says how to go on

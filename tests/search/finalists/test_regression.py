@@ -131,7 +131,7 @@ def test_in_a_large_space_the_best_neighbours_join_what_was_seen() -> None:
 def test_each_band_of_cost_hands_back_its_best() -> None:
     rng = np.random.default_rng(0)
     believed, cost = rng.random(500), np.exp(rng.uniform(0, 3, 500))
-    rows = regression.best_of_bands(believed, cost, (1.0, np.exp(3)), 6)
+    rows = regression.best_of_bins(believed, cost, (1.0, np.exp(3)), 6)
     assert len(rows) == 6 and (np.diff(cost[rows]) > 0).all()
     for number, row in enumerate(rows):
         inside = (cost >= np.exp(number / 2)) & (cost < np.exp((number + 1) / 2))
@@ -140,6 +140,6 @@ def test_each_band_of_cost_hands_back_its_best() -> None:
 
 def test_a_band_without_a_network_gives_none_and_the_ends_belong_to_the_outer_bands() -> None:
     cost = np.array([1.0, 1.1, 8.0])
-    assert regression.best_of_bands(np.array([0.1, 0.2, 0.3]), cost, (1.0, 8.0), 3).tolist() == [1, 2]
+    assert regression.best_of_bins(np.array([0.1, 0.2, 0.3]), cost, (1.0, 8.0), 3).tolist() == [1, 2]
     # A cost may be zero (parameters of what has none), then bands have equal widths.
-    assert regression.best_of_bands(np.ones(3), np.array([0.0, 4.0, 8.0]), (0.0, 8.0), 2).tolist() == [0, 1]
+    assert regression.best_of_bins(np.ones(3), np.array([0.0, 4.0, 8.0]), (0.0, 8.0), 2).tolist() == [0, 1]

@@ -1,4 +1,4 @@
-"""Tasks that need nothing of one another, and what carries them out: this process, or (ray_cluster.py) Ray."""
+"""Jobs that need nothing of one another, and what carries them out: this process, or (ray_cluster.py) Ray."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from profilers.errors import InputError
 
 @dataclass(frozen=True)
 class Needs:
-    """What a task asks of a node: logical CPUs, GPUs, and custom resources by name (``device:NAME``)."""
+    """What a job asks of a node: logical CPUs, GPUs, and custom resources by name (``device:NAME``)."""
 
     cpus: float = 1
     gpus: float = 0
@@ -20,57 +20,57 @@ class Needs:
 
 
 @dataclass(frozen=True)
-class Task:
-    """``function(job)``, wherever there is room. It may be begun again after its node died: it has to go on then.
+class Job:
+    """``function(argument)``, wherever there is room. It may be begun again after its node died: it has to go on then.
 
-    ``function`` is found by its module and name on the other side, ``job`` and the result are pickled.
+    ``function`` is found by its module and name on the other side, ``argument`` and the result are pickled.
     """
 
     name: str
     function: Callable[[Any], Any] = field(repr=False)
-    job: Any = field(repr=False)
+    argument: Any = field(repr=False)
     needs: Needs = Needs()
 
 
 @dataclass(frozen=True)
-class TaskResult:
-    """How a task ended: with a result, or with the exception that it raised."""
+class JobResult:
+    """How a job ended: with a result, or with the exception that it raised."""
 
-    task: Task
+    job: Job
     result: Any = None
     error: Exception | None = None
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """What tasks run on. ``run`` yields each task once, when it has ended, in no order that can be relied on.
+    """What jobs run on. ``run`` yields each job once, when it has ended, in no order that can be relied on.
 
     ``nodes``: how much each has of each resource (CPU, GPU, device:NAME), as they stand when the cluster is met.
-    ``check`` raises InputError unless every node that could take a task shares this directory with us.
+    ``check`` raises InputError unless every node that could take a job shares this directory with us.
     """
 
-    run: Callable[[Sequence[Task]], Iterator[TaskResult]]
+    run: Callable[[Sequence[Job]], Iterator[JobResult]]
     nodes: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     check: Callable[[Path], None] = lambda path: None
 
 
 def here() -> Cluster:
-    """This process: one task after the other, in the order given."""
+    """This process: one job after the other, in the order given."""
     return Cluster(_in_turn)
 
 
-def _in_turn(tasks: Sequence[Task]) -> Iterator[TaskResult]:
-    for task in tasks:
+def _in_turn(jobs: Sequence[Job]) -> Iterator[JobResult]:
+    for job in jobs:
         try:
-            result = task.function(task.job)
+            result = job.function(job.argument)
         except Exception as error:
-            yield TaskResult(task, error=error)
+            yield JobResult(job, error=error)
         else:
-            yield TaskResult(task, result)
+            yield JobResult(job, result)
 
 
 def gpus_for(cluster: Cluster, device: str, asked: float | None) -> float:
-    """GPUs that one task takes: what was asked for, else one where ``device`` wants it or the cluster has some."""
+    """GPUs that one job takes: what was asked for, else one where ``device`` wants it or the cluster has some."""
     if device == "cpu":
         return 0.0
     return asked if asked is not None else float(device == "cuda" or total(cluster.nodes, "GPU") > 0)
@@ -81,9 +81,9 @@ def total(nodes: Mapping[str, Mapping[str, float]], resource: str) -> float:
     return float(sum(has.get(resource, 0) for has in nodes.values()))
 
 
-def check_room(task: Task, nodes: Mapping[str, Mapping[str, float]]) -> None:
-    """Raise InputError for a task that fits on no node, so would wait for ever."""
-    asked = {"CPU": task.needs.cpus, "GPU": task.needs.gpus, **task.needs.resources}
+def check_room(job: Job, nodes: Mapping[str, Mapping[str, float]]) -> None:
+    """Raise InputError for a job that fits on no node, so would wait for ever."""
+    asked = {"CPU": job.needs.cpus, "GPU": job.needs.gpus, **job.needs.resources}
     if any(all(has.get(name, 0) >= amount for name, amount in asked.items()) for has in nodes.values()):
         return
     lacking = [
@@ -95,4 +95,4 @@ def check_room(task: Task, nodes: Mapping[str, Mapping[str, float]]) -> None:
     most = ", ".join(
         f"{max((has.get(name, 0) for has in nodes.values()), default=0):g} {name}" for name in asked
     )
-    raise InputError(f"{task.name}: no node has {said} (the most that one has: {most})")
+    raise InputError(f"{job.name}: no node has {said} (the most that one has: {most})")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hwnas.cluster.task import Cluster, Needs, Task, check_room, gpus_for, here, total
+from hwnas.cluster.job import Cluster, Job, Needs, check_room, gpus_for, here, total
 from profilers.errors import InputError
 
 
@@ -13,15 +13,15 @@ def half(number: int) -> float:
 
 
 def test_tasks_run_here_one_after_the_other_and_one_that_fails_costs_itself_alone() -> None:
-    ended = list(here().run([Task(str(number), half, number) for number in (1, 3, 5)]))
-    assert [one.task.name for one in ended] == ["1", "3", "5"]
+    ended = list(here().run([Job(str(number), half, number) for number in (1, 3, 5)]))
+    assert [one.job.name for one in ended] == ["1", "3", "5"]
     assert [one.result for one in ended] == [-0.5, None, 0.5]
     assert [type(one.error) for one in ended] == [type(None), ZeroDivisionError, type(None)]
 
 
 def test_nothing_is_begun_before_its_turn() -> None:
     begun: list[int] = []
-    ended = here().run([Task("a", begun.append, 1), Task("b", begun.append, 2)])
+    ended = here().run([Job("a", begun.append, 1), Job("b", begun.append, 2)])
     next(ended)
     assert begun == [1]
 
@@ -33,7 +33,7 @@ NODES = {"big": {"CPU": 8.0}, "small": {"CPU": 2.0, "GPU": 1.0, "device:a": 1.0}
     "needs", [Needs(), Needs(8), Needs(2, 1), Needs(0, 0, {"device:a": 1}), Needs(1, 0.25, {"device:a": 1})]
 )
 def test_a_task_that_fits_on_one_node_is_taken(needs: Needs) -> None:
-    check_room(Task("t", half, 1, needs), NODES)
+    check_room(Job("t", half, 1, needs), NODES)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_task_that_fits_on_one_node_is_taken(needs: Needs) -> None:
 )
 def test_a_task_that_would_wait_for_ever_is_refused_with_what_is_lacking(needs: Needs, said: str) -> None:
     with pytest.raises(InputError, match=f"^t: {said}"):
-        check_room(Task("t", half, 1, needs), NODES)
+        check_room(Job("t", half, 1, needs), NODES)
 
 
 def test_a_task_takes_a_gpu_where_there_are_some_unless_told_otherwise() -> None:
