@@ -52,7 +52,7 @@ SUBJECTS = (*ALGORITHMS, "training")
 HWNAS = [sys.executable, "-m", "hwnas"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Subject:
     """What is run: the commands that begin and go on, and the digest of what they end with."""
 
@@ -93,12 +93,12 @@ def subject(name: str, folder: Path, searched: Path | None) -> Subject:
         assert searched is not None
         subprocess.run(["cp", "-r", str(searched), str(place)], check=True)
         command = [*HWNAS, "train", str(place), "--knee", "--epochs", "3", "--quiet", "--json"]
-        return Subject(command, command, place)
+        return Subject(begin=command, go_on=command, place=place)
     settings = {**SEARCH, **ALGORITHMS[name], "algorithm": name, "seed": 1}
     file = folder / "search.toml"
     file.write_bytes(configs.dump(resolve(settings)))
     begin = [*HWNAS, "search", "--config", str(file), "--out", str(place), "--quiet", "--json"]
-    return Subject(begin, [*HWNAS, "resume", str(place), "--quiet", "--json"], place)
+    return Subject(begin=begin, go_on=[*HWNAS, "resume", str(place), "--quiet", "--json"], place=place)
 
 
 def call(command: list[str], kill_after_s: float | None) -> tuple[bool, float]:

@@ -75,7 +75,7 @@ weight_step.lr = [0.1, 0.2]
 """
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Parser:
     """One border: what a valid input looks like, and what reads it."""
 
@@ -141,10 +141,10 @@ def parsers(folder: Path) -> list[Parser]:
         return lambda data: read(data.decode("utf-8", "replace"))
 
     def of_remote(kind: Kind) -> Callable[[bytes], object]:
-        there = Transport(("there",))
+        there = Transport(command=("there",))
 
         def call(data: bytes) -> object:
-            facts, answers = unpack(there, Ended("ended", 0, data, data))
+            facts, answers = unpack(there, Ended(how="ended", returncode=0, output=data, errors=data))
             return read_answers(facts, answers, 1, kind, "there")
 
         return call
@@ -153,20 +153,20 @@ def parsers(folder: Path) -> list[Parser]:
         return [path.read_bytes() for path in sorted((SOURCE / kind).glob("*.toml"))]
 
     found = [
-        Parser("genotype", genotypes, text(parse)),
-        Parser("amount", [b"2 ms", b"12us", b"1e-3 s"], text(lambda amount: parse_quantity(amount, "ms"))),
-        Parser("config", all_of("configs"), through(configs.load, ".toml")),
-        Parser("sweep", [SWEEP, b"[sweep]\nseed = [0x1]\n"], through(read_sweep, ".toml")),
-        Parser("device", all_of("devices"), through(devices.load, ".toml")),
-        Parser("latencies", [quoted], through(lambda path: read_measured(path, space, None, None, "ms"), ".csv")),
-        Parser("architectures", [quoted], through(lambda path: read_architectures(path, space, None), ".csv")),
-        Parser("images .npz", images, through(lambda path: load_npz(path, seed=0, noise=0.0), ".npz")),
-        Parser("image", pictures, through(_look, ".png")),
-        Parser("ONNX", [model], through(lambda path: onnx_check.check_onnx(path), ".onnx")),
-        *(Parser(f"remote {kind}", [answer], of_remote(kind)) for kind, answer in _answers().items()),
+        Parser(name="genotype", seeds=genotypes, read=text(parse)),
+        Parser(name="amount", seeds=[b"2 ms", b"12us", b"1e-3 s"], read=text(lambda amount: parse_quantity(amount, "ms"))),
+        Parser(name="config", seeds=all_of("configs"), read=through(configs.load, ".toml")),
+        Parser(name="sweep", seeds=[SWEEP, b"[sweep]\nseed = [0x1]\n"], read=through(read_sweep, ".toml")),
+        Parser(name="device", seeds=all_of("devices"), read=through(devices.load, ".toml")),
+        Parser(name="latencies", seeds=[quoted], read=through(lambda path: read_measured(path, space, None, None, "ms"), ".csv")),
+        Parser(name="architectures", seeds=[quoted], read=through(lambda path: read_architectures(path, space, None), ".csv")),
+        Parser(name="images .npz", seeds=images, read=through(lambda path: load_npz(path, seed=0, noise=0.0), ".npz")),
+        Parser(name="image", seeds=pictures, read=through(_look, ".png")),
+        Parser(name="ONNX", seeds=[model], read=through(lambda path: onnx_check.check_onnx(path), ".onnx")),
+        *(Parser(name=f"remote {kind}", seeds=[answer], read=of_remote(kind)) for kind, answer in _answers().items()),
         *_of_run(run),
     ]  # fmt: skip
-    return [*found, Parser("latency table", tables, through(table.load, ".json"))]
+    return [*found, Parser(name="latency table", seeds=tables, read=through(table.load, ".json"))]
 
 
 def _of_run(run: Run) -> list[Parser]:
@@ -182,12 +182,12 @@ def _of_run(run: Run) -> list[Parser]:
     front = json.dumps(_summary()).encode()
     state, lines = run.checkpoint_path, history.history_path(run)
     return [
-        Parser("trials", [run.trials_path.read_bytes()], inside(run.trials_path, lambda: read_trials(run))),
-        Parser("history", [lines.read_bytes()], inside(lines, lambda: history.read_history(run))),
-        Parser("front", [front], inside(run.front_path, lambda: read_front(run))),
-        Parser("checkpoint", [state.read_bytes()], inside(state, lambda: load_checkpoint(run))),
-        Parser("environment", [(run.path / "environment.json").read_bytes()],
-               inside(run.path / "environment.json", lambda: read_environment(run.path))),
+        Parser(name="trials", seeds=[run.trials_path.read_bytes()], read=inside(run.trials_path, lambda: read_trials(run))),
+        Parser(name="history", seeds=[lines.read_bytes()], read=inside(lines, lambda: history.read_history(run))),
+        Parser(name="front", seeds=[front], read=inside(run.front_path, lambda: read_front(run))),
+        Parser(name="checkpoint", seeds=[state.read_bytes()], read=inside(state, lambda: load_checkpoint(run))),
+        Parser(name="environment", seeds=[(run.path / "environment.json").read_bytes()],
+               read=inside(run.path / "environment.json", lambda: read_environment(run.path))),
     ]  # fmt: skip
 
 
@@ -221,7 +221,22 @@ def _summary() -> dict[str, Any]:
 
 def _run(path: Path) -> Run:
     run = runs.create(path, resolve({"algorithm": "random"}), ["hwnas"], "0")
-    append_trials(run, [Trial(i, 0, 0, i, "ab", (1, 2, 3), 0.5, {"params": 12.0}) for i in range(3)])
+    append_trials(
+        run,
+        [
+            Trial(
+                number=i,
+                stage=0,
+                epoch=0,
+                step=i,
+                key="ab",
+                choices=(1, 2, 3),
+                accuracy=0.5,
+                costs={"params": 12.0},
+            )
+            for i in range(3)
+        ],
+    )
     tables = np.full((1, 2, 3), 1 / 3)
     for epoch in range(2):
         line = history.epoch_of((0, epoch, 3), [1.0], [0.5], [2.2], tables, [np.array([0, 1])])
@@ -240,10 +255,22 @@ def _npz(folder: Path) -> list[bytes]:
 
 
 def _table(folder: Path) -> bytes:
-    process = Process(np.array([[0.0, 1.0]]), np.array([0.25]), np.array([1.0, 2.0]), 0.5, 0.1)
-    fitted = Fitted(Form("eager", "squares", 0.1, True, "both"), 1.5, {"normal/none": 2.0}, 0.75, process)
+    process = Process(
+        points=np.array([[0.0, 1.0]]),
+        weights=np.array([0.25]),
+        scale=np.array([1.0, 2.0]),
+        length=0.5,
+        noise=0.1,
+    )
+    fitted = Fitted(
+        form=Form(design="eager", loss="squares", ridge=0.1, nodes=True, view="both"),
+        constant=1.5,
+        coefficients={"normal/none": 2.0},
+        smallest=0.75,
+        process=process,
+    )
     network = table.Network(16, 8, 10, (3, 32, 32))
-    operations = table.Operations(0.0, ((0.0, 1.0), (2.0,)))
+    operations = table.Operations(fixed=0.0, edges=((0.0, 1.0), (2.0,)))
     held_out = {"held_out": {"networks": 40, "mape_percent": 2.5}}
     table.save(
         table.Table("cpu", "darts", 4, network, fitted, held_out, {}, operations), folder / "seed.json"
@@ -317,7 +344,7 @@ def _onnx(folder: Path) -> bytes:
     return (folder / "seed.onnx").read_bytes()
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Failure:
     """An input that was not dealt with as promised."""
 
@@ -343,7 +370,7 @@ def attack(parser: Parser, data: bytes) -> tuple[str, Failure | None]:
     spent = time.process_time() - began
     if not what and spent > SECONDS:
         what = f"{spent:.1f} s"
-    return outcome, Failure(parser.name, what, data[:300].hex()) if what else None
+    return outcome, Failure(parser=parser.name, what=what, input=data[:300].hex()) if what else None
 
 
 def fuzz(

@@ -92,7 +92,9 @@ def digits_problem(seed: int, sgd_steps: int = 0) -> Problem:
         start = tuple(w.detach() - LR * g for w, g in zip(at, gradient(inner(at, alpha), at), strict=True))
     weights = start if sgd_steps else solve(inner, start, alpha, tolerance=1e-10)
     hessian, mixed = second_derivatives(inner, weights, alpha)
-    return Problem(inner, outer, weights, alpha, hessian, mixed)
+    return Problem(
+        train_loss=inner, valid_loss=outer, weights=weights, alpha=alpha, hessian=hessian, mixed=mixed
+    )
 
 
 def closeness(seeds: int, figure: Path | None) -> None:

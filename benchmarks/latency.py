@@ -29,7 +29,7 @@ from hwnas.space.family import family
 DATA = Path("../shared/data/nasbench201.csv.gz")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Bar:
     """One bar: at most or at least so much, and the figure."""
 
@@ -89,8 +89,8 @@ def fit(path: Path) -> list[Bar]:
     for column, (mape, tau) in BARS.items():
         found = fitted(column, choices, latencies(rows, column), 100, 5).mean
         bars += [
-            Bar(f"{column} MAPE", found[0], mape, True, " %"),
-            Bar(f"{column} tau", found[1], tau, False),
+            Bar(name=f"{column} MAPE", value=found[0], bar=mape, at_most=True, unit=" %"),
+            Bar(name=f"{column} tau", value=found[1], bar=tau, at_most=False),
         ]
     return bars
 
@@ -101,7 +101,12 @@ def roofline(path: Path) -> list[Bar]:
 
     rows, choices = read(path)
     return [
-        Bar(f"{column} tau", rated(column, choices, latencies(rows, column))[0], bar, False)
+        Bar(
+            name=f"{column} tau",
+            value=rated(column, choices, latencies(rows, column))[0],
+            bar=bar,
+            at_most=False,
+        )
         for column, (_, bar) in ROOFLINES.items()
         if bar is not None
     ]
@@ -129,8 +134,8 @@ def predict(path: Path) -> list[Bar]:
         seconds = time.perf_counter() - start
         written = len(out.read_text(encoding="utf-8").splitlines()) - 1
     return [
-        Bar(f"{written:,} predictions", seconds, 10.0, True, " s"),
-        Bar("rows", written, 15625, False),
+        Bar(name=f"{written:,} predictions", value=seconds, bar=10.0, at_most=True, unit=" s"),
+        Bar(name="rows", value=written, bar=15625, at_most=False),
     ]
 
 
@@ -139,7 +144,15 @@ def repeat(path: Path) -> list[Bar]:
     from benchmarks.latency_repeatability import asked
 
     found = asked("repeat")
-    return [Bar("ranked max / min - 1, median", 100 * found["median_spread"]["ranked"], 3.0, True, " %")]
+    return [
+        Bar(
+            name="ranked max / min - 1, median",
+            value=100 * found["median_spread"]["ranked"],
+            bar=3.0,
+            at_most=True,
+            unit=" %",
+        )
+    ]
 
 
 def compare(path: Path) -> list[Bar]:
@@ -149,8 +162,15 @@ def compare(path: Path) -> list[Bar]:
     bars = []
     for name, agreement in asked("compare")["agree"].items():
         off = 100 * abs(agreement["median_ratio"] - 1)
-        bars.append(Bar(f"{name}: intervals that overlap", agreement["overlap_share"], 0.5, False))
-        bars.append(Bar(f"{name}: medians apart", off, 5.0, True, " %"))
+        bars.append(
+            Bar(
+                name=f"{name}: intervals that overlap",
+                value=agreement["overlap_share"],
+                bar=0.5,
+                at_most=False,
+            )
+        )
+        bars.append(Bar(name=f"{name}: medians apart", value=off, bar=5.0, at_most=True, unit=" %"))
     return bars
 
 
@@ -166,16 +186,16 @@ def calibrate(path: Path) -> list[Bar]:
     of = family(SPACES["darts"], channels=16, cells=8, classes=10, image=(3, 32, 32))
     bench = make_bench(load(find_device("cpu")), of, 1, 1, None, None, None)
     start = time.perf_counter()
-    plan = CalibrationPlan(of, train=100, held_out=40)
+    plan = CalibrationPlan(family=of, train=100, held_out=40)
     table = measured(plan, bench, "cpu", 1, lambda line: print(line, file=sys.stderr))
     seconds = time.perf_counter() - start
     held, again = table.agreement["held_out"], table.agreement["repeat"]
     under = again["kendall_tau"] - held["kendall_tau"]
     return [
-        Bar("held-out networks", held["networks"], 40, False),
-        Bar("MAPE", held["mape_percent"], 5.0, True, " %"),
-        Bar(f"tau {held['kendall_tau']:.3f}, under the ceiling", under, 0.05, True),
-        Bar("seconds", seconds, 300.0, True, " s"),
+        Bar(name="held-out networks", value=held["networks"], bar=40, at_most=False),
+        Bar(name="MAPE", value=held["mape_percent"], bar=5.0, at_most=True, unit=" %"),
+        Bar(name=f"tau {held['kendall_tau']:.3f}, under the ceiling", value=under, bar=0.05, at_most=True),
+        Bar(name="seconds", value=seconds, bar=300.0, at_most=True, unit=" s"),
     ]
 
 

@@ -90,7 +90,7 @@ def legal(space: Any, choices: Any) -> bool:
 
 
 def write(genotype: Genotype, options: argparse.Namespace, folder: Path) -> Path:
-    architecture = Architecture(genotype, options.channels, options.cells)
+    architecture = Architecture(genotype, channels=options.channels, cells=options.cells)
     torch.manual_seed(0)
     network = Network(architecture, 10, IMAGE)
     tensors = {name: tensor.numpy() for name, tensor in network.state_dict().items()}

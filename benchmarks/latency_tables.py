@@ -97,7 +97,7 @@ def latencies(rows: list[dict[str, str]], column: str) -> Floats:
     return np.array([float(row[f"latency_ms_{column}"] or "nan") for row in rows])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Rated:
     """MAPE in % and tau, of all others, those not constant, constant ones, and by cross-validation; what was chosen."""
 
@@ -122,9 +122,9 @@ def fitted(column: str, choices: Choices, measured: Floats, rows: int, draws: in
     for seed in range(draws):
         train = np.random.default_rng(seed).choice(usable, rows, replace=False)
         rest = np.setdiff1d(usable, train)
-        given = Measured(("",) * rows, choices[train], measured[train], 0)
+        given = Measured(texts=("",) * rows, choices=choices[train], latency_ms=measured[train], blank=0)
         table = fit_measured(SPACE, given, column, None, {})
-        predicted = seven_digits(TablePredictor(table, column).predict(choices[rest]))
+        predicted = seven_digits(TablePredictor(table=table, source=column).predict(choices[rest]))
         alive = ~constant[rest]
         cross = table.agreement["cross_validation"]
         results.append(
@@ -140,7 +140,7 @@ def fitted(column: str, choices: Choices, measured: Floats, rows: int, draws: in
         designs[form.design] += 1
         forms["linear" if form.view == "none" else f"+ process ({form.view})"] += 1
     mean = tuple(float(value) for value in np.mean(results, axis=0))
-    return Rated(mean, np.count_nonzero(constant[usable]), designs, forms)
+    return Rated(mean=mean, constant=np.count_nonzero(constant[usable]), designs=designs, forms=forms)
 
 
 def rated(column: str, choices: Choices, measured: Floats) -> tuple[float, float]:

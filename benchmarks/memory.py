@@ -44,8 +44,10 @@ def main() -> None:
     start = time.perf_counter()
     asked = table.of(np.repeat(choices, 1000 // len(choices) + 1, axis=0))[:: 1000 // len(choices) + 1]
     each = 1e6 * (time.perf_counter() - start) / 1000
-    bench = OnnxBench(of, "cpu", OnnxOptions())
-    items = [Architecture(to_genotype(space, one), given.channels, given.cells) for one in drawn]
+    bench = OnnxBench(family=of, device="cpu", options=OnnxOptions())
+    items = [
+        Architecture(to_genotype(space, one), channels=given.channels, cells=given.cells) for one in drawn
+    ]
     first, second = (np.array([one.value for one in measurements(bench.memories(items))]) for _ in range(2))
     line = np.polyfit(asked, first, 1)
     print(

@@ -161,7 +161,7 @@ def config_of(size: str, arm: str, seed: int, npz: Path, epochs: int | None = No
     return resolve(settings)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Watch:
     """Follows, every few epochs, how well shared weights rank cells; and says where the search is."""
 
@@ -218,7 +218,9 @@ def run(
         epochs = sum(stage.epochs for stage in config.stages)
         # A mixture's weights never work alone, so there is no rank to follow; its derived cells are looked up instead.
         every = None if arm in ALONE else max(2, epochs // 6)
-        watch = Watch(planned, keep or Path(folder) / "run", tables["params"].accuracy, every)
+        watch = Watch(
+            planned=planned, run=keep or Path(folder) / "run", accuracy=tables["params"].accuracy, every=every
+        )
         result = summary(search(config, watch.run, watch, planned))
         if every:
             watch.look(epochs)

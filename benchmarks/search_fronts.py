@@ -147,7 +147,9 @@ def trained(members: list[Member], dataset: Dataset, task: str, seed: int) -> li
     recipe = replace(RECIPES["quick"], epochs=TRAIN_EPOCHS[task], evaluate_every=1000)
     rows = []
     for member in members:
-        architecture = Architecture(from_dict(member["genotype"]), member["channels"], member["cells"])
+        architecture = Architecture(
+            from_dict(member["genotype"]), channels=member["channels"], cells=member["cells"]
+        )
         result = train(architecture, dataset, recipe, seed=seed)
         params = member["costs"]["params"]["value"]
         rows.append(

@@ -49,7 +49,7 @@ TRAINING = "cifar10_train_time_s_per_epoch_gpu"
 PUBLISHED = {"cifar10_test_acc_200ep": (93.85, 0.37), "cifar100_test_acc_200ep": (71.71, 1.09)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Table:
     """One accuracy (0..1) and one cost of every genotype, by the number its choices (slots,) spell."""
 
@@ -62,7 +62,7 @@ class Table:
         return hypervolume(self.accuracy, self.cost[:, None], self.bounds)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Ledger:
     """Looks samples up and keeps the order of first appearance, up to a budget of distinct ones."""
 
@@ -118,7 +118,7 @@ def table_of(accuracy: Floats, cost: Floats) -> Table:
         accuracy=(float(np.nanquantile(kept, 0.05)), float(np.nanmax(kept))),
         costs=((float(np.nanmin(cost)), float(np.nanmax(cost))),),
     )
-    return Table(kept, np.where(eligible, cost, np.nan), bounds)
+    return Table(accuracy=kept, cost=np.where(eligible, cost, np.nan), bounds=bounds)
 
 
 def ours(
@@ -152,7 +152,9 @@ def plain(
         accuracy, costs = evaluate(choices)
         if target is None:
             target = float(np.nanmedian(costs)) if not np.isnan(costs).all() else 1.0
-            objectives = for_exponents([Objective("cost", "", target, 0.0)], exponents)
+            objectives = for_exponents(
+                [Objective(metric="cost", unit="", target=target, exponent=0.0)], exponents
+            )
         earned = np.nan_to_num(rewards(accuracy, costs, objectives), nan=0.0)
         policies = policy.update(policies, choices, earned, learning)
 
@@ -168,7 +170,7 @@ METHODS: dict[str, Callable[[Evaluate, NDArray[np.bool_], int], None]] = {
 
 def history(method: Callable[..., None], table: Table, seed: int, budget: int, **options: Any) -> Ints:
     """Rows of the first `budget` distinct genotypes that the method evaluated; fewer where it stopped by itself."""
-    ledger = Ledger(table, budget)
+    ledger = Ledger(table=table, budget=budget)
     with suppress(Spent):
         method(ledger, SPACE.mask, seed, **options)
     return np.array(list(ledger.order)[:budget], dtype=np.int64)

@@ -25,7 +25,7 @@ else:
 _LARGEST_FILE_BYTES = 1_000_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Entry:
     """A file of the catalog: `name` as people type it, other spellings, where it is."""
 
@@ -111,7 +111,7 @@ def _read_entries(folder: Path) -> Iterator[Entry]:
     for path in folder.glob("*.toml"):
         # Of a config the file's stem is the name; aliases are the devices'.
         table = read_toml(path)
-        yield Entry(path.stem, tuple(map(str, table.get("aliases", ()))), path)
+        yield Entry(name=path.stem, aliases=tuple(map(str, table.get("aliases", ()))), path=path)
 
 
 def _folder(name: str) -> Path:

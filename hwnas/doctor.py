@@ -181,7 +181,7 @@ def _back_ends() -> Iterator[Finding]:
 
     device, options = load(find_device("cpu")), Options(limit_s=60.0, protocol=Protocol(budget_s=0.5))
     module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 36, 2)).eval()
-    subject = Subject("a tiny network", module, (1, 3, 8, 8))
+    subject = Subject(name="a tiny network", module=module, shape=(1, 3, 8, 8))
     for name, backend in BACKENDS.items():
         try:
             found = measurements(backend(subject, device, options))

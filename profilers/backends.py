@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 GROUP = "hwnas.profilers"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Subject:
     """What is measured: a torch module with its input shape (batch included), or an ONNX file, or both."""
 
@@ -38,7 +38,7 @@ class Subject:
     onnx: Path | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Options:
     """How to measure. `place` is cpu or cuda:N; `run` is where ONNX Runtime runs (None: here).
 

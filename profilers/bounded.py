@@ -27,7 +27,7 @@ _AFTER_KILL_S = 0.5
 How = Literal["ended", "timeout", "too much output", "too much error output"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Ended:
     """What a process wrote, and how it ended; `returncode` is negative for a signal."""
 
@@ -84,7 +84,7 @@ def run_bounded(
             for reader in (output, errors):
                 reader.thread.join(_AFTER_KILL_S)
                 reader.wanted = False
-    return Ended(how, process.returncode, output.kept(), errors.kept())
+    return Ended(how=how, returncode=process.returncode, output=output.kept(), errors=errors.kept())
 
 
 def kill(process: subprocess.Popen[bytes], own_session: bool) -> None:

@@ -31,7 +31,7 @@ from profilers.preserve import example_input, left_as_found
 Rule = Callable[[Any, tuple[Tensor, ...], Tensor], int]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ModuleCount:
     """One module that has a rule: where it is, its class, own parameters, MACs of all its calls, calls."""
 
@@ -42,7 +42,7 @@ class ModuleCount:
     calls: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Counts:
     """Totals of one forward pass over a whole batch.
 

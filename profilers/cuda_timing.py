@@ -60,7 +60,7 @@ def cuda_sampler(
             synchronize()
             walls.append(clock() - begin)
         own = [start.elapsed_time(end) / MS for start, end in marks]
-        return [Duration(o, w) for o, w in zip(own, walls, strict=True)]
+        return [Duration(own=o, wall=w) for o, w in zip(own, walls, strict=True)]
 
     return sampler
 

@@ -39,7 +39,7 @@ _NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{LONGEST_NAME - 1}}}")
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Device:
     """A target. Figures that are not known are None: peaks in 10^9 MAC/s (dense), bandwidth in 10^9 bytes/s.
 
@@ -61,7 +61,7 @@ class Device:
     path: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Attached:
     """What this machine has: the host and the names of its CUDA devices, in CUDA's order."""
 
@@ -125,7 +125,7 @@ def check_name(name: str, where: str) -> None:
 
 def attached() -> Attached:
     """What is attached. Torch, slow to import, is asked for CUDA devices only where there is a driver."""
-    return Attached(host(), _cuda_names() if has_cuda_driver() else ())
+    return Attached(host=host(), cuda=_cuda_names() if has_cuda_driver() else ())
 
 
 def match(device: Device, here: Attached) -> str | None:

@@ -41,7 +41,7 @@ _MOST_ROWS_OF_PROCESS = 400
 _MOST_ROWS_PER_CHOICE = 2000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Design:
     """Features of n networks under one assumption about what a device executes.
 
@@ -63,7 +63,7 @@ class Design:
         return replace(self, counts=self.counts[rows], detail=self.detail[rows], share=self.share[rows])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Form:
     """One way to turn a design into a latency."""
 
@@ -74,7 +74,7 @@ class Form:
     view: View = "none"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Process:
     """A Gaussian process on relative residuals: kernel exp(-|a - b|^2 / (2 length^2 d)) on scaled features.
 
@@ -88,7 +88,7 @@ class Process:
     noise: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Fitted:
     """A fitted model: coefficient by feature name, all in the unit of the fitted values."""
 
@@ -118,7 +118,7 @@ class Fitted:
         return np.asarray(np.maximum(values, floor), dtype=np.float64)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Validation:
     """Out-of-fold agreement on the training rows; beside it the error of each design's best form."""
 
@@ -185,7 +185,7 @@ def _linear_forms(designs: Sequence[Design]) -> Iterator[Form]:
         for loss in ("squares", "absolute"):
             for ridge in reversed(_RIDGE_OF_CORRECTIONS) if trusted else _RIDGE:
                 for design in designs:
-                    yield Form(design.name, loss, ridge, nodes)
+                    yield Form(design=design.name, loss=loss, ridge=ridge, nodes=nodes)
 
 
 def _plainest(errors: dict[Form, Array]) -> Form:
@@ -282,7 +282,10 @@ def _fit_process(features: Array, residuals: Array) -> Process:
             weights = inverse @ residuals
             error = float(np.mean(np.abs(weights / np.diag(inverse))))
             if best is None or error < best[0]:
-                best = (error, Process(points, weights, scale, length, noise))
+                best = (
+                    error,
+                    Process(points=points, weights=weights, scale=scale, length=length, noise=noise),
+                )
     assert best is not None
     return best[1]
 

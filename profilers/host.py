@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Host:
     """A machine: its CPU's model name, usable cores, memory in MiB (0: unknown), operating system."""
 

@@ -17,7 +17,7 @@ Origin = Literal["counted", "measured", "table", "estimated"]
 ORIGINS: tuple[Origin, ...] = get_args(Origin)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Metric:
     """A quantity: its name, its unit and which way is better."""
 
@@ -26,16 +26,16 @@ class Metric:
     better: Better = "lower"
 
 
-PARAMS = Metric("params", "parameters")
-MACS = Metric("macs", "MAC")
-FLOPS = Metric("flops", "FLOP")
-LATENCY = Metric("latency", "ms")
-MEMORY = Metric("memory", "MiB")
+PARAMS = Metric(name="params", unit="parameters")
+MACS = Metric(name="macs", unit="MAC")
+FLOPS = Metric(name="flops", unit="FLOP")
+LATENCY = Metric(name="latency", unit="ms")
+MEMORY = Metric(name="memory", unit="MiB")
 NOT_MEASURED = "not measured"
 METRICS: dict[str, Metric] = {m.name: m for m in (PARAMS, MACS, FLOPS, LATENCY, MEMORY)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Receipt:
     """How a number was obtained, in enough detail to obtain it again.
 
@@ -104,7 +104,7 @@ class Receipt:
         return replace(self, notes=self.notes + notes)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Measurement:
     """One value of one metric with its interval [low, high], in the metric's unit.
 
@@ -158,7 +158,7 @@ class Measurement:
         """Read `to_dict`'s form. Raises ValueError (or KeyError) for what is not one."""
         better: Better = "higher" if data.get("better") == "higher" else "lower"
         return Measurement(
-            metric=Metric(str(data["name"]), str(data["unit"]), better),
+            metric=Metric(name=str(data["name"]), unit=str(data["unit"]), better=better),
             value=float(data["value"]),
             low=float(data["low"]),
             high=float(data["high"]),
@@ -170,7 +170,7 @@ class Measurement:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Failure:
     """A measurement that gave no number: what was asked, the reason in a word, the details in a line."""
 
@@ -208,7 +208,16 @@ def counted(
 ) -> Measurement:
     """A count. It is exact unless branches of a model differ (from `fewest` to `value`) or something is left out."""
     low = float(value if fewest is None else fewest)
-    return Measurement(metric, float(value), low, float(value), (), "counted", receipt, at_least=at_least)
+    return Measurement(
+        metric=metric,
+        value=float(value),
+        low=low,
+        high=float(value),
+        samples=(),
+        origin="counted",
+        receipt=receipt,
+        at_least=at_least,
+    )
 
 
 def measurements(outcomes: Iterable[Outcome]) -> list[Measurement]:

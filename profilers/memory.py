@@ -36,14 +36,27 @@ def onnx_memory(
             "on CUDA the resident set is the host's memory, not the GPU's: torch tells it, on the GPU's own machine"
             " (--backend torch)"
         )
-        return Failure(MEMORY, NOT_MEASURED, why, make_receipt(checked, {}, options, device, now()))
+        return Failure(
+            metric=MEMORY,
+            reason=NOT_MEASURED,
+            detail=why,
+            receipt=make_receipt(checked, {}, options, device, now()),
+        )
     request = {**latency_request([checked], options, None), "measure": "memory"}
     facts, answers = read_answers(*run(request, options.limit_s), 1, "memory")
     receipt = make_receipt(checked, facts, options, device, now(), statistic="peak resident set")
     if "memory_mib" not in answers[0]:
         return failed(MEMORY, answers[0], receipt)
     value = float(answers[0]["memory_mib"])
-    return Measurement(MEMORY, value, value, value, (value,), "measured", receipt)
+    return Measurement(
+        metric=MEMORY,
+        value=value,
+        low=value,
+        high=value,
+        samples=(value,),
+        origin="measured",
+        receipt=receipt,
+    )
 
 
 def cuda_memory(
@@ -82,5 +95,15 @@ def cuda_memory(
     except (RuntimeError, AssertionError) as error:
         # AssertionError is what a torch without CUDA raises.
         reason = "out of memory" if isinstance(error, torch.OutOfMemoryError) else "refused"
-        return Failure(MEMORY, reason, " ".join(str(error).split())[:300], receipt)
-    return Measurement(MEMORY, value, value, value, (value,), "measured", receipt)
+        return Failure(
+            metric=MEMORY, reason=reason, detail=" ".join(str(error).split())[:300], receipt=receipt
+        )
+    return Measurement(
+        metric=MEMORY,
+        value=value,
+        low=value,
+        high=value,
+        samples=(value,),
+        origin="measured",
+        receipt=receipt,
+    )

@@ -23,7 +23,7 @@ MOST_BYTES = 2**31
 RUNTIME_DOMAINS = ("com.microsoft", "com.microsoft.nchwc", "ai.onnx.contrib")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OnnxModel:
     """A file that passed: its path, its inputs' sizes in order, nodes, parameters, opset, input type."""
 

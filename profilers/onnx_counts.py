@@ -21,7 +21,7 @@ MOST_MACS = 2**63
 """More than this no file means: sizes of 2^62 are not those of a network."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OnnxCounts:
     """Totals of one run.
 
@@ -67,7 +67,7 @@ def count_onnx(
     )
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Macs:
     """MACs with the cheaper and the dearer branches, and the operators that are left out."""
 
@@ -98,7 +98,7 @@ def _graph_macs(graph: GraphProto, known: Shapes) -> _Macs:
         if macs is None:
             total.uncounted[node.op_type] = None
         else:
-            total.add(_Macs(macs, macs))
+            total.add(_Macs(fewest=macs, most=macs))
     return total
 
 

@@ -32,7 +32,7 @@ GraphLevel = Literal["disabled", "basic", "extended", "all"]
 Measure = Callable[[Answer, float], tuple[Answer, list[Answer]]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OnnxOptions:
     """How ONNX Runtime is run. `limit_s` is the time limit for one model, start-up and warm-up included.
 
@@ -199,4 +199,9 @@ def make_receipt(
 
 def failed(metric: Metric, answer: Answer, receipt: Receipt) -> Failure:
     """A worker's failure as a value."""
-    return Failure(metric, str(answer.get("failure", "crash")), str(answer.get("detail", "")), receipt)
+    return Failure(
+        metric=metric,
+        reason=str(answer.get("failure", "crash")),
+        detail=str(answer.get("detail", "")),
+        receipt=receipt,
+    )

@@ -28,7 +28,7 @@ _DATA = frozenset(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Params:
     """How many parameters; `unknown` names operators that hold or take stored numbers and have no rule."""
 
@@ -36,7 +36,7 @@ class Params:
     unknown: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Value:
     """What a name stands for: the stored tensors that it is made of, and whether it is data now."""
 
@@ -46,7 +46,7 @@ class _Value:
     scale: bool = False
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Found:
     """Sizes of the stored tensors by place, which of them are parameters, and the model's own functions.
 
@@ -64,7 +64,7 @@ class _Found:
         number = self.places.setdefault(place, len(self.sizes))
         if number == len(self.sizes):
             self.sizes.append(math.prod(dims))
-        return _Value(frozenset([number]), kind in _DATA, not dims)
+        return _Value(stored=frozenset([number]), data=kind in _DATA, scalar=not dims)
 
 
 ACTIVATION = _Value()
@@ -73,9 +73,9 @@ ACTIVATION = _Value()
 def count_params(model: ModelProto) -> Params:
     """Count the parameters of a model, those of its own functions included. Raises InputError as `check_calls` does."""
     check_calls(model)
-    found = _Found({(function.domain, function.name): function for function in model.functions})
+    found = _Found(functions={(function.domain, function.name): function for function in model.functions})
     _graph(model.graph, {}, found, (), {})
-    return Params(sum(found.sizes[number] for number in found.params), tuple(found.unknown))
+    return Params(total=sum(found.sizes[number] for number in found.params), unknown=tuple(found.unknown))
 
 
 def _graph(
@@ -187,7 +187,7 @@ def _carried(node: NodeProto, inputs: Sequence[_Value]) -> _Value:
         return _union(inputs, False)
     first = inputs[0]
     data = first.data or node.op_type == "DequantizeLinear"
-    return _Value(first.stored, data, first.scalar, first.scale)
+    return _Value(stored=first.stored, data=data, scalar=first.scalar, scale=first.scale)
 
 
 def _constant(node: NodeProto, found: _Found, place: Place, given: Attributes) -> _Value:
@@ -234,7 +234,7 @@ def _control(
 
 def _union(values: Sequence[_Value], scalar: bool) -> _Value:
     stored = frozenset[int]().union(*(value.stored for value in values))
-    return _Value(stored, any(value.data for value in values), bool(values) and scalar)
+    return _Value(stored=stored, data=any(value.data for value in values), scalar=bool(values) and scalar)
 
 
 def _holds_numbers(node: NodeProto) -> bool:

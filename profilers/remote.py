@@ -53,7 +53,7 @@ _BOOT = WITHOUT_CURRENT_FOLDER + (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Transport:
     """A command that, given one more argument, runs it as a shell line on the other machine.
 
@@ -74,14 +74,14 @@ def run_with(command: str, python: str = "python3") -> Transport:
         raise InputError(f"--run-with: {error}: {command[:80]!r}") from None
     if not words:
         raise InputError("--run-with: the command is empty")
-    return Transport(tuple(words), python)
+    return Transport(command=tuple(words), python=python)
 
 
 def ssh(address: str, python: str = "python3") -> Transport:
     """The transport of `--ssh user@host`. Raises InputError for what is no address (an option, say)."""
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.@:%\[\]-]{0,250}", address):
         raise InputError(f"--ssh: expected user@host, not {address[:80]!r}")
-    return Transport(("ssh", "-o", "BatchMode=yes", "--", address), python)
+    return Transport(command=("ssh", "-o", "BatchMode=yes", "--", address), python=python)
 
 
 def remote(transport: Transport) -> Measure:

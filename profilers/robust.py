@@ -21,7 +21,7 @@ STATISTICS: dict[str, Callable[[Array], Array]] = {
 NOISE_LIMIT = 0.02
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Summary:
     """Order statistics of a series of durations; all times in seconds.
 

@@ -27,7 +27,7 @@ Number = TypeVar("Number", float, npt.NDArray[np.float64])
 FLOAT_BYTES = 4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Kernel:
     """One operation as a device sees it, batch included.
 
@@ -46,7 +46,7 @@ class Kernel:
     groups: int = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Peaks:
     """The two slopes of the roofline: arithmetic in 10^9 MAC/s, memory in 10^9 bytes/s."""
 
@@ -54,7 +54,7 @@ class Peaks:
     gb_per_s: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Costs:
     """What a runtime adds to the peaks.
 
@@ -95,12 +95,39 @@ COSTS: dict[Runtime, Costs] = {
     # SGEMM-like kernels sustain about 70 % of the multiply-add peak on tiles that fill a multiprocessor,
     # copies about 75 % of the memory peak. A kernel that does nothing takes about 2 us on the device. 128
     # FP32 lanes to a core. Implicit-GEMM convolutions have tiles of 128 outputs x 32 channels or larger.
-    "eager_gpu": Costs(_EAGER_US, True, 2.0, 0.7, 0.75, frozenset(), 128, (128, 32)),
-    "graph_gpu": Costs(_LAUNCH_US, True, 2.0, 0.7, 0.75, frozenset({"batch_norm"}), 128, (128, 32)),
+    "eager_gpu": Costs(
+        issue_us=_EAGER_US,
+        overlapped=True,
+        start_us=2.0,
+        compute=0.7,
+        memory=0.75,
+        free=frozenset(),
+        lanes=128,
+        tile=(128, 32),
+    ),
+    "graph_gpu": Costs(
+        issue_us=_LAUNCH_US,
+        overlapped=True,
+        start_us=2.0,
+        compute=0.7,
+        memory=0.75,
+        free=frozenset({"batch_norm"}),
+        lanes=128,
+        tile=(128, 32),
+    ),
     # A CPU runs what it issues itself, by default on one thread, while the peaks are those of all cores (four
     # or more): blocked convolutions sustain half of a core's, in blocks of a few outputs x 16 channels; one
     # core draws less than half of the memory's peak.
-    "graph_cpu": Costs(_NODE_US, False, 0.0, 0.12, 0.4, frozenset({"batch_norm"}), 16, (8, 16)),
+    "graph_cpu": Costs(
+        issue_us=_NODE_US,
+        overlapped=False,
+        start_us=0.0,
+        compute=0.12,
+        memory=0.4,
+        free=frozenset({"batch_norm"}),
+        lanes=16,
+        tile=(8, 16),
+    ),
 }
 NOMINAL_GHZ = 1.5
 """Lanes of a GPU = peak / clock; GPUs since 2016 run FP32 at 1.3 to 1.9 GHz."""

@@ -23,7 +23,7 @@ FORMAT = "latency table 1"
 _LARGEST_FILE_BYTES = 20_000_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NetworkSize:
     """The macro structure that latencies belong to: initial channels, searched cells, classes, image (c, h,
     w)."""
@@ -34,7 +34,7 @@ class NetworkSize:
     image: tuple[int, int, int]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Operations:
     """Measured operations summed over the cells of a network, in ms.
 
@@ -45,7 +45,7 @@ class Operations:
     edges: tuple[tuple[float, ...], ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Table:
     """Everything a latency file says. Latencies are in ms whatever unit they were given in.
 
@@ -136,13 +136,16 @@ def _from_dict(data: Mapping[str, Any]) -> Table:
 def _network(data: Mapping[str, Any]) -> NetworkSize:
     channels, height, width = (int(size) for size in data["image"])
     return NetworkSize(
-        int(data["channels"]), int(data["cells"]), int(data["classes"]), (channels, height, width)
+        channels=int(data["channels"]),
+        cells=int(data["cells"]),
+        classes=int(data["classes"]),
+        image=(channels, height, width),
     )
 
 
 def _operations(data: Mapping[str, Any]) -> Operations:
     edges = tuple(tuple(_number(value) for value in row) for row in data["edges"])
-    return Operations(_number(data["fixed"]), edges)
+    return Operations(fixed=_number(data["fixed"]), edges=edges)
 
 
 def _fitted_to_dict(fitted: Fitted) -> dict[str, Any]:
@@ -173,7 +176,13 @@ def _fitted(data: Mapping[str, Any]) -> Fitted:
         raise ValueError(f"model.loss is {data['loss']!r}; expected squares or absolute")
     if data["view"] not in ("none", "counts", "edges", "both"):
         raise ValueError(f"model.view is {data['view']!r}; expected none, counts, edges or both")
-    form = Form(str(data["design"]), data["loss"], _number(data["ridge"]), bool(data["nodes"]), data["view"])
+    form = Form(
+        design=str(data["design"]),
+        loss=data["loss"],
+        ridge=_number(data["ridge"]),
+        nodes=bool(data["nodes"]),
+        view=data["view"],
+    )
     process = data["process"]
     return Fitted(
         form=form,
@@ -192,7 +201,13 @@ def _process(data: Mapping[str, Any]) -> Process:
         raise ValueError("model.process: points, weights and scale do not fit together")
     if not all(np.isfinite(array).all() for array in (points, weights, scale)):
         raise ValueError("model.process: not all numbers are finite")
-    return Process(points, weights, scale, _number(data["length"]), _number(data["noise"]))
+    return Process(
+        points=points,
+        weights=weights,
+        scale=scale,
+        length=_number(data["length"]),
+        noise=_number(data["noise"]),
+    )
 
 
 def _number(value: object) -> float:

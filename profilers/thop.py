@@ -22,7 +22,7 @@ from profilers.counts import Counts, count
 from profilers.preserve import example_input, left_as_found
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class KindDifference:
     """One class of modules: what thop counts for it and what we count."""
 
@@ -31,7 +31,7 @@ class KindDifference:
     ours: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ThopCounts:
     """thop's totals beside ours.
 
@@ -101,7 +101,10 @@ def differences(theirs: dict[str, int], ours: Counts) -> tuple[KindDifference, .
     mine: dict[str, int] = {}
     for part in ours.by_module:
         mine[part.kind] = mine.get(part.kind, 0) + part.macs
-    found = [KindDifference(kind, theirs.get(kind, 0), mine.get(kind, 0)) for kind in {*theirs, *mine}]
+    found = [
+        KindDifference(kind=kind, thop=theirs.get(kind, 0), ours=mine.get(kind, 0))
+        for kind in {*theirs, *mine}
+    ]
     return tuple(
         sorted((k for k in found if k.thop != k.ours), key=lambda k: (-abs(k.thop - k.ours), k.kind))
     )

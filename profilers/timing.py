@@ -26,7 +26,7 @@ Clock = Callable[[], float]
 AT_REFERENCE = "median at reference speed"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Duration:
     """One run: seconds that the device itself spent on it, and seconds on the wall."""
 
@@ -37,7 +37,7 @@ class Duration:
 Sampler = Callable[[int], Sequence[Duration]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Protocol:
     """How long and how carefully to sample; times in seconds, `stable` and `tight` are fractions.
 
@@ -71,7 +71,7 @@ class Protocol:
             raise ValueError(f"statistic '{self.statistic}' is none of auto, {', '.join(STATISTICS)}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Samples:
     """Every raw duration of one candidate (seconds, in order) and what they say.
 
@@ -103,7 +103,7 @@ def timed(
             start, own_start = clock(), own()
             run()
             own_end, end = own(), clock()
-            durations.append(Duration(own_end - own_start, end - start))
+            durations.append(Duration(own=own_end - own_start, wall=end - start))
         return durations
 
     return sampler

@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from profilers.preserve import example_input, left_as_found
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TorchCounts:
     """MACs of one forward pass over a whole batch, in total and by operator, the largest first."""
 

@@ -38,7 +38,7 @@ MS = 1000.0
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TorchOptions:
     """How torch runs the module: `place` is cpu or cuda:N; the rest as in `OnnxOptions`.
 
@@ -222,7 +222,7 @@ def failed(error: Exception, receipt: Receipt) -> Failure:
     text = " ".join(str(error).split())[:300]
     memory = isinstance(error, torch.OutOfMemoryError) or "memory" in text.lower()
     reason = "out of memory" if memory else "not finite" if "not finite" in text else "refused"
-    return Failure(LATENCY, reason, text, receipt)
+    return Failure(metric=LATENCY, reason=reason, detail=text, receipt=receipt)
 
 
 def _precisions(options: TorchOptions) -> dict[str, object]:

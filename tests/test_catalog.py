@@ -69,7 +69,7 @@ def test_in_a_wheel_the_data_is_inside_the_package(tmp_path, monkeypatch):
     data.mkdir(parents=True)
     (data / "only.toml").write_text('name = "only"\naliases = ["just"]')
     monkeypatch.setattr(catalog, "__file__", str(tmp_path / "hwnas" / "catalog.py"))
-    assert catalog.devices() == (catalog.Entry("only", ("just",), data / "only.toml"),)
+    assert catalog.devices() == (catalog.Entry(name="only", aliases=("just",), path=data / "only.toml"),)
 
 
 def test_nearest_is_silent_without_choices_and_modest_without_likeness():

@@ -110,10 +110,10 @@ def test_a_reported_gpu_name_matches_one_device(reported, name):
 
 @pytest.mark.parametrize("slice_", ["NVIDIA A100-SXM4-80GB MIG 3g.40gb", "NVIDIA H100 80GB HBM3 MIG 1g.10gb"])
 def test_a_slice_of_a_card_is_not_the_card(slice_: str) -> None:
-    here = Attached(Host(cpu="made up", cores=1, memory_mib=1, system="made up"), (slice_,))
+    here = Attached(host=Host(cpu="made up", cores=1, memory_mib=1, system="made up"), cuda=(slice_,))
     whole = [load(entry.path) for entry in catalog.devices()]
     assert [device.name for device in whole if device.cuda_name_regex and match(device, here)] == []
-    own = Device("slice", "gpu", "d", cuda_name_regex="MIG [13]g")
+    own = Device(name="slice", kind="gpu", description="d", cuda_name_regex="MIG [13]g")
     assert match(own, here) == "cuda:0"
 
 

@@ -29,7 +29,7 @@ FENCE = re.compile(r"(<!-- not run: [^>]*-->\n)?```(\w+)\n(.*?)```", re.S)
 FIRST_EPOCHS = {"search": "1", "train": "1"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Block:
     language: str
     text: str
@@ -38,7 +38,8 @@ class Block:
 
 def blocks(page: Path) -> list[Block]:
     return [
-        Block(found[2], found[3], not found[1]) for found in FENCE.finditer(page.read_text(encoding="utf-8"))
+        Block(language=found[2], text=found[3], run=not found[1])
+        for found in FENCE.finditer(page.read_text(encoding="utf-8"))
     ]
 
 

@@ -12,7 +12,7 @@ from hwnas.plugins import Announced
 from profilers.errors import InputError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Thing:
     name: str
 
@@ -20,7 +20,12 @@ class Thing:
 @pytest.fixture
 def table(monkeypatch):
     """A table with one value of our own; a good package, a broken one and two wrong ones announce more."""
-    values = {"good": Thing("good"), "text": "no thing", "misnamed": Thing("other"), "ours": Thing("theirs")}
+    values = {
+        "good": Thing(name="good"),
+        "text": "no thing",
+        "misnamed": Thing(name="other"),
+        "ours": Thing(name="theirs"),
+    }
     loaded = []
 
     def load(self):
@@ -35,7 +40,7 @@ def table(monkeypatch):
     ]
     monkeypatch.setattr(plugins, "entry_points", lambda group: points if group == "things" else [])
     table = Announced("things", Thing)
-    table["ours"] = Thing("ours")
+    table["ours"] = Thing(name="ours")
     return table, loaded
 
 
@@ -48,13 +53,13 @@ def test_listing_names_and_asking_for_one_loads_nothing(table) -> None:
 
 def test_only_what_is_asked_for_is_loaded_and_once(table) -> None:
     things, loaded = table
-    assert things["good"] == things["good"] == Thing("good")
+    assert things["good"] == things["good"] == Thing(name="good")
     assert loaded == ["good"]
 
 
 def test_ours_win(table) -> None:
     things, loaded = table
-    assert things["ours"] == Thing("ours")
+    assert things["ours"] == Thing(name="ours")
     assert loaded == []
 
 

@@ -44,7 +44,7 @@ def test_it_calibrates_a_table_and_measures_the_finalists(hwnas, tmp_path) -> No
     hwnas("search", "--config", "c.toml", "--out", "run", "--quiet")
     for member in json.loads(hwnas("show", "run", "--json")[0])["front"]:
         cost = member["costs"]["latency"]
-        net = Network(Architecture(from_dict(member["genotype"]), 4, 3), 3, (1, 8, 8))
+        net = Network(Architecture(from_dict(member["genotype"]), channels=4, cells=3), 3, (1, 8, 8))
         convolutions = sum(isinstance(module, nn.Conv2d) for module in net.modules())
         assert cost["origin"] == "measured"
         assert cost["value"] == pytest.approx(0.05 + 0.01 * convolutions)

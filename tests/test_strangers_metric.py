@@ -33,7 +33,9 @@ def test_it_is_an_objective_and_its_target_is_kept(known, typed, tmp_path) -> No
     assert summary["targets"] == {METRIC.name: 60.0}
     for member in summary["front"]:
         cost = member["costs"][METRIC.name]
-        architecture = Architecture(from_dict(member["genotype"]), member["channels"], member["cells"])
+        architecture = Architecture(
+            from_dict(member["genotype"]), channels=member["channels"], cells=member["cells"]
+        )
         graph = architecture_graph(architecture, Task(classes=3, image=(1, 8, 8)), unread=True)
         counted = sum(layer.kind in ("conv", "halve") for layer in all_layers(graph))
         assert (cost["value"], cost["unit"], cost["origin"]) == (counted, "layers", "counted")

@@ -111,8 +111,8 @@ def test_costs_follow_the_decision_about_the_size(known) -> None:
     assert memory.of(whole)[0] > memory.of(half)[0]
     for choices in (whole, half):
         genotype = to_genotype(SPACE, choices)
-        net = Network(Architecture(genotype, 4, 3), 3, (1, 8, 8))
-        assert count(Architecture(genotype, 4, 3), 3, (1, 8, 8))[0] == sum(
+        net = Network(Architecture(genotype, channels=4, cells=3), 3, (1, 8, 8))
+        assert count(Architecture(genotype, channels=4, cells=3), 3, (1, 8, 8))[0] == sum(
             p.numel() for p in net.parameters()
         )
         assert net.eval()(torch.zeros(2, 1, 8, 8)).shape == (2, 3)

@@ -132,7 +132,7 @@ def _alpha(space: str, way: str, place: Place) -> Record:
 
 def _dropout(place: Place) -> Record:
     net = _net("nasbench201", place.device)
-    net.dropout = SkipDropout(0.5, generator(0, device=place.device))
+    net.dropout = SkipDropout(probability=0.5, generator=generator(0, device=place.device))
     mask = SPACES["nasbench201"].mask
     path: Any = mask / mask.sum(axis=1, keepdims=True)
     loss = shared_weights.weight_step(
@@ -158,7 +158,9 @@ def _training(place: Place) -> Record:
         data: Any = SimpleNamespace(
             classes=tuple("abcde"), image=(3, 16, 16), split={"train": torch.arange(24)}, name="made up"
         )
-        training = Training(Architecture(PUBLISHED["DARTS_V2"], 4, 3), data, how, 0, "cifar", device)
+        training = Training(
+            Architecture(PUBLISHED["DARTS_V2"], channels=4, cells=3), data, how, 0, "cifar", device
+        )
         training.runner.train()
         for step in range(2):
             training.step(_batch(device, step))

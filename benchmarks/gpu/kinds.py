@@ -54,7 +54,9 @@ def weight_step(size: Size, stage: int, place: Place) -> Step:
 
     def step() -> object:
         if probability:
-            shared.net.dropout = SkipDropout(probability, generator(0, next(counter), device=place.device))
+            shared.net.dropout = SkipDropout(
+                probability=probability, generator=generator(0, next(counter), device=place.device)
+            )
         path = shares if getattr(settings, "weights", "sampled") == "mixture" else uniform(space, rng, mask)
         return shared_weights.weight_step(shared, next(images), path, 0.01)
 
@@ -126,7 +128,7 @@ def training_step(recipe: str, cell: str, channels: int, cells: int, batch: int 
         if place.tiny:
             how, width, depth = replace(how, batch=4, cutout=min(how.cutout, 4)), 4, 3
         data = made_up(size, place, how.batch)
-        architecture = Architecture(PUBLISHED[cell], width, depth)
+        architecture = Architecture(PUBLISHED[cell], channels=width, cells=depth)
         stem = size.settings.evaluation.stem
         training = Training(architecture, data, how, 0, stem, place.device)
         training.progress.epoch = how.epochs // 2  # so that paths are dropped as in the middle of a training
@@ -147,7 +149,9 @@ def testing(size: Size, stage: int, place: Place) -> Step:
     from hwnas.training.loop import build as network
 
     data = made_up(size, place, 256)
-    architecture = Architecture(PUBLISHED["DARTS_V2"], 4 if place.tiny else 36, 3 if place.tiny else 20)
+    architecture = Architecture(
+        PUBLISHED["DARTS_V2"], channels=4 if place.tiny else 36, cells=3 if place.tiny else 20
+    )
     net = network(architecture, data, 0, size.settings.evaluation.stem, False).to(place.device).eval()
     images = endless(data, "policy", min(256, batch_count(data, "policy", 1)))
 

@@ -33,9 +33,9 @@ def run(book: Book, place: Place) -> None:
     count, channels, cells, side = (3, 4, 3, 16) if place.tiny else (NETWORKS, 16, 8, 32)
     space, rng = SPACES["darts"], np.random.default_rng(0)
     choices = np.stack([space.rule(space, rng.random(space.mask.shape)) for _ in range(count)])
-    plans = [Architecture(to_genotype(space, one), channels, cells) for one in choices]
+    plans = [Architecture(to_genotype(space, one), channels=channels, cells=cells) for one in choices]
     image = (3, side, side)
-    nets = [NetworkSize(one, CLASSES, image).eval() for one in plans]
+    nets = [NetworkSize(channels=one, cells=CLASSES, classes=image).eval() for one in plans]
     work(book, "torch eager, fp32", lambda: _torch(nets, image, place, "fp32", False))
     work(book, "torch CUDA graph, fp32", lambda: _torch(nets, image, place, "fp32", True))
     work(
@@ -131,7 +131,7 @@ def _roofline(choices: Any, channels: int, cells: int, image: tuple[int, int, in
     device = ours[0]
     if device.fp32_gmacs_per_s is None or device.memory_gb_per_s is None:
         raise Skip(f"{device.path} states no peaks")
-    peaks = Peaks(device.fp32_gmacs_per_s, device.memory_gb_per_s)
+    peaks = Peaks(gmacs_per_s=device.fp32_gmacs_per_s, gb_per_s=device.memory_gb_per_s)
     of = family(SPACES["darts"], channels=channels, cells=cells, classes=CLASSES, image=image)
     estimate = roofline(of, peaks, runtime, "data sheet")
     return {"target": device.name, "ms": [float(value) for value in estimate.predict(choices)]}

@@ -51,7 +51,9 @@ def _network(place: Place) -> Any:
     classes, image, _ = SHAPES["cifar10"]
     channels, cells, batch = (4, 3, 4) if place.tiny else (36, 20, 96)
     net = (
-        Network(Architecture(PUBLISHED["DARTS_V2"], channels, cells), classes, image).to(place.device).train()
+        Network(Architecture(PUBLISHED["DARTS_V2"], channels=channels, cells=cells), classes, image)
+        .to(place.device)
+        .train()
     )
     return SimpleNamespace(net=net, run=net, batch=batch, image=image)
 

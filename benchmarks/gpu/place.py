@@ -121,7 +121,7 @@ def _profiled(step: Step, place: Place, count: int) -> dict[str, Any]:
     return {**shares(events(seen), seconds, count), "ms_while_traced": MS * seconds / count}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Event:
     """One thing that a trace holds: a kernel or a copy of the device, or a call of the host."""
 
@@ -133,7 +133,11 @@ class Event:
 def events(seen: Any) -> list[Event]:
     """What a profile holds, straight from its source: hundreds of thousands of events are slow to make anew."""
     return [
-        Event(one.name(), str(one.device_type()).endswith("CUDA"), one.duration_ns() / 1e9)
+        Event(
+            name=one.name(),
+            on_device=str(one.device_type()).endswith("CUDA"),
+            seconds=one.duration_ns() / 1e9,
+        )
         for one in seen.profiler.kineto_results.events()
     ]
 

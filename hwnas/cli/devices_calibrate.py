@@ -79,7 +79,7 @@ def calibrate(
     bench = make_bench(device, of, batch, threads, backend, ssh, run_with, remote_python, cuda_graph)
     path = out or default_path(device.name, of, batch)
     path.parent.mkdir(parents=True, exist_ok=True)
-    plan = CalibrationPlan(of, train, held_out, budget, seed)
+    plan = CalibrationPlan(family=of, train=train, held_out=held_out, budget_s=budget, seed=seed)
     table = calibrate(plan, bench, device.name, batch, lambda line: echo(line, err=True), utc_now())
     save(table, path)
     if as_json:

@@ -111,7 +111,7 @@ def predict(
     from hwnas.costs.latency_csv import read_architectures, write_predictions
     from profilers.table import load
 
-    predictor = TablePredictor(load(table), str(table))
+    predictor = TablePredictor(table=load(table), source=str(table))
     texts, choices = read_architectures(csv, predictor.space, arch_column)
     write_predictions(out, texts, predictor.predict(choices))
     folded = int(folds(predictor.space, choices).sum())
@@ -154,7 +154,9 @@ def network_of(space: str, channels: int | None, cells: int | None, image: str |
     if channels is None and cells is None and image is None:
         return None
     size = image_size("32" if image is None else image)
-    return NetworkSize(channels or 16, cells or USUAL_CELLS.get(space, 8), 10, size)
+    return NetworkSize(
+        channels=channels or 16, cells=cells or USUAL_CELLS.get(space, 8), classes=10, image=size
+    )
 
 
 def spread(measured: Measured) -> dict[str, float]:

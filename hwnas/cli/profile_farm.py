@@ -54,7 +54,7 @@ def _profile(device: Device, answers: Sequence[MeasuredThere], asked: int) -> Pr
         for outcome in there.rows:
             rows.append((there.job.named.key, outcome))
             said.append({"node": there.node, "began": there.began, "ended": there.ended})
-    return Profile(device, rows, list(said), lost=asked - len(answers))
+    return Profile(device=device, rows=rows, said=list(said), lost=asked - len(answers))
 
 
 def keep(path: Path, profiles: Sequence[Profile]) -> None:

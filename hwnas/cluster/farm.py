@@ -21,7 +21,7 @@ DEVICE = "device:"
 """What nodes offer, each exactly 1 of it: ``ray start ... --resources '{"device:raspberry-pi-4": 1}'``."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MeasureJob:
     """One network to measure on one device. ``onnx``: the file's bytes, where the network is no genotype."""
 
@@ -32,7 +32,7 @@ class MeasureJob:
     onnx: bytes | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MeasuredThere:
     """A task's answer. ``began`` and ``ended``: seconds since 1970 by the node's clock, the task's own doing."""
 
@@ -53,7 +53,9 @@ def measure_there(job: MeasureJob) -> MeasuredThere:
             named = replace(named, onnx=Path(folder) / "model.onnx")
             (Path(folder) / "model.onnx").write_bytes(job.onnx)
         rows = measure_all([named], job.device, options, job.backends or None, None)
-    return MeasuredThere(job, tuple(outcome for _, outcome in rows), where(), began, time.time())
+    return MeasuredThere(
+        job=job, rows=tuple(outcome for _, outcome in rows), node=where(), began=began, ended=time.time()
+    )
 
 
 def place_there(device: Device, node: str) -> str:
@@ -88,12 +90,16 @@ def measure_on(
     # Network by network, so that a farm of several devices is busy from the start.
     tasks = [
         Job(
-            f"{named.key} on {device.name}",
-            measure_there,
-            MeasureJob(
-                named, device, options, tuple(backends), named.onnx.read_bytes() if named.onnx else None
+            name=f"{named.key} on {device.name}",
+            function=measure_there,
+            argument=MeasureJob(
+                named=named,
+                device=device,
+                options=options,
+                backends=tuple(backends),
+                onnx=named.onnx.read_bytes() if named.onnx else None,
             ),
-            needs[device.name],
+            needs=needs[device.name],
         )
         for named in found
         for device in devices

@@ -10,7 +10,7 @@ from typing import Any
 from profilers.errors import InputError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Needs:
     """What a job asks of a node: logical CPUs, GPUs, and custom resources by name (``device:NAME``)."""
 
@@ -19,7 +19,7 @@ class Needs:
     resources: Mapping[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Job:
     """``function(argument)``, wherever there is room. It may be begun again after its node died: it has to go on then.
 
@@ -32,7 +32,7 @@ class Job:
     needs: Needs = Needs()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class JobResult:
     """How a job ended: with a result, or with the exception that it raised."""
 
@@ -41,7 +41,7 @@ class JobResult:
     error: Exception | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Cluster:
     """What jobs run on. ``run`` yields each job once, when it has ended, in no order that can be relied on.
 
@@ -56,7 +56,7 @@ class Cluster:
 
 def here() -> Cluster:
     """This process: one job after the other, in the order given."""
-    return Cluster(_in_turn)
+    return Cluster(run=_in_turn)
 
 
 def _in_turn(jobs: Sequence[Job]) -> Iterator[JobResult]:
@@ -64,9 +64,9 @@ def _in_turn(jobs: Sequence[Job]) -> Iterator[JobResult]:
         try:
             result = job.function(job.argument)
         except Exception as error:
-            yield JobResult(job, error=error)
+            yield JobResult(job=job, error=error)
         else:
-            yield JobResult(job, result)
+            yield JobResult(job=job, result=result)
 
 
 def gpus_for(cluster: Cluster, device: str, asked: float | None) -> float:

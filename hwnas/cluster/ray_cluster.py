@@ -60,7 +60,9 @@ def connected(
                 f" {total(nodes, 'GPU'):g} GPUs"
             )
             yield Cluster(
-                lambda jobs: _run(ray, jobs, say, tick), nodes, lambda path: _check_shared(ray, path)
+                run=lambda jobs: _run(ray, jobs, say, tick),
+                nodes=nodes,
+                check=lambda path: _check_shared(ray, path),
             )
         finally:
             ray.shutdown()
@@ -200,13 +202,13 @@ def _carry_out(function: Callable[[Any], Any], argument: Any) -> Any:
 
 def _ended(ray: Any, job: Job, reference: Any) -> JobResult:
     try:
-        return JobResult(job, ray.get(reference))
+        return JobResult(job=job, result=ray.get(reference))
     except ray.exceptions.RayTaskError as error:
         cause = error.cause if isinstance(error.cause, Exception) else error
-        return JobResult(job, error=lacking(job.name, cause) or cause)
+        return JobResult(job=job, error=lacking(job.name, cause) or cause)
     except ray.exceptions.RayError as error:
         line = str(error).strip().splitlines()[0]
-        return JobResult(job, error=Stopped(f"{job.name}: given up after {RETRIES} retries: {line}"))
+        return JobResult(job=job, error=Stopped(f"{job.name}: given up after {RETRIES} retries: {line}"))
 
 
 def lacking(name: str, error: Exception) -> InputError | None:
@@ -242,7 +244,7 @@ def _check_shared(ray: Any, path: Path) -> None:
         nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
         asked = {_called(node): _ask(ray, node["NodeID"], probe) for node in nodes}
         seen = {
-            name: _ended(ray, Job(f"node {name}", _see, probe), reference)
+            name: _ended(ray, Job(name=f"node {name}", function=_see, argument=probe), reference)
             for name, reference in asked.items()
         }
     finally:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Watching = Callable[[Path], AbstractContextManager[Callable[["SearchProgress"], None]]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SearchJob:
     """One search: where its run directory is or will be (absolute), and its settings.
 
@@ -42,7 +42,7 @@ class SearchJob:
     tables: tuple[tuple[str, bytes], ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SearchedThere:
     """A task's answer: the node it ended on, and how far the run was when that node took it."""
 
@@ -69,7 +69,7 @@ def search_there(job: SearchJob, watching: Watching = _recording) -> SearchedThe
         until_free(open_run(job.path))  # a process whose node has just died may hold it for a moment
         state = state_of(job.path)
     if state == "finished":
-        return SearchedThere(where(), state)
+        return SearchedThere(node=where(), found=state)
     with watching(job.path) as watch:
         if state == "started":
             resume(job.path, watch)
@@ -78,7 +78,7 @@ def search_there(job: SearchJob, watching: Watching = _recording) -> SearchedThe
             take_tables(job.tables)
             with _said(["hwnas", "search", "--config", str(job.path / "config.toml")]):
                 search(job.config, job.path, watch)
-    return SearchedThere(where(), state)
+    return SearchedThere(node=where(), found=state)
 
 
 def sweep_on(
@@ -107,10 +107,10 @@ def sweep_on(
         function = search_there if watching is None else partial(search_there, watching=watching)
         tasks = [
             Job(
-                run.name,
-                function,
-                SearchJob(out / run.name, run.config, tables_for(run.config)),
-                Needs(run.config.threads, gpus_for(cluster, run.config.device, gpus)),
+                name=run.name,
+                function=function,
+                argument=SearchJob(path=out / run.name, config=run.config, tables=tables_for(run.config)),
+                needs=Needs(cpus=run.config.threads, gpus=gpus_for(cluster, run.config.device, gpus)),
             )
             for run in left
         ]

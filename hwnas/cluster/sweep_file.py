@@ -31,7 +31,7 @@ OURS = ("config", "epochs")
 State = Literal["finished", "started", "missing"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Planned:
     """One run of a sweep. ``values``: what it was given of each list, by dotted key; ``name``: its folder."""
 
@@ -148,7 +148,7 @@ def _planned(path: Path, data: Mapping[str, Any], values: dict[str, Any]) -> Pla
         config = config if epochs is None else with_epochs(config, epochs)
     except InputError as error:
         raise InputError(f"{path}: run {name}: {error}") from None
-    return Planned(name, located(config), values)
+    return Planned(name=name, config=located(config), values=values)
 
 
 def _name(values: Mapping[str, Any]) -> str:

@@ -112,7 +112,9 @@ def train_on(
     ]
     needs = Needs(cpus=threads, gpus=gpus)
     records: dict[str, TrainingRecord] = {}
-    for ended in cluster.run([Job(job.model.name, train_there, job, needs) for job in jobs]):
+    for ended in cluster.run(
+        [Job(name=job.model.name, function=train_there, argument=job, needs=needs) for job in jobs]
+    ):
         model = by_name[ended.job.name]
         if isinstance(ended.error, Diverged):
             failed(model, ended.error)

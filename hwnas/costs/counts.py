@@ -23,7 +23,7 @@ from hwnas.space.space import Choices, Probabilities
 Table = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Additive:
     """A cost that adds up: ``constant`` for what is fixed and one entry of ``table`` per decision."""
 
@@ -41,7 +41,7 @@ class Additive:
         return float(self.constant + (self.table * probabilities).sum())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CountTables:
     """Trainable parameters and multiply-accumulates per image. FLOPs are 2 x MACs."""
 
@@ -56,16 +56,16 @@ def count_table(of: Family) -> CountTables:
     if not space.size_rows:
         return found[()]
     return CountTables(
-        BySize(rows=space.size_rows, parts={key: counts.params for key, counts in found.items()}),
-        BySize(rows=space.size_rows, parts={key: counts.macs for key, counts in found.items()}),
+        params=BySize(rows=space.size_rows, parts={key: counts.params for key, counts in found.items()}),
+        macs=BySize(rows=space.size_rows, parts={key: counts.macs for key, counts in found.items()}),
     )
 
 
 def counts_of(graph: Graph, shape: tuple[int, int]) -> CountTables:
     """The tables of every network in a graph. ``shape``: (decisions, operations) of alpha."""
     return CountTables(
-        additive(graph, shape, lambda layers: sum(layer.params for layer in layers)),
-        additive(graph, shape, lambda layers: sum(layer.macs for layer in layers)),
+        params=additive(graph, shape, lambda layers: sum(layer.params for layer in layers)),
+        macs=additive(graph, shape, lambda layers: sum(layer.macs for layer in layers)),
     )
 
 
@@ -82,7 +82,7 @@ def additive(graph: Graph, shape: tuple[int, int], cost: Callable[[tuple[Layer, 
                 if id(option) not in known:
                     known[id(option)] = cost(option)
                 table[node.row, column] += known[id(option)]
-    return Additive(float(constant), table)
+    return Additive(constant=float(constant), table=table)
 
 
 def count(

@@ -21,19 +21,63 @@ def layer_kernels(layer: Layer, batch: int) -> tuple[Kernel, ...]:
         # Two convolutions, each reading every other pixel and giving half of the channels, then their concatenation.
         left = layer.channels_out // 2
         halves = tuple(
-            Kernel("conv", outputs * layer.channels_in * part, read // 4, outputs * part, outputs, part)
+            Kernel(
+                kind="conv",
+                macs=outputs * layer.channels_in * part,
+                reads=read // 4,
+                writes=outputs * part,
+                outputs=outputs,
+                channels=part,
+            )
             for part in (left, layer.channels_out - left)
         )
-        return (*halves, Kernel("concat", 0, write, write, outputs, layer.channels_out))
+        return (
+            *halves,
+            Kernel(
+                kind="concat", macs=0, reads=write, writes=write, outputs=outputs, channels=layer.channels_out
+            ),
+        )
     if layer.kind == "max_pool" or layer.kind == "avg_pool":
         window = layer.kernel[0] * layer.kernel[1]
-        return (Kernel("pool", 0, read, write, outputs, layer.channels_out, window),)
+        return (
+            Kernel(
+                kind="pool",
+                macs=0,
+                reads=read,
+                writes=write,
+                outputs=outputs,
+                channels=layer.channels_out,
+                window=window,
+            ),
+        )
     if layer.kind == "global_pool":
-        return (Kernel("pool", 0, read, write, outputs, layer.channels_out),)
+        return (
+            Kernel(
+                kind="pool", macs=0, reads=read, writes=write, outputs=outputs, channels=layer.channels_out
+            ),
+        )
     if layer.kind == "linear":
-        return (Kernel("linear", macs, read + layer.params, write, outputs, layer.channels_out),)
+        return (
+            Kernel(
+                kind="linear",
+                macs=macs,
+                reads=read + layer.params,
+                writes=write,
+                outputs=outputs,
+                channels=layer.channels_out,
+            ),
+        )
     if layer.kind == "batch_norm":
-        return (Kernel("batch_norm", 0, read, write, outputs, layer.channels_out),)
+        return (
+            Kernel(
+                kind="batch_norm",
+                macs=0,
+                reads=read,
+                writes=write,
+                outputs=outputs,
+                channels=layer.channels_out,
+            ),
+        )
     if layer.kind == "squeeze_excite":
         return _squeeze_excite(layer, batch, read)
     return (_activation(layer.kind, outputs, layer.channels_out),)
@@ -44,21 +88,58 @@ def _convolution(layer: Layer, batch: int, read: int, write: int) -> Kernel:
     outputs, macs = batch * layer.size_out[0] * layer.size_out[1], batch * layer.macs
     if layer.groups == layer.channels_in > 1:
         window = layer.kernel[0] * layer.kernel[1]
-        return Kernel("depthwise", macs, read, write, outputs, layer.channels_out, window)
+        return Kernel(
+            kind="depthwise",
+            macs=macs,
+            reads=read,
+            writes=write,
+            outputs=outputs,
+            channels=layer.channels_out,
+            window=window,
+        )
     reads = read + layer.params
-    return Kernel("conv", macs, reads, write, outputs, layer.channels_out, groups=layer.groups)
+    return Kernel(
+        kind="conv",
+        macs=macs,
+        reads=reads,
+        writes=write,
+        outputs=outputs,
+        channels=layer.channels_out,
+        groups=layer.groups,
+    )
 
 
 def _squeeze_excite(layer: Layer, batch: int, read: int) -> tuple[Kernel, ...]:
     """A mean, two convolutions on one pixel with their activations, and a product that reads the map once more."""
     channels, hidden = layer.channels_in, layer.hidden
-    kernels = [Kernel("pool", 0, read, batch * channels, batch, channels)]
+    kernels = [
+        Kernel(kind="pool", macs=0, reads=read, writes=batch * channels, outputs=batch, channels=channels)
+    ]
     for kind, cin, cout in ((layer.inner, channels, hidden), (layer.gate, hidden, channels)):
         weights = (cin + 1) * cout
-        kernels.append(Kernel("conv", batch * cin * cout, batch * cin + weights, batch * cout, batch, cout))
+        kernels.append(
+            Kernel(
+                kind="conv",
+                macs=batch * cin * cout,
+                reads=batch * cin + weights,
+                writes=batch * cout,
+                outputs=batch,
+                channels=cout,
+            )
+        )
         kernels.append(_activation(kind, batch, cout))
     outputs = batch * layer.size[0] * layer.size[1]
-    return (*kernels, Kernel("elementwise", 0, read + batch * channels, read, outputs, channels))
+    return (
+        *kernels,
+        Kernel(
+            kind="elementwise",
+            macs=0,
+            reads=read + batch * channels,
+            writes=read,
+            outputs=outputs,
+            channels=channels,
+        ),
+    )
 
 
 def _activation(kind: Activation, outputs: int, channels: int) -> Kernel:
@@ -71,7 +152,14 @@ def _activation(kind: Activation, outputs: int, channels: int) -> Kernel:
         or kind == "sigmoid"
         or kind == "hard_sigmoid"
     ):
-        return Kernel("elementwise", 0, outputs * channels, outputs * channels, outputs, channels)
+        return Kernel(
+            kind="elementwise",
+            macs=0,
+            reads=outputs * channels,
+            writes=outputs * channels,
+            outputs=outputs,
+            channels=channels,
+        )
     unknown_layer(kind)
 
 
@@ -136,9 +224,23 @@ def fixed_kernels(graph: Graph, batch: int) -> tuple[Kernel, ...]:
 
 def _concat(node: Node, batch: int) -> Kernel:
     numbers = batch * node.elements
-    return Kernel("concat", 0, numbers, numbers, batch * node.size[0] * node.size[1], node.channels)
+    return Kernel(
+        kind="concat",
+        macs=0,
+        reads=numbers,
+        writes=numbers,
+        outputs=batch * node.size[0] * node.size[1],
+        channels=node.channels,
+    )
 
 
 def _elementwise(inputs: int, channels: int, size: Size, batch: int) -> Kernel:
     outputs = batch * size[0] * size[1]
-    return Kernel("elementwise", 0, inputs * outputs * channels, outputs * channels, outputs, channels)
+    return Kernel(
+        kind="elementwise",
+        macs=0,
+        reads=inputs * outputs * channels,
+        writes=outputs * channels,
+        outputs=outputs,
+        channels=channels,
+    )

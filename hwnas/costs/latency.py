@@ -43,7 +43,7 @@ class Predictor(Protocol):
         """Latencies in ms of samples, (count, edges) -> (count,)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TablePredictor:
     """Latencies from a fitted table."""
 
@@ -87,7 +87,7 @@ class TablePredictor:
         edges = np.zeros((len(self.space.decisions), self.space.width))
         for row, values in enumerate(measured.edges):
             edges[row, : widths[row]] = values
-        return Additive(measured.fixed, edges)
+        return Additive(constant=measured.fixed, table=edges)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,8 +150,8 @@ def _priced(space: Space, graph: Graph, peaks: Peaks, runtime: Runtime, batch: i
     fixed = fixed_kernels(graph, batch)
     return LatencyTerms(
         layout=layout(graph, space),
-        issue=Additive(sum(issue_us(kernel, costs) for kernel in fixed), issue),
-        device=Additive(_device_us(fixed, peaks, runtime), device),
+        issue=Additive(constant=sum(issue_us(kernel, costs) for kernel in fixed), table=issue),
+        device=Additive(constant=_device_us(fixed, peaks, runtime), table=device),
     )
 
 

@@ -22,7 +22,7 @@ ARCH, LATENCY = "arch", "latency"
 TO_MS = {"ms": 1.0, "us": 1e-3, "s": 1e3}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Measured:
     """Networks with their latencies: texts (n), choices (n, edges), latency in ms (n,).
 
@@ -83,14 +83,14 @@ def read_measured(
     if not values:
         raise InputError(f"{path}: no row with a latency in column {rows.header[latency]!r}")
     return Measured(
-        tuple(texts),
-        np.stack(choices),
-        np.array(values),
-        blank,
-        failed,
-        unit,
-        rows.header[latency],
-        named is not None,
+        texts=tuple(texts),
+        choices=np.stack(choices),
+        latency_ms=np.array(values),
+        blank=blank,
+        failed=failed,
+        unit=unit,
+        column=rows.header[latency],
+        unit_in_column=named is not None,
     )
 
 

@@ -23,7 +23,7 @@ COPIES = 4
 SPARE = 1.3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Footprint:
     """Bytes of a training step: once for the weights, and for each image of the batch."""
 
@@ -45,7 +45,7 @@ def footprint(of: Family, weights: Literal["sampled", "mixture"]) -> Footprint:
     # A step runs one size; the supernet holds the weights of all, once where they agree.
     held = {key: params for graph in whole for key, params in _weights(graph).items()}
     kept = max(_maps(graph, weights) for graph in whole)
-    return Footprint(COPIES * FLOAT_BYTES * sum(held.values()), kept)
+    return Footprint(weights=COPIES * FLOAT_BYTES * sum(held.values()), per_image=kept)
 
 
 def _maps(graph: Graph, weights: Literal["sampled", "mixture"]) -> int:

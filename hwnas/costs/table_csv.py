@@ -28,7 +28,7 @@ BLANKS = frozenset(
 """What spreadsheets, pandas and people write for "nothing here"."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Rows:
     """A CSV file: its column names without blanks around them, and (line, cells) of every row."""
 
@@ -79,7 +79,7 @@ def _rows(path: Path, text: io.TextIOWrapper, delimiter: str) -> Rows:
     except (csv.Error, UnicodeDecodeError) as error:
         where = f"{path}, line {reader.line_num + 1}"
         raise InputError(f"{where}: not CSV in UTF-8 ({str(error)[:80]})") from None
-    return Rows(path, delimiter, header or (), tuple(cells))
+    return Rows(path=path, delimiter=delimiter, header=header or (), cells=tuple(cells))
 
 
 def _lines(path: Path, text: io.TextIOWrapper) -> Iterator[str]:

@@ -21,7 +21,7 @@ from profilers.host import host
 from profilers.roofline import Peaks, Runtime
 from profilers.table import NetworkSize, Table, load
 
-BENCHMARK = NetworkSize(16, 15, 10, (3, 32, 32))
+BENCHMARK = NetworkSize(channels=16, cells=15, classes=10, image=(3, 32, 32))
 """The networks that NAS-Bench-201's latencies are about; a table fitted to a CSV of them says nothing else."""
 RUNTIMES: dict[str, Runtime] = {
     "gpu": "eager_gpu",
@@ -50,10 +50,10 @@ def predictor(
                 f"{path}: a table of {described(found)}, not of {_networks(of.space.name, size_of(of))} "
                 f"at batch {batch}"
             )
-        return TablePredictor(found, f"table {path}")
+        return TablePredictor(table=found, source=f"table {path}")
     own = own_table(device, of, batch)
     if own is not None:
-        return TablePredictor(load(own), f"table {own}")
+        return TablePredictor(table=load(own), source=f"table {own}")
     peaks = peaks_of(device)
     if peaks is None and of.size.stem != "cifar":
         raise InputError(
@@ -140,7 +140,7 @@ def peaks_of(device: Device) -> Peaks | None:
     """A device's FP32 peaks, None where its file does not give both."""
     if device.fp32_gmacs_per_s is None or device.memory_gb_per_s is None:
         return None
-    return Peaks(device.fp32_gmacs_per_s, device.memory_gb_per_s)
+    return Peaks(gmacs_per_s=device.fp32_gmacs_per_s, gb_per_s=device.memory_gb_per_s)
 
 
 def fits(table: Table, of: Family, batch: int) -> bool:
@@ -154,7 +154,9 @@ def fits(table: Table, of: Family, batch: int) -> bool:
 
 def size_of(of: Family) -> NetworkSize:
     """A family's size and task, as a table keeps them."""
-    return NetworkSize(of.size.channels, of.size.cells, of.task.classes, of.task.image)
+    return NetworkSize(
+        channels=of.size.channels, cells=of.size.cells, classes=of.task.classes, image=of.task.image
+    )
 
 
 def family_of(space: Space, network: NetworkSize) -> Family:

@@ -21,7 +21,7 @@ MOST_NUMBERS = 1 << 28
 """Test images are held in memory as float32; of larger test sets some images are drawn."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CheckImages:
     """What files are checked and calibrated on: batches of uint8 (n, c, h, w) or normalised images, and labels.
 
@@ -43,7 +43,7 @@ def images_for(
     if dataset is None:
         pixels = torch.randint(0, 256, (64, *weights.image), generator=generator(0), dtype=torch.uint8)
         batches = _sized(_batches(pixels, weights, raw), weights)
-        return CheckImages(batches, None, batches)
+        return CheckImages(test=batches, labels=None, calibration=batches)
     _check_data(weights, dataset)
     channels, height, width = weights.image
     # Drawn from all of it: a test set lies class by class, and of some checks its first images are all.
@@ -52,7 +52,11 @@ def images_for(
     test, labels = dataset.test[chosen], dataset.test_labels[chosen]
     drawn = torch.randperm(len(dataset.train), generator=generator(0))[:calibration]
     calibrating = _batches(dataset.train[drawn], weights, raw, 16)
-    return CheckImages(_sized(_batches(test, weights, raw), weights), labels, _sized(calibrating, weights))
+    return CheckImages(
+        test=_sized(_batches(test, weights, raw), weights),
+        labels=labels,
+        calibration=_sized(calibrating, weights),
+    )
 
 
 def untrained(weights: Weights, seed: int = 0) -> Weights:

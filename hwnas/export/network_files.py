@@ -28,7 +28,7 @@ COSTLY = 0.01
 """INT8 that loses more accuracy than this (one point) is warned of."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Exported:
     """One exported network. ``files``: path by format; accuracies in 0..1 by ONNX Runtime, None on random images."""
 
@@ -107,18 +107,18 @@ def export(
     accuracy = _accuracy(task, exporting.onnx, images)
     int8_accuracy = _accuracy(task, kept["int8"], images) if "int8" in kept else None
     exported = Exported(
-        at.genotype.key,
-        at.channels,
-        at.cells,
-        {name: out / FORMATS[name].file for name in kept},
-        OPSET,
-        parity,
-        accuracy,
-        int8_accuracy,
-        params,
-        macs,
-        {name: len(content) for name, content in kept.items()},
-        _warnings(accuracy, int8_accuracy),
+        key=at.genotype.key,
+        channels=at.channels,
+        cells=at.cells,
+        files={name: out / FORMATS[name].file for name in kept},
+        opset=OPSET,
+        parity=parity,
+        accuracy=accuracy,
+        int8_accuracy=int8_accuracy,
+        params=params,
+        macs=macs,
+        sizes={name: len(content) for name, content in kept.items()},
+        warnings=_warnings(accuracy, int8_accuracy),
     )
     write_files(out, {FORMATS[name].file: content for name, content in kept.items()})
     return exported

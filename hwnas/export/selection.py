@@ -82,7 +82,16 @@ def of_run(
     models = [model_of(run, member, channels, cells) for member in choose(run, names, every)]
     stem = run.config.evaluation.stem
     blanks = [
-        Weights({}, model.architecture, dataset.classes, dataset.image, stem, dataset.mean, dataset.std, {})
+        Weights(
+            tensors={},
+            architecture=model.architecture,
+            classes=dataset.classes,
+            image=dataset.image,
+            stem=stem,
+            mean=dataset.mean,
+            std=dataset.std,
+            notes={},
+        )
         for model in models
     ]
     return [
@@ -143,7 +152,16 @@ def of_genotype(
     named = dataset.classes if dataset else tuple(map(str, range(classes)))
     shape = dataset.image if dataset else image
     mean, std = (dataset.mean, dataset.std) if dataset else ((0.5,) * shape[0], (0.25,) * shape[0])
-    weights = Weights({}, architecture, named, shape, _stem(stem), mean, std, {})
+    weights = Weights(
+        tensors={},
+        architecture=architecture,
+        classes=named,
+        image=shape,
+        stem=_stem(stem),
+        mean=mean,
+        std=std,
+        notes={},
+    )
     folder = Path(EXPORTED) / f"{genotype.key}-untrained"
     notes = {"accuracy": UNTRAINED}
     return [NetworkToExport(name=genotype.key, weights=untrained(weights), folder=folder, notes=notes)]

@@ -23,7 +23,7 @@ FLOOR = 4 * 2.0**-23
 """Relative to the largest logit: where torch happens to be closer than a few roundings, that is close enough."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Parity:
     """What a comparison found. Errors are differences of logits to a float64 run of the same network.
 

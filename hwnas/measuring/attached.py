@@ -37,7 +37,7 @@ FIRST_S = 150.0
 """Seconds for the table of a target that has none, if the host is not busy; `hwnas devices calibrate` takes more."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Here:
     """A target that is attached, and the networks that are to be measured on it: their size, classes and images."""
 
@@ -83,7 +83,9 @@ class Here:
 
     def _architectures(self, choices: Choices) -> list[Architecture]:
         at, space = self.config.evaluation, SPACES[self.config.space]
-        return [Architecture(to_genotype(space, one), at.channels, at.cells) for one in choices]
+        return [
+            Architecture(to_genotype(space, one), channels=at.channels, cells=at.cells) for one in choices
+        ]
 
     def _together(self, choices: Choices) -> int:
         counts = count_table(self.family)
@@ -98,7 +100,10 @@ def _tried(
     try:
         return measure(items)
     except TimeoutError as error:
-        return [Failure(metric, "timeout", str(error), Receipt("")) for _ in items]
+        return [
+            Failure(metric=metric, reason="timeout", detail=str(error), receipt=Receipt(backend=""))
+            for _ in items
+        ]
 
 
 def lacks_table(here: Here) -> bool:
@@ -128,7 +133,7 @@ def first_table(here: Here, say: Say, clock: Callable[[], float] = time.monotoni
         backend=config.backend,
         cuda_graph=config.cuda_graph,
     )
-    plan = CalibrationPlan(here.family, train=60, held_out=20, budget_s=FIRST_S)
+    plan = CalibrationPlan(family=here.family, train=60, held_out=20, budget_s=FIRST_S)
     table = calibrate(plan, bench, here.device.name, 1, now=utc_now(), clock=clock)
     save(table, path)
     held, repeat = table.agreement["held_out"], table.agreement["repeat"]

@@ -36,7 +36,7 @@ from profilers.timing import Protocol
 from profilers.torch_latency import TorchOptions, measure_torch
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BenchOperation:
     """The layers of one operation on a map of so many channels and such a size."""
 
@@ -58,7 +58,7 @@ class Bench(typing.Protocol):
         """The peak memory of each item, in MiB and in the order given."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OnnxBench:
     """ONNX Runtime, here or on another machine (`run`)."""
 
@@ -97,7 +97,7 @@ class OnnxBench:
         return path
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TorchBench:
     """Eager torch on the CPU or on a CUDA device."""
 
@@ -154,7 +154,7 @@ class NamedBench:
         else:
             module = build(item, self.family)
         shape = (self.options.batch, *_image(item, self.family))
-        subject = Subject("item", module=module, shape=shape)
+        subject = Subject(name="item", module=module, shape=shape)
         ask = measured_there(self.backend, named_backend(self.backend))
         outcomes = ask(subject, self.device, self.options)
         found = [outcome for outcome in outcomes if outcome.metric == metric]
@@ -164,7 +164,9 @@ class NamedBench:
         if found:
             return found[0]
         detail = f"back end {self.backend} gives no {metric.name}"
-        return Failure(metric, "not measured", detail, Receipt(self.backend))
+        return Failure(
+            metric=metric, reason="not measured", detail=detail, receipt=Receipt(backend=self.backend)
+        )
 
 
 def _image(item: Item, of: Family) -> tuple[int, int, int]:
@@ -210,7 +212,7 @@ def bench_at(
             raise InputError("--backend torch measures here only; elsewhere it is onnxruntime")
         graph = cuda_graph and place != "cpu"
         own = TorchOptions(place=place, threads=threads, cuda_graph=graph, protocol=protocol)
-        return TorchBench(of, device.name, own, batch)
+        return TorchBench(family=of, device=device.name, options=own, batch=batch)
     provider: Literal["cpu", "cuda"] = "cpu" if place == "cpu" else "cuda"
     options = OnnxOptions(
         threads=threads,
@@ -220,4 +222,4 @@ def bench_at(
         limit_s=limit_s,
         protocol=protocol,
     )
-    return OnnxBench(of, device.name, options, batch, run or measure)
+    return OnnxBench(family=of, device=device.name, options=options, batch=batch, run=run or measure)

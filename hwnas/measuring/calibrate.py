@@ -47,7 +47,7 @@ FEWEST_NETWORKS = 40
 """Half to fit and half to judge by: with fewer there is no table, however slow the device."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CalibrationPlan:
     """What to calibrate and how long: networks to fit and to hold out, seconds for everything."""
 
@@ -63,7 +63,7 @@ class CalibrationPlan:
         return self.family.space
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Measured:
     """Networks and their latencies in ms as they come in, their anchors' beside them, and the last one's receipt."""
 
@@ -139,7 +139,10 @@ def measure_operations(plan: CalibrationPlan, bench: Bench) -> tuple[Operations,
     """Every operation at each shape and stride once: sums per edge of the space, and one record each."""
     space, sites = plan.space, _sites(plan)
     keys = list(sites)
-    items = [BenchOperation(layers, layers[0].channels_in, layers[0].size) for _, layers in keys]
+    items = [
+        BenchOperation(layers=layers, channels=layers[0].channels_in, size=layers[0].size)
+        for _, layers in keys
+    ]
     outcomes = bench.latencies(items)
     cost = {key: _value(outcome) for key, outcome in zip(keys, outcomes, strict=True)}
     edges = np.zeros((len(space.decisions), space.width))
@@ -162,7 +165,7 @@ def measure_operations(plan: CalibrationPlan, bench: Bench) -> tuple[Operations,
         tuple(float(value) for value in edges[row, : len(decision.operations)])
         for row, decision in enumerate(space.decisions)
     )
-    return Operations(0.0, table), records
+    return Operations(fixed=0.0, edges=table), records
 
 
 _Key = tuple[str, tuple[Layer, ...]]
@@ -229,7 +232,7 @@ def _measure(
     """Networks, and the mean latency in ms of the anchors among them (NaN where that is not known)."""
     size = plan.family.size
     items = [
-        Architecture(to_genotype(plan.space, choices), size.channels, size.cells)
+        Architecture(to_genotype(plan.space, choices), channels=size.channels, cells=size.cells)
         for choices in [*drawn, *anchors]
     ]
     outcomes = bench.latencies(items)
@@ -249,7 +252,7 @@ def _sums(plan: CalibrationPlan, choices: Choices, operations: Operations) -> Fl
     edges = np.zeros((len(plan.space.decisions), plan.space.width))
     for row, values in enumerate(operations.edges):
         edges[row, : len(values)] = values
-    return Additive(operations.fixed, edges).of(choices)
+    return Additive(constant=operations.fixed, table=edges).of(choices)
 
 
 def _sound(
@@ -297,7 +300,7 @@ def _fit(
 def _judge(table: Table, held: _Measured, first: Floats, again: Floats) -> dict[str, dict[str, Any]]:
     """Held-out agreement, and the ceiling: the first measurements as predictions of the second."""
     good = np.isfinite(again)
-    predicted = TablePredictor(table, table.device).predict(np.stack(held.choices))
+    predicted = TablePredictor(table=table, source=table.device).predict(np.stack(held.choices))
     return {
         "held_out": {
             "networks": len(first),

@@ -26,17 +26,19 @@ def latency(named: Named, device: Device, options: Options, table: str | None) -
     from hwnas.space.encoding import to_choices
     from profilers.measurement import LATENCY, Failure, Measurement, Receipt
 
-    receipt = Receipt("", device.name, batch=options.batch, dtype=options.dtype, time=options.time)
+    receipt = Receipt(
+        backend="", device=device.name, batch=options.batch, dtype=options.dtype, time=options.time
+    )
     architecture, shape = named.architecture, named.shape
     if architecture is None:
         why = f"{device.name} is not attached here, and an ONNX file can only be measured"
-        return Failure(LATENCY, "not attached", why, receipt)
+        return Failure(metric=LATENCY, reason="not attached", detail=why, receipt=receipt)
     try:
         source = predictor(device, family_of(architecture, shape), batch=options.batch, table=table)
     except InputError as error:
         if table is not None:
             raise
-        return Failure(LATENCY, "not attached", str(error), receipt)
+        return Failure(metric=LATENCY, reason="not attached", detail=str(error), receipt=receipt)
     value = float(source.predict(to_choices(architecture.genotype)[None])[0])
     factor, note = spread(source)
     notes: tuple[str, ...] = (
@@ -48,7 +50,15 @@ def latency(named: Named, device: Device, options: Options, table: str | None) -
     receipt = Receipt(
         **{**vars(receipt), "backend": "table" if source.origin == "table" else "roofline", "notes": notes}
     )
-    return Measurement(LATENCY, value, value / factor, value * factor, (), source.origin, receipt)
+    return Measurement(
+        metric=LATENCY,
+        value=value,
+        low=value / factor,
+        high=value * factor,
+        samples=(),
+        origin=source.origin,
+        receipt=receipt,
+    )
 
 
 def memory(named: Named, device: Device, options: Options) -> Outcome:
@@ -58,17 +68,21 @@ def memory(named: Named, device: Device, options: Options) -> Outcome:
     from hwnas.space.encoding import to_choices
     from profilers.measurement import MEMORY, Failure, Measurement, Receipt
 
-    receipt = Receipt("layers", device.name, batch=options.batch, dtype="fp32", time=options.time)
+    receipt = Receipt(
+        backend="layers", device=device.name, batch=options.batch, dtype="fp32", time=options.time
+    )
     architecture, shape = named.architecture, named.shape
     if architecture is None:
         why = f"{device.name} is not attached here, and an ONNX file can only be measured"
-        return Failure(MEMORY, "not attached", why, receipt)
+        return Failure(metric=MEMORY, reason="not attached", detail=why, receipt=receipt)
     table = memory_table(family_of(architecture, shape), options.batch)
     value = float(table.of(to_choices(architecture.genotype))[0])
     noted = receipt.with_notes(
         "weights and the maps alive at once; a runtime takes more than a network asks for"
     )
-    return Measurement(MEMORY, value, value, value, (), "estimated", noted)
+    return Measurement(
+        metric=MEMORY, value=value, low=value, high=value, samples=(), origin="estimated", receipt=noted
+    )
 
 
 def operations(named: Named, device: Device, options: Options) -> list[Operation]:
@@ -96,7 +110,10 @@ def operations(named: Named, device: Device, options: Options) -> list[Operation
         found.append((step.name, step.kind, us))
     total = sum(us for *_, us in found)
     slowest_first = sorted(found, key=lambda one: -one[2])
-    return [Operation(name, kind, us, us / total, "estimated") for name, kind, us in slowest_first]
+    return [
+        Operation(name=name, kind=kind, us=us, share=us / total, origin="estimated")
+        for name, kind, us in slowest_first
+    ]
 
 
 def spread(source: Predictor) -> tuple[float, str]:

@@ -30,7 +30,7 @@ ORDER = ("failed", "estimated", "table", "measured", "counted")
 """What an outcome can come from, the least first."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Profile:
     """All outcomes on one device. ``said``: per row, its node, begin and end; ``lost``: how many tasks gave none."""
 
@@ -60,7 +60,7 @@ def measure_here(
     ended = time.time()
     operations = per_operation(found, device, options) if per_op else []
     said = {"node": "", "began": began, "ended": ended}
-    return Profile(device, rows, [said] * len(rows), operations)
+    return Profile(device=device, rows=rows, said=[said] * len(rows), operations=operations)
 
 
 def noted(device: Device, outcome: Outcome) -> Outcome:

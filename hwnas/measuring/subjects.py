@@ -130,7 +130,7 @@ def build(named: Named, batch: int, folder: Path, with_module: bool = True) -> S
     from profilers.backends import Subject
 
     if named.architecture is None:
-        return Subject(named.key, onnx=named.onnx)
+        return Subject(name=named.key, onnx=named.onnx)
     import onnx
     import torch
 
@@ -147,4 +147,4 @@ def build(named: Named, batch: int, folder: Path, with_module: bool = True) -> S
     names = tuple(str(number) for number in range(named.shape.classes))
     onnx.save(onnx_model(named.architecture, tensors, names, named.shape.image, named.shape.stem), str(file))
     shape = (batch, *own_image(named.architecture, Task(classes=len(names), image=named.shape.image)))
-    return Subject(named.key, module if with_module else None, shape, file)
+    return Subject(name=named.key, module=module if with_module else None, shape=shape, onnx=file)

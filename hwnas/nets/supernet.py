@@ -24,7 +24,7 @@ from hwnas.space.space import SKIP, Choices, Mask
 from profilers.errors import InputError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SkipDropout:
     """Dropout on skip_connect (P-DARTS, arXiv 1904.12760): its probability and the generator that decides."""
 

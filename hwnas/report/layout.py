@@ -32,7 +32,7 @@ NETWORK = "network"
 Kind = Literal["state", "op", "lane"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Box:
     """Something drawn in a layer, by its centre, in pixels. ``state``: the state a lane carries, or it is of."""
 
@@ -46,7 +46,7 @@ class Box:
     height: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Wire:
     """A curve through a gap from (x0, y0) to (x1, y1), carrying ``state``."""
 
@@ -57,7 +57,7 @@ class Wire:
     y1: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Layout:
     """A cell's boxes (lanes among them) and wires inside width x height pixels."""
 
@@ -67,7 +67,7 @@ class Layout:
     wires: tuple[Wire, ...]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, kw_only=True)
 class _Item:
     kind: Kind
     label: str
@@ -132,21 +132,46 @@ def state_names(space: str) -> tuple[str, ...]:
 
 def _items(space: Space, cell: Cell) -> list[_Item]:
     names = state_names(space.name)
-    states = [_Item("state", names[i], "", i, 0, _state_width(names[i])) for i in range(space.inputs)]
+    states = [
+        _Item(kind="state", label=names[i], op="", state=i, layer=0, width=_state_width(names[i]))
+        for i in range(space.inputs)
+    ]
     users: list[tuple[_Item, int]] = []
     for number, edges in enumerate(cell, start=space.inputs):
         real = [edge for edge in edges if edge.op != NONE]
         layer = 1 + max((states[edge.source].layer for edge in real), default=0)
-        node = _Item("state", names[number], "", number, layer + 1, _state_width(names[number]))
+        node = _Item(
+            kind="state",
+            label=names[number],
+            op="",
+            state=number,
+            layer=layer + 1,
+            width=_state_width(names[number]),
+        )
         for edge in real:
             label = op_label(edge.op)
-            op = _Item("op", label, edge.op, edge.source, layer, 7.0 * len(label) + 18.0, after=[node])
+            op = _Item(
+                kind="op",
+                label=label,
+                op=edge.op,
+                state=edge.source,
+                layer=layer,
+                width=7.0 * len(label) + 18.0,
+                after=[node],
+            )
             node.before.append(op)
             users.append((op, edge.source))
         states.append(node)
     if len(names) > len(states):
         last = max(state.layer for state in states)
-        output = _Item("state", names[-1], "", len(states), last + 1, _state_width(names[-1]))
+        output = _Item(
+            kind="state",
+            label=names[-1],
+            op="",
+            state=len(states),
+            layer=last + 1,
+            width=_state_width(names[-1]),
+        )
         users += [(output, number) for number in range(space.inputs, len(states))]
         states.append(output)
     items = [*states, *(user for user, _ in users if user.kind == "op")]
@@ -160,7 +185,7 @@ def _network_items(genotype: Genotype) -> list[_Item]:
     space = SPACES[genotype.space]
     choices = to_choices(genotype)
     graph = architecture_graph(
-        Architecture(genotype, 8, space.depth or 3), Task(classes=2, image=(3, 64, 64))
+        Architecture(genotype, channels=8, cells=space.depth or 3), Task(classes=2, image=(3, 64, 64))
     )
     items: dict[str, _Item] = {}
     users: dict[str, list[_Item]] = {}
@@ -168,11 +193,15 @@ def _network_items(genotype: Genotype) -> list[_Item]:
         layer = 1 + max((items[source].layer for source in node.inputs), default=-1)
         if node.row is None:
             label = {"sum": "+", "concat": "join"}.get(node.join, node.name.replace(".", " "))
-            item = _Item("state", label, "", number, layer, _state_width(label))
+            item = _Item(
+                kind="state", label=label, op="", state=number, layer=layer, width=_state_width(label)
+            )
         else:
             op = space.decisions[node.row].operations[choices[node.row]]
             label = op_label(op)
-            item = _Item("op", label, op, number, layer, 7.0 * len(label) + 18.0)
+            item = _Item(
+                kind="op", label=label, op=op, state=number, layer=layer, width=7.0 * len(label) + 18.0
+            )
         items[node.name] = item
         for source in node.inputs:
             users.setdefault(source, []).append(item)
@@ -184,7 +213,7 @@ def _lanes(state: _Item, users: Sequence[_Item]) -> list[_Item]:
     """Join ``state`` to its users, by one lane that goes as far as the farthest of them needs."""
     chain = [state]
     for layer in range(state.layer + 1, max((user.layer for user in users), default=0)):
-        lane = _Item("lane", "", "", state.state, layer, 0.0)
+        lane = _Item(kind="lane", label="", op="", state=state.state, layer=layer, width=0.0)
         _join(chain[-1], lane)
         chain.append(lane)
     for user in users:
@@ -277,21 +306,31 @@ def _measured(layers: Sequence[Sequence[_Item]]) -> Layout:
     for layer in layers:
         width = max(item.width for item in layer)
         for item in layer:
-            at = (left + width / 2, item.y - top, width, item.height)
-            boxes[item] = Box(item.kind, item.label, item.op, item.state, *at)
+            boxes[item] = Box(
+                kind=item.kind,
+                label=item.label,
+                op=item.op,
+                state=item.state,
+                x=left + width / 2,
+                y=item.y - top,
+                width=width,
+                height=item.height,
+            )
         left += width + GAP
     wires = [
         Wire(
-            item.state,
-            boxes[item].x + boxes[item].width / 2,
-            boxes[item].y,
-            boxes[one].x - boxes[one].width / 2,
-            boxes[one].y,
+            state=item.state,
+            x0=boxes[item].x + boxes[item].width / 2,
+            y0=boxes[item].y,
+            x1=boxes[one].x - boxes[one].width / 2,
+            y1=boxes[one].y,
         )
         for item in everything
         for one in item.after
     ]
-    return Layout(left - GAP + MARGIN, bottom - top, tuple(boxes.values()), tuple(wires))
+    return Layout(
+        width=left - GAP + MARGIN, height=bottom - top, boxes=tuple(boxes.values()), wires=tuple(wires)
+    )
 
 
 def _state_width(label: str) -> float:

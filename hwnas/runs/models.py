@@ -74,8 +74,8 @@ def model_of(run: Run, member: Member, channels: int | None = None, cells: int |
     found = member.architecture
     wanted = Architecture(
         found.genotype,
-        found.channels if channels is None else channels,
-        found.cells if cells is None else cells,
+        channels=found.channels if channels is None else channels,
+        cells=found.cells if cells is None else cells,
     )
     params, macs = count(wanted, len(summary.classes), summary.shape, summary.stem)
     costs = dict(member.costs) if wanted == found else {}

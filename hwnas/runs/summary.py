@@ -118,7 +118,7 @@ class Member(Record):
     @property
     def architecture(self) -> Architecture:
         """The genotype at its width and depth. Raises InputError where its space is not installed."""
-        return Architecture(from_dict(self.genotype), self.channels, self.cells)
+        return Architecture(from_dict(self.genotype), channels=self.channels, cells=self.cells)
 
 
 class Baseline(Record):

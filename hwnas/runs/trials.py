@@ -14,7 +14,7 @@ from hwnas.runs.lines import MAX_LINE_BYTES, append_lines, no_number, whole_line
 from profilers.errors import InputError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
     """One evaluation of one sub-network during a search: shared weights, a few validation images.
 

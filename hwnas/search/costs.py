@@ -178,7 +178,9 @@ def _objective(config: Config, number: int, position: int, costs: CostRange, tar
         exponent = (
             -0.1
         )  # the absolute form without a slope would not look at the target at all (TuNAS's value)
-    return Objective(costs.cost.name, costs.cost.unit, aim, exponent * slope, form)
+    return Objective(
+        metric=costs.cost.name, unit=costs.cost.unit, target=aim, exponent=exponent * slope, form=form
+    )
 
 
 def check_targets(config: Config) -> None:

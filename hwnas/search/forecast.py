@@ -45,7 +45,7 @@ MOST_EPOCHS = 1000
 Clock = Callable[[], float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StageForecast:
     """One stage: cells of its supernet, epochs (the frozen among them), steps of each, evaluations, seconds."""
 
@@ -58,7 +58,7 @@ class StageForecast:
     spread: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Rates:
     """Seconds of an epoch of each stage, alpha frozen and not, of the end; ``spread``: relative, between repeats."""
 
@@ -68,7 +68,7 @@ class Rates:
     scoring: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Forecast:
     """A search as it would be: its stages, scoring at the end, and all of it in seconds from ``low`` to ``high``.
 
@@ -113,17 +113,17 @@ def forecast(planned: SearchPlan, config: Config, rates: tuple[Rates, Rates, flo
     spread = sum(stage.spread * stage.seconds for stage in stages) / seconds
     half = max(MARGIN, spread)
     return Forecast(
-        stages,
-        wall.scoring,
-        seconds,
-        seconds * (1 - min(half, 0.9)),
-        seconds * (1 + half),
-        sum(_stage(config, stage, steps, cpu, i).seconds for i, stage in enumerate(config.stages))
+        stages=stages,
+        scoring_seconds=wall.scoring,
+        seconds=seconds,
+        low=seconds * (1 - min(half, 0.9)),
+        high=seconds * (1 + half),
+        cpu_seconds=sum(_stage(config, stage, steps, cpu, i).seconds for i, stage in enumerate(config.stages))
         + cpu.scoring,
-        sum(stage.evaluations for stage in stages),
-        memory,
-        str(compute.compute_device(config)),
-        0.0,
+        evaluations=sum(stage.evaluations for stage in stages),
+        memory_mib=memory,
+        device=str(compute.compute_device(config)),
+        rehearsal_seconds=0.0,
     )
 
 
@@ -163,13 +163,13 @@ def _stage(config: Config, stage: Stage, steps: int, rates: Rates, number: int) 
     rounds += learning * evaluations_per_epoch(config, steps, learns=True)
     seconds = stage.frozen_epochs * rates.frozen[number] + learning * rates.learning[number]
     return StageForecast(
-        stage.cells,
-        stage.epochs,
-        stage.frozen_epochs,
-        steps,
-        rounds * config.alpha_step.samples,
-        seconds,
-        rates.spread[number],
+        cells=stage.cells,
+        epochs=stage.epochs,
+        frozen_epochs=stage.frozen_epochs,
+        steps=steps,
+        evaluations=rounds * config.alpha_step.samples,
+        seconds=seconds,
+        spread=rates.spread[number],
     )
 
 
@@ -216,7 +216,7 @@ def _rates(config: Config, marks: list[float], scoring: float) -> Rates:
         learning.append(float(learn.mean()))
         frozen.append(float(taken[0]) if stage.frozen_epochs else 0.0)
         spread.append(float((learn.max() - learn.min()) / max(learn.mean(), 1e-9)))
-    return Rates(tuple(frozen), tuple(learning), tuple(spread), scoring)
+    return Rates(frozen=tuple(frozen), learning=tuple(learning), spread=tuple(spread), scoring=scoring)
 
 
 def _scoring(config: Config, dataset: Dataset, searched: Searched) -> tuple[float, float]:
@@ -246,7 +246,12 @@ def _extended(rates: list[Rates], lengths: list[int], whole: int) -> Rates:
         return tuple(at_whole(a, b) for a, b in zip(first, second, strict=True))
 
     spread = tuple(max(a, b) for a, b in zip(short.spread, long.spread, strict=True))
-    return Rates(pairs(short.frozen, long.frozen), pairs(short.learning, long.learning), spread, long.scoring)
+    return Rates(
+        frozen=pairs(short.frozen, long.frozen),
+        learning=pairs(short.learning, long.learning),
+        spread=spread,
+        scoring=long.scoring,
+    )
 
 
 def _fewer(dataset: Dataset, images: int) -> Dataset:

@@ -116,7 +116,11 @@ def _here(config: Config, device: Device, dataset: Dataset, say: Say) -> Here | 
     if problem:
         say(f"target {device.name} can't be measured: {problem}")
     return (
-        None if place is None or problem else Here(config, device, place, len(dataset.classes), dataset.image)
+        None
+        if place is None or problem
+        else Here(
+            config=config, device=device, place=place, classes=len(dataset.classes), image=dataset.image
+        )
     )
 
 

@@ -137,4 +137,6 @@ def set_dropout(net: Supernet, stage: Stage, epoch: int, seed: tuple[int, ...], 
     """Dropout on skip_connect for the next step, as the stage's schedule has it in this epoch."""
     p = skip_dropout(stage, epoch)
     words = (*seed, DROPOUT)
-    net.dropout = SkipDropout(p, generator(*words, device=device)) if p > 0 else SkipDropout()
+    net.dropout = (
+        SkipDropout(probability=p, generator=generator(*words, device=device)) if p > 0 else SkipDropout()
+    )

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hwnas.space.layers import Activation, Layer, Size
-from hwnas.space.macro import SqueezeExcite, rounded
+from hwnas.space.macro import SqueezeExciteRule, rounded
 from hwnas.space.space import NONE
 from profilers.errors import InputError
 
@@ -75,7 +75,7 @@ class Site:
     size: Size
     stride: int
     activation: Activation
-    squeeze_excite: SqueezeExcite
+    squeeze_excite: SqueezeExciteRule
     divisor: int
     epsilon: float
 

@@ -101,7 +101,9 @@ def sized(
     if space.depth is not None and stem != "cifar":
         raise InputError(f"stem: a network of {space.name} has the stem of its table: leave {stem!r} out")
     return Architecture(
-        genotype, usual[0] if channels is None else channels, usual[1] if cells is None else cells
+        genotype,
+        channels=usual[0] if channels is None else channels,
+        cells=usual[1] if cells is None else cells,
     )
 
 

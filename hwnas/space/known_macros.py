@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from hwnas.space.blocks import inverted
 from hwnas.space.layers import Activation
-from hwnas.space.macro import Head, Macro, SqueezeExcite, Stage, Stem
+from hwnas.space.macro import Head, Macro, SqueezeExciteRule, Stage, Stem
 from hwnas.space.mobile import FBNET, PROXYLESS_CPU, PROXYLESS_GPU, PROXYLESS_MOBILE
 
-_OF_INPUT = SqueezeExcite(of="input", divisor=1)
+_OF_INPUT = SqueezeExciteRule(of="input", divisor=1)
 _ANY = (*inverted((3, 5, 7), (3, 6)), "none")
 _ANY_GATED = (*inverted((3, 5, 7), (3, 6), "_se"), "none")
 
@@ -24,7 +24,7 @@ def _stages(
     plan: tuple[tuple[int, int, int], ...],
     activation: Activation,
     gated: frozenset[int] = frozenset(),
-    squeeze_excite: SqueezeExcite = _OF_INPUT,
+    squeeze_excite: SqueezeExciteRule = _OF_INPUT,
 ) -> tuple[Stage, ...]:
     """Stages of (width, depth, stride) that offer every kernel and expansion; those in ``gated`` with gates."""
     return tuple(
@@ -52,7 +52,7 @@ MOBILENET_V2 = Macro(
 )
 """arXiv 1801.04381."""
 
-_V3_GATES = SqueezeExcite(inner="relu", gate="hard_sigmoid")
+_V3_GATES = SqueezeExciteRule(inner="relu", gate="hard_sigmoid")
 
 
 def _v3_stage(width: int, depth: int, stride: int, expansions: tuple[float, ...], form: str) -> Stage:

@@ -16,7 +16,7 @@ Scales = Literal["yes", "up", "no"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SqueezeExcite:
+class SqueezeExciteRule:
     """How wide the gates of a stage are inside (squeeze-and-excitation, arXiv 1709.01507).
 
     ``ratio`` is taken of the channels that are gated ("hidden") or of the block's input ("input"), and rounded to a
@@ -58,7 +58,7 @@ class Stage:
     first: tuple[str, ...] = ()
     stride: int = 1
     activation: Activation = "relu"
-    squeeze_excite: SqueezeExcite = SqueezeExcite()
+    squeeze_excite: SqueezeExciteRule = SqueezeExciteRule()
     projection: bool = False
     after: Activation | None = None
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Augment:
     """What may happen to a training image.
 

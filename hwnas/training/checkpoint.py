@@ -26,7 +26,7 @@ BEST = "best.safetensors"
 DAMAGE = (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingEpoch:
     """One point of the learning curve. Accuracies in 0..1; those on unseen images are None where not
     measured.
@@ -43,7 +43,7 @@ class TrainingEpoch:
     seconds: float
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Progress:
     """How far a training is: the next step to make, and what was seen so far. ``seconds`` of all calls
     together.

@@ -50,7 +50,7 @@ class Batch(NamedTuple):
     y: Tensor
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Dataset:
     """Images, labels and the split of the training set.
 

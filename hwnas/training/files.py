@@ -25,7 +25,7 @@ _MOST_COMPARED = 100_000
 READERS = 4
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, kw_only=True)
 class Files:
     """Images that are read when they are asked for: the shorter side resized to `side`, the centre cut out.
 

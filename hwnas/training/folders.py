@@ -113,7 +113,7 @@ def load_imagenet(root: Path, *, seed: int, noise: float, image_size: int | None
 def _labelled(files: Sequence[tuple[str, int]], image: tuple[int, int, int], folder: Path) -> Labelled:
     """Read the files, or leave a large folder where it is; names are those that are seen from `folder`."""
     paths = tuple(name for name, _ in files)
-    images: Images = Files(paths, image)
+    images: Images = Files(paths=paths, image=image)
     if len(files) * math.prod(image) <= IN_MEMORY_BYTES:
         images = images[torch.arange(len(files))]
     start = f"{folder}{os.sep}"

@@ -214,7 +214,15 @@ class Training:
         )
         seconds = before + time.monotonic() - start
         rate = learning_rate(recipe, progress.epoch, self.steps - 1, self.steps)
-        point = TrainingEpoch(progress.epoch + 1, rate, loss / seen, right / seen, held_out, tested, seconds)
+        point = TrainingEpoch(
+            number=progress.epoch + 1,
+            learning_rate=rate,
+            train_loss=loss / seen,
+            train_accuracy=right / seen,
+            held_out_accuracy=held_out,
+            test_accuracy=tested,
+            seconds=seconds,
+        )
         judged = held_out if recipe.hold_out else tested
         better = judged is not None and judged > progress.best_accuracy
         if better and judged is not None:

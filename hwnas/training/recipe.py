@@ -12,7 +12,7 @@ Schedule = Literal["cosine", "linear"]
 Precision = Literal["float32", "bfloat16", "float16"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """One way to train. Times are in epochs, sides in pixels, probabilities and shares in 0..1.
 
@@ -86,11 +86,17 @@ _LIMITS: tuple[tuple[str, float, float], ...] = (
 RECIPES: dict[str, Recipe] = {
     # P-DARTS, arXiv 1904.12760, section 4.4.
     "cifar": Recipe(
-        "cifar", epochs=600, batch=128, learning_rate=0.025, auxiliary_weight=0.4, drop_path=0.3, cutout=16
+        name="cifar",
+        epochs=600,
+        batch=128,
+        learning_rate=0.025,
+        auxiliary_weight=0.4,
+        drop_path=0.3,
+        cutout=16,
     ),
     # As above: 250 epochs at batch 1024; at batch 256 take a learning rate of 0.1.
     "imagenet": Recipe(
-        "imagenet",
+        name="imagenet",
         epochs=250,
         batch=1024,
         learning_rate=0.5,
@@ -103,7 +109,13 @@ RECIPES: dict[str, Recipe] = {
     # For small images and short runs on a CPU: a high rate, and BatchNorm statistics that belong to the last
     # weights.
     "quick": Recipe(
-        "quick", epochs=10, batch=64, learning_rate=0.1, warmup_epochs=1, calibrate=2048, evaluate_every=5
+        name="quick",
+        epochs=10,
+        batch=64,
+        learning_rate=0.1,
+        warmup_epochs=1,
+        calibrate=2048,
+        evaluate_every=5,
     ),
 }
 

@@ -30,7 +30,7 @@ from profilers.errors import InputError
 __all__ = ["Diverged", "Trained", "train"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Trained:
     """A trained network. ``network`` is in evaluation mode and holds the last weights (averaged, where asked
     for).
@@ -85,13 +85,13 @@ def train(
         if report is not None:
             report(progress.curve[-1])
     return Trained(
-        architecture,
-        training.settled,
-        progress.curve[-1].test_accuracy or 0.0,
-        recipe.epochs,
-        progress.seconds,
-        tuple(progress.curve),
-        progress.best_epoch,
+        architecture=architecture,
+        network=training.settled,
+        test_accuracy=progress.curve[-1].test_accuracy or 0.0,
+        epochs=recipe.epochs,
+        seconds=progress.seconds,
+        curve=tuple(progress.curve),
+        best_epoch=progress.best_epoch,
     )
 
 

@@ -27,7 +27,7 @@ from hwnas.training.old_names import are_old, renamed
 from profilers.errors import InputError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Weights:
     """Tensors by name, what they were trained as, and free notes (accuracy, recipe, data)."""
 
@@ -47,7 +47,16 @@ def save_weights(
     """Write all tensors of ``network``, and beside them everything that is needed to use them."""
     stem = notes.get("stem", "cifar")
     tensors = network.state_dict()
-    weights = Weights(tensors, architecture, data.classes, data.image, stem, data.mean, data.std, notes)
+    weights = Weights(
+        tensors=tensors,
+        architecture=architecture,
+        classes=data.classes,
+        image=data.image,
+        stem=stem,
+        mean=data.mean,
+        std=data.std,
+        notes=notes,
+    )
     files.replace(path, path.parent, weights_bytes(weights))
 
 
@@ -89,7 +98,7 @@ def load_weights(path: Path, root: Path | None = None) -> Weights:
             # The table of a chain, which may be known to nobody here yet, before its genotype is read.
             known_space(macro_of(header.pop("macro")))
         architecture = Architecture(
-            from_dict(header.pop("genotype")), header.pop("channels"), header.pop("cells")
+            from_dict(header.pop("genotype")), channels=header.pop("channels"), cells=header.pop("cells")
         )
         classes, image = tuple(map(str, header.pop("classes"))), tuple(map(int, header.pop("image")))
         mean, std = (tuple(map(float, header.pop(name))) for name in ("mean", "std"))
@@ -104,7 +113,16 @@ def load_weights(path: Path, root: Path | None = None) -> Weights:
     if are_old(tensors):
         task = Task(classes=len(classes), image=image)
         tensors = renamed(tensors, architecture_graph(architecture, task, stem, unread=True))
-    return Weights(tensors, architecture, classes, image, stem, mean, std, header)
+    return Weights(
+        tensors=tensors,
+        architecture=architecture,
+        classes=classes,
+        image=image,
+        stem=stem,
+        mean=mean,
+        std=std,
+        notes=header,
+    )
 
 
 def fill(network: nn.Module, weights: Weights, where: str) -> None:

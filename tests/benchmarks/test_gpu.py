@@ -101,13 +101,13 @@ def test_a_step_of_seconds_is_timed_a_few_times_and_a_quick_one_thirty_times() -
 
 def test_a_trace_is_read_as_kernels_launches_waits_copies_and_a_busy_share() -> None:
     found = [
-        place.Event("void cudnn::kernel", True, 0.2),
-        place.Event("void at::kernel", True, 0.1),
-        place.Event("Memcpy HtoD (Pageable -> Device)", True, 0.1),
-        place.Event("cudaLaunchKernel", False, 0.01),
-        place.Event("cudaLaunchKernel", False, 0.01),
-        place.Event("cudaStreamSynchronize", False, 0.3),
-        place.Event("cudaDeviceSynchronize", False, 0.3),  # our own, at the end
+        place.Event(name="void cudnn::kernel", on_device=True, seconds=0.2),
+        place.Event(name="void at::kernel", on_device=True, seconds=0.1),
+        place.Event(name="Memcpy HtoD (Pageable -> Device)", on_device=True, seconds=0.1),
+        place.Event(name="cudaLaunchKernel", on_device=False, seconds=0.01),
+        place.Event(name="cudaLaunchKernel", on_device=False, seconds=0.01),
+        place.Event(name="cudaStreamSynchronize", on_device=False, seconds=0.3),
+        place.Event(name="cudaDeviceSynchronize", on_device=False, seconds=0.3),  # our own, at the end
     ]
     assert place.shares(found, 1.0, 1) == {
         "kernels": 2.0,

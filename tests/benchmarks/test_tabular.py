@@ -45,7 +45,7 @@ def test_the_whole_table_has_the_whole_exact_hypervolume(table: tabular.Table) -
 
 
 def test_only_distinct_evaluations_are_counted(table: tabular.Table) -> None:
-    ledger = tabular.Ledger(table, budget=3)
+    ledger = tabular.Ledger(table=table, budget=3)
     same = np.zeros((5, 6), dtype=np.int64)
     ledger(same)
     ledger(same + 1)
@@ -55,7 +55,7 @@ def test_only_distinct_evaluations_are_counted(table: tabular.Table) -> None:
 
 
 def test_what_has_no_cost_is_not_eligible(table: tabular.Table) -> None:
-    accuracy, costs = tabular.Ledger(table, 100)(np.zeros((1, 6), dtype=np.int64))
+    accuracy, costs = tabular.Ledger(table=table, budget=100)(np.zeros((1, 6), dtype=np.int64))
     assert np.isnan(accuracy[0]) and np.isnan(costs[0, 0])
 
 

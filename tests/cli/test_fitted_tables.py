@@ -65,7 +65,9 @@ def written(name: str, scale: float) -> None:
 def test_a_search_finds_a_table_by_the_name_in_the_devices_file(hwnas: Command) -> None:
     fitted = hwnas("devices", "fit", "--csv", "measured.csv", "--device", "some-file.toml", *SIZE)
     assert fitted.code == 0, fitted.err
-    path = default_path("my-board", family_of(SPACES["darts"], NetworkSize(4, 3, 10, (1, 8, 8))))
+    path = default_path(
+        "my-board", family_of(SPACES["darts"], NetworkSize(channels=4, cells=3, classes=10, image=(1, 8, 8)))
+    )
     assert load(path).device == "my-board"
     assert f"{path}: latency table of my-board" in fitted.out
     assert "finds it: hwnas search --target some-file.toml" in fitted.out
@@ -140,7 +142,7 @@ def test_a_device_file_that_is_not_there_is_no_name(hwnas: Command) -> None:
 
 
 def test_a_name_cannot_lead_out_of_the_folder_of_tables() -> None:
-    network = NetworkSize(4, 3, 10, (1, 8, 8))
+    network = NetworkSize(channels=4, cells=3, classes=10, image=(1, 8, 8))
     inside = default_path("board", family_of(SPACES["darts"], network)).parent
     for name in ("../../x", "/etc/x", "a/b", "..", "x\\y"):
         assert default_path(name, family_of(SPACES["darts"], network)).parent == inside

@@ -206,8 +206,18 @@ def test_a_plug_in_is_a_back_end_like_any_other(hwnas, monkeypatch):
     from profilers.measurement import Metric, Receipt
 
     def energy(subject, device, options):
-        receipt = Receipt("meter", device.name)
-        return [Measurement(Metric("energy", "mJ"), 2.0, 1.0, 3.0, (2.0,), "measured", receipt)]
+        receipt = Receipt(backend="meter", device=device.name)
+        return [
+            Measurement(
+                metric=Metric(name="energy", unit="mJ"),
+                value=2.0,
+                low=1.0,
+                high=3.0,
+                samples=(2.0,),
+                origin="measured",
+                receipt=receipt,
+            )
+        ]
 
     monkeypatch.setitem(backends.BACKENDS, "meter", energy)
     _, out, _ = hwnas("profile", "DARTS_V2", *SMALL, "--backend", "meter", "--json")

@@ -25,7 +25,7 @@ ENVIRONMENT = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Nodes:
     """``address`` for --ray; the first node is the one that drivers hang on, so it is the others that die."""
 
@@ -47,7 +47,10 @@ def nodes(*resources: Mapping[str, float], cpus: int = 1) -> Iterator[Nodes]:
                 cluster.add_node(num_cpus=cpus, object_store_memory=STORE, resources=dict(one))
                 for one in resources
             ]
-        yield Nodes(cluster.address, lambda number: cluster.remove_node(more[number], allow_graceful=False))
+        yield Nodes(
+            address=cluster.address,
+            kill=lambda number: cluster.remove_node(more[number], allow_graceful=False),
+        )
     finally:
         cluster.shutdown()
 

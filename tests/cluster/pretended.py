@@ -32,8 +32,8 @@ def pretended(
             try:
                 result: Any = job.function(job.argument)
             except Exception as error:
-                return JobResult(job, error=error)
+                return JobResult(job=job, error=error)
             if not dies(job.name, attempt):
-                return JobResult(job, result)
+                return JobResult(job=job, result=result)
 
-    return Cluster(run, has, check)
+    return Cluster(run=run, nodes=has, check=check)

@@ -26,7 +26,7 @@ from profilers.measurement import PARAMS, Receipt, counted
 from tests.cluster.pretended import pretended
 from tests.runs.made import finished_run
 
-BOARD = Device("board", "cpu", "pretended", cpu_model_regex=".*")
+BOARD = Device(name="board", kind="cpu", description="pretended", cpu_model_regex=".*")
 OTHER = replace(BOARD, name="other")
 NODES = {
     "head": {"CPU": 4.0},
@@ -46,7 +46,10 @@ def without_measuring(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, s
             raise InputError("no network")
         if found[0].onnx:
             assert found[0].onnx.read_bytes() == b"model"
-        return [(one.key, counted(PARAMS, len(one.key), Receipt("test", device.name))) for one in found]
+        return [
+            (one.key, counted(PARAMS, len(one.key), Receipt(backend="test", device=device.name)))
+            for one in found
+        ]
 
     for module in (farm, profile):
         monkeypatch.setattr(module, "measure_all", measure_all)
@@ -107,10 +110,15 @@ def test_a_node_that_offers_what_it_does_not_have_is_not_believed() -> None:
     phone = load(find_device("raspberry-pi-4"))
     with pytest.raises(InputError, match="offers device:raspberry-pi-4, but what it has is "):
         measure_there(
-            MeasureJob(Named(key="a"), replace(phone, cpu_model_regex="no such processor"), Options(), ())
+            MeasureJob(
+                named=Named(key="a"),
+                device=replace(phone, cpu_model_regex="no such processor"),
+                options=Options(),
+                backends=(),
+            )
         )
-    plain = Device("thing", "edge_cpu", "nothing to recognise it by")
-    assert measure_there(MeasureJob(Named(key="a"), plain, Options(), ())).rows
+    plain = Device(name="thing", kind="edge_cpu", description="nothing to recognise it by")
+    assert measure_there(MeasureJob(named=Named(key="a"), device=plain, options=Options(), backends=())).rows
 
 
 def test_an_onnx_file_travels_with_its_task(tmp_path: Path) -> None:
@@ -127,10 +135,14 @@ def test_an_onnx_file_travels_with_its_task(tmp_path: Path) -> None:
 
 def test_a_run_keeps_each_outcome_once_per_target_with_where_and_when(tmp_path: Path) -> None:
     run = finished_run(tmp_path / "run")
-    receipt = Receipt("test", "board")
+    receipt = Receipt(backend="test", device="board")
     there = [
         MeasuredThere(
-            MeasureJob(Named(key=key), BOARD, Options(), ()), (counted(PARAMS, 3, receipt),), "one", 1.0, 2.5
+            job=MeasureJob(named=Named(key=key), device=BOARD, options=Options(), backends=()),
+            rows=(counted(PARAMS, 3, receipt),),
+            node="one",
+            began=1.0,
+            ended=2.5,
         )
         for key in ("a", "b")
     ]
@@ -139,7 +151,10 @@ def test_a_run_keeps_each_outcome_once_per_target_with_where_and_when(tmp_path: 
     for _ in range(2):  # the second replaces the first
         keep(
             run.path,
-            [Profile(BOARD, rows, list(said)), Profile(replace(BOARD, name="x/../y"), rows, list(said))],
+            [
+                Profile(device=BOARD, rows=rows, said=list(said)),
+                Profile(device=replace(BOARD, name="x/../y"), rows=rows, said=list(said)),
+            ],
         )
     assert sorted(path.name for path in (run.path / "profiles").iterdir()) == [
         "board.jsonl.gz",

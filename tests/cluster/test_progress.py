@@ -35,7 +35,7 @@ def test_a_training_under_way_tells_its_epoch(tmp_path: Path) -> None:
     models = [
         Model(
             name=name,
-            architecture=Architecture(PUBLISHED["DARTS_V2"], 4, 3),
+            architecture=Architecture(PUBLISHED["DARTS_V2"], channels=4, cells=3),
             folder=tmp_path / name,
             costs={},
         )

@@ -42,7 +42,7 @@ def test_the_address_can_be_left_out(words: list[str], meant: list[str]) -> None
 def test_nodes_that_come_and_go_are_said_in_a_line_each() -> None:
     before = {"a": {"CPU": 1.0, "device:x": 1.0}, "b": {"CPU": 1.0}}
     now = {"b": {"CPU": 1.0}, "c": {"CPU": 1.0}}
-    left = [Job("m", len, "", Needs(0, 0, {"device:x": 1}))]
+    left = [Job(name="m", function=len, argument="", needs=Needs(cpus=0, gpus=0, resources={"device:x": 1}))]
     lines = changes(before, now, left)
     assert [line.split(";")[0] for line in lines] == [
         "node a is gone",

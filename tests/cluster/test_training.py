@@ -44,9 +44,25 @@ def without_training(monkeypatch: pytest.MonkeyPatch) -> None:
         kept = out_dir / STATE
         epoch = len(kept.read_text()) + 1 if kept.exists() else 1
         kept.write_text("x" * epoch)
-        point = TrainingEpoch(epoch, 0.1, 1.0, 0.5, None, architecture.channels / 10, 2.0)
+        point = TrainingEpoch(
+            number=epoch,
+            learning_rate=0.1,
+            train_loss=1.0,
+            train_accuracy=0.5,
+            held_out_accuracy=None,
+            test_accuracy=architecture.channels / 10,
+            seconds=2.0,
+        )
         named["report"](point)
-        return Trained(architecture, None, architecture.channels / 10, epoch, 2.0, (point,), 1)  # type: ignore[arg-type]
+        return Trained(
+            architecture=architecture,
+            network=None,
+            test_accuracy=architecture.channels / 10,
+            epochs=epoch,
+            seconds=2.0,
+            curve=(point,),
+            best_epoch=1,
+        )  # type: ignore[arg-type]
 
     monkeypatch.setattr(finalists, "train", train)
 

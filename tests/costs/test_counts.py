@@ -19,7 +19,7 @@ from tests.space.swept import SWEPT, depth, sized
 
 @pytest.mark.parametrize("golden", GOLDEN, ids=lambda g: f"{g.text[:16]}-{g.channels}-{g.classes}")
 def test_published_counts_are_exact(golden: Golden) -> None:
-    architecture = Architecture(parse(golden.text), golden.channels, golden.cells)
+    architecture = Architecture(parse(golden.text), channels=golden.channels, cells=golden.cells)
     params, macs = count(architecture, golden.classes, golden.image, golden.stem)
     assert params == golden.params
     if golden.macs is not None:
@@ -40,7 +40,7 @@ def test_many_samples_at_once_equal_one_at_a_time(name: str) -> None:
 
 def test_the_expectation_is_the_mean_over_all_samples() -> None:
     rng = np.random.default_rng(0)
-    cost = Additive(7.0, rng.random((3, 4)))
+    cost = Additive(constant=7.0, table=rng.random((3, 4)))
     probabilities = rng.dirichlet(np.ones(4), size=3)
     every = np.array(np.meshgrid(*[range(4)] * 3)).reshape(3, -1).T
     weight = probabilities[np.arange(3), every].prod(axis=1)

@@ -23,9 +23,9 @@ def fit_draw(column: str, seed: int = 0) -> tuple[Table, float, float]:
     train = rng.choice(usable, 100, replace=False)
     rest = np.setdiff1d(usable, train)
     rest = rng.permutation(rest[~folds(SPACE, choices()[rest])])[:3000]
-    rows = Measured(("",) * 100, choices()[train], measured[train], 0)
+    rows = Measured(texts=("",) * 100, choices=choices()[train], latency_ms=measured[train], blank=0)
     table = fit_measured(SPACE, rows, column, None, {})
-    predicted = TablePredictor(table, column).predict(choices()[rest])
+    predicted = TablePredictor(table=table, source=column).predict(choices()[rest])
     return (
         table,
         mape_percent(predicted, measured[rest]),
@@ -62,7 +62,7 @@ def test_constant_networks_are_set_apart_and_reported() -> None:
     assert len(folded) == 341
     rows = np.concatenate([folded[:20], np.arange(80)])
     rows = np.unique(rows)
-    given = Measured(("",) * len(rows), choices()[rows], measured[rows], 3)
+    given = Measured(texts=("",) * len(rows), choices=choices()[rows], latency_ms=measured[rows], blank=3)
     table = fit_measured(SPACE, given, "raspi4", 1, {"source": "rows.csv"})
     apart = int(folds(SPACE, choices()[rows]).sum())
     assert table.provenance["folded"] == apart
@@ -72,7 +72,7 @@ def test_constant_networks_are_set_apart_and_reported() -> None:
 
 def test_too_few_networks_are_refused() -> None:
     few = np.arange(9)
-    given = Measured(("",) * 9, np.tile(choices()[:1], (9, 1)), few + 1.0, 0)
+    given = Measured(texts=("",) * 9, choices=np.tile(choices()[:1], (9, 1)), latency_ms=few + 1.0, blank=0)
     with pytest.raises(InputError, match=r"rows.csv: 9 networks .* at least 10"):
         fit_measured(SPACE, given, "x", None, {"source": "rows.csv"})
 

@@ -21,7 +21,7 @@ from hwnas.space.space import Choices, Space
 from tests.space.every_layer import SAMPLES, SPACE
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Buffers:
     """Steps as they are written down: (result, what it reads, elements, extra elements, whether it may be in place)."""
 

@@ -27,9 +27,16 @@ from profilers.host import host
 from profilers.table import NetworkSize, Table, save
 
 DARTS = SPACES["darts"]
-NETWORK = NetworkSize(16, 8, 10, (3, 32, 32))
-FITTED = Fitted(Form("eager", "squares", 0.1, False), 7.0, {}, 0.1)
-TABLE = Table("1080ti", "darts", 1, NETWORK, FITTED, {}, {})
+NETWORK = NetworkSize(channels=16, cells=8, classes=10, image=(3, 32, 32))
+FITTED = Fitted(
+    form=Form(design="eager", loss="squares", ridge=0.1, nodes=False),
+    constant=7.0,
+    coefficients={},
+    smallest=0.1,
+)
+TABLE = Table(
+    device="1080ti", space="darts", batch=1, network=NETWORK, fitted=FITTED, agreement={}, provenance={}
+)
 
 
 @pytest.fixture(autouse=True)
@@ -121,10 +128,17 @@ def test_a_csv_of_the_benchmark_is_about_the_benchmarks_networks(own_folder: Pat
     save(table, own_folder / "1080ti.nasbench201.json")
     space = SPACES["nasbench201"]
     assert (
-        predictor(device("1080ti"), family_of(space, NetworkSize(16, 15, 10, (3, 32, 32)))).origin == "table"
+        predictor(
+            device("1080ti"),
+            family_of(space, NetworkSize(channels=16, cells=15, classes=10, image=(3, 32, 32))),
+        ).origin
+        == "table"
     )
     assert (
-        predictor(device("1080ti"), family_of(space, NetworkSize(8, 15, 10, (3, 32, 32)))).origin
+        predictor(
+            device("1080ti"),
+            family_of(space, NetworkSize(channels=8, cells=15, classes=10, image=(3, 32, 32))),
+        ).origin
         == "estimated"
     )
 
@@ -142,7 +156,7 @@ def test_cpu_is_another_machine_elsewhere(own_folder: Path) -> None:
 
 
 def test_the_command_that_is_named_makes_the_table_that_is_missing(own_folder: Path) -> None:
-    network = NetworkSize(8, 5, 10, (1, 8, 8))
+    network = NetworkSize(channels=8, cells=5, classes=10, image=(1, 8, 8))
     command = calibration(device("cpu"), family_of(SPACES["tnd"], network))
     size = "--channels 8 --cells 5 --image 1x8x8"
     assert command == f"hwnas devices calibrate --target cpu --space tnd {size}"

@@ -275,7 +275,7 @@ def test_an_untrained_genotype_exports_and_is_marked(tmp_path: Path) -> None:
 
 
 def test_exported_models_are_measured_in_one_go(trained: Weights, digits: Dataset, tmp_path: Path) -> None:
-    subject = NetworkToExport("name", trained, tmp_path, digits, {})
+    subject = NetworkToExport(name="name", weights=trained, folder=tmp_path, notes=digits, dataset={})
     (record,) = export_all([subject], None, ("onnx", "int8"), False, 1, lambda line: None)
     for name in ("onnx", "int8"):
         found = record["latency"][name]
@@ -285,7 +285,16 @@ def test_exported_models_are_measured_in_one_go(trained: Weights, digits: Datase
 
 
 def test_random_weights_come_with_statistics_that_are_not_the_initial_ones() -> None:
-    blank = Weights({}, SMALL, tuple("ab"), (3, 16, 16), "cifar", (0.5,) * 3, (0.25,) * 3, {})
+    blank = Weights(
+        tensors={},
+        architecture=SMALL,
+        classes=tuple("ab"),
+        image=(3, 16, 16),
+        stem="cifar",
+        mean=(0.5,) * 3,
+        std=(0.25,) * 3,
+        notes={},
+    )
     first, again = untrained(blank), untrained(blank)
     assert all(torch.equal(first.tensors[name], tensor) for name, tensor in again.tensors.items())
     means = [tensor for name, tensor in first.tensors.items() if name.endswith("running_mean")]

@@ -131,29 +131,33 @@ def test_fifty_random_genotypes_export(name: str) -> None:
 
 @pytest.mark.parametrize("text", ["DARTS_V1", "DARTS_V2", "PDARTS", "PC_DARTS_CIFAR", "TND_CIFAR10"])
 def test_published_genotypes_export(text: str) -> None:
-    assert_exports(Architecture(PUBLISHED[text], 8, 5))
+    assert_exports(Architecture(PUBLISHED[text], channels=8, cells=5))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("text", ["DARTS_V1", "DARTS_V2", "PDARTS", "PC_DARTS_CIFAR", "TND_CIFAR10"])
 def test_published_genotypes_export_at_full_size(text: str) -> None:
-    assert_exports(Architecture(PUBLISHED[text], 36, 20), image=(3, 32, 32))
+    assert_exports(Architecture(PUBLISHED[text], channels=36, cells=20), image=(3, 32, 32))
 
 
 def test_imagenet_networks_export() -> None:
-    assert_exports(Architecture(PUBLISHED["PDARTS"], 8, 4), image=(3, 64, 64), stem="imagenet")
+    assert_exports(Architecture(PUBLISHED["PDARTS"], channels=8, cells=4), image=(3, 64, 64), stem="imagenet")
 
 
 def test_a_node_without_edges_is_zeros_for_any_batch() -> None:
     nothing = parse("|none~0|+|none~0|none~1|+|none~0|none~1|none~2|")
-    assert_exports(Architecture(nothing, 4, 3))
+    assert_exports(Architecture(nothing, channels=4, cells=3))
     darts = PUBLISHED["DARTS_V2"]
     gap = Genotype("darts", ((), *darts.normal[1:3], ()), ((), *darts.reduce[1:3], ()))
-    assert_exports(Architecture(gap, 4, 3), image=(3, 9, 9))
+    assert_exports(Architecture(gap, channels=4, cells=3), image=(3, 9, 9))
 
 
 def test_a_model_of_uint8_pixels_normalises_them_itself() -> None:
-    architecture, mean, std = Architecture(PUBLISHED["DARTS_V2"], 4, 3), (0.1, 0.2, 0.3), (0.2, 0.3, 0.4)
+    architecture, mean, std = (
+        Architecture(PUBLISHED["DARTS_V2"], channels=4, cells=3),
+        (0.1, 0.2, 0.3),
+        (0.2, 0.3, 0.4),
+    )
     net = network(architecture)
     model = onnx_model(architecture, arrays(net), NAMES, (3, 16, 16), pixels=(mean, std))
     check(model)
@@ -169,7 +173,7 @@ def test_a_model_of_uint8_pixels_normalises_them_itself() -> None:
 
 
 def test_a_file_says_what_it_is() -> None:
-    architecture = Architecture(PUBLISHED["DARTS_V2"], 4, 3)
+    architecture = Architecture(PUBLISHED["DARTS_V2"], channels=4, cells=3)
     net = network(architecture)
     notes = {"run": "mine", "accuracy": {"value": 0.9, "origin": "trained (test)"}}
     model = onnx_model(architecture, arrays(net), NAMES, (3, 16, 16), notes=notes)
@@ -184,7 +188,7 @@ def test_a_file_says_what_it_is() -> None:
 
 
 def test_norms_are_folded_and_relus_shared() -> None:
-    model = assert_exports(Architecture(PUBLISHED["DARTS_V2"], 4, 3))
+    model = assert_exports(Architecture(PUBLISHED["DARTS_V2"], channels=4, cells=3))
     kinds = [node.op_type for node in model.graph.node]
     assert "BatchNormalization" not in kinds
     rectified = [node.input[0] for node in model.graph.node if node.op_type == "Relu"]
@@ -192,7 +196,7 @@ def test_norms_are_folded_and_relus_shared() -> None:
 
 
 def test_a_graph_holds_every_parameter_of_the_network_once() -> None:
-    architecture = Architecture(PUBLISHED["TND_CIFAR10"], 4, 5)
+    architecture = Architecture(PUBLISHED["TND_CIFAR10"], channels=4, cells=5)
     net = network(architecture)
     graph = architecture_graph(architecture, Task(classes=10, image=(3, 16, 16)))
     counted = sum(layer.params for layer in all_layers(graph))
@@ -201,7 +205,7 @@ def test_a_graph_holds_every_parameter_of_the_network_once() -> None:
 
 def test_a_wrong_weight_is_noticed() -> None:
     """The comparison itself: the file of a network that differs in one filter does not pass."""
-    architecture = Architecture(PUBLISHED["DARTS_V2"], 4, 3)
+    architecture = Architecture(PUBLISHED["DARTS_V2"], channels=4, cells=3)
     net = network(architecture)
     tensors = arrays(net)
     tensors["stem.part0.0.weight"] = tensors["stem.part0.0.weight"] * np.float32(1.01)

@@ -22,7 +22,7 @@ from profilers.measurement import LATENCY, MEMORY, Failure, Measurement, Outcome
 from tests.measuring.test_calibrate import Fake
 from tests.search import tiny
 
-RECEIPT = Receipt("fake", host="moon", statistic="median")
+RECEIPT = Receipt(backend="fake", host="moon", statistic="median")
 
 
 class Device(Fake):
@@ -36,13 +36,32 @@ class Device(Fake):
         return [self._outcome(row, item) for row, item in enumerate(items)]
 
     def memories(self, items: Sequence[Item]) -> list[Outcome]:
-        return [Measurement(MEMORY, 14.0, 14.0, 14.0, (14.0,), "measured", RECEIPT) for _ in items]
+        return [
+            Measurement(
+                metric=MEMORY,
+                value=14.0,
+                low=14.0,
+                high=14.0,
+                samples=(14.0,),
+                origin="measured",
+                receipt=RECEIPT,
+            )
+            for _ in items
+        ]
 
     def _outcome(self, row: int, item: Item) -> Outcome:
         if row in self.failing:
-            return Failure(LATENCY, "crash", "SIGSEGV", RECEIPT)
+            return Failure(metric=LATENCY, reason="crash", detail="SIGSEGV", receipt=RECEIPT)
         value = self._one(item)
-        return Measurement(LATENCY, value, 0.99 * value, 1.01 * value, (value,), "measured", RECEIPT)
+        return Measurement(
+            metric=LATENCY,
+            value=value,
+            low=0.99 * value,
+            high=1.01 * value,
+            samples=(value,),
+            origin="measured",
+            receipt=RECEIPT,
+        )
 
 
 @pytest.fixture(autouse=True)
@@ -53,11 +72,13 @@ def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type[Device]:
 
     def bench_at(place: str, family: Any, *rest: Any, **others: Any) -> Device:
         assert place == "cpu"
-        return Device(size_of(family))
+        return Device(name=size_of(family))
 
     monkeypatch.setattr(measure, "bench_at", bench_at)
     # As many networks as the fit needs at least.
-    monkeypatch.setattr(measure, "CalibrationPlan", lambda of, **more: CalibrationPlan(of, 20, 5))
+    monkeypatch.setattr(
+        measure, "CalibrationPlan", lambda of, **more: CalibrationPlan(family=of, train=20, held_out=5)
+    )
     # A table that is about "this host" even though the made-up device is on the moon.
     monkeypatch.setattr("hwnas.costs.tables._about_this", lambda device, table: table.device == device.name)
     return Device

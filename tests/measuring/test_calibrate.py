@@ -28,7 +28,7 @@ from profilers.timing import Protocol
 from profilers.torch_latency import TorchOptions
 from tests.space.swept import CELLS
 
-NETWORK = NetworkSize(4, 3, 10, (3, 8, 8))
+NETWORK = NetworkSize(channels=4, cells=3, classes=10, image=(3, 8, 8))
 QUICK = Protocol(warmup_s=0.0, warmup_runs=2, warmup_limit_s=0.02, min_s=0.0, min_cycles=2, budget_s=0.01)
 
 
@@ -37,7 +37,7 @@ def cost(layer: Layer) -> float:
     return 0.01 + layer.macs / 1e6
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Fake:
     """A device that knows what every layer costs, works for a second per item, and fails where it is told."""
 
@@ -49,11 +49,22 @@ class Fake:
 
     def latencies(self, items: Sequence[Item]) -> list[Outcome]:
         self.seconds += len(items)
-        receipt = Receipt("fake", host="moon")
+        receipt = Receipt(backend="fake", host="moon")
         if self.fails:
-            return [Failure(LATENCY, "crash", "", receipt) for _ in items]
+            return [Failure(metric=LATENCY, reason="crash", detail="", receipt=receipt) for _ in items]
         values = [self._one(item) * (1 + self.noise * self.rng.standard_normal()) for item in items]
-        return [Measurement(LATENCY, value, value, value, (), "measured", receipt) for value in values]
+        return [
+            Measurement(
+                metric=LATENCY,
+                value=value,
+                low=value,
+                high=value,
+                samples=(),
+                origin="measured",
+                receipt=receipt,
+            )
+            for value in values
+        ]
 
     def _one(self, item: Item) -> float:
         if isinstance(item, BenchOperation):
@@ -66,7 +77,7 @@ class Fake:
 
 @pytest.mark.parametrize("name", CELLS)
 def test_an_additive_device_is_calibrated_to_its_noise(name: str) -> None:
-    plan = CalibrationPlan(family_of(SPACES[name], NETWORK), train=30, held_out=20)
+    plan = CalibrationPlan(family=family_of(SPACES[name], NETWORK), train=30, held_out=20)
     fake = Fake(noise=0.01)
     table = calibrate(plan, fake, "cpu", 1, clock=lambda: 0.0)
     assert table.agreement["held_out"]["networks"] == 20
@@ -76,15 +87,15 @@ def test_an_additive_device_is_calibrated_to_its_noise(name: str) -> None:
     assert table.provenance["receipt"]["host"] == "moon"
     assert table.fitted.coefficients["operations_ms"] == pytest.approx(0.75, rel=0.1)
     one = random_networks(plan.space, 1, np.random.default_rng(5))[0]
-    architecture = Architecture(to_genotype(plan.space, one), NETWORK.channels, NETWORK.cells)
-    predicted = TablePredictor(table, "").predict(one)[0]
+    architecture = Architecture(to_genotype(plan.space, one), channels=NETWORK.channels, cells=NETWORK.cells)
+    predicted = TablePredictor(table=table, source="").predict(one)[0]
     assert predicted == pytest.approx(Fake()._one(architecture), rel=0.06)
 
 
 def test_what_slows_the_host_for_a_while_is_taken_out() -> None:
     """Every second chunk is half as fast again; the anchors say so."""
 
-    @dataclass
+    @dataclass(kw_only=True)
     class Moody(Fake):
         calls: int = 0
 
@@ -97,7 +108,7 @@ def test_what_slows_the_host_for_a_while_is_taken_out() -> None:
             ]  # type: ignore[union-attr]
 
     table = calibrate(
-        CalibrationPlan(family_of(SPACES["darts"], NETWORK), train=30, held_out=20),
+        CalibrationPlan(family=family_of(SPACES["darts"], NETWORK), train=30, held_out=20),
         Moody(),
         "cpu",
         1,
@@ -110,7 +121,7 @@ def test_what_slows_the_host_for_a_while_is_taken_out() -> None:
 
 
 def test_one_disturbed_network_does_not_spoil_the_table() -> None:
-    @dataclass
+    @dataclass(kw_only=True)
     class Hiccup(Fake):
         calls: int = 0
 
@@ -124,7 +135,7 @@ def test_one_disturbed_network_does_not_spoil_the_table() -> None:
             return found
 
     table = calibrate(
-        CalibrationPlan(family_of(SPACES["darts"], NETWORK), train=30, held_out=20),
+        CalibrationPlan(family=family_of(SPACES["darts"], NETWORK), train=30, held_out=20),
         Hiccup(),
         "cpu",
         1,
@@ -136,7 +147,9 @@ def test_one_disturbed_network_does_not_spoil_the_table() -> None:
 
 def test_every_operation_is_measured_once_at_each_shape_and_stride() -> None:
     fake = Fake()
-    operations, records = measure_operations(CalibrationPlan(family_of(SPACES["darts"], NETWORK)), fake)
+    operations, records = measure_operations(
+        CalibrationPlan(family=family_of(SPACES["darts"], NETWORK)), fake
+    )
     keys = [(record["op"], record["channels"], record["stride"], tuple(record["size"])) for record in records]
     assert len(set(keys)) == len(keys) == fake.seconds
     # 3 cells: a normal one (4 channels, 8x8) and two reduction cells (8 on 8x8, then 16 on 4x4), whose first
@@ -150,7 +163,7 @@ def test_a_slow_device_gets_fewer_networks_and_ends_in_time() -> None:
     for budget_s, held_out in ((180, 40), (110, 20)):
         fake = Fake()
         plan = CalibrationPlan(
-            family_of(SPACES["nasbench201"], NETWORK), train=100, held_out=40, budget_s=budget_s
+            family=family_of(SPACES["nasbench201"], NETWORK), train=100, held_out=40, budget_s=budget_s
         )
         table = calibrate(plan, fake, "cpu", 1, clock=lambda fake=fake: fake.seconds)  # type: ignore[misc]
         assert table.agreement["held_out"]["networks"] >= held_out
@@ -170,7 +183,7 @@ def test_random_networks_are_of_both_kinds_and_never_constant() -> None:
 def test_a_device_that_measures_nothing_is_an_error() -> None:
     with pytest.raises(InputError, match="cpu: only 0 networks could be measured"):
         calibrate(
-            CalibrationPlan(family_of(SPACES["darts"], NETWORK)),
+            CalibrationPlan(family=family_of(SPACES["darts"], NETWORK)),
             Fake(fails=True),
             "cpu",
             1,
@@ -187,13 +200,21 @@ def test_a_bench_measures_operations_and_networks_in_the_order_given(
     layers = PRIMITIVES["sep_conv_3x3"](4, 1, (8, 8))
     one = random_networks(darts, 1, np.random.default_rng(0))[0]
     items: list[Item] = [
-        Architecture(to_genotype(darts, one), 4, 3),
-        BenchOperation(layers, 4, (8, 8)),
-        Architecture(to_genotype(darts, one), 4, 3),
+        Architecture(to_genotype(darts, one), channels=4, cells=3),
+        BenchOperation(layers=layers, channels=4, size=(8, 8)),
+        Architecture(to_genotype(darts, one), channels=4, cells=3),
     ]
-    onnx = OnnxBench(family_of(darts, NETWORK), "cpu", OnnxOptions(protocol=QUICK, reference=False), batch=2)
+    onnx = OnnxBench(
+        family=family_of(darts, NETWORK),
+        device="cpu",
+        options=OnnxOptions(protocol=QUICK, reference=False),
+        batch=2,
+    )
     torch = TorchBench(
-        family_of(darts, NETWORK), "cpu", TorchOptions(protocol=QUICK, reference=False), batch=2
+        family=family_of(darts, NETWORK),
+        device="cpu",
+        options=TorchOptions(protocol=QUICK, reference=False),
+        batch=2,
     )
     outcomes = (onnx if kind == "onnx" else torch).latencies(items)
     values = [outcome.value for outcome in outcomes if isinstance(outcome, Measurement)]

@@ -55,7 +55,7 @@ TIMM = {
 def architecture(name: str, channels: int | None = None) -> Architecture:
     genotype = PUBLISHED[name]
     usual = SPACES[genotype.space].published_size
-    return Architecture(genotype, channels or usual[0], usual[1])
+    return Architecture(genotype, channels=channels or usual[0], cells=usual[1])
 
 
 def randomised(theirs: nn.Module, seed: int = 0) -> nn.Module:

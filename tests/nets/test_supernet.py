@@ -37,7 +37,7 @@ def test_supernets_have_their_published_size(name: str, cells: int, alphas: int,
     assert parameters(net) + alphas == printed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Case:
     """A small supernet: of a space, at a stage of shrinking, for a size of image."""
 
@@ -76,14 +76,14 @@ class Case:
 
 
 CASES = [
-    Case("darts", 0),
-    Case("darts", 1, cells=4),
-    Case("darts", 2, (1, 9, 13)),
-    Case("tnd", 0),
-    Case("tnd", 1, (1, 9, 13)),
-    Case("tnd", 2, cells=5),
-    Case("nasbench201", 0),
-    Case("nasbench201", 0, (1, 9, 13), 6),
+    Case(space="darts", stage=0),
+    Case(space="darts", stage=1, cells=4),
+    Case(space="darts", stage=2, image=(1, 9, 13)),
+    Case(space="tnd", stage=0),
+    Case(space="tnd", stage=1, image=(1, 9, 13)),
+    Case(space="tnd", stage=2, cells=5),
+    Case(space="nasbench201", stage=0),
+    Case(space="nasbench201", stage=0, image=(1, 9, 13), cells=6),
 ]
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
 every_space = pytest.mark.parametrize("name", CELLS)
@@ -131,7 +131,7 @@ def test_a_sample_equals_the_mixture_under_certainty(case: Case, seed: int) -> N
 
 @every_space
 def test_second_derivatives_equal_those_of_the_literal_mixture(name: str) -> None:
-    case = Case(name, 0)
+    case = Case(space=name, stage=0)
     net, weights = case.net(2), case.weights().requires_grad_()
     leaves = (*net.parameters(), weights)
 
@@ -150,7 +150,7 @@ def test_second_derivatives_equal_those_of_the_literal_mixture(name: str) -> Non
 
 @every_space
 def test_only_drawn_operations_get_a_gradient(name: str) -> None:
-    case = Case(name, 0)
+    case = Case(space=name, stage=0)
     net, choices = case.net(), case.choices()
     loss_of(net.sampled(case.images(), choices)).backward()
     drawn = drawn_options(name, choices)
@@ -170,7 +170,7 @@ def drawn_options(name: str, choices: Choices) -> set[str]:
 
 
 def test_only_drawn_operations_are_executed() -> None:
-    case = Case("darts", 0)
+    case = Case(space="darts", stage=0)
     net, choices = case.net(), case.choices()
     called: list[str] = []
     for name, module in net.named_modules():
@@ -190,13 +190,13 @@ def drawn_slots(choices: Choices) -> list[tuple[Slot, int]]:
 @every_space
 def test_images_of_any_size_pass(name: str) -> None:
     for image in ((1, 28, 28), (3, 9, 13), (3, 5, 4)):
-        case = Case(name, 0, image)
+        case = Case(space=name, stage=0, image=image)
         assert case.net().sampled(case.images(), case.choices()).shape == (3, 5)
 
 
 @every_space
 def test_the_layout_in_memory_does_not_matter(name: str) -> None:
-    case = Case(name, 0)
+    case = Case(space=name, stage=0)
     images, choices = case.images(), case.choices()
     last = case.net().sampled(images, choices)
     first = case.net().to(memory_format=torch.contiguous_format).sampled(images.contiguous(), choices)
@@ -207,7 +207,7 @@ def test_the_layout_in_memory_does_not_matter(name: str) -> None:
 @pytest.mark.parametrize("mode", ["sampled", "mixture"])
 def test_single_precision_agrees_with_double(name: str, mode: str) -> None:
     # Single precision takes other kernels than double, those that a search runs.
-    case = Case(name, 0, (3, 16, 16))
+    case = Case(space=name, stage=0, image=(3, 16, 16))
 
     def run(dtype: torch.dtype) -> list[Tensor]:
         net, weights = case.net(8).to(dtype), case.weights().to(dtype).requires_grad_()
@@ -224,7 +224,7 @@ def test_single_precision_agrees_with_double(name: str, mode: str) -> None:
 
 @pytest.mark.parametrize("name", CELLS)
 def test_training_and_evaluation_mode_are_the_same_and_leave_no_trace(name: str) -> None:
-    case = Case(name, 0)
+    case = Case(space=name, stage=0)
     net, images, choices = case.net(), case.images(), case.choices()
     before = {name: value.clone() for name, value in net.state_dict().items()}
     assert torch.equal(net.train().sampled(images, choices), net.eval().sampled(images, choices))
@@ -233,7 +233,7 @@ def test_training_and_evaluation_mode_are_the_same_and_leave_no_trace(name: str)
 
 
 def test_a_node_that_drew_only_none_is_zero() -> None:
-    case = Case("darts", 0)
+    case = Case(space="darts", stage=0)
     net = case.net()
     logits = net.sampled(case.images(), np.zeros(28, dtype=np.int64))
     torch.testing.assert_close(logits, net.get_parameter("head.classifier.1.bias").expand(3, -1))
@@ -241,11 +241,11 @@ def test_a_node_that_drew_only_none_is_zero() -> None:
 
 @pytest.mark.parametrize("mode", ["sampled", "mixture"])
 def test_skip_dropout_follows_its_generator(mode: str) -> None:
-    case = Case("darts", 0)
+    case = Case(space="darts", stage=0)
     net, skips = case.net(), np.full(28, 3)
 
     def run(seed: int, probability: float) -> Tensor:
-        net.dropout = SkipDropout(probability, torch.Generator().manual_seed(seed))
+        net.dropout = SkipDropout(probability=probability, generator=torch.Generator().manual_seed(seed))
         argument = skips if mode == "sampled" else case.weights()
         return getattr(net, mode)(case.images(), argument)  # type: ignore[no-any-return]
 
@@ -258,7 +258,7 @@ def test_skip_dropout_follows_its_generator(mode: str) -> None:
 
 def test_skip_dropout_keeps_the_mean() -> None:
     x = torch.ones(4, 8, 32, 32)
-    dropped = SkipDropout(0.3, torch.Generator().manual_seed(0))(x)
+    dropped = SkipDropout(probability=0.3, generator=torch.Generator().manual_seed(0))(x)
     assert dropped.unique().tolist() == [0.0, pytest.approx(1 / 0.7)]
     # 32,768 values with standard deviation sqrt(0.3 / 0.7): five standard errors of the mean.
     assert abs(float(dropped.mean()) - 1) < 5 * (0.3 / 0.7) ** 0.5 / 32_768**0.5
@@ -277,8 +277,8 @@ def test_a_seed_decides_the_weights_and_nothing_else_changes() -> None:
 
 
 def test_a_shrunk_supernet_holds_only_the_survivors() -> None:
-    case = Case("tnd", 2)
-    sizes = [parameters(Case("tnd", stage).net()) for stage in (0, 1, 2)]
+    case = Case(space="tnd", stage=2)
+    sizes = [parameters(Case(space="tnd", stage=stage).net()) for stage in (0, 1, 2)]
     assert sizes[0] > sizes[1] > sizes[2]
     kept = {
         name.split(".")[1].partition("_")[2]

@@ -24,21 +24,21 @@ from tests.profilers.test_elsewhere import ANSWERS, FACTS
 
 OPTIONS = OnnxOptions(store=None)
 FAILED = {"failure": "crash", "detail": "SIGSEGV"}
-THERE = Transport(("ssh", "board"))
+THERE = Transport(command=("ssh", "board"))
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     path = tmp_path_factory.mktemp("m") / "m.onnx"
     path.write_bytes(b"")
-    return OnnxModel(path, (("x", (1, 2)),), 1, 1, 17, "float32")
+    return OnnxModel(path=path, inputs=(("x", (1, 2)),), nodes=1, params=1, opset=17, dtype="float32")
 
 
 def outcome_of(model, kind, text):
     """What one line from the other machine becomes, all the way to a value."""
 
     def run(request, limit_s):
-        facts, answers = unpack(THERE, Ended("ended", 0, text, b""))
+        facts, answers = unpack(THERE, Ended(how="ended", returncode=0, output=text, errors=b""))
         return read_answers(facts, answers, 1, kind, "ssh board")
 
     measures = {

@@ -86,7 +86,7 @@ def test_events_are_recorded_with_the_named_device_as_the_current_one(
 
     def sampler(n: int) -> list[Duration]:
         cuda.note("sample")
-        return [Duration(1.0, 1.0)] * n
+        return [Duration(own=1.0, wall=1.0)] * n
 
     assert len(on_device(SECOND, sampler)(3)) == 3
     assert cuda.done == [("sample", SECOND)]

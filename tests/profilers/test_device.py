@@ -10,7 +10,7 @@ from profilers.device import Attached, Device, attached, check_name, load, match
 from profilers.errors import InputError
 from profilers.host import Host
 
-HOST = Host("Intel(R) Core(TM) i7", 4, 16000, "Linux x86_64")
+HOST = Host(cpu="Intel(R) Core(TM) i7", cores=4, memory_mib=16000, system="Linux x86_64")
 GOOD = """
 name = "board"
 aliases = ["the-board"]
@@ -124,18 +124,24 @@ def test_any_text_gives_a_device_or_our_own_error(tmp_path_factory, text):
 
 
 def test_a_target_matches_the_cuda_device_with_its_name_at_its_index():
-    device = Device("board", "gpu", "d", cuda_name_regex="nano")
-    assert match(device, Attached(HOST, ("Other", "Jetson Nano"))) == "cuda:1"
-    assert match(device, Attached(HOST)) is None
+    device = Device(name="board", kind="gpu", description="d", cuda_name_regex="nano")
+    assert match(device, Attached(host=HOST, cuda=("Other", "Jetson Nano"))) == "cuda:1"
+    assert match(device, Attached(host=HOST)) is None
 
 
 def test_a_target_matches_the_cpu_by_its_model_name():
-    assert match(Device("i7", "cpu", "d", cpu_model_regex="core.*i7"), Attached(HOST)) == "cpu"
-    assert match(Device("i9", "cpu", "d", cpu_model_regex="i9"), Attached(HOST)) is None
+    assert (
+        match(Device(name="i7", kind="cpu", description="d", cpu_model_regex="core.*i7"), Attached(host=HOST))
+        == "cpu"
+    )
+    assert (
+        match(Device(name="i9", kind="cpu", description="d", cpu_model_regex="i9"), Attached(host=HOST))
+        is None
+    )
 
 
 def test_a_target_without_a_rule_is_never_attached():
-    assert match(Device("x", "cpu", "d"), Attached(HOST)) is None
+    assert match(Device(name="x", kind="cpu", description="d"), Attached(host=HOST)) is None
 
 
 def test_what_is_attached_names_this_machines_cpu():

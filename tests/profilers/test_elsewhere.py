@@ -112,24 +112,37 @@ def test_a_command_that_fails_gives_no_figure(capsys, monkeypatch):
 
 
 def test_the_torch_back_end_itself_refuses_another_machine():
-    subject = Subject("x", nn.Linear(2, 2), (1, 2))
+    subject = Subject(name="x", module=nn.Linear(2, 2), shape=(1, 2))
     options = Options(run=lambda request, limit_s: ({}, []), protocol=Protocol(budget_s=0.01))
     with pytest.raises(InputError, match="measures on this machine only"):
-        backends.torch_backend(subject, Device("board", "cpu", "d"), options)
+        backends.torch_backend(subject, Device(name="board", kind="cpu", description="d"), options)
 
 
 def test_a_plug_in_that_knows_nothing_of_other_machines_is_found_out():
-    device, receipt = Device("board", "cpu", "d"), Receipt("meter", "board")
+    device, receipt = (
+        Device(name="board", kind="cpu", description="d"),
+        Receipt(backend="meter", device="board"),
+    )
 
     def meter(subject, device, options):
-        return [Measurement(LATENCY, 2.0, 1.0, 3.0, (2.0,), "measured", receipt)]
+        return [
+            Measurement(
+                metric=LATENCY,
+                value=2.0,
+                low=1.0,
+                high=3.0,
+                samples=(2.0,),
+                origin="measured",
+                receipt=receipt,
+            )
+        ]
 
     def careful(subject, device, options):
         options.run({}, 1.0)
         return meter(subject, device, options)
 
     there = Options(run=lambda request, limit_s: ({}, []))
-    assert measured_there("meter", meter)(Subject("x"), device, Options())
-    assert measured_there("careful", careful)(Subject("x"), device, there)
+    assert measured_there("meter", meter)(Subject(name="x"), device, Options())
+    assert measured_there("careful", careful)(Subject(name="x"), device, there)
     with pytest.raises(InputError, match="back end 'meter' measured on this machine, not on the other one"):
-        measured_there("meter", meter)(Subject("x"), device, there)
+        measured_there("meter", meter)(Subject(name="x"), device, there)

@@ -94,7 +94,7 @@ def starved(clock: FakeClock, seconds: float, share: float):
 
     def run(n: int) -> list[Duration]:
         clock.now += n * seconds / share
-        return [Duration(seconds * rng.uniform(0.8, 1.2), seconds / share) for _ in range(n)]
+        return [Duration(own=seconds * rng.uniform(0.8, 1.2), wall=seconds / share) for _ in range(n)]
 
     return run
 
@@ -118,7 +118,7 @@ def test_interleaved_candidates_take_turns_so_that_drift_falls_on_both():
             # The host gets slower all the time: 1 % per second.
             seconds = scale * (1 + clock.now / 100)
             clock.now += n * seconds
-            return [Duration(seconds, seconds)] * n
+            return [Duration(own=seconds, wall=seconds)] * n
 
         return run
 
@@ -135,7 +135,7 @@ def drifting(clock: FakeClock, seconds: float):
         # Twice as slow in every other second; another process takes the core half of the time in between.
         slow = 2.0 if int(clock.now) % 2 else 1.0
         clock.now += n * 3 * seconds * slow
-        return [Duration(seconds * slow, 3 * seconds * slow)] * n
+        return [Duration(own=seconds * slow, wall=3 * seconds * slow)] * n
 
     return run
 

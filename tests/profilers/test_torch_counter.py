@@ -45,7 +45,7 @@ def test_macs_equal_torchs_on_random_networks(space):
 @pytest.mark.slow
 @pytest.mark.parametrize("golden", GOLDEN, ids=str)
 def test_macs_equal_torchs_on_every_golden_network(golden):
-    architecture = Architecture(parse(golden.text), golden.channels, golden.cells)
+    architecture = Architecture(parse(golden.text), channels=golden.channels, cells=golden.cells)
     network = Network(architecture, golden.classes, golden.image, golden.stem)
     ours = count(network, (1, *golden.image))
     assert ours.macs == count_with_torch(network, (1, *golden.image)).macs

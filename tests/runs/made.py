@@ -22,7 +22,7 @@ NAMES = ("DARTS_V1", "DARTS_V2", "PDARTS", "PC_DARTS_CIFAR")
 
 def member(name: str, accuracy: float) -> dict[str, Any]:
     genotype = PUBLISHED[name]
-    params, macs = count(Architecture(genotype, CHANNELS, CELLS), 10, (1, 8, 8))
+    params, macs = count(Architecture(genotype, channels=CHANNELS, cells=CELLS), 10, (1, 8, 8))
     return {
         "key": genotype.key,
         "genotype": genotype.to_dict(),

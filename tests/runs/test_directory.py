@@ -24,7 +24,16 @@ def run(tmp_path: Path) -> Run:
 
 
 def trial(number: int) -> Trial:
-    return Trial(number, 0, 1, 2, "0123456789", (1, 2, 3), 0.5, {"params": 1000.0 + number})
+    return Trial(
+        number=number,
+        stage=0,
+        epoch=1,
+        step=2,
+        key="0123456789",
+        choices=(1, 2, 3),
+        accuracy=0.5,
+        costs={"params": 1000.0 + number},
+    )
 
 
 def test_a_run_is_read_back_as_it_was_written(run: Run) -> None:

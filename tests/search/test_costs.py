@@ -29,7 +29,7 @@ def test_costs_equal_counting_each_architecture(space: str) -> None:
     rng = np.random.default_rng(0)
     choices = np.stack([sample(SPACES[space], rng) for _ in range(20)])
     for row, one in enumerate(choices):
-        params, macs = count(Architecture(to_genotype(SPACES[space], one), 4, 6), 5, IMAGE)
+        params, macs = count(Architecture(to_genotype(SPACES[space], one), channels=4, cells=6), 5, IMAGE)
         assert [cost.of(choices)[row] for cost in costs] == [2 * macs, params, macs]
 
 

@@ -34,11 +34,32 @@ def line(epoch: int, entropy: float, favourite: str | None = None) -> Epoch:
     if favourite:
         table[:, [op for op in SPACE.slots[0].ops].index(favourite)] = 900
     rows = tuple(tuple(int(p) for p in row) for row in table)
-    return Epoch(0, epoch, 10 * epoch, 1.0, 0.5, (entropy,) * 3, (), (rows,) * 3)
+    return Epoch(
+        stage=0,
+        epoch=epoch,
+        evaluations=10 * epoch,
+        loss=1.0,
+        accuracy=0.5,
+        entropies=(entropy,) * 3,
+        derived=(),
+        probabilities=(rows,) * 3,
+    )
 
 
 def trials(accuracy: np.ndarray) -> list[Trial]:
-    return [Trial(i, 0, 0, i, "k", (), float(value), {"params": 1.0}) for i, value in enumerate(accuracy)]
+    return [
+        Trial(
+            number=i,
+            stage=0,
+            epoch=0,
+            step=i,
+            key="k",
+            choices=(),
+            accuracy=float(value),
+            costs={"params": 1.0},
+        )
+        for i, value in enumerate(accuracy)
+    ]
 
 
 def kinds(notes: list[Diagnostic]) -> list[str]:

@@ -100,7 +100,9 @@ def test_the_summary_keeps_its_contract(data: Path, tmp_path: Path) -> None:
         assert member["accuracy"]["origin"] == "shared weights (validation)"
         genotype = from_dict(member["genotype"])
         assert genotype.key == member["key"]
-        built = count(Architecture(genotype, member["channels"], member["cells"]), 3, (1, 8, 8))
+        built = count(
+            Architecture(genotype, channels=member["channels"], cells=member["cells"]), 3, (1, 8, 8)
+        )
         assert (member["costs"]["params"]["value"], member["costs"]["macs"]["value"]) == built
         assert all(len(node) == 2 for node in genotype.normal + genotype.reduce)
 

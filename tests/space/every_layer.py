@@ -149,4 +149,4 @@ SAMPLES: dict[str, Choices] = {
 
 def architecture(choices: Choices) -> Architecture:
     """One sample; the space must be announced."""
-    return Architecture(to_genotype(SPACE, choices), 4, 3)
+    return Architecture(to_genotype(SPACE, choices), channels=4, cells=3)

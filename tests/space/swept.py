@@ -24,7 +24,7 @@ def depth(name: str, cells: int) -> int:
 
 def sized(genotype: Genotype, channels: int, cells: int) -> Architecture:
     """A genotype of any space at a width, and at a depth where its space leaves one open."""
-    return Architecture(genotype, channels, depth(genotype.space, cells))
+    return Architecture(genotype, channels=channels, cells=depth(genotype.space, cells))
 
 
 def whole(

@@ -16,7 +16,7 @@ from hwnas.space.encoding import sample, size_sampled, to_choices, to_genotype
 from hwnas.space.family import family
 from hwnas.space.genotype import Architecture
 from hwnas.space.graph import IMAGE, Graph, all_layers, check, discrete, image_of, readers
-from hwnas.space.macro import Head, Macro, SqueezeExcite, Stage, Stem, rounded, scaled
+from hwnas.space.macro import Head, Macro, SqueezeExciteRule, Stage, Stem, rounded, scaled
 from hwnas.space.size import CellSize, Task
 from hwnas.space.space import Space
 from hwnas.space.text import format_text, parse
@@ -45,7 +45,7 @@ def stages(draw: st.DrawFn) -> Stage:
         stride=draw(st.integers(1, 2)),
         blocks=tuple(blocks),
         activation=draw(ACTIVATIONS),
-        squeeze_excite=SqueezeExcite(of=draw(st.sampled_from(["hidden", "input"])), divisor=4),
+        squeeze_excite=SqueezeExciteRule(of=draw(st.sampled_from(["hidden", "input"])), divisor=4),
         projection=draw(st.booleans()),
         after=draw(st.sampled_from([None, "relu"])),
     )
@@ -169,7 +169,9 @@ def test_another_number_of_blocks_is_refused_in_one_line() -> None:
     with pytest.raises(
         InputError, match=r"a network of resnet has 9 blocks, .* leave cells out instead of giving 8"
     ):
-        Architecture(genotype, 16, 8)
-    params, _ = count(Architecture(genotype, 16, 9), 10, (3, 32, 32))
-    graph = architecture_graph(Architecture(genotype, 16, 9), Task(classes=10, image=(3, 32, 32)))
+        Architecture(genotype, channels=16, cells=8)
+    params, _ = count(Architecture(genotype, channels=16, cells=9), 10, (3, 32, 32))
+    graph = architecture_graph(
+        Architecture(genotype, channels=16, cells=9), Task(classes=10, image=(3, 32, 32))
+    )
     assert params == sum(layer.params for layer in all_layers(graph))

@@ -37,7 +37,7 @@ GOLDEN = {
 
 def usual(genotype: Genotype, channels: int | None = None) -> Architecture:
     size = SPACES[genotype.space].published_size
-    return Architecture(genotype, channels or size[0], size[1])
+    return Architecture(genotype, channels=channels or size[0], cells=size[1])
 
 
 @pytest.mark.parametrize("name", GOLDEN)

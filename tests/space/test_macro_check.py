@@ -9,7 +9,7 @@ import pytest
 
 from hwnas.space.chain import chain_space
 from hwnas.space.known_macros import KNOWN_MACROS
-from hwnas.space.macro import Head, Macro, SqueezeExcite, Stage, Stem
+from hwnas.space.macro import Head, Macro, SqueezeExciteRule, Stage, Stem
 from hwnas.space.macro_check import check_macro
 from hwnas.space.mobile import SEARCHED
 from profilers.errors import InputError
@@ -43,7 +43,7 @@ def test_a_table_that_can_be_built_passes(macro: Macro) -> None:
         ({"stages": (replace(STAGE, depth=64),) * 4}, "256 blocks in all, from 1 to 200"),
         (staged(depth=0), r"stages\[1\]\.depth must be within 1\.\.64, not 0"),
         (staged(stride=5), r"stages\[1\]\.stride must be within"),
-        (staged(squeeze_excite=SqueezeExcite(ratio=0)), r"stages\[1\]\.squeeze_excite\.ratio must be"),
+        (staged(squeeze_excite=SqueezeExciteRule(ratio=0)), r"stages\[1\]\.squeeze_excite\.ratio must be"),
         (staged(blocks=("k3_e3", "k3_e3")), r"stages\[1\]\.blocks: k3_e3 is there twice"),
         (staged(blocks=()), r"stages\[1\]\.blocks: at least one is needed"),
         (staged(blocks=("k3_e3", "skip")), r"stages\[1\]\.blocks: unknown block 'skip': a block is called"),

@@ -18,7 +18,7 @@ from hwnas.space.space import SPACES, Choices, Probabilities
 POPULATION, CANDIDATES = 12, 4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Ageing:
     """The youngest POPULATION sub-networks (P, edges), oldest first, and their values (P, 1 + costs) to minimise."""
 
@@ -64,7 +64,11 @@ class Ageing:
 
 def start(config: Config, objectives: Any, rng: np.random.Generator) -> Ageing:
     edges = len(SPACES[config.space].decisions)
-    return Ageing(config, np.zeros((0, edges), dtype=np.int64), np.zeros((0, 1 + len(config.objectives))))
+    return Ageing(
+        config=config,
+        population=np.zeros((0, edges), dtype=np.int64),
+        values=np.zeros((0, 1 + len(config.objectives))),
+    )
 
 
 ALGORITHM = Algorithm(name="ageing", start=start, finalists=lambda config: config.finalists_per_policy)

@@ -36,10 +36,26 @@ def pretended(
     if architecture.channels == 7:
         raise Diverged("loss nan")
     out_dir.mkdir(parents=True, exist_ok=True)
-    point = TrainingEpoch(1, 0.1, 1.0, 0.5, None, architecture.channels / 10, 2.0)
+    point = TrainingEpoch(
+        number=1,
+        learning_rate=0.1,
+        train_loss=1.0,
+        train_accuracy=0.5,
+        held_out_accuracy=None,
+        test_accuracy=architecture.channels / 10,
+        seconds=2.0,
+    )
     named["report"](point)
     network = Network(architecture, 10, (1, 8, 8))
-    return Trained(architecture, network, architecture.channels / 10, 1, 2.0, (point,), 1)
+    return Trained(
+        architecture=architecture,
+        network=network,
+        test_accuracy=architecture.channels / 10,
+        epochs=1,
+        seconds=2.0,
+        curve=(point,),
+        best_epoch=1,
+    )
 
 
 def test_a_training_that_diverges_costs_itself_alone(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

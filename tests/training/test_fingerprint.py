@@ -82,7 +82,7 @@ def test_the_middle_of_a_file_is_read_unless_there_is_too_much(tmp_path, monkeyp
         for middle in (0, 1):
             content[10_000] = middle
             path.write_bytes(content)
-            found[limit > 0, middle] = files.Files((str(path),), (3, 8, 8)).contents()
+            found[limit > 0, middle] = files.Files(paths=(str(path),), image=(3, 8, 8)).contents()
     assert found[True, 0] != found[True, 1]
     assert found[False, 0] == found[False, 1]
     assert np.array([len(one[0]) for one in found.values()]).tolist() == [16] * 4

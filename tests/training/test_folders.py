@@ -86,7 +86,9 @@ def test_large_folders_stay_on_disk_and_give_the_same_images(tmp_path, monkeypat
 def test_noise_on_files_depends_on_the_image_alone(tmp_path):
     paint(tmp_path / "0.png", 100)
     paint(tmp_path / "1.png", 100)
-    files = folders.Files((str(tmp_path / "0.png"), str(tmp_path / "1.png")), (3, 32, 32), noise=0.2)
+    files = folders.Files(
+        paths=(str(tmp_path / "0.png"), str(tmp_path / "1.png")), image=(3, 32, 32), noise=0.2
+    )
     both, second = files[torch.tensor([0, 1])], files[torch.tensor([1])]
     assert torch.equal(both[1], second[0])
     assert not torch.equal(both[0], both[1])

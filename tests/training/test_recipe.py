@@ -11,7 +11,7 @@ import pytest
 from hwnas.training.recipe import RECIPES, Recipe, drop_path_probability, learning_rate, recipe_named
 from profilers.errors import InputError
 
-PLAIN = Recipe("plain", epochs=10, batch=64, learning_rate=0.1)
+PLAIN = Recipe(name="plain", epochs=10, batch=64, learning_rate=0.1)
 
 
 def test_the_presets_are_those_of_p_darts() -> None:

@@ -16,7 +16,7 @@ from hwnas.space.space import Choices
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Archive:
     """N different genotypes: choices (N, edges), mean accuracy (N,), costs (N, objectives), seen (N,) times."""
 
@@ -33,12 +33,12 @@ def collect(trials: Iterable[Trial], names: Sequence[str], edges: int) -> Archiv
         found.setdefault(trial.choices, []).append(trial)
     groups = list(found.values())
     return Archive(
-        np.array(list(found), dtype=np.int64).reshape(len(groups), edges),
-        np.array([np.mean([trial.accuracy for trial in group]) for group in groups]),
-        np.array([[group[0].costs[name] for name in names] for group in groups]).reshape(
+        choices=np.array(list(found), dtype=np.int64).reshape(len(groups), edges),
+        accuracy=np.array([np.mean([trial.accuracy for trial in group]) for group in groups]),
+        costs=np.array([[group[0].costs[name] for name in names] for group in groups]).reshape(
             len(groups), len(names)
         ),
-        np.array([len(group) for group in groups], dtype=np.int64),
+        seen=np.array([len(group) for group in groups], dtype=np.int64),
     )
 
 

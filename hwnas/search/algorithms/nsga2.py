@@ -28,7 +28,7 @@ Floats = NDArray[np.float64]
 POPULATION = 40
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Nsga2:
     """The searcher: the population, best first, with what it scored, and who has to be scored again.
 
@@ -87,7 +87,9 @@ class Nsga2:
 def start(config: Config) -> Nsga2:
     """An empty population."""
     nobody = np.zeros((0, len(SPACES[config.space].decisions)), dtype=np.int64)
-    return Nsga2(config, nobody, np.zeros((0, 1 + len(config.objectives))), nobody)
+    return Nsga2(
+        config=config, population=nobody, values=np.zeros((0, 1 + len(config.objectives))), again=nobody
+    )
 
 
 ALGORITHM = Algorithm(name="nsga2", start=lambda config, objectives, rng: start(config))

@@ -17,7 +17,7 @@ Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Policies:
     """K policies over E decisions of at most O operations, with everything that one learning step changes."""
 
@@ -30,7 +30,7 @@ class Policies:
     baseline_weight: Floats  # (K,) what the running reward of a constant 1 would be; 0 before the first step
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Learning:
     """The constants of the alpha step: the published ones, except entropy, which the paper does not use."""
 
@@ -59,7 +59,15 @@ def _fresh(mask: Bools, rng: np.random.Generator, scale: float) -> Policies:
     alpha = np.where(mask, scale * rng.standard_normal(mask.shape), 0.0)
     zeros, per_policy = np.zeros(mask.shape), np.zeros(len(mask))
     steps = np.zeros(len(mask), dtype=np.int64)
-    return Policies(alpha, mask, zeros, zeros.copy(), steps, per_policy, per_policy.copy())
+    return Policies(
+        alpha=alpha,
+        mask=mask,
+        first=zeros,
+        second=zeros.copy(),
+        steps=steps,
+        baseline=per_policy,
+        baseline_weight=per_policy.copy(),
+    )
 
 
 def log_probabilities(policies: Policies) -> Floats:

@@ -27,7 +27,7 @@ GOLDEN = (5**0.5 - 1) / 2
 PRIMES = (2, 3, 5, 7, 11, 13)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Proposal:
     """A mixture of T products of categoricals over E edges and O operations."""
 

@@ -18,7 +18,7 @@ from hwnas.space.encoding import sample
 from hwnas.space.space import SPACES, Choices, Probabilities
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RandomSearch:
     """A searcher that learns nothing; ``finalists`` in all, so that it is judged on as many as the
     others.
@@ -49,7 +49,7 @@ class RandomSearch:
         return self
 
 
-ALGORITHM = Algorithm(name="random", start=lambda config, objectives, rng: RandomSearch(config))
+ALGORITHM = Algorithm(name="random", start=lambda config, objectives, rng: RandomSearch(config=config))
 
 
 def projected_at_random(config: Config, chosen: Choices) -> list[tuple[Choices, Probabilities]]:

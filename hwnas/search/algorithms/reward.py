@@ -21,7 +21,7 @@ STAGE_EXPONENTS = (1.8, 0.8, 1.0)  # penalise hardest first (the published -0.45
 STAGE_TARGETS = (1.45, 1.23, 1.0)  # and aim down in steps (the published 6.4, 5.4, 4.4 M parameters)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Objective:
     """One cost as one policy sees it: what it is, what to aim for (in `unit`), how hard, in which form."""
 

@@ -24,7 +24,7 @@ from hwnas.search.algorithms.policy import Floats, Ints, Learning, Policies
 from hwnas.search.algorithms.proposals import Proposal
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """The constants of the scalarised form. Chosen on NAS-Bench-201 tables, one setting for all of them."""
 
@@ -43,7 +43,7 @@ class Settings:
     learning: Learning = field(default_factory=lambda: Learning(lr=0.5, weight_decay=0.0, entropy=0.02))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Scalarised:
     """The state: policies, every genotype that was evaluated, and every proposal that it came from."""
 
@@ -66,16 +66,16 @@ def start(settings: Settings, space_mask: policy.Bools, costs: int, rng: np.rand
     parts = settings.policies + settings.anchors
     none = np.zeros(0)
     return Scalarised(
-        settings,
-        policies,
-        np.zeros((0, decisions), dtype=np.int64),
-        none,
-        np.zeros((0, costs)),
-        none,
-        none,
-        np.zeros((0, parts, decisions, operations)),
-        np.zeros((0, parts)),
-        np.zeros(1, dtype=np.int64),
+        settings=settings,
+        policies=policies,
+        choices=np.zeros((0, decisions), dtype=np.int64),
+        accuracy=none,
+        costs=np.zeros((0, costs)),
+        seen=none,
+        mass=none,
+        tables=np.zeros((0, parts, decisions, operations)),
+        weights=np.zeros((0, parts)),
+        turn=np.zeros(1, dtype=np.int64),
     )
 
 
@@ -87,7 +87,7 @@ def proposal(state: Scalarised, change: float | None = None) -> Proposal:
         even = np.repeat(
             proposals.explored(policies, 1.0).mean(axis=0)[None], use.policies + use.anchors, axis=0
         )
-        return Proposal(even, np.full(len(even), 1 / len(even)))
+        return Proposal(tables=even, weights=np.full(len(even), 1 / len(even)))
     gain, turn = _gains(state), int(state.turn[0])
     along = proposals.aims(use.anchors, gain.shape[1], turn)
     incumbents = state.choices[proposals.score(gain, along).argmax(axis=1)]
@@ -100,7 +100,7 @@ def proposal(state: Scalarised, change: float | None = None) -> Proposal:
         np.full(use.anchors, (1 - use.own) / use.anchors),
         np.full(use.policies, use.own / use.policies),
     ]
-    return Proposal(tables, np.concatenate(shares))
+    return Proposal(tables=tables, weights=np.concatenate(shares))
 
 
 def ask(state: Scalarised, count: int, rng: np.random.Generator, novel: bool = False) -> Ints:
@@ -179,8 +179,8 @@ def _remember(state: Scalarised, choices: Ints, accuracy: Floats, costs: Floats)
     np.add.at(total, place, accuracy)
     tables = np.concatenate([state.tables, came.tables[None]])
     weights = np.concatenate([state.weights, len(choices) * came.weights[None]])
-    every = Proposal(tables.reshape(-1, *tables.shape[2:]), weights.reshape(-1))
-    now = Proposal(came.tables, weights[-1])
+    every = Proposal(tables=tables.reshape(-1, *tables.shape[2:]), weights=weights.reshape(-1))
+    now = Proposal(tables=came.tables, weights=weights[-1])
     mass = [state.mass + proposals.density(now, old), proposals.density(every, choices[fresh])]
     return replace(
         state,

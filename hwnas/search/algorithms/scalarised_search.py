@@ -26,7 +26,7 @@ from hwnas.space.space import SPACES, Choices, Mask, Probabilities
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ScalarisedSearch:
     """The searcher: the state of the scalarised policies in this stage."""
 
@@ -116,4 +116,6 @@ def start(config: Config, rng: np.random.Generator) -> ScalarisedSearch:
     """A fresh search with one policy per exponent."""
     settings = scalarised.Settings(policies=len(config.exponents))
     mask = SPACES[config.space].mask
-    return ScalarisedSearch(config, scalarised.start(settings, mask, len(config.objectives), rng))
+    return ScalarisedSearch(
+        config=config, state=scalarised.start(settings, mask, len(config.objectives), rng)
+    )

@@ -31,7 +31,7 @@ from hwnas.space.space import SPACES, Choices, Mask, Probabilities
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TndNas:
     """The searcher: what to evaluate next (ask), and what was learnt from it (tell)."""
 
@@ -123,7 +123,9 @@ def start(
     if config.alpha_step.form == "directed":
         return scalarised_search.start(config, rng)
     space = SPACES[config.space]
-    return TndNas(config, objectives, policy.start(space.mask, len(config.exponents), rng))
+    return TndNas(
+        config=config, objectives=objectives, policies=policy.start(space.mask, len(config.exponents), rng)
+    )
 
 
 LAG = 1.0

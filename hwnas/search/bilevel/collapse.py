@@ -17,7 +17,7 @@ RISE = 0.75  # alarm when the mean curvature WINDOW epochs ago is below this sha
 SKIPS = 0.5  # alarm when more than this share of a kind of cell's edges would be skip_connect
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Health:
     """One epoch as the monitor saw it.
 

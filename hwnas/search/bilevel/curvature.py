@@ -22,7 +22,7 @@ DIFFERENCE = 0.01  # length of a finite-difference step in weight space (DARTS, 
 POWER_STEPS = 20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Inner:
     """The training loss L1 at one point: its gradient, and its second derivatives as linear maps.
 
@@ -51,7 +51,9 @@ def exact(loss: Loss, weights: Sequence[Tensor], alpha: Sequence[Tensor]) -> Inn
         return torch.autograd.grad(outputs, inputs, vectors, retain_graph=True, materialize_grads=True)
 
     gradient = tuple(g.detach() for g in graph)
-    return Inner(gradient, lambda v: product(v, leaves_w), lambda v: product(v, leaves_a))
+    return Inner(
+        gradient=gradient, hessian=lambda v: product(v, leaves_w), mixed=lambda v: product(v, leaves_a)
+    )
 
 
 def by_differences(
@@ -77,7 +79,7 @@ def by_differences(
 
     leaves_w = leaves(weights)
     here = gradient(loss(leaves_w, tuple(alpha)), leaves_w)
-    return Inner(here, lambda v: product(v, 0), lambda v: product(v, 1))
+    return Inner(gradient=here, hessian=lambda v: product(v, 0), mixed=lambda v: product(v, 1))
 
 
 def power_iteration(product: Product, start: Tensors, steps: int = POWER_STEPS) -> float:

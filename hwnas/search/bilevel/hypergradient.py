@@ -49,7 +49,7 @@ class DivergenceWarning(RuntimeWarning):
     """The Neumann series cannot converge to the inverse of the training Hessian."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Hypergradient:
     """A hypergradient and what is needed to trust it; what is read from the device only when it is asked for.
 
@@ -101,7 +101,7 @@ def first_order(
         at = leaves(alpha)
         loss = valid_loss(tuple(w.detach() for w in weights), at)
         direct = gradient(loss, at)
-    return Hypergradient(direct, loss.detach(), direct)
+    return Hypergradient(alpha=direct, loss=loss.detach(), direct=direct)
 
 
 def unrolled(
@@ -126,7 +126,9 @@ def unrolled(
         loss, v, direct = _valid(valid_loss, axpy(weights, -lr, inner.gradient), alpha)
         indirect = inner.mixed(tuple(lr * t for t in v))
     alpha_gradient = axpy(direct, -1.0, indirect)
-    return Hypergradient(alpha_gradient, loss, direct, indirect, gamma=lr, terms=(length(v),))
+    return Hypergradient(
+        alpha=alpha_gradient, loss=loss, direct=direct, indirect=indirect, gamma=lr, terms=(length(v),)
+    )
 
 
 def neumann(
@@ -165,18 +167,18 @@ def neumann(
     if diverged:
         _warn(step, largest)
     return Hypergradient(
-        axpy(direct, -1.0, indirect),
-        loss,
-        direct,
-        indirect,
-        step,
-        series.norms,
-        largest,
-        diverged,
+        alpha=axpy(direct, -1.0, indirect),
+        loss=loss,
+        direct=direct,
+        indirect=indirect,
+        gamma=step,
+        terms=series.norms,
+        curvature=largest,
+        diverged=diverged,
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Series:
     total: Tensors  # p = gamma * sum of the terms
     norms: tuple[float, ...]
@@ -212,7 +214,7 @@ def _sum(hessian: Product, v: Tensors, gamma: float, terms: int) -> _Series:
         done += more
     norms = norms or numbers(length(v))
     grew = any(not b <= a * GROWTH for a, b in itertools.pairwise(norms))
-    return _Series(tuple(gamma * t for t in total), tuple(norms), largest, grew)
+    return _Series(total=tuple(gamma * t for t in total), norms=tuple(norms), curvature=largest, grew=grew)
 
 
 def _valid(

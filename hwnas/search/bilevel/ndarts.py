@@ -91,7 +91,7 @@ def weight_step(
     if settings.weights != "sgd":
         alpha = _alpha(searcher, shared.net)
         loss = None if batch is None else mixture_loss(shared.net, searcher.mask(), batch)
-        evolution = Evolution(settings.sigma, settings.es_lr, settings.population)
+        evolution = Evolution(sigma=settings.sigma, rate=settings.es_lr, population=settings.population)
         weights = shared.weights
 
         def mean(w: Tensors) -> Tensor:
@@ -140,10 +140,10 @@ def monitor(searcher: NDarts, net: Supernet, valid: Batch) -> NDarts:
     inner = curvature.exact(lambda alpha, _: loss(weights, alpha), _alpha(searcher, net), ())
     steps = int(searcher.steps[0])
     row = Health(
-        skip_share(SPACES[searcher.config.space], searcher.mixture()),
-        float(policy.entropy(searcher.policies)[0]),
-        curvature.power_iteration(inner.hessian, inner.gradient, steps=10),
-        float(searcher.steps[1]) / steps if steps else 0.0,
+        skip_share=skip_share(SPACES[searcher.config.space], searcher.mixture()),
+        entropy=float(policy.entropy(searcher.policies)[0]),
+        curvature=curvature.power_iteration(inner.hessian, inner.gradient, steps=10),
+        diverged=float(searcher.steps[1]) / steps if steps else 0.0,
     )
     return replace(
         searcher,

@@ -26,7 +26,7 @@ Evaluate = Callable[[WeightLoss, Sequence[Tensors]], Tensor]
 SMALLEST_SCALE = 1e-3  # a tensor of equal entries, such as a fresh BatchNorm's, still has to move
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Evolution:
     """Constants of a step. sigma, rate: in units of each tensor's scale. population: n, even: the noises come
     in pairs +e, -e, which cancels the part of the gradient's variance that the mean loss causes."""
@@ -42,7 +42,7 @@ class Evolution:
             raise ValueError(f"sigma and rate must be positive, not {self.sigma} and {self.rate}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Evolved:
     """weights: the next ones. parent_loss, loss: of the old and the new weights on the batch, loss <=
     parent_loss. winner: which candidate the next weights are. losses: (n,) of the noisy candidates, nan where
@@ -83,7 +83,7 @@ def evolve(
         (best_loss, "noise", best),
     )
     value, winner, chosen = min(ranked, key=lambda r: r[0] if math.isfinite(r[0]) else math.inf)
-    return Evolved(chosen, parent_loss, value, winner, losses)
+    return Evolved(weights=chosen, parent_loss=parent_loss, loss=value, winner=winner, losses=losses)
 
 
 def search_gradient(noises: Sequence[Tensors], losses: Tensor, sigma: float) -> Tensors:

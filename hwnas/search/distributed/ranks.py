@@ -44,7 +44,7 @@ class PeerLost(RuntimeError):
     """Another rank is gone, or did not answer in time."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ranks:
     """This process among those of the search. All of them make the same calls in the same order.
 
@@ -199,7 +199,13 @@ def world() -> Iterator[Ranks]:
             backend, store=PrefixStore("group", store), rank=rank, world_size=size, timeout=LIMIT
         )
     try:
-        yield Ranks(rank, size, local, max(1, neighbours), PrefixStore("words", store))
+        yield Ranks(
+            rank=rank,
+            size=size,
+            local=local,
+            neighbours=max(1, neighbours),
+            store=PrefixStore("words", store),
+        )
     finally:
         with suppress(RuntimeError):
             dist.destroy_process_group()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from hwnas.config import WeightStep
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SharedWeights:
     """A supernet and its optimiser, the same on all ``ranks``. Frozen in name only: torch changes both in place."""
 
@@ -48,7 +48,7 @@ def optimise(net: Supernet, settings: WeightStep, ranks: Ranks = ALONE) -> Share
         weight_decay=settings.weight_decay,
         nesterov=settings.nesterov,
     )
-    return SharedWeights(net, optimizer, settings, ranks, weights)
+    return SharedWeights(net=net, optimizer=optimizer, settings=settings, ranks=ranks, weights=weights)
 
 
 def cosine(settings: WeightStep, done: float) -> float:

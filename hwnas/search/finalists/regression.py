@@ -38,7 +38,7 @@ NEIGHBOURHOODS = 3
 """Rounds of one-edge changes to the best, where the space is larger than that."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Regression:
     """Choices (N, edges) that were evaluated, their dual weights (N,), and the mean accuracy."""
 
@@ -63,10 +63,10 @@ def predicted(model: Regression, evaluated: Archive, costs: Sequence[CostModel],
     choices = candidates(model, evaluated.choices, mask)
     values = [cost.of(choices) for cost in costs]
     return Archive(
-        choices,
-        predict(model, choices),
-        np.array(values, dtype=np.float64).reshape(len(costs), len(choices)).T,
-        np.zeros(len(choices), dtype=np.int64),
+        choices=choices,
+        accuracy=predict(model, choices),
+        costs=np.array(values, dtype=np.float64).reshape(len(costs), len(choices)).T,
+        seen=np.zeros(len(choices), dtype=np.int64),
     )
 
 
@@ -102,7 +102,7 @@ def fit(choices: Choices, accuracy: Floats, batch: Ints) -> Regression:
         if best is None or error < best[0]:
             best = error, dual, ridge
     assert best is not None
-    return Regression(choices, best[1], mean, best[2])
+    return Regression(choices=choices, dual=best[1], mean=mean, ridge=best[2])
 
 
 def predict(model: Regression, choices: Choices) -> Floats:

@@ -53,10 +53,10 @@ def test_a_new_stage_evaluates_the_old_population_again() -> None:
 
 def test_the_best_of_an_archive_come_rank_by_rank() -> None:
     archive = Archive(
-        np.arange(4)[:, None],
-        np.array([0.5, 0.9, 0.4, 0.7]),
-        np.array([[1.0], [3.0], [2.0], [2.0]]),
-        np.ones(4, int),
+        choices=np.arange(4)[:, None],
+        accuracy=np.array([0.5, 0.9, 0.4, 0.7]),
+        costs=np.array([[1.0], [3.0], [2.0], [2.0]]),
+        seen=np.ones(4, int),
     )
     # 0, 1, 3 are the front; 2 is dominated by 0.
     assert by_rank(archive, 3)[:, 0].tolist() == [0, 1, 3]

@@ -16,7 +16,7 @@ def some_proposal(count: int = 4) -> Proposal:
     rng = np.random.default_rng(0)
     tables = rng.dirichlet(np.ones(3), size=(count, 3))
     tables[0, 1] = [0.0, 1.0, 0.0]  # a slot that leaves no choice
-    return Proposal(tables, rng.dirichlet(np.ones(count)))
+    return Proposal(tables=tables, weights=rng.dirichlet(np.ones(count)))
 
 
 def test_densities_of_all_samples_sum_to_one() -> None:

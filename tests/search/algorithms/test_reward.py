@@ -12,7 +12,7 @@ COSTS = np.array([[4.0], [1.0]])
 
 
 def objective(exponent: float, form: str = "power", target: float = 2.0) -> Objective:
-    return Objective("latency", "ms", target, exponent, form)
+    return Objective(metric="latency", unit="ms", target=target, exponent=exponent, form=form)
 
 
 def test_power_law_pays_below_the_target_and_charges_above() -> None:
@@ -46,7 +46,7 @@ def test_every_policy_is_paid_by_its_own_exponent() -> None:
 
 
 def test_three_stages_use_the_published_exponents_and_targets() -> None:
-    last = Objective("params", "parameters", 4.4e6, -0.25)
+    last = Objective(metric="params", unit="parameters", target=4.4e6, exponent=-0.25)
     stages = [reward.for_stage(last, stage) for stage in range(3)]
     assert [s.exponent for s in stages] == pytest.approx([-0.45, -0.20, -0.25])
     assert [s.target for s in stages] == pytest.approx([6.38e6, 5.412e6, 4.4e6])
@@ -71,7 +71,7 @@ def test_a_target_that_must_be_met_is_the_same_in_every_stage() -> None:
 )
 def test_an_impossible_objective_is_refused(form: str, target: float, exponent: float, word: str) -> None:
     with pytest.raises(InputError, match=word):
-        Objective("latency", "ms", target, exponent, form)
+        Objective(metric="latency", unit="ms", target=target, exponent=exponent, form=form)
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,9 @@ def test_the_next_stage_keeps_each_policys_likeliest_and_forgets_what_was_evalua
 def test_finalists_are_different_and_as_many_as_asked_for(data: Path) -> None:
     searcher = told(data)
     state = searcher.state
-    archive = Archive(state.choices, state.accuracy, state.costs, state.seen.astype(np.int64))
+    archive = Archive(
+        choices=state.choices, accuracy=state.accuracy, costs=state.costs, seen=state.seen.astype(np.int64)
+    )
     found = searcher.finalists(archive, 3)
     assert len(found) == len({one.tobytes() for one, _ in found}) == 3 * 3
     assert all(table.shape == SPACES["darts"].mask.shape for _, table in found)
@@ -101,7 +103,7 @@ def test_finalists_of_two_costs_hold_the_best_of_each_plane(data: Path) -> None:
     choices = searcher.ask(60, rng)
     accuracy, costs = rng.random(60), rng.random((60, 2))
     searcher = searcher.tell(choices, accuracy, costs)
-    archive = Archive(choices, accuracy, costs, np.ones(60, dtype=np.int64))
+    archive = Archive(choices=choices, accuracy=accuracy, costs=costs, seen=np.ones(60, dtype=np.int64))
     found = {one.tobytes() for one, _ in searcher.finalists(archive, 20)}
     for cost in range(2):
         cheapest = choices[np.argmax(accuracy - costs[:, cost])]

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from hwnas.search.bilevel.curvature import Loss, Tensors
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Problem:
     """L1, L2, weights at the minimum of L1, alpha, and the dense second derivatives of L1 there."""
 
@@ -75,7 +75,14 @@ def quadratic(seed: int, size: int = 12, alphas: int = 5) -> Problem:
         return (c @ w - target).square().sum() / 2 + x.sin().sum() + w @ d @ x
 
     w = torch.linalg.solve(h, -(b @ a + shift))
-    return Problem(train, valid, split(w, (w[:8].view(2, 4), w[8:])), split(a, (a[:2], a[2:])), h, b.T)
+    return Problem(
+        train_loss=train,
+        valid_loss=valid,
+        weights=split(w, (w[:8].view(2, 4), w[8:])),
+        alpha=split(a, (a[:2], a[2:])),
+        hessian=h,
+        mixed=b.T,
+    )
 
 
 def network(seed: int = 0) -> Problem:
@@ -116,7 +123,9 @@ def network(seed: int = 0) -> Problem:
 
     weights = solve(train, start, alpha)
     hessian, mixed = second_derivatives(train, weights, alpha)
-    return Problem(train, valid, weights, alpha, hessian, mixed)
+    return Problem(
+        train_loss=train, valid_loss=valid, weights=weights, alpha=alpha, hessian=hessian, mixed=mixed
+    )
 
 
 def solve(loss: Loss, weights: Tensors, alpha: Tensors, tolerance: float = 1e-11) -> Tensors:

@@ -149,7 +149,9 @@ def test_after_an_alarm_the_network_of_before_is_a_finalist_too() -> None:
         policies=replace(searcher.policies, alpha=alphas[None, -1]),
     )
     assert searcher.healthy() == 1
-    archive = Archive(np.full((1, 6), 2), np.array([0.5]), np.zeros((1, 0)), np.array([1]))
+    archive = Archive(
+        choices=np.full((1, 6), 2), accuracy=np.array([0.5]), costs=np.zeros((1, 0)), seen=np.array([1])
+    )
     finalists = [one.tolist() for one, _ in searcher.finalists(archive, 4)]
     assert finalists[:2] == [[1] * 6, [3] * 6]
     assert all(one.count(1) == 5 for one in finalists[2:])  # the next likeliest: one edge is another
@@ -212,7 +214,12 @@ def test_pooled_stages_derive_what_their_mean_alpha_does_in_any_order(seed: int)
     alphas = [rng.normal(size=shape) for _ in range(3)]
     pooled, alone = config(ndarts={"pooled": True}), config()
     expected = stages(alone, np.mean(alphas, axis=0)).derived()
-    archive = Archive(np.zeros((0, 6), dtype=np.int64), np.zeros(0), np.zeros((0, 0)), np.zeros(0, dtype=int))
+    archive = Archive(
+        choices=np.zeros((0, 6), dtype=np.int64),
+        accuracy=np.zeros(0),
+        costs=np.zeros((0, 0)),
+        seen=np.zeros(0, dtype=int),
+    )
     listed = [one.tolist() for one, _ in stages(alone, np.mean(alphas, axis=0)).finalists(archive, 5)]
     for order in ([0, 1, 2], [2, 0, 1]):
         found = stages(pooled, *(alphas[place] for place in order))
@@ -230,7 +237,10 @@ def test_pooled_stages_that_shrink_ask_for_survivors_alone() -> None:
     shape = SPACES["darts"].mask.shape
     searcher = stages(chosen, rng.normal(size=shape), rng.normal(size=shape))
     archive = Archive(
-        np.zeros((0, shape[0]), dtype=np.int64), np.zeros(0), np.zeros((0, 0)), np.zeros(0, dtype=int)
+        choices=np.zeros((0, shape[0]), dtype=np.int64),
+        accuracy=np.zeros(0),
+        costs=np.zeros((0, 0)),
+        seen=np.zeros(0, dtype=int),
     )
     for _, table in searcher.finalists(archive, 4):
         assert (table[~searcher.mask()] == 0).all() and table.sum(axis=1) == pytest.approx(1)

@@ -55,7 +55,11 @@ def test_the_loss_on_its_batch_never_rises(
 ) -> None:
     loss, weights = network(seed % 7)
     evolved = evolve(
-        loss, weights, generator(seed), Evolution(sigma, rate, population), batched if batch else one_by_one
+        loss,
+        weights,
+        generator(seed),
+        Evolution(sigma=sigma, rate=rate, population=population),
+        batched if batch else one_by_one,
     )
     assert evolved.loss <= evolved.parent_loss == float(loss(weights))
     assert evolved.loss == float(loss(evolved.weights))

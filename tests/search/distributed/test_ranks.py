@@ -130,7 +130,7 @@ def test_evolution_takes_the_candidate_that_is_best_on_both_batches(pair: list[d
         lambda weights: torch.stack([loss(weights, alpha) for loss in losses]).mean(),
         tuple(shared.net.parameters()),
         torch.Generator().manual_seed(0),
-        Evolution(settings.sigma, settings.es_lr, settings.population),
+        Evolution(sigma=settings.sigma, rate=settings.es_lr, population=settings.population),
     )
     weights = np.concatenate([weight.numpy().ravel() for weight in evolved.weights])
     for found in pair:

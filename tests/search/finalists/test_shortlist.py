@@ -47,7 +47,18 @@ def searched(planned: SearchPlan, searcher: Any, count: int = 200) -> Searched:
         choices = sample(CELL, rng)
         seen = 0.3 + 0.1 * float(np.isin(choices, (2, 3)).mean()) + 0.01 * rng.normal()
         paid = {cost.name: float(cost.of(choices[None])[0]) for cost in planned.costs}
-        trials.append(Trial(number, 0, 0, number // 10, "", tuple(map(int, choices)), seen, paid))
+        trials.append(
+            Trial(
+                number=number,
+                stage=0,
+                epoch=0,
+                step=number // 10,
+                key="",
+                choices=tuple(map(int, choices)),
+                accuracy=seen,
+                costs=paid,
+            )
+        )
     net = build_supernet(
         family(CELL, channels=planned.config.channels, cells=3, classes=3, image=IMAGE), seed=0
     )
