@@ -1,11 +1,13 @@
-"""Mutated files and texts for every parser: each must give a valid object, or our own error in one line.
+"""Mutated files and texts for every parser: each must give a valid object, or our own error in one
+line.
 
     OMP_NUM_THREADS=1 python -m benchmarks.fuzz --inputs 100000 --out benchmarks/results/fuzz.json
 
-An input is a valid one whose bytes were flipped, cut, doubled, swapped for hostile ones (deep brackets, huge
-numbers, NaN, control characters, paths out of the folder, terminal escapes), or pieced together from two. What
-counts as a failure: any exception but InputError, a message of several lines or with control characters, more
-than a second of CPU time, more than 512 MiB of memory. The memory is a limit of the process (RLIMIT_AS).
+An input is a valid one whose bytes were flipped, cut, doubled, swapped for hostile ones (deep
+brackets, huge numbers, NaN, control characters, paths out of the folder, terminal escapes), or
+pieced together from two. What counts as a failure: any exception but InputError, a message of
+several lines or with control characters, more than a second of CPU time, more than 512 MiB of
+memory. The memory is a limit of the process (RLIMIT_AS).
 """
 
 from __future__ import annotations
@@ -144,7 +146,9 @@ def parsers(folder: Path) -> list[Parser]:
         there = Transport(command=("there",))
 
         def call(data: bytes) -> object:
-            facts, answers = unpack(there, Ended(how="ended", returncode=0, output=data, errors=data))
+            facts, answers = unpack(
+                there, Ended(how="ended", returncode=0, output=data, errors=data)
+            )
             return read_answers(facts, answers, 1, kind, "there")
 
         return call
@@ -241,7 +245,9 @@ def _run(path: Path) -> Run:
     for epoch in range(2):
         line = history.epoch_of((0, epoch, 3), [1.0], [0.5], [2.2], tables, [np.array([0, 1])])
         history.append_epoch(run, line)
-    save_checkpoint(run, {"weight.a": np.arange(6.0), "b": np.arange(3)}, {"position": {"stage": 0}})
+    save_checkpoint(
+        run, {"weight.a": np.arange(6.0), "b": np.arange(3)}, {"position": {"stage": 0}}
+    )
     return run
 
 
@@ -273,7 +279,8 @@ def _table(folder: Path) -> bytes:
     operations = table.Operations(fixed=0.0, edges=((0.0, 1.0), (2.0,)))
     held_out = {"held_out": {"networks": 40, "mape_percent": 2.5}}
     table.save(
-        table.Table("cpu", "darts", 4, network, fitted, held_out, {}, operations), folder / "seed.json"
+        table.Table("cpu", "darts", 4, network, fitted, held_out, {}, operations),
+        folder / "seed.json",
     )
     return (folder / "seed.json").read_bytes()
 
@@ -288,7 +295,10 @@ def _pictures() -> list[bytes]:
     from PIL import Image
 
     numbers = np.arange(192, dtype=np.uint8).reshape(8, 8, 3)
-    colour, sixteen = Image.fromarray(numbers), Image.fromarray(numbers[:, :, 0].astype(np.uint16) * 257)
+    colour, sixteen = (
+        Image.fromarray(numbers),
+        Image.fromarray(numbers[:, :, 0].astype(np.uint16) * 257),
+    )
     turned = Image.Exif()
     turned[274] = 6
     kinds: list[tuple[Image.Image, str, dict[str, Any]]] = [
@@ -340,7 +350,9 @@ def _onnx(folder: Path) -> bytes:
     weight = helper.make_tensor("w", TensorProto.FLOAT, [4, 4], [0.5] * 16)
     nodes = [helper.make_node("MatMul", ["x", "w"], ["z"]), helper.make_node("Relu", ["z"], ["y"])]
     graph = helper.make_graph(nodes, "g", [x], [y], [weight])
-    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), folder / "seed.onnx")
+    save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), folder / "seed.onnx"
+    )
     return (folder / "seed.onnx").read_bytes()
 
 
@@ -381,7 +393,9 @@ def fuzz(
     if not known:
         raise SystemExit(f"no parser's name holds {only!r}")
     for parser in known:
-        for data in parser.seeds:  # what is valid must be taken, or the mutations would prove nothing
+        for (
+            data
+        ) in parser.seeds:  # what is valid must be taken, or the mutations would prove nothing
             parser.read(data)
     outcomes, failures = {parser.name: Counter[str]() for parser in known}, list[Failure]()
     for number in range(count):
@@ -410,7 +424,9 @@ def main() -> None:
     parser.add_argument("--only", default="", help="parsers whose names hold this, such as image")
     parser.add_argument("--out", type=Path, help="JSON file of the counts and failures")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
+    with tempfile.TemporaryDirectory(
+        dir="/dev/shm" if Path("/dev/shm").is_dir() else None
+    ) as folder:
         limit_memory()
         began = time.monotonic()
         outcomes, failures = fuzz(options.inputs, options.seed, Path(folder), options.only)

@@ -1,11 +1,13 @@
-"""Every bar of the profilers in one command: what is asked for, what came out, and exit code 1 where one is missed.
+"""Every bar of the profilers in one command: what is asked for, what came out, and exit code 1
+where one is missed.
 
     python -m benchmarks.latency                            all of them: 25 minutes or so on two quiet cores
     python -m benchmarks.latency fit roofline predict       those that measure nothing: two minutes
     python -m benchmarks.latency repeat compare calibrate   those of the machine at hand
 
-A thin frame around benchmarks.latency_tables, benchmarks.latency_repeatability and `hwnas devices calibrate`, which
-print more. The load average stands beside each figure: on a busy host the last three may miss.
+A thin frame around benchmarks.latency_tables, benchmarks.latency_repeatability and `hwnas devices
+calibrate`, which print more. The load average stands beside each figure: on a busy host the last
+three may miss.
 """
 
 from __future__ import annotations
@@ -48,7 +50,9 @@ class Bar:
         """For people."""
         word = "at most" if self.at_most else "at least"
         verdict = "met" if self.met else "MISSED"
-        return f"{verdict:<7}{self.name}: {self.value:.4g}{self.unit} ({word} {self.bar:g}{self.unit})"
+        return (
+            f"{verdict:<7}{self.name}: {self.value:.4g}{self.unit} ({word} {self.bar:g}{self.unit})"
+        )
 
 
 def main() -> None:
@@ -56,7 +60,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("questions", nargs="*", help=f"of {', '.join(QUESTIONS)}; all by default")
-    parser.add_argument("--csv", type=Path, default=DATA, help="measured latencies of NAS-Bench-201")
+    parser.add_argument(
+        "--csv", type=Path, default=DATA, help="measured latencies of NAS-Bench-201"
+    )
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     for question in given.questions:
@@ -70,7 +76,8 @@ def main() -> None:
         missed += sum(not bar.met for bar in bars)
         seconds = time.perf_counter() - start
         found += [
-            {"question": question, "load": round(load, 2), **asdict(bar), "met": bar.met} for bar in bars
+            {"question": question, "load": round(load, 2), **asdict(bar), "met": bar.met}
+            for bar in bars
         ]
         if not given.json:
             print(f"{question} (load {load:.1f}, {seconds:.0f} s)")
@@ -81,7 +88,8 @@ def main() -> None:
 
 
 def fit(path: Path) -> list[Bar]:
-    """Tables fitted to 100 networks that others measured; all the others predicted, mean of five draws."""
+    """Tables fitted to 100 networks that others measured; all the others predicted, mean of five
+    draws."""
     from benchmarks.latency_tables import BARS, fitted, latencies, read
 
     rows, choices = read(path)
@@ -118,7 +126,10 @@ def predict(path: Path) -> list[Bar]:
 
     with tempfile.TemporaryDirectory() as folder:
         table, out, some = (Path(folder) / name for name in ("table.json", "out.csv", "some.csv"))
-        with gzip.open(path, "rt", encoding="utf-8") as file, open(some, "w", encoding="utf-8") as short:
+        with (
+            gzip.open(path, "rt", encoding="utf-8") as file,
+            open(some, "w", encoding="utf-8") as short,
+        ):
             rows = [(row["arch_str"], row["latency_ms_1080ti_1"]) for row in csv.DictReader(file)]
             writer = csv.writer(short)
             writer.writerow(("arch", "latency"))
@@ -129,7 +140,17 @@ def predict(path: Path) -> list[Bar]:
         subprocess.run([*hwnas, "fit", "--csv", some, "--device", "1080ti", "--out", table, "--json"], check=True,
                        stdout=subprocess.DEVNULL)  # fmt: skip
         start = time.perf_counter()
-        words = ["predict", table, "--csv", path, "--arch-column", "arch_str", "--out", out, "--json"]
+        words = [
+            "predict",
+            table,
+            "--csv",
+            path,
+            "--arch-column",
+            "arch_str",
+            "--out",
+            out,
+            "--json",
+        ]
         subprocess.run([*hwnas, *words], check=True, stdout=subprocess.DEVNULL)
         seconds = time.perf_counter() - start
         written = len(out.read_text(encoding="utf-8").splitlines()) - 1
@@ -156,7 +177,8 @@ def repeat(path: Path) -> list[Bar]:
 
 
 def compare(path: Path) -> list[Bar]:
-    """Beside torch.utils.benchmark and ONNX Runtime's own protocol: intervals that overlap, round by round."""
+    """Beside torch.utils.benchmark and ONNX Runtime's own protocol: intervals that overlap,
+    round by round."""
     from benchmarks.latency_repeatability import asked
 
     bars = []
@@ -175,7 +197,8 @@ def compare(path: Path) -> list[Bar]:
 
 
 def calibrate(path: Path) -> list[Bar]:
-    """`hwnas devices calibrate --target cpu --space darts`, judged on networks that it never saw."""
+    """`hwnas devices calibrate --target cpu --space darts`, judged on networks that it never
+    saw."""
     from hwnas.catalog import find_device
     from hwnas.cli.devices_calibrate import make_bench
     from hwnas.measuring.calibrate import CalibrationPlan
@@ -194,7 +217,12 @@ def calibrate(path: Path) -> list[Bar]:
     return [
         Bar(name="held-out networks", value=held["networks"], bar=40, at_most=False),
         Bar(name="MAPE", value=held["mape_percent"], bar=5.0, at_most=True, unit=" %"),
-        Bar(name=f"tau {held['kendall_tau']:.3f}, under the ceiling", value=under, bar=0.05, at_most=True),
+        Bar(
+            name=f"tau {held['kendall_tau']:.3f}, under the ceiling",
+            value=under,
+            bar=0.05,
+            at_most=True,
+        ),
         Bar(name="seconds", value=seconds, bar=300.0, at_most=True, unit=" s"),
     ]
 

@@ -1,14 +1,16 @@
-"""A small form of the evidence within a quarter of an hour: exit code 1 where a figure falls under its floor.
+"""A small form of the evidence within a quarter of an hour: exit code 1 where a figure falls under
+its floor.
 
     python -m benchmarks.quick                  everything (make evidence-quick)
     python -m benchmarks.quick tabular step     some of it
 
-Each part runs a benchmark's own command in a process of one thread, reads its figures and holds them against floors.
-The floors are well under what docs/evidence/ reports: a busy host must not miss them, a broken part must. Times are
-processor times or ratios of them. What needs data that is not beside the checkout is left out, and said so. The full
-bars are those of the benchmarks themselves; `nasbench201` here shows that its parts still work, a supernet that was
-trained for seconds ranks nothing by itself. Not here, for want of a form that is small enough: hypergradients (their
-laws are in the test suite), fronts after training from scratch, kills, measured latencies.
+Each part runs a benchmark's own command in a process of one thread, reads its figures and holds
+them against floors. The floors are well under what docs/evidence/ reports: a busy host must not
+miss them, a broken part must. Times are processor times or ratios of them. What needs data that is
+not beside the checkout is left out, and said so. The full bars are those of the benchmarks
+themselves; `nasbench201` here shows that its parts still work, a supernet that was trained for
+seconds ranks nothing by itself. Not here, for want of a form that is small enough: hypergradients
+(their laws are in the test suite), fronts after training from scratch, kills, measured latencies.
 """
 
 from __future__ import annotations
@@ -56,7 +58,8 @@ class Figure:
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """One benchmark in its small form: the words of its command, the files it needs, and what is read off."""
+    """One benchmark in its small form: the words of its command, the files it needs, and what is
+    read off."""
 
     command: tuple[str, ...]
     needs: tuple[Path, ...]
@@ -66,7 +69,17 @@ class Part:
 def tabular(pair: int) -> Part:
     """Three seeds of the tabular self-test: near the exact front, and ahead of chance."""
     accuracy, cost = PAIRS[pair]
-    words = ("--table", str(TABLE), "--accuracy", accuracy, "--cost", cost, "--seeds", "3", "--json")
+    words = (
+        "--table",
+        str(TABLE),
+        "--accuracy",
+        accuracy,
+        "--cost",
+        cost,
+        "--seeds",
+        "3",
+        "--json",
+    )
     return Part(
         command=("-m", "benchmarks.tabular", *words, "--methods", "hwnas,nsga2,random"),
         needs=(TABLE,),
@@ -77,7 +90,8 @@ def tabular(pair: int) -> Part:
 def _read_tabular(text: str) -> list[Figure]:
     result = json.loads(text)
     means = {
-        name: dict(zip(result["budgets"], m["mean"], strict=True)) for name, m in result["methods"].items()
+        name: dict(zip(result["budgets"], m["mean"], strict=True))
+        for name, m in result["methods"].items()
     }
     ours, chance, peer = means["hwnas"], means["random"], means["nsga2"]
     return [
@@ -90,7 +104,9 @@ def _read_tabular(text: str) -> list[Figure]:
 
 def _read_single(text: str) -> list[Figure]:
     return [
-        Figure(name=f"{row['form']} REINFORCE, {column} in %", value=row[column]["mean"], floor=floor)
+        Figure(
+            name=f"{row['form']} REINFORCE, {column} in %", value=row[column]["mean"], floor=floor
+        )
         for row in json.loads(text)["single"]
         for column, floor in (("cifar10_test_acc_200ep", 93.0), ("cifar100_test_acc_200ep", 69.5))
     ]
@@ -105,7 +121,9 @@ def _read_step(text: str) -> list[Figure]:
             floor=10.0,
         ),
         Figure(
-            name="our mixture step over a plain one", value=faster["mixture over plain"]["median"], floor=1.8
+            name="our mixture step over a plain one",
+            value=faster["mixture over plain"]["median"],
+            floor=1.8,
         ),
         Figure(
             name="a sampled step over our mixture step",
@@ -137,7 +155,9 @@ def _read_nasbench201(text: str) -> list[Figure]:
     row = json.loads(text)
     return [
         Figure(name="cells handed back", value=len(row["cells"]["params"]), floor=5),
-        Figure(name="their share of the exact front (params)", value=row["share"]["params"], floor=0.85),
+        Figure(
+            name="their share of the exact front (params)", value=row["share"]["params"], floor=0.85
+        ),
         Figure(name="rank correlations followed", value=len(row["tau"]), floor=2),
     ]
 
@@ -153,13 +173,27 @@ def _read_fuzz(text: str) -> list[Figure]:
     ]
 
 
-LATENCY = ("-m", "benchmarks.latency", "roofline", "--json")  # the others time something, or take minutes
+LATENCY = (
+    "-m",
+    "benchmarks.latency",
+    "roofline",
+    "--json",
+)  # the others time something, or take minutes
 SUPERNET = ("-m", "benchmarks.nasbench201", str(DATA), "--size", "quick")
 PARTS: dict[str, Part] = {
     "tabular-1080ti": tabular(0),
     "tabular-params": tabular(1),
     "single": Part(
-        command=("-m", "benchmarks.tabular", "--table", str(TABLE), "--single", "--seeds", "5", "--json"),
+        command=(
+            "-m",
+            "benchmarks.tabular",
+            "--table",
+            str(TABLE),
+            "--single",
+            "--seeds",
+            "5",
+            "--json",
+        ),
         needs=(TABLE,),
         read=_read_single,
     ),
@@ -170,7 +204,17 @@ PARTS: dict[str, Part] = {
     ),
     "nasbench201": Part(command=SUPERNET, needs=(TABLE, IMAGES), read=_read_nasbench201),
     "step": Part(
-        command=("-m", "benchmarks.step", "--rounds", "2", "--repeat", "4", "--clock", "cpu", "--no-memory"),
+        command=(
+            "-m",
+            "benchmarks.step",
+            "--rounds",
+            "2",
+            "--repeat",
+            "4",
+            "--clock",
+            "cpu",
+            "--no-memory",
+        ),
         needs=(),
         read=_read_step,
     ),
@@ -178,7 +222,10 @@ PARTS: dict[str, Part] = {
 
 
 def held(name: str, part: Part) -> list[Figure] | None:
-    """Run one part and read its figures; None where its data is absent. A part that fails misses."""
+    """Run one part and read its figures; None where its data is absent.
+
+    A part that fails misses.
+    """
     if not all(path.is_file() for path in part.needs):
         return None
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -205,7 +252,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("parts", nargs="*", help=f"beginnings of {', '.join(PARTS)}; all by default")
+    parser.add_argument(
+        "parts", nargs="*", help=f"beginnings of {', '.join(PARTS)}; all by default"
+    )
     wanted = tuple(parser.parse_args().parts)
     chosen: dict[str, Any] = {
         name: one for name, one in PARTS.items() if not wanted or name.startswith(wanted)

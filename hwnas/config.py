@@ -1,7 +1,8 @@
 """What a search is told: one frozen value, read from TOML and flags, written back as resolved.
 
-The defaults are those of configs/quickstart.toml: a search that ends in minutes on small images and a CPU, chosen by
-measurement (docs/log.md). The settings that the papers print stand in configs/tnd-*.toml and configs/ndarts-*.toml.
+The defaults are those of configs/quickstart.toml: a search that ends in minutes on small images and
+a CPU, chosen by measurement (docs/log.md). The settings that the papers print stand in
+configs/tnd-*.toml and configs/ndarts-*.toml.
 """
 
 from __future__ import annotations
@@ -45,7 +46,10 @@ class _Frozen(BaseModel):
 
 
 class ObjectiveConfig(_Frozen):
-    """One cost to keep low. ``target`` with its unit, for the network that is handed back; None: the power law."""
+    """One cost to keep low.
+
+    ``target`` with its unit, for the network that is handed back; None: the power law.
+    """
 
     metric: str
     target: str | None = Field(default=None, max_length=40)
@@ -62,7 +66,8 @@ class DataConfig(_Frozen):
     """Images: a name, a folder or an .npz file, and how they are read (hwnas.training.data.load).
 
     ``test``: the folder of the test images, one sub-folder per class, where ``source`` is a folder.
-    ``download``: whoever called allows it. What a file says of it is passed over, since others write files.
+    ``download``: whoever called allows it. What a file says of it is passed over, since others
+    write files.
     """
 
     source: str = Field(default="digits", max_length=4096)
@@ -75,7 +80,8 @@ class DataConfig(_Frozen):
 
 
 class Stage(_Frozen):
-    """One stage of progressive search: depth of its supernet, epochs, and dropout on skip_connect at its start."""
+    """One stage of progressive search: depth of its supernet, epochs, and dropout on
+    skip_connect at its start."""
 
     cells: Cells
     epochs: Count
@@ -85,18 +91,22 @@ class Stage(_Frozen):
     @model_validator(mode="after")
     def _some_epoch_learns(self) -> Stage:
         if self.frozen_epochs >= self.epochs:
-            raise ValueError(f"frozen_epochs ({self.frozen_epochs}) must be below epochs ({self.epochs})")
+            raise ValueError(
+                f"frozen_epochs ({self.frozen_epochs}) must be below epochs ({self.epochs})"
+            )
         return self
 
 
 class WeightStep(_Frozen):
     """SGD of the shared weights [TND-NAS source]: cosine from ``lr`` to ``lr_end`` in every stage.
 
-    ``head_rate`` times the rate trains the classifier: every path hands it other features, and at the rate that
-    the operations need it oscillates (docs/log.md). The papers have no such factor: 1.
+    ``head_rate`` times the rate trains the classifier: every path hands it other features, and at
+    the rate that the operations need it oscillates (docs/log.md). The papers have no such factor:
+    1.
 
-    ``paths``: drawn from the policies, as in TND-NAS, or ``uniform`` among what survives: then nothing is trained less
-    because it looked bad while the weights were young (docs/evidence/nasbench201.md).
+    ``paths``: drawn from the policies, as in TND-NAS, or ``uniform`` among what survives: then
+    nothing is trained less because it looked bad while the weights were young
+    (docs/evidence/nasbench201.md).
     """
 
     paths: Literal["policies", "uniform"] = "policies"
@@ -112,14 +122,16 @@ class WeightStep(_Frozen):
 
 
 class AlphaStep(_Frozen):
-    """REINFORCE on alpha: ``samples`` sub-networks, each on ``images`` validation images, every ``every`` steps.
+    """REINFORCE on alpha: ``samples`` sub-networks, each on ``images`` validation images, every
+    ``every`` steps.
 
     At least once an epoch, however few its steps are.
 
-    ``augment``: those images as the training ones are; shared weights then rank better on CIFAR-10, on the 8 x 8 pixels
-    of digits one search ended worse (docs/decisions/019).
-    ``form``: the paper's, or ``directed``, which re-uses evaluations and looks where the front is thin
-    (hwnas.search.algorithms.scalarised); that one has its own constants, from ``lr`` on nothing here is read.
+    ``augment``: those images as the training ones are; shared weights then rank better on CIFAR-10,
+    on the 8 x 8 pixels of digits one search ended worse (docs/decisions/019).
+    ``form``: the paper's, or ``directed``, which re-uses evaluations and looks where the front is
+    thin (hwnas.search.algorithms.scalarised); that one has its own constants, from ``lr`` on
+    nothing here is read.
     """
 
     form: Literal["paper", "directed"] = "paper"
@@ -135,7 +147,8 @@ class AlphaStep(_Frozen):
 
 
 class Evaluation(_Frozen):
-    """The discrete network that is counted, and trained in the end: initial channels and searched cells."""
+    """The discrete network that is counted, and trained in the end: initial channels and
+    searched cells."""
 
     channels: Channels = 8
     cells: Cells = 5
@@ -145,7 +158,8 @@ class Evaluation(_Frozen):
 class Ndarts(_Frozen):
     """The accuracy-only mode (NDARTS, Algorithms 2023, 16(12), 536): hypergradient and weights.
 
-    ``pooled``: what all stages' alphas say together is derived, not the last one's; with equal stages, restarts.
+    ``pooled``: what all stages' alphas say together is derived, not the last one's; with equal
+    stages, restarts.
     """
 
     terms: int = Field(default=2, ge=0, le=64)
@@ -165,12 +179,14 @@ class Ndarts(_Frozen):
 class Config(_Frozen):
     """A whole search, resolved. The same config and seed give the same trials and front on a CPU.
 
-    ``finalists_by``: the mean accuracy seen for a genotype, or a regression over all trials of the last stage
-    (hwnas.search.finalists.regression). ``finalists_synflow``: SynFlow has a say among those that this, or
-    ndarts's alpha, finds likely (hwnas.search.finalists.shortlist). ``scoring_images``: finalists are scored on so
-    many validation images; default all.
-    ``backend``: what measures on an attached target (profilers.backends, or a plug-in's name); default by target.
-    ``macro``: the table of a chain of blocks of your own, or the name of a TOML file with it; it is a space.
+    ``finalists_by``: the mean accuracy seen for a genotype, or a regression over all trials of the
+    last stage (hwnas.search.finalists.regression). ``finalists_synflow``: SynFlow has a say among
+    those that this, or ndarts's alpha, finds likely (hwnas.search.finalists.shortlist).
+    ``scoring_images``: finalists are scored on so many validation images; default all.
+    ``backend``: what measures on an attached target (profilers.backends, or a plug-in's name);
+    default by target.
+    ``macro``: the table of a chain of blocks of your own, or the name of a TOML file with it; it is
+    a space.
     ``cuda_graph``: latencies on a CUDA target are those of captured graphs, not of eager torch.
     """
 
@@ -229,26 +245,33 @@ class Config(_Frozen):
             return data
         name = known_space(macro_of(data["macro"])).name
         if data.get("space", name) != name:
-            raise ValueError(f"space: {data['space']!r}, but the macro is called {name!r}: leave space out")
+            raise ValueError(
+                f"space: {data['space']!r}, but the macro is called {name!r}: leave space out"
+            )
         return {**data, "space": name}
 
     @field_validator("algorithm")
     @classmethod
     def _is_known(cls, algorithm: str) -> str:
         if algorithm not in ALGORITHMS:
-            raise ValueError(f"unknown algorithm {algorithm!r}{nearest(algorithm, ALGORITHMS.names())}")
+            raise ValueError(
+                f"unknown algorithm {algorithm!r}{nearest(algorithm, ALGORITHMS.names())}"
+            )
         return algorithm
 
     @model_validator(mode="after")
     def _fits_together(self) -> Config:
         if self.space not in SPACES:
-            raise ValueError(f"space: unknown space {self.space!r}{nearest(self.space, SPACES.names())}")
+            raise ValueError(
+                f"space: unknown space {self.space!r}{nearest(self.space, SPACES.names())}"
+            )
         if any(not -100 <= exponent <= 0 for exponent in self.exponents):
             raise ValueError("exponents: a penalty exponent must be within -100..0")
         targets = [objective for objective in self.objectives if objective.target is not None]
         if self.alpha_step.form == "directed" and (targets or self.reward):
             raise ValueError(
-                "alpha_step.form: directed widens the whole front; a target or a reward needs form = 'paper'"
+                "alpha_step.form: directed widens the whole front; a target or a reward needs form"
+                " = 'paper'"
             )
         if (
             self.finalists_synflow
@@ -256,7 +279,9 @@ class Config(_Frozen):
             # The one property of an algorithm that a config depends on; its code is loaded for it.
             and ALGORITHMS[self.algorithm].finalists_from != "likely"
         ):
-            raise ValueError("finalists_synflow: needs finalists_by = 'regression' or algorithm = 'ndarts'")
+            raise ValueError(
+                "finalists_synflow: needs finalists_by = 'regression' or algorithm = 'ndarts'"
+            )
         names = [objective.metric for objective in self.objectives]
         if len(set(names)) != len(names):
             raise ValueError("objectives: each metric can be an objective once")
@@ -272,22 +297,25 @@ class Config(_Frozen):
                 )
             if space.depth not in (None, cells):
                 raise ValueError(
-                    f"{key}: a network of {self.space} has {space.depth} blocks, as its table says: leave {key} out"
-                    f" instead of giving {cells}"
+                    f"{key}: a network of {self.space} has {space.depth} blocks, as its table says:"
+                    f" leave {key} out instead of giving {cells}"
                 )
         if space.size_rows and (self.algorithm == "ndarts" or self.weights == "mixture"):
             why = "ndarts" if self.algorithm == "ndarts" else "weights = 'mixture'"
             raise ValueError(
-                f"space: {why} mixes all networks, and those of {self.space} have several sizes: choose a space of one"
-                " size, such as fbnet, or name an objective for tndnas"
+                f"space: {why} mixes all networks, and those of {self.space} have several sizes:"
+                " choose a space of one size, such as fbnet, or name an objective for tndnas"
             )
         if space.depth is not None and self.evaluation.stem != "cifar":
-            raise ValueError(f"evaluation.stem: a network of {self.space} has the stem of its table")
+            raise ValueError(
+                f"evaluation.stem: a network of {self.space} has the stem of its table"
+            )
         return self
 
 
 DIGITS_DEFAULTS: dict[str, Any] = {"alpha_step": {"every": 2, "images": 64}}
-"""On maps of 8 x 8 pixels an evaluation costs its Python calls, whatever the images: take more of both."""
+"""On maps of 8 x 8 pixels an evaluation costs its Python calls, whatever the images: take more
+of both."""
 
 NASBENCH201_DEFAULTS: dict[str, Any] = {
     "channels": 8,
@@ -298,13 +326,16 @@ NASBENCH201_DEFAULTS: dict[str, Any] = {
 
 
 def resolve(
-    overrides: Mapping[str, Any], file: str | None = None, say: Callable[[str], None] = lambda line: None
+    overrides: Mapping[str, Any],
+    file: str | None = None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> Config:
-    """Defaults, then the TOML file (a name of the catalog or a path), then flags; tables merge key by key.
+    """Defaults, then the TOML file (a name of the catalog or a path), then flags; tables merge key
+    by key.
 
-    Without any cost objective and without an algorithm the accuracy-only mode, ndarts, is taken. A file can't allow a
-    download; ``say`` hears of one that means to. Raises InputError with one line that names the key and the nearest
-    valid one.
+    Without any cost objective and without an algorithm the accuracy-only mode, ndarts, is taken. A
+    file can't allow a download; ``say`` hears of one that means to. Raises InputError with one line
+    that names the key and the nearest valid one.
     """
     given: dict[str, Any] = {}
     where, beside = "config", Path()
@@ -326,7 +357,8 @@ def resolve(
 
 
 def _with_macro(data: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """A search with the table of its macro in place of the name of the file, which stands in ``folder``, and its space.
+    """A search with the table of its macro in place of the name of the file, which stands in
+    ``folder``, and its space.
 
     So the run directory holds all that its genotypes need to be read.
     """
@@ -339,21 +371,30 @@ def _with_macro(data: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def _with_depth(data: Mapping[str, Any]) -> dict[str, Any]:
-    """A search with the width and depth of its space's table, where the space has one and nothing else is said."""
+    """A search with the width and depth of its space's table, where the space has one and
+    nothing else is said."""
     name = data.get("space")
     depth = SPACES[name].depth if isinstance(name, str) and name in SPACES else None
     if depth is None:
         return dict(data)
     stages = data.get("stages", [stage.model_dump(exclude={"cells"}) for stage in Config().stages])
     if isinstance(stages, list | tuple):
-        stages = [{"cells": depth, **stage} if isinstance(stage, Mapping) else stage for stage in stages]
+        stages = [
+            {"cells": depth, **stage} if isinstance(stage, Mapping) else stage for stage in stages
+        ]
     channels = SPACES[str(name)].published_size[0]
-    usual = {"channels": channels, "evaluation": {"channels": data.get("channels", channels), "cells": depth}}
+    usual = {
+        "channels": channels,
+        "evaluation": {"channels": data.get("channels", channels), "cells": depth},
+    }
     return _merge(usual, {**data, "stages": stages})
 
 
 def with_epochs(config: Config, epochs: int) -> Config:
-    """The same search with ``epochs`` in every stage, its share of frozen epochs kept. Raises InputError."""
+    """The same search with ``epochs`` in every stage, its share of frozen epochs kept.
+
+    Raises InputError.
+    """
     if epochs < 1:
         raise InputError(f"epochs: at least 1, not {epochs}")
     stages = [
@@ -384,10 +425,14 @@ PASSED_OVER = "data.download is passed over; only --download downloads"
 
 
 def without_download(data: Mapping[str, Any]) -> dict[str, Any]:
-    """What a file says, but for ``data.download = true``; what is no yes or no is left to be refused."""
+    """What a file says, but for ``data.download = true``; what is no yes or no is left to be
+    refused."""
     if not allows_download(data):
         return dict(data)
-    return {**data, "data": {key: value for key, value in data["data"].items() if key != "download"}}
+    return {
+        **data,
+        "data": {key: value for key, value in data["data"].items() if key != "download"},
+    }
 
 
 def allows_download(data: Mapping[str, Any]) -> bool:
@@ -411,7 +456,8 @@ def with_data(config: Config, **changes: Any) -> Config:
 
 
 def dump(config: Config) -> bytes:
-    """The config as TOML; keys without a value are left out, and reading it back gives an equal config.
+    """The config as TOML; keys without a value are left out, and reading it back gives an equal
+    config.
 
     Only ``data.download`` is left out too: it holds for the call that it was said to.
     """
@@ -424,7 +470,9 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in over.items():
         below = merged.get(key)
         merged[key] = (
-            _merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+            _merge(below, value)
+            if isinstance(below, Mapping) and isinstance(value, Mapping)
+            else value
         )
     return merged
 
@@ -434,7 +482,9 @@ def _one_line(error: ValidationError) -> str:
     first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
     path = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        return f"unknown key {path!r}{nearest(str(first['loc'][-1]), _known_keys(first['loc'][:-1]))}"
+        return (
+            f"unknown key {path!r}{nearest(str(first['loc'][-1]), _known_keys(first['loc'][:-1]))}"
+        )
     message = str(first["msg"]).removeprefix("Value error, ")
     return f"{path}: {message}" if path else message
 

@@ -1,16 +1,16 @@
 """Fit a latency model to a few measured networks, and say by cross-validation how far to trust it.
 
-One procedure for every device, nothing tuned to any: a handful of forms, from plain to less plain, each
-scored by cross-validation on the training rows; the plainest one that is as good as the best is kept. The
-forms:
+One procedure for every device, nothing tuned to any: a handful of forms, from plain to less plain,
+each scored by cross-validation on the training rows; the plainest one that is as good as the best
+is kept. The forms:
 
-    latency = constant + sum_j coefficient_j * count_j            (linear)
-    latency = linear * (1 + g(counts and edges))                  (with a Gaussian process g on what is left)
+    latency = constant + sum_j coefficient_j * count_j    (linear)
+    latency = linear * (1 + g(counts and edges))          (a Gaussian process g on what is left)
 
-Errors are relative throughout, because that is what a ratio of latencies, a target and MAPE ask for: the
-linear part minimises squares or absolute values of predicted / measured - 1 (the second shrugs off single
-slow runs). Counts come as `Design`s, one per way a device may execute a network; which one fits is part of
-the choice. Knows no search space.
+Errors are relative throughout, because that is what a ratio of latencies, a target and MAPE ask
+for: the linear part minimises squares or absolute values of predicted / measured - 1 (the second
+shrugs off single slow runs). Counts come as `Design`s, one per way a device may execute a network;
+which one fits is part of the choice. Knows no search space.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ _RIDGE = (1e-6, 1e-2, 1e-1)
 _RIDGE_OF_CORRECTIONS = (1e-2, 1e-1, 1.0, 1e3)
 _LENGTHS = (0.5, 1.0, 2.0, 4.0)
 _NOISES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
-# A Gaussian process needs the square of its rows in memory and the cube in time; more rows add little here.
+# A Gaussian process needs the square of its rows in memory and the cube in time; more rows add
+# little here.
 _MOST_ROWS_OF_PROCESS = 400
 _MOST_ROWS_PER_CHOICE = 2000
 
@@ -45,10 +46,10 @@ _MOST_ROWS_PER_CHOICE = 2000
 class Design:
     """Features of n networks under one assumption about what a device executes.
 
-    counts: (n, f) named counts. detail: (n, d) finer indicators, for the Gaussian process only. share: (n,)
-    the part of a network that is executed; below 1 it scales the counts and the constant falls away. trusted:
-    how many of the first columns are estimates of the latency itself (a sum of measured operations), which no
-    ridge may shrink.
+    counts: (n, f) named counts. detail: (n, d) finer indicators, for the Gaussian process only.
+    share: (n,) the part of a network that is executed; below 1 it scales the counts and the
+    constant falls away. trusted: how many of the first columns are estimates of the latency itself
+    (a sum of measured operations), which no ridge may shrink.
     """
 
     name: str
@@ -60,7 +61,9 @@ class Design:
 
     def rows(self, rows: Rows) -> Design:
         """The same design for some of its networks."""
-        return replace(self, counts=self.counts[rows], detail=self.detail[rows], share=self.share[rows])
+        return replace(
+            self, counts=self.counts[rows], detail=self.detail[rows], share=self.share[rows]
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,9 +79,11 @@ class Form:
 
 @dataclass(frozen=True, kw_only=True)
 class Process:
-    """A Gaussian process on relative residuals: kernel exp(-|a - b|^2 / (2 length^2 d)) on scaled features.
+    """A Gaussian process on relative residuals: kernel exp(-|a - b|^2 / (2 length^2 d)) on scaled
+    features.
 
-    points: (m, d) scaled training features, weights: (m,), scale: (d,) what features are divided by.
+    points: (m, d) scaled training features, weights: (m,), scale: (d,) what features are divided
+    by.
     """
 
     points: Array
@@ -109,7 +114,9 @@ class Fitted:
     def _linear(self, design: Design) -> Array:
         columns = [design.names.index(name) for name in self.coefficients]
         slopes = np.array(list(self.coefficients.values()))
-        values = design.share * (design.counts[:, columns] @ slopes) + self.constant * (design.share >= 1)
+        values = design.share * (design.counts[:, columns] @ slopes) + self.constant * (
+            design.share >= 1
+        )
         return self._floored(values, design)
 
     def _floored(self, values: Array, design: Design) -> Array:
@@ -120,7 +127,8 @@ class Fitted:
 
 @dataclass(frozen=True, kw_only=True)
 class Validation:
-    """Out-of-fold agreement on the training rows; beside it the error of each design's best form."""
+    """Out-of-fold agreement on the training rows; beside it the error of each design's best
+    form."""
 
     mape_percent: float
     kendall_tau: float
@@ -130,8 +138,8 @@ class Validation:
 def fit(designs: Sequence[Design], values: Array, seed: int = 0) -> tuple[Fitted, Validation]:
     """Choose a form by cross-validation and fit it to all rows.
 
-    `values`: (n,) positive latencies. Rows whose network folds (share < 1 in any design) take no part. Raises
-    ValueError for fewer than `FEWEST_ROWS` rows.
+    `values`: (n,) positive latencies. Rows whose network folds (share < 1 in any design) take no
+    part. Raises ValueError for fewer than `FEWEST_ROWS` rows.
     """
     kept = np.flatnonzero(np.all([design.share >= 1 for design in designs], axis=0))
     if len(kept) < FEWEST_ROWS:
@@ -149,7 +157,9 @@ def fit(designs: Sequence[Design], values: Array, seed: int = 0) -> tuple[Fitted
         errors[form] = _errors(form, designs, values, splits)
     chosen = _plainest(errors)
     by_design = {
-        design.name: float(100 * min(e.mean() for f, e in errors.items() if f.design == design.name))
+        design.name: float(
+            100 * min(e.mean() for f, e in errors.items() if f.design == design.name)
+        )
         for design in designs
     }
     return fit_form(chosen, designs, values), _validate(chosen, designs, values, splits, by_design)
@@ -189,7 +199,8 @@ def _linear_forms(designs: Sequence[Design]) -> Iterator[Form]:
 
 
 def _plainest(errors: dict[Form, Array]) -> Form:
-    """The first form that is not worse than the best by more than half a standard error of the difference."""
+    """The first form that is not worse than the best by more than half a standard error of the
+    difference."""
     best = min(errors, key=lambda form: float(errors[form].mean()))
     for form, error in errors.items():
         difference = error - errors[best]
@@ -242,7 +253,8 @@ def _validate(
 
 
 def _solve(matrix: Array, loss: Loss, ridge: float, penalised: npt.NDArray[np.bool_]) -> Array:
-    """Minimise |matrix @ c - 1|^2 + ridge * n * |scaled c|^2, or the sum of |matrix @ c - 1| by re-weighting.
+    """Minimise |matrix @ c - 1|^2 + ridge * n * |scaled c|^2, or the sum of |matrix @ c - 1| by
+    re-weighting.
 
     Only the coefficients of `penalised` columns, (f,), are held back by the ridge.
     """
@@ -263,8 +275,13 @@ def _solve(matrix: Array, loss: Loss, ridge: float, penalised: npt.NDArray[np.bo
 def _view(design: Design, view: View) -> Array:
     if view == "counts":
         return design.counts
-    # Counts at twice the weight beside the indicators: two networks with equal counts are near each other.
-    return design.detail if view == "edges" else np.concatenate([2 * design.counts, design.detail], axis=1)
+    # Counts at twice the weight beside the indicators: two networks with equal counts are near each
+    # other.
+    return (
+        design.detail
+        if view == "edges"
+        else np.concatenate([2 * design.counts, design.detail], axis=1)
+    )
 
 
 def _fit_process(features: Array, residuals: Array) -> Process:
@@ -284,7 +301,9 @@ def _fit_process(features: Array, residuals: Array) -> Process:
             if best is None or error < best[0]:
                 best = (
                     error,
-                    Process(points=points, weights=weights, scale=scale, length=length, noise=noise),
+                    Process(
+                        points=points, weights=weights, scale=scale, length=length, noise=noise
+                    ),
                 )
     assert best is not None
     return best[1]

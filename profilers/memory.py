@@ -1,4 +1,5 @@
-"""Peak memory of one forward pass: a process's resident set for ONNX Runtime, torch's allocator for CUDA."""
+"""Peak memory of one forward pass: a process's resident set for ONNX Runtime, torch's allocator
+for CUDA."""
 
 from __future__ import annotations
 
@@ -10,7 +11,14 @@ from profilers.answers import read_answers
 from profilers.isolate import measure
 from profilers.measurement import MEMORY, NOT_MEASURED, Failure, Measurement, Outcome
 from profilers.onnx_check import OnnxModel, check_onnx
-from profilers.onnx_latency import Measure, OnnxOptions, failed, latency_request, make_receipt, utc_now
+from profilers.onnx_latency import (
+    Measure,
+    OnnxOptions,
+    failed,
+    latency_request,
+    make_receipt,
+    utc_now,
+)
 
 if TYPE_CHECKING:
     from torch import nn
@@ -28,13 +36,14 @@ def onnx_memory(
     now: Callable[[], str] = utc_now,
     run: Measure = measure,
 ) -> Outcome:
-    """Memory in MiB that loading and running one model adds to a fresh process at the peak (resident set)."""
+    """Memory in MiB that loading and running one model adds to a fresh process at the peak
+    (resident set)."""
     options = options or OnnxOptions()
     checked = model if isinstance(model, OnnxModel) else check_onnx(model)
     if options.provider != "cpu":
         why = (
-            "on CUDA the resident set is the host's memory, not the GPU's: torch tells it, on the GPU's own machine"
-            " (--backend torch)"
+            "on CUDA the resident set is the host's memory, not the GPU's: torch tells it, on the"
+            " GPU's own machine (--backend torch)"
         )
         return Failure(
             metric=MEMORY,
@@ -67,10 +76,11 @@ def cuda_memory(
     device: str = "",
     now: Callable[[], str] = utc_now,
 ) -> Outcome:
-    """Memory in MiB that torch's CUDA allocator holds at the peak of one forward pass, weights included.
+    """Memory in MiB that torch's CUDA allocator holds at the peak of one forward pass, weights
+    included.
 
-    A copy is measured; the module is left as found. The context and the kernels' code, which CUDA keeps
-    outside the allocator, are not part of it.
+    A copy is measured; the module is left as found. The context and the kernels' code, which CUDA
+    keeps outside the allocator, are not part of it.
     """
     import copy
 

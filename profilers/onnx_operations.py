@@ -1,7 +1,8 @@
-"""Where a model's time goes: the median time of each node, by ONNX Runtime's own profiler, in its own
-process.
+"""Where a model's time goes: the median time of each node, by ONNX Runtime's own profiler, in its
+own process.
 
-The profiler costs a few microseconds per node, so the sum is more than the latency; shares are what to read.
+The profiler costs a few microseconds per node, so the sum is more than the latency; shares are what
+to read.
 """
 
 from __future__ import annotations
@@ -14,12 +15,20 @@ from profilers.answers import read_answers
 from profilers.isolate import measure
 from profilers.measurement import LATENCY, Failure, Origin
 from profilers.onnx_check import OnnxModel, check_onnx
-from profilers.onnx_latency import Measure, OnnxOptions, failed, latency_request, make_receipt, utc_now
+from profilers.onnx_latency import (
+    Measure,
+    OnnxOptions,
+    failed,
+    latency_request,
+    make_receipt,
+    utc_now,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """One node of the graph as ONNX Runtime runs it (after fusion): its name, kind, microseconds, share."""
+    """One node of the graph as ONNX Runtime runs it (after fusion): its name, kind,
+    microseconds, share."""
 
     name: str
     kind: str

@@ -1,7 +1,8 @@
-"""A latency model as one portable JSON file: what was fitted, to what, how well, and where it came from.
+"""A latency model as one portable JSON file: what was fitted, to what, how well, and where it came
+from.
 
-The file is data that people pass around, so it is read as such: no pickle, every field checked, sizes
-bounded.
+The file is data that people pass around, so it is read as such: no pickle, every field checked,
+sizes bounded.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ _LARGEST_FILE_BYTES = 20_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkSize:
-    """The macro structure that latencies belong to: initial channels, searched cells, classes, image (c, h,
-    w)."""
+    """The macro structure that latencies belong to: initial channels, searched cells, classes,
+    image (c, h, w)."""
 
     channels: int
     cells: int
@@ -49,8 +50,9 @@ class Operations:
 class Table:
     """Everything a latency file says. Latencies are in ms whatever unit they were given in.
 
-    ``agreement`` holds mape_percent and kendall_tau by protocol (cross_validation, held_out, ...), each with
-    its count of networks; ``provenance`` says what was read or measured, when, and with which versions.
+    ``agreement`` holds mape_percent and kendall_tau by protocol (cross_validation, held_out, ...),
+    each with its count of networks; ``provenance`` says what was read or measured, when, and with
+    which versions.
     """
 
     device: str
@@ -84,7 +86,9 @@ def save(table: Table, path: Path) -> None:
     try:
         text = json.dumps(data, indent=1, allow_nan=False) + "\n"
     except ValueError:  # agreement that is no number: nothing differs between the networks
-        raise InputError(f"{path}: the latencies do not differ, so no table can be fitted to them") from None
+        raise InputError(
+            f"{path}: the latencies do not differ, so no table can be fitted to them"
+        ) from None
     try:
         part.write_text(text, encoding="utf-8")
         part.replace(path)
@@ -98,7 +102,9 @@ def load(path: Path) -> Table:
         with open_regular(path) as file:
             content = file.read(_LARGEST_FILE_BYTES + 1)
         if len(content) > _LARGEST_FILE_BYTES:
-            raise InputError(f"{path}: larger than {_LARGEST_FILE_BYTES} bytes, not a latency table")
+            raise InputError(
+                f"{path}: larger than {_LARGEST_FILE_BYTES} bytes, not a latency table"
+            )
         data = json.loads(content.decode())
     except InputError:
         raise

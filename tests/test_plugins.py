@@ -19,7 +19,8 @@ class Thing:
 
 @pytest.fixture
 def table(monkeypatch):
-    """A table with one value of our own; a good package, a broken one and two wrong ones announce more."""
+    """A table with one value of our own; a good package, a broken one and two wrong ones
+    announce more."""
     values = {
         "good": Thing(name="good"),
         "text": "no thing",
@@ -36,7 +37,8 @@ def table(monkeypatch):
 
     monkeypatch.setattr(EntryPoint, "load", load)
     points = [
-        EntryPoint(name, f"{name}:VALUE", "things") for name in ("broken", "text", "good", "misnamed", "ours")
+        EntryPoint(name, f"{name}:VALUE", "things")
+        for name in ("broken", "text", "good", "misnamed", "ours")
     ]
     monkeypatch.setattr(plugins, "entry_points", lambda group: points if group == "things" else [])
     table = Announced("things", Thing)
@@ -66,7 +68,10 @@ def test_ours_win(table) -> None:
 @pytest.mark.parametrize(
     "name, words",
     [
-        ("broken", r"plug-in broken \(things\): broken:VALUE can't be loaded \(no module named nothing\)"),
+        (
+            "broken",
+            r"plug-in broken \(things\): broken:VALUE can't be loaded \(no module named nothing\)",
+        ),
         ("text", r"text:VALUE is no tests\.test_plugins\.Thing"),
         ("misnamed", "is called 'other'; its entry point must have the same name"),
     ],
@@ -85,6 +90,8 @@ def test_an_unknown_name_is_a_key_error(table) -> None:
 
 
 def test_a_table_may_say_where_its_own_values_are_and_load_them_late() -> None:
-    known = Announced("hwnas.spaces.late", "hwnas.space.space:Space", {"darts": "hwnas.space.darts:SPACE"})
+    known = Announced(
+        "hwnas.spaces.late", "hwnas.space.space:Space", {"darts": "hwnas.space.darts:SPACE"}
+    )
     assert not dict(known) and known.names() == ["darts"]
     assert known["darts"].name == "darts"

@@ -1,4 +1,5 @@
-"""Every kind of step of a search and of a training at the sizes of a config, as the loop makes it."""
+"""Every kind of step of a search and of a training at the sizes of a config, as the loop makes
+it."""
 
 from __future__ import annotations
 
@@ -57,7 +58,11 @@ def weight_step(size: Size, stage: int, place: Place) -> Step:
             shared.net.dropout = SkipDropout(
                 probability=probability, generator=generator(0, next(counter), device=place.device)
             )
-        path = shares if getattr(settings, "weights", "sampled") == "mixture" else uniform(space, rng, mask)
+        path = (
+            shares
+            if getattr(settings, "weights", "sampled") == "mixture"
+            else uniform(space, rng, mask)
+        )
         return shared_weights.weight_step(shared, next(images), path, 0.01)
 
     return step
@@ -118,7 +123,9 @@ def watch(size: Size, stage: int, place: Place) -> Step:
     return lambda: ndarts.monitor(searcher, shared.net, next(valid))
 
 
-def training_step(recipe: str, cell: str, channels: int, cells: int, batch: int | None = None) -> Build:
+def training_step(
+    recipe: str, cell: str, channels: int, cells: int, batch: int | None = None
+) -> Build:
     """A step of training one network from scratch."""
 
     def build(size: Size, stage: int, place: Place) -> Step:
@@ -131,7 +138,9 @@ def training_step(recipe: str, cell: str, channels: int, cells: int, batch: int 
         architecture = Architecture(PUBLISHED[cell], channels=width, cells=depth)
         stem = size.settings.evaluation.stem
         training = Training(architecture, data, how, 0, stem, place.device)
-        training.progress.epoch = how.epochs // 2  # so that paths are dropped as in the middle of a training
+        training.progress.epoch = (
+            how.epochs // 2
+        )  # so that paths are dropped as in the middle of a training
         training.runner.train()
         images = endless(data, "train", how.batch)
 
@@ -152,7 +161,9 @@ def testing(size: Size, stage: int, place: Place) -> Step:
     architecture = Architecture(
         PUBLISHED["DARTS_V2"], channels=4 if place.tiny else 36, cells=3 if place.tiny else 20
     )
-    net = network(architecture, data, 0, size.settings.evaluation.stem, False).to(place.device).eval()
+    net = (
+        network(architecture, data, 0, size.settings.evaluation.stem, False).to(place.device).eval()
+    )
     images = endless(data, "policy", min(256, batch_count(data, "policy", 1)))
 
     def step() -> object:

@@ -1,4 +1,5 @@
-"""``hwnas profile --ray``: each network on each target, measured on a farm of hosts; what a run keeps of it."""
+"""``hwnas profile --ray``: each network on each target, measured on a farm of hosts; what a run
+keeps of it."""
 
 from __future__ import annotations
 
@@ -23,7 +24,10 @@ def measure_by_ray(
     backends: Sequence[str] | None,
     address: str,
 ) -> list[Profile]:
-    """On the nodes of Ray that offer the devices; a failed measurement is warned of. Raises InputError."""
+    """On the nodes of Ray that offer the devices; a failed measurement is warned of.
+
+    Raises InputError.
+    """
     from hwnas.cluster.farm import measure_on
     from hwnas.cluster.ray_cluster import connected
 
@@ -58,7 +62,8 @@ def _profile(device: Device, answers: Sequence[MeasuredThere], asked: int) -> Pr
 
 
 def keep(path: Path, profiles: Sequence[Profile]) -> None:
-    """Write profiles/TARGET.jsonl.gz of the run, with every raw sample; a target without outcomes is left as it was."""
+    """Write profiles/TARGET.jsonl.gz of the run, with every raw sample; a target without
+    outcomes is left as it was."""
     from hwnas.runs.directory import open_run
     from hwnas.runs.measurements import write_profile
 

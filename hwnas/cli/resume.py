@@ -16,7 +16,9 @@ def resume(
     run: Annotated[Path, typer.Argument(help="A run directory.")],
     processes: Annotated[int | None, typer.Option(help=several.HELP)] = None,
     data_root: Annotated[Path | None, typer.Option(help="Folder of the public data sets.")] = None,
-    download: Annotated[bool, typer.Option("--download", help="Fetch a missing public data set.")] = False,
+    download: Annotated[
+        bool, typer.Option("--download", help="Fetch a missing public data set.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Only JSON on standard output.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:

@@ -33,8 +33,8 @@ Watching = Callable[[Path], AbstractContextManager[Callable[["SearchProgress"], 
 class SearchJob:
     """One search: where its run directory is or will be (absolute), and its settings.
 
-    ``tables``: latency tables of its target that were calibrated here, by file name: a node without them would search
-    by a rougher estimate.
+    ``tables``: latency tables of its target that were calibrated here, by file name: a node without
+    them would search by a rougher estimate.
     """
 
     path: Path
@@ -66,7 +66,9 @@ def search_there(job: SearchJob, watching: Watching = _recording) -> SearchedThe
 
     state = state_of(job.path)
     if state == "started":
-        until_free(open_run(job.path))  # a process whose node has just died may hold it for a moment
+        until_free(
+            open_run(job.path)
+        )  # a process whose node has just died may hold it for a moment
         state = state_of(job.path)
     if state == "finished":
         return SearchedThere(node=where(), found=state)
@@ -91,10 +93,11 @@ def sweep_on(
     done: Callable[[Planned, SearchedThere], None] = lambda run, found: None,
     failed: Callable[[Planned, Exception], None] = lambda run, error: None,
 ) -> None:
-    """Bring every run of the sweep in ``out`` to its end; ``failed`` hears of those that could not be.
+    """Bring every run of the sweep in ``out`` to its end; ``failed`` hears of those that could not
+    be.
 
-    ``watching``: only for this process (a function that can't travel). Raises InputError where a run was begun with
-    other settings, a node does not share ``out``, or another process is at it.
+    ``watching``: only for this process (a function that can't travel). Raises InputError where a
+    run was begun with other settings, a node does not share ``out``, or another process is at it.
     """
     out = out.absolute()
     for run in runs:
@@ -109,8 +112,12 @@ def sweep_on(
             Job(
                 name=run.name,
                 function=function,
-                argument=SearchJob(path=out / run.name, config=run.config, tables=tables_for(run.config)),
-                needs=Needs(cpus=run.config.threads, gpus=gpus_for(cluster, run.config.device, gpus)),
+                argument=SearchJob(
+                    path=out / run.name, config=run.config, tables=tables_for(run.config)
+                ),
+                needs=Needs(
+                    cpus=run.config.threads, gpus=gpus_for(cluster, run.config.device, gpus)
+                ),
             )
             for run in left
         ]
@@ -154,7 +161,9 @@ def tables_for(config: Config) -> tuple[tuple[str, bytes], ...]:
     if "latency" not in {objective.metric for objective in config.objectives}:
         return ()
     name = load_device(find_device(config.target)).name
-    return tuple((path.name, path.read_bytes()) for path in tables(name) if path.parent == user_folder())
+    return tuple(
+        (path.name, path.read_bytes()) for path in tables(name) if path.parent == user_folder()
+    )
 
 
 def take_tables(found: Sequence[tuple[str, bytes]]) -> None:

@@ -1,7 +1,7 @@
 """Parameters and MACs of any genotype by table: additive over the nodes of a graph.
 
-Built once per space, width, depth and image size; then a count is a table sum, equal to counting the built
-network, and the expectation under alpha is a dot product.
+Built once per space, width, depth and image size; then a count is a table sum, equal to counting
+the built network, and the expectation under alpha is a dot product.
 """
 
 from __future__ import annotations
@@ -25,14 +25,16 @@ Table = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Additive:
-    """A cost that adds up: ``constant`` for what is fixed and one entry of ``table`` per decision."""
+    """A cost that adds up: ``constant`` for what is fixed and one entry of ``table`` per
+    decision."""
 
     constant: float
     table: Table
     """(decisions, operations)"""
 
     def of(self, choices: Choices) -> Table:
-        """The cost of one sample (edges,) or of many (count, edges): a scalar array or shape (count,)."""
+        """The cost of one sample (edges,) or of many (count, edges): a scalar array or shape
+        (count,)."""
         edges = np.arange(self.table.shape[0])
         return np.asarray(self.constant + self.table[edges, choices].sum(axis=-1))
 
@@ -56,8 +58,12 @@ def count_table(of: Family) -> CountTables:
     if not space.size_rows:
         return found[()]
     return CountTables(
-        params=BySize(rows=space.size_rows, parts={key: counts.params for key, counts in found.items()}),
-        macs=BySize(rows=space.size_rows, parts={key: counts.macs for key, counts in found.items()}),
+        params=BySize(
+            rows=space.size_rows, parts={key: counts.params for key, counts in found.items()}
+        ),
+        macs=BySize(
+            rows=space.size_rows, parts={key: counts.macs for key, counts in found.items()}
+        ),
     )
 
 
@@ -69,8 +75,11 @@ def counts_of(graph: Graph, shape: tuple[int, int]) -> CountTables:
     )
 
 
-def additive(graph: Graph, shape: tuple[int, int], cost: Callable[[tuple[Layer, ...]], float]) -> Additive:
-    """A cost that adds up over layers, as a constant of the fixed nodes and a table of the open ones."""
+def additive(
+    graph: Graph, shape: tuple[int, int], cost: Callable[[tuple[Layer, ...]], float]
+) -> Additive:
+    """A cost that adds up over layers, as a constant of the fixed nodes and a table of the open
+    ones."""
     constant, table = 0.0, np.zeros(shape)
     known: dict[int, float] = {}  # by identity: the options of equal cells are the same objects
     for node in graph:
@@ -88,7 +97,10 @@ def additive(graph: Graph, shape: tuple[int, int], cost: Callable[[tuple[Layer, 
 def count(
     architecture: Architecture, classes: int, image: tuple[int, int, int], stem: Stem = "cifar"
 ) -> tuple[int, int]:
-    """(parameters, MACs per image) of one architecture. For many of one width build ``count_table`` once."""
+    """(parameters, MACs per image) of one architecture.
+
+    For many of one width build ``count_table`` once.
+    """
     graph = architecture_graph(architecture, Task(classes=classes, image=image), stem, unread=True)
     layers = all_layers(graph)
     return sum(layer.params for layer in layers), sum(layer.macs for layer in layers)

@@ -18,7 +18,8 @@ def layer_kernels(layer: Layer, batch: int) -> tuple[Kernel, ...]:
     if layer.kind == "conv":
         return (_convolution(layer, batch, read, write),)
     if layer.kind == "halve":
-        # Two convolutions, each reading every other pixel and giving half of the channels, then their concatenation.
+        # Two convolutions, each reading every other pixel and giving half of the channels, then
+        # their concatenation.
         left = layer.channels_out // 2
         halves = tuple(
             Kernel(
@@ -34,7 +35,12 @@ def layer_kernels(layer: Layer, batch: int) -> tuple[Kernel, ...]:
         return (
             *halves,
             Kernel(
-                kind="concat", macs=0, reads=write, writes=write, outputs=outputs, channels=layer.channels_out
+                kind="concat",
+                macs=0,
+                reads=write,
+                writes=write,
+                outputs=outputs,
+                channels=layer.channels_out,
             ),
         )
     if layer.kind == "max_pool" or layer.kind == "avg_pool":
@@ -53,7 +59,12 @@ def layer_kernels(layer: Layer, batch: int) -> tuple[Kernel, ...]:
     if layer.kind == "global_pool":
         return (
             Kernel(
-                kind="pool", macs=0, reads=read, writes=write, outputs=outputs, channels=layer.channels_out
+                kind="pool",
+                macs=0,
+                reads=read,
+                writes=write,
+                outputs=outputs,
+                channels=layer.channels_out,
             ),
         )
     if layer.kind == "linear":
@@ -84,7 +95,8 @@ def layer_kernels(layer: Layer, batch: int) -> tuple[Kernel, ...]:
 
 
 def _convolution(layer: Layer, batch: int, read: int, write: int) -> Kernel:
-    """Depthwise where an output reads one channel; else dense, each group a convolution of its own in one launch."""
+    """Depthwise where an output reads one channel; else dense, each group a convolution of its
+    own in one launch."""
     outputs, macs = batch * layer.size_out[0] * layer.size_out[1], batch * layer.macs
     if layer.groups == layer.channels_in > 1:
         window = layer.kernel[0] * layer.kernel[1]
@@ -110,10 +122,18 @@ def _convolution(layer: Layer, batch: int, read: int, write: int) -> Kernel:
 
 
 def _squeeze_excite(layer: Layer, batch: int, read: int) -> tuple[Kernel, ...]:
-    """A mean, two convolutions on one pixel with their activations, and a product that reads the map once more."""
+    """A mean, two convolutions on one pixel with their activations, and a product that reads the
+    map once more."""
     channels, hidden = layer.channels_in, layer.hidden
     kernels = [
-        Kernel(kind="pool", macs=0, reads=read, writes=batch * channels, outputs=batch, channels=channels)
+        Kernel(
+            kind="pool",
+            macs=0,
+            reads=read,
+            writes=batch * channels,
+            outputs=batch,
+            channels=channels,
+        )
     ]
     for kind, cin, cout in ((layer.inner, channels, hidden), (layer.gate, hidden, channels)):
         weights = (cin + 1) * cout
@@ -143,7 +163,8 @@ def _squeeze_excite(layer: Layer, batch: int, read: int) -> tuple[Kernel, ...]:
 
 
 def _activation(kind: Activation, outputs: int, channels: int) -> Kernel:
-    """One pass over a map, whatever is computed of an element: it is reading and writing that take the time."""
+    """One pass over a map, whatever is computed of an element: it is reading and writing that
+    take the time."""
     if (
         kind == "relu"
         or kind == "relu6"
@@ -168,8 +189,9 @@ def option_kernels(
 ) -> tuple[Kernel, ...]:
     """An option of an open node, and the addition that brings its result into a sum.
 
-    `computes_none`: the published networks multiply by zero where nothing stands, and add the product; elsewhere an
-    absent option costs nothing. n terms of a sum are n additions here and n - 1 in truth: a constant of the sum.
+    `computes_none`: the published networks multiply by zero where nothing stands, and add the
+    product; elsewhere an absent option costs nothing. n terms of a sum are n additions here and n -
+    1 in truth: a constant of the sum.
     """
     add = _elementwise(2, node.channels, node.size, batch)
     if option is None:
@@ -187,15 +209,20 @@ class StepKernels:
 
 
 def steps_of(graph: Graph, batch: int) -> tuple[StepKernels, ...]:
-    """The layers and joins of a discrete graph in order; equal ReLUs and pools of one map run once."""
+    """The layers and joins of a discrete graph in order; equal ReLUs and pools of one map run
+    once."""
     found: list[StepKernels] = []
     met: set[tuple[str, Layer]] = set()
     for node in graph[1:]:
         if node.join == "sum" and len(node.inputs) > 1:
             add = _elementwise(2, node.channels, node.size, batch)
-            found.append(StepKernels(name=node.name, kind="add", kernels=(add,) * (len(node.inputs) - 1)))
+            found.append(
+                StepKernels(name=node.name, kind="add", kernels=(add,) * (len(node.inputs) - 1))
+            )
         if node.join == "concat":
-            found.append(StepKernels(name=node.name, kind="concat", kernels=(_concat(node, batch),)))
+            found.append(
+                StepKernels(name=node.name, kind="concat", kernels=(_concat(node, batch),))
+            )
         for number, layer in enumerate(node.layers):
             key = (node.inputs[0], layer)
             if number == 0 and layer.kind in ("relu", "max_pool", "avg_pool"):
@@ -203,12 +230,15 @@ def steps_of(graph: Graph, batch: int) -> tuple[StepKernels, ...]:
                     continue
                 met.add(key)
             name = f"{node.name}/{number}_{layer.kind}"
-            found.append(StepKernels(name=name, kind=layer.kind, kernels=layer_kernels(layer, batch)))
+            found.append(
+                StepKernels(name=name, kind=layer.kind, kernels=layer_kernels(layer, batch))
+            )
     return tuple(found)
 
 
 def fixed_kernels(graph: Graph, batch: int) -> tuple[Kernel, ...]:
-    """What every network runs: fixed layers, concatenations, and the additions of sums that are not an option's."""
+    """What every network runs: fixed layers, concatenations, and the additions of sums that are
+    not an option's."""
     is_open = {node.name for node in graph if node.row is not None}
     kernels: list[Kernel] = []
     for node in graph:

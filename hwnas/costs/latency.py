@@ -60,7 +60,9 @@ class TablePredictor:
         try:
             self.predict(sample)
         except (StopIteration, ValueError, IndexError) as error:
-            raise InputError(f"{self.source}: does not fit the space {self.table.space} ({error})") from None
+            raise InputError(
+                f"{self.source}: does not fit the space {self.table.space} ({error})"
+            ) from None
 
     @property
     def space(self) -> Space:
@@ -92,7 +94,8 @@ class TablePredictor:
 
 @dataclass(frozen=True, kw_only=True)
 class LatencyTerms:
-    """The networks of one graph: microseconds that the host and the device need, additive over decisions."""
+    """The networks of one graph: microseconds that the host and the device need, additive over
+    decisions."""
 
     layout: FeatureLayout
     issue: Additive
@@ -117,7 +120,8 @@ class Roofline:
         return by_size(self.rows, self.parts, choices, self._of)
 
     def _of(self, part: LatencyTerms, choices: Choices) -> Floats:
-        # An eager runtime executes what is absent too; a compiler drops what the output does not need.
+        # An eager runtime executes what is absent too; a compiler drops what the output does not
+        # need.
         eager = self.runtime.startswith("eager")
         runs = np.ones(choices.shape) if eager else part.layout.by_decision(choices, "reached")
         decisions = np.arange(choices.shape[1])

@@ -1,12 +1,15 @@
-"""Build a device's latency table by measuring: every operation of a space once, then whole networks.
+"""Build a device's latency table by measuring: every operation of a space once, then whole
+networks.
 
-A sum of measured operations ranks networks well but is off by what a runtime fuses, re-orders and overlaps.
-So the sum is one column of a fit to whole networks, with counts per operation as corrections
-(``profilers.fit``). Networks that took no part in the fit say how good it is, and are measured twice: how well
-the repeats agree with each other is the ceiling that no prediction can pass.
+A sum of measured operations ranks networks well but is off by what a runtime fuses, re-orders and
+overlaps. So the sum is one column of a fit to whole networks, with counts per operation as
+corrections (``profilers.fit``). Networks that took no part in the fit say how good it is, and are
+measured twice: how well the repeats agree with each other is the ceiling that no prediction can
+pass.
 
-A calibration takes minutes, and what else a host does in that time changes. Two anchors, networks like the
-others, are measured with every chunk; what slows them, slows the chunk, and is taken out of it.
+A calibration takes minutes, and what else a host does in that time changes. Two anchors, networks
+like the others, are measured with every chunk; what slows them, slows the chunk, and is taken out
+of it.
 """
 
 from __future__ import annotations
@@ -65,7 +68,8 @@ class CalibrationPlan:
 
 @dataclass(kw_only=True)
 class _Measured:
-    """Networks and their latencies in ms as they come in, their anchors' beside them, and the last one's receipt."""
+    """Networks and their latencies in ms as they come in, their anchors' beside them, and the
+    last one's receipt."""
 
     choices: list[Choices] = field(default_factory=list)
     latency_ms: list[float] = field(default_factory=list)
@@ -87,17 +91,21 @@ def calibrate(
     now: str = "",
     clock: Callable[[], float] = time.monotonic,
 ) -> Table:
-    """Measure, fit, and judge on held-out networks. Raises InputError where too little could be measured.
+    """Measure, fit, and judge on held-out networks.
 
-    ``plan.train`` and ``plan.held_out`` are what is wanted; a slow host gets fewer of both, so that the whole
-    ends within ``plan.budget_s``.
+    Raises InputError where too little could be measured.
+
+    ``plan.train`` and ``plan.held_out`` are what is wanted; a slow host gets fewer of both, so that
+    the whole ends within ``plan.budget_s``.
     """
     start = clock()
     operations, receipts = measure_operations(plan, bench)
     say(f"{len(receipts)} operations measured, {clock() - start:.0f} s")
     train, held, again = _measure_networks(plan, bench, say, clock, start)
     if len(train.choices) < FEWEST_ROWS or len(held.choices) < 2:
-        raise InputError(f"{device}: only {len(train.choices)} networks could be measured; give more time")
+        raise InputError(
+            f"{device}: only {len(train.choices)} networks could be measured; give more time"
+        )
     usual_ms = float(np.nanmedian([*train.anchor_ms, *held.anchor_ms, *again.anchor_ms]))
     sound = _sound(plan, np.stack(train.choices), train.steadied(usual_ms), operations)
     choices, latency = np.stack(train.choices)[sound], train.steadied(usual_ms)[sound]
@@ -112,17 +120,25 @@ def calibrate(
         "seed": plan.seed,
         "set_aside": int((~sound).sum()),
         "anchor_ms": usual_ms,
-        "anchor_spread_percent": 100 * _spread([*train.anchor_ms, *held.anchor_ms, *again.anchor_ms]),
+        "anchor_spread_percent": 100
+        * _spread([*train.anchor_ms, *held.anchor_ms, *again.anchor_ms]),
     }
     return Table(
-        **{**vars(table), "agreement": agreement, "provenance": provenance, "measured": tuple(receipts)}
+        **{
+            **vars(table),
+            "agreement": agreement,
+            "provenance": provenance,
+            "measured": tuple(receipts),
+        }
     )
 
 
 def random_networks(space: Space, count: int, rng: np.random.Generator) -> list[Choices]:
-    """Random networks, half of them samples of the whole space and half obeying its derivation rule.
+    """Random networks, half of them samples of the whole space and half obeying its derivation
+    rule.
 
-    The search asks about the first kind, finalists are of the second. Constant networks are drawn again.
+    The search asks about the first kind, finalists are of the second. Constant networks are drawn
+    again.
     """
     drawn: list[Choices] = []
     while len(drawn) < count:
@@ -135,8 +151,11 @@ def random_networks(space: Space, count: int, rng: np.random.Generator) -> list[
     return drawn
 
 
-def measure_operations(plan: CalibrationPlan, bench: Bench) -> tuple[Operations, list[dict[str, Any]]]:
-    """Every operation at each shape and stride once: sums per edge of the space, and one record each."""
+def measure_operations(
+    plan: CalibrationPlan, bench: Bench
+) -> tuple[Operations, list[dict[str, Any]]]:
+    """Every operation at each shape and stride once: sums per edge of the space, and one record
+    each."""
     space, sites = plan.space, _sites(plan)
     keys = list(sites)
     items = [
@@ -173,7 +192,8 @@ _Key = tuple[str, tuple[Layer, ...]]
 
 def _sites(plan: CalibrationPlan) -> dict[_Key, list[tuple[int, int]]]:
     """(operation, its layers) -> every (decision, operation) place where a network has them."""
-    # Of a space with several sizes, the operations of the first: the fit to whole networks sees to the others.
+    # Of a space with several sizes, the operations of the first: the fit to whole networks sees to
+    # the others.
     graph = next(iter(plan.family.graphs.values()))
     sites: dict[_Key, list[tuple[int, int]]] = {}
     for node in graph:
@@ -189,8 +209,11 @@ def _sites(plan: CalibrationPlan) -> dict[_Key, list[tuple[int, int]]]:
 def _measure_networks(
     plan: CalibrationPlan, bench: Bench, say: Say, clock: Callable[[], float], start: float
 ) -> tuple[_Measured, _Measured, _Measured]:
-    """Training networks, held-out ones, and the held-out ones again (NaN where that failed), within the budget."""
-    drawn = random_networks(plan.space, plan.train + plan.held_out, np.random.default_rng(plan.seed))
+    """Training networks, held-out ones, and the held-out ones again (NaN where that failed),
+    within the budget."""
+    drawn = random_networks(
+        plan.space, plan.train + plan.held_out, np.random.default_rng(plan.seed)
+    )
     anchors = random_networks(plan.space, ANCHORS, np.random.default_rng([plan.seed, ANCHORS]))
     held_left, train_left = drawn[: plan.held_out], drawn[plan.held_out :]
     train, held, again = _Measured(), _Measured(), _Measured()
@@ -218,7 +241,9 @@ def _measure_networks(
         # The ceiling may be of fewer networks where time is up; half of the fewest will do.
         late = first >= FEWEST_NETWORKS // 4 and clock() - start > plan.budget_s
         part_again = [] if late else held.choices[first : first + CHUNK]
-        outcomes, anchor_ms = _measure(plan, bench, part_again, anchors) if part_again else ([], float("nan"))
+        outcomes, anchor_ms = (
+            _measure(plan, bench, part_again, anchors) if part_again else ([], float("nan"))
+        )
         missing = len(held.choices[first : first + CHUNK]) - len(outcomes)
         values = [*map(_value, outcomes), *[None] * missing]
         again.latency_ms += [float("nan") if value is None else value for value in values]
@@ -229,7 +254,8 @@ def _measure_networks(
 def _measure(
     plan: CalibrationPlan, bench: Bench, drawn: list[Choices], anchors: list[Choices]
 ) -> tuple[list[Outcome], float]:
-    """Networks, and the mean latency in ms of the anchors among them (NaN where that is not known)."""
+    """Networks, and the mean latency in ms of the anchors among them (NaN where that is not
+    known)."""
     size = plan.family.size
     items = [
         Architecture(to_genotype(plan.space, choices), channels=size.channels, cells=size.cells)
@@ -238,11 +264,14 @@ def _measure(
     outcomes = bench.latencies(items)
     known = [_value(outcome) for outcome in outcomes[len(drawn) :]]
     beside = [value for value in known if value is not None]
-    return outcomes[: len(drawn)], float(np.mean(beside)) if len(beside) == ANCHORS else float("nan")
+    return outcomes[: len(drawn)], float(np.mean(beside)) if len(beside) == ANCHORS else float(
+        "nan"
+    )
 
 
 def _spread(anchor_ms: list[float]) -> float:
-    """How far the anchors wandered: half of the range from the tenth to the ninetieth percentile, over the median."""
+    """How far the anchors wandered: half of the range from the tenth to the ninetieth
+    percentile, over the median."""
     low, middle, high = np.nanquantile(anchor_ms, [0.1, 0.5, 0.9])
     return float((high - low) / 2 / middle)
 
@@ -258,10 +287,11 @@ def _sums(plan: CalibrationPlan, choices: Choices, operations: Operations) -> Fl
 def _sound(
     plan: CalibrationPlan, choices: Choices, latency: Floats, operations: Operations
 ) -> npt.NDArray[np.bool_]:
-    """Which measurements to fit to: one that is several times off what its operations say was disturbed.
+    """Which measurements to fit to: one that is several times off what its operations say was
+    disturbed.
 
-    Errors are relative, so a single network that seems to take next to no time would outweigh all others. Nothing
-    is set aside from those that a table is judged by.
+    Errors are relative, so a single network that seems to take next to no time would outweigh all
+    others. Nothing is set aside from those that a table is judged by.
     """
     sums = _sums(plan, choices, operations)
     if not (sums > 0).all():
@@ -272,10 +302,18 @@ def _sound(
 
 
 def _fit(
-    plan: CalibrationPlan, choices: Choices, latency: Floats, operations: Operations, device: str, batch: int
+    plan: CalibrationPlan,
+    choices: Choices,
+    latency: Floats,
+    operations: Operations,
+    device: str,
+    batch: int,
 ) -> Table:
     sums = _sums(plan, choices, operations)
-    known = [with_operations(design, sums) for design in designs(plan.space, choices, plan.family.size.cells)]
+    known = [
+        with_operations(design, sums)
+        for design in designs(plan.space, choices, plan.family.size.cells)
+    ]
     fitted, validation = fit(known, latency, plan.seed)
     return Table(
         device=device,
@@ -284,7 +322,10 @@ def _fit(
         network=size_of(plan.family),
         fitted=fitted,
         agreement={
-            "operations_alone": {"networks": len(latency), "kendall_tau": kendall_tau(sums, latency)},
+            "operations_alone": {
+                "networks": len(latency),
+                "kendall_tau": kendall_tau(sums, latency),
+            },
             "cross_validation": {
                 "networks": len(latency),
                 "mape_percent": validation.mape_percent,
@@ -297,7 +338,9 @@ def _fit(
     )
 
 
-def _judge(table: Table, held: _Measured, first: Floats, again: Floats) -> dict[str, dict[str, Any]]:
+def _judge(
+    table: Table, held: _Measured, first: Floats, again: Floats
+) -> dict[str, dict[str, Any]]:
     """Held-out agreement, and the ceiling: the first measurements as predictions of the second."""
     good = np.isfinite(again)
     predicted = TablePredictor(table=table, source=table.device).predict(np.stack(held.choices))

@@ -1,4 +1,5 @@
-"""Latency and memory without the device: from its calibration table or its peaks, and from the layers."""
+"""Latency and memory without the device: from its calibration table or its peaks, and from the
+layers."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from profilers.measurement import Outcome
     from profilers.onnx_operations import Operation
 
-# What a roofline from data-sheet peaks is worth: it puts networks in order; absolute values are half to twice.
+# What a roofline from data-sheet peaks is worth: it puts networks in order; absolute values are
+# half to twice.
 ROOFLINE_FACTOR = 2.0
 
 
@@ -48,7 +50,11 @@ def latency(named: Named, device: Device, options: Options, table: str | None) -
     if isinstance(source, TablePredictor) and source.table.device != device.name:
         notes += (f"the table is one of {source.table.device}, not of {device.name}",)
     receipt = Receipt(
-        **{**vars(receipt), "backend": "table" if source.origin == "table" else "roofline", "notes": notes}
+        **{
+            **vars(receipt),
+            "backend": "table" if source.origin == "table" else "roofline",
+            "notes": notes,
+        }
     )
     return Measurement(
         metric=LATENCY,
@@ -62,7 +68,8 @@ def latency(named: Named, device: Device, options: Options, table: str | None) -
 
 
 def memory(named: Named, device: Device, options: Options) -> Outcome:
-    """The memory that one network asks for on a device that is not attached, or the Failure that says why."""
+    """The memory that one network asks for on a device that is not attached, or the Failure that
+    says why."""
     from hwnas.costs.memory import memory_table
     from hwnas.measuring.subjects import family_of
     from hwnas.space.encoding import to_choices
@@ -81,12 +88,19 @@ def memory(named: Named, device: Device, options: Options) -> Outcome:
         "weights and the maps alive at once; a runtime takes more than a network asks for"
     )
     return Measurement(
-        metric=MEMORY, value=value, low=value, high=value, samples=(), origin="estimated", receipt=noted
+        metric=MEMORY,
+        value=value,
+        low=value,
+        high=value,
+        samples=(),
+        origin="estimated",
+        receipt=noted,
     )
 
 
 def operations(named: Named, device: Device, options: Options) -> list[Operation]:
-    """What each operation of one network would take on a device that is not attached, the slowest first.
+    """What each operation of one network would take on a device that is not attached, the slowest
+    first.
 
     Raises InputError where there are no peaks to estimate from.
     """
@@ -100,12 +114,15 @@ def operations(named: Named, device: Device, options: Options) -> list[Operation
     peaks, architecture, shape = peaks_of(device), named.architecture, named.shape
     if peaks is None or architecture is None:
         raise InputError(
-            f"--per-op: {named.key}: {device.name} is not attached, and there is nothing to estimate from"
+            f"--per-op: {named.key}: {device.name} is not attached, and there is nothing to"
+            " estimate from"
         )
     costs, found = COSTS[RUNTIMES[device.kind]], []
     task = Task(classes=shape.classes, image=shape.image)
     for step in steps_of(architecture_graph(architecture, task, shape.stem), options.batch):
-        times = [(issue_us(kernel, costs), device_us(kernel, peaks, costs)) for kernel in step.kernels]
+        times = [
+            (issue_us(kernel, costs), device_us(kernel, peaks, costs)) for kernel in step.kernels
+        ]
         us = sum(max(pair) if costs.overlapped else sum(pair) for pair in times)
         found.append((step.name, step.kind, us))
     total = sum(us for *_, us in found)

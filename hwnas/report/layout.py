@@ -1,8 +1,10 @@
-"""Where the boxes and wires of a cell go: a layered drawing (Sugiyama, Tagawa & Toda 1981), computed without graphviz.
+"""Where the boxes and wires of a cell go: a layered drawing (Sugiyama, Tagawa & Toda 1981),
+computed without graphviz.
 
-States and operations are boxes. A node stands one layer after its operations, an operation one layer after the last
-of its node's sources. A state that is needed further on keeps a lane through every layer between, one for all its
-users. Boxes and lanes of a layer are kept apart, and wires bend only between layers: nothing can overlap.
+States and operations are boxes. A node stands one layer after its operations, an operation one
+layer after the last of its node's sources. A state that is needed further on keeps a lane through
+every layer between, one for all its users. Boxes and lanes of a layer are kept apart, and wires
+bend only between layers: nothing can overlap.
 """
 
 from __future__ import annotations
@@ -34,7 +36,10 @@ Kind = Literal["state", "op", "lane"]
 
 @dataclass(frozen=True, kw_only=True)
 class Box:
-    """Something drawn in a layer, by its centre, in pixels. ``state``: the state a lane carries, or it is of."""
+    """Something drawn in a layer, by its centre, in pixels.
+
+    ``state``: the state a lane carries, or it is of.
+    """
 
     kind: Kind
     label: str
@@ -85,7 +90,8 @@ class _Item:
 
 
 def pictures(space: Space) -> tuple[str, ...]:
-    """What is drawn of each genotype: every kind of cell, or the whole network where the space has no cells."""
+    """What is drawn of each genotype: every kind of cell, or the whole network where the space
+    has no cells."""
     return space.cells or (NETWORK,)
 
 
@@ -95,7 +101,10 @@ def title(picture: str) -> str:
 
 
 def lay_out(genotype: Genotype, picture: str) -> Layout:
-    """One picture of a genotype. What says ``none`` is left out; a node without input stands alone."""
+    """One picture of a genotype.
+
+    What says ``none`` is left out; a node without input stands alone.
+    """
     if picture == NETWORK:
         return lay_out_items(_network_items(genotype))
     cell = genotype.normal if picture == "normal" else genotype.reduce
@@ -116,7 +125,8 @@ def lay_out_items(items: Sequence[_Item]) -> Layout:
 
 
 def op_label(op: str) -> str:
-    """What a box says: underscores become spaces, ``3x3`` gets its sign, ``skip_connect`` is short."""
+    """What a box says: underscores become spaces, ``3x3`` gets its sign, ``skip_connect`` is
+    short."""
     words = op.removeprefix("nor_").replace("_", " ").replace("skip connect", "skip")
     return re.sub(r"(?<=\d)x(?=\d)", TIMES, words)[:40]
 
@@ -185,7 +195,8 @@ def _network_items(genotype: Genotype) -> list[_Item]:
     space = SPACES[genotype.space]
     choices = to_choices(genotype)
     graph = architecture_graph(
-        Architecture(genotype, channels=8, cells=space.depth or 3), Task(classes=2, image=(3, 64, 64))
+        Architecture(genotype, channels=8, cells=space.depth or 3),
+        Task(classes=2, image=(3, 64, 64)),
     )
     items: dict[str, _Item] = {}
     users: dict[str, list[_Item]] = {}
@@ -194,13 +205,23 @@ def _network_items(genotype: Genotype) -> list[_Item]:
         if node.row is None:
             label = {"sum": "+", "concat": "join"}.get(node.join, node.name.replace(".", " "))
             item = _Item(
-                kind="state", label=label, op="", state=number, layer=layer, width=_state_width(label)
+                kind="state",
+                label=label,
+                op="",
+                state=number,
+                layer=layer,
+                width=_state_width(label),
             )
         else:
             op = space.decisions[node.row].operations[choices[node.row]]
             label = op_label(op)
             item = _Item(
-                kind="op", label=label, op=op, state=number, layer=layer, width=7.0 * len(label) + 18.0
+                kind="op",
+                label=label,
+                op=op,
+                state=number,
+                layer=layer,
+                width=7.0 * len(label) + 18.0,
             )
         items[node.name] = item
         for source in node.inputs:
@@ -234,7 +255,8 @@ def _layers(items: Sequence[_Item]) -> list[list[_Item]]:
 
 
 def _order(layers: list[list[_Item]]) -> None:
-    """Sort each layer by the mean place of its neighbours, to and fro; the order with fewest crossings stays."""
+    """Sort each layer by the mean place of its neighbours, to and fro; the order with fewest
+    crossings stays."""
     best, kept = _crossings(layers), [list(layer) for layer in layers]
     for sweep in range(SWEEPS):
         rightwards = sweep % 2 == 0
@@ -258,7 +280,11 @@ def _crossings(layers: Sequence[Sequence[_Item]]) -> int:
         place = {item: i for i, item in enumerate(following)}
         ends = [sorted(place[one] for one in item.after) for item in layer]
         total += sum(
-            b < a for i, mine in enumerate(ends) for theirs in ends[i + 1 :] for a in mine for b in theirs
+            b < a
+            for i, mine in enumerate(ends)
+            for theirs in ends[i + 1 :]
+            for a in mine
+            for b in theirs
         )
     return total
 
@@ -274,14 +300,20 @@ def _place(layers: Sequence[Sequence[_Item]]) -> None:
 
 
 def _pull(item: _Item) -> float:
-    """Where neighbours would have it; along a lane the pull is stronger, so that lanes are straight."""
+    """Where neighbours would have it; along a lane the pull is stronger, so that lanes are
+    straight."""
     near = [*item.before, *item.after]
     weights = [6.0 if item.kind == one.kind == "lane" else 1.0 for one in near]
-    return sum(w * one.y for w, one in zip(weights, near, strict=True)) / sum(weights) if near else item.y
+    return (
+        sum(w * one.y for w, one in zip(weights, near, strict=True)) / sum(weights)
+        if near
+        else item.y
+    )
 
 
 def _spread(layer: Sequence[_Item], wanted: Sequence[float]) -> None:
-    """Least squares of y to ``wanted`` with the layer's order and distances kept: pool adjacent violators."""
+    """Least squares of y to ``wanted`` with the layer's order and distances kept: pool adjacent
+    violators."""
     offsets = [0.0]
     for above, below in pairwise(layer):
         offsets.append(offsets[-1] + (above.height + below.height) / 2 + LANE)
@@ -329,7 +361,10 @@ def _measured(layers: Sequence[Sequence[_Item]]) -> Layout:
         for one in item.after
     ]
     return Layout(
-        width=left - GAP + MARGIN, height=bottom - top, boxes=tuple(boxes.values()), wires=tuple(wires)
+        width=left - GAP + MARGIN,
+        height=bottom - top,
+        boxes=tuple(boxes.values()),
+        wires=tuple(wires),
     )
 
 

@@ -33,7 +33,13 @@ CONFIG: Spec = {
         "labelOverlap": "greedy",
         "labelSeparation": 6,
     },
-    "legend": {"labelFontSize": 12, "titleFontSize": 12, "labelLimit": 260, "orient": "bottom", "columns": 4},
+    "legend": {
+        "labelFontSize": 12,
+        "titleFontSize": 12,
+        "labelLimit": 260,
+        "orient": "bottom",
+        "columns": 4,
+    },
 }
 
 SHADES = {

@@ -1,7 +1,8 @@
-"""history.jsonl of a run directory: what the policies had come to at the end of every epoch, append only.
+"""history.jsonl of a run directory: what the policies had come to at the end of every epoch, append
+only.
 
-Trials say what was evaluated; these lines say what was believed. They hold nothing that depends on the clock, so a
-search that was stopped and resumed leaves the same file as one that was not.
+Trials say what was evaluated; these lines say what was believed. They hold nothing that depends on
+the clock, so a search that was stopped and resumed leaves the same file as one that was not.
 """
 
 from __future__ import annotations
@@ -28,10 +29,12 @@ Tables = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Epoch:
-    """The end of one epoch: mean loss and accuracy of it, and of each policy its entropy, cell and probabilities.
+    """The end of one epoch: mean loss and accuracy of it, and of each policy its entropy, cell and
+    probabilities.
 
-    ``accuracy`` in 0..1, of the sub-networks that the epoch evaluated; None where it evaluated none. ``derived``:
-    (K, edges) operation indices. ``probabilities``: (K, edges, operations) in thousandths.
+    ``accuracy`` in 0..1, of the sub-networks that the epoch evaluated; None where it evaluated
+    none. ``derived``: (K, edges) operation indices. ``probabilities``: (K, edges, operations) in
+    thousandths.
     """
 
     stage: int
@@ -91,7 +94,10 @@ def read_history(run: Run) -> list[Epoch]:
 
 
 def truncate_history(run: Run, stage: int, epoch: int) -> None:
-    """Keep the lines of epochs before this one: what a checkpoint knows of. The rest will be made again."""
+    """Keep the lines of epochs before this one: what a checkpoint knows of.
+
+    The rest will be made again.
+    """
     path = history_path(run)
     if not files.exists(path, run.path):
         return
@@ -117,7 +123,8 @@ def _epoch(path: Path, line: bytes) -> Epoch:
             entropies=tuple(float(value) for value in data["entropies"]),
             derived=tuple(tuple(int(op) for op in one) for one in data["derived"]),
             probabilities=tuple(
-                tuple(tuple(int(p) for p in row) for row in table) for table in data["probabilities"]
+                tuple(tuple(int(p) for p in row) for row in table)
+                for table in data["probabilities"]
             ),
         )
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):

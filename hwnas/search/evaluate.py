@@ -23,7 +23,9 @@ from hwnas.training.data import Dataset, sample
 from profilers.errors import InputError
 
 
-def evaluate(run: Run, dataset: Dataset, costs: tuple[CostModel, ...], state: State, step: int) -> None:
+def evaluate(
+    run: Run, dataset: Dataset, costs: tuple[CostModel, ...], state: State, step: int
+) -> None:
     """One round of evaluations after weight step ``step``; the leading rank writes the trials."""
     config, at, ranks = run.config, state.position, state.shared.ranks
     seed = (config.seed, at.stage, at.epoch, step)
@@ -48,7 +50,8 @@ def evaluate(run: Run, dataset: Dataset, costs: tuple[CostModel, ...], state: St
 def _by_name(costs: Sequence[CostModel], values: NDArray[np.float64]) -> list[dict[str, float]]:
     """The costs of each network by name, from values (M, costs)."""
     return [
-        {cost.name: float(value) for cost, value in zip(costs, row, strict=True)} for row in values.tolist()
+        {cost.name: float(value) for cost, value in zip(costs, row, strict=True)}
+        for row in values.tolist()
     ]
 
 
@@ -83,7 +86,10 @@ def check_choices(run: Run, trials: Sequence[Trial]) -> None:
     operations = SPACES[run.config.space].mask.sum(axis=1).tolist()
     for trial in trials:
         known = len(trial.choices) == len(operations)
-        if not known or not all(op < most for op, most in zip(trial.choices, operations, strict=True)):
+        if not known or not all(
+            op < most for op, most in zip(trial.choices, operations, strict=True)
+        ):
             raise InputError(
-                f"{run.trials_path}: trial {trial.number} is no network of the {run.config.space} space"
+                f"{run.trials_path}: trial {trial.number} is no network of the {run.config.space}"
+                " space"
             )

@@ -98,9 +98,9 @@ def run_stages(
                 if isinstance(error, Stopped) or not shared_weights.out_of_memory(error):
                     raise
                 raise Stopped(
-                    "the memory is too small for a step; what was finished is kept: close other programs and go on"
-                    f" with: hwnas resume {run.path}, or begin anew with smaller alpha_step.images or"
-                    " weight_step.batch_size"
+                    "the memory is too small for a step; what was finished is kept: close other"
+                    f" programs and go on with: hwnas resume {run.path}, or begin anew with smaller"
+                    " alpha_step.images or weight_step.batch_size"
                 ) from None
             ranks.check_equal(partial(digest, state))
             if ranks.is_main:
@@ -129,8 +129,11 @@ def run_stages(
     )
 
 
-def epoch_steps(run: Run, dataset: Dataset, costs: tuple[CostModel, ...], state: State) -> Iterator[None]:
-    """One epoch from the present step on; yields after every step, position already moved past it."""
+def epoch_steps(
+    run: Run, dataset: Dataset, costs: tuple[CostModel, ...], state: State
+) -> Iterator[None]:
+    """One epoch from the present step on; yields after every step, position already moved past
+    it."""
     config, at, ranks = run.config, state.position, state.shared.ranks
     stage, seed = config.stages[at.stage], (config.seed, at.stage, at.epoch)
     if at.step == 0:

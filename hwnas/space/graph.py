@@ -1,8 +1,11 @@
-"""A network as a value: nodes in an order in which they can be run. Whatever knows a network reads this.
+"""A network as a value: nodes in an order in which they can be run.
 
-A space writes its whole supernet as one `Graph`; `discrete` takes the drawn operations out of it. Counts, memory,
-kernels, table features, torch modules, ONNX, plain Python and drawings are functions of nodes. So a chain of blocks, a
-cell and a user's own space differ only in the function that builds the graph.
+Whatever knows a network reads this.
+
+A space writes its whole supernet as one `Graph`; `discrete` takes the drawn operations out of it.
+Counts, memory, kernels, table features, torch modules, ONNX, plain Python and drawings are
+functions of nodes. So a chain of blocks, a cell and a user's own space differ only in the function
+that builds the graph.
 """
 
 from __future__ import annotations
@@ -30,12 +33,14 @@ IMAGE = "image"
 class Node:
     """One step of a network: layers in a row on one map, or several maps joined.
 
-    `name` is GROUP.PART, both Python identifiers, and also the prefix of the node's tensors; `inputs` are names of
-    earlier nodes. `channels` and `size` (height, width, in pixels) are those of its result. `options`: what may stand
-    here; a node that joins maps has none. `row` is the decision (row of alpha) that picks the option, None where
-    nothing is to be decided; a graph out of `discrete` keeps it beside the one option that is left.
+    `name` is GROUP.PART, both Python identifiers, and also the prefix of the node's tensors;
+    `inputs` are names of earlier nodes. `channels` and `size` (height, width, in pixels) are those
+    of its result. `options`: what may stand here; a node that joins maps has none. `row` is the
+    decision (row of alpha) that picks the option, None where nothing is to be decided; a graph out
+    of `discrete` keeps it beside the one option that is left.
 
-    `weights` says how options share their weights in a supernet: `separate`, or `sliced` (parts of one block's).
+    `weights` says how options share their weights in a supernet: `separate`, or `sliced` (parts of
+    one block's).
     `auxiliary`: training may put an auxiliary classifier on this result.
     """
 
@@ -75,9 +80,12 @@ class Builder:
         self._nodes = [Node(name=IMAGE, channels=image[0], size=(image[1], image[2]))]
         self._maps = {IMAGE: self._nodes[0]}
         self.options: dict[tuple[str, int, int, Size], Option] = {}
-        """What a space has built so far, by operation, channels, stride and size: equal options are one object."""
+        """What a space has built so far, by operation, channels, stride and size: equal options
+        are one object."""
 
-    def layers(self, name: str, source: str, layers: Sequence[Layer], auxiliary: bool = False) -> str:
+    def layers(
+        self, name: str, source: str, layers: Sequence[Layer], auxiliary: bool = False
+    ) -> str:
         """Append fixed layers on the map `source`; returns `name`."""
         return self._open(name, source, (tuple(layers),), None, auxiliary)
 
@@ -89,7 +97,13 @@ class Builder:
         """Append the sum of maps of one shape, added from the left; returns `name`."""
         first = self._maps[sources[0]]
         return self._add(
-            Node(name=name, inputs=tuple(sources), join="sum", channels=first.channels, size=first.size)
+            Node(
+                name=name,
+                inputs=tuple(sources),
+                join="sum",
+                channels=first.channels,
+                size=first.size,
+            )
         )
 
     def concat(self, name: str, sources: Sequence[str], auxiliary: bool = False) -> str:
@@ -144,7 +158,8 @@ class Builder:
 
 
 def check(graph: Graph) -> None:
-    """Raise InputError unless names are unique, inputs come first and all widths and sizes agree."""
+    """Raise InputError unless names are unique, inputs come first and all widths and sizes
+    agree."""
     maps: dict[str, Node] = {}
     flat: set[str] = set()
     sound: dict[tuple[object, ...], bool] = {}
@@ -152,7 +167,9 @@ def check(graph: Graph) -> None:
         where = f"node {node.name}"
         parts = node.name.split(".")
         if node.name in maps or not all(part.isidentifier() for part in parts) or len(parts) > 2:
-            raise InputError(f"{where}: a name must be GROUP.PART, of Python identifiers, and stand once")
+            raise InputError(
+                f"{where}: a name must be GROUP.PART, of Python identifiers, and stand once"
+            )
         if len(parts) == 1 and node.name != IMAGE:
             raise InputError(f"{where}: a name must be GROUP.PART")
         for source in node.inputs:
@@ -162,16 +179,23 @@ def check(graph: Graph) -> None:
             flat.add(node.name)
         maps[node.name] = node
     if not graph or graph[0].name != IMAGE or graph[-1].join != "layers":
-        raise InputError("a graph begins with the node 'image' and ends in the layers of a classifier")
+        raise InputError(
+            "a graph begins with the node 'image' and ends in the layers of a classifier"
+        )
     _check_absence(graph)
 
 
 def _check_shapes(
-    node: Node, sources: list[Node], where: str, flat: set[str], sound: dict[tuple[object, ...], bool]
+    node: Node,
+    sources: list[Node],
+    where: str,
+    flat: set[str],
+    sound: dict[tuple[object, ...], bool],
 ) -> bool:
     """Whether the node's result is flat, one vector for an image, as those of the nodes `flat` are.
 
-    `sound` remembers options, by identity, that have been found to lead from one shape to another, and to what.
+    `sound` remembers options, by identity, that have been found to lead from one shape to another,
+    and to what.
     """
     is_flat = {source.name in flat for source in sources}
     if node.join == "concat":
@@ -194,24 +218,33 @@ def _check_shapes(
             found.add(sound[key])
         is_flat = found
     if len(is_flat) > 1:
-        raise InputError(f"{where}: a global_pool stands before some of its maps and not before others")
+        raise InputError(
+            f"{where}: a global_pool stands before some of its maps and not before others"
+        )
     return True in is_flat
 
 
-def _check_option(node: Node, source: Node, option: tuple[Layer, ...], where: str, flat: bool) -> bool:
-    """Whether the option's result is flat, as that of a global_pool is; `flat`: what it reads is."""
+def _check_option(
+    node: Node, source: Node, option: tuple[Layer, ...], where: str, flat: bool
+) -> bool:
+    """Whether the option's result is flat, as that of a global_pool is; `flat`: what it reads
+    is."""
     channels, size = source.channels, source.size
     for layer in option:
         check_layer(layer, where)
         if flat and layer.kind != "linear" and layer.kind not in ACTIVATIONS:
-            raise InputError(f"{where}: a {layer.kind} needs a map, and a global_pool before it leaves none")
+            raise InputError(
+                f"{where}: a {layer.kind} needs a map, and a global_pool before it leaves none"
+            )
         if layer.kind == "linear" and not flat:
-            raise InputError(f"{where}: a linear takes one vector for an image; put a global_pool before it")
+            raise InputError(
+                f"{where}: a linear takes one vector for an image; put a global_pool before it"
+            )
         flat = flat or layer.kind == "global_pool"
         if (layer.channels_in, layer.size) != (channels, size):
             raise InputError(
-                f"{where}: a {layer.kind} for {layer.channels_in} channels of {layer.size} pixels stands on "
-                f"{channels} channels of {size}"
+                f"{where}: a {layer.kind} for {layer.channels_in} channels of {layer.size} pixels"
+                f" stands on {channels} channels of {size}"
             )
         channels, size = layer.channels_out, layer.size_out
     if (channels, size) != (node.channels, node.size):
@@ -225,14 +258,19 @@ def _check_absence(graph: Graph) -> None:
     for node in graph:
         for source in node.inputs:
             if source in optional and node.join != "sum":
-                raise InputError(f"node {source} may be absent, but {node.name} that reads it is no sum")
+                raise InputError(
+                    f"node {source} may be absent, but {node.name} that reads it is no sum"
+                )
 
 
-def discrete(graph: Graph, choices: Sequence[int] | npt.NDArray[np.int64], *, unread: bool = False) -> Graph:
-    """The network of one sample, (decisions,): each node with its one option, without what is absent or unread.
+def discrete(
+    graph: Graph, choices: Sequence[int] | npt.NDArray[np.int64], *, unread: bool = False
+) -> Graph:
+    """The network of one sample, (decisions,): each node with its one option, without what is
+    absent or unread.
 
-    With `unread`, nodes that nothing reads stay: published counts hold their parameters. A sum whose every input is
-    absent stays, without inputs: a map of zeros.
+    With `unread`, nodes that nothing reads stay: published counts hold their parameters. A sum
+    whose every input is absent stays, without inputs: a map of zeros.
     """
     kept: list[Node] = []
     absent: set[str] = set()
@@ -259,7 +297,8 @@ def _read(nodes: Sequence[Node]) -> Graph:
 
 
 def image_of(graph: Graph) -> tuple[int, int, int]:
-    """(channels, height, width) of the images that a graph reads; smaller than its task's where a side is decided."""
+    """(channels, height, width) of the images that a graph reads; smaller than its task's where
+    a side is decided."""
     return (graph[0].channels, *graph[0].size)
 
 
@@ -273,7 +312,8 @@ def readers(graph: Graph) -> dict[str, tuple[Node, ...]]:
 
 
 def terms(graph: Graph) -> frozenset[str]:
-    """Names of the nodes whose result only one sum reads: it is added at once, and never a map of its own."""
+    """Names of the nodes whose result only one sum reads: it is added at once, and never a map
+    of its own."""
     found = readers(graph)
     return frozenset(
         node.name
@@ -306,7 +346,8 @@ def tensor_prefix(node: Node, number: int, option: Option = None) -> str:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Wiring:
-    """Which nodes of a graph run in which samples: indices made once, then whole arrays at a time."""
+    """Which nodes of a graph run in which samples: indices made once, then whole arrays at a
+    time."""
 
     graph: Graph
     sources: tuple[tuple[int, ...], ...]
@@ -319,8 +360,8 @@ class Wiring:
     def executed(self, choices: npt.NDArray[np.int64]) -> tuple[Bools, Bools, Bools]:
         """(present, needed, fed) of samples (count, decisions), each (count, nodes).
 
-        present: the node is not absent. needed: the network's output reads it through nodes that are present.
-        fed: its result depends on the image.
+        present: the node is not absent. needed: the network's output reads it through nodes that
+        are present. fed: its result depends on the image.
         """
         count = len(choices)
         present = np.ones((count, len(self.graph)), dtype=bool)
@@ -349,7 +390,9 @@ def wiring(graph: Graph, operations: int) -> Wiring:
         sources=tuple(tuple(place[source] for source in node.inputs) for node in graph),
         rows=tuple(row for node in graph if (row := node.row) is not None),
         absent=tuple(
-            np.array([column < len(options) and options[column] is None for column in range(operations)])
+            np.array(
+                [column < len(options) and options[column] is None for column in range(operations)]
+            )
             for options in (graph[index].options for index in open_nodes)
         ),
         open=tuple(open_nodes),

@@ -13,7 +13,8 @@ from benchmarks.quick import Figure, Part
 
 def test_a_figure_under_its_floor_misses_and_one_that_is_no_number_too() -> None:
     assert (
-        Figure(name="share", value=0.9, floor=0.9).met and not Figure(name="share", value=0.89, floor=0.9).met
+        Figure(name="share", value=0.9, floor=0.9).met
+        and not Figure(name="share", value=0.89, floor=0.9).met
     )
     assert (
         Figure(name="ratio", value=1.4, floor=1.5, most=True).met
@@ -26,7 +27,11 @@ def test_a_part_whose_data_is_absent_is_left_out(tmp_path: Path) -> None:
     assert (
         quick.held(
             "absent",
-            Part(command=("-c", "raise SystemExit(1)"), needs=(tmp_path / "none",), read=lambda text: []),
+            Part(
+                command=("-c", "raise SystemExit(1)"),
+                needs=(tmp_path / "none",),
+                read=lambda text: [],
+            ),
         )
         is None
     )
@@ -34,7 +39,8 @@ def test_a_part_whose_data_is_absent_is_left_out(tmp_path: Path) -> None:
 
 def test_a_part_that_fails_misses(capsys: pytest.CaptureFixture[str]) -> None:
     found = quick.held(
-        "broken", Part(command=("-c", "raise SystemExit('why')"), needs=(), read=quick._read_policies)
+        "broken",
+        Part(command=("-c", "raise SystemExit('why')"), needs=(), read=quick._read_policies),
     )
     assert found is not None and not found[0].met
     assert "why" in capsys.readouterr().err

@@ -15,7 +15,8 @@ def pretended(
     dies: Callable[[str, int], bool] = lambda name, attempt: False,
     check: Callable[[Path], None] = lambda path: None,
 ) -> Cluster:
-    """Runs the last task first; ``dies(name, attempt)`` loses what a task returned, so that it is begun again."""
+    """Runs the last task first; ``dies(name, attempt)`` loses what a task returned, so that it
+    is begun again."""
     has = nodes or {"a": {"CPU": 1}}
 
     def run(jobs: Sequence[Job]) -> Iterator[JobResult]:

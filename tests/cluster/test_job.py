@@ -13,7 +13,9 @@ def half(number: int) -> float:
 
 
 def test_tasks_run_here_one_after_the_other_and_one_that_fails_costs_itself_alone() -> None:
-    ended = list(here().run([Job(name=str(number), function=half, argument=number) for number in (1, 3, 5)]))
+    ended = list(
+        here().run([Job(name=str(number), function=half, argument=number) for number in (1, 3, 5)])
+    )
     assert [one.job.name for one in ended] == ["1", "3", "5"]
     assert [one.result for one in ended] == [-0.5, None, 0.5]
     assert [type(one.error) for one in ended] == [type(None), ZeroDivisionError, type(None)]
@@ -22,7 +24,10 @@ def test_tasks_run_here_one_after_the_other_and_one_that_fails_costs_itself_alon
 def test_nothing_is_begun_before_its_turn() -> None:
     begun: list[int] = []
     ended = here().run(
-        [Job(name="a", function=begun.append, argument=1), Job(name="b", function=begun.append, argument=2)]
+        [
+            Job(name="a", function=begun.append, argument=1),
+            Job(name="b", function=begun.append, argument=2),
+        ]
     )
     next(ended)
     assert begun == [1]
@@ -54,7 +59,9 @@ def test_a_task_that_fits_on_one_node_is_taken(needs: Needs) -> None:
         (Needs(cpus=0, gpus=0, resources={"device:b": 1}), "no node has 1 device:b "),
     ],
 )
-def test_a_task_that_would_wait_for_ever_is_refused_with_what_is_lacking(needs: Needs, said: str) -> None:
+def test_a_task_that_would_wait_for_ever_is_refused_with_what_is_lacking(
+    needs: Needs, said: str
+) -> None:
     with pytest.raises(InputError, match=f"^t: {said}"):
         check_room(Job(name="t", function=half, argument=1, needs=needs), NODES)
 

@@ -1,4 +1,5 @@
-"""Trainings as tasks: one writer, each network once, in the order asked for, whatever dies on the way."""
+"""Trainings as tasks: one writer, each network once, in the order asked for, whatever dies on
+the way."""
 
 from __future__ import annotations
 
@@ -87,7 +88,11 @@ def test_each_network_stands_once_in_the_results_though_its_node_died(run: Run) 
     )
     assert [record.channels for record in records] == [4, 5, 6]  # not the order they ended in
     assert begun == [chosen[2].name, *[chosen[1].name] * 3, chosen[0].name]
-    assert heard == [(chosen[2].name, 0), (chosen[1].name, 2), (chosen[0].name, 0)]  # went on, not afresh
+    assert heard == [
+        (chosen[2].name, 0),
+        (chosen[1].name, 2),
+        (chosen[0].name, 0),
+    ]  # went on, not afresh
     for model, record in zip(chosen, records, strict=True):
         assert json.loads((model.folder / "training.json").read_text()) == to_json(record)
     trained = json.loads((run.path / "trained.json").read_text())
@@ -100,7 +105,13 @@ def test_a_training_that_diverges_costs_itself_alone_and_bad_settings_stop_all(r
     data = images_of(run)
     chosen = models(run, 6, 7)
     records = train_on(
-        pretended([]), run, chosen, data, RECIPES["quick"], 0, failed=lambda model, error: lost.append(model)
+        pretended([]),
+        run,
+        chosen,
+        data,
+        RECIPES["quick"],
+        0,
+        failed=lambda model, error: lost.append(model),
     )
     assert [record.channels for record in records] == [6] and lost == [chosen[1]]
     with pytest.raises(InputError, match="a training with seed 1"):
@@ -133,5 +144,7 @@ def test_a_run_that_the_nodes_do_not_share_is_refused_before_anything_is_begun(r
         raise InputError(f"node b does not see {path}")
 
     with pytest.raises(InputError, match="does not see"):
-        train_on(pretended(begun, check=check), run, models(run, 4), images_of(run), RECIPES["quick"], 0)
+        train_on(
+            pretended(begun, check=check), run, models(run, 4), images_of(run), RECIPES["quick"], 0
+        )
     assert begun == []

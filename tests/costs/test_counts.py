@@ -31,7 +31,9 @@ def test_published_counts_are_exact(golden: Golden) -> None:
 @pytest.mark.parametrize("name", SWEPT)
 def test_many_samples_at_once_equal_one_at_a_time(name: str) -> None:
     space, rng = SPACES[name], np.random.default_rng(0)
-    table = count_table(family(space, channels=6, cells=depth(name, 6), classes=10, image=(1, 13, 9)))
+    table = count_table(
+        family(space, channels=6, cells=depth(name, 6), classes=10, image=(1, 13, 9))
+    )
     choices = np.array([sample(space, rng) for _ in range(20)])
     expected = [count(sized(to_genotype(space, row), 6, 6), 10, (1, 13, 9)) for row in choices]
     assert table.params.of(choices).tolist() == [params for params, _ in expected]

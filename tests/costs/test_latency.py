@@ -126,7 +126,10 @@ def test_a_table_that_does_not_fit_its_space_is_refused() -> None:
 def test_a_prediction_takes_microseconds() -> None:
     rng = np.random.default_rng(0)
     many = np.stack([sample(NB201, rng) for _ in range(2000)])
-    for predictor in (TablePredictor(table=table(), source="test"), estimate("1080ti", "eager_gpu")):
+    for predictor in (
+        TablePredictor(table=table(), source="test"),
+        estimate("1080ti", "eager_gpu"),
+    ):
         start = time.perf_counter()
         predictor.predict(many)
         assert (time.perf_counter() - start) / len(many) < 100e-6

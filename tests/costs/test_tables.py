@@ -35,7 +35,13 @@ FITTED = Fitted(
     smallest=0.1,
 )
 TABLE = Table(
-    device="1080ti", space="darts", batch=1, network=NETWORK, fitted=FITTED, agreement={}, provenance={}
+    device="1080ti",
+    space="darts",
+    batch=1,
+    network=NETWORK,
+    fitted=FITTED,
+    agreement={},
+    provenance={},
 )
 
 
@@ -79,8 +85,12 @@ def test_a_table_that_no_search_finds_says_why(tmp_path: Path, table: Table, rea
     save(table, path)
     assert why_not_found(table.device, table, path).startswith(reason)
     words = search_words(table, path, "my board.toml")
-    assert words.startswith("hwnas search --target 'my board.toml' --space darts --channels 16 --cells")
-    assert words.endswith(f"--table {path}") == ("--table" in why_not_found(table.device, table, path))
+    assert words.startswith(
+        "hwnas search --target 'my board.toml' --space darts --channels 16 --cells"
+    )
+    assert words.endswith(f"--table {path}") == (
+        "--table" in why_not_found(table.device, table, path)
+    )
 
 
 def test_a_table_in_its_place_is_found(own_folder: Path) -> None:
@@ -105,22 +115,32 @@ def test_a_table_in_its_place_is_found(own_folder: Path) -> None:
         replace(TABLE, network=None),
     ],
 )
-def test_a_table_of_other_networks_or_devices_is_passed_over(own_folder: Path, other: Table) -> None:
+def test_a_table_of_other_networks_or_devices_is_passed_over(
+    own_folder: Path, other: Table
+) -> None:
     save(other, own_folder / "1080ti.darts.json")
     assert predictor(device("1080ti"), family_of(DARTS, NETWORK)).origin == "estimated"
 
 
 def test_the_number_of_classes_does_not_matter(own_folder: Path) -> None:
     save(TABLE, own_folder / "1080ti.darts.json")
-    assert predictor(device("1080ti"), family_of(DARTS, replace(NETWORK, classes=100))).origin == "table"
+    assert (
+        predictor(device("1080ti"), family_of(DARTS, replace(NETWORK, classes=100))).origin
+        == "table"
+    )
 
 
 def test_a_table_that_is_named_must_fit(own_folder: Path) -> None:
     path = own_folder / "mine.json"
     save(replace(TABLE, batch=32), path)
-    with pytest.raises(InputError, match=r"a table of darts networks \(8 cells, 16 channels.* at batch 32"):
+    with pytest.raises(
+        InputError, match=r"a table of darts networks \(8 cells, 16 channels.* at batch 32"
+    ):
         predictor(device("1080ti"), family_of(DARTS, NETWORK), table=str(path))
-    assert predictor(device("1080ti"), family_of(DARTS, NETWORK), batch=32, table=str(path)).origin == "table"
+    assert (
+        predictor(device("1080ti"), family_of(DARTS, NETWORK), batch=32, table=str(path)).origin
+        == "table"
+    )
 
 
 def test_a_csv_of_the_benchmark_is_about_the_benchmarks_networks(own_folder: Path) -> None:
@@ -145,9 +165,12 @@ def test_a_csv_of_the_benchmark_is_about_the_benchmarks_networks(own_folder: Pat
 
 def test_cpu_is_another_machine_elsewhere(own_folder: Path) -> None:
     save(
-        replace(TABLE, device="cpu", provenance={"receipt": {"host": "mars"}}), own_folder / "cpu.darts.json"
+        replace(TABLE, device="cpu", provenance={"receipt": {"host": "mars"}}),
+        own_folder / "cpu.darts.json",
     )
-    with pytest.raises(InputError, match="hwnas devices calibrate --target cpu --space darts --channels 16"):
+    with pytest.raises(
+        InputError, match="hwnas devices calibrate --target cpu --space darts --channels 16"
+    ):
         predictor(device("cpu"), family_of(DARTS, NETWORK))
     here = {"receipt": {"host": host().fingerprint}}
     save(replace(TABLE, device="cpu", provenance=here), own_folder / "cpu.darts.json")
@@ -174,9 +197,12 @@ def test_tables_of_several_sizes_live_side_by_side(own_folder: Path) -> None:
     for network in (NETWORK, small):
         save(replace(TABLE, network=network), default_path("1080ti", family_of(DARTS, network)))
     assert (
-        own_table(device("1080ti"), family_of(DARTS, small)) == own_folder / "1080ti.darts.c8-n8-3x32x32.json"
+        own_table(device("1080ti"), family_of(DARTS, small))
+        == own_folder / "1080ti.darts.c8-n8-3x32x32.json"
     )
-    assert find_table("1080ti.darts.c8-n8-3x32x32") == own_folder / "1080ti.darts.c8-n8-3x32x32.json"
+    assert (
+        find_table("1080ti.darts.c8-n8-3x32x32") == own_folder / "1080ti.darts.c8-n8-3x32x32.json"
+    )
     with pytest.raises(InputError, match="which one"):
         find_table("1080ti.darts")
 

@@ -32,7 +32,9 @@ def executed(source: str) -> ModuleType:
     return module
 
 
-def assert_same(architecture: Architecture, image: tuple[int, int, int] = SIZE, stem: Stem = "cifar") -> str:
+def assert_same(
+    architecture: Architecture, image: tuple[int, int, int] = SIZE, stem: Stem = "cifar"
+) -> str:
     net = network(architecture, 10, image, stem)
     source = python_source(architecture, NAMES, image, stem)
     rebuilt: nn.Module = executed(source).Network()
@@ -60,7 +62,9 @@ def test_random_genotypes_are_rebuilt(name: str) -> None:
 
 def test_the_imagenet_stem_and_empty_cells_are_rebuilt() -> None:
     assert_same(Architecture(PUBLISHED["PDARTS"], channels=8, cells=4), (3, 64, 64), "imagenet")
-    assert_same(Architecture(parse("|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"), channels=4, cells=3))
+    assert_same(
+        Architecture(parse("|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"), channels=4, cells=3)
+    )
 
 
 def test_the_text_imports_torch_alone() -> None:
@@ -105,7 +109,9 @@ def test_uint8_images_are_normalised_inside() -> None:
     assert (mean, std) == (module.MEAN, module.STD)
     rebuilt = module.Network()
     rebuilt.load_state_dict(net.state_dict())
-    pixels = torch.randint(0, 256, (4, *SIZE), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    pixels = torch.randint(
+        0, 256, (4, *SIZE), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
     by_hand = (pixels / 255 - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
     with torch.inference_mode():
         assert torch.allclose(rebuilt.eval()(pixels), net(by_hand), atol=1e-4)

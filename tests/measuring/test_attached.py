@@ -1,4 +1,5 @@
-"""Finalists on a target that is attached: measured, with intervals, and nothing lost where that fails."""
+"""Finalists on a target that is attached: measured, with intervals, and nothing lost where that
+fails."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ RECEIPT = Receipt(backend="fake", host="moon", statistic="median")
 
 
 class Device(Fake):
-    """The made-up device of the calibration's tests, with intervals of one percent; it fails where it is told."""
+    """The made-up device of the calibration's tests, with intervals of one percent; it fails
+    where it is told."""
 
     failing: ClassVar[set[int]] = set()
     asked: ClassVar[list[int]] = []
@@ -77,10 +79,14 @@ def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type[Device]:
     monkeypatch.setattr(measure, "bench_at", bench_at)
     # As many networks as the fit needs at least.
     monkeypatch.setattr(
-        measure, "CalibrationPlan", lambda of, **more: CalibrationPlan(family=of, train=20, held_out=5)
+        measure,
+        "CalibrationPlan",
+        lambda of, **more: CalibrationPlan(family=of, train=20, held_out=5),
     )
     # A table that is about "this host" even though the made-up device is on the moon.
-    monkeypatch.setattr("hwnas.costs.tables._about_this", lambda device, table: table.device == device.name)
+    monkeypatch.setattr(
+        "hwnas.costs.tables._about_this", lambda device, table: table.device == device.name
+    )
     return Device
 
 
@@ -113,12 +119,16 @@ def test_finalists_are_measured_and_the_front_is_drawn_with_their_intervals(tmp_
     assert (memory["origin"], memory["process"]["origin"]) == ("estimated", "measured")
     assert memory["value"] < memory["process"]["value"] == 14.0
     assert found["measured"]["latency"]["receipt"]["host"] == "moon"
-    assert Device.asked[-1] == 2 * len(everyone)  # the uniform genotypes to compare with, too, all in turn
+    assert Device.asked[-1] == 2 * len(
+        everyone
+    )  # the uniform genotypes to compare with, too, all in turn
     low, high = found["bounds"]["latency"]
     assert all(low <= member["costs"]["latency"]["value"] <= high for member in everyone)
     lines = gzip.decompress((run.path / "measurements.jsonl.gz").read_bytes()).decode().splitlines()
     kept = [json.loads(line) for line in lines]
-    assert {one["key"] for one in kept if one["name"] == "latency"} == {one["key"] for one in everyone}
+    assert {one["key"] for one in kept if one["name"] == "latency"} == {
+        one["key"] for one in everyone
+    }
     assert all(one["samples"] for one in kept)
 
 

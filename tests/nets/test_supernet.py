@@ -1,4 +1,5 @@
-"""The supernet equals a slow literal one: values, gradients, second derivatives; what it must leave alone."""
+"""The supernet equals a slow literal one: values, gradients, second derivatives; what it must
+leave alone."""
 
 from __future__ import annotations
 
@@ -31,9 +32,13 @@ def parameters(net: torch.nn.Module) -> int:
         ("tnd", 5, 14 * 10 + 14 * 6, 2_217_306),
     ],
 )
-def test_supernets_have_their_published_size(name: str, cells: int, alphas: int, printed: int) -> None:
+def test_supernets_have_their_published_size(
+    name: str, cells: int, alphas: int, printed: int
+) -> None:
     with torch.device("meta"):
-        net = Supernet(family(SPACES[name], channels=16, cells=cells, classes=10, image=(3, 32, 32)))
+        net = Supernet(
+            family(SPACES[name], channels=16, cells=cells, classes=10, image=(3, 32, 32))
+        )
     assert parameters(net) + alphas == printed
 
 
@@ -51,24 +56,32 @@ class Case:
         """As many random survivors per edge as the space keeps at this stage."""
         space, rng = SPACES[self.space], np.random.default_rng(self.stage)
         keep = [space.survivors[slot.cell][self.stage] for slot in space.slots]
-        rank = np.where(space.mask, rng.random(space.mask.shape), 2.0).argsort(axis=1).argsort(axis=1)
+        rank = (
+            np.where(space.mask, rng.random(space.mask.shape), 2.0).argsort(axis=1).argsort(axis=1)
+        )
         return rank < np.array(keep)[:, None]
 
     def net(self, channels: int = 4) -> Supernet:
         """Double precision, so that equality is not a question of rounding."""
         net = build_supernet(
-            family(SPACES[self.space], channels=channels, cells=self.cells, classes=5, image=self.image),
+            family(
+                SPACES[self.space], channels=channels, cells=self.cells, classes=5, image=self.image
+            ),
             seed=SEED,
             mask=self.mask,
         )
         return net.double()
 
     def images(self, count: int = 3) -> Tensor:
-        x = torch.randn(count, *self.image, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+        x = torch.randn(
+            count, *self.image, generator=torch.Generator().manual_seed(1), dtype=torch.float64
+        )
         return x.contiguous(memory_format=torch.channels_last)
 
     def weights(self) -> Tensor:
-        alpha = torch.randn(self.mask.shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+        alpha = torch.randn(
+            self.mask.shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64
+        )
         return alpha.masked_fill(~torch.from_numpy(self.mask), -torch.inf).softmax(1)
 
     def choices(self, seed: int = 0) -> np.ndarray:
@@ -95,7 +108,9 @@ def one_hot(case: Case, choices: np.ndarray) -> Tensor:
 
 def loss_of(logits: Tensor) -> Tensor:
     """A scalar with another slope at every logit."""
-    return (logits * torch.linspace(-1, 2, logits.numel(), dtype=logits.dtype).view_as(logits)).sum()
+    return (
+        logits * torch.linspace(-1, 2, logits.numel(), dtype=logits.dtype).view_as(logits)
+    ).sum()
 
 
 def same_gradients(net: Supernet, ours: Tensor, theirs: Tensor) -> None:
@@ -103,13 +118,18 @@ def same_gradients(net: Supernet, ours: Tensor, theirs: Tensor) -> None:
     got = torch.autograd.grad(loss_of(ours), leaves, allow_unused=True, materialize_grads=True)
     want = torch.autograd.grad(loss_of(theirs), leaves, allow_unused=True, materialize_grads=True)
     for name, a, b in zip(names, got, want, strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-8, msg=lambda text, name=name: f"{name}: {text}")
+        torch.testing.assert_close(
+            a, b, rtol=1e-6, atol=1e-8, msg=lambda text, name=name: f"{name}: {text}"
+        )
 
 
 @every_case
 def test_the_mixture_equals_the_literal_one(case: Case) -> None:
     net, weights = case.net(), case.weights().requires_grad_()
-    ours, theirs = net.mixture(case.images(), weights), plain_mixture(net, case.images(), weights, case.cells)
+    ours, theirs = (
+        net.mixture(case.images(), weights),
+        plain_mixture(net, case.images(), weights, case.cells),
+    )
     torch.testing.assert_close(ours, theirs, rtol=1e-8, atol=1e-10)
     (along_ours,) = torch.autograd.grad(loss_of(ours), weights, retain_graph=True)
     (along_theirs,) = torch.autograd.grad(loss_of(theirs), weights, retain_graph=True)
@@ -175,11 +195,17 @@ def test_only_drawn_operations_are_executed() -> None:
     called: list[str] = []
     for name, module in net.named_modules():
         if name.startswith("options.") and name.count(".") == 1:
-            module.register_forward_hook(lambda *_, name=name: called.append(name.partition("_")[2]))
+            module.register_forward_hook(
+                lambda *_, name=name: called.append(name.partition("_")[2])
+            )
     net.sampled(case.images(), choices)
     # A pool is shared by all edges from one map; the module stands at the first of them.
-    shared = {f"{op}_{source}" for op, source in ((s.ops[c], s.source) for s, c in drawn_slots(choices))}
-    called_of = {name if "pool" not in name else f"{name[9:]}_{name.split('_')[1]}" for name in called}
+    shared = {
+        f"{op}_{source}" for op, source in ((s.ops[c], s.source) for s, c in drawn_slots(choices))
+    }
+    called_of = {
+        name if "pool" not in name else f"{name[9:]}_{name.split('_')[1]}" for name in called
+    }
     assert called_of <= drawn_options("darts", choices) | shared
 
 
@@ -199,7 +225,9 @@ def test_the_layout_in_memory_does_not_matter(name: str) -> None:
     case = Case(space=name, stage=0)
     images, choices = case.images(), case.choices()
     last = case.net().sampled(images, choices)
-    first = case.net().to(memory_format=torch.contiguous_format).sampled(images.contiguous(), choices)
+    first = (
+        case.net().to(memory_format=torch.contiguous_format).sampled(images.contiguous(), choices)
+    )
     torch.testing.assert_close(last, first, rtol=1e-9, atol=1e-11)
 
 
@@ -212,13 +240,20 @@ def test_single_precision_agrees_with_double(name: str, mode: str) -> None:
     def run(dtype: torch.dtype) -> list[Tensor]:
         net, weights = case.net(8).to(dtype), case.weights().to(dtype).requires_grad_()
         images = case.images(8).to(dtype)
-        logits = net.sampled(images, case.choices()) if mode == "sampled" else net.mixture(images, weights)
+        logits = (
+            net.sampled(images, case.choices())
+            if mode == "sampled"
+            else net.mixture(images, weights)
+        )
         leaves = (*net.parameters(), *([weights] if mode == "mixture" else []))
-        grads = torch.autograd.grad(loss_of(logits), leaves, allow_unused=True, materialize_grads=True)
+        grads = torch.autograd.grad(
+            loss_of(logits), leaves, allow_unused=True, materialize_grads=True
+        )
         return [logits.detach(), *grads]
 
     for single, double in zip(run(torch.float32), run(torch.float64), strict=True):
-        # A value that rounds across a kink of ReLU changes a gradient by more than rounding: a loose bound.
+        # A value that rounds across a kink of ReLU changes a gradient by more than rounding: a
+        # loose bound.
         assert float((single - double).norm()) < 0.03 * float(double.norm()) + 1e-3
 
 
@@ -245,7 +280,9 @@ def test_skip_dropout_follows_its_generator(mode: str) -> None:
     net, skips = case.net(), np.full(28, 3)
 
     def run(seed: int, probability: float) -> Tensor:
-        net.dropout = SkipDropout(probability=probability, generator=torch.Generator().manual_seed(seed))
+        net.dropout = SkipDropout(
+            probability=probability, generator=torch.Generator().manual_seed(seed)
+        )
         argument = skips if mode == "sampled" else case.weights()
         return getattr(net, mode)(case.images(), argument)  # type: ignore[no-any-return]
 

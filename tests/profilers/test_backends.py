@@ -48,7 +48,9 @@ def test_a_broken_plug_in_is_named(plugin):
 
 
 def test_an_unknown_back_end_is_named_with_the_nearest():
-    with pytest.raises(InputError, match="unknown back end 'onnx-runtime'; did you mean 'onnxruntime'"):
+    with pytest.raises(
+        InputError, match="unknown back end 'onnx-runtime'; did you mean 'onnxruntime'"
+    ):
         backend("onnx-runtime")
 
 

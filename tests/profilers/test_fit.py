@@ -53,7 +53,9 @@ def test_single_slow_runs_do_not_move_the_absolute_loss() -> None:
     fitted = fit_form(
         Form(design="a", loss="absolute", ridge=1e-6, nodes=True), [design("a", counts)], values
     )
-    assert fitted.predict([design("a", counts)])[1::10] == pytest.approx((1 + counts @ COST)[1::10], rel=0.01)
+    assert fitted.predict([design("a", counts)])[1::10] == pytest.approx(
+        (1 + counts @ COST)[1::10], rel=0.01
+    )
     chosen, _ = fit([design("a", counts)], values)
     assert chosen.form.loss == "absolute"
 
@@ -62,7 +64,9 @@ def test_what_is_not_additive_is_learnt_from_what_is_left() -> None:
     counts = counts_of(150)
     values = (1 + counts @ COST) * (1 + 0.3 * (counts[:, 0] > 2) * (counts[:, 1] > 2))
     fitted, validation = fit([design("a", counts)], values)
-    linear = fit_form(Form(design="a", loss="squares", ridge=1e-6, nodes=True), [design("a", counts)], values)
+    linear = fit_form(
+        Form(design="a", loss="squares", ridge=1e-6, nodes=True), [design("a", counts)], values
+    )
     error = np.abs(linear.predict([design("a", counts)]) / values - 1).mean()
     assert fitted.form.view != "none"
     assert validation.mape_percent < 100 * error / 2
@@ -96,7 +100,9 @@ def test_no_network_is_predicted_far_below_the_fastest_one() -> None:
     counts = counts_of(30)
     values = 5 + counts @ COST
     fitted, _ = fit([design("a", counts)], values)
-    assert fitted.predict([design("a", np.full((1, 3), -9.0))])[0] == pytest.approx(0.5 * values.min())
+    assert fitted.predict([design("a", np.full((1, 3), -9.0))])[0] == pytest.approx(
+        0.5 * values.min()
+    )
 
 
 def test_the_ridge_spares_trusted_columns() -> None:

@@ -69,14 +69,28 @@ def test_any_value_inside_its_interval_survives_json(value, below, above):
 def test_a_value_outside_its_interval_is_no_measurement(value):
     with pytest.raises(ValueError, match="not inside"):
         Measurement(
-            metric=LATENCY, value=value, low=1.0, high=2.0, samples=(), origin="measured", receipt=RECEIPT
+            metric=LATENCY,
+            value=value,
+            low=1.0,
+            high=2.0,
+            samples=(),
+            origin="measured",
+            receipt=RECEIPT,
         )
 
 
 def test_an_unknown_origin_is_refused():
-    with pytest.raises(ValueError, match="origin 'guessed' is none of counted, measured, table, estimated"):
+    with pytest.raises(
+        ValueError, match="origin 'guessed' is none of counted, measured, table, estimated"
+    ):
         Measurement(
-            metric=LATENCY, value=1.0, low=1.0, high=1.0, samples=(), origin="guessed", receipt=RECEIPT
+            metric=LATENCY,
+            value=1.0,
+            low=1.0,
+            high=1.0,
+            samples=(),
+            origin="guessed",
+            receipt=RECEIPT,
         )  # type: ignore[arg-type]
 
 
@@ -97,7 +111,9 @@ def test_a_count_is_exact_and_has_no_samples():
 
 
 def test_a_failure_is_marked_and_has_no_number():
-    failure = Failure(metric=LATENCY, reason="timeout", detail="no answer within 3 s", receipt=RECEIPT)
+    failure = Failure(
+        metric=LATENCY, reason="timeout", detail="no answer within 3 s", receipt=RECEIPT
+    )
     assert failure.to_dict()["value"] is None
     assert failure.to_dict()["failure"] == {"reason": "timeout", "detail": "no answer within 3 s"}
     assert measurements([failure, counted(PARAMS, 1, RECEIPT)]) == [counted(PARAMS, 1, RECEIPT)]

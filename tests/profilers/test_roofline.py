@@ -12,7 +12,9 @@ GPU = COSTS["eager_gpu"]
 # 1,000 MMAC on data that fit in no time: 1000e6 / (1000e3 MAC/us x 0.7) = 1428.6 us.
 BUSY = Kernel(kind="linear", macs=1_000_000_000, reads=10, writes=10, outputs=10, channels=1)
 # 75 MB at 75 % of 100 GB/s: 1000 us.
-COPY = Kernel(kind="elementwise", macs=0, reads=9_375_000, writes=9_375_000, outputs=9_375_000, channels=1)
+COPY = Kernel(
+    kind="elementwise", macs=0, reads=9_375_000, writes=9_375_000, outputs=9_375_000, channels=1
+)
 
 
 def test_arithmetic_bounds_a_busy_kernel_and_traffic_a_copy() -> None:
@@ -34,7 +36,9 @@ def test_a_convolution_of_half_a_tile_costs_a_whole_one() -> None:
 
 def test_groups_are_computed_like_convolutions_of_their_own() -> None:
     one = Kernel(kind="conv", macs=128 * 16 * 100, reads=1, writes=1, outputs=128, channels=16)
-    four = Kernel(kind="conv", macs=4 * one.macs, reads=4, writes=4, outputs=128, channels=4 * 16, groups=4)
+    four = Kernel(
+        kind="conv", macs=4 * one.macs, reads=4, writes=4, outputs=128, channels=4 * 16, groups=4
+    )
     alone = replace(four, groups=1)
     # Four half-filled tiles on five cores beside two full ones: a wave each, of tiles as large.
     assert device_us(four, PEAKS, GPU) == pytest.approx(device_us(one, PEAKS, GPU))
@@ -104,6 +108,7 @@ def test_a_device_with_higher_peaks_is_never_slower() -> None:
             window=9,
         )
         slow, fast = (
-            device_us(kernel, Peaks(gmacs_per_s=g, gb_per_s=b), GPU) for g, b in ((500, 50), (600, 80))
+            device_us(kernel, Peaks(gmacs_per_s=g, gb_per_s=b), GPU)
+            for g, b in ((500, 50), (600, 80))
         )
         assert fast <= slow

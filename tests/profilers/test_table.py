@@ -12,7 +12,11 @@ from profilers.fit import Fitted, Form, Process
 from profilers.table import NetworkSize, Operations, Table, load, save
 
 PROCESS = Process(
-    points=np.array([[0.0, 1.0]]), weights=np.array([0.25]), scale=np.array([1.0, 2.0]), length=0.5, noise=0.1
+    points=np.array([[0.0, 1.0]]),
+    weights=np.array([0.25]),
+    scale=np.array([1.0, 2.0]),
+    length=0.5,
+    noise=0.1,
 )
 FITTED = Fitted(
     form=Form(design="eager", loss="squares", ridge=0.1, nodes=True, view="both"),

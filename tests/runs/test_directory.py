@@ -1,4 +1,5 @@
-"""The run directory survives what happens to files: torn lines, damaged checkpoints, a second process."""
+"""The run directory survives what happens to files: torn lines, damaged checkpoints, a second
+process."""
 
 from __future__ import annotations
 

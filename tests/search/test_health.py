@@ -1,4 +1,5 @@
-"""What a search says of itself: each trouble is found where it is, and nothing where there is none."""
+"""What a search says of itself: each trouble is found where it is, and nothing where there is
+none."""
 
 from __future__ import annotations
 
@@ -100,7 +101,9 @@ def test_weights_that_only_guess_are_found(config: Config) -> None:
 def test_a_baseline_that_accuracy_outruns_is_found(config: Config) -> None:
     noise = np.random.default_rng(0).normal(0, 0.01, 200)
     history = [line(0, 50.0)]
-    assert kinds(diagnose(config, TASK, history, trials(np.linspace(0.4, 0.9, 200) + noise))) == ["baseline"]
+    assert kinds(diagnose(config, TASK, history, trials(np.linspace(0.4, 0.9, 200) + noise))) == [
+        "baseline"
+    ]
     assert diagnose(config, TASK, history, trials(0.6 + noise)) == []
 
 

@@ -1,4 +1,5 @@
-"""Published or printed counts: exact numbers that the table and the built network must both give."""
+"""Published or printed counts: exact numbers that the table and the built network must both
+give."""
 
 from __future__ import annotations
 
@@ -47,7 +48,13 @@ GOLDEN = (
         stem="imagenet",
     ),
     Golden(
-        text="PDARTS", channels=48, cells=14, params=4_944_352, classes=1000, image=IMAGENET, stem="imagenet"
+        text="PDARTS",
+        channels=48,
+        cells=14,
+        params=4_944_352,
+        classes=1000,
+        image=IMAGENET,
+        stem="imagenet",
     ),
     Golden(text="TND_CIFAR10", channels=16, cells=20, params=1_099_034, macs_m=167.1),
     Golden(text="TND_CIFAR10", channels=24, cells=20, params=2_433_634, macs_m=369.3),
@@ -57,5 +64,7 @@ GOLDEN = (
     Golden(text="TND_CIFAR10", channels=36, cells=20, params=5_468_824, classes=100),
     Golden(text=ARCH_11, channels=16, cells=15, params=802_426, macs=113_951_360),
     Golden(text=everywhere("none"), channels=16, cells=15, params=73_306, macs=7_783_040),
-    Golden(text=everywhere("nor_conv_3x3"), channels=16, cells=15, params=1_531_546, macs=220_119_680),
+    Golden(
+        text=everywhere("nor_conv_3x3"), channels=16, cells=15, params=1_531_546, macs=220_119_680
+    ),
 )

@@ -105,7 +105,12 @@ def test_the_width_of_a_gate_is_a_part_of_what_it_gates_or_of_the_input(
 ) -> None:
     layers = block_layers("k3_e3_se", site(squeeze_excite=gates)) or ()
     (gate,) = (layer for layer in layers if layer.kind == "squeeze_excite")
-    assert (gate.channels_in, gate.hidden, gate.inner, gate.gate) == (48, squeezed, inner, gates.gate)
+    assert (gate.channels_in, gate.hidden, gate.inner, gate.gate) == (
+        48,
+        squeezed,
+        inner,
+        gates.gate,
+    )
 
 
 def test_all_kernels_and_expansions_have_names_that_read_back() -> None:

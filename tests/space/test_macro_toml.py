@@ -1,4 +1,5 @@
-"""A table of a macro architecture reads back as it was written, and what is wrong in one is named by its key."""
+"""A table of a macro architecture reads back as it was written, and what is wrong in one is
+named by its key."""
 
 from __future__ import annotations
 

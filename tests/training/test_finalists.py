@@ -1,4 +1,5 @@
-"""Several networks of a run in turn: the right images, a record each, one failure that costs only itself."""
+"""Several networks of a run in turn: the right images, a record each, one failure that costs
+only itself."""
 
 from __future__ import annotations
 
@@ -58,7 +59,9 @@ def pretended(
     )
 
 
-def test_a_training_that_diverges_costs_itself_alone(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_that_diverges_costs_itself_alone(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(finalists, "train", pretended)
     member = read_front(run).front[0]
     models = [model_of(run, member, channels) for channels in (4, 7, 8)]
@@ -85,7 +88,10 @@ def test_a_training_that_diverges_costs_itself_alone(run: Run, monkeypatch: pyte
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"classes": list("012345678")}, "10 classes beginning with '0', but .* was searched for 9"),
+        (
+            {"classes": list("012345678")},
+            "10 classes beginning with '0', but .* was searched for 9",
+        ),
         ({"image": [3, 8, 8]}, r"images of \(1, 8, 8\), but .* was searched for \(3, 8, 8\)"),
     ],
 )

@@ -18,7 +18,8 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Archive:
-    """N different genotypes: choices (N, edges), mean accuracy (N,), costs (N, objectives), seen (N,) times."""
+    """N different genotypes: choices (N, edges), mean accuracy (N,), costs (N, objectives), seen
+    (N,) times."""
 
     choices: Choices
     accuracy: Floats
@@ -43,7 +44,8 @@ def collect(trials: Iterable[Trial], names: Sequence[str], edges: int) -> Archiv
 
 
 def by_rank(archive: Archive, count: int) -> Choices:
-    """The ``count`` best of the archive by non-dominated sorting, (count, edges); earlier seen first in a rank."""
+    """The ``count`` best of the archive by non-dominated sorting, (count, edges); earlier seen
+    first in a rank."""
     if not len(archive.choices):
         return archive.choices
     ranks = NonDominatedSorting().do(to_minimise(archive.accuracy, archive.costs))

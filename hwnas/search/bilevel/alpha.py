@@ -75,7 +75,9 @@ class NDarts:
         keep = remaining(space, stage)
         before = self.before
         if self.config.ndarts.pooled:
-            with np.errstate(divide="ignore"):  # what didn't survive has no share, and won't be asked for
+            with np.errstate(
+                divide="ignore"
+            ):  # what didn't survive has no share, and won't be asked for
                 before = before + np.log(self.mixture())
         return fresh(self.config, policy.shrink(self.policies, keep, rng), stage, before)
 
@@ -94,7 +96,10 @@ class NDarts:
             Diagnostic(
                 stage=int(self.steps[2]),
                 kind="curvature",
-                text="the validation loss has become sharp in alpha, which goes before a collapse (Zela et al.)",
+                text=(
+                    "the validation loss has become sharp in alpha, which goes before a collapse"
+                    " (Zela et al.)"
+                ),
                 advice=("" if self.config.finalists_synflow else kept_before)
                 + "try fewer epochs or more weight decay",
             )
@@ -164,7 +169,12 @@ class NDarts:
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """The state that a checkpoint holds."""
-        own = {"trace": self.trace, "alphas": self.alphas, "alpha_steps": self.steps, "before": self.before}
+        own = {
+            "trace": self.trace,
+            "alphas": self.alphas,
+            "alpha_steps": self.steps,
+            "before": self.before,
+        }
         return {**policy.to_arrays(self.policies), **own}
 
     def with_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> NDarts:

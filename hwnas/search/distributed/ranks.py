@@ -1,8 +1,9 @@
-"""One search on several processes: all that torch.distributed is asked for, and nothing where a process is alone.
+"""One search on several processes: all that torch.distributed is asked for, and nothing where a
+process is alone.
 
-Every process (a rank) holds the whole searcher and all shared weights, and comes to the same state by itself: draws
-are functions of the position (hwnas.search.loop), so only what depends on images is exchanged. What a step means
-with N ranks: docs/decisions/016-what-a-step-is-with-n-processes.md.
+Every process (a rank) holds the whole searcher and all shared weights, and comes to the same state
+by itself: draws are functions of the position (hwnas.search.loop), so only what depends on images
+is exchanged. What a step means with N ranks: docs/decisions/016-what-a-step-is-with-n-processes.md.
 """
 
 from __future__ import annotations
@@ -33,11 +34,13 @@ Floats = NDArray[np.float64]
 T = TypeVar("T")
 
 LIMIT = timedelta(minutes=30)
-"""How long a rank waits for another that lives: rank 0 may measure a first latency table or write a checkpoint, and
-scoring finalists takes some ranks longer than others. One that has died is noticed at once."""
+"""How long a rank waits for another that lives: rank 0 may measure a first latency table or
+write a checkpoint, and scoring finalists takes some ranks longer than others. One that has died
+is noticed at once."""
 LAST_WORDS = timedelta(seconds=5)
 GRACE_S = 10.0
-"""After one process has died: how long the others have to end, and then again before they are killed."""
+"""After one process has died: how long the others have to end, and then again before they are
+killed."""
 
 
 class PeerLost(RuntimeError):
@@ -104,10 +107,12 @@ class Ranks:
         return torch.from_numpy(total[:-1] / total[-1]).to(value).view_as(value)
 
     def average_gradients(self, weights: Sequence[Tensor], loss: float | None) -> float:
-        """Replace each ``.grad`` by its mean over the paths of this step; returns the mean of their losses.
+        """Replace each ``.grad`` by its mean over the paths of this step; returns the mean of their
+        losses.
 
-        ``loss``: None on a rank that had no batch in this step. A weight that no path touches keeps None; one
-        that some do not touch gets their zeros. Raises OutOfMemoryError where any rank called ``give_up``.
+        ``loss``: None on a rank that had no batch in this step. A weight that no path touches keeps
+        None; one that some do not touch gets their zeros. Raises OutOfMemoryError where any rank
+        called ``give_up``.
         """
         if self.size == 1:
             assert loss is not None
@@ -121,14 +126,17 @@ class Ranks:
         with _peer_lost():
             dist.all_reduce(flat)
         flat /= paths
-        for weight, part in zip(chosen, torch.split(flat, [one.numel() for one in chosen]), strict=True):
+        for weight, part in zip(
+            chosen, torch.split(flat, [one.numel() for one in chosen]), strict=True
+        ):
             if weight.grad is None:
                 weight.grad = torch.empty_like(weight)
             weight.grad.copy_(part.view_as(weight))
         return float(total / paths)
 
     def give_up(self, weights: Sequence[Tensor]) -> None:
-        """Instead of ``average_gradients``, on a rank whose memory was too small: all of them have to know."""
+        """Instead of ``average_gradients``, on a rank whose memory was too small: all of them
+        have to know."""
         if self.size > 1:
             self._sum_with_weights((1.0, 0.0, 0.0), weights)
 
@@ -140,19 +148,25 @@ class Ranks:
         everyone = self.sharded(self.size, lambda rank: own)
         if (everyone != own).any():
             values = ", ".join(f"{value:.0f}" for value in everyone)
-            raise Stopped(f"the processes of this search no longer hold the same weights (digests {values})")
+            raise Stopped(
+                f"the processes of this search no longer hold the same weights (digests {values})"
+            )
 
     def speaks(self) -> bool:
-        """Whether this rank is the first that asks: of an error that several ranks meet, one tells."""
+        """Whether this rank is the first that asks: of an error that several ranks meet, one
+        tells."""
         if self.size == 1:
             return True
         try:
-            return bool(self.store.compare_set("spoken", "", str(self.rank)) == str(self.rank).encode())
+            return bool(
+                self.store.compare_set("spoken", "", str(self.rank)) == str(self.rank).encode()
+            )
         except RuntimeError:  # the store is gone with its host: rather twice than never
             return True
 
     def leave(self, spoken: bool) -> None:
-        """End in order: launchers end all processes with the first that fails, so the one that speaks goes first."""
+        """End in order: launchers end all processes with the first that fails, so the one that
+        speaks goes first."""
         if self.size > 1:
             with suppress(RuntimeError):
                 if spoken:
@@ -160,7 +174,9 @@ class Ranks:
                 else:
                     self.store.wait(["left"], LAST_WORDS)
 
-    def _sum_with_weights(self, head: tuple[float, float, float], weights: Sequence[Tensor]) -> list[float]:
+    def _sum_with_weights(
+        self, head: tuple[float, float, float], weights: Sequence[Tensor]
+    ) -> list[float]:
         touched = [float(weight.grad is not None) for weight in weights]
         return [float(value) for value in self._summed(np.array([*head, *touched]))]
 
@@ -192,7 +208,9 @@ def world() -> Iterator[Ranks]:
         return
     with _peer_lost():
         store, rank, size = next(rendezvous("env://", timeout=LIMIT))
-        local, neighbours = (int(os.environ.get(name, "0")) for name in ("LOCAL_RANK", "LOCAL_WORLD_SIZE"))
+        local, neighbours = (
+            int(os.environ.get(name, "0")) for name in ("LOCAL_RANK", "LOCAL_WORLD_SIZE")
+        )
         own_gpus = dist.is_nccl_available() and torch.cuda.device_count() >= max(1, neighbours)
         backend = "cpu:gloo,cuda:nccl" if _all_agree(store, rank, size, own_gpus) else "gloo"
         dist.init_process_group(
@@ -212,17 +230,19 @@ def world() -> Iterator[Ranks]:
 
 
 def _all_agree(store: Any, rank: int, size: int, yes: bool) -> bool:
-    """Whether every rank says yes: machines differ, and ranks of two back ends would wait for each other for ever."""
+    """Whether every rank says yes: machines differ, and ranks of two back ends would wait for
+    each other for ever."""
     words = PrefixStore("agree", store)
     words.set(str(rank), str(int(yes)))
     return all(words.get(str(other)) == b"1" for other in range(size))
 
 
 def launch(count: int, enter: Callable[[], None]) -> tuple[list[int], bool]:
-    """Run ``enter`` in ``count`` new processes on this machine, with the environment that torchrun gives.
+    """Run ``enter`` in ``count`` new processes on this machine, with the environment that torchrun
+    gives.
 
-    Ctrl-C and SIGTERM are handed on to them. Returns their exit codes (-9: killed by signal 9) and whether they
-    were asked to stop. Where one fails the others get GRACE_S to end.
+    Ctrl-C and SIGTERM are handed on to them. Returns their exit codes (-9: killed by signal 9) and
+    whether they were asked to stop. Where one fails the others get GRACE_S to end.
     """
     from torch.multiprocessing.spawn import ProcessExitedException, start_processes
 
@@ -244,13 +264,16 @@ def launch(count: int, enter: Callable[[], None]) -> tuple[list[int], bool]:
     ):  # a host name need not resolve for processes side by side
         environment["GLOO_SOCKET_IFNAME"] = os.environ.get("GLOO_SOCKET_IFNAME", "lo")
     asked: list[int] = []
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {
+        number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         with tempfile.TemporaryDirectory(prefix="hwnas-") as empty:
             # Python starts them with the current folder on its path: one that holds no modules.
             with working_in(empty) as folder:
                 arguments = (enter, environment, folder)
-                context: Any = start_processes(_enter, arguments, count, join=False)  # type: ignore[no-untyped-call]
+                start: Any = start_processes
+                context = start(_enter, arguments, count, join=False)
 
             def hand_on(number: int, frame: Any) -> None:
                 asked.append(number)

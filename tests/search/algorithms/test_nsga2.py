@@ -1,4 +1,5 @@
-"""NSGA-II on costs that are known: it keeps the front and finds better genotypes than it began with."""
+"""NSGA-II on costs that are known: it keeps the front and finds better genotypes than it began
+with."""
 
 from __future__ import annotations
 
@@ -19,11 +20,14 @@ def test_survivors_are_the_front_first_and_its_ends_before_its_middle() -> None:
 
 
 def test_evolution_finds_better_fronts_than_its_first_population() -> None:
-    config = resolve({"algorithm": "nsga2", "space": "nasbench201", "objectives": [{"metric": "params"}]})
+    config = resolve(
+        {"algorithm": "nsga2", "space": "nasbench201", "objectives": [{"metric": "params"}]}
+    )
     searcher, rng = nsga2.start(config), np.random.default_rng(0)
 
     def evaluate(choices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Accuracy: share of conv3x3 (3); cost: share of conv1x1 (2): the best is all conv3x3, by construction."""
+        """Accuracy: share of conv3x3 (3); cost: share of conv1x1 (2): the best is all conv3x3,
+        by construction."""
         return (choices == 3).mean(axis=1), (choices == 2).mean(axis=1)[:, None] + 1.0
 
     first = 0.0
@@ -38,7 +42,9 @@ def test_evolution_finds_better_fronts_than_its_first_population() -> None:
 
 
 def test_a_new_stage_evaluates_the_old_population_again() -> None:
-    config = resolve({"algorithm": "nsga2", "space": "nasbench201", "objectives": [{"metric": "params"}]})
+    config = resolve(
+        {"algorithm": "nsga2", "space": "nasbench201", "objectives": [{"metric": "params"}]}
+    )
     searcher, rng = nsga2.start(config), np.random.default_rng(0)
     for _ in range(4):
         asked = searcher.ask(10, rng)

@@ -1,4 +1,5 @@
-"""Two bilevel problems whose hypergradient can be had exactly: a quadratic one and a small network."""
+"""Two bilevel problems whose hypergradient can be had exactly: a quadratic one and a small
+network."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -52,7 +53,8 @@ def split(vector: Tensor, like: Tensors) -> Tensors:
 
 
 def quadratic(seed: int, size: int = 12, alphas: int = 5) -> Problem:
-    """L1 = w'Hw/2 + w'Ba + w'b in two tensors, L2 = |Cw - c|^2/2 + sum sin(a) + w'Da; w solves L1 exactly."""
+    """L1 = w'Hw/2 + w'Ba + w'b in two tensors, L2 = |Cw - c|^2/2 + sum sin(a) + w'Da; w solves
+    L1 exactly."""
     rng = torch.Generator().manual_seed(seed)
 
     def normal(*shape: int) -> Tensor:
@@ -86,10 +88,11 @@ def quadratic(seed: int, size: int = 12, alphas: int = 5) -> Problem:
 
 
 def network(seed: int = 0) -> Problem:
-    """A mixture of convolutions, pooling, identity and none on 6x6 images, with cross-entropy and a ridge.
+    """A mixture of convolutions, pooling, identity and none on 6x6 images, with cross-entropy and a
+    ridge.
 
-    Smooth everywhere (tanh, no max pool) in float64, 39 weights; the weights are solved for by Newton's
-    method.
+    Smooth everywhere (tanh, no max pool) in float64, 39 weights; the weights are solved for by
+    Newton's method.
     """
     rng = torch.Generator().manual_seed(seed)
     y = torch.arange(24) % 3
@@ -124,13 +127,18 @@ def network(seed: int = 0) -> Problem:
     weights = solve(train, start, alpha)
     hessian, mixed = second_derivatives(train, weights, alpha)
     return Problem(
-        train_loss=train, valid_loss=valid, weights=weights, alpha=alpha, hessian=hessian, mixed=mixed
+        train_loss=train,
+        valid_loss=valid,
+        weights=weights,
+        alpha=alpha,
+        hessian=hessian,
+        mixed=mixed,
     )
 
 
 def solve(loss: Loss, weights: Tensors, alpha: Tensors, tolerance: float = 1e-11) -> Tensors:
-    """The minimum near `weights`: Newton's method on |H| with backtracking, to a gradient of length <
-    `tolerance`."""
+    """The minimum near `weights`: Newton's method on |H| with backtracking, to a gradient of
+    length < `tolerance`."""
     w = flat(weights)
     for _ in range(200):
         point = split(w, weights)
