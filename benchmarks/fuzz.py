@@ -243,7 +243,14 @@ def _run(path: Path) -> Run:
     )
     tables = np.full((1, 2, 3), 1 / 3)
     for epoch in range(2):
-        line = history.epoch_of((0, epoch, 3), [1.0], [0.5], [2.2], tables, [np.array([0, 1])])
+        line = history.epoch_of(
+            (0, epoch, 3),
+            [1.0],
+            accuracies=[0.5],
+            entropies=[2.2],
+            tables=tables,
+            derived=[np.array([0, 1])],
+        )
         history.append_epoch(run, line)
     save_checkpoint(
         run, {"weight.a": np.arange(6.0), "b": np.arange(3)}, {"position": {"stage": 0}}

@@ -207,7 +207,9 @@ def calibrate(path: Path) -> list[Bar]:
     from profilers.device import load
 
     of = family(SPACES["darts"], channels=16, cells=8, classes=10, image=(3, 32, 32))
-    bench = make_bench(load(find_device("cpu")), of, 1, 1, None, None, None)
+    bench = make_bench(
+        load(find_device("cpu")), of, batch=1, threads=1, backend=None, ssh=None, run_with=None
+    )
     start = time.perf_counter()
     plan = CalibrationPlan(family=of, train=100, held_out=40)
     table = measured(plan, bench, "cpu", 1, lambda line: print(line, file=sys.stderr))

@@ -111,7 +111,12 @@ def ours(data: Dataset) -> tuple[Training, Callable[[Batch], float]]:
     """Our side: the loop of hwnas train, one step at a time, with drop-path at the same 0 as the
     plain one."""
     training = Training(
-        ARCHITECTURE, data, replace(RECIPE, drop_path=0.0), 0, "cifar", torch.device("cpu")
+        ARCHITECTURE,
+        data,
+        recipe=replace(RECIPE, drop_path=0.0),
+        seed=0,
+        stem="cifar",
+        device=torch.device("cpu"),
     )
     training.runner.train()
 

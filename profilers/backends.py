@@ -134,7 +134,9 @@ def thop(subject: Subject, device: Device, options: Options) -> list[Outcome]:
 
     found = count_with_thop(needs_module(subject), subject.shape)
     name, _, version = found.distribution.partition(" ")
-    receipt = count_receipt("thop", device, options, subject.shape, (), {name: version})
+    receipt = count_receipt(
+        "thop", device, options=options, shape=subject.shape, notes=(), versions={name: version}
+    )
     of_macs = receipt.with_notes(found.explain(), *_uncounted(found.uncounted))
     return [
         counted(PARAMS, found.params, receipt),

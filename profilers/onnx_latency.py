@@ -89,7 +89,9 @@ def measure_latency(
         facts, answers = read_answers(*run(request, options.limit_s), len(checked), "latency")
     level = reference_level(facts, answers, options, elsewhere=run is not measure)
     return [
-        latency_outcome(model, answer, facts, options, level, device, now())
+        latency_outcome(
+            model, answer, facts=facts, options=options, level=level, device=device, time=now()
+        )
         for model, answer in zip(checked, answers, strict=True)
     ]
 
@@ -159,7 +161,14 @@ def latency_outcome(
         typical = sorted(answer["reference"])[len(answer["reference"]) // 2]
         settings |= {"reference_ms": f"{MS * level:.6g}", "reference_now_ms": f"{MS * typical:.6g}"}
     receipt = make_receipt(
-        model, facts, options, device, time, summary["statistic"], bool(wall["noisy"]), settings
+        model,
+        facts,
+        options=options,
+        device=device,
+        time=time,
+        statistic=summary["statistic"],
+        noisy=bool(wall["noisy"]),
+        settings=settings,
     )
     return Measurement(
         metric=LATENCY,

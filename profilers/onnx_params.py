@@ -128,12 +128,12 @@ def _node(
     blank = [ACTIVATION] * len(node.output)
     function = found.functions.get((node.domain, node.op_type))
     if function is not None:
-        return _call(node, function, inputs, found, place, given)
+        return _call(node, function, inputs=inputs, found=found, place=place, given=given)
     if onnx_rules.is_standard(node):
         if node.op_type == "Constant":
             return [_constant(node, found, place, given)]
         if node.op_type in onnx_rules.CONTROL:
-            return _control(node, inputs, values, found, place, given)
+            return _control(node, inputs, values=values, found=found, place=place, given=given)
         if node.op_type in onnx_rules.CARRIERS and _carries(node, inputs):
             return [_carried(node, inputs)] * len(node.output)
         if node.op_type == "DynamicQuantizeLinear":

@@ -172,7 +172,12 @@ def _training(place: Place) -> Record:
             name="made up",
         )
         training = Training(
-            Architecture(PUBLISHED["DARTS_V2"], channels=4, cells=3), data, how, 0, "cifar", device
+            Architecture(PUBLISHED["DARTS_V2"], channels=4, cells=3),
+            data,
+            recipe=how,
+            seed=0,
+            stem="cifar",
+            device=device,
         )
         training.runner.train()
         for step in range(2):

@@ -137,7 +137,7 @@ def training_step(
         data = made_up(size, place, how.batch)
         architecture = Architecture(PUBLISHED[cell], channels=width, cells=depth)
         stem = size.settings.evaluation.stem
-        training = Training(architecture, data, how, 0, stem, place.device)
+        training = Training(architecture, data, recipe=how, seed=0, stem=stem, device=place.device)
         training.progress.epoch = (
             how.epochs // 2
         )  # so that paths are dropped as in the middle of a training

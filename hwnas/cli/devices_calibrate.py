@@ -99,12 +99,27 @@ def calibrate(
     check_cells(of.space, of.size.cells)
     check_input(f"--batch {batch}", (batch, *of.task.image))
     bench = make_bench(
-        device, of, batch, threads, backend, ssh, run_with, remote_python, cuda_graph
+        device,
+        of,
+        batch=batch,
+        threads=threads,
+        backend=backend,
+        ssh=ssh,
+        run_with=run_with,
+        remote_python=remote_python,
+        cuda_graph=cuda_graph,
     )
     path = out or default_path(device.name, of, batch)
     path.parent.mkdir(parents=True, exist_ok=True)
     plan = CalibrationPlan(family=of, train=train, held_out=held_out, budget_s=budget, seed=seed)
-    table = calibrate(plan, bench, device.name, batch, lambda line: echo(line, err=True), utc_now())
+    table = calibrate(
+        plan,
+        bench,
+        device=device.name,
+        batch=batch,
+        say=lambda line: echo(line, err=True),
+        now=utc_now(),
+    )
     save(table, path)
     if as_json:
         echo_json(summary(table, path))
@@ -142,7 +157,15 @@ def make_bench(
     # average out in the fit, and what one takes longer is another one less.
     protocol = Protocol(budget_s=0.7, min_s=0.3, patience=2.0)
     return bench_at(
-        where, of, device, protocol, batch, threads, backend, run, cuda_graph=cuda_graph
+        where,
+        of,
+        device=device,
+        protocol=protocol,
+        batch=batch,
+        threads=threads,
+        backend=backend,
+        run=run,
+        cuda_graph=cuda_graph,
     )
 
 

@@ -89,8 +89,23 @@ def fit(
         raise InputError(f"unknown space {space!r}{nearest(space, SPACES.names())}")
     name, known = named_device(device)
     network = network_of(space, channels, cells, image)
-    measured = read_measured(csv, SPACES[space], arch_column, latency_column, unit, skip_failed)
-    check_range(csv, measured, unit, known, SPACES[space], network, batch or 1)
+    measured = read_measured(
+        csv,
+        SPACES[space],
+        arch_column=arch_column,
+        latency_column=latency_column,
+        unit=unit,
+        skip_failed=skip_failed,
+    )
+    check_range(
+        csv,
+        measured,
+        unit=unit,
+        device=known,
+        space=SPACES[space],
+        network=network,
+        batch=batch or 1,
+    )
     provenance = {
         "source": csv.name,
         "sha256": digest(csv),
@@ -98,7 +113,15 @@ def fit(
         "latency_column": measured.column,
         "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }
-    table = fit_measured(SPACES[space], measured, name, batch, provenance, seed, network)
+    table = fit_measured(
+        SPACES[space],
+        measured,
+        device=name,
+        batch=batch,
+        provenance=provenance,
+        seed=seed,
+        network=network,
+    )
     path = out or default_path(name, family_of(SPACES[space], network or BENCHMARK), batch or 1)
     if out is None:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -106,13 +106,13 @@ def export(
         chosen = of_run(
             Path(subject),
             keys or [],
-            every,
-            untrained,
-            channels,
-            cells,
-            data_root,
-            download,
-            warned,
+            every=every,
+            without_training=untrained,
+            channels=channels,
+            cells=cells,
+            data_root=data_root,
+            download=download,
+            warn=warned,
         )
         if not keys and not every:
             _note_the_knee(Path(subject), untrained, quiet)
@@ -122,8 +122,24 @@ def export(
                 f"export: {subject!r} is no run directory, so it has no network {keys[0]!r}"
             )
         size = (channels, cells, classes, _image(image), stem)
-        chosen = of_genotype(subject, weights, untrained, size, data, data_root, download)
-    records = _export(chosen, out, wanted, input == "uint8", measure, threads, quiet)
+        chosen = of_genotype(
+            subject,
+            weights,
+            without_training=untrained,
+            size=size,
+            data=data,
+            data_root=data_root,
+            download=download,
+        )
+    records = _export(
+        chosen,
+        out,
+        formats=wanted,
+        raw=input == "uint8",
+        measure=measure,
+        threads=threads,
+        quiet=quiet,
+    )
     if json:
         echo_json(records)
     else:
@@ -184,7 +200,9 @@ def _export(
     torch.set_num_threads(threads)
     say = notes(quiet)
     try:
-        return export_all(chosen, out, formats, raw, threads if measure else None, say)
+        return export_all(
+            chosen, out, formats=formats, raw=raw, threads=threads if measure else None, say=say
+        )
     except NotTheSame as error:
         raise InputError(f"export: {error}; nothing was kept") from None
 

@@ -46,7 +46,15 @@ def measure_by_ray(
         say(f"warning: {name}: {' '.join(str(error).split()) or type(error).__name__}")
 
     with connected(address, say) as cluster:
-        answers = measure_on(cluster, found, devices, options, backends or (), done, failed)
+        answers = measure_on(
+            cluster,
+            found,
+            devices=devices,
+            options=options,
+            backends=backends or (),
+            done=done,
+            failed=failed,
+        )
     return [_profile(device, answers[device.name], len(found)) for device in devices]
 
 

@@ -36,7 +36,9 @@ def resume(
             return
         try:
             with watching(quiet, run) as watch:
-                found = go_on(run, watch, notes(quiet), ranks, data_root, download)
+                found = go_on(
+                    run, watch, say=notes(quiet), ranks=ranks, root=data_root, download=download
+                )
         except KeyboardInterrupt:
             echo(f"stopped; go on with: hwnas resume {run}{several.again(ranks)}", err=True)
             raise

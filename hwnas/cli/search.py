@@ -157,7 +157,14 @@ def search(
     vacant(path)
     several.launched(processes, context.find_root().obj)
     with several.joined() as ranks:
-        _run(resolved, ranks.broadcast(lambda: path), json, quiet, ranks, chosen)
+        _run(
+            resolved,
+            ranks.broadcast(lambda: path),
+            json=json,
+            quiet=quiet,
+            ranks=ranks,
+            table=chosen,
+        )
 
 
 def named_table(word: str | None, resolved: Config) -> Path | None:
@@ -198,7 +205,7 @@ def _run(
         return
     try:
         with watching(quiet, path) as watch:
-            run = search(resolved, path, watch, planned, say, ranks)
+            run = search(resolved, path, watch=watch, planned=planned, say=say, ranks=ranks)
     except KeyboardInterrupt:
         echo(f"stopped; go on with: hwnas resume {path}{several.again(ranks)}", err=True)
         raise

@@ -83,7 +83,12 @@ def onnx_sizes(file: Path, image: str, batch: int, named: Mapping[str, Any]) -> 
 
     channels, height, width = image_size(image)
     found = image_shapes(
-        file, read(file), channels if "x" in image.lower() else None, height, width, batch
+        file,
+        read(file),
+        channels=channels if "x" in image.lower() else None,
+        height=height,
+        width=width,
+        batch=batch,
     )
     for name in found:
         if name in named:

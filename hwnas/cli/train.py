@@ -114,7 +114,16 @@ def train(
     seed = opened.config.seed if seed is None else seed
     if ray is None:
         records = _train(
-            opened, models, chosen, seed, device, threads, fresh, data_root, download, quiet
+            opened,
+            models,
+            recipe=chosen,
+            seed=seed,
+            device=device,
+            threads=threads,
+            fresh=fresh,
+            data_root=data_root,
+            download=download,
+            quiet=quiet,
         )
     else:
         from hwnas.cli.train_ray import train_by_ray

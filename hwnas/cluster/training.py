@@ -66,11 +66,11 @@ def train_there(job: TrainJob) -> TrainedThere:
     result = train_model(
         job.run,
         job.model,
-        dataset,
-        job.recipe,
-        job.seed,
-        job.device,
-        lambda model, epoch: numbers.append(epoch.number),
+        dataset=dataset,
+        recipe=job.recipe,
+        seed=job.seed,
+        device=job.device,
+        report=lambda model, epoch: numbers.append(epoch.number),
     )
     record = record_of(job.model, dataset, job.recipe, job.seed, result)
     after = numbers[0] - 1 if numbers else job.recipe.epochs

@@ -177,7 +177,7 @@ def memory_of(graph: Graph, shape: tuple[int, int], batch: int = 1) -> Memory:
     work = np.zeros((2, len(graph), shape[1]), dtype=np.int64)
     identity = np.zeros((len(graph), shape[1]), dtype=bool)
     for index, node in enumerate(graph):
-        _work_of(node, node.name in added, index, sum_of, work, identity)
+        _work_of(node, node.name in added, index=index, sum_of=sum_of, work=work, identity=identity)
     return Memory(
         wiring=wiring(graph, shape[1]),
         params=counts_of(graph, shape).params,

@@ -109,7 +109,7 @@ def calibrate(
     usual_ms = float(np.nanmedian([*train.anchor_ms, *held.anchor_ms, *again.anchor_ms]))
     sound = _sound(plan, np.stack(train.choices), train.steadied(usual_ms), operations)
     choices, latency = np.stack(train.choices)[sound], train.steadied(usual_ms)[sound]
-    table = _fit(plan, choices, latency, operations, device, batch)
+    table = _fit(plan, choices, latency=latency, operations=operations, device=device, batch=batch)
     judged = _judge(table, held, held.steadied(usual_ms), again.steadied(usual_ms))
     agreement = {**table.agreement, **judged}
     provenance = {

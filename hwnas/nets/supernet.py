@@ -89,7 +89,9 @@ class Supernet(nn.Module):
         fixed = {key: _fixed(self, graph, built) for key, graph in whole.items()}
         operations = [decision.operations for decision in space.decisions]
         self._candidates = {
-            key: _candidates(self, graph, fixed[key], built, operations, self.mask)
+            key: _candidates(
+                self, graph, fixed=fixed[key], built=built, operations=operations, mask=self.mask
+            )
             for key, graph in whole.items()
         }
         self._classifiers = [
@@ -176,7 +178,14 @@ def _candidates(
             raise NotImplementedError("options that share sliced weights")
         columns = [column for column, option in enumerate(node.options) if option is not None]
         found[node.name] = {
-            column: _open(network, node, column, operations[node.row][column], alike, built)
+            column: _open(
+                network,
+                node,
+                column=column,
+                name=operations[node.row][column],
+                alike=alike,
+                built=built,
+            )
             for column in columns
             if mask[node.row, column]
         }

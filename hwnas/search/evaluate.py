@@ -41,7 +41,12 @@ def evaluate(
     accuracy = np.zeros(len(asked))
     accuracy[order] = ranks.gathered(len(asked), of_rank)
     if ranks.is_main:
-        append_trials(run, _trials(run, state, step, asked, accuracy, _by_name(costs, values)))
+        append_trials(
+            run,
+            _trials(
+                run, state, step=step, asked=asked, accuracy=accuracy, costs=_by_name(costs, values)
+            ),
+        )
     state.searcher = state.searcher.tell(asked, accuracy, values[:, : len(config.objectives)])
     state.accuracies.append(float(accuracy.mean()))
     state.position = replace(state.position, trials=at.trials + len(asked))

@@ -162,10 +162,28 @@ def epoch_steps(
         lr = at.lr_scale * shared_weights.cosine(config.weight_step, done)
         numbers = range(first, last)
         if training is None:
-            drawn = sampling_step(config, costs, state, batch, lr, numbers, steps, drawn)
+            drawn = sampling_step(
+                config,
+                costs,
+                state=state,
+                batch=batch,
+                lr=lr,
+                numbers=numbers,
+                steps=steps,
+                drawn=drawn,
+            )
             evaluations = [step for step in numbers if learns and (step + 1) % every == 0]
         else:
-            own_step(config, training, dataset, state, batch, lr, numbers, steps)
+            own_step(
+                config,
+                training,
+                dataset=dataset,
+                state=state,
+                batch=batch,
+                lr=lr,
+                numbers=numbers,
+                steps=steps,
+            )
             evaluations = [last - 1] if last == steps else []
         if dataset.device.type == "cpu" or len(state.unread) >= READ or last == steps:
             check_losses(state)
@@ -187,10 +205,10 @@ def _write_history(run: Run, state: State, policies: PolicyRows) -> None:
     epoch = epoch_of(
         (at.stage, at.epoch, at.trials),
         state.losses,
-        state.accuracies,
-        policies.entropies,
-        policies.probabilities,
-        policies.derived,
+        accuracies=state.accuracies,
+        entropies=policies.entropies,
+        tables=policies.probabilities,
+        derived=policies.derived,
     )
     append_epoch(run, epoch)
 

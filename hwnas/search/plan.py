@@ -89,7 +89,14 @@ def plan(
     other = None if table is None else other_device(table, device)
     if other is not None:
         say(f"note: {table} is a table of {other}, and the target is {device.name}")
-    costs = build_costs(config, device, len(dataset.classes), dataset.image, attached, table)
+    costs = build_costs(
+        config,
+        device,
+        classes=len(dataset.classes),
+        image=dataset.image,
+        attached=attached,
+        table=table,
+    )
     generator = rng(config.seed, STAGE)
     ranges = {cost.name: cost_range(SPACES[config.space], cost, generator) for cost in costs}
     check_target(device, ranges["params"])

@@ -53,10 +53,10 @@ def search(
         started = runs.create(
             out,
             config,
-            sys.argv,
-            digest(planned.dataset),
-            parts_of(planned.dataset),
-            {TEST_IMAGES: record_of_test(planned.dataset)},
+            command=sys.argv,
+            data_digest=digest(planned.dataset),
+            images=parts_of(planned.dataset),
+            more={TEST_IMAGES: record_of_test(planned.dataset)},
         )
         keep_table(started, next((cost.table for cost in planned.costs if cost.table), None))
         return started
@@ -128,7 +128,13 @@ def _go(run: Run, planned: SearchPlan, watch: Watcher, say: Say, ranks: Ranks) -
             began = time.monotonic()
             here = planned.here if ranks.is_main else None
             result = finish(
-                config, dataset, planned.costs, planned.cost_ranges, searched, here, say
+                config,
+                dataset,
+                costs=planned.costs,
+                ranges=planned.cost_ranges,
+                searched=searched,
+                here=here,
+                say=say,
             )
             if ranks.is_main:
                 write_measurements(run, result.measurements)

@@ -53,10 +53,10 @@ def sampling_step(
         drawn = grouping.paths(
             partial(path_of_batch, config, state),
             partial(_macs, costs),
-            first,
-            steps,
-            every,
-            ranks.size,
+            first=first,
+            steps=steps,
+            every=every,
+            size=ranks.size,
         )
     mixed = config.weights == "mixture"
     path = mixture_of(state.searcher, space) if mixed else drawn[min(first + ranks.rank, last - 1)]

@@ -49,7 +49,9 @@ def train_models(
         if fresh:
             forget(model.folder, run.path)
         try:
-            result = train_model(run, model, dataset, recipe, seed, device, report)
+            result = train_model(
+                run, model, dataset=dataset, recipe=recipe, seed=seed, device=device, report=report
+            )
         except Diverged as error:
             failed(model, error)
             continue

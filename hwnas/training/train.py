@@ -73,7 +73,7 @@ def train(
     device = torch.device(device)
     _check(recipe, dataset, device)
     data = to_device(_hold_out(dataset, recipe.hold_out, seed), device)
-    training = Training(architecture, data, recipe, seed, stem, device)
+    training = Training(architecture, data, recipe=recipe, seed=seed, stem=stem, device=device)
     if out_dir is not None:
         out_dir.mkdir(parents=True, exist_ok=True)
         for unfinished in out_dir.glob(".*.new"):  # a process was killed while it wrote this

@@ -68,11 +68,11 @@ def test_every_network_is_measured_on_every_device_and_answers_are_in_order(
     answers = measure_on(
         pretended([], NODES),  # the last task first
         found,
-        [BOARD, OTHER],
-        Options(),
-        (),
-        lambda there: heard.append(there.job.named.key),
-        lambda name, error: lost.append(name),
+        devices=[BOARD, OTHER],
+        options=Options(),
+        backends=(),
+        done=lambda there: heard.append(there.job.named.key),
+        failed=lambda name, error: lost.append(name),
     )
     assert sorted(without_measuring) == sorted(
         (one.key, name, "cpu") for one in found for name in ("board", "other")

@@ -58,7 +58,15 @@ def test_a_search_under_way_tells_its_stage_and_epoch(tmp_path: Path) -> None:
     for name in ("going", "ended"):
         for place in ((0, 0, 10), (1, 4, 50)):
             append_epoch(
-                runs[name], epoch_of(place, [1.0], [0.5], [], torch.zeros(0, 1, 1).numpy(), [])
+                runs[name],
+                epoch_of(
+                    place,
+                    [1.0],
+                    accuracies=[0.5],
+                    entropies=[],
+                    tables=torch.zeros(0, 1, 1).numpy(),
+                    derived=[],
+                ),
             )
     (tmp_path / "ended" / "front.json").write_text("{}")
     assert searches(tmp_path / name for name in ("new", "going", "ended", "missing")) == [

@@ -80,10 +80,10 @@ def test_each_network_stands_once_in_the_results_though_its_node_died(run: Run) 
     records = train_on(
         cluster,
         run,
-        chosen,
-        images_of(run),
-        RECIPES["quick"],
-        0,
+        models=chosen,
+        dataset=images_of(run),
+        recipe=RECIPES["quick"],
+        seed=0,
         done=lambda model, found: heard.append((model.name, found.after_epoch)),
     )
     assert [record.channels for record in records] == [4, 5, 6]  # not the order they ended in
@@ -107,29 +107,31 @@ def test_a_training_that_diverges_costs_itself_alone_and_bad_settings_stop_all(r
     records = train_on(
         pretended([]),
         run,
-        chosen,
-        data,
-        RECIPES["quick"],
-        0,
+        models=chosen,
+        dataset=data,
+        recipe=RECIPES["quick"],
+        seed=0,
         failed=lambda model, error: lost.append(model),
     )
     assert [record.channels for record in records] == [6] and lost == [chosen[1]]
     with pytest.raises(InputError, match="a training with seed 1"):
-        train_on(pretended([]), run, models(run, 9), data, RECIPES["quick"], 0)
+        train_on(
+            pretended([]), run, models=models(run, 9), dataset=data, recipe=RECIPES["quick"], seed=0
+        )
 
 
 def test_fresh_forgets_once_not_at_each_retry(run: Run) -> None:
     chosen, data = models(run, 4), images_of(run)
-    train_on(pretended([]), run, chosen, data, RECIPES["quick"], 0)
+    train_on(pretended([]), run, models=chosen, dataset=data, recipe=RECIPES["quick"], seed=0)
     cluster = pretended([], dies=lambda name, attempt: attempt < 2)
     heard: list[int] = []
     train_on(
         cluster,
         run,
-        chosen,
-        data,
-        RECIPES["quick"],
-        0,
+        models=chosen,
+        dataset=data,
+        recipe=RECIPES["quick"],
+        seed=0,
         fresh=True,
         done=lambda model, found: heard.append(found.after_epoch),
     )
@@ -145,6 +147,11 @@ def test_a_run_that_the_nodes_do_not_share_is_refused_before_anything_is_begun(r
 
     with pytest.raises(InputError, match="does not see"):
         train_on(
-            pretended(begun, check=check), run, models(run, 4), images_of(run), RECIPES["quick"], 0
+            pretended(begun, check=check),
+            run,
+            models=models(run, 4),
+            dataset=images_of(run),
+            recipe=RECIPES["quick"],
+            seed=0,
         )
     assert begun == []

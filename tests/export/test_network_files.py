@@ -256,16 +256,25 @@ def test_weights_of_another_genotype_are_refused(trained: Weights, tmp_path: Pat
     file = tmp_path / "w.safetensors"
     file.write_bytes(weights_bytes(trained))
     with pytest.raises(InputError, match="weights of the genotype"):
-        of_genotype("PDARTS", file, False, SIZE, None, None)
+        of_genotype("PDARTS", file, without_training=False, size=SIZE, data=None, data_root=None)
     with pytest.raises(InputError, match="of the darts space, not of tnd"):
-        of_genotype("TND_CIFAR10", file, False, SIZE, None, None)
+        of_genotype(
+            "TND_CIFAR10", file, without_training=False, size=SIZE, data=None, data_root=None
+        )
     with pytest.raises(InputError, match="either --weights FILE or --untrained"):
-        of_genotype("DARTS_V2", None, False, SIZE, None, None)
+        of_genotype("DARTS_V2", None, without_training=False, size=SIZE, data=None, data_root=None)
     with pytest.raises(InputError, match="no such file"):
-        of_genotype("DARTS_V2", tmp_path / "none", False, SIZE, None, None)
+        of_genotype(
+            "DARTS_V2",
+            tmp_path / "none",
+            without_training=False,
+            size=SIZE,
+            data=None,
+            data_root=None,
+        )
     file.write_bytes(b"nonsense")
     with pytest.raises(InputError, match="not a weights file"):
-        of_genotype("DARTS_V2", file, False, SIZE, None, None)
+        of_genotype("DARTS_V2", file, without_training=False, size=SIZE, data=None, data_root=None)
 
 
 def test_weights_with_a_missing_or_misshapen_tensor_are_refused(
@@ -284,8 +293,12 @@ def test_weights_with_a_missing_or_misshapen_tensor_are_refused(
 
 
 def test_an_untrained_genotype_exports_and_is_marked(tmp_path: Path) -> None:
-    (subject,) = of_genotype("TND_CIFAR10", None, True, SIZE, None, None)
-    (record,) = export_all([subject], tmp_path, ("onnx",), False, None, lambda line: None)
+    (subject,) = of_genotype(
+        "TND_CIFAR10", None, without_training=True, size=SIZE, data=None, data_root=None
+    )
+    (record,) = export_all(
+        [subject], tmp_path, formats=("onnx",), raw=False, threads=None, say=lambda line: None
+    )
     model = onnx.load(record["files"]["onnx"])
     said = {entry.key: entry.value for entry in model.metadata_props}
     assert said["accuracy"] == "untrained" and record["accuracy"] is None
@@ -298,7 +311,9 @@ def test_exported_models_are_measured_in_one_go(
     subject = NetworkToExport(
         name="name", weights=trained, folder=tmp_path, notes=digits, dataset={}
     )
-    (record,) = export_all([subject], None, ("onnx", "int8"), False, 1, lambda line: None)
+    (record,) = export_all(
+        [subject], None, formats=("onnx", "int8"), raw=False, threads=1, say=lambda line: None
+    )
     for name in ("onnx", "int8"):
         found = record["latency"][name]
         assert found["origin"] == "measured" and found["unit"] == "ms"

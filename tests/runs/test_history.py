@@ -22,7 +22,15 @@ def run(tmp_path: Path) -> Run:
 def write(run: Run, stage: int, epoch: int) -> None:
     tables = np.array([[[0.25, 0.75], [1.0, 0.0]]])
     append_epoch(
-        run, epoch_of((stage, epoch, 7), [1.0, 2.0], [0.5], [0.56], tables, [np.array([1, 0])])
+        run,
+        epoch_of(
+            (stage, epoch, 7),
+            [1.0, 2.0],
+            accuracies=[0.5],
+            entropies=[0.56],
+            tables=tables,
+            derived=[np.array([1, 0])],
+        ),
     )
 
 
@@ -41,7 +49,17 @@ def test_a_line_is_read_back_as_it_was_written(run: Run) -> None:
 
 
 def test_a_search_without_policies_has_lines_too(run: Run) -> None:
-    append_epoch(run, epoch_of((0, 0, 0), [float("nan")], [], [], np.zeros((0, 2, 2)), []))
+    append_epoch(
+        run,
+        epoch_of(
+            (0, 0, 0),
+            [float("nan")],
+            accuracies=[],
+            entropies=[],
+            tables=np.zeros((0, 2, 2)),
+            derived=[],
+        ),
+    )
     (found,) = read_history(run)
     assert found.loss is None and found.accuracy is None and found.probabilities == ()
 

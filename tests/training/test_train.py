@@ -214,7 +214,9 @@ def test_training_leaves_the_global_generator_alone() -> None:
 
 def test_the_average_of_the_weights_follows_its_definition() -> None:
     recipe = replace(BRIEF, average=0.9, calibrate=0)
-    training = Training(SMALL, digits(96), recipe, 0, "cifar", torch.device("cpu"))
+    training = Training(
+        SMALL, digits(96), recipe=recipe, seed=0, stem="cifar", device=torch.device("cpu")
+    )
     name = "head.classifier.1.weight"
     expected = training.network.state_dict()[name].clone()
     for number, batch in enumerate(batches(digits(96), "train", 16, (0,))):

@@ -107,7 +107,9 @@ class _BatchNormBackward(Function):
     def forward(
         ctx: Any, grad: Tensor, x: Tensor, weight: Maybe, mean: Tensor, r: Tensor, eps: float
     ) -> tuple[Tensor, Tensor, Tensor]:
-        along_x, scaled, plain = _batch_norm_backward(grad, x, weight, mean, r, eps)
+        along_x, scaled, plain = _batch_norm_backward(
+            grad, x, weight=weight, mean=mean, r=r, eps=eps
+        )
         ctx.save_for_backward(grad, x, weight, mean, r, scaled, plain)
         ctx.eps = eps
         ctx.set_materialize_grads(False)
@@ -127,7 +129,9 @@ class _BatchNormBackward(Function):
         if u is None:
             along_g, b, u_mean, inner = torch.zeros_like(g), zero, zero, zero
         else:
-            along_g, u_xn, u_sum = _batch_norm_backward(u, x, weight, mean, r, ctx.eps)
+            along_g, u_xn, u_sum = _batch_norm_backward(
+                u, x, weight=weight, mean=mean, r=r, eps=ctx.eps
+            )
             b, u_mean = u_xn / size, u_sum / size
             inner = (u * g).sum((0, 2, 3)) - u_mean * g_sum - b * g_xn  # <u, P(g)>
         if s is not None or t is not None:

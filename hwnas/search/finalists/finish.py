@@ -77,7 +77,7 @@ def finish(
     images = scoring_images(config, dataset)
     # The leading rank's choice: sums in another order on another machine might choose others.
     finalists = searched.ranks.broadcast(
-        lambda: choose(config, dataset, costs, ranges, searched, say)
+        lambda: choose(config, dataset, costs=costs, ranges=ranges, searched=searched, say=say)
     )
     chosen = finalists.choices
     uniform = _uniform(
@@ -103,7 +103,9 @@ def finish(
     if here is not None and "memory" in names:
         scored = with_memory(scored, here, [keys.index(key) for key in on_front], say)
     members = {
-        key: _member(config, space, costs, scored, row, finalists.evidence[row])
+        key: _member(
+            config, space, costs=costs, scored=scored, row=row, evidence=finalists.evidence[row]
+        )
         for row, key in enumerate(keys)
     }
     targets: dict[str, float] = {

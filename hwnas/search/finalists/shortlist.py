@@ -72,7 +72,9 @@ def choose(
     if model is not None:
         archive = regression.predicted(model, archive, pursued, mask_of(searcher, space))
     if model is not None and (pursued or config.finalists_synflow):
-        chosen, evidence = _of_bins(config, flows, pursued, ranges, searcher, archive)
+        chosen, evidence = _of_bins(
+            config, flows, costs=pursued, ranges=ranges, searcher=searcher, archive=archive
+        )
     else:
         chosen, evidence = _shortlisted(config, flows, searcher, archive)
     if model is not None:

@@ -63,9 +63,16 @@ def test_ranks_train_the_paths_of_one_process_each_once_between_two_alpha_steps(
     for first in range(0, steps, size):
         last = min(first + size, steps)
         if first not in drawn:
-            drawn = paths(draw, lambda some: cost[some[:, 0]], first, steps, every, size)
+            drawn = paths(
+                draw,
+                lambda some: cost[some[:, 0]],
+                first=first,
+                steps=steps,
+                every=every,
+                size=size,
+            )
         again = paths(
-            draw, lambda some: cost[some[:, 0]], first, steps, every, size
+            draw, lambda some: cost[some[:, 0]], first=first, steps=steps, every=every, size=size
         )  # as after a resume
         for batch in range(first, last):
             assert (drawn[batch] == again[batch]).all()
@@ -79,5 +86,12 @@ def test_ranks_train_the_paths_of_one_process_each_once_between_two_alpha_steps(
 
 
 def test_an_epoch_that_was_begun_with_other_ranks_keeps_paths_with_their_batches() -> None:
-    found = paths(lambda batch: np.array([batch]), lambda some: np.zeros(len(some)), 3, 20, None, 2)
+    found = paths(
+        lambda batch: np.array([batch]),
+        lambda some: np.zeros(len(some)),
+        first=3,
+        steps=20,
+        every=None,
+        size=2,
+    )
     assert {batch: int(path[0]) for batch, path in found.items()} == {3: 3, 4: 4}
