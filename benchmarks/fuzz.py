@@ -51,7 +51,8 @@ from profilers import onnx_check, table
 from profilers.answers import Kind, read_answers
 from profilers.bounded import Ended
 from profilers.errors import InputError
-from profilers.fit import Fitted, Form, Process
+from profilers.fit import Fitted, Form
+from profilers.gaussian_process import Process
 from profilers.remote import Transport, unpack
 
 SECONDS, MIB = 1.0, 512

@@ -42,7 +42,8 @@ from hwnas.config import Config, resolve
 from hwnas.runs import directory as runs
 from hwnas.search import loop
 from hwnas.search.checkpoint import restore
-from hwnas.search.distributed.ranks import ALONE, Ranks, launch, world
+from hwnas.search.distributed.launch import launch
+from hwnas.search.distributed.ranks import ALONE, Ranks, world
 from hwnas.search.plan import SearchPlan, plan, searcher_of
 
 ADDRESS = "HWNAS_BENCHMARK"

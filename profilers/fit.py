@@ -23,8 +23,8 @@ import numpy as np
 import numpy.typing as npt
 
 from profilers.agreement import kendall_tau, mape_percent, seven_digits
+from profilers.gaussian_process import Array, Process, fit_process, process_correction
 
-Array = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 Loss = Literal["squares", "absolute"]
 View = Literal["none", "counts", "edges", "both"]
@@ -34,11 +34,6 @@ FOLDS = 5
 _RIDGE = (1e-6, 1e-2, 1e-1)
 # Beside a trusted column the counts are corrections, which may have to go to nothing.
 _RIDGE_OF_CORRECTIONS = (1e-2, 1e-1, 1.0, 1e3)
-_LENGTHS = (0.5, 1.0, 2.0, 4.0)
-_NOISES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
-# A Gaussian process needs the square of its rows in memory and the cube in time; more rows add
-# little here.
-_MOST_ROWS_OF_PROCESS = 400
 _MOST_ROWS_PER_CHOICE = 2000
 
 
@@ -78,22 +73,6 @@ class Form:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Process:
-    """A Gaussian process on relative residuals: kernel exp(-|a - b|^2 / (2 length^2 d)) on scaled
-    features.
-
-    points: (m, d) scaled training features, weights: (m,), scale: (d,) what features are divided
-    by.
-    """
-
-    points: Array
-    weights: Array
-    scale: Array
-    length: float
-    noise: float
-
-
-@dataclass(frozen=True, kw_only=True)
 class Fitted:
     """A fitted model: coefficient by feature name, all in the unit of the fitted values."""
 
@@ -108,7 +87,7 @@ class Fitted:
         design = next(design for design in designs if design.name == self.form.design)
         values = self._linear(design)
         if self.process is not None:
-            values = values * (1 + _correct(self.process, _view(design, self.form.view)))
+            values = values * (1 + process_correction(self.process, _view(design, self.form.view)))
         return self._floored(values, design)
 
     def _linear(self, design: Design) -> Array:
@@ -185,7 +164,7 @@ def fit_form(form: Form, designs: Sequence[Design], values: Array) -> Fitted:
     if form.view == "none":
         return fitted
     residuals = values / fitted._linear(design) - 1
-    return replace(fitted, process=_fit_process(_view(design, form.view), residuals))
+    return replace(fitted, process=fit_process(_view(design, form.view), residuals))
 
 
 def _linear_forms(designs: Sequence[Design]) -> Iterator[Form]:
@@ -282,37 +261,3 @@ def _view(design: Design, view: View) -> Array:
         if view == "edges"
         else np.concatenate([2 * design.counts, design.detail], axis=1)
     )
-
-
-def _fit_process(features: Array, residuals: Array) -> Process:
-    """Length and noise by leave-one-out, whose errors a Gaussian process gives in closed form."""
-    if len(features) > _MOST_ROWS_OF_PROCESS:
-        step = np.linspace(0, len(features) - 1, _MOST_ROWS_OF_PROCESS).astype(int)
-        features, residuals = features[step], residuals[step]
-    scale = np.where(np.ptp(features, axis=0) > 0, features.std(axis=0), 1.0)
-    points = features / scale
-    best: tuple[float, Process] | None = None
-    for length in _LENGTHS:
-        kernel = _kernel(points, points, length)
-        for noise in _NOISES:
-            inverse = np.linalg.inv(kernel + noise * np.eye(len(points)))
-            weights = inverse @ residuals
-            error = float(np.mean(np.abs(weights / np.diag(inverse))))
-            if best is None or error < best[0]:
-                best = (
-                    error,
-                    Process(
-                        points=points, weights=weights, scale=scale, length=length, noise=noise
-                    ),
-                )
-    assert best is not None
-    return best[1]
-
-
-def _correct(process: Process, features: Array) -> Array:
-    return _kernel(features / process.scale, process.points, process.length) @ process.weights
-
-
-def _kernel(a: Array, b: Array, length: float) -> Array:
-    squares = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None, :] - 2 * a @ b.T
-    return np.asarray(np.exp(-np.maximum(squares, 0) / (2 * length**2 * a.shape[1])))

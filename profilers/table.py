@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from profilers.errors import InputError
-from profilers.fit import Fitted, Form, Process
+from profilers.fit import Fitted, Form
+from profilers.gaussian_process import Process
 from profilers.limited import open_regular
 
 FORMAT = "latency table 1"

@@ -155,7 +155,7 @@ def training_step(
 
 def testing(size: Size, stage: int, place: Place) -> Step:
     """All of a data set's test images through the trained network once: one batch of it."""
-    from hwnas.training.loop import build as network
+    from hwnas.training.building import build as network
 
     data = made_up(size, place, 256)
     architecture = Architecture(

@@ -14,7 +14,8 @@ import torch
 
 from benchmarks.gpu.book import Book, Record, work
 from benchmarks.gpu.place import MS, Place
-from hwnas.search.distributed.ranks import launch, world
+from hwnas.search.distributed.launch import launch
+from hwnas.search.distributed.ranks import world
 from hwnas.space.family import family
 
 STEPS, TINY_STEPS = 20, 2

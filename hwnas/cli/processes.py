@@ -50,7 +50,7 @@ def launched(processes: int | None, enter: Callable[[], None]) -> None:
         raise InputError(f"processes: torchrun has started {size} of them; leave --processes out")
     if size > 1 or processes == 1:
         return
-    from hwnas.search.distributed.ranks import launch
+    from hwnas.search.distributed.launch import launch
 
     codes, asked = launch(processes, enter)
     if asked:

@@ -20,9 +20,10 @@ import numpy as np
 import numpy.typing as npt
 
 from hwnas.space.build import Key, by_size, graphs
-from hwnas.space.graph import Graph, Wiring, wiring
+from hwnas.space.graph import Graph
 from hwnas.space.size import CellSize, Task
 from hwnas.space.space import NONE, Choices, Space
+from hwnas.space.wiring import Wiring, wiring
 from profilers.fit import Design
 
 Execution = Literal["eager", "reached", "live"]

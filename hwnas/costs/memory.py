@@ -25,9 +25,10 @@ import numpy.typing as npt
 from hwnas.costs.counts import Additive, counts_of
 from hwnas.space.build import BySize, Key, by_size
 from hwnas.space.family import Family
-from hwnas.space.graph import Graph, Node, Wiring, starts_with_relu, terms, wiring
+from hwnas.space.graph import Graph, Node, starts_with_relu, terms
 from hwnas.space.layers import ACTIVATIONS, Layer, Size
 from hwnas.space.space import Choices
+from hwnas.space.wiring import Wiring, wiring
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]

@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 from html import escape
 
-from hwnas.report.layout import op_label
+from hwnas.report.layout_items import op_label
 from hwnas.report.shades import shades
 from hwnas.space.build import architecture_graph, key_of
 from hwnas.space.encoding import to_choices

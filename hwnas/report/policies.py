@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwnas.report.drawing import picture_svg
-from hwnas.report.layout import op_label, pictures, state_names, title
+from hwnas.report.layout import pictures, title
+from hwnas.report.layout_items import op_label, state_names
 from hwnas.report.load import RunData
 from hwnas.runs.history import Epoch
 from hwnas.search.algorithms.algorithm import algorithm_of

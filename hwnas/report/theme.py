@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hwnas.report.layout import op_label
+from hwnas.report.layout_items import op_label
 from hwnas.report.shades import greys, shades
 from hwnas.space.space import NONE, Space
 

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from hwnas.nets import task
-from hwnas.nets.network import Network, drop_path
+from hwnas.nets.network import drop_path
 from hwnas.space.genotype import Architecture
 from hwnas.space.layers import Stem
+from hwnas.training.building import _layout, build
 from hwnas.training.checkpoint import (
     BEST,
     WEIGHTS,
@@ -33,7 +34,7 @@ from hwnas.training.statistics import calibrate
 from hwnas.training.weights import save_weights
 
 # The word after the seed says what is drawn.
-_WEIGHTS, _IMAGES, _DROP, _CALIBRATION, HOLD_OUT = range(5)
+_IMAGES, _DROP, _CALIBRATION, HOLD_OUT = range(1, 5)
 
 
 class Diverged(RuntimeError):
@@ -283,21 +284,3 @@ class Training:
     def _notes(self) -> dict[str, Any]:
         last = self.progress.curve[-1]
         return {**self.settings, "epoch": last.number, "test_accuracy": last.test_accuracy}
-
-
-def build(
-    architecture: Architecture, data: Dataset, seed: int, stem: Stem, auxiliary: bool
-) -> Network:
-    """A network for ``data`` with weights drawn from ``seed``, channels last; torch's own
-    generator stays as it is.
-    """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(generator(seed, _WEIGHTS).initial_seed())
-        network = Network(architecture, len(data.classes), data.image, stem, auxiliary)
-    built: Any = network
-    moved: Network = built.to(memory_format=torch.channels_last)
-    return moved
-
-
-def _layout(x: Tensor) -> Tensor:
-    return x.contiguous(memory_format=torch.channels_last)

@@ -14,14 +14,8 @@ import pytest
 from hwnas import __version__
 from hwnas.cli.optional import with_address
 from hwnas.cluster.job import Job, Needs
-from hwnas.cluster.ray_cluster import (
-    _see,
-    changes,
-    check_reachable,
-    connected,
-    lacking,
-    of_this_host,
-)
+from hwnas.cluster.lacking import changes, lacking
+from hwnas.cluster.ray_cluster import _see, check_reachable, connected, of_this_host
 from profilers.errors import InputError
 
 ROOT = Path(__file__).parents[2]

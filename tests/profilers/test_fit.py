@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from profilers.fit import Array, Design, Form, fit, fit_form
+from profilers.fit import Design, Form, fit, fit_form
+from profilers.gaussian_process import Array
 
 COST = np.array([2.0, 0.5, 0.0])
 

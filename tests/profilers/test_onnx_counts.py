@@ -11,7 +11,8 @@ from profilers.counts import count
 from profilers.errors import InputError
 from profilers.onnx_counts import count_onnx
 from profilers.onnx_export import export_onnx
-from profilers.onnx_rules import CONTROL, CONVOLUTIONS, FREE, PRODUCTS
+from profilers.onnx_free import FREE
+from profilers.onnx_rules import CONTROL, CONVOLUTIONS, PRODUCTS
 from tests.profilers.onnx_files import model, saved
 
 

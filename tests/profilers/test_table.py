@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from profilers.errors import InputError
-from profilers.fit import Fitted, Form, Process
+from profilers.fit import Fitted, Form
+from profilers.gaussian_process import Process
 from profilers.table import NetworkSize, Operations, Table, load, save
 
 PROCESS = Process(

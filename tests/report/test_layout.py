@@ -7,7 +7,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from hwnas.report.layout import Box, Layout, Wire, lay_out, op_label
+from hwnas.report.layout import Box, Layout, Wire, lay_out
+from hwnas.report.layout_items import op_label
 from hwnas.space.encoding import sample, to_genotype
 from hwnas.space.genotype import Edge, Genotype
 from hwnas.space.published import PUBLISHED

@@ -9,18 +9,9 @@ import pytest
 
 from hwnas.space import SPACES
 from hwnas.space.encoding import sample
-from hwnas.space.graph import (
-    IMAGE,
-    Builder,
-    Graph,
-    all_layers,
-    check,
-    discrete,
-    readers,
-    terms,
-    wiring,
-)
+from hwnas.space.graph import IMAGE, Builder, Graph, all_layers, check, discrete, readers, terms
 from hwnas.space.layers import Layer, relu_conv_bn
+from hwnas.space.wiring import wiring
 from profilers.errors import InputError
 from tests.space.swept import SWEPT, whole
 

@@ -26,7 +26,8 @@ from hwnas.runs.trials import read_trials
 from hwnas.search.algorithms import policy
 from hwnas.search.bilevel import ndarts
 from hwnas.search.bilevel.weight_evolution import Evolution, evolve
-from hwnas.search.distributed.ranks import ALONE, launch, waits
+from hwnas.search.distributed.launch import launch
+from hwnas.search.distributed.ranks import ALONE, waits
 from hwnas.search.plan import plan
 from hwnas.search.search import resume, search, whereabouts
 from profilers.errors import InputError
