@@ -50,7 +50,7 @@ def _part(
         raise SystemExit(f"--{name} {count}: the file has {len(labels)} images")
     index = np.arange(len(labels)) if count is None else _balanced(labels, count, seed)
     jpeg, offsets = archive[f"{name}_jpeg"], archive[f"{name}_offsets"]
-    images = np.stack([_decode(jpeg[offsets[i] : offsets[i + 1]].tobytes()) for i in index])
+    images = np.stack([decode(jpeg[offsets[i] : offsets[i + 1]].tobytes()) for i in index])
     return {f"x_{name}": images, f"y_{name}": labels[index]}
 
 
@@ -60,7 +60,7 @@ def _balanced(labels: np.ndarray[Any, Any], count: int, seed: int) -> np.ndarray
     return np.sort(order[np.linspace(0, len(labels) - 1, count).round().astype(int)])
 
 
-def _decode(jpeg: bytes) -> np.ndarray[Any, Any]:
+def decode(jpeg: bytes) -> np.ndarray[Any, Any]:
     return np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB"))
 
 

@@ -18,7 +18,25 @@ if TYPE_CHECKING:
     from profilers.device import Device
     from profilers.table import Table
 
-USUAL_CELLS = {"nasbench201": 15}
+
+def size_of_networks(space: str, channels: int | None, cells: int | None) -> tuple[int, int]:
+    """Initial channels and searched cells of the networks of a space; None stands for what is
+    usual.
+
+    A chain of blocks has those of its table, and no other depth. Raises InputError for cells that
+    it can't have.
+    """
+    from hwnas.space import SPACES
+    from hwnas.space.genotype import check_cells
+
+    known = SPACES[space]
+    usual = (16, {"nasbench201": 15}.get(space, 8)) if known.depth is None else known.published_size
+    cells = usual[1] if cells is None else cells
+    try:
+        check_cells(known, cells)
+    except InputError as error:
+        raise InputError(f"--cells: {str(error).removeprefix('cells: ')}") from None
+    return usual[0] if channels is None else channels, cells
 
 
 def calibrate(
@@ -26,9 +44,11 @@ def calibrate(
     space: Annotated[
         str, typer.Option(help="Search space whose operations are measured.")
     ] = "darts",
-    channels: Annotated[int, typer.Option(min=1, help="Initial channels of the networks.")] = 16,
+    channels: Annotated[
+        int | None, typer.Option(min=1, help="Initial channels. [default: 16; a chain's own]")
+    ] = None,
     cells: Annotated[
-        int | None, typer.Option(min=1, help="Searched cells. [default: 8; 15]")
+        int | None, typer.Option(min=1, help="Searched cells. [default: 8; 15; a chain's own]")
     ] = None,
     classes: Annotated[int, typer.Option(min=1)] = 10,
     image: Annotated[str, typer.Option(help="Image: SIDE or CHANNELSxHEIGHTxWIDTH.")] = "32",
@@ -77,6 +97,9 @@ def calibrate(
     from profilers.onnx_latency import utc_now
     from profilers.table import save
 
+    if space not in SPACES:
+        raise InputError(f"unknown space {space!r}{nearest(space, SPACES.names())}")
+    channels, cells = size_of_networks(space, channels, cells)
     check_numbers(
         "--",
         channels=channels,
@@ -86,13 +109,11 @@ def calibrate(
         threads=threads,
         budget=budget,
     )
-    if space not in SPACES:
-        raise InputError(f"unknown space {space!r}{nearest(space, SPACES.names())}")
     device = load(find_device(target))
     of = family(
         SPACES[space],
         channels=channels,
-        cells=cells or SPACES[space].depth or USUAL_CELLS.get(space, 8),
+        cells=cells,
         classes=classes,
         image=image_size(image),
     )

@@ -193,16 +193,15 @@ def network_of(
     space: str, channels: int | None, cells: int | None, image: str | None
 ) -> NetworkSize | None:
     """Which networks were measured; None where nothing is said about them."""
-    from hwnas.cli.devices_calibrate import USUAL_CELLS
+    from hwnas.cli.devices_calibrate import size_of_networks
     from hwnas.cli.values import image_size
     from profilers.table import NetworkSize
 
     if channels is None and cells is None and image is None:
         return None
     size = image_size("32" if image is None else image)
-    return NetworkSize(
-        channels=channels or 16, cells=cells or USUAL_CELLS.get(space, 8), classes=10, image=size
-    )
+    usual_channels, usual_cells = size_of_networks(space, channels, cells)
+    return NetworkSize(channels=usual_channels, cells=usual_cells, classes=10, image=size)
 
 
 def spread(measured: Measured) -> dict[str, float]:

@@ -135,6 +135,24 @@ def test_calibrate_refuses_a_target_that_is_not_attached(hwnas: Run) -> None:
 
 
 @pytest.mark.slow
+def test_networks_are_of_the_size_that_their_space_says_unless_told_otherwise() -> None:
+    from hwnas.cli.devices_calibrate import size_of_networks
+
+    proxyless = SPACES["proxyless"].macro
+    assert size_of_networks("proxyless", None, None) == (proxyless.stem.width, proxyless.depth)
+    assert size_of_networks("proxyless", 8, None) == (8, proxyless.depth)
+    assert size_of_networks("nasbench201", None, None) == (16, 15)
+    assert size_of_networks("darts", None, 3) == (16, 3)
+
+
+@pytest.mark.parametrize("space, cells", [("mobile", 8), ("nasbench201", 4)])
+def test_calibrate_refuses_a_depth_that_the_space_does_not_have(
+    hwnas: Run, space: str, cells: int
+) -> None:
+    code, _, errors = hwnas("devices", "calibrate", "--space", space, "--cells", str(cells))
+    assert code == 2 and errors.startswith("error: --cells:") and space in errors, errors
+
+
 def test_calibrate_on_another_machine_that_is_reached_by_a_command(
     hwnas: Run, tmp_path: Path
 ) -> None:
