@@ -201,8 +201,8 @@ def calibrate(path: Path) -> list[Bar]:
     saw."""
     from hwnas.catalog import find_device
     from hwnas.cli.devices_calibrate import make_bench
-    from hwnas.measuring.calibrate import CalibrationPlan
     from hwnas.measuring.calibrate import calibrate as measured
+    from hwnas.measuring.calibration_runs import CalibrationPlan
     from hwnas.space import SPACES
     from profilers.device import load
 

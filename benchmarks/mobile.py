@@ -110,7 +110,9 @@ def config_of(arm: str, task: str, seed: int, npz: Path, changes: dict[str, Any]
 
 
 def network_of(member: Member) -> Architecture:
-    return Architecture(from_dict(member["genotype"]), member["channels"], member["cells"])
+    return Architecture(
+        from_dict(member["genotype"]), channels=member["channels"], cells=member["cells"]
+    )
 
 
 def row_of(role: str, member: Member, latency: Any) -> dict[str, Any]:
@@ -166,7 +168,7 @@ def run(
         searched = time.process_time() - began
         dataset = planned.dataset
     members = [*found["front"], *found["dominated"]]
-    beside = [Architecture(KNOWN["RESNET8"], width, 9) for width in WIDTHS]
+    beside = [Architecture(KNOWN["RESNET8"], channels=width, cells=9) for width in WIDTHS]
     networks = [*map(network_of, members), *beside]
     measured = latencies(networks, dataset)
     ms, limits = (
@@ -199,7 +201,7 @@ def run(
     volume = hypervolume(
         np.array([row["test_accuracy"] for row in ours]),
         np.array([[row["latency_ms"]] for row in ours]),
-        Bounds((1 / classes, 1.0), ((0.0, SLOWEST_MS),)),
+        Bounds(accuracy=(1 / classes, 1.0), costs=((0.0, SLOWEST_MS),)),
     )
     return {
         "task": task,

@@ -88,7 +88,8 @@ def calibrate(
     from hwnas.catalog import find_device
     from hwnas.cli.values import image_size
     from hwnas.costs.tables import default_path
-    from hwnas.measuring.calibrate import CalibrationPlan, calibrate
+    from hwnas.measuring.calibrate import calibrate
+    from hwnas.measuring.calibration_runs import CalibrationPlan
     from hwnas.space import SPACES
     from hwnas.space.family import family
     from hwnas.space.genotype import check_cells

@@ -14,7 +14,8 @@ from hwnas.config import Config
 from hwnas.costs.counts import count_table
 from hwnas.costs.tables import default_path, own_table, peaks_of
 from hwnas.measuring.bench import Bench, bench_at
-from hwnas.measuring.calibrate import CalibrationPlan, calibrate
+from hwnas.measuring.calibrate import calibrate
+from hwnas.measuring.calibration_runs import CalibrationPlan
 from hwnas.space.encoding import to_genotype
 from hwnas.space.family import Family
 from hwnas.space.genotype import Architecture

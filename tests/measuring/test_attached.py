@@ -14,7 +14,7 @@ import pytest
 from hwnas.costs.tables import size_of, tables
 from hwnas.measuring import attached as measure
 from hwnas.measuring.bench import Item
-from hwnas.measuring.calibrate import CalibrationPlan
+from hwnas.measuring.calibration_runs import CalibrationPlan
 from hwnas.runs.directory import open_run
 from hwnas.runs.measurements import kept_table
 from hwnas.search.progress import SearchProgress

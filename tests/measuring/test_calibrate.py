@@ -12,12 +12,8 @@ from hwnas.costs.features import folds
 from hwnas.costs.latency import TablePredictor
 from hwnas.costs.tables import family_of
 from hwnas.measuring.bench import BenchOperation, Item, OnnxBench, TorchBench
-from hwnas.measuring.calibrate import (
-    CalibrationPlan,
-    calibrate,
-    measure_operations,
-    random_networks,
-)
+from hwnas.measuring.calibrate import calibrate
+from hwnas.measuring.calibration_runs import CalibrationPlan, measure_operations, random_networks
 from hwnas.space import SPACES
 from hwnas.space.build import architecture_graph
 from hwnas.space.encoding import to_genotype
