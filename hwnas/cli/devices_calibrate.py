@@ -83,8 +83,7 @@ def calibrate(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Only JSON on standard output.")] = False,
 ) -> None:
-    """Measure every operation of a space and some whole networks; write a table that predicts
-    the others."""
+    """Measure a space's operations and some networks; write a table that predicts the others."""
     from hwnas.catalog import find_device
     from hwnas.cli.values import image_size
     from hwnas.costs.tables import default_path

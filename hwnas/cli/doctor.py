@@ -27,8 +27,7 @@ def doctor(
     data_root: Annotated[Path | None, typer.Option(help="Folder of the public data sets.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Only JSON on standard output.")] = False,
 ) -> None:
-    """Check installation, hardware, back ends and, where one is named, a run directory; exit code 1
-    for problems.
+    """Check installation, hardware, back ends and, if named, a run; exit code 1 for problems.
 
     hwnas doctor --data PHOTOS lists every image that is unreadable (exit code 2), odd, turned,
     duplicated or hidden.

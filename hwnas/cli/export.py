@@ -76,8 +76,7 @@ def export(
     json: Annotated[bool, Option("--json", help="Only JSON on standard output.")] = False,
     quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
-    """Write ONNX, INT8, .pt2 and Python files of trained networks, each checked against float64 on
-    test images.
+    """Write ONNX, INT8, .pt2 and Python files of trained networks, each checked against float64.
 
     hwnas export runs/NAME --all
     hwnas export DARTS_V2 --untrained --channels 36 --cells 20

@@ -51,8 +51,7 @@ def plan(
     json: Annotated[bool, Option("--json", help="Only JSON on standard output.")] = False,
     quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
-    """Time, memory and evaluations of a search, from a few real epochs of every stage that leave
-    nothing behind.
+    """Time, memory and evaluations of a search, from a few real epochs that leave nothing behind.
 
     hwnas plan --objective params --budget 10m
     """

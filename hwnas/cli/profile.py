@@ -89,8 +89,7 @@ def profile(
     per_op: Annotated[bool, typer.Option("--per-op", help="Show every operation too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Only JSON on standard output.")] = False,
 ) -> None:
-    """Measure a network on a device: params, MACs, FLOPs, latency and memory, each with its
-    origin."""
+    """Measure a network on a device: params, MACs, FLOPs, latency, memory; each with its origin."""
     from hwnas.catalog import find_device
     from hwnas.cli.profile_farm import keep, measure_by_ray
     from hwnas.cli.profile_output import as_dict, show

@@ -27,8 +27,7 @@ def report(
         Option(help="Also write the front and its cells as SVG and PNG into this folder."),
     ] = None,
 ) -> None:
-    """Write a report that opens in any browser, offline: fronts, cells, policies, health, how to
-    repeat it.
+    """Write a report for any browser, offline: fronts, cells, policies, health, how to repeat it.
 
     hwnas report runs/NAME --figures figures
     """

@@ -42,8 +42,7 @@ def sweep(
     json: Annotated[bool, Option("--json", help="Only JSON on standard output.")] = False,
     quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
-    """Search once for each combination of seeds, spaces, targets, ..., and compare; call again to
-    go on.
+    """Search once per combination of seeds, spaces, targets, ..., and compare; again to go on.
 
     hwnas sweep FILE.toml --ray
     """
