@@ -160,7 +160,7 @@ def parsers(folder: Path) -> list[Parser]:
     found = [
         Parser(name="genotype", seeds=genotypes, read=text(parse)),
         Parser(name="amount", seeds=[b"2 ms", b"12us", b"1e-3 s"], read=text(lambda amount: parse_quantity(amount, "ms"))),
-        Parser(name="config", seeds=all_of("configs"), read=through(configs.load, ".toml")),
+        Parser(name="config", seeds=all_of("configs"), read=through(lambda path: configs.resolve({}, str(path)), ".toml")),
         Parser(name="sweep", seeds=[SWEEP, b"[sweep]\nseed = [0x1]\n"], read=through(read_sweep, ".toml")),
         Parser(name="device", seeds=all_of("devices"), read=through(devices.load, ".toml")),
         Parser(name="latencies", seeds=[quoted], read=through(lambda path: read_measured(path, space, None, None, "ms"), ".csv")),
@@ -283,11 +283,20 @@ def _table(folder: Path) -> bytes:
         smallest=0.75,
         process=process,
     )
-    network = table.Network(16, 8, 10, (3, 32, 32))
+    network = table.NetworkSize(channels=16, cells=8, classes=10, image=(3, 32, 32))
     operations = table.Operations(fixed=0.0, edges=((0.0, 1.0), (2.0,)))
     held_out = {"held_out": {"networks": 40, "mape_percent": 2.5}}
     table.save(
-        table.Table("cpu", "darts", 4, network, fitted, held_out, {}, operations),
+        table.Table(
+            device="cpu",
+            space="darts",
+            batch=4,
+            network=network,
+            fitted=fitted,
+            agreement=held_out,
+            provenance={},
+            operations=operations,
+        ),
         folder / "seed.json",
     )
     return (folder / "seed.json").read_bytes()

@@ -165,7 +165,7 @@ def test_it_may_bring_policies_and_a_weight_step(announced, tmp_path) -> None:
 
     def start(config, objectives, rng):
         begun = ALGORITHM.start(config, objectives, rng)
-        return Leaning(begun.config, begun.population, begun.values)
+        return Leaning(config=begun.config, population=begun.population, values=begun.values)
 
     announced(ALGORITHMS, replace(ALGORITHM, start=start, training=training))
     stages = [{"cells": 3, "epochs": 2, "frozen_epochs": 1}]

@@ -15,7 +15,7 @@ from hwnas.config.files import (
     with_epochs,
 )
 from hwnas.config.search_config import Config
-from hwnas.config.sections import EXPONENTS, Cells, Channels, Evaluation, Stage, WeightStep
+from hwnas.config.sections import EXPONENTS, Cells, Channels, Evaluation, SearchStage, WeightStep
 
 __all__ = [
     "EXPONENTS",
@@ -24,7 +24,7 @@ __all__ = [
     "Channels",
     "Config",
     "Evaluation",
-    "Stage",
+    "SearchStage",
     "WeightStep",
     "dump",
     "load",

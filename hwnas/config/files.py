@@ -17,7 +17,7 @@ from hwnas.config.sections import (
     Evaluation,
     Ndarts,
     ObjectiveConfig,
-    Stage,
+    SearchStage,
     WeightStep,
 )
 from hwnas.space import SPACES
@@ -210,7 +210,7 @@ def _known_keys(path: tuple[int | str, ...]) -> list[str]:
         "alpha_step": AlphaStep,
         "evaluation": Evaluation,
         "ndarts": Ndarts,
-        "stages": Stage,
+        "stages": SearchStage,
         "objectives": ObjectiveConfig,
     }
     for part in path:

@@ -18,7 +18,7 @@ from hwnas.config.sections import (
     Frozen,
     Ndarts,
     ObjectiveConfig,
-    Stage,
+    SearchStage,
     Threads,
     WeightStep,
 )
@@ -55,11 +55,11 @@ class Config(Frozen):
     weights: Literal["sampled", "mixture"] = "sampled"
     require: Literal["any", "table", "measured"] = "any"
     channels: Channels = 8
-    stages: tuple[Stage, ...] = Field(
+    stages: tuple[SearchStage, ...] = Field(
         default=(
-            Stage(cells=3, epochs=32, frozen_epochs=16),
-            Stage(cells=4, epochs=26, frozen_epochs=10),
-            Stage(cells=5, epochs=40, frozen_epochs=12),
+            SearchStage(cells=3, epochs=32, frozen_epochs=16),
+            SearchStage(cells=4, epochs=26, frozen_epochs=10),
+            SearchStage(cells=5, epochs=40, frozen_epochs=12),
         ),
         min_length=1,
         max_length=16,

@@ -66,7 +66,7 @@ class DataConfig(Frozen):
     skip_broken: bool = False
 
 
-class Stage(Frozen):
+class SearchStage(Frozen):
     """One stage of progressive search: depth of its supernet, epochs, and dropout on
     skip_connect at its start."""
 
@@ -76,7 +76,7 @@ class Stage(Frozen):
     skip_dropout: Share = 0.0
 
     @model_validator(mode="after")
-    def _some_epoch_learns(self) -> Stage:
+    def _some_epoch_learns(self) -> SearchStage:
         if self.frozen_epochs >= self.epochs:
             raise ValueError(
                 f"frozen_epochs ({self.frozen_epochs}) must be below epochs ({self.epochs})"

@@ -29,7 +29,7 @@ from hwnas.search.health import diagnose
 from hwnas.search.progress import Watcher, progress_of
 from hwnas.search.schedule import drops_last, learning_every, steps_per_epoch
 from hwnas.search.seeds import WEIGHTS
-from hwnas.search.state import Diverged, State, advance, check_losses, digest, finite
+from hwnas.search.state import SearchDiverged, State, advance, check_losses, digest, finite
 from hwnas.search.steps import Drawn, own_step, sampling_step, set_dropout
 from hwnas.search.stopping import stopping
 from hwnas.space.space import SPACES
@@ -89,8 +89,8 @@ def run_stages(
                         if stop:
                             _stop(ranks)
                 if not finite(state):
-                    raise Diverged
-            except Diverged:
+                    raise SearchDiverged
+            except SearchDiverged:
                 state = roll_back(run, dataset, fresh, state)
                 saved = save(run, state, clock, began)
                 continue

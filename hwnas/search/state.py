@@ -27,7 +27,7 @@ from hwnas.training.data import Dataset
 EXPLODED = 1e4  # a cross-entropy that no guess of a network with finite weights comes to
 
 
-class Diverged(Exception):
+class SearchDiverged(Exception):
     """The last step's loss is no number, or far too large."""
 
 
@@ -117,12 +117,12 @@ def digest(state: State) -> int:
 
 
 def check_losses(state: State) -> None:
-    """Raise Diverged, with the position at that step, where a loss is no number or far too
+    """Raise SearchDiverged, with the position at that step, where a loss is no number or far too
     large."""
     step = read_losses(state)
     if step is not None:
         state.position = replace(state.position, step=step)
-        raise Diverged
+        raise SearchDiverged
 
 
 def read_losses(state: State) -> int | None:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hwnas.config import Config, Stage
+from hwnas.config import Config, SearchStage
 from hwnas.errors import Stopped
 from hwnas.nets.supernet import SkipDropout, Supernet
 from hwnas.search.algorithms.algorithm import OwnTraining, StepContext
@@ -151,7 +151,7 @@ def weight_step(
 
 
 def set_dropout(
-    net: Supernet, stage: Stage, epoch: int, seed: tuple[int, ...], device: torch.device
+    net: Supernet, stage: SearchStage, epoch: int, seed: tuple[int, ...], device: torch.device
 ) -> None:
     """Dropout on skip_connect for the next step, as the stage's schedule has it in this epoch."""
     p = skip_dropout(stage, epoch)

@@ -309,7 +309,7 @@ def test_exported_models_are_measured_in_one_go(
     trained: Weights, digits: Dataset, tmp_path: Path
 ) -> None:
     subject = NetworkToExport(
-        name="name", weights=trained, folder=tmp_path, notes=digits, dataset={}
+        name="name", weights=trained, folder=tmp_path, dataset=digits, notes={}
     )
     (record,) = export_all(
         [subject], None, formats=("onnx", "int8"), raw=False, threads=1, say=lambda line: None

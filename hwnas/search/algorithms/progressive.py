@@ -8,11 +8,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from hwnas.config import Stage
+from hwnas.config import SearchStage
 from hwnas.space.space import Space
 
 
-def skip_dropout(stage: Stage, epoch: int) -> float:
+def skip_dropout(stage: SearchStage, epoch: int) -> float:
     """Probability of dropout on skip_connect in ``epoch`` (from 0) of a stage of E epochs, E0 of
     them frozen.
 
