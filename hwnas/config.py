@@ -74,7 +74,7 @@ class DataConfig(_Frozen):
     skip_broken: bool = False
 
 
-class Stage(_Frozen):
+class StageConfig(_Frozen):
     """One stage of progressive search: depth of its supernet, epochs, and dropout on skip_connect at its start."""
 
     cells: Cells
@@ -83,7 +83,7 @@ class Stage(_Frozen):
     skip_dropout: Share = 0.0
 
     @model_validator(mode="after")
-    def _some_epoch_learns(self) -> Stage:
+    def _some_epoch_learns(self) -> StageConfig:
         if self.frozen_epochs >= self.epochs:
             raise ValueError(f"frozen_epochs ({self.frozen_epochs}) must be below epochs ({self.epochs})")
         return self
@@ -185,11 +185,11 @@ class Config(_Frozen):
     weights: Literal["sampled", "mixture"] = "sampled"
     require: Literal["any", "table", "measured"] = "any"
     channels: Channels = 8
-    stages: tuple[Stage, ...] = Field(
+    stages: tuple[StageConfig, ...] = Field(
         default=(
-            Stage(cells=3, epochs=32, frozen_epochs=16),
-            Stage(cells=4, epochs=26, frozen_epochs=10),
-            Stage(cells=5, epochs=40, frozen_epochs=12),
+            StageConfig(cells=3, epochs=32, frozen_epochs=16),
+            StageConfig(cells=4, epochs=26, frozen_epochs=10),
+            StageConfig(cells=5, epochs=40, frozen_epochs=12),
         ),
         min_length=1,
         max_length=16,
@@ -448,7 +448,7 @@ def _known_keys(path: tuple[int | str, ...]) -> list[str]:
         "alpha_step": AlphaStep,
         "evaluation": Evaluation,
         "ndarts": Ndarts,
-        "stages": Stage,
+        "stages": StageConfig,
         "objectives": ObjectiveConfig,
     }
     for part in path:

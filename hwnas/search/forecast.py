@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from hwnas.config import Config, Stage, validate, with_epochs
+from hwnas.config import Config, StageConfig, validate, with_epochs
 from hwnas.runs import directory as runs
 from hwnas.search import compute
 from hwnas.search.algorithms.algorithm import algorithm_of
@@ -157,7 +157,7 @@ def plan_ahead(
     return config, replace(forecast(planned, config, rates), rehearsal_seconds=clock() - began)
 
 
-def _stage(config: Config, stage: Stage, steps: int, rates: Rates, number: int) -> StageForecast:
+def _stage(config: Config, stage: StageConfig, steps: int, rates: Rates, number: int) -> StageForecast:
     learning = stage.epochs - stage.frozen_epochs
     rounds = stage.frozen_epochs * evaluations_per_epoch(config, steps, learns=False)
     rounds += learning * evaluations_per_epoch(config, steps, learns=True)

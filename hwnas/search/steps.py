@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hwnas.config import Config, Stage
+from hwnas.config import Config, StageConfig
 from hwnas.errors import Stopped
 from hwnas.nets.supernet import SkipDropout, Supernet
 from hwnas.search.algorithms.algorithm import OwnTraining, StepContext
@@ -133,7 +133,9 @@ def weight_step(
         torch.cuda.empty_cache()
 
 
-def set_dropout(net: Supernet, stage: Stage, epoch: int, seed: tuple[int, ...], device: torch.device) -> None:
+def set_dropout(
+    net: Supernet, stage: StageConfig, epoch: int, seed: tuple[int, ...], device: torch.device
+) -> None:
     """Dropout on skip_connect for the next step, as the stage's schedule has it in this epoch."""
     p = skip_dropout(stage, epoch)
     words = (*seed, DROPOUT)

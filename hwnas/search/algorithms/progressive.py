@@ -7,11 +7,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from hwnas.config import Stage
+from hwnas.config import StageConfig
 from hwnas.space.space import Space
 
 
-def skip_dropout(stage: Stage, epoch: int) -> float:
+def skip_dropout(stage: StageConfig, epoch: int) -> float:
     """Probability of dropout on skip_connect in ``epoch`` (from 0) of a stage of E epochs, E0 of them frozen.
 
     While alpha is frozen p = p0 (E - e - 1) / E, afterwards p = p0 exp(-0.2 (e - E0)).
