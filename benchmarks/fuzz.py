@@ -242,7 +242,7 @@ def _npz(folder: Path) -> list[bytes]:
 def _table(folder: Path) -> bytes:
     process = Process(np.array([[0.0, 1.0]]), np.array([0.25]), np.array([1.0, 2.0]), 0.5, 0.1)
     fitted = Fitted(Form("eager", "squares", 0.1, True, "both"), 1.5, {"normal/none": 2.0}, 0.75, process)
-    network = table.Network(16, 8, 10, (3, 32, 32))
+    network = table.NetworkSize(16, 8, 10, (3, 32, 32))
     operations = table.Operations(0.0, ((0.0, 1.0), (2.0,)))
     held_out = {"held_out": {"networks": 40, "mape_percent": 2.5}}
     table.save(

@@ -275,7 +275,7 @@ def test_an_untrained_genotype_exports_and_is_marked(tmp_path: Path) -> None:
 
 
 def test_exported_models_are_measured_in_one_go(trained: Weights, digits: Dataset, tmp_path: Path) -> None:
-    subject = NetworkToExport("name", trained, tmp_path, digits, {})
+    subject = NetworkToExport(name="name", weights=trained, folder=tmp_path, notes={}, dataset=digits)
     (record,) = export_all([subject], None, ("onnx", "int8"), False, 1, lambda line: None)
     for name in ("onnx", "int8"):
         found = record["latency"][name]
