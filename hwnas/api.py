@@ -28,11 +28,12 @@ def search(
     watch: Watcher = lambda progress: None,
     **settings: Any,
 ) -> dict[str, Any]:
-    """Search and return the summary that ``hwnas show RUN --json`` prints, with ``run``, its directory, added.
+    """Search and return the summary that ``hwnas show RUN --json`` prints, with ``run``, its
+    directory, added.
 
-    ``objective``: none, one or several of hwnas.costs.metrics.METRICS. ``test``: the folder of the test images,
-    where ``data`` is a folder. ``out``: a new directory (default: one under runs/). ``settings``: any key of
-    hwnas.config.Config. Raises InputError for anything that can't be used.
+    ``objective``: none, one or several of hwnas.costs.metrics.METRICS. ``test``: the folder of the
+    test images, where ``data`` is a folder. ``out``: a new directory (default: one under runs/).
+    ``settings``: any key of hwnas.config.Config. Raises InputError for anything that can't be used.
     """
     names = [objective] if isinstance(objective, str) else list(objective)
     tested = {} if test is None else {"test": str(test)}

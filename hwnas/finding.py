@@ -11,7 +11,10 @@ Level = Literal["ok", "note", "problem"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """One line of the diagnosis; ``advice`` is empty where all is well. ``files``: each that it holds for."""
+    """One line of the diagnosis; ``advice`` is empty where all is well.
+
+    ``files``: each that it holds for.
+    """
 
     area: str
     level: Level

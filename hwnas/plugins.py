@@ -28,7 +28,9 @@ class Announced(dict[str, T], Generic[T]):
     what stands in it.
     """
 
-    def __init__(self, group: str, kind: type[T] | str, shipped: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, group: str, kind: type[T] | str, shipped: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__()
         self.group, self.kind = group, kind
         self.shipped = [EntryPoint(name, where, group) for name, where in (shipped or {}).items()]
@@ -48,7 +50,8 @@ class Announced(dict[str, T], Generic[T]):
         raise KeyError(name)
 
     def usable(self, name: object) -> bool:
-        """Whether a value of this name can be had here: its package is installed, and not broken."""
+        """Whether a value of this name can be had here: its package is installed, and not
+        broken."""
         try:
             return isinstance(name, str) and name in self and self[name] is not None
         except InputError:

@@ -1,4 +1,5 @@
-"""What ``hwnas doctor RUN`` looks at in a run directory: its files, its search, and whether shared weights rank."""
+"""What ``hwnas doctor RUN`` looks at in a run directory: its files, its search, and whether
+shared weights rank."""
 
 from __future__ import annotations
 
@@ -30,7 +31,10 @@ def _files(path: Path) -> Iterator[Finding]:
 
     found = runs.open_run(path)
     trials, lines = read_trials(found), read_history(found)
-    text = f"{found.config.algorithm} in the {found.config.space} space: {len(trials):,} trials, {len(lines)} epochs"
+    text = (
+        f"{found.config.algorithm} in the {found.config.space} space: {len(trials):,} trials,"
+        f" {len(lines)} epochs"
+    )
     yield Finding(area="run", level="ok", text=text)
     held = runs.held(found)
     if held:
@@ -125,10 +129,15 @@ def _ranking(path: Path) -> Iterator[Finding]:
     summary = read_front(found)
     shared = {member.key: member.accuracy.value for member in summary.members}
     both = [
-        (shared[record.name], record.test_accuracy) for record in read_records(found) if record.name in shared
+        (shared[record.name], record.test_accuracy)
+        for record in read_records(found)
+        if record.name in shared
     ]
     if len(both) < 5:
-        text = f"{len(both)} of its networks are trained: too few to say whether shared weights rank them"
+        text = (
+            f"{len(both)} of its networks are trained: too few to say whether shared weights rank"
+            " them"
+        )
         yield Finding(
             area="ranking",
             level="ok",

@@ -56,7 +56,9 @@ def test_builds_that_do_not_go_together_are_named(monkeypatch: pytest.MonkeyPatc
     assert list(doctor._mixed_builds()) == []
 
 
-def test_a_usable_gpu_without_its_provider_of_onnx_runtime_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_usable_gpu_without_its_provider_of_onnx_runtime_is_noted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     (found,) = doctor._providers()
     assert "CPUExecutionProvider" in found.text and found.level == "ok"
     monkeypatch.setattr("profilers.cuda.usable_cuda", lambda: True)
@@ -84,15 +86,21 @@ def test_a_check_that_breaks_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> No
 
     for check in ("_installation", "_hardware", "_back_ends"):
         monkeypatch.setattr(doctor, check, broken)
-    assert [(one.level, one.text) for one in examine()] == [("problem", "RuntimeError: no such thing")] * 3
+    assert [(one.level, one.text) for one in examine()] == [
+        ("problem", "RuntimeError: no such thing")
+    ] * 3
 
 
-def test_a_finished_run_is_healthy(tmp_path: Path, of_a_run: Callable[[Path], list[Finding]]) -> None:
+def test_a_finished_run_is_healthy(
+    tmp_path: Path, of_a_run: Callable[[Path], list[Finding]]
+) -> None:
     run = search(tiny.config(tiny.images(tmp_path / "images.npz")), tmp_path / "run")
     before = {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
     findings = of_a_run(run.path)
     assert not texts(findings, "problem")
-    assert "36 trials, 4 epochs" in texts(findings, "ok") and "all stages done" in texts(findings, "ok")
+    assert "36 trials, 4 epochs" in texts(findings, "ok") and "all stages done" in texts(
+        findings, "ok"
+    )
     assert all(path.read_bytes() == content for path, content in before.items())
 
 

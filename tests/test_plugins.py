@@ -12,15 +12,21 @@ from hwnas.plugins import Announced
 from profilers.errors import InputError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Thing:
     name: str
 
 
 @pytest.fixture
 def table(monkeypatch):
-    """A table with one value of our own; a good package, a broken one and two wrong ones announce more."""
-    values = {"good": Thing("good"), "text": "no thing", "misnamed": Thing("other"), "ours": Thing("theirs")}
+    """A table with one value of our own; a good package, a broken one and two wrong ones
+    announce more."""
+    values = {
+        "good": Thing(name="good"),
+        "text": "no thing",
+        "misnamed": Thing(name="other"),
+        "ours": Thing(name="theirs"),
+    }
     loaded = []
 
     def load(self):
@@ -31,11 +37,12 @@ def table(monkeypatch):
 
     monkeypatch.setattr(EntryPoint, "load", load)
     points = [
-        EntryPoint(name, f"{name}:VALUE", "things") for name in ("broken", "text", "good", "misnamed", "ours")
+        EntryPoint(name, f"{name}:VALUE", "things")
+        for name in ("broken", "text", "good", "misnamed", "ours")
     ]
     monkeypatch.setattr(plugins, "entry_points", lambda group: points if group == "things" else [])
     table = Announced("things", Thing)
-    table["ours"] = Thing("ours")
+    table["ours"] = Thing(name="ours")
     return table, loaded
 
 
@@ -48,20 +55,23 @@ def test_listing_names_and_asking_for_one_loads_nothing(table) -> None:
 
 def test_only_what_is_asked_for_is_loaded_and_once(table) -> None:
     things, loaded = table
-    assert things["good"] == things["good"] == Thing("good")
+    assert things["good"] == things["good"] == Thing(name="good")
     assert loaded == ["good"]
 
 
 def test_ours_win(table) -> None:
     things, loaded = table
-    assert things["ours"] == Thing("ours")
+    assert things["ours"] == Thing(name="ours")
     assert loaded == []
 
 
 @pytest.mark.parametrize(
     "name, words",
     [
-        ("broken", r"plug-in broken \(things\): broken:VALUE can't be loaded \(no module named nothing\)"),
+        (
+            "broken",
+            r"plug-in broken \(things\): broken:VALUE can't be loaded \(no module named nothing\)",
+        ),
         ("text", r"text:VALUE is no tests\.test_plugins\.Thing"),
         ("misnamed", "is called 'other'; its entry point must have the same name"),
     ],
@@ -80,6 +90,8 @@ def test_an_unknown_name_is_a_key_error(table) -> None:
 
 
 def test_a_table_may_say_where_its_own_values_are_and_load_them_late() -> None:
-    known = Announced("hwnas.spaces.late", "hwnas.space.space:Space", {"darts": "hwnas.space.darts:SPACE"})
+    known = Announced(
+        "hwnas.spaces.late", "hwnas.space.space:Space", {"darts": "hwnas.space.darts:SPACE"}
+    )
     assert not dict(known) and known.names() == ["darts"]
     assert known["darts"].name == "darts"

@@ -1,4 +1,5 @@
-"""A search algorithm that nobody here has thought of, in one file, is searched with like any other."""
+"""A search algorithm that nobody here has thought of, in one file, is searched with like any
+other."""
 
 from __future__ import annotations
 
@@ -47,7 +48,10 @@ def test_it_is_one_file_of_at_most_eighty_lines() -> None:
 
 
 def test_nobody_asks_an_algorithm_for_its_name_or_type() -> None:
-    names, types = {"tndnas", "ndarts", "random", "nsga2"}, {"TndNas", "NDarts", "RandomSearch", "Nsga2"}
+    names, types = (
+        {"tndnas", "ndarts", "random", "nsga2"},
+        {"TndNas", "NDarts", "RandomSearch", "Nsga2"},
+    )
     for path in (FILE.parents[2] / "hwnas").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             where = f"{path}:{getattr(node, 'lineno', 0)}"
@@ -60,7 +64,9 @@ def test_nobody_asks_an_algorithm_for_its_name_or_type() -> None:
                 assert not asked & types, where
 
 
-def test_it_is_searched_with_shown_reported_and_planned(config, typed, monkeypatch, tmp_path) -> None:
+def test_it_is_searched_with_shown_reported_and_planned(
+    config, typed, monkeypatch, tmp_path
+) -> None:
     monkeypatch.setattr(pages, "_bundle", lambda: "/* charts */")
     (tmp_path / "c.toml").write_bytes(dump(config))
     typed("search", "--config", "c.toml", "--out", "run", "--quiet")
@@ -69,7 +75,9 @@ def test_it_is_searched_with_shown_reported_and_planned(config, typed, monkeypat
     scored = [*found["front"], *found["dominated"]]
     assert found["front"] and len(scored) <= config.finalists_per_policy
     # No policy, so none in its history.
-    lines = [json.loads(line) for line in (tmp_path / "run" / "history.jsonl").read_text().splitlines()]
+    lines = [
+        json.loads(line) for line in (tmp_path / "run" / "history.jsonl").read_text().splitlines()
+    ]
     assert all(line["entropies"] == [] and line["probabilities"] == [] for line in lines)
     typed("report", "run")
     assert "ageing" in (tmp_path / "run" / "report.html").read_text()
@@ -87,20 +95,30 @@ def test_it_is_stopped_and_goes_on_to_the_same_bytes(config, tmp_path) -> None:
         search(config, tmp_path / "stopped", stop)
     resume(tmp_path / "stopped")
     for name in ("trials.jsonl", "history.jsonl"):
-        assert (tmp_path / "stopped" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
-    fronts = [json.loads((tmp_path / run / "front.json").read_text()) for run in ("whole", "stopped")]
+        assert (tmp_path / "stopped" / name).read_bytes() == (
+            tmp_path / "whole" / name
+        ).read_bytes()
+    fronts = [
+        json.loads((tmp_path / run / "front.json").read_text()) for run in ("whole", "stopped")
+    ]
     assert fronts[0]["front"] == fronts[1]["front"]
 
 
 def test_its_name_is_offered_and_a_wrong_one_is_refused_in_a_line(known, typed, tmp_path) -> None:
-    with pytest.raises(InputError, match="algorithm: unknown algorithm 'aging'; did you mean 'ageing'"):
+    with pytest.raises(
+        InputError, match="algorithm: unknown algorithm 'aging'; did you mean 'ageing'"
+    ):
         tiny.config(tmp_path, algorithm="aging")
-    _, said = typed("search", "--algorithm", "agein", "--objective", "params", "--out", "run", code=2)
+    _, said = typed(
+        "search", "--algorithm", "agein", "--objective", "params", "--out", "run", code=2
+    )
     assert "unknown algorithm 'agein'; did you mean 'ageing'" in said
     assert not (tmp_path / "run").exists()
 
 
-def test_its_run_is_shown_where_the_package_is_missing(config, typed, monkeypatch, tmp_path) -> None:
+def test_its_run_is_shown_where_the_package_is_missing(
+    config, typed, monkeypatch, tmp_path
+) -> None:
     front = summary(search(config, tmp_path / "run"))["front"]
     ALGORITHMS.pop("ageing")
     monkeypatch.setattr(plugins, "entry_points", lambda group: [])
@@ -139,7 +157,9 @@ def test_it_may_bring_policies_and_a_weight_step(announced, tmp_path) -> None:
     def step(searcher, context):
         steps.append((context.learns, context.ends, len(context.validation().y)))
         table = searcher.policy_rows().probabilities[0]
-        return searcher, shared_weights.weight_step(context.shared, context.batch, table, context.lr)
+        return searcher, shared_weights.weight_step(
+            context.shared, context.batch, table, context.lr
+        )
 
     training = OwnTraining(step=step, every=lambda config: 2, maps=lambda config: 2)
 
@@ -153,7 +173,8 @@ def test_it_may_bring_policies_and_a_weight_step(announced, tmp_path) -> None:
         tiny.images(tmp_path / "images.npz"), algorithm="ageing", space="nasbench201", stages=stages
     )
     found = search(config, tmp_path / "run")
-    # 48 images to train on in batches of 16: alpha learns after every second step, but not in the frozen epoch.
+    # 48 images to train on in batches of 16: alpha learns after every second step, but not in the
+    # frozen epoch.
     assert [learns for learns, _, _ in steps] == [False, False, False, False, True, False]
     assert [ends for _, ends, _ in steps] == [False, False, True] * 2
     lines = [json.loads(line) for line in (found.path / "history.jsonl").read_text().splitlines()]

@@ -29,9 +29,11 @@ def notes(quiet: bool) -> Callable[[str], None]:
 
 @contextmanager
 def watching(quiet: bool, run: Path) -> Iterator[Callable[[SearchProgress], None]]:
-    """Yield what the search in ``run`` tells its progress to: a live view at a terminal, a line a minute elsewhere.
+    """Yield what the search in ``run`` tells its progress to: a live view at a terminal, a line a
+    minute elsewhere.
 
-    TensorBoard's events are brought up to date as long as that takes little time, and when the search has ended.
+    TensorBoard's events are brought up to date as long as that takes little time, and when the
+    search has ended.
     """
     shown: Callable[[SearchProgress], None] = _lines()
     with ExitStack() as stack:
@@ -80,7 +82,8 @@ def _lines() -> Callable[[SearchProgress], None]:
 
 
 def describe(progress: SearchProgress) -> tuple[str, str, str]:
-    """Where the search is, how well it does, and how undecided its policies are: three short lines."""
+    """Where the search is, how well it does, and how undecided its policies are: three short
+    lines."""
     left = progress.seconds * (1 - progress.share_done) / max(progress.share_done, 1e-9)
     rest = "scoring the finalists" if progress.share_done >= 1 else f"about {left:.0f} s left"
     where = (
@@ -97,7 +100,8 @@ def describe(progress: SearchProgress) -> tuple[str, str, str]:
 
 @contextmanager
 def _live(run: Path) -> Iterator[Callable[[SearchProgress], None]]:
-    """A bar with three lines and the present front under it, redrawn after every epoch; gone in the end."""
+    """A bar with three lines and the present front under it, redrawn after every epoch; gone in
+    the end."""
     from rich.live import Live
     from rich.progress_bar import ProgressBar
     from rich.table import Table
@@ -113,7 +117,9 @@ def _live(run: Path) -> Iterator[Callable[[SearchProgress], None]]:
             lines = Table.grid()
             for row in (bar, *describe(progress)):
                 lines.add_row(row)
-            drawn = chart(dots()[-LATEST:], f"first cost; the latest {LATEST} evaluations, one batch each")
+            drawn = chart(
+                dots()[-LATEST:], f"first cost; the latest {LATEST} evaluations, one batch each"
+            )
             if drawn:
                 lines.add_row(Text(drawn, no_wrap=True))
             live.update(lines)

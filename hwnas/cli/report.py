@@ -16,16 +16,18 @@ Option = typer.Option
 def report(
     runs: Annotated[list[Path], typer.Argument(help="One or several run directories.")],
     devices: Annotated[
-        str | None, Option(help="Also the first run's front across these targets, such as 1080ti,pixel-3.")
+        str | None,
+        Option(help="Also the first run's front across these targets, such as 1080ti,pixel-3."),
     ] = None,
     out: Annotated[
         Path | None, Option(help="The HTML file to write (default: report.html in the run).")
     ] = None,
     figures: Annotated[
-        Path | None, Option(help="Also write the front and its cells as SVG and PNG into this folder.")
+        Path | None,
+        Option(help="Also write the front and its cells as SVG and PNG into this folder."),
     ] = None,
 ) -> None:
-    """Write a report that opens in any browser, offline: fronts, cells, policies, health, how to repeat it.
+    """Write a report for any browser, offline: fronts, cells, policies, health, how to repeat it.
 
     hwnas report runs/NAME --figures figures
     """
@@ -50,7 +52,9 @@ def report(
         with fitting_together(runs[0] / "front.json"):
             written = [] if figures is None else write_figures(loaded[0], figures)
     except OSError as error:
-        raise InputError(f"report: {error.filename or path} can't be written: {error.strerror}") from None
+        raise InputError(
+            f"report: {error.filename or path} can't be written: {error.strerror}"
+        ) from None
     echo(f"{path} ({len(text) / 2**20:.1f} MiB): open it in a browser")
     if figures is not None:
         echo(f"{figures}: {len(written)} figures")

@@ -16,7 +16,9 @@ def resume(
     run: Annotated[Path, typer.Argument(help="A run directory.")],
     processes: Annotated[int | None, typer.Option(help=several.HELP)] = None,
     data_root: Annotated[Path | None, typer.Option(help="Folder of the public data sets.")] = None,
-    download: Annotated[bool, typer.Option("--download", help="Fetch a missing public data set.")] = False,
+    download: Annotated[
+        bool, typer.Option("--download", help="Fetch a missing public data set.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Only JSON on standard output.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
@@ -34,7 +36,9 @@ def resume(
             return
         try:
             with watching(quiet, run) as watch:
-                found = go_on(run, watch, notes(quiet), ranks, data_root, download)
+                found = go_on(
+                    run, watch, say=notes(quiet), ranks=ranks, root=data_root, download=download
+                )
         except KeyboardInterrupt:
             echo(f"stopped; go on with: hwnas resume {run}{several.again(ranks)}", err=True)
             raise

@@ -37,10 +37,14 @@ def print_summary(summary: SearchSummary, path: Path, json: bool) -> None:
     for line in _lines(shown, path):
         echo(line)
     if not SPACES.usable(summary.space):
-        echo(f"note: the space {shown.space} is not installed here: this run can be shown, nothing more")
+        echo(
+            f"note: the space {shown.space} is not installed here: this run can be shown, nothing"
+            " more"
+        )
     if summary.algorithm not in ALGORITHMS:
         echo(
-            f"note: the algorithm {shown.algorithm} is not installed here: this run can be shown, nothing more"
+            f"note: the algorithm {shown.algorithm} is not installed here: this run can be shown,"
+            " nothing more"
         )
 
 
@@ -48,7 +52,9 @@ def _table(summary: SearchSummary) -> Any:
     front = summary.front
     costs = front[0].costs if front else {}
     provenance = front[0].accuracy.provenance if front else "nothing scored"
-    grid = table(title=f"Pareto front: {summary.algorithm} in the {summary.space} space, {summary.data}")
+    grid = table(
+        title=f"Pareto front: {summary.algorithm} in the {summary.space} space, {summary.data}"
+    )
     grid.add_column("key", no_wrap=True)
     grid.add_column(f"accuracy\n{provenance}", justify="right")
     for name, cost in costs.items():
@@ -115,7 +121,9 @@ def _off(summary: SearchSummary, name: str) -> str:
 
 def none_within(nearest: str) -> str:
     """What is said of a front without a member within the target."""
-    return "no member of the front is within the target" + (f"; the nearest is {nearest}" if nearest else "")
+    return "no member of the front is within the target" + (
+        f"; the nearest is {nearest}" if nearest else ""
+    )
 
 
 def _lines(summary: SearchSummary, path: Path) -> list[str]:
@@ -131,12 +139,14 @@ def _lines(summary: SearchSummary, path: Path) -> list[str]:
     believed = beside_the_front(summary)
     if believed:
         lines.append(
-            "dominated with shared weights, but best at their costs by what was learnt and SynFlow together:"
-            f" {', '.join(believed)}; hwnas train {path} --all trains them too"
+            "dominated with shared weights, but best at their costs by what was learnt and SynFlow"
+            f" together: {', '.join(believed)}; hwnas train {path} --all trains them too"
         )
     if summary.within_target is not None:
         lines.append(_target_line(summary, summary.within_target))
-    lines += [f"note: stage {note.stage + 1}: {note.text}; {note.advice}" for note in summary.health or []]
+    lines += [
+        f"note: stage {note.stage + 1}: {note.text}; {note.advice}" for note in summary.health or []
+    ]
     lines.append(f"run directory: {path}")
     lines.append(
         f"next: hwnas report {path}; hwnas train {path} --knee, then hwnas export {path} --knee;"
@@ -152,8 +162,11 @@ def _target_line(summary: SearchSummary, met: list[str]) -> str:
 
     units = {name: cost.unit for member in summary.front[:1] for name, cost in member.costs.items()}
     wanted = ", ".join(
-        f"{name} {value:,.4g} {units.get(name, '')}".rstrip() for name, value in summary.targets.items()
+        f"{name} {value:,.4g} {units.get(name, '')}".rstrip()
+        for name, value in summary.targets.items()
     )
     middle = knee(search_front(summary), summary.targets).key if summary.front else ""
-    best = f"best within target: {met[0]}; the knee within: {middle}" if met else none_within(middle)
+    best = (
+        f"best within target: {met[0]}; the knee within: {middle}" if met else none_within(middle)
+    )
     return f"target {wanted}: {best}"

@@ -21,7 +21,10 @@ DEVICES = ("auto", "cpu", "cuda")
 
 def announced(models: list[Model], dataset: Dataset, recipe: Recipe, place: str) -> str:
     """What is about to be trained, in a line."""
-    return f"{len(models)} to train on {dataset.name} by recipe {recipe.name}: {recipe.epochs} epochs, on {place}"
+    return (
+        f"{len(models)} to train on {dataset.name} by recipe {recipe.name}: {recipe.epochs} epochs,"
+        f" on {place}"
+    )
 
 
 def warned(line: str) -> None:
@@ -36,7 +39,8 @@ def left_out(model: Model, error: TrainingDiverged) -> None:
 
 @contextmanager
 def told(run: Run) -> Iterator[None]:
-    """Say what ends a training early in one line: a directory that can't be written (InputError), or Ctrl-C."""
+    """Say what ends a training early in one line: a directory that can't be written
+    (InputError), or Ctrl-C."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,5 @@
-"""What a sweep found: a row per run, means over seeds, and one report of all runs that have ended."""
+"""What a sweep found: a row per run, means over seeds, and one report of all runs that have
+ended."""
 
 from __future__ import annotations
 
@@ -22,10 +23,11 @@ FIGURES = ("hypervolume", "random_hypervolume", "best_accuracy", "evaluations", 
 
 
 def compare(runs: Sequence[Planned], out: Path) -> dict[str, Any]:
-    """{"runs": a row per run, "over_seeds": means and standard deviations, "comparable": same boxes or not}.
+    """{"runs": a row per run, "over_seeds": means and standard deviations, "comparable": same boxes
+    or not}.
 
-    Accuracies in 0..1 are those of shared weights. A hypervolume is measured in the box of its run: those of other
-    spaces or targets are other boxes, and then "comparable" is false.
+    Accuracies in 0..1 are those of shared weights. A hypervolume is measured in the box of its run:
+    those of other spaces or targets are other boxes, and then "comparable" is false.
     """
     rows = [_row(run, out / run.name) for run in runs]
     ended = [row for row in rows if row["state"] == "finished"]
@@ -34,7 +36,12 @@ def compare(runs: Sequence[Planned], out: Path) -> dict[str, Any]:
 
 
 def _row(run: Planned, path: Path) -> dict[str, Any]:
-    row: dict[str, Any] = {"name": run.name, "path": str(path), "values": run.values, "state": state_of(path)}
+    row: dict[str, Any] = {
+        "name": run.name,
+        "path": str(path),
+        "values": run.values,
+        "state": state_of(path),
+    }
     if row["state"] != "finished":
         return row
     summary = read_front(open_run(path))
@@ -53,9 +60,11 @@ def _row(run: Planned, path: Path) -> dict[str, Any]:
 
 
 def over_seeds(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows that differ in their seed alone, as one: {"values", "seeds", FIGURE: {"mean", "deviation"}}.
+    """Rows that differ in their seed alone, as one: {"values", "seeds", FIGURE: {"mean",
+    "deviation"}}.
 
-    ``deviation`` is the sample standard deviation, None of a single seed. Empty where no list of seeds was given.
+    ``deviation`` is the sample standard deviation, None of a single seed. Empty where no list of
+    seeds was given.
     """
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
@@ -65,7 +74,10 @@ def over_seeds(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     found = []
     for several in groups.values():
         values = {key: value for key, value in several[0]["values"].items() if key != "seed"}
-        entry: dict[str, Any] = {"values": values, "seeds": [row["values"]["seed"] for row in several]}
+        entry: dict[str, Any] = {
+            "values": values,
+            "seeds": [row["values"]["seed"] for row in several],
+        }
         for name in FIGURES:
             numbers = [float(row[name]) for row in several]
             deviation = stdev(numbers) if len(numbers) > 1 else None
@@ -75,7 +87,8 @@ def over_seeds(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def write_comparison(runs: Sequence[Planned], out: Path, found: dict[str, Any]) -> Path | None:
-    """Write sweep.json and report.html into ``out``; returns the report's path, None where no run has ended."""
+    """Write sweep.json and report.html into ``out``; returns the report's path, None where no
+    run has ended."""
     from hwnas.report.load import load_run
     from hwnas.report.page import page
 

@@ -1,4 +1,5 @@
-"""Jobs that need nothing of one another, and what carries them out: this process, or (ray_cluster.py) Ray."""
+"""Jobs that need nothing of one another, and what carries them out: this process, or
+(ray_cluster.py) Ray."""
 
 from __future__ import annotations
 
@@ -10,20 +11,24 @@ from typing import Any
 from profilers.errors import InputError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Needs:
-    """What a job asks of a node: logical CPUs, GPUs, and custom resources by name (``device:NAME``)."""
+    """What a job asks of a node: logical CPUs, GPUs, and custom resources by name
+    (``device:NAME``)."""
 
     cpus: float = 1
     gpus: float = 0
     resources: Mapping[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Job:
-    """``function(argument)``, wherever there is room. It may be begun again after its node died: it has to go on then.
+    """``function(argument)``, wherever there is room.
 
-    ``function`` is found by its module and name on the other side, ``argument`` and the result are pickled.
+    It may be begun again after its node died: it has to go on then.
+
+    ``function`` is found by its module and name on the other side, ``argument`` and the result are
+    pickled.
     """
 
     name: str
@@ -32,7 +37,7 @@ class Job:
     needs: Needs = Needs()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class JobResult:
     """How a job ended: with a result, or with the exception that it raised."""
 
@@ -41,12 +46,15 @@ class JobResult:
     error: Exception | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Cluster:
-    """What jobs run on. ``run`` yields each job once, when it has ended, in no order that can be relied on.
+    """What jobs run on.
 
-    ``nodes``: how much each has of each resource (CPU, GPU, device:NAME), as they stand when the cluster is met.
-    ``check`` raises InputError unless every node that could take a job shares this directory with us.
+    ``run`` yields each job once, when it has ended, in no order that can be relied on.
+
+    ``nodes``: how much each has of each resource (CPU, GPU, device:NAME), as they stand when the
+    cluster is met. ``check`` raises InputError unless every node that could take a job shares this
+    directory with us.
     """
 
     run: Callable[[Sequence[Job]], Iterator[JobResult]]
@@ -56,7 +64,7 @@ class Cluster:
 
 def here() -> Cluster:
     """This process: one job after the other, in the order given."""
-    return Cluster(_in_turn)
+    return Cluster(run=_in_turn)
 
 
 def _in_turn(jobs: Sequence[Job]) -> Iterator[JobResult]:
@@ -64,16 +72,19 @@ def _in_turn(jobs: Sequence[Job]) -> Iterator[JobResult]:
         try:
             result = job.function(job.argument)
         except Exception as error:
-            yield JobResult(job, error=error)
+            yield JobResult(job=job, error=error)
         else:
-            yield JobResult(job, result)
+            yield JobResult(job=job, result=result)
 
 
 def gpus_for(cluster: Cluster, device: str, asked: float | None) -> float:
-    """GPUs that one job takes: what was asked for, else one where ``device`` wants it or the cluster has some."""
+    """GPUs that one job takes: what was asked for, else one where ``device`` wants it or the
+    cluster has some."""
     if device == "cpu":
         return 0.0
-    return asked if asked is not None else float(device == "cuda" or total(cluster.nodes, "GPU") > 0)
+    return (
+        asked if asked is not None else float(device == "cuda" or total(cluster.nodes, "GPU") > 0)
+    )
 
 
 def total(nodes: Mapping[str, Mapping[str, float]], resource: str) -> float:
@@ -84,7 +95,9 @@ def total(nodes: Mapping[str, Mapping[str, float]], resource: str) -> float:
 def check_room(job: Job, nodes: Mapping[str, Mapping[str, float]]) -> None:
     """Raise InputError for a job that fits on no node, so would wait for ever."""
     asked = {"CPU": job.needs.cpus, "GPU": job.needs.gpus, **job.needs.resources}
-    if any(all(has.get(name, 0) >= amount for name, amount in asked.items()) for has in nodes.values()):
+    if any(
+        all(has.get(name, 0) >= amount for name, amount in asked.items()) for has in nodes.values()
+    ):
         return
     lacking = [
         name

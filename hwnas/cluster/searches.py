@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 Watching = Callable[[Path], AbstractContextManager[Callable[["SearchProgress"], None]]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SearchJob:
     """One search: where its run directory is or will be (absolute), and its settings.
 
-    ``tables``: latency tables of its target that were calibrated here, by file name: a node without them would search
-    by a rougher estimate.
+    ``tables``: latency tables of its target that were calibrated here, by file name: a node without
+    them would search by a rougher estimate.
     """
 
     path: Path
@@ -42,7 +42,7 @@ class SearchJob:
     tables: tuple[tuple[str, bytes], ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SearchedThere:
     """A task's answer: the node it ended on, and how far the run was when that node took it."""
 
@@ -66,10 +66,12 @@ def search_there(job: SearchJob, watching: Watching = _recording) -> SearchedThe
 
     state = state_of(job.path)
     if state == "started":
-        until_free(open_run(job.path))  # a process whose node has just died may hold it for a moment
+        until_free(
+            open_run(job.path)
+        )  # a process whose node has just died may hold it for a moment
         state = state_of(job.path)
     if state == "finished":
-        return SearchedThere(where(), state)
+        return SearchedThere(node=where(), found=state)
     with watching(job.path) as watch:
         if state == "started":
             resume(job.path, watch)
@@ -78,7 +80,7 @@ def search_there(job: SearchJob, watching: Watching = _recording) -> SearchedThe
             take_tables(job.tables)
             with _said(["hwnas", "search", "--config", str(job.path / "config.toml")]):
                 search(job.config, job.path, watch)
-    return SearchedThere(where(), state)
+    return SearchedThere(node=where(), found=state)
 
 
 def sweep_on(
@@ -91,10 +93,11 @@ def sweep_on(
     done: Callable[[Planned, SearchedThere], None] = lambda run, found: None,
     failed: Callable[[Planned, Exception], None] = lambda run, error: None,
 ) -> None:
-    """Bring every run of the sweep in ``out`` to its end; ``failed`` hears of those that could not be.
+    """Bring every run of the sweep in ``out`` to its end; ``failed`` hears of those that could not
+    be.
 
-    ``watching``: only for this process (a function that can't travel). Raises InputError where a run was begun with
-    other settings, a node does not share ``out``, or another process is at it.
+    ``watching``: only for this process (a function that can't travel). Raises InputError where a
+    run was begun with other settings, a node does not share ``out``, or another process is at it.
     """
     out = out.absolute()
     for run in runs:
@@ -107,10 +110,14 @@ def sweep_on(
         function = search_there if watching is None else partial(search_there, watching=watching)
         tasks = [
             Job(
-                run.name,
-                function,
-                SearchJob(out / run.name, run.config, tables_for(run.config)),
-                Needs(run.config.threads, gpus_for(cluster, run.config.device, gpus)),
+                name=run.name,
+                function=function,
+                argument=SearchJob(
+                    path=out / run.name, config=run.config, tables=tables_for(run.config)
+                ),
+                needs=Needs(
+                    cpus=run.config.threads, gpus=gpus_for(cluster, run.config.device, gpus)
+                ),
             )
             for run in left
         ]
@@ -154,7 +161,9 @@ def tables_for(config: Config) -> tuple[tuple[str, bytes], ...]:
     if "latency" not in {objective.metric for objective in config.objectives}:
         return ()
     name = load_device(find_device(config.target)).name
-    return tuple((path.name, path.read_bytes()) for path in tables(name) if path.parent == user_folder())
+    return tuple(
+        (path.name, path.read_bytes()) for path in tables(name) if path.parent == user_folder()
+    )
 
 
 def take_tables(found: Sequence[tuple[str, bytes]]) -> None:

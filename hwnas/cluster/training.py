@@ -1,4 +1,5 @@
-"""Train the networks of a run as tasks: each in its folder of the run directory, all records by one writer."""
+"""Train the networks of a run as tasks: each in its folder of the run directory, all records by
+one writer."""
 
 from __future__ import annotations
 
@@ -22,7 +23,10 @@ from profilers.errors import InputError
 
 @dataclass(frozen=True, kw_only=True)
 class TrainJob:
-    """One network to train, with all that another node has to know. ``run`` and the model's folder are absolute."""
+    """One network to train, with all that another node has to know.
+
+    ``run`` and the model's folder are absolute.
+    """
 
     run: Run
     model: Model
@@ -36,7 +40,8 @@ class TrainJob:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedThere:
-    """A task's answer: the record, the node it ended on, and the epoch after which that node went on (0: afresh)."""
+    """A task's answer: the record, the node it ended on, and the epoch after which that node
+    went on (0: afresh)."""
 
     record: TrainingRecord
     node: str
@@ -44,23 +49,28 @@ class TrainedThere:
 
 
 def train_there(job: TrainJob) -> TrainedThere:
-    """On a node: go on from the checkpoint in the model's folder, or begin. The record is returned, not written."""
+    """On a node: go on from the checkpoint in the model's folder, or begin.
+
+    The record is returned, not written.
+    """
     import torch
 
     torch.set_num_threads(job.threads)
     # The digest is that of images which were compared with the run's where the work was given out.
     dataset = read_images(job.run.config, job.data_root)
     if digest(dataset) != job.data_digest:
-        raise InputError(f"{job.model.name}: node {where()} has other images under the name {dataset.name!r}")
+        raise InputError(
+            f"{job.model.name}: node {where()} has other images under the name {dataset.name!r}"
+        )
     numbers: list[int] = []
     result = train_model(
         job.run,
         job.model,
-        dataset,
-        job.recipe,
-        job.seed,
-        job.device,
-        lambda model, epoch: numbers.append(epoch.number),
+        dataset=dataset,
+        recipe=job.recipe,
+        seed=job.seed,
+        device=job.device,
+        report=lambda model, epoch: numbers.append(epoch.number),
     )
     record = record_of(job.model, dataset, job.recipe, job.seed, result)
     after = numbers[0] - 1 if numbers else job.recipe.epochs
@@ -83,10 +93,12 @@ def train_on(
     done: Callable[[Model, TrainedThere], None] = lambda model, result: None,
     failed: Callable[[Model, TrainingDiverged], None] = lambda model, error: None,
 ) -> list[TrainingRecord]:
-    """Train each model as a task of ``cluster``; only this process writes training.json and trained.json.
+    """Train each model as a task of ``cluster``; only this process writes training.json and
+    trained.json.
 
-    Returns one record per trained model, in the order of ``models``. Raises InputError where the images are not the
-    run's, a node does not share the run directory, or an earlier training had other settings.
+    Returns one record per trained model, in the order of ``models``. Raises InputError where the
+    images are not the run's, a node does not share the run directory, or an earlier training had
+    other settings.
     """
     check_images(run, dataset)
     cluster.check(run.path.absolute())
@@ -112,7 +124,9 @@ def train_on(
     ]
     needs = Needs(cpus=threads, gpus=gpus)
     records: dict[str, TrainingRecord] = {}
-    for ended in cluster.run([Job(job.model.name, train_there, job, needs) for job in jobs]):
+    for ended in cluster.run(
+        [Job(name=job.model.name, function=train_there, argument=job, needs=needs) for job in jobs]
+    ):
         model = by_name[ended.job.name]
         if isinstance(ended.error, TrainingDiverged):
             failed(model, ended.error)
@@ -130,5 +144,7 @@ def elsewhere(run: Run) -> Run:
     config = located(run.config)
     return Run(
         path=run.path.absolute(),
-        config=config.model_copy(update={"data": config.data.model_copy(update={"download": False})}),
+        config=config.model_copy(
+            update={"data": config.data.model_copy(update={"download": False})}
+        ),
     )

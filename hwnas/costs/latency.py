@@ -43,7 +43,7 @@ class Predictor(Protocol):
         """Latencies in ms of samples, (count, edges) -> (count,)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TablePredictor:
     """Latencies from a fitted table."""
 
@@ -60,7 +60,9 @@ class TablePredictor:
         try:
             self.predict(sample)
         except (StopIteration, ValueError, IndexError) as error:
-            raise InputError(f"{self.source}: does not fit the space {self.table.space} ({error})") from None
+            raise InputError(
+                f"{self.source}: does not fit the space {self.table.space} ({error})"
+            ) from None
 
     @property
     def space(self) -> Space:
@@ -87,12 +89,13 @@ class TablePredictor:
         edges = np.zeros((len(self.space.decisions), self.space.width))
         for row, values in enumerate(measured.edges):
             edges[row, : widths[row]] = values
-        return Additive(measured.fixed, edges)
+        return Additive(constant=measured.fixed, table=edges)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LatencyTerms:
-    """The networks of one graph: microseconds that the host and the device need, additive over decisions."""
+    """The networks of one graph: microseconds that the host and the device need, additive over
+    decisions."""
 
     layout: FeatureLayout
     issue: Additive
@@ -117,7 +120,8 @@ class Roofline:
         return by_size(self.rows, self.parts, choices, self._of)
 
     def _of(self, part: LatencyTerms, choices: Choices) -> Floats:
-        # An eager runtime executes what is absent too; a compiler drops what the output does not need.
+        # An eager runtime executes what is absent too; a compiler drops what the output does not
+        # need.
         eager = self.runtime.startswith("eager")
         runs = np.ones(choices.shape) if eager else part.layout.by_decision(choices, "reached")
         decisions = np.arange(choices.shape[1])
@@ -150,8 +154,8 @@ def _priced(space: Space, graph: Graph, peaks: Peaks, runtime: Runtime, batch: i
     fixed = fixed_kernels(graph, batch)
     return LatencyTerms(
         layout=layout(graph, space),
-        issue=Additive(sum(issue_us(kernel, costs) for kernel in fixed), issue),
-        device=Additive(_device_us(fixed, peaks, runtime), device),
+        issue=Additive(constant=sum(issue_us(kernel, costs) for kernel in fixed), table=issue),
+        device=Additive(constant=_device_us(fixed, peaks, runtime), table=device),
     )
 
 

@@ -1,4 +1,5 @@
-"""From measured networks to a table: a space's features, the fit of ``profilers.fit``, its provenance."""
+"""From measured networks to a table: a space's features, the fit of ``profilers.fit``, its
+provenance."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ def fit_measured(
 ) -> Table:
     """Fit a table to networks measured elsewhere. Raises InputError where there are too few to fit.
 
-    ``network``: which networks they are; None: NAS-Bench-201's own in its space, not known in another.
+    ``network``: which networks they are; None: NAS-Bench-201's own in its space, not known in
+    another.
     """
     known = designs(space, measured.choices, BENCHMARK_CELLS if network is None else network.cells)
     folded = folds(space, measured.choices)

@@ -1,7 +1,8 @@
-"""Every cost that can be an objective: its unit, and who says what a network costs before it is built.
+"""Every cost that can be an objective: its unit, and who says what a network costs before it is
+built.
 
-A metric is one value in one table. Another package's metric announces itself by an entry point `hwnas.metrics`; then it
-is an objective like any other.
+A metric is one value in one table. Another package's metric announces itself by an entry point
+`hwnas.metrics`; then it is an objective like any other.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ class Asked:
         return self.family.graphs
 
     def by_size(self, parts: dict[Key, Callable[[Choices], Floats]], choices: Choices) -> Floats:
-        """What functions of samples (count, decisions) say, each for the samples of its own size."""
+        """What functions of samples (count, decisions) say, each for the samples of its own
+        size."""
         return by_size(self.space.size_rows, parts, choices, lambda part, own: part(own))
 
     @property
@@ -67,7 +69,8 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Predicted:
-    """What is known of a cost before measuring: samples (count, decisions) -> (count,), and where that comes from."""
+    """What is known of a cost before measuring: samples (count, decisions) -> (count,), and
+    where that comes from."""
 
     of: Callable[[Choices], Floats]
     origin: Origin
@@ -114,7 +117,10 @@ def _latency(asked: Asked) -> Predicted:
 
 
 METRICS: Announced[CostMetric] = Announced("hwnas.metrics", CostMetric)
-"""The one table of costs. A metric of your own is one more entry, or an entry point of an installed package."""
+"""The one table of costs.
+
+A metric of your own is one more entry, or an entry point of an installed package.
+"""
 for _metric in (
     CostMetric(name="params", unit="parameters", predict=_params),
     CostMetric(name="macs", unit="MAC", predict=_macs),

@@ -1,7 +1,8 @@
-"""Every file format of an export: what the file is called, how it is written, and how it is checked before it is kept.
+"""Every file format of an export: what the file is called, how it is written, and how it is checked
+before it is kept.
 
-A format is one value in one table. Another package's format announces itself by an entry point `hwnas.formats`; then
-`hwnas export --formats NAME` writes it like any other.
+A format is one value in one table. Another package's format announces itself by an entry point
+`hwnas.formats`; then `hwnas export --formats NAME` writes it like any other.
 """
 
 from __future__ import annotations
@@ -25,15 +26,18 @@ from hwnas.training.weights import Weights, weights_bytes
 
 
 class NotTheSame(RuntimeError):
-    """An exported file gives other results than the network that it was made from; it was not kept."""
+    """An exported file gives other results than the network that it was made from; it was not
+    kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Exporting:
     """One network on its way to files.
 
-    `network`: in evaluation mode, images (n, c, h, w) -> logits (n, classes); with `raw` it takes uint8 pixels.
-    `model`: its ONNX file, which has been compared with the network. `images`: to calibrate with and to compare on.
+    `network`: in evaluation mode, images (n, c, h, w) -> logits (n, classes); with `raw` it takes
+    uint8 pixels.
+    `model`: its ONNX file, which has been compared with the network. `images`: to calibrate with
+    and to compare on.
     """
 
     weights: Weights
@@ -61,7 +65,9 @@ def _any(exporting: Exporting, content: bytes) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Format:
-    """A file format by name. `check` raises NotTheSame where a file's results are not the network's.
+    """A file format by name.
+
+    `check` raises NotTheSame where a file's results are not the network's.
 
     `needs`: formats that are written beside it, since it can't be used without them.
     """

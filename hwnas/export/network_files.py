@@ -1,4 +1,5 @@
-"""From trained weights to files that run: ONNX, INT8, torch.export, plain Python; each verified before it is kept."""
+"""From trained weights to files that run: ONNX, INT8, torch.export, plain Python; each verified
+before it is kept."""
 
 from __future__ import annotations
 
@@ -28,9 +29,12 @@ COSTLY = 0.01
 """INT8 that loses more accuracy than this (one point) is warned of."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Exported:
-    """One exported network. ``files``: path by format; accuracies in 0..1 by ONNX Runtime, None on random images."""
+    """One exported network.
+
+    ``files``: path by format; accuracies in 0..1 by ONNX Runtime, None on random images.
+    """
 
     key: str
     channels: int
@@ -74,11 +78,12 @@ def export(
     formats: tuple[str, ...] = tuple(FORMATS),
     notes: Mapping[str, Any] | None = None,
 ) -> Exported:
-    """Write ``formats`` of the network to the folder ``out``; all of them, or none where anything fails.
+    """Write ``formats`` of the network to the folder ``out``; all of them, or none where anything
+    fails.
 
-    ``raw``: the files take uint8 pixels and normalise them inside; ``images`` have to be made for the same choice.
-    ``notes`` become metadata. Raises NotTheSame where a file's results differ, InputError where ``out`` cannot be
-    written.
+    ``raw``: the files take uint8 pixels and normalise them inside; ``images`` have to be made for
+    the same choice. ``notes`` become metadata. Raises NotTheSame where a file's results differ,
+    InputError where ``out`` cannot be written.
     """
     at = weights.architecture
     network = network_of(weights)
@@ -107,18 +112,18 @@ def export(
     accuracy = _accuracy(task, exporting.onnx, images)
     int8_accuracy = _accuracy(task, kept["int8"], images) if "int8" in kept else None
     exported = Exported(
-        at.genotype.key,
-        at.channels,
-        at.cells,
-        {name: out / FORMATS[name].file for name in kept},
-        OPSET,
-        parity,
-        accuracy,
-        int8_accuracy,
-        params,
-        macs,
-        {name: len(content) for name, content in kept.items()},
-        _warnings(accuracy, int8_accuracy),
+        key=at.genotype.key,
+        channels=at.channels,
+        cells=at.cells,
+        files={name: out / FORMATS[name].file for name in kept},
+        opset=OPSET,
+        parity=parity,
+        accuracy=accuracy,
+        int8_accuracy=int8_accuracy,
+        params=params,
+        macs=macs,
+        sizes={name: len(content) for name, content in kept.items()},
+        warnings=_warnings(accuracy, int8_accuracy),
     )
     write_files(out, {FORMATS[name].file: content for name, content in kept.items()})
     return exported
@@ -155,12 +160,18 @@ def _warnings(accuracy: float | None, int8_accuracy: float | None) -> tuple[str,
     if accuracy is None or int8_accuracy is None or accuracy - int8_accuracy <= COSTLY:
         return ()
     return (
-        f"int8 costs {100 * (accuracy - int8_accuracy):.1f} points: {accuracy:.4f} -> {int8_accuracy:.4f}",
+        (
+            f"int8 costs {100 * (accuracy - int8_accuracy):.1f} points: {accuracy:.4f} ->"
+            f" {int8_accuracy:.4f}"
+        ),
     )
 
 
 def write_files(out: Path, contents: Mapping[str, bytes]) -> None:
-    """Write files into ``out``, all or none. Raises InputError where that cannot be done, such as a full disk."""
+    """Write files into ``out``, all or none.
+
+    Raises InputError where that cannot be done, such as a full disk.
+    """
     try:
         out.mkdir(parents=True, exist_ok=True)
         atomic_write_all(out, contents)

@@ -1,4 +1,5 @@
-"""What ``hwnas export`` is asked for: trained or untrained networks of a run, or a bare genotype; and its loop."""
+"""What ``hwnas export`` is asked for: trained or untrained networks of a run, or a bare
+genotype; and its loop."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ UNCALIBRATED = "int8 was calibrated on random images, accuracy unknown: say --da
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkToExport:
-    """One network to export: what it is called, its weights, where its files belong, the images to check it on."""
+    """One network to export: what it is called, its weights, where its files belong, the images
+    to check it on."""
 
     name: str
     weights: Weights
@@ -55,7 +57,8 @@ def of_run(
     download: bool = False,
     warn: Callable[[str], None] = lambda line: None,
 ) -> list[NetworkToExport]:
-    """Networks of a run: the trained ones that are meant, or with random weights members of its front.
+    """Networks of a run: the trained ones that are meant, or with random weights members of its
+    front.
 
     Raises InputError where the images are not those of its search.
     """
@@ -82,7 +85,16 @@ def of_run(
     models = [model_of(run, member, channels, cells) for member in choose(run, names, every)]
     stem = run.config.evaluation.stem
     blanks = [
-        Weights({}, model.architecture, dataset.classes, dataset.image, stem, dataset.mean, dataset.std, {})
+        Weights(
+            tensors={},
+            architecture=model.architecture,
+            classes=dataset.classes,
+            image=dataset.image,
+            stem=stem,
+            mean=dataset.mean,
+            std=dataset.std,
+            notes={},
+        )
         for model in models
     ]
     return [
@@ -97,7 +109,10 @@ def of_run(
 
 
 def _weights_of(folder: Path, root: Path) -> Weights:
-    """The weights that a finished training left. Raises InputError that says how to have a lost file back."""
+    """The weights that a finished training left.
+
+    Raises InputError that says how to have a lost file back.
+    """
     try:
         return load_weights(folder / WEIGHTS, root)
     except InputError as error:
@@ -113,10 +128,14 @@ def of_genotype(
     data_root: Path | None,
     download: bool = False,
 ) -> list[NetworkToExport]:
-    """A bare genotype with the weights in ``file``, or untrained. Raises InputError where the two do not fit."""
+    """A bare genotype with the weights in ``file``, or untrained.
+
+    Raises InputError where the two do not fit.
+    """
     if (file is None) == (not without_training):
         raise InputError("export: a genotype needs either --weights FILE or --untrained")
-    # First the weights, which bring the table of their chain along: the genotype may be one of its space.
+    # First the weights, which bring the table of their chain along: the genotype may be one of its
+    # space.
     weights = None if file is None else load_weights(file)
     genotype = _genotype(text)
     dataset = load(data, root=data_root, download=download) if data is not None else None
@@ -143,10 +162,21 @@ def of_genotype(
     named = dataset.classes if dataset else tuple(map(str, range(classes)))
     shape = dataset.image if dataset else image
     mean, std = (dataset.mean, dataset.std) if dataset else ((0.5,) * shape[0], (0.25,) * shape[0])
-    weights = Weights({}, architecture, named, shape, _stem(stem), mean, std, {})
+    weights = Weights(
+        tensors={},
+        architecture=architecture,
+        classes=named,
+        image=shape,
+        stem=_stem(stem),
+        mean=mean,
+        std=std,
+        notes={},
+    )
     folder = Path(EXPORTED) / f"{genotype.key}-untrained"
     notes = {"accuracy": UNTRAINED}
-    return [NetworkToExport(name=genotype.key, weights=untrained(weights), folder=folder, notes=notes)]
+    return [
+        NetworkToExport(name=genotype.key, weights=untrained(weights), folder=folder, notes=notes)
+    ]
 
 
 def export_all(
@@ -157,21 +187,30 @@ def export_all(
     threads: int | None,
     say: Callable[[str], None],
 ) -> list[dict[str, Any]]:
-    """Export each, then measure the latency of all ONNX files in turn (``threads``; None: not at all).
+    """Export each, then measure the latency of all ONNX files in turn (``threads``; None: not at
+    all).
 
-    Returns one record per network, which is also kept beside its files. ``out``: a folder for all of them.
+    Returns one record per network, which is also kept beside its files. ``out``: a folder for all
+    of them.
     """
     exported: list[tuple[NetworkToExport, Path, Exported]] = []
     for network in networks:
         folder = _folder(network, out)
         images = images_for(network.weights, network.dataset, raw=raw)
-        result = export(network.weights, folder, images, raw=raw, formats=formats, notes=network.notes)
-        if network.dataset is None and "int8" in formats and network.notes.get("accuracy") != UNTRAINED:
+        result = export(
+            network.weights, folder, images, raw=raw, formats=formats, notes=network.notes
+        )
+        if (
+            network.dataset is None
+            and "int8" in formats
+            and network.notes.get("accuracy") != UNTRAINED
+        ):
             result = replace(result, warnings=(*result.warnings, UNCALIBRATED))
         parity = result.parity
         say(
             f"{network.name}: verified on {parity.test_images} images; rms error against float64"
-            f" {parity.onnx_rms:.1e} (torch {parity.torch_rms:.1e}, largest logit {parity.largest_logit:.2g})"
+            f" {parity.onnx_rms:.1e} (torch {parity.torch_rms:.1e}, largest logit"
+            f" {parity.largest_logit:.2g})"
         )
         for warning in result.warnings:
             say(f"warning: {network.name}: {warning}")
@@ -186,7 +225,10 @@ def export_all(
 
 
 def _folder(network: NetworkToExport, out: Path | None) -> Path:
-    """Where the files go, made. Raises InputError where a link stands in its place, or it can't be made."""
+    """Where the files go, made.
+
+    Raises InputError where a link stands in its place, or it can't be made.
+    """
     folder = network.folder if out is None else out / network.name
     try:
         if out is not None:
@@ -216,12 +258,17 @@ def _latencies(exported: Sequence[Exported], threads: int | None) -> list[dict[s
     for (number, name, _), outcome in zip(wanted, outcomes, strict=True):
         data = outcome.to_dict()
         # The raw samples of a table's figure would be a hundred times longer than all the rest.
-        found[number][name] = {key: value for key, value in data.items() if key not in ("samples", "series")}
+        found[number][name] = {
+            key: value for key, value in data.items() if key not in ("samples", "series")
+        }
     return found
 
 
 def _genotype(text: str) -> Genotype:
-    """What ``text`` says, or the file of that name. A mistyped run directory is no genotype either, and told so."""
+    """What ``text`` says, or the file of that name.
+
+    A mistyped run directory is no genotype either, and told so.
+    """
     try:
         return parse(_text(text))
     except InputError as error:

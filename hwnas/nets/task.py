@@ -13,7 +13,8 @@ from hwnas.space.task import CLASSIFICATION, Task
 
 @dataclass(frozen=True, kw_only=True)
 class _Learning:
-    """``loss(outputs, targets, smoothing)`` -> (), the mean over a batch; ``scores(outputs, targets)`` -> (n,)."""
+    """``loss(outputs, targets, smoothing)`` -> (), the mean over a batch; ``scores(outputs,
+    targets)`` -> (n,)."""
 
     loss: Callable[[Tensor, Tensor, float], Tensor]
     scores: Callable[[Tensor, Tensor], Tensor]
@@ -32,10 +33,12 @@ _LEARNING = {CLASSIFICATION.name: _Learning(loss=_cross_entropy, scores=_is_righ
 
 
 def loss(task: Task, outputs: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
-    """What training descends, (): of a classification the mean cross-entropy of logits (n, classes), labels (n,)."""
+    """What training descends, (): of a classification the mean cross-entropy of logits (n,
+    classes), labels (n,)."""
     return _LEARNING[task.kind.name].loss(outputs, targets, smoothing)
 
 
 def scores(task: Task, outputs: Tensor, targets: Tensor) -> Tensor:
-    """The score of each image, (n,): of a classification whether the largest logit is the right class."""
+    """The score of each image, (n,): of a classification whether the largest logit is the right
+    class."""
     return _LEARNING[task.kind.name].scores(outputs, targets)

@@ -1,6 +1,8 @@
-"""The charts as Vega-Lite specifications: plain values, drawn alike by a browser and, for papers, by vl-convert.
+"""The charts as Vega-Lite specifications: plain values, drawn alike by a browser and, for papers,
+by vl-convert.
 
-Field names are fixed, whatever a run calls its costs: what comes from outside is only ever data or a title.
+Field names are fixed, whatever a run calls its costs: what comes from outside is only ever data or
+a title.
 """
 
 from __future__ import annotations
@@ -15,17 +17,19 @@ CROSS = "M-0.5,-0.5L0.5,0.5M0.5,-0.5L-0.5,0.5"
 LOG_FROM = 8.0
 """Largest over smallest cost from which an axis is logarithmic."""
 TARGET_NEAR = 2.0
-"""Times beyond the outermost networks up to which a target is drawn: further away it would squeeze them together."""
+"""Times beyond the outermost networks up to which a target is drawn: further away it would
+squeeze them together."""
 TARGET = "#15803d"
 
 
 def front(
     evaluated: EvaluatedFront, cost: CostAxis, uniform: Mapping[str, Sequence[float]] | None = None
 ) -> Spec:
-    """Accuracy against one cost: the front as a staircase, dominated networks faint, the knee marked.
+    """Accuracy against one cost: the front as a staircase, dominated networks faint, the knee
+    marked.
 
-    A target of this cost is a dashed line, and what is over any target is hollow. ``uniform``: accuracies and
-    costs of uniform networks, drawn as crosses.
+    A target of this cost is a dashed line, and what is over any target is hollow. ``uniform``:
+    accuracies and costs of uniform networks, drawn as crosses.
     """
     members = [member for member in evaluated.members if cost.name in member.costs]
     values = [float(member.costs[cost.name].value) for member in members]
@@ -46,16 +50,32 @@ def front(
         mark = {"type": "point", "shape": CROSS, "size": 46, "color": FAINT, "filled": False}
         layers.append(layer(rows, mark, x, y, tooltip=_tips(cost, "a uniform genotype")))
     # The front last, so that it lies on top.
-    rows = sorted((_row(member, cost, evaluated) for member in members), key=lambda row: bool(row["front"]))
+    rows = sorted(
+        (_row(member, cost, evaluated) for member in members), key=lambda row: bool(row["front"])
+    )
     step = {"type": "line", "interpolate": "step-after", "color": ACCENT, "opacity": 0.45}
-    layers.append(layer(_stairs([row for row in rows if row["front"]]), step, x, y, order={"field": "cost"}))
+    layers.append(
+        layer(_stairs([row for row in rows if row["front"]]), step, x, y, order={"field": "cost"})
+    )
     layers += _error_bars(rows, x, y)
     faint = {"condition": {"test": "datum.front", "value": 1}, "value": 0.28}
     shape = {"condition": {"test": "datum.knee", "value": "diamond"}, "value": "circle"}
     colour = {"condition": {"test": "datum.knee", "value": KNEE}, "value": ACCENT}
     size = {"condition": {"test": "datum.knee", "value": 190}, "value": 80}
-    point = {"type": "point", "filled": True, "cursor": "pointer", "stroke": "#ffffff", "strokeWidth": 1}
-    extra = {"opacity": faint, "shape": shape, "color": colour, "size": size, "tooltip": _tips(cost)}
+    point = {
+        "type": "point",
+        "filled": True,
+        "cursor": "pointer",
+        "stroke": "#ffffff",
+        "strokeWidth": 1,
+    }
+    extra = {
+        "opacity": faint,
+        "shape": shape,
+        "color": colour,
+        "size": size,
+        "tooltip": _tips(cost),
+    }
     if evaluated.targets:
         point = {"type": "point", "filled": True, "cursor": "pointer", "strokeWidth": 1.6}
         extra = {name: value for name, value in extra.items() if name != "color"} | _hollow()
@@ -76,7 +96,9 @@ def front(
     if evaluated.knee is not None:
         layers.append(layer([row for row in rows if row["knee"]], named, x, y))
     # Never empty, or Vega warns of a layer without extent; a name no network has draws no ring.
-    params = [{"name": "chosen", "value": evaluated.knee or next(iter(sorted(evaluated.front)), "")}]
+    params = [
+        {"name": "chosen", "value": evaluated.knee or next(iter(sorted(evaluated.front)), "")}
+    ]
     return chart(layers, height=380) | {"params": params}
 
 
@@ -85,11 +107,17 @@ def _hollow() -> Spec:
     over, middle = ({"test": f"datum.{name}"} for name in ("over", "knee"))
     fill = [{**over, "value": "#ffffff"}, {**middle, "value": KNEE}]
     edge = [{**middle, "value": KNEE}, {**over, "value": ACCENT}]
-    return {"fill": {"condition": fill, "value": ACCENT}, "stroke": {"condition": edge, "value": "#ffffff"}}
+    return {
+        "fill": {"condition": fill, "value": ACCENT},
+        "stroke": {"condition": edge, "value": "#ffffff"},
+    }
 
 
-def _target_line(evaluated: EvaluatedFront, cost: CostAxis, values: Sequence[float], x: Spec) -> list[Spec]:
-    """A dashed line at the target of this cost; words in the axis title where it is far from all networks."""
+def _target_line(
+    evaluated: EvaluatedFront, cost: CostAxis, values: Sequence[float], x: Spec
+) -> list[Spec]:
+    """A dashed line at the target of this cost; words in the axis title where it is far from all
+    networks."""
     limit = evaluated.targets.get(cost.name)
     if limit is None or not values:
         return []
@@ -100,7 +128,14 @@ def _target_line(evaluated: EvaluatedFront, cost: CostAxis, values: Sequence[flo
         return []
     data, at = {"values": [{"cost": limit}]}, {"x": x}
     rule = {"type": "rule", "color": TARGET, "strokeDash": [6, 4], "strokeWidth": 1.6}
-    text = {"type": "text", "text": said, "align": "left", "baseline": "top", "dx": 6, "color": TARGET}
+    text = {
+        "type": "text",
+        "text": said,
+        "align": "left",
+        "baseline": "top",
+        "dx": 6,
+        "color": TARGET,
+    }
     return [
         {"data": data, "mark": rule, "encoding": at},
         {"data": data, "mark": text, "encoding": {**at, "y": {"value": 4}}},
@@ -108,7 +143,8 @@ def _target_line(evaluated: EvaluatedFront, cost: CostAxis, values: Sequence[flo
 
 
 def _floor(found: Sequence[float], uniform: Sequence[float]) -> float:
-    """Where the axis ends below: a few uniform networks that learnt nothing must not flatten the front."""
+    """Where the axis ends below: a few uniform networks that learnt nothing must not flatten the
+    front."""
     return min(min(found), sorted(uniform)[len(uniform) // 4])
 
 
@@ -135,7 +171,8 @@ def _row(member: Member, cost: CostAxis, evaluated: EvaluatedFront) -> Spec:
 def _stairs(rows: Sequence[Spec]) -> list[Spec]:
     """The corners of the staircase under accuracy and this one cost, by rising cost.
 
-    A front of several costs, or one that keeps what is beaten only within its interval, has points beside it.
+    A front of several costs, or one that keeps what is beaten only within its interval, has points
+    beside it.
     """
     corners: list[Spec] = []
     for row in sorted(rows, key=lambda row: (row["cost"], -row["accuracy"])):
@@ -145,7 +182,8 @@ def _stairs(rows: Sequence[Spec]) -> list[Spec]:
 
 
 def _error_bars(rows: Sequence[Spec], x: Spec, y: Spec) -> list[Spec]:
-    """Vertical and horizontal bars, where intervals are known; those of dominated networks stay away."""
+    """Vertical and horizontal bars, where intervals are known; those of dominated networks stay
+    away."""
     mark = {"type": "rule", "color": ACCENT, "opacity": 0.5, "strokeWidth": 1.4}
     upright = [row for row in rows if "low" in row and row["front"]]
     across = [row for row in rows if "cost_low" in row and row["front"]]
@@ -160,7 +198,8 @@ def _error_bars(rows: Sequence[Spec], x: Spec, y: Spec) -> list[Spec]:
 def compared(
     series: Sequence[tuple[str, Sequence[Member], frozenset[str]]], cost: CostAxis, provenance: str
 ) -> Spec:
-    """Several fronts on the same axes, a colour each: (name, networks, labels of those on the front)."""
+    """Several fronts on the same axes, a colour each: (name, networks, labels of those on the
+    front)."""
     rows: list[Spec] = [
         {
             "series": name,
@@ -180,7 +219,11 @@ def compared(
         "scale": {"range": list(HUES)},
         "sort": None,
     }
-    tips = [{"field": "series", "title": "front"}, *_tips(cost)[:2], {"field": "cost", "title": cost.name}]
+    tips = [
+        {"field": "series", "title": "front"},
+        *_tips(cost)[:2],
+        {"field": "cost", "title": cost.name},
+    ]
     line = {"type": "line", "interpolate": "step-after", "opacity": 0.5}
     mine = [[row for row in rows if row["series"] == name] for name, _, _ in series]
     stairs = [row for part in mine for row in _stairs(part)]
@@ -199,7 +242,9 @@ def _cost_axis(cost: CostAxis, values: Sequence[float]) -> Spec:
         "field": "cost",
         "type": "quantitative",
         "title": [f"{cost.name} ({cost.unit}), {cost.provenance}", "\u2190 less is better"],
-        "scale": {"type": "log", "nice": False, "padding": 18} if log else {"zero": False, "padding": 18},
+        "scale": {"type": "log", "nice": False, "padding": 18}
+        if log
+        else {"zero": False, "padding": 18},
         "axis": {
             **({"format": "~s"} if max(values, default=0) >= 1000 else {}),
             "tickCount": 8,
@@ -220,6 +265,11 @@ def _accuracy_axis(provenance: str) -> Spec:
 def _tips(cost: CostAxis, what: str = "") -> list[Spec]:
     exact = "cost" if what else "exact"
     named = [] if what else [{"field": "name", "title": "network"}]
-    shown = [{"field": "accuracy", "format": ".4f"}, {"field": exact, "title": f"{cost.name} ({cost.unit})"}]
-    interval = [] if what else [{"field": "low", "format": ".4f"}, {"field": "high", "format": ".4f"}]
+    shown = [
+        {"field": "accuracy", "format": ".4f"},
+        {"field": exact, "title": f"{cost.name} ({cost.unit})"},
+    ]
+    interval = (
+        [] if what else [{"field": "low", "format": ".4f"}, {"field": "high", "format": ".4f"}]
+    )
     return [*named, *shown, *interval]

@@ -18,7 +18,8 @@ CURVE_POINTS = 150
 def volume_curve(trials: Sequence[Trial], summary: SearchSummary) -> list[dict[str, Any]]:
     """Hypervolume of what a stage has evaluated so far, at about 150 moments.
 
-    Accuracies are those of single batches, so noise lifts it; a stage begins anew, since its weights do.
+    Accuracies are those of single batches, so noise lifts it; a stage begins anew, since its
+    weights do.
     """
     objectives, box = summary.objectives, summary.bounds
     if not trials or not objectives:
@@ -38,5 +39,7 @@ def volume_curve(trials: Sequence[Trial], summary: SearchSummary) -> list[dict[s
         rows = rows[stage[rows] == now]
         kept = rows[non_dominated(to_minimise(accuracy[rows], costs[rows]))]
         value = hypervolume(accuracy[kept], costs[kept], bounds)
-        found.append({"evaluations": int(end), "hypervolume": round(value, 5), "stage": int(now) + 1})
+        found.append(
+            {"evaluations": int(end), "hypervolume": round(value, 5), "stage": int(now) + 1}
+        )
     return found

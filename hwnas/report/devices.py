@@ -1,4 +1,5 @@
-"""One front across devices: the same networks, their latency as each target's table or peaks predict it."""
+"""One front across devices: the same networks, their latency as each target's table or peaks
+predict it."""
 
 from __future__ import annotations
 
@@ -43,7 +44,11 @@ def across(data: RunData, names: Sequence[str]) -> dict[str, Any]:
     cost = CostAxis(name="latency", unit="ms", provenance="predicted")
     spec = charts.compared(series, cost, front.provenance)
     note = f"The same {len(front.members)} networks, one image at a time. {'; '.join(sources)}."
-    return {"title": "The front across devices", "note": note, "charts": [{"title": "latency", "spec": spec}]}
+    return {
+        "title": "The front across devices",
+        "note": note,
+        "charts": [{"title": "latency", "spec": spec}],
+    }
 
 
 def _latencies(data: RunData, members: Sequence[Member], name: str) -> tuple[list[float], str]:

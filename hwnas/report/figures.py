@@ -1,4 +1,5 @@
-"""Figures for papers: the front and its cells, each as SVG and as PNG, drawn from the same values as the page."""
+"""Figures for papers: the front and its cells, each as SVG and as PNG, drawn from the same
+values as the page."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ SCALE = 3  # pixels of a PNG per pixel of the SVG: sharp in print
 
 
 def write_figures(data: RunData, folder: Path) -> list[str]:
-    """Write front-<accuracy>-<cost> and cell-<key>-<kind> of every network of the front; returns the file names.
+    """Write front-<accuracy>-<cost> and cell-<key>-<kind> of every network of the front; returns
+    the file names.
 
     Raises OSError where the folder can't be written.
     """
@@ -48,7 +50,12 @@ def _fronts(data: RunData) -> dict[str, str]:
 
 
 def _cells(data: RunData) -> dict[str, str]:
-    keys = {member.key for front in data.fronts for member in front.members if member.label in front.front}
+    keys = {
+        member.key
+        for front in data.fronts
+        for member in front.members
+        if member.label in front.front
+    }
     return {
         f"cell-{key}-{kind}": cell_svg(data.genotypes[key], kind)
         for key in sorted(keys)

@@ -1,4 +1,5 @@
-"""What a report needs of a run directory, as plain values: points with intervals, models, hypervolume over time."""
+"""What a report needs of a run directory, as plain values: points with intervals, models,
+hypervolume over time."""
 
 from __future__ import annotations
 
@@ -37,11 +38,13 @@ class CostAxis:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluatedFront:
-    """Networks whose accuracies were obtained in one way, the labels of those that form the front, and its knee.
+    """Networks whose accuracies were obtained in one way, the labels of those that form the front,
+    and its knee.
 
-    ``intervals``: the 95 % interval of each accuracy, by label, where the number of images is known. ``targets``:
-    what the search had to meet, by cost, as far as it is known of every network; ``within``: the networks that meet
-    all of it. Where no member of the front does, the knee is the one nearest to it.
+    ``intervals``: the 95 % interval of each accuracy, by label, where the number of images is
+    known. ``targets``: what the search had to meet, by cost, as far as it is known of every
+    network; ``within``: the networks that meet all of it. Where no member of the front does, the
+    knee is the one nearest to it.
     """
 
     provenance: str
@@ -60,7 +63,10 @@ class EvaluatedFront:
 
 @dataclass(frozen=True, kw_only=True)
 class RunData:
-    """One run as the page shows it; its texts have escapes. ``fronts``: by shared weights, and after training."""
+    """One run as the page shows it; its texts have escapes.
+
+    ``fronts``: by shared weights, and after training.
+    """
 
     run: Run
     name: str
@@ -80,9 +86,13 @@ class RunData:
 
 
 def load_run(path: Path) -> RunData:
-    """Read a finished run. Raises InputError where it has not ended, or its files are not those of a search."""
+    """Read a finished run.
+
+    Raises InputError where it has not ended, or its files are not those of a search.
+    """
     run = open_run(path)
-    # With escapes, as on a terminal: marks that turn text around, and ends of lines that no chart's script allows.
+    # With escapes, as on a terminal: marks that turn text around, and ends of lines that no chart's
+    # script allows.
     summary = escaped(read_front(run))
     with fitting_together(run.front_path):
         return _run_data(run, summary)
@@ -95,7 +105,14 @@ def fitting_together(path: Path) -> Iterator[None]:
         yield
     except InputError:
         raise
-    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError) as error:
+    except (
+        LookupError,
+        TypeError,
+        AttributeError,
+        ValueError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
         raise InputError(f"{path}: not the summary of a search ({error!r})") from None
 
 
@@ -115,7 +132,9 @@ def _run_data(run: Run, summary: SearchSummary) -> RunData:
         summary=summary,
         environment=escaped(read_environment(run.path)),
         costs=tuple(
-            CostAxis(name=name, unit=first.costs[name].unit, provenance=first.costs[name].provenance)
+            CostAxis(
+                name=name, unit=first.costs[name].unit, provenance=first.costs[name].provenance
+            )
             for name in names
         ),
         fronts=tuple(fronts),
@@ -145,7 +164,11 @@ def _front_of(
         if images is not None
     }
     judged = EvaluatedFront(
-        provenance=provenance, members=tuple(members), front=frozenset(), knee=None, intervals=intervals
+        provenance=provenance,
+        members=tuple(members),
+        front=frozenset(),
+        knee=None,
+        intervals=intervals,
     )
     known = known_costs(members, summary.objectives)
     points = [point_of(member, known) for member in members]
@@ -171,7 +194,8 @@ def _front_of(
 
 
 def metrics(data: RunData, member: Member) -> list[dict[str, Any]]:
-    """Every number that is known of one network: name, value, unit, origin, interval, and its receipt."""
+    """Every number that is known of one network: name, value, unit, origin, interval, and its
+    receipt."""
     record = data.records.get(member.label)
     rows = [
         _accuracy_row(same, front)
@@ -235,7 +259,9 @@ def _exported(run: Run, name: str) -> list[dict[str, Any]]:
 
 def metadata_text(metadata: Mapping[str, Any]) -> str:
     """The metadata of a measurement on one line, its empty entries left out."""
-    entries = {key: value for key, value in metadata.items() if value not in (None, "", [], {}, False)}
+    entries = {
+        key: value for key, value in metadata.items() if value not in (None, "", [], {}, False)
+    }
     return "; ".join(f"{key} {_plain(value)}" for key, value in entries.items())
 
 
@@ -246,7 +272,8 @@ def _plain(value: Any) -> str:
 
 
 def commands(data: RunData, member: Member) -> list[str]:
-    """What to type to train, export and profile one network; what is not trained is trained before its export."""
+    """What to type to train, export and profile one network; what is not trained is trained
+    before its export."""
     run, key = shlex.quote(str(data.run.path)), shlex.quote(member.key)
     genotype = shlex.quote(json.dumps(data.genotypes[member.key].to_dict(), separators=(",", ":")))
     train, export = f"hwnas train {run} {key}", f"hwnas export {run} {key}"

@@ -1,7 +1,8 @@
 """The report as one HTML file that needs nothing else: no network, no server, no second file.
 
-Charts are drawn by Vega-Lite, whose JavaScript stands inside the file. All that comes from outside (names, paths,
-genotypes, notes) is JSON in a block that no text can end, and reaches the page as text, never as HTML.
+Charts are drawn by Vega-Lite, whose JavaScript stands inside the file. All that comes from outside
+(names, paths, genotypes, notes) is JSON in a block that no text can end, and reaches the page as
+text, never as HTML.
 """
 
 from __future__ import annotations
@@ -33,10 +34,13 @@ SHARED_NOTE = (
 )
 
 
-def page(loaded: Sequence[RunData], extra: Sequence[Mapping[str, Any]], version: str, now: str) -> str:
+def page(
+    loaded: Sequence[RunData], extra: Sequence[Mapping[str, Any]], version: str, now: str
+) -> str:
     """The HTML of a report on one or several runs.
 
-    ``extra``: more sections with charts, {"title", "note", "charts": [{"title", "spec"}]}, such as fronts on devices.
+    ``extra``: more sections with charts, {"title", "note", "charts": [{"title", "spec"}]}, such as
+    fronts on devices.
     """
     sections = [*([_comparison(loaded)] if len(loaded) > 1 else []), *extra]
     data = {
@@ -58,7 +62,8 @@ def page(loaded: Sequence[RunData], extra: Sequence[Mapping[str, Any]], version:
 
 
 def embedded(data: Any) -> str:
-    """JSON for a script element: without ``</`` and ``<!`` no text can end the element, or hide its end."""
+    """JSON for a script element: without ``</`` and ``<!`` no text can end the element, or hide
+    its end."""
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
     return text.replace("</", "<\\/").replace("<!", "\\u003c!")
 
@@ -80,7 +85,9 @@ def _run(data: RunData) -> dict[str, Any]:
         "sentence": _sentence(data),
         "scored": [_evaluated(data, front) for front in data.fronts],
         "networks": {
-            member.label: _network(data, member) for front in data.fronts for member in front.members
+            member.label: _network(data, member)
+            for front in data.fronts
+            for member in front.members
         },
         "policies": policies(data),
         "evolution": timelines.evolution(space),
@@ -109,7 +116,8 @@ def _config(data: RunData) -> str:
 
 
 def _command(words: list[str] | None) -> str:
-    """What was typed, by the command's own name wherever it was installed; empty where it was not kept."""
+    """What was typed, by the command's own name wherever it was installed; empty where it was
+    not kept."""
     return " ".join(["hwnas", *map(shlex.quote, words[1:])]) if words else ""
 
 
@@ -120,23 +128,30 @@ def _sentence(data: RunData) -> str:
         f"{summary.algorithm} in the {summary.space} space on {summary.data}, target"
         f" {summary.target}, for {wanted}: {summary.evaluations:,} evaluations in"
         f" {summary.seconds:,.0f} s. Hypervolume {summary.hypervolume:.4f} against"
-        f" {baseline.random_hypervolume:.4f} of {baseline.random_evaluations} uniform genotypes on the same"
-        " weights and images."
+        f" {baseline.random_hypervolume:.4f} of {baseline.random_evaluations} uniform genotypes on"
+        " the same weights and images."
     )
 
 
 def _evaluated(data: RunData, front: EvaluatedFront) -> dict[str, Any]:
     shared = front is data.fronts[0]
     uniform = data.summary.baseline.random if shared else None
-    known = [axis for axis in data.costs if any(axis.name in member.costs for member in front.members)]
+    known = [
+        axis for axis in data.costs if any(axis.name in member.costs for member in front.members)
+    ]
     first = known[0].name
     rows = sorted(
-        front.members, key=lambda member: (member.label not in front.front, member.costs[first].value)
+        front.members,
+        key=lambda member: (member.label not in front.front, member.costs[first].value),
     )
     return {
         "origin": front.provenance,
-        "note": SHARED_NOTE if shared else "Accuracy on the test images after training from scratch.",
-        "charts": [{"title": axis.name, "spec": charts.front(front, axis, uniform)} for axis in known],
+        "note": (
+            SHARED_NOTE if shared else "Accuracy on the test images after training from scratch."
+        ),
+        "charts": [
+            {"title": axis.name, "spec": charts.front(front, axis, uniform)} for axis in known
+        ],
         "columns": [f"{axis.name} ({axis.unit})" for axis in known],
         "rows": [_table_row(front, member, [axis.name for axis in known]) for member in rows],
         "target": targets_line(data, front),
@@ -151,12 +166,15 @@ def _table_row(front: EvaluatedFront, member: Member, names: Sequence[str]) -> d
         "knee": member.label == front.knee,
         "within": member.label in front.within if front.targets else None,
         "accuracy": float(member.accuracy.value),
-        "costs": [float(member.costs[name].value) if name in member.costs else None for name in names],
+        "costs": [
+            float(member.costs[name].value) if name in member.costs else None for name in names
+        ],
     }
 
 
 def targets_line(data: RunData, evaluated: EvaluatedFront) -> str:
-    """What the search had to meet, and how much of the front does; empty where nothing was asked for."""
+    """What the search had to meet, and how much of the front does; empty where nothing was asked
+    for."""
     if not evaluated.targets:
         return ""
     units = {cost.name: cost.unit for cost in data.costs}
@@ -224,5 +242,8 @@ def _comparison(loaded: Sequence[RunData]) -> dict[str, Any]:
         ]
         spec = charts.compared(series, axis, loaded[0].fronts[0].provenance)
         found.append({"title": axis.name, "spec": spec})
-    note = "Each run by its own shared weights: compare fronts that were trained from scratch before you conclude."
+    note = (
+        "Each run by its own shared weights: compare fronts that were trained from scratch before"
+        " you conclude."
+    )
     return {"title": "The runs side by side", "note": note, "charts": found}

@@ -1,4 +1,5 @@
-"""A colour for every block of a chain: its kind and kernel give the hue, what it is inside the lightness."""
+"""A colour for every block of a chain: its kind and kernel give the hue, what it is inside the
+lightness."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ KERNEL_TURN = 0.055
 
 
 def shades(blocks: Sequence[str]) -> dict[str, str]:
-    """The colour of each name that is a block's, as #rrggbb; blocks of one hue differ in lightness."""
+    """The colour of each name that is a block's, as #rrggbb; blocks of one hue differ in
+    lightness."""
     hues: dict[float, list[str]] = {}
     for name in blocks:
         try:
@@ -36,7 +38,8 @@ def _colour(hue: float, lightness: float) -> str:
 
 
 def greys(count: int) -> list[str]:
-    """So many greys, from light to dark: for what has no order of kinds, such as widths and image sides."""
+    """So many greys, from light to dark: for what has no order of kinds, such as widths and
+    image sides."""
     return [_grey(0.82 - 0.5 * number / max(1, count - 1)) for number in range(count)]
 
 

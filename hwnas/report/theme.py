@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hwnas.report.layout import op_label
+from hwnas.report.layout_items import op_label
 from hwnas.report.shades import greys, shades
 from hwnas.space.space import NONE, Space
 
@@ -33,7 +33,13 @@ CONFIG: Spec = {
         "labelOverlap": "greedy",
         "labelSeparation": 6,
     },
-    "legend": {"labelFontSize": 12, "titleFontSize": 12, "labelLimit": 260, "orient": "bottom", "columns": 4},
+    "legend": {
+        "labelFontSize": 12,
+        "titleFontSize": 12,
+        "labelLimit": 260,
+        "orient": "bottom",
+        "columns": 4,
+    },
 }
 
 SHADES = {

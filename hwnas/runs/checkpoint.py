@@ -1,4 +1,5 @@
-"""checkpoint/ of a run: the newest state of its search and the one before; tensors and JSON, never a pickle."""
+"""checkpoint/ of a run: the newest state of its search and the one before; tensors and JSON,
+never a pickle."""
 
 from __future__ import annotations
 
@@ -22,7 +23,9 @@ PREVIOUS = "previous.safetensors"
 
 
 def save_checkpoint(run: Run, arrays: Mapping[str, NDArray[Any]], state: Mapping[str, Any]) -> None:
-    """Replace the checkpoint, keeping the one before it. ``state`` is JSON; arrays are written as they are.
+    """Replace the checkpoint, keeping the one before it.
+
+    ``state`` is JSON; arrays are written as they are.
 
     Raises Stopped where the file system refuses; one of the two checkpoints is then still whole.
     """
@@ -41,7 +44,10 @@ def save_checkpoint(run: Run, arrays: Mapping[str, NDArray[Any]], state: Mapping
 
 
 def load_checkpoint(run: Run) -> tuple[Arrays, dict[str, Any]] | None:
-    """The newest whole checkpoint, or None where none was written. Raises InputError where both are damaged."""
+    """The newest whole checkpoint, or None where none was written.
+
+    Raises InputError where both are damaged.
+    """
     paths = [run.checkpoint_path, run.checkpoint_path.with_name(PREVIOUS)]
     existing = [path for path in paths if files.exists(path, run.path)]
     for path in existing:
@@ -57,12 +63,16 @@ def load_checkpoint(run: Run) -> tuple[Arrays, dict[str, Any]] | None:
 def _read_checkpoint(path: Path) -> tuple[Arrays, dict[str, Any]] | None:
     try:
         with safe_open(path, framework="numpy") as file:
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+            arrays = {name: file.get_tensor(name) for name in [*file.keys()]}
             notes = file.metadata() or {}
         state = json.loads(notes["state"])
     except (SafetensorError, OSError, KeyError, ValueError, RecursionError):
         return None
-    return (arrays, state) if notes.get("digest") == _digest(arrays) and isinstance(state, dict) else None
+    return (
+        (arrays, state)
+        if notes.get("digest") == _digest(arrays) and isinstance(state, dict)
+        else None
+    )
 
 
 def _digest(arrays: Mapping[str, NDArray[Any]]) -> str:

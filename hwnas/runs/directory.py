@@ -1,7 +1,9 @@
-"""The run directory: everything a search leaves behind, readable after its process is gone, on any machine.
+"""The run directory: everything a search leaves behind, readable after its process is gone, on any
+machine.
 
-runs/<name>/: config.toml (as resolved), environment.json, trials.jsonl (append only), checkpoint/ (two safetensors
-files, tensors and JSON, never a pickle), front.json. Only hwnas.runs writes there during a search.
+runs/<name>/: config.toml (as resolved), environment.json, trials.jsonl (append only), checkpoint/
+(two safetensors files, tensors and JSON, never a pickle), front.json. Only hwnas.runs writes there
+during a search.
 """
 
 from __future__ import annotations
@@ -59,16 +61,21 @@ def create(
     images: ImagesKept | None = None,
     more: Mapping[str, bytes] | None = None,
 ) -> Run:
-    """Start a run directory. Raises InputError where something already stands at ``path``, or can't be made.
+    """Start a run directory.
 
-    ``images``: what is kept of both parts of the images beside their digest; ``more``: further files, by name.
+    Raises InputError where something already stands at ``path``, or can't be made.
+
+    ``images``: what is kept of both parts of the images beside their digest; ``more``: further
+    files, by name.
     """
     vacant(path)
     # Made beside its place, then named: a process that dies leaves a whole run directory or none.
     beside = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         (beside / "checkpoint").mkdir(parents=True)
-        atomic_write(beside / ENVIRONMENT, json_bytes(environment_now(command, data_digest, images)))
+        atomic_write(
+            beside / ENVIRONMENT, json_bytes(environment_now(command, data_digest, images))
+        )
         for name, content in (more or {}).items():
             atomic_write(beside / name, content)
         atomic_write(beside / "config.toml", configs.dump(config))
@@ -82,7 +89,8 @@ def create(
 
 
 def vacant(path: Path) -> None:
-    """Raise InputError where something already stands at ``path``: known before images are loaded."""
+    """Raise InputError where something already stands at ``path``: known before images are
+    loaded."""
     if os.path.lexists(path):
         raise InputError(f"run directory {path} already exists: choose another --out, or resume it")
 
@@ -107,7 +115,10 @@ def check_run(path: Path) -> None:
 
 
 def inside(run: Run, *names: str) -> Path:
-    """A folder of the run, which need not be there yet. Raises InputError where a link stands in its place."""
+    """A folder of the run, which need not be there yet.
+
+    Raises InputError where a link stands in its place.
+    """
     path = run.path.joinpath(*names)
     files.check_folder(path, run.path)
     return path
@@ -143,10 +154,14 @@ def held(run: Run) -> bool:
 
 
 def ended(run: Run) -> bool:
-    """Whether the search has left its front. Raises InputError where something else stands in its place."""
+    """Whether the search has left its front.
+
+    Raises InputError where something else stands in its place.
+    """
     return files.exists(run.front_path, run.path)
 
 
 def keeping_run(run: Run) -> AbstractContextManager[None]:
-    """Turn what the file system refuses in the run directory into Stopped, which says how to go on."""
+    """Turn what the file system refuses in the run directory into Stopped, which says how to go
+    on."""
     return keeping(run.path, f"hwnas resume {run.path}")

@@ -20,7 +20,8 @@ PACKAGES = ("hwnas", "torch", "torchvision", "numpy", "pymoo", "onnxruntime", "s
 
 
 def _or_none(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
-    """None for what is damaged: a run can be shown without it, and images without a digest differ from any."""
+    """None for what is damaged: a run can be shown without it, and images without a digest
+    differ from any."""
     try:
         return check(value)
     except ValidationError:
@@ -31,7 +32,8 @@ OrNone = WrapValidator(_or_none)
 
 
 class ImagesPart(Record):
-    """The training or the test images: how many, and a digest that changes with any of them or its class."""
+    """The training or the test images: how many, and a digest that changes with any of them or
+    its class."""
 
     count: int
     digest: Text
@@ -45,7 +47,8 @@ class ImagesKept(Record):
 
 
 class Environment(Record):
-    """The command, versions, the machine, and digests of the images; None for what is missing or damaged."""
+    """The command, versions, the machine, and digests of the images; None for what is missing or
+    damaged."""
 
     command: Annotated[list[Text] | None, OrNone] = None
     data_digest: Annotated[Text | None, OrNone] = None
@@ -56,7 +59,9 @@ class Environment(Record):
     versions: Annotated[dict[Text, Text] | None, OrNone] = None
 
 
-def environment_now(command: list[str], data_digest: str, images: ImagesKept | None = None) -> Environment:
+def environment_now(
+    command: list[str], data_digest: str, images: ImagesKept | None = None
+) -> Environment:
     """What the figures of a run that begins now depend on."""
     return Environment(
         command=command,
@@ -70,7 +75,8 @@ def environment_now(command: list[str], data_digest: str, images: ImagesKept | N
 
 
 def read_environment(folder: Path) -> Environment:
-    """What ``environment_now`` said when the run in ``folder`` began; all None where the file is missing or damaged.
+    """What ``environment_now`` said when the run in ``folder`` began; all None where the file is
+    missing or damaged.
 
     Raises InputError where the file is none of a run: a link, a folder, or too large.
     """

@@ -1,4 +1,5 @@
-"""Append-only files of a run: one JSON object per line, of which a dying process may have torn the last."""
+"""Append-only files of a run: one JSON object per line, of which a dying process may have torn
+the last."""
 
 from __future__ import annotations
 
@@ -28,8 +29,8 @@ def append_lines(run: Run, path: Path, records: Iterable[Any]) -> None:
 def whole_lines(run: Run, path: Path) -> Iterator[bytes]:
     """The lines of an append-only file of the run, none where there is no file.
 
-    A last one without an end was torn by a dying process and is passed over. Raises InputError for a line that is
-    longer than any of ours.
+    A last one without an end was torn by a dying process and is passed over. Raises InputError for
+    a line that is longer than any of ours.
     """
     if not files.exists(path, run.path):
         return

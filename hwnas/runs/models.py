@@ -1,7 +1,9 @@
-"""The networks of a run: which of them are meant, at which width and depth, and the front by trained accuracy.
+"""The networks of a run: which of them are meant, at which width and depth, and the front by
+trained accuracy.
 
-runs/<name>/models/<name>/ holds what belongs to one network; its name is the genotype's key, with width and depth
-added where they are not those of the run. runs/<name>/trained.json is the front of all that are trained.
+runs/<name>/models/<name>/ holds what belongs to one network; its name is the genotype's key, with
+width and depth added where they are not those of the run. runs/<name>/trained.json is the front of
+all that are trained.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ from profilers.errors import InputError, nearest
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A network of a run to be trained or exported: its architecture, its folder, and its costs at this size."""
+    """A network of a run to be trained or exported: its architecture, its folder, and its costs
+    at this size."""
 
     name: str
     architecture: Architecture
@@ -44,12 +47,14 @@ def beside_the_front(summary: SearchSummary) -> list[str]:
 
 
 def choose(run: Run, names: Sequence[str], every: bool) -> list[Member]:
-    """Members of the run's front: those with the keys ``names`` (dominated finalists too), all, or the knee.
+    """Members of the run's front: those with the keys ``names`` (dominated finalists too), all, or
+    the knee.
 
-    The knee is that of the members within the run's targets, where there are any (see ``knee_note``).
+    The knee is that of the members within the run's targets, where there are any (see
+    ``knee_note``).
 
-    All: where SynFlow helped to choose, with those that it and what was learnt find best at their costs.
-    Raises InputError for a key that the run does not have, with the nearest one.
+    All: where SynFlow helped to choose, with those that it and what was learnt find best at their
+    costs. Raises InputError for a key that the run does not have, with the nearest one.
     """
     summary = read_front(run)
     known = {member.key: member for member in summary.members}
@@ -57,7 +62,9 @@ def choose(run: Run, names: Sequence[str], every: bool) -> list[Member]:
         if name not in known:
             # Of dozens of dominated finalists only the one that was meant is worth a line.
             meant = get_close_matches(name, known, n=1)
-            hint = nearest(name, [*dict.fromkeys([*meant, *(member.key for member in summary.front)])])
+            hint = nearest(
+                name, [*dict.fromkeys([*meant, *(member.key for member in summary.front)])]
+            )
             raise InputError(f"{run.path}: no network has the key {name!r}{hint}")
     if names:
         return [known[name] for name in dict.fromkeys(names)]
@@ -68,14 +75,16 @@ def choose(run: Run, names: Sequence[str], every: bool) -> list[Member]:
     return summary.front + [known[key] for key in beside_the_front(summary)]
 
 
-def model_of(run: Run, member: Member, channels: int | None = None, cells: int | None = None) -> Model:
+def model_of(
+    run: Run, member: Member, channels: int | None = None, cells: int | None = None
+) -> Model:
     """A member of the front at its own or another width and depth."""
     summary = read_front(run)
     found = member.architecture
     wanted = Architecture(
         found.genotype,
-        found.channels if channels is None else channels,
-        found.cells if cells is None else cells,
+        channels=found.channels if channels is None else channels,
+        cells=found.cells if cells is None else cells,
     )
     params, macs = count(wanted, len(summary.classes), summary.shape, summary.stem)
     costs = dict(member.costs) if wanted == found else {}
@@ -101,9 +110,13 @@ def choose_trained(run: Run, names: Sequence[str], every: bool) -> list[Training
         if not fitting:
             keys = {member.key for member in choose(run, (), True)}
             if name in keys:
-                raise InputError(f"{run.path}: {name} is not trained yet: hwnas train {run.path} {name}")
+                raise InputError(
+                    f"{run.path}: {name} is not trained yet: hwnas train {run.path} {name}"
+                )
             known = [record.name for record in records]
-            raise InputError(f"{run.path}: no trained network is called {name!r}{nearest(name, known)}")
+            raise InputError(
+                f"{run.path}: no trained network is called {name!r}{nearest(name, known)}"
+            )
         found += [record for record in fitting if record not in found]
     if names:
         return found
@@ -158,16 +171,19 @@ def search_front(summary: SearchSummary) -> ParetoFront:
 
 
 def trained_front(run: Run, records: Sequence[TrainingRecord]) -> ParetoFront:
-    """The front over the run's objectives, as far as they are known at every width; by parameters otherwise."""
+    """The front over the run's objectives, as far as they are known at every width; by
+    parameters otherwise."""
     members = [member_of(record) for record in records]
     names = known_costs(members, [objective.metric for objective in run.config.objectives])
     return pareto_front([point_of(member, names) for member in members], names)
 
 
 def knee_note(run: Run, is_trained: bool) -> str | None:
-    """A line where the knee does not meet the run's targets, or where nobody can say; None where all is well.
+    """A line where the knee does not meet the run's targets, or where nobody can say; None where
+    all is well.
 
-    ``is_trained``: the knee of the trained networks, which may have other widths; else that of the search.
+    ``is_trained``: the knee of the trained networks, which may have other widths; else that of the
+    search.
     """
     summary = read_front(run)
     targets, records = summary.targets, read_records(run) if is_trained else []
@@ -177,7 +193,10 @@ def knee_note(run: Run, is_trained: bool) -> str | None:
     known = known_targets(front, targets)
     unknown = [name for name in targets if name not in known]
     if unknown:
-        return f"{', '.join(unknown)} is not known of every trained network, so its target is not looked at"
+        return (
+            f"{', '.join(unknown)} is not known of every trained network, so its target is not"
+            " looked at"
+        )
     chosen = knee(front, targets)
     over = {
         name: cost
@@ -188,4 +207,7 @@ def knee_note(run: Run, is_trained: bool) -> str | None:
         return None
     wanted = ", ".join(f"{name} {limit:,.7g}" for name, limit in known.items())
     reached = ", ".join(f"{name} {cost:,.7g}" for name, cost in over.items())
-    return f"no network of the front is within the target {wanted}: the nearest is taken, {chosen.key} with {reached}"
+    return (
+        f"no network of the front is within the target {wanted}: the nearest is taken, {chosen.key}"
+        f" with {reached}"
+    )

@@ -1,7 +1,7 @@
 """How a JSON file of a run becomes a typed value, and back: one definition reads and writes it.
 
-A run directory may come from somebody else. Numbers must be numbers, texts short, names such that they are names of
-folders and nothing else. Keys that are not known here are kept.
+A run directory may come from somebody else. Numbers must be numbers, texts short, names such that
+they are names of folders and nothing else. Keys that are not known here are kept.
 """
 
 from __future__ import annotations
@@ -42,8 +42,11 @@ def _as_written(value: Any, check: ValidatorFunctionWrapHandler) -> float:
 
 
 def _genotype(value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-    # A space of a package that is not installed: its genotypes are texts to show, and nothing is built from them.
-    if not (info.context and info.context.get("any_space") and not SPACES.usable(value.get("space"))):
+    # A space of a package that is not installed: its genotypes are texts to show, and nothing is
+    # built from them.
+    if not (
+        info.context and info.context.get("any_space") and not SPACES.usable(value.get("space"))
+    ):
         from_dict(value)
     return value
 
@@ -60,7 +63,8 @@ GenotypeJson = Annotated[dict[str, Any], AfterValidator(_genotype)]
 
 
 class Record(BaseModel):
-    """A frozen value, made by keyword, of an object in a JSON file; unknown keys of the file are kept in it."""
+    """A frozen value, made by keyword, of an object in a JSON file; unknown keys of the file are
+    kept in it."""
 
     model_config = ConfigDict(
         extra="allow",
@@ -85,7 +89,8 @@ def json_bytes(record: Record) -> bytes:
 
 
 def escaped(record: R) -> R:
-    """The record with escapes in every text, fit for a terminal or a page (see ``profilers.errors.visible``)."""
+    """The record with escapes in every text, fit for a terminal or a page (see
+    ``profilers.errors.visible``)."""
     known = set(type(record).model_fields) & record.model_fields_set
     return record.model_copy(update={name: _escaped(getattr(record, name)) for name in known})
 
@@ -100,8 +105,11 @@ def _escaped(value: Any) -> Any:
     return [_escaped(part) for part in value] if isinstance(value, list) else value
 
 
-def read(path: Path, root: Path, form: type[R], what: str, context: Mapping[str, Any] | None = None) -> R:
-    """The record in a JSON file of the run directory ``root``; ``what``: what it is called in errors.
+def read(
+    path: Path, root: Path, form: type[R], what: str, context: Mapping[str, Any] | None = None
+) -> R:
+    """The record in a JSON file of the run directory ``root``; ``what``: what it is called in
+    errors.
 
     Raises InputError in one line that names the file and the key.
     """
@@ -119,7 +127,11 @@ def read(path: Path, root: Path, form: type[R], what: str, context: Mapping[str,
 
 
 def checked(
-    data: Mapping[str, Any], path: Path, form: type[R], what: str, context: Mapping[str, Any] | None = None
+    data: Mapping[str, Any],
+    path: Path,
+    form: type[R],
+    what: str,
+    context: Mapping[str, Any] | None = None,
 ) -> R:
     """The record of an object that was read from ``path``. Raises InputError as ``read`` does."""
     try:
@@ -138,7 +150,8 @@ def checked(
 
 
 def _strange(value: Any, where: str, levels: int) -> str | None:
-    """What is wrong with the first number that is none or too large, or is nested too deep; None: nothing."""
+    """What is wrong with the first number that is none or too large, or is nested too deep;
+    None: nothing."""
     if levels == 0:
         return f"{where[1:80]}: nested too deep"
     if isinstance(value, Mapping):

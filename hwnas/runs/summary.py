@@ -1,4 +1,5 @@
-"""front.json: the summary of a search as one typed value, written and read by the same definition."""
+"""front.json: the summary of a search as one typed value, written and read by the same
+definition."""
 
 from __future__ import annotations
 
@@ -32,10 +33,11 @@ WHAT = "the summary of a search"
 
 
 class Accuracy(Record):
-    """Accuracy in 0..1 and how it was obtained; what else spoke for a finalist, where SynFlow was asked.
+    """Accuracy in 0..1 and how it was obtained; what else spoke for a finalist, where SynFlow was
+    asked.
 
-    ``regression``: predicted accuracy on an average batch. ``log_synflow``: ln of SynFlow. ``believed``: both
-    in standard deviations of the shortlist, added.
+    ``regression``: predicted accuracy on an average batch. ``log_synflow``: ln of SynFlow.
+    ``believed``: both in standard deviations of the shortlist, added.
     """
 
     value: Fraction
@@ -71,8 +73,8 @@ class MeasurementFailure(Record):
 class Cost(Record):
     """A cost in ``unit`` with its provenance.
 
-    Where it was measured it has an interval and the prediction beside it. ``process``: memory that a whole
-    process took, in the same unit.
+    Where it was measured it has an interval and the prediction beside it. ``process``: memory that
+    a whole process took, in the same unit.
     """
 
     value: Number
@@ -97,7 +99,8 @@ class Cost(Record):
 class Member(Record):
     """A network with its accuracy and costs.
 
-    ``key``: the genotype's. ``name``: of a trained network, which may have another width and depth than its run.
+    ``key``: the genotype's. ``name``: of a trained network, which may have another width and depth
+    than its run.
     """
 
     name: Name | None = None
@@ -117,12 +120,16 @@ class Member(Record):
 
     @property
     def architecture(self) -> Architecture:
-        """The genotype at its width and depth. Raises InputError where its space is not installed."""
-        return Architecture(from_dict(self.genotype), self.channels, self.cells)
+        """The genotype at its width and depth.
+
+        Raises InputError where its space is not installed.
+        """
+        return Architecture(from_dict(self.genotype), channels=self.channels, cells=self.cells)
 
 
 class Baseline(Record):
-    """Random networks, scored on the same weights and images; ``random``: columns, accuracy and each cost."""
+    """Random networks, scored on the same weights and images; ``random``: columns, accuracy and
+    each cost."""
 
     random_hypervolume: Number
     random_evaluations: int
@@ -136,7 +143,8 @@ class Baseline(Record):
 
 
 class HealthNote(Record):
-    """What a person should know about the search: the stage, from 0, what was seen, and what to do."""
+    """What a person should know about the search: the stage, from 0, what was seen, and what to
+    do."""
 
     stage: int
     kind: Text
@@ -160,10 +168,11 @@ Range = Annotated[list[Number], Field(min_length=2, max_length=2)]
 class SearchSummary(Record):
     """What a search found: its front and all that is needed to judge it.
 
-    ``image``: (channels, height, width). ``bounds``: (min, max) of accuracy and of every objective, the box of
-    the hypervolume. ``targets``: what the search had to meet, in the unit of each metric; ``within_target``: keys
-    of the front that do. ``believed``: keys of those that SynFlow helped to choose. ``dominated``, ``failed``: the
-    other finalists; those that failed could not be measured.
+    ``image``: (channels, height, width). ``bounds``: (min, max) of accuracy and of every objective,
+    the box of the hypervolume. ``targets``: what the search had to meet, in the unit of each
+    metric; ``within_target``: keys of the front that do. ``believed``: keys of those that SynFlow
+    helped to choose. ``dominated``, ``failed``: the other finalists; those that failed could not be
+    measured.
     """
 
     space: Text
@@ -218,7 +227,8 @@ class SearchSummary(Record):
 
 
 def _alike(members: Sequence[Member], objectives: Iterable[str]) -> None:
-    """Raise ValueError unless all members have the same costs, with all objectives, and are of one space."""
+    """Raise ValueError unless all members have the same costs, with all objectives, and are of
+    one space."""
     for number, member in enumerate(members):
         if member.genotype.get("space") != members[0].genotype.get("space"):
             raise ValueError(f"member {number} is of another space than the first")
@@ -236,12 +246,16 @@ def write_front(run: Run, summary: SearchSummary) -> None:
 
 
 def read_front(run: Run) -> SearchSummary:
-    """The summary of a finished search. Raises InputError where it has not ended or can't be read."""
+    """The summary of a finished search.
+
+    Raises InputError where it has not ended or can't be read.
+    """
     return _read(run.path, any_space=False)
 
 
 def read_shown(path: Path) -> SearchSummary:
-    """The summary of a finished search to be shown, also where its space or metric is not installed here.
+    """The summary of a finished search to be shown, also where its space or metric is not installed
+    here.
 
     Raises InputError where ``path`` is no run directory, or the search has not ended.
     """

@@ -1,4 +1,5 @@
-"""What a run keeps of trained networks: training.json beside each, and trained.json, the front by trained accuracy."""
+"""What a run keeps of trained networks: training.json beside each, and trained.json, the front
+by trained accuracy."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ FRONT = "trained.json"
 class TrainingRecord(Record):
     """One training: the network, how it was trained, what it reached, and its learning curve.
 
-    ``test_accuracy`` in 0..1, of ``test_images`` images where an earlier version said so. ``seconds`` of all calls.
+    ``test_accuracy`` in 0..1, of ``test_images`` images where an earlier version said so.
+    ``seconds`` of all calls.
     """
 
     name: Name

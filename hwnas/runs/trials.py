@@ -14,11 +14,12 @@ from hwnas.runs.lines import MAX_LINE_BYTES, append_lines, no_number, whole_line
 from profilers.errors import InputError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
     """One evaluation of one sub-network during a search: shared weights, a few validation images.
 
-    ``choices``: operation index per edge. ``accuracy`` in 0..1. ``costs`` in the units of their objectives.
+    ``choices``: operation index per edge. ``accuracy`` in 0..1. ``costs`` in the units of their
+    objectives.
     """
 
     number: int
@@ -32,7 +33,8 @@ class Trial:
 
 
 def append_trials(run: Run, trials: Iterable[Trial]) -> None:
-    """Add evaluations to trials.jsonl and give them to the system, so that a killed process loses none.
+    """Add evaluations to trials.jsonl and give them to the system, so that a killed process loses
+    none.
 
     Raises Stopped where the file system refuses.
     """
@@ -45,7 +47,10 @@ def read_trials(run: Run) -> list[Trial]:
 
 
 def truncate_trials(run: Run, count: int) -> None:
-    """Keep the first ``count`` trials: what a checkpoint knows of. The rest will be made again, identically."""
+    """Keep the first ``count`` trials: what a checkpoint knows of.
+
+    The rest will be made again, identically.
+    """
     kept = 0
     if files.exists(run.trials_path, run.path):
         with files.reading(run.trials_path, run.path) as file:

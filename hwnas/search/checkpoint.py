@@ -29,7 +29,9 @@ def place(config: Config, position: Mapping[str, Any]) -> str | None:
     """A checkpoint's position as people count, None where all stages are done."""
     if position["stage"] >= len(config.stages):
         return None
-    return f"stage {position['stage'] + 1}, epoch {position['epoch'] + 1}, step {position['step'] + 1}"
+    return (
+        f"stage {position['stage'] + 1}, epoch {position['epoch'] + 1}, step {position['step'] + 1}"
+    )
 
 
 def rollbacks_of(written: Mapping[str, Any]) -> list[Rollback]:
@@ -74,12 +76,26 @@ def checkpoint(run: Run) -> tuple[Arrays, dict[str, Any]] | None:
         at = position_from_dict(written["position"])
         written["position"] = position_to_dict(at)
         rollbacks = rollbacks_of(written)
-        counts = [at.stage, at.epoch, at.step, at.trials, at.micro_batches, written.get("processes", 1)]
+        counts = [
+            at.stage,
+            at.epoch,
+            at.step,
+            at.trials,
+            at.micro_batches,
+            written.get("processes", 1),
+        ]
         counts += [number for rollback in rollbacks for number in (rollback.stage, rollback.epoch)]
-        numbers = [at.seconds, at.lr_scale, *written.get("losses", []), *written.get("accuracies", [])]
+        numbers = [
+            at.seconds,
+            at.lr_scale,
+            *written.get("losses", []),
+            *written.get("accuracies", []),
+        ]
         numbers += [rollback.rate for rollback in rollbacks]
         good = all(type(count) is int and 0 <= count < 2**62 for count in counts)
-        if not good or not all(type(number) in (int, float) and math.isfinite(number) for number in numbers):
+        if not good or not all(
+            type(number) in (int, float) and math.isfinite(number) for number in numbers
+        ):
             raise ValueError("its numbers are none of a search")
         if not (at.stage <= len(run.config.stages) and at.micro_batches >= 1):
             raise ValueError("a stage that this search does not have")
@@ -91,11 +107,20 @@ def _trusted(run: Run) -> Iterator[None]:
     """Turn what does not fit the search into InputError: the run may be a stranger's."""
     try:
         yield
-    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as error:
+    except (
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        ArithmeticError,
+        RuntimeError,
+    ) as error:
         if isinstance(error, InputError | Stopped) or shared_weights.out_of_memory(error):
             raise
         reason = repr(error)[:200]
-        raise InputError(f"{run.checkpoint_path.parent}: no checkpoint of this search ({reason})") from None
+        raise InputError(
+            f"{run.checkpoint_path.parent}: no checkpoint of this search ({reason})"
+        ) from None
 
 
 def _read(run: Run) -> tuple[Arrays, dict[str, Any]] | None:
@@ -137,9 +162,10 @@ def roll_back(run: Run, dataset: Dataset, fresh: Searcher, broken: State) -> Sta
     if len(state.rollbacks) > MAX_ROLLBACKS:
         lr = run.config.weight_step.lr
         raise Stopped(
-            f"the loss diverged {len(state.rollbacks)} times, the last at {at.lr_scale:g} of the learning rate"
-            f" {lr:g} (stage {at.stage + 1}, epoch {at.epoch + 1}); start anew with a lower weight_step.lr"
-            f" in a --config file, such as {lr / 30:.2g}, and look at the images"
+            f"the loss diverged {len(state.rollbacks)} times, the last at {at.lr_scale:g} of the"
+            f" learning rate {lr:g} (stage {at.stage + 1}, epoch {at.epoch + 1}); start anew with a"
+            f" lower weight_step.lr in a --config file, such as {lr / 30:.2g}, and look at the"
+            " images"
         )
     state.position = replace(state.position, lr_scale=scale)
     return state

@@ -1,4 +1,5 @@
-"""What candidates cost: one value per metric, its provenance said, evaluated for thousands of samples at once."""
+"""What candidates cost: one value per metric, its provenance said, evaluated for thousands of
+samples at once."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class CostModel:
-    """One cost of the discrete evaluation network: ``of`` maps choices (n, edges) to values (n,) in ``unit``.
+    """One cost of the discrete evaluation network: ``of`` maps choices (n, edges) to values (n,) in
+    ``unit``.
 
     ``table``: the file that a latency comes from, where it comes from one.
     """
@@ -38,11 +40,12 @@ class CostModel:
 
 @dataclass(frozen=True, kw_only=True)
 class CostRange:
-    """What 1,000 uniform samples cost, drawn and as the networks that the derivation rule leaves of them.
+    """What 1,000 uniform samples cost, drawn and as the networks that the derivation rule leaves of
+    them.
 
-    ``bounds``: smallest and largest cost of what can be handed back. ``ratio``: median cost of a sample, all
-    drawn edges kept, over that of a derived network: a target is given for the derived network, so a policy aims
-    for ``ratio`` times it.
+    ``bounds``: smallest and largest cost of what can be handed back. ``ratio``: median cost of a
+    sample, all drawn edges kept, over that of a derived network: a target is given for the derived
+    network, so a policy aims for ``ratio`` times it.
     """
 
     cost: CostModel
@@ -61,16 +64,18 @@ def build_costs(
 ) -> tuple[CostModel, ...]:
     """The objectives in order, then parameters and MACs, which are always reported.
 
-    Latency comes from ``table``, else from the device's own table or, without one, its roofline, and says which;
-    memory from the layers. ``attached``: finalists will be measured. Raises InputError for a latency that can't be
-    predicted, and for less than ``require`` wants.
+    Latency comes from ``table``, else from the device's own table or, without one, its roofline,
+    and says which; memory from the layers. ``attached``: finalists will be measured. Raises
+    InputError for a latency that can't be predicted, and for less than ``require`` wants.
     """
     asked = Asked(
         family=config.evaluation_family(Task(classes=classes, image=image)),
         device=device,
         table=table,
     )
-    names = dict.fromkeys([objective.metric for objective in config.objectives] + ["params", "macs"])
+    names = dict.fromkeys(
+        [objective.metric for objective in config.objectives] + ["params", "macs"]
+    )
     costs = tuple(_cost(METRICS[name], asked) for name in names)
     for cost in costs:
         _refuse_less(config, device, cost, attached)
@@ -94,7 +99,8 @@ RANKS = ("estimated", "table", "measured", "counted")
 
 
 def _refuse_less(config: Config, device: Device, cost: CostModel, attached: bool) -> None:
-    """Refuse a cost whose finalists' figures would be less than ``require``: known before anything is trained."""
+    """Refuse a cost whose finalists' figures would be less than ``require``: known before
+    anything is trained."""
     if config.require == "any" or cost.provenance == "counted":
         return
     best = "measured" if attached else cost.provenance
@@ -102,12 +108,15 @@ def _refuse_less(config: Config, device: Device, cost: CostModel, attached: bool
         calibrates = cost.name == "latency" and config.require == "table"
         hint = "calibrate it there (hwnas devices calibrate), " if calibrates else ""
         raise InputError(
-            f"require {config.require}: {device.name} is not attached here, so its {cost.name} would be"
-            f" {cost.provenance} ({cost.source}); search where it is attached, {hint}or take it with --require any"
+            f"require {config.require}: {device.name} is not attached here, so its {cost.name}"
+            f" would be {cost.provenance} ({cost.source}); search where it is attached, {hint}or"
+            " take it with --require any"
         )
 
 
-def cost_range(space: Space, cost: CostModel, rng: np.random.Generator, count: int = 1000) -> CostRange:
+def cost_range(
+    space: Space, cost: CostModel, rng: np.random.Generator, count: int = 1000
+) -> CostRange:
     """Sample the space: what does this cost range over? It takes milliseconds for counted costs."""
     samples = np.stack([sample(space, rng) for _ in range(count)])
     noise = rng.random((count, *space.mask.shape))
@@ -118,14 +127,17 @@ def cost_range(space: Space, cost: CostModel, rng: np.random.Generator, count: i
     low, high = _extremes(space, cost)
     bounds = min(low, float(left.min())), max(high, float(left.max()))
     median = float(np.median(drawn))
-    return CostRange(cost=cost, sampled_median=median, bounds=bounds, ratio=median / float(np.median(left)))
+    return CostRange(
+        cost=cost, sampled_median=median, bounds=bounds, ratio=median / float(np.median(left))
+    )
 
 
 def _extremes(space: Space, cost: CostModel) -> tuple[float, float]:
-    """Costs of the cheapest and the most expensive network that can be derived, exact for a cost that adds up.
+    """Costs of the cheapest and the most expensive network that can be derived, exact for a cost
+    that adds up.
 
-    Each operation's own cost is read off networks that differ in one edge; the derivation rule then picks the
-    cheapest, or the most expensive, edges.
+    Each operation's own cost is read off networks that differ in one edge; the derivation rule then
+    picks the cheapest, or the most expensive, edges.
     """
     # Where something may be absent, that is the network to differ from; elsewhere any will do.
     cheapest = space.is_none.argmax(axis=1)
@@ -146,12 +158,15 @@ def _extremes(space: Space, cost: CostModel) -> tuple[float, float]:
     return float(values.min()), float(values.max())
 
 
-def objectives_of(config: Config, ranges: dict[str, CostRange]) -> tuple[tuple[Objective, ...], ...]:
+def objectives_of(
+    config: Config, ranges: dict[str, CostRange]
+) -> tuple[tuple[Objective, ...], ...]:
     """One tuple of objectives per policy, with the exponents, targets and forms of the last stage.
 
-    Without a target: the power law around the median sample. With one: every second policy (a single one, too)
-    pursues it with the absolute form, unless ``reward`` says otherwise. Where there are several costs the
-    policies take turns: towards each cost alone (others at a third), then towards all.
+    Without a target: the power law around the median sample. With one: every second policy (a
+    single one, too) pursues it with the absolute form, unless ``reward`` says otherwise. Where
+    there are several costs the policies take turns: towards each cost alone (others at a third),
+    then towards all.
 
     Raises InputError for a target below or above everything that the space can give.
     """
@@ -164,7 +179,9 @@ def objectives_of(config: Config, ranges: dict[str, CostRange]) -> tuple[tuple[O
     )
 
 
-def _objective(config: Config, number: int, position: int, costs: CostRange, target: str | None) -> Objective:
+def _objective(
+    config: Config, number: int, position: int, costs: CostRange, target: str | None
+) -> Objective:
     exponent, many = config.exponents[number], len(config.objectives)
     turn = number % (many + 1)
     slope = 1.0 if many == 1 or turn in (position, many) else 1 / 3
@@ -178,23 +195,34 @@ def _objective(config: Config, number: int, position: int, costs: CostRange, tar
         exponent = (
             -0.1
         )  # the absolute form without a slope would not look at the target at all (TuNAS's value)
-    return Objective(costs.cost.name, costs.cost.unit, aim, exponent * slope, form)
+    return Objective(
+        metric=costs.cost.name,
+        unit=costs.cost.unit,
+        target=aim,
+        exponent=exponent * slope,
+        form=form,
+    )
 
 
 def check_targets(config: Config) -> None:
-    """Raise InputError for a target that is no amount of its metric: known before anything is read or measured."""
+    """Raise InputError for a target that is no amount of its metric: known before anything is
+    read or measured."""
     for objective in config.objectives:
         if objective.target:
             parse_quantity(objective.target, METRICS[objective.metric].unit)
 
 
 def target_value(target: str, costs: CostRange) -> float:
-    """A target in the metric's unit. Raises InputError where no network of the space can meet it."""
+    """A target in the metric's unit.
+
+    Raises InputError where no network of the space can meet it.
+    """
     value = parse_quantity(target, costs.cost.unit)
     low, high = costs.bounds
     if value < low:
         unit = costs.cost.unit
         raise InputError(
-            f"target-value: {costs.cost.name} {target} can't be met, this space reaches {low:.4g} to {high:.4g} {unit}"
+            f"target-value: {costs.cost.name} {target} can't be met, this space reaches {low:.4g}"
+            f" to {high:.4g} {unit}"
         )
     return value

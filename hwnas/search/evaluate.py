@@ -23,7 +23,9 @@ from hwnas.training.data import Dataset, sample
 from profilers.errors import InputError
 
 
-def evaluate(run: Run, dataset: Dataset, costs: tuple[CostModel, ...], state: State, step: int) -> None:
+def evaluate(
+    run: Run, dataset: Dataset, costs: tuple[CostModel, ...], state: State, step: int
+) -> None:
     """One round of evaluations after weight step ``step``; the leading rank writes the trials."""
     config, at, ranks = run.config, state.position, state.shared.ranks
     seed = (config.seed, at.stage, at.epoch, step)
@@ -39,7 +41,12 @@ def evaluate(run: Run, dataset: Dataset, costs: tuple[CostModel, ...], state: St
     accuracy = np.zeros(len(asked))
     accuracy[order] = ranks.gathered(len(asked), of_rank)
     if ranks.is_main:
-        append_trials(run, _trials(run, state, step, asked, accuracy, _by_name(costs, values)))
+        append_trials(
+            run,
+            _trials(
+                run, state, step=step, asked=asked, accuracy=accuracy, costs=_by_name(costs, values)
+            ),
+        )
     state.searcher = state.searcher.tell(asked, accuracy, values[:, : len(config.objectives)])
     state.accuracies.append(float(accuracy.mean()))
     state.position = replace(state.position, trials=at.trials + len(asked))
@@ -48,7 +55,8 @@ def evaluate(run: Run, dataset: Dataset, costs: tuple[CostModel, ...], state: St
 def _by_name(costs: Sequence[CostModel], values: NDArray[np.float64]) -> list[dict[str, float]]:
     """The costs of each network by name, from values (M, costs)."""
     return [
-        {cost.name: float(value) for cost, value in zip(costs, row, strict=True)} for row in values.tolist()
+        {cost.name: float(value) for cost, value in zip(costs, row, strict=True)}
+        for row in values.tolist()
     ]
 
 
@@ -83,7 +91,10 @@ def check_choices(run: Run, trials: Sequence[Trial]) -> None:
     operations = SPACES[run.config.space].mask.sum(axis=1).tolist()
     for trial in trials:
         known = len(trial.choices) == len(operations)
-        if not known or not all(op < most for op, most in zip(trial.choices, operations, strict=True)):
+        if not known or not all(
+            op < most for op, most in zip(trial.choices, operations, strict=True)
+        ):
             raise InputError(
-                f"{run.trials_path}: trial {trial.number} is no network of the {run.config.space} space"
+                f"{run.trials_path}: trial {trial.number} is no network of the {run.config.space}"
+                " space"
             )

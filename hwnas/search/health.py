@@ -79,8 +79,13 @@ def ranking(shared: Sequence[float], trained: Sequence[float]) -> tuple[float, l
     tau = kendall_tau(np.array(shared), np.array(trained)) if len(shared) > 1 else math.nan
     if len(shared) < 5 or not tau < RANKS:
         return tau, []
-    text = f"shared-weights accuracies do not rank trained ones (Kendall tau {tau:.2f} on {len(shared)} networks)"
-    advice = "trust trained accuracies only; more epochs or a lower weight_step.head_rate may mend it"
+    text = (
+        f"shared-weights accuracies do not rank trained ones (Kendall tau {tau:.2f} on"
+        f" {len(shared)} networks)"
+    )
+    advice = (
+        "trust trained accuracies only; more epochs or a lower weight_step.head_rate may mend it"
+    )
     return tau, [Diagnostic(stage=0, kind="ranking", text=text, advice=advice)]
 
 
@@ -89,8 +94,10 @@ def _slowed(rollback: Rollback) -> Diagnostic:
     return Diagnostic(
         stage=rollback.stage,
         kind="loss",
-        text=f"loss {seen} in epoch {rollback.epoch + 1}: went on from the last good checkpoint at {rollback.rate:g}"
-        " of the rate",
+        text=(
+            f"loss {seen} in epoch {rollback.epoch + 1}: went on from the last good checkpoint at"
+            f" {rollback.rate:g} of the rate"
+        ),
         advice="a lower weight_step.lr from the start will do better",
     )
 
@@ -124,7 +131,10 @@ def _decided(config: Config, lines: Sequence[Epoch]) -> list[Diagnostic]:
                 Diagnostic(
                     stage=lines[0].stage,
                     kind="entropy",
-                    text=f"policy {policy + 1} had decided by epoch {gone[0].epoch + 1} of {stage.epochs}",
+                    text=(
+                        f"policy {policy + 1} had decided by epoch {gone[0].epoch + 1} of"
+                        f" {stage.epochs}"
+                    ),
                     advice="a lower alpha_step.lr, or some alpha_step.entropy, lets it look longer",
                 )
             )
@@ -140,14 +150,23 @@ def _collapsed(config: Config, algorithm: Algorithm, lines: Sequence[Epoch]) -> 
     policy = algorithm.accuracy_policy(config)
     table = np.array(last.probabilities[min(policy, len(last.probabilities) - 1)], dtype=float)
     share = skip_share(space, table)
-    if share <= SKIPS or last.entropies[min(policy, len(last.entropies) - 1)] > 0.9 * lines[0].entropies[0]:
+    if (
+        share <= SKIPS
+        or last.entropies[min(policy, len(last.entropies) - 1)] > 0.9 * lines[0].entropies[0]
+    ):
         return []  # a policy that has hardly moved has not collapsed
     return [
         Diagnostic(
             stage=last.stage,
             kind="collapse",
-            text=f"skip_connect leads on {share:.0%} of the edges of the policy that pursues accuracy",
-            advice="more frozen_epochs or skip_dropout; look at the network after training before you trust it",
+            text=(
+                f"skip_connect leads on {share:.0%} of the edges of the policy that pursues"
+                " accuracy"
+            ),
+            advice=(
+                "more frozen_epochs or skip_dropout; look at the network after training before you"
+                " trust it"
+            ),
         )
     ]
 
@@ -164,8 +183,13 @@ def _guessing(task: Task | None, trials: Sequence[Trial]) -> list[Diagnostic]:
         Diagnostic(
             stage=trials[0].stage,
             kind="chance",
-            text=f"sub-networks with shared weights are right on {mean:.1%} of the images, guessing on"
-            f" {guess:.1%}",
-            advice="more epochs, another weight_step.lr, or more images: what was chosen here was chosen by chance",
+            text=(
+                f"sub-networks with shared weights are right on {mean:.1%} of the images, guessing"
+                f" on {guess:.1%}"
+            ),
+            advice=(
+                "more epochs, another weight_step.lr, or more images: what was chosen here was"
+                " chosen by chance"
+            ),
         )
     ]

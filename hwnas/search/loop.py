@@ -98,9 +98,9 @@ def run_stages(
                 if isinstance(error, Stopped) or not shared_weights.out_of_memory(error):
                     raise
                 raise Stopped(
-                    "the memory is too small for a step; what was finished is kept: close other programs and go on"
-                    f" with: hwnas resume {run.path}, or begin anew with smaller alpha_step.images or"
-                    " weight_step.batch_size"
+                    "the memory is too small for a step; what was finished is kept: close other"
+                    f" programs and go on with: hwnas resume {run.path}, or begin anew with smaller"
+                    " alpha_step.images or weight_step.batch_size"
                 ) from None
             ranks.check_equal(partial(digest, state))
             if ranks.is_main:
@@ -129,8 +129,11 @@ def run_stages(
     )
 
 
-def epoch_steps(run: Run, dataset: Dataset, costs: tuple[CostModel, ...], state: State) -> Iterator[None]:
-    """One epoch from the present step on; yields after every step, position already moved past it."""
+def epoch_steps(
+    run: Run, dataset: Dataset, costs: tuple[CostModel, ...], state: State
+) -> Iterator[None]:
+    """One epoch from the present step on; yields after every step, position already moved past
+    it."""
     config, at, ranks = run.config, state.position, state.shared.ranks
     stage, seed = config.stages[at.stage], (config.seed, at.stage, at.epoch)
     if at.step == 0:
@@ -159,10 +162,28 @@ def epoch_steps(run: Run, dataset: Dataset, costs: tuple[CostModel, ...], state:
         lr = at.lr_scale * shared_weights.cosine(config.weight_step, done)
         numbers = range(first, last)
         if training is None:
-            drawn = sampling_step(config, costs, state, batch, lr, numbers, steps, drawn)
+            drawn = sampling_step(
+                config,
+                costs,
+                state=state,
+                batch=batch,
+                lr=lr,
+                numbers=numbers,
+                steps=steps,
+                drawn=drawn,
+            )
             evaluations = [step for step in numbers if learns and (step + 1) % every == 0]
         else:
-            own_step(config, training, dataset, state, batch, lr, numbers, steps)
+            own_step(
+                config,
+                training,
+                dataset=dataset,
+                state=state,
+                batch=batch,
+                lr=lr,
+                numbers=numbers,
+                steps=steps,
+            )
             evaluations = [last - 1] if last == steps else []
         if dataset.device.type == "cpu" or len(state.unread) >= READ or last == steps:
             check_losses(state)
@@ -184,10 +205,10 @@ def _write_history(run: Run, state: State, policies: PolicyRows) -> None:
     epoch = epoch_of(
         (at.stage, at.epoch, at.trials),
         state.losses,
-        state.accuracies,
-        policies.entropies,
-        policies.probabilities,
-        policies.derived,
+        accuracies=state.accuracies,
+        entropies=policies.entropies,
+        tables=policies.probabilities,
+        derived=policies.derived,
     )
     append_epoch(run, epoch)
 

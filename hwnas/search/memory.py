@@ -65,7 +65,9 @@ def room_mib(config: Config, dataset: Dataset, ranks: Ranks = ALONE) -> float:
     free = free_mib(config, ranks)
     if compute.compute_device(config, ranks).type == "cpu":
         return free  # they are there already
-    tensors = (images for images in (dataset.train, dataset.test) if isinstance(images, torch.Tensor))
+    tensors = (
+        images for images in (dataset.train, dataset.test) if isinstance(images, torch.Tensor)
+    )
     return free - sum(images.numel() * images.element_size() for images in tensors) / 2**20
 
 
@@ -92,6 +94,6 @@ def check_step(config: Config, dataset: Dataset, free: float) -> None:
     fitting = step.largest_batch(free)
     advice = f"at most {fitting} fit" if fitting else "fewer channels or cells are needed"
     raise InputError(
-        f"weight_step.batch_size: a step on {batch} images takes about {step.mib(batch):,.0f} MiB of memory,"
-        f" of {free:,.0f} MiB free; {advice}"
+        f"weight_step.batch_size: a step on {batch} images takes about {step.mib(batch):,.0f} MiB"
+        f" of memory, of {free:,.0f} MiB free; {advice}"
     )

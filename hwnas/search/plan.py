@@ -27,7 +27,14 @@ from hwnas.search.costs import (
     target_value,
 )
 from hwnas.search.distributed.ranks import ALONE, Ranks
-from hwnas.search.memory import check_step, check_target, room_mib, small_step, step_memory, weights_mib
+from hwnas.search.memory import (
+    check_step,
+    check_target,
+    room_mib,
+    small_step,
+    step_memory,
+    weights_mib,
+)
 from hwnas.search.seeds import STAGE, rng
 from hwnas.space.space import SPACES
 from hwnas.training.data import Dataset
@@ -82,14 +89,22 @@ def plan(
     other = None if table is None else other_device(table, device)
     if other is not None:
         say(f"note: {table} is a table of {other}, and the target is {device.name}")
-    costs = build_costs(config, device, len(dataset.classes), dataset.image, attached, table)
+    costs = build_costs(
+        config,
+        device,
+        classes=len(dataset.classes),
+        image=dataset.image,
+        attached=attached,
+        table=table,
+    )
     generator = rng(config.seed, STAGE)
     ranges = {cost.name: cost_range(SPACES[config.space], cost, generator) for cost in costs}
     check_target(device, ranges["params"])
     check_step(config, dataset, room_mib(config, dataset, ranks))
     if compute.compute_device(config, ranks).type != "cpu" and small_step(config, dataset):
         say(
-            "device: steps this small take a GPU's time to launch them, not to compute: try --device cpu, too"
+            "device: steps this small take a GPU's time to launch them, not to compute: try"
+            " --device cpu, too"
         )
     return SearchPlan(
         config=config,
@@ -112,11 +127,23 @@ def _here(config: Config, device: Device, dataset: Dataset, say: Say) -> Here | 
     if not {"latency", "memory"} & {objective.metric for objective in config.objectives}:
         return None
     place = devices.match(device, devices.attached())
-    problem = cuda_problem(int(place.partition(":")[2] or 0)) if place and place.startswith("cuda") else ""
+    problem = (
+        cuda_problem(int(place.partition(":")[2] or 0))
+        if place and place.startswith("cuda")
+        else ""
+    )
     if problem:
         say(f"target {device.name} can't be measured: {problem}")
     return (
-        None if place is None or problem else Here(config, device, place, len(dataset.classes), dataset.image)
+        None
+        if place is None or problem
+        else Here(
+            config=config,
+            device=device,
+            place=place,
+            classes=len(dataset.classes),
+            image=dataset.image,
+        )
     )
 
 
@@ -128,14 +155,19 @@ def searcher_of(planned: SearchPlan) -> Searcher:
 
 def feasibility(planned: SearchPlan) -> list[str]:
     """One line per objective: what the space reaches, and what the policies pursue."""
-    budget = planned.device.memory_mib
+    budget, batch = planned.device.memory_mib, planned.config.weight_step.batch_size
+    step_mib = step_memory(planned.config, planned.dataset).mib(batch)
     largest = weights_mib(planned.cost_ranges["params"].bounds[1])
     memory = "memory not stated" if budget is None else f"{budget:,.0f} MiB"
     lines = [
-        f"target {planned.device.name} ({memory}): weights of the largest network take {largest:,.2f} MiB",
-        f"search: a step on {planned.config.weight_step.batch_size} images takes up to about"
-        f" {step_memory(planned.config, planned.dataset).mib(planned.config.weight_step.batch_size):,.0f} MiB"
-        " of memory (estimated)",
+        (
+            f"target {planned.device.name} ({memory}): weights of the largest network take"
+            f" {largest:,.2f} MiB"
+        ),
+        (
+            f"search: a step on {batch} images takes up to about {step_mib:,.0f} MiB of memory"
+            " (estimated)"
+        ),
     ]
     for number, wanted in enumerate(planned.config.objectives):
         costs = planned.cost_ranges[wanted.metric]
@@ -143,7 +175,11 @@ def feasibility(planned: SearchPlan) -> list[str]:
         aims = sorted({of_policy[number].target for of_policy in planned.objectives})
         forms = sorted({of_policy[number].form for of_policy in planned.objectives})
         exponents = ", ".join(f"{of_policy[number].exponent:g}" for of_policy in planned.objectives)
-        goal = f"target {wanted.target}" if wanted.target else "no target: power law around the median sample"
+        goal = (
+            f"target {wanted.target}"
+            if wanted.target
+            else "no target: power law around the median sample"
+        )
         if wanted.target and target_value(wanted.target, costs) >= high:
             goal += ", which every network of this space meets: it asks for nothing"
         lines.append(

@@ -34,7 +34,11 @@ Watcher = Callable[[SearchProgress], None]
 
 
 def progress_of(
-    config: Config, state: State, entropies: tuple[float, ...], seconds: float, notes: tuple[str, ...]
+    config: Config,
+    state: State,
+    entropies: tuple[float, ...],
+    seconds: float,
+    notes: tuple[str, ...],
 ) -> SearchProgress:
     """The progress at the end of the present epoch."""
     at, stage = state.position, config.stages[state.position.stage]

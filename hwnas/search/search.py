@@ -53,10 +53,10 @@ def search(
         started = runs.create(
             out,
             config,
-            sys.argv,
-            digest(planned.dataset),
-            parts_of(planned.dataset),
-            {TEST_IMAGES: record_of_test(planned.dataset)},
+            command=sys.argv,
+            data_digest=digest(planned.dataset),
+            images=parts_of(planned.dataset),
+            more={TEST_IMAGES: record_of_test(planned.dataset)},
         )
         keep_table(started, next((cost.table for cost in planned.costs if cost.table), None))
         return started
@@ -100,7 +100,11 @@ def whereabouts(run: Run, processes: int = 1) -> str:
     if where is None:
         return f"all stages done, {evaluations}; scoring the finalists"
     before = saved[1].get("processes", 1)
-    other = "" if before == processes else f"; {processes} processes after {before}: the same within noise"
+    other = (
+        ""
+        if before == processes
+        else f"; {processes} processes after {before}: the same within noise"
+    )
     return f"going on from {where}, {evaluations} so far{other}"
 
 
@@ -118,10 +122,20 @@ def _go(run: Run, planned: SearchPlan, watch: Watcher, say: Say, ranks: Ranks) -
     dataset = to_device(planned.dataset, device)
     try:
         with runs.lock(run) if ranks.is_main else nullcontext():
-            searched = run_stages(run, dataset, planned.costs, searcher_of(planned), watch, ranks=ranks)
+            searched = run_stages(
+                run, dataset, planned.costs, searcher_of(planned), watch, ranks=ranks
+            )
             began = time.monotonic()
             here = planned.here if ranks.is_main else None
-            result = finish(config, dataset, planned.costs, planned.cost_ranges, searched, here, say)
+            result = finish(
+                config,
+                dataset,
+                costs=planned.costs,
+                ranges=planned.cost_ranges,
+                searched=searched,
+                here=here,
+                say=say,
+            )
             if ranks.is_main:
                 write_measurements(run, result.measurements)
                 seconds = searched.seconds + time.monotonic() - began
@@ -138,14 +152,14 @@ def _go(run: Run, planned: SearchPlan, watch: Watcher, say: Say, ranks: Ranks) -
     except PeerLost as error:
         silent = "did not answer in time" if "timed out" in str(error).lower() else "has died"
         raise Stopped(
-            f"another process of this search {silent}; all finished work up to the last checkpoint is kept: go on"
-            f" with: hwnas resume {run.path} --processes {ranks.size}"
+            f"another process of this search {silent}; all finished work up to the last checkpoint"
+            f" is kept: go on with: hwnas resume {run.path} --processes {ranks.size}"
         ) from None
     except (RuntimeError, MemoryError) as error:
         if isinstance(error, Stopped) or not out_of_memory(error):
             raise
         raise Stopped(
-            "the memory is too small to score networks on validation images; what was finished is kept: close other"
-            f" programs and go on with: hwnas resume {run.path}"
+            "the memory is too small to score networks on validation images; what was finished is"
+            f" kept: close other programs and go on with: hwnas resume {run.path}"
         ) from None
     return run

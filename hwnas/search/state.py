@@ -69,7 +69,9 @@ _WRITTEN = {"lr_scale": "rate", "micro_batches": "parts"}
 
 def position_to_dict(position: Position) -> dict[str, Any]:
     """As a checkpoint holds it."""
-    return {_WRITTEN.get(name, name): getattr(position, name) for name in Position.__dataclass_fields__}
+    return {
+        _WRITTEN.get(name, name): getattr(position, name) for name in Position.__dataclass_fields__
+    }
 
 
 def position_from_dict(written: Mapping[str, Any]) -> Position:
@@ -106,7 +108,8 @@ def advance(config: Config, dataset: Dataset, state: State) -> None:
 
 
 def digest(state: State) -> int:
-    """A number in 0..2^31 that changes with any bit of the weights and of what the searcher knows."""
+    """A number in 0..2^31 that changes with any bit of the weights and of what the searcher
+    knows."""
     total = shared_weights.digest(state.shared)
     for name, array in sorted(state.searcher.to_arrays().items()):
         total = zlib.crc32(name.encode() + np.ascontiguousarray(array).tobytes(), total)
@@ -114,7 +117,8 @@ def digest(state: State) -> int:
 
 
 def check_losses(state: State) -> None:
-    """Raise Diverged, with the position at that step, where a loss is no number or far too large."""
+    """Raise Diverged, with the position at that step, where a loss is no number or far too
+    large."""
     step = read_losses(state)
     if step is not None:
         state.position = replace(state.position, step=step)

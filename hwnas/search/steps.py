@@ -1,4 +1,5 @@
-"""One weight step of the supernet: a drawn path, a mixture, or the step that an algorithm brings."""
+"""One weight step of the supernet: a drawn path, a mixture, or the step that an algorithm
+brings."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hwnas.config import Config, StageConfig
+from hwnas.config import Config, Stage
 from hwnas.errors import Stopped
 from hwnas.nets.supernet import SkipDropout, Supernet
 from hwnas.search.algorithms.algorithm import OwnTraining, StepContext
@@ -50,7 +51,12 @@ def sampling_step(
         learns = at.epoch >= config.stages[at.stage].frozen_epochs
         every = learning_every(config, steps) if learns else None
         drawn = grouping.paths(
-            partial(path_of_batch, config, state), partial(_macs, costs), first, steps, every, ranks.size
+            partial(path_of_batch, config, state),
+            partial(_macs, costs),
+            first=first,
+            steps=steps,
+            every=every,
+            size=ranks.size,
         )
     mixed = config.weights == "mixture"
     path = mixture_of(state.searcher, space) if mixed else drawn[min(first + ranks.rank, last - 1)]
@@ -62,12 +68,16 @@ def path_of_batch(config: Config, state: State, number: int) -> Choices:
     """The path (edges,) that is drawn for a batch of the present epoch."""
     at = state.position
     words = rng(config.seed, at.stage, at.epoch, number, PATHS)
-    return path_of(state.searcher, SPACES[config.space], words, config.weight_step.paths == "uniform")
+    return path_of(
+        state.searcher, SPACES[config.space], words, config.weight_step.paths == "uniform"
+    )
 
 
 def _macs(costs: tuple[CostModel, ...], choices: Choices) -> NDArray[np.float64]:
     """What stands for the time that choices (M, edges) take, (M,)."""
-    return np.asarray(next(cost for cost in costs if cost.name == "macs").of(choices), dtype=np.float64)
+    return np.asarray(
+        next(cost for cost in costs if cost.name == "macs").of(choices), dtype=np.float64
+    )
 
 
 def own_step(
@@ -80,14 +90,17 @@ def own_step(
     numbers: range,
     steps: int,
 ) -> None:
-    """The weight step that the algorithm brings; ``numbers`` and ``steps`` as in ``sampling_step``."""
+    """The weight step that the algorithm brings; ``numbers`` and ``steps`` as in
+    ``sampling_step``."""
     at, ranks = state.position, state.shared.ranks
     seed = (config.seed, at.stage, at.epoch)
 
     def validation(number: int) -> Batch:
         # As the training images are: on others alpha runs away (decision 019).
         words = (*seed, number, ALPHA)
-        return sample(dataset, "policy", config.weight_step.batch_size, words, augment=dataset.augment)
+        return sample(
+            dataset, "policy", config.weight_step.batch_size, words, augment=dataset.augment
+        )
 
     together = -(-steps // ranks.size)  # steps of all ranks together
     turn = (numbers.start // ranks.size + 1) % learning_every(config, together) == 0
@@ -116,12 +129,16 @@ def weight_step(
     """
     while True:
         try:
-            return shared_weights.weight_step(state.shared, batch, path, lr, state.position.micro_batches)
+            return shared_weights.weight_step(
+                state.shared, batch, path, lr, state.position.micro_batches
+            )
         except (RuntimeError, MemoryError) as error:
             if not shared_weights.out_of_memory(error):
                 raise
             micro_batches = 2 * state.position.micro_batches
-            if batch is not None and micro_batches > len(batch.y) // 2:  # BatchNorm needs more than one image
+            if (
+                batch is not None and micro_batches > len(batch.y) // 2
+            ):  # BatchNorm needs more than one image
                 raise Stopped(
                     "the device's memory is too small for"
                     f" {len(batch.y) // state.position.micro_batches} images at once;"
@@ -134,9 +151,13 @@ def weight_step(
 
 
 def set_dropout(
-    net: Supernet, stage: StageConfig, epoch: int, seed: tuple[int, ...], device: torch.device
+    net: Supernet, stage: Stage, epoch: int, seed: tuple[int, ...], device: torch.device
 ) -> None:
     """Dropout on skip_connect for the next step, as the stage's schedule has it in this epoch."""
     p = skip_dropout(stage, epoch)
     words = (*seed, DROPOUT)
-    net.dropout = SkipDropout(p, generator(*words, device=device)) if p > 0 else SkipDropout()
+    net.dropout = (
+        SkipDropout(probability=p, generator=generator(*words, device=device))
+        if p > 0
+        else SkipDropout()
+    )

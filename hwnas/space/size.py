@@ -1,4 +1,5 @@
-"""How large a network is, and what it is for: the two values beside a genotype that make a graph."""
+"""How large a network is, and what it is for: the two values beside a genotype that make a
+graph."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What a network is for: how it ends, what it can score, and how sure a score is. No torch here.
 
-`Task` is the value that everything asks. Its kind says how; classification is the one kind so far. What needs torch,
-the loss and the score of a batch, stands in hwnas.nets.task under the same name.
+`Task` is the value that everything asks. Its kind says how; classification is the one kind so far.
+What needs torch, the loss and the score of a batch, stands in hwnas.nets.task under the same name.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ Interval = tuple[float, float]
 class TaskKind:
     """A kind of task by name.
 
-    ``head(classes, width, size)``: the layers behind a network's last map of (width, size). ``score_range(classes)``:
-    what a guess scores, and the best. ``interval(score, images)``: the 95 % interval of a score seen on so many images.
+    ``head(classes, width, size)``: the layers behind a network's last map of (width, size).
+    ``score_range(classes)``: what a guess scores, and the best. ``interval(score, images)``: the 95
+    % interval of a score seen on so many images.
     """
 
     name: str
@@ -57,7 +58,8 @@ CLASSIFICATION = TaskKind(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
-    """What a network is for: images of (channels, height, width), and how many classes it tells apart in them."""
+    """What a network is for: images of (channels, height, width), and how many classes it tells
+    apart in them."""
 
     classes: int
     image: tuple[int, int, int]

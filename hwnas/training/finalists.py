@@ -1,4 +1,5 @@
-"""Train networks of a run from scratch, one after the other, and redraw the front by what they reach."""
+"""Train networks of a run from scratch, one after the other, and redraw the front by what they
+reach."""
 
 from __future__ import annotations
 
@@ -35,11 +36,12 @@ def train_models(
     done: Callable[[Model, Trained], None] = lambda model, result: None,
     failed: Callable[[Model, TrainingDiverged], None] = lambda model, error: None,
 ) -> list[TrainingRecord]:
-    """Train each model in its folder (going on where one was stopped), and write the run's trained front.
+    """Train each model in its folder (going on where one was stopped), and write the run's trained
+    front.
 
-    Returns one record per trained model, as kept in its training.json; ``failed`` hears of those that diverged.
-    ``fresh`` forgets what an earlier training left.
-    Raises InputError where an earlier training had other settings and is not to be forgotten.
+    Returns one record per trained model, as kept in its training.json; ``failed`` hears of those
+    that diverged. ``fresh`` forgets what an earlier training left. Raises InputError where an
+    earlier training had other settings and is not to be forgotten.
     """
     check_images(run, dataset)
     records = []
@@ -47,7 +49,9 @@ def train_models(
         if fresh:
             forget(model.folder, run.path)
         try:
-            result = train_model(run, model, dataset, recipe, seed, device, report)
+            result = train_model(
+                run, model, dataset=dataset, recipe=recipe, seed=seed, device=device, report=report
+            )
         except TrainingDiverged as error:
             failed(model, error)
             continue
@@ -67,7 +71,8 @@ def train_model(
     device: str | torch.device,
     report: Callable[[Model, TrainingEpoch], None],
 ) -> Trained:
-    """Train one model in its folder, going on where an earlier training was stopped; no record is written."""
+    """Train one model in its folder, going on where an earlier training was stopped; no record
+    is written."""
     files.make_folder(model.folder, run.path)
     return train(
         model.architecture,
@@ -93,7 +98,9 @@ def forget(folder: Path, root: Path) -> None:
         files.remove(folder / name, root)
 
 
-def record_of(model: Model, dataset: Dataset, recipe: Recipe, seed: int, result: Trained) -> TrainingRecord:
+def record_of(
+    model: Model, dataset: Dataset, recipe: Recipe, seed: int, result: Trained
+) -> TrainingRecord:
     """What is kept of a training in its training.json."""
     return TrainingRecord(
         name=model.name,

@@ -1,4 +1,5 @@
-"""Known networks on the command line: their counts, their own width and depth, and what they refuse."""
+"""Known networks on the command line: their counts, their own width and depth, and what they
+refuse."""
 
 from __future__ import annotations
 
@@ -8,7 +9,16 @@ import pytest
 
 
 def test_a_known_network_is_profiled_with_its_published_counts(typed) -> None:
-    words = ("profile", "MOBILENET_V3_SMALL", "--classes", "1000", "--image", "224", "--backend", "counts")
+    words = (
+        "profile",
+        "MOBILENET_V3_SMALL",
+        "--classes",
+        "1000",
+        "--image",
+        "224",
+        "--backend",
+        "counts",
+    )
     found = json.loads(typed(*words, "--json")[0])
     assert {metric["name"]: metric["value"] for metric in found["metrics"]} == {
         "params": 2_542_856,
@@ -51,7 +61,10 @@ def test_a_known_network_is_exported_untrained_at_another_width(typed, tmp_path)
             "ndarts mixes all networks, and those of mobile have several sizes",
         ),
         (("search", "--space", "mobil", "--objective", "params"), "did you mean 'mobile'"),
-        (("devices", "calibrate", "--space", "fbnet", "--cells", "8"), "a network of fbnet has 22 blocks"),
+        (
+            ("devices", "calibrate", "--space", "fbnet", "--cells", "8"),
+            "a network of fbnet has 22 blocks",
+        ),
     ],
 )
 def test_what_a_chain_has_no_use_for_is_refused_in_one_line(typed, words, said) -> None:

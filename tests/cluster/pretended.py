@@ -15,7 +15,8 @@ def pretended(
     dies: Callable[[str, int], bool] = lambda name, attempt: False,
     check: Callable[[Path], None] = lambda path: None,
 ) -> Cluster:
-    """Runs the last task first; ``dies(name, attempt)`` loses what a task returned, so that it is begun again."""
+    """Runs the last task first; ``dies(name, attempt)`` loses what a task returned, so that it
+    is begun again."""
     has = nodes or {"a": {"CPU": 1}}
 
     def run(jobs: Sequence[Job]) -> Iterator[JobResult]:
@@ -32,8 +33,8 @@ def pretended(
             try:
                 result: Any = job.function(job.argument)
             except Exception as error:
-                return JobResult(job, error=error)
+                return JobResult(job=job, error=error)
             if not dies(job.name, attempt):
-                return JobResult(job, result)
+                return JobResult(job=job, result=result)
 
-    return Cluster(run, has, check)
+    return Cluster(run=run, nodes=has, check=check)

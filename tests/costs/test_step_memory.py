@@ -1,4 +1,5 @@
-"""The estimate of a step's memory: what it must grow with, and that what is really kept stays below it."""
+"""The estimate of a step's memory: what it must grow with, and that what is really kept stays
+below it."""
 
 from __future__ import annotations
 
@@ -58,9 +59,13 @@ def test_layers_in_a_row_keep_what_is_said(row: tuple[Layer, ...]) -> None:
     assert maps == pytest.approx(batch * kept_by(row), rel=0.02)
 
 
-@pytest.mark.parametrize("space", [*(SPACES[name] for name in SWEPT), SPACE], ids=lambda space: space.name)
+@pytest.mark.parametrize(
+    "space", [*(SPACES[name] for name in SWEPT), SPACE], ids=lambda space: space.name
+)
 @pytest.mark.parametrize("weights", ["sampled", "mixture"])
-def test_what_a_step_keeps_is_below_the_estimate_and_not_far_below(space: Space, weights: str) -> None:
+def test_what_a_step_keeps_is_below_the_estimate_and_not_far_below(
+    space: Space, weights: str
+) -> None:
     batch = 4
     if weights == "mixture" and space.size_rows:
         pytest.skip("networks of several sizes are never mixed")
@@ -70,7 +75,9 @@ def test_what_a_step_keeps_is_below_the_estimate_and_not_far_below(space: Space,
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         if weights == "sampled":
             largest = SAMPLES["inverted_residual halve linear_hard_sigmoid"]
-            drawn = largest if space is SPACE else sample(space, np.random.default_rng(0), space.mask)
+            drawn = (
+                largest if space is SPACE else sample(space, np.random.default_rng(0), space.mask)
+            )
             logits = net.sampled(images, drawn)
         else:
             logits = net.mixture(images, torch.full(space.mask.shape, 0.1))
@@ -96,6 +103,6 @@ def test_weights_are_those_of_the_supernet() -> None:
         with torch.device("meta"):
             net = build_supernet(family(space, **SHAPE), seed=0)
         params = sum(weight.numel() for weight in net.parameters())
-        assert footprint(family(space, **SHAPE), "sampled").weights == pytest.approx(16 * params, rel=0.02), (
-            space.name
-        )
+        assert footprint(family(space, **SHAPE), "sampled").weights == pytest.approx(
+            16 * params, rel=0.02
+        ), space.name

@@ -70,7 +70,9 @@ def test_accuracies_of_many_networks_are_waited_for_once(pretended: torch.device
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
         RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
         RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
-        RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory"
+        ),
         MemoryError(),
     ],
 )
@@ -93,7 +95,9 @@ def test_too_little_memory_for_scoring_ends_in_a_line_and_can_be_gone_on_with(
     assert summary(resume(tmp_path / "run"))["front"]
 
 
-def test_images_that_go_to_the_gpu_count_before_a_step(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_that_go_to_the_gpu_count_before_a_step(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     images_ = load(data)
     config = tiny.config(data)
     monkeypatch.setattr(memory, "free_mib", lambda config, ranks=None: 100.0)
@@ -104,12 +108,23 @@ def test_images_that_go_to_the_gpu_count_before_a_step(data: Path, monkeypatch: 
     assert memory.room_mib(config, images_) == 100.0 - 2 * 48 * 64 / 2**20
 
 
-def test_a_search_of_steps_too_small_for_a_gpu_says_so(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_search_of_steps_too_small_for_a_gpu_says_so(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     said: list[str] = []
     monkeypatch.setattr(memory, "free_mib", lambda config, ranks=None: 1e6)
-    for place, large, expected in (("cpu", False, False), ("cuda", False, True), ("cuda", True, False)):
+    for place, large, expected in (
+        ("cpu", False, False),
+        ("cuda", False, True),
+        ("cuda", True, False),
+    ):
         said.clear()
-        monkeypatch.setattr(compute, "compute_device", lambda config, ranks=None, at=place: torch.device(at))
+        monkeypatch.setattr(
+            compute, "compute_device", lambda config, ranks=None, at=place: torch.device(at)
+        )
         size = {"weight_step": {"batch_size": 4096}, "channels": 64} if large else {}
-        plan(tiny.config(data, space="nasbench201", stages=[{"cells": 3, "epochs": 1}], **size), said.append)
+        plan(
+            tiny.config(data, space="nasbench201", stages=[{"cells": 3, "epochs": 1}], **size),
+            said.append,
+        )
         assert any("try --device cpu" in line for line in said) == expected

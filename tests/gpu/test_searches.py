@@ -63,7 +63,11 @@ def test_a_search_goes_on_on_the_other_device(
     places = [device, torch.device("cpu")] if begins == "there" else [torch.device("cpu"), device]
     monkeypatch.setattr(compute, "compute_device", lambda config, ranks=None: places[0])
     with pytest.raises(KeyboardInterrupt):
-        search(tiny.config(data, **ALGORITHMS[name], checkpoint_minutes=1e-9), tmp_path / "run", stopped)
+        search(
+            tiny.config(data, **ALGORITHMS[name], checkpoint_minutes=1e-9),
+            tmp_path / "run",
+            stopped,
+        )
     saved = load_checkpoint(runs.open_run(tmp_path / "run"))
     assert saved is not None and any(array.any() for array in saved[0].values())
     places.reverse()

@@ -1,4 +1,5 @@
-"""The report in a real browser: no error, no request, a click on a point shows its cells, readable when narrow.
+"""The report in a real browser: no error, no request, a click on a point shows its cells, readable
+when narrow.
 
 Needs `pip install playwright` and a chromium on the PATH (Debian: apt-get install chromium).
 """
@@ -15,7 +16,9 @@ from hwnas.report.load import load_run
 from hwnas.report.page import page
 
 pytestmark = pytest.mark.slow
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
 
 
 @pytest.fixture(scope="module")

@@ -46,7 +46,8 @@ def stairs(costs: list[float], accuracies: list[float]) -> list[float]:
 
 
 def test_the_staircase_only_climbs() -> None:
-    # The third is beaten by the second: kept within its interval, or for another cost, but no corner.
+    # The third is beaten by the second: kept within its interval, or for another cost, but no
+    # corner.
     assert stairs([1.0, 2.0, 3.0, 4.0], [0.5, 0.8, 0.7, 0.9]) == [1.0, 2.0, 4.0]
 
 
@@ -64,7 +65,10 @@ def with_target(limit: float, met: set[str]) -> EvaluatedFront:
 def test_a_target_is_a_line_and_what_is_over_it_is_hollow() -> None:
     spec = charts.front(with_target(15.0, {"0"}), PARAMS)
     assert [one["data"]["values"] for one in spec["layer"][:2]] == [[{"cost": 15.0}]] * 2
-    assert spec["layer"][0]["mark"]["type"] == "rule" and spec["layer"][1]["mark"]["text"] == "target 15"
+    assert (
+        spec["layer"][0]["mark"]["type"] == "rule"
+        and spec["layer"][1]["mark"]["text"] == "target 15"
+    )
     rows = next(one["data"]["values"] for one in spec["layer"] if "fill" in one["encoding"])
     assert {row["name"]: row["over"] for row in rows} == {"0": False, "1": True, "2": True}
     assert '"text": "knee"' in json.dumps(spec)

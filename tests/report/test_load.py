@@ -81,7 +81,14 @@ def test_measured_latencies_of_exported_files_are_shown_with_their_receipts(run:
     folder = run / "models" / member.label
     folder.mkdir(parents=True)
     receipt = {"backend": "onnxruntime", "threads": 1, "host": "here", "notes": [], "noisy": False}
-    measured = {"value": 1.5, "unit": "ms", "low": 1.4, "high": 1.6, "origin": "measured", "receipt": receipt}
+    measured = {
+        "value": 1.5,
+        "unit": "ms",
+        "low": 1.4,
+        "high": 1.6,
+        "origin": "measured",
+        "receipt": receipt,
+    }
     (folder / "export.json").write_text(json.dumps({"latency": {"onnx": measured}}))
     row = metrics(data, member)[-1]
     assert (row["name"], row["value"], row["receipt"]) == (
@@ -113,7 +120,10 @@ def test_a_trained_network_has_both_accuracies_each_with_its_origin(run: Path) -
     folder.mkdir(parents=True)
     (folder / "training.json").write_text(json.dumps(record))
     data = load_run(run)
-    assert [front.provenance for front in data.fronts] == ["shared weights (validation)", "trained (test)"]
+    assert [front.provenance for front in data.fronts] == [
+        "shared weights (validation)",
+        "trained (test)",
+    ]
     shared, trained = metrics(data, data.fronts[1].members[0])[:2]
     assert shared["origin"] == "shared weights (validation)"
     assert (trained["origin"], trained["value"]) == ("trained (test)", 0.75)

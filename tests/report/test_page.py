@@ -94,7 +94,11 @@ def test_every_network_has_its_cells_numbers_and_commands(searched: Path) -> Non
         assert all(row["origin"] for row in network["metrics"])
         assert len(network["commands"]) == 3
     policies = run["policies"]
-    assert policies["names"] == ["penalty exponent 0", "penalty exponent -0.2", "penalty exponent -0.8"]
+    assert policies["names"] == [
+        "penalty exponent 0",
+        "penalty exponent -0.2",
+        "penalty exponent -0.8",
+    ]
     # 3 policies, 4 epochs, 28 edges of 8 operations.
     assert policies["shape"] == [3, 4, 28, 8]
 
@@ -110,7 +114,9 @@ def test_several_runs_stand_side_by_side(searched: Path, run: Path) -> None:
 
 def test_a_front_is_shown_across_devices(searched: Path) -> None:
     section = across(load_run(searched), ["1080ti", "raspberry-pi-4"])
-    rows = [row for layer in section["charts"][0]["spec"]["layer"] for row in layer["data"]["values"]]
+    rows = [
+        row for layer in section["charts"][0]["spec"]["layer"] for row in layer["data"]["values"]
+    ]
     assert {row["series"] for row in rows} == {"1080ti", "raspberry-pi-4"}
     assert "roofline" in section["note"]
     with pytest.raises(InputError, match="did you mean"):

@@ -22,7 +22,7 @@ NAMES = ("DARTS_V1", "DARTS_V2", "PDARTS", "PC_DARTS_CIFAR")
 
 def member(name: str, accuracy: float) -> dict[str, Any]:
     genotype = PUBLISHED[name]
-    params, macs = count(Architecture(genotype, CHANNELS, CELLS), 10, (1, 8, 8))
+    params, macs = count(Architecture(genotype, channels=CHANNELS, cells=CELLS), 10, (1, 8, 8))
     return {
         "key": genotype.key,
         "genotype": genotype.to_dict(),
@@ -54,7 +54,9 @@ def finished_run(path: Path, objectives: tuple[str, ...] = ("params",)) -> Run:
     )
     run = create(path, config, ["hwnas", "search"], digest(digits()), parts_of(digits()))
     names = sorted(NAMES, key=lambda name: member(name, 0)["costs"]["params"]["value"])
-    front = [member(name, accuracy) for name, accuracy in zip(names, (0.5, 0.8, 0.82), strict=False)]
+    front = [
+        member(name, accuracy) for name, accuracy in zip(names, (0.5, 0.8, 0.82), strict=False)
+    ]
     front = front if objectives else front[-1:]
     costs = [one["costs"]["params"]["value"] for one in front]
     bounds = {name: [0, 2 * max(costs)] for name in objectives}
@@ -68,7 +70,10 @@ def finished_run(path: Path, objectives: tuple[str, ...] = ("params",)) -> Run:
                 "evaluations": 40,
                 "seconds": 1.5,
                 "hypervolume": 0.5,
-                "reference_point": {"accuracy": 0.1, **{name: 2 * max(costs) for name in objectives}},
+                "reference_point": {
+                    "accuracy": 0.1,
+                    **{name: 2 * max(costs) for name in objectives},
+                },
                 "baseline": {"random_hypervolume": 0.4, "random_evaluations": 4},
                 "targets": {},
                 "within_target": None,

@@ -1,4 +1,5 @@
-"""Every way to damage one value of a JSON file: another type, no number, nothing at all, twice there."""
+"""Every way to damage one value of a JSON file: another type, no number, nothing at all, twice
+there."""
 
 from __future__ import annotations
 
@@ -32,13 +33,20 @@ def places(value: Any, where: Place = ()) -> Iterator[Place]:
     """Where something stands in a value of JSON, the whole left out."""
     if where:
         yield where
-    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    parts = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
     for name, part in parts:
         yield from places(part, (*where, name))
 
 
 def damaged(data: Any, where: Place, value: Any) -> Any:
-    """A copy of the data in which ``value`` stands there; GONE: nothing does; TWICE: in a list, once more."""
+    """A copy of the data in which ``value`` stands there; GONE: nothing does; TWICE: in a list,
+    once more."""
     changed = copy.deepcopy(data)
     place = changed
     for name in where[:-1]:

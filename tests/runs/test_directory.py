@@ -1,4 +1,5 @@
-"""The run directory survives what happens to files: torn lines, damaged checkpoints, a second process."""
+"""The run directory survives what happens to files: torn lines, damaged checkpoints, a second
+process."""
 
 from __future__ import annotations
 
@@ -24,7 +25,16 @@ def run(tmp_path: Path) -> Run:
 
 
 def trial(number: int) -> Trial:
-    return Trial(number, 0, 1, 2, "0123456789", (1, 2, 3), 0.5, {"params": 1000.0 + number})
+    return Trial(
+        number=number,
+        stage=0,
+        epoch=1,
+        step=2,
+        key="0123456789",
+        choices=(1, 2, 3),
+        accuracy=0.5,
+        costs={"params": 1000.0 + number},
+    )
 
 
 def test_a_run_is_read_back_as_it_was_written(run: Run) -> None:

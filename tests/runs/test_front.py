@@ -24,7 +24,10 @@ def drawn() -> tuple[np.ndarray, np.ndarray, str]:
     """Points of the table above: letters, accuracies and costs."""
     rows = [line.split("|") for line in DRAWN.splitlines() if "|" in line]
     found = [
-        (mark, int(y), x + 1) for y, cells in rows for x, mark in enumerate(cells.split()) if mark != "."
+        (mark, int(y), x + 1)
+        for y, cells in rows
+        for x, mark in enumerate(cells.split())
+        if mark != "."
     ]
     names, accuracy, cost = zip(*found, strict=True)
     return np.array(accuracy, dtype=float), np.array(cost, dtype=float)[:, None], "".join(names)
@@ -37,7 +40,9 @@ def test_only_what_nothing_beats_on_both_axes_stays() -> None:
 
 
 def test_of_equal_points_the_first_stays() -> None:
-    np.testing.assert_array_equal(front.non_dominated(np.array([[1.0, 1.0], [1.0, 1.0], [0.0, 2.0]])), [0, 2])
+    np.testing.assert_array_equal(
+        front.non_dominated(np.array([[1.0, 1.0], [1.0, 1.0], [0.0, 2.0]])), [0, 2]
+    )
 
 
 def test_a_nan_row_is_dropped_and_evicts_nobody() -> None:
@@ -47,7 +52,8 @@ def test_a_nan_row_is_dropped_and_evicts_nobody() -> None:
 
 
 def brute_force(values: np.ndarray) -> list[int]:
-    """Row i stays unless a row is nowhere worse and somewhere better, or an earlier one is equal."""
+    """Row i stays unless a row is nowhere worse and somewhere better, or an earlier one is
+    equal."""
     kept = []
     for i, row in enumerate(values):
         beaten = any((other <= row).all() and (other < row).any() for other in values)
@@ -74,7 +80,10 @@ def test_a_point_is_dropped_only_when_it_is_beaten_beyond_its_interval() -> None
 
 
 def test_a_cost_of_a_summary_has_its_interval_or_is_exact() -> None:
-    assert Cost(value=2.0, unit="ms", low=1.9, high=2.2, provenance="measured").interval == (1.9, 2.2)
+    assert Cost(value=2.0, unit="ms", low=1.9, high=2.2, provenance="measured").interval == (
+        1.9,
+        2.2,
+    )
     assert Cost(value=7, unit="MAC", provenance="counted").interval == (7, 7)
     assert Cost(value=7, unit="MAC", provenance="counted", low=None, high=8).interval == (7, 8)
 
@@ -120,7 +129,10 @@ def test_intervals_only_keep_more_and_every_loser_has_a_winner_on_the_front(
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=12))
 def test_hypervolume_counts_the_dominated_cells_of_a_grid(pairs: list[tuple[int, int]]) -> None:
-    accuracy, costs = np.array([p[0] for p in pairs], float), np.array([[p[1]] for p in pairs], float)
+    accuracy, costs = (
+        np.array([p[0] for p in pairs], float),
+        np.array([[p[1]] for p in pairs], float),
+    )
     cells = sum(any(a > i and c <= j for a, c in pairs) for i in range(5) for j in range(5))
     found = front.hypervolume(accuracy, costs, Bounds(accuracy=(0.0, 5.0), costs=((0.0, 5.0),)))
     assert found == pytest.approx(cells / 25)
@@ -169,7 +181,8 @@ def test_bounds_and_reference_point_are_those_of_the_complete_points() -> None:
     result = example()
     assert result.bounds.to_dict(result.names) == {"accuracy": [0.5, 0.9], "latency": [1.0, 9.0]}
     assert result.reference_point == {"accuracy": 0.5, "latency": 9.0}
-    # members b and c alone lie inside: (0.25 / 0.4) * (2 / 8) from cost 2 to 4, then (0.3 / 0.4) * (5 / 8)
+    # members b and c alone lie inside: (0.25 / 0.4) * (2 / 8) from cost 2 to 4, then (0.3 / 0.4) *
+    # (5 / 8)
     assert result.hypervolume == pytest.approx(0.625 * 0.25 + 0.75 * 0.625)
 
 
@@ -179,7 +192,10 @@ def test_the_knee_is_farthest_from_the_chord() -> None:
 
 def test_the_knee_of_one_point_is_that_point() -> None:
     assert (
-        front.knee(front.pareto_front([Point(key="a", accuracy=0.5, costs=(1.0,))], ["latency"])).key == "a"
+        front.knee(
+            front.pareto_front([Point(key="a", accuracy=0.5, costs=(1.0,))], ["latency"])
+        ).key
+        == "a"
     )
 
 
@@ -223,7 +239,9 @@ def test_a_target_that_the_front_has_no_cost_for_changes_nothing() -> None:
 def test_the_knee_is_within_whenever_anything_on_the_front_is(
     pairs: list[tuple[int, int]], limit: int
 ) -> None:
-    points = [Point(key=str(i), accuracy=a / 10, costs=(float(c),)) for i, (a, c) in enumerate(pairs)]
+    points = [
+        Point(key=str(i), accuracy=a / 10, costs=(float(c),)) for i, (a, c) in enumerate(pairs)
+    ]
     found = front.pareto_front(points, ["params"])
     chosen = front.knee(found, {"params": limit})
     cheapest = min(point.costs[0] for point in found.points)

@@ -63,7 +63,9 @@ def test_a_mistyped_key_is_answered_with_the_front_and_the_nearest_of_all(run: R
     dominated = [member.key for member in read_front(run).dominated]
     with pytest.raises(InputError) as error:
         choose(run, ("zzzzzz",), False)
-    assert all(key in str(error.value) for key in keys(run)) and dominated[0] not in str(error.value)
+    assert all(key in str(error.value) for key in keys(run)) and dominated[0] not in str(
+        error.value
+    )
     with pytest.raises(InputError, match=f"did you mean '{dominated[0]}'"):
         choose(run, (dominated[0][:-1],), False)
 
@@ -77,7 +79,9 @@ def with_target(run: Run, limit: float) -> list[float]:
     """Give the run a target of its parameters; returns those of its members."""
     found = json.loads(run.front_path.read_text())
     costs = [member["costs"]["params"]["value"] for member in found["front"]]
-    met = [member["key"] for member in found["front"] if member["costs"]["params"]["value"] <= limit]
+    met = [
+        member["key"] for member in found["front"] if member["costs"]["params"]["value"] <= limit
+    ]
     found |= {"targets": {"params": limit}, "within_target": met[::-1]}
     run.front_path.write_text(json.dumps(found))
     return costs
@@ -114,11 +118,15 @@ def test_the_knee_of_the_trained_front_respects_the_target_too(run: Run) -> None
     assert "no network of the front is within the target" in str(knee_note(run, is_trained=True))
 
 
-def test_a_target_of_what_is_not_known_at_every_width_is_said_not_to_be_looked_at(tmp_path: Path) -> None:
+def test_a_target_of_what_is_not_known_at_every_width_is_said_not_to_be_looked_at(
+    tmp_path: Path,
+) -> None:
     run = finished_run(tmp_path / "run", ("latency",))
     record(run, 0, 0.9, 8)
     found = json.loads(run.front_path.read_text())
-    run.front_path.write_text(json.dumps(found | {"targets": {"latency": 1.0}, "within_target": []}))
+    run.front_path.write_text(
+        json.dumps(found | {"targets": {"latency": 1.0}, "within_target": []})
+    )
     assert len(choose_trained(run, (), False)) == 1
     assert knee_note(run, is_trained=True) == (
         "latency is not known of every trained network, so its target is not looked at"

@@ -1,4 +1,5 @@
-"""A front.json that is accepted can be shown, reported, trained and profiled: damage is found when it is read."""
+"""A front.json that is accepted can be shown, reported, trained and profiled: damage is found
+when it is read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A run directory may come from somebody else: its files are believed only as far as their form goes."""
+"""A run directory may come from somebody else: its files are believed only as far as their form
+goes."""
 
 from __future__ import annotations
 
@@ -37,12 +38,20 @@ def changed(run: Run, keys: list[str | int], value: Any) -> None:
         (["front"], {}, "front: Input should be a valid list"),
         (["front", 0, "key"], "../../etc", "front.0.key"),
         (["front", 0, "key"], "/etc/passwd", "front.0.key"),
-        (["front", 0, "genotype"], {"space": "darts", "normal": [], "reduce": []}, "front.0.genotype"),
+        (
+            ["front", 0, "genotype"],
+            {"space": "darts", "normal": [], "reduce": []},
+            "front.0.genotype",
+        ),
         (["front", 0, "accuracy", "value"], "0.5", "front.0.accuracy.value"),
         (["front", 0, "accuracy", "value"], float("nan"), "front.0.accuracy.value"),
         (["front", 0, "costs", "params"], 3, "front.0.costs.params"),
         (["front", 0, "channels"], 10**9, "front.0.channels"),
-        (["dominated", 0, "costs"], {"../x": {"value": 1, "unit": "", "origin": ""}}, "dominated.0.costs"),
+        (
+            ["dominated", 0, "costs"],
+            {"../x": {"value": 1, "unit": "", "origin": ""}},
+            "dominated.0.costs",
+        ),
         (["bounds", "params"], [1], "bounds.params"),
         (["image"], [1, 8], "image"),
         (["hypervolume"], None, "hypervolume"),

@@ -1,4 +1,5 @@
-"""What candidates cost: bounds that hold for every derived network, targets that a policy can aim at."""
+"""What candidates cost: bounds that hold for every derived network, targets that a policy can
+aim at."""
 
 from __future__ import annotations
 
@@ -23,20 +24,28 @@ CPU = load(find_device("cpu"))
 @pytest.mark.parametrize("space", CELLS)
 def test_costs_equal_counting_each_architecture(space: str) -> None:
     objectives = [{"metric": "flops"}, {"metric": "params"}]
-    config = resolve({"space": space, "objectives": objectives, "evaluation": {"channels": 4, "cells": 6}})
+    config = resolve(
+        {"space": space, "objectives": objectives, "evaluation": {"channels": 4, "cells": 6}}
+    )
     costs = build_costs(config, CPU, 5, IMAGE)
     assert [cost.name for cost in costs] == ["flops", "params", "macs"]
     rng = np.random.default_rng(0)
     choices = np.stack([sample(SPACES[space], rng) for _ in range(20)])
     for row, one in enumerate(choices):
-        params, macs = count(Architecture(to_genotype(SPACES[space], one), 4, 6), 5, IMAGE)
+        params, macs = count(
+            Architecture(to_genotype(SPACES[space], one), channels=4, cells=6), 5, IMAGE
+        )
         assert [cost.of(choices)[row] for cost in costs] == [2 * macs, params, macs]
 
 
 @pytest.mark.parametrize("space", CELLS)
 def test_no_derived_network_lies_outside_the_cost_range(space: str) -> None:
     config = resolve(
-        {"space": space, "objectives": [{"metric": "params"}], "evaluation": {"channels": 4, "cells": 6}}
+        {
+            "space": space,
+            "objectives": [{"metric": "params"}],
+            "evaluation": {"channels": 4, "cells": 6},
+        }
     )
     cost = build_costs(config, CPU, 5, IMAGE)[0]
     found = cost_range(SPACES[space], cost, np.random.default_rng(0), count=50)
@@ -62,7 +71,9 @@ def test_the_cheapest_nasbench201_network_has_no_convolution_and_the_dearest_onl
 
 
 def test_a_target_is_read_with_its_unit_and_checked_against_the_cost_range() -> None:
-    config = resolve({"space": "nasbench201", "objectives": [{"metric": "params", "target": "0.5M"}]})
+    config = resolve(
+        {"space": "nasbench201", "objectives": [{"metric": "params", "target": "0.5M"}]}
+    )
     cost = build_costs(config, CPU, 10, (3, 32, 32))[0]
     found = cost_range(SPACES["nasbench201"], cost, np.random.default_rng(0), count=10)
     assert target_value("0.5M", found) == 500_000
@@ -77,9 +88,12 @@ def test_policies_take_turns_between_several_costs() -> None:
     config = resolve({"space": "darts", "objectives": objectives, "exponents": [-0.3, -0.3, -0.3]})
     costs = build_costs(config, CPU, 10, IMAGE)
     ranges = {
-        cost.name: cost_range(SPACES["darts"], cost, np.random.default_rng(0), count=10) for cost in costs
+        cost.name: cost_range(SPACES["darts"], cost, np.random.default_rng(0), count=10)
+        for cost in costs
     }
-    exponents = [tuple(round(one.exponent, 6) for one in mine) for mine in objectives_of(config, ranges)]
+    exponents = [
+        tuple(round(one.exponent, 6) for one in mine) for mine in objectives_of(config, ranges)
+    ]
     assert exponents == [(-0.3, -0.1), (-0.1, -0.3), (-0.3, -0.3)]
 
 
@@ -98,7 +112,9 @@ def test_latency_of_a_device_that_is_not_here_is_an_estimate_and_says_so() -> No
 
 def test_memory_is_an_objective_with_its_origin_and_unit() -> None:
     objectives = [{"metric": "memory", "target": "1MiB"}, {"metric": "params"}]
-    config = resolve({"space": "tnd", "objectives": objectives, "evaluation": {"channels": 4, "cells": 6}})
+    config = resolve(
+        {"space": "tnd", "objectives": objectives, "evaluation": {"channels": 4, "cells": 6}}
+    )
     memory, params, _ = build_costs(config, CPU, 5, IMAGE)
     assert (memory.name, memory.unit, memory.provenance) == ("memory", "MiB", "estimated")
     one = sample(SPACES["tnd"], np.random.default_rng(0))[None]
@@ -128,5 +144,7 @@ def test_less_than_required_is_refused_before_anything_is_trained(
     if refused is None:
         assert build_costs(config, device, 5, IMAGE, attached)[0].name == metric
     else:
-        with pytest.raises(InputError, match=f"require {require}: 1080ti is not attached here, so {refused}"):
+        with pytest.raises(
+            InputError, match=f"require {require}: 1080ti is not attached here, so {refused}"
+        ):
             build_costs(config, device, 5, IMAGE, attached)

@@ -1,4 +1,5 @@
-"""A forecast counts evaluations exactly, and its seconds follow from the epochs that were rehearsed."""
+"""A forecast counts evaluations exactly, and its seconds follow from the epochs that were
+rehearsed."""
 
 from __future__ import annotations
 
@@ -63,7 +64,9 @@ def test_a_budget_too_small_for_one_epoch_is_refused(planned: SearchPlan) -> Non
 
 def test_a_long_epoch_is_the_line_through_two_short_ones() -> None:
     # The end of an epoch takes 2 s, a step 0.5 s.
-    short, long = (replace(RATES, frozen=(2 + n / 2,), learning=(2 + n / 2,), spread=(0.0,)) for n in (6, 18))
+    short, long = (
+        replace(RATES, frozen=(2 + n / 2,), learning=(2 + n / 2,), spread=(0.0,)) for n in (6, 18)
+    )
     found = forecasts._extended([short, long], [6, 18], 400)
     assert found.learning == pytest.approx((2 + 400 / 2,))
 

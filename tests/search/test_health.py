@@ -1,4 +1,5 @@
-"""What a search says of itself: each trouble is found where it is, and nothing where there is none."""
+"""What a search says of itself: each trouble is found where it is, and nothing where there is
+none."""
 
 from __future__ import annotations
 
@@ -34,11 +35,32 @@ def line(epoch: int, entropy: float, favourite: str | None = None) -> Epoch:
     if favourite:
         table[:, [op for op in SPACE.slots[0].ops].index(favourite)] = 900
     rows = tuple(tuple(int(p) for p in row) for row in table)
-    return Epoch(0, epoch, 10 * epoch, 1.0, 0.5, (entropy,) * 3, (), (rows,) * 3)
+    return Epoch(
+        stage=0,
+        epoch=epoch,
+        evaluations=10 * epoch,
+        loss=1.0,
+        accuracy=0.5,
+        entropies=(entropy,) * 3,
+        derived=(),
+        probabilities=(rows,) * 3,
+    )
 
 
 def trials(accuracy: np.ndarray) -> list[Trial]:
-    return [Trial(i, 0, 0, i, "k", (), float(value), {"params": 1.0}) for i, value in enumerate(accuracy)]
+    return [
+        Trial(
+            number=i,
+            stage=0,
+            epoch=0,
+            step=i,
+            key="k",
+            choices=(),
+            accuracy=float(value),
+            costs={"params": 1.0},
+        )
+        for i, value in enumerate(accuracy)
+    ]
 
 
 def kinds(notes: list[Diagnostic]) -> list[str]:
@@ -79,7 +101,9 @@ def test_weights_that_only_guess_are_found(config: Config) -> None:
 def test_a_baseline_that_accuracy_outruns_is_found(config: Config) -> None:
     noise = np.random.default_rng(0).normal(0, 0.01, 200)
     history = [line(0, 50.0)]
-    assert kinds(diagnose(config, TASK, history, trials(np.linspace(0.4, 0.9, 200) + noise))) == ["baseline"]
+    assert kinds(diagnose(config, TASK, history, trials(np.linspace(0.4, 0.9, 200) + noise))) == [
+        "baseline"
+    ]
     assert diagnose(config, TASK, history, trials(0.6 + noise)) == []
 
 

@@ -1,4 +1,5 @@
-"""A checkpoint, a history or trials that no search has written end in one line; those of a search are read."""
+"""A checkpoint, a history or trials that no search has written end in one line; those of a
+search are read."""
 
 from __future__ import annotations
 
@@ -110,7 +111,13 @@ def test_a_trial_that_no_search_writes_is_refused(begun: Run, key: str) -> None:
         read_trials(begun)
 
 
-HISTORY: dict[str, Any] = {"stage": 9, "epoch": -1, "entropies": [1.0], "derived": [], "loss": float("nan")}
+HISTORY: dict[str, Any] = {
+    "stage": 9,
+    "epoch": -1,
+    "entropies": [1.0],
+    "derived": [],
+    "loss": float("nan"),
+}
 
 
 @pytest.mark.parametrize("key", HISTORY)
@@ -124,7 +131,9 @@ def test_an_epoch_that_no_search_writes_is_refused(begun: Run, key: str) -> None
 
 
 @pytest.mark.parametrize("choices", [[1, 2], [99] * 28])
-def test_a_trial_of_another_space_ends_a_resumed_search_in_one_line(begun: Run, choices: list[int]) -> None:
+def test_a_trial_of_another_space_ends_a_resumed_search_in_one_line(
+    begun: Run, choices: list[int]
+) -> None:
     lines = [json.loads(line) for line in begun.trials_path.read_text().splitlines()]
     found = checkpoint(begun)
     assert found is not None

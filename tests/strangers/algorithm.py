@@ -1,4 +1,5 @@
-"""An algorithm that no one here has thought of: regularised evolution (arXiv 1802.01548), ageing and in one file."""
+"""An algorithm that no one here has thought of: regularised evolution (arXiv 1802.01548), ageing
+and in one file."""
 
 from __future__ import annotations
 
@@ -18,9 +19,10 @@ from hwnas.space.space import SPACES, Choices, Probabilities
 POPULATION, CANDIDATES = 12, 4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Ageing:
-    """The youngest POPULATION sub-networks (P, edges), oldest first, and their values (P, 1 + costs) to minimise."""
+    """The youngest POPULATION sub-networks (P, edges), oldest first, and their values (P, 1 +
+    costs) to minimise."""
 
     config: Config
     population: Choices
@@ -34,7 +36,8 @@ class Ageing:
         return np.stack([mutate(space, self._parent(rng), rng) for _ in range(count)])
 
     def _parent(self, rng: np.random.Generator) -> Choices:
-        """The best of CANDIDATES drawn ones along a drawn weighting of accuracy and costs, in ranges of each."""
+        """The best of CANDIDATES drawn ones along a drawn weighting of accuracy and costs, in
+        ranges of each."""
         low, high = self.values.min(axis=0), self.values.max(axis=0)
         drawn = rng.choice(len(self.population), CANDIDATES, replace=False)
         weights = rng.dirichlet(np.ones(self.values.shape[1]))
@@ -48,7 +51,8 @@ class Ageing:
         return replace(self, population=population, values=values)
 
     def finalists(self, archive: Archive, count: int) -> list[tuple[Choices, Probabilities]]:
-        """The best by non-dominated sorting; of two edges the rule keeps the one with the later operation."""
+        """The best by non-dominated sorting; of two edges the rule keeps the one with the later
+        operation."""
         shape = SPACES[self.config.space].mask.shape
         table = np.broadcast_to(np.arange(1, shape[1] + 1) / shape[1], shape)
         return [(choices, table) for choices in by_rank(archive, count)]
@@ -64,7 +68,13 @@ class Ageing:
 
 def start(config: Config, objectives: Any, rng: np.random.Generator) -> Ageing:
     edges = len(SPACES[config.space].decisions)
-    return Ageing(config, np.zeros((0, edges), dtype=np.int64), np.zeros((0, 1 + len(config.objectives))))
+    return Ageing(
+        config=config,
+        population=np.zeros((0, edges), dtype=np.int64),
+        values=np.zeros((0, 1 + len(config.objectives))),
+    )
 
 
-ALGORITHM = Algorithm(name="ageing", start=start, finalists=lambda config: config.finalists_per_policy)
+ALGORITHM = Algorithm(
+    name="ageing", start=start, finalists=lambda config: config.finalists_per_policy
+)

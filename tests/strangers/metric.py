@@ -1,4 +1,5 @@
-"""A cost that no one here has thought of: how many convolutions a network runs, which is what a slow bus pays for."""
+"""A cost that no one here has thought of: how many convolutions a network runs, which is what a
+slow bus pays for."""
 
 from __future__ import annotations
 
@@ -15,7 +16,9 @@ def predict(asked: Asked) -> Predicted:
     shape = asked.space.mask.shape
     parts = {key: additive(graph, shape, convolutions).of for key, graph in asked.graphs().items()}
     words = f"convolutions of the {asked.words}"
-    return Predicted(of=lambda choices: asked.by_size(parts, choices), origin="counted", source=words)
+    return Predicted(
+        of=lambda choices: asked.by_size(parts, choices), origin="counted", source=words
+    )
 
 
 METRIC = CostMetric(name="convolutions", unit="layers", predict=predict)

@@ -1,4 +1,5 @@
-"""Several networks of a run in turn: the right images, a record each, one failure that costs only itself."""
+"""Several networks of a run in turn: the right images, a record each, one failure that costs
+only itself."""
 
 from __future__ import annotations
 
@@ -36,13 +37,31 @@ def pretended(
     if architecture.channels == 7:
         raise TrainingDiverged("loss nan")
     out_dir.mkdir(parents=True, exist_ok=True)
-    point = TrainingEpoch(1, 0.1, 1.0, 0.5, None, architecture.channels / 10, 2.0)
+    point = TrainingEpoch(
+        number=1,
+        learning_rate=0.1,
+        train_loss=1.0,
+        train_accuracy=0.5,
+        held_out_accuracy=None,
+        test_accuracy=architecture.channels / 10,
+        seconds=2.0,
+    )
     named["report"](point)
     network = Network(architecture, 10, (1, 8, 8))
-    return Trained(architecture, network, architecture.channels / 10, 1, 2.0, (point,), 1)
+    return Trained(
+        architecture=architecture,
+        network=network,
+        test_accuracy=architecture.channels / 10,
+        epochs=1,
+        seconds=2.0,
+        curve=(point,),
+        best_epoch=1,
+    )
 
 
-def test_a_training_that_diverges_costs_itself_alone(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_that_diverges_costs_itself_alone(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(finalists, "train", pretended)
     member = read_front(run).front[0]
     models = [model_of(run, member, channels) for channels in (4, 7, 8)]
@@ -69,7 +88,10 @@ def test_a_training_that_diverges_costs_itself_alone(run: Run, monkeypatch: pyte
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"classes": list("012345678")}, "10 classes beginning with '0', but .* was searched for 9"),
+        (
+            {"classes": list("012345678")},
+            "10 classes beginning with '0', but .* was searched for 9",
+        ),
         ({"image": [3, 8, 8]}, r"images of \(1, 8, 8\), but .* was searched for \(3, 8, 8\)"),
     ],
 )

@@ -80,7 +80,9 @@ class Algorithm:
     name: str
     start: Callable[[Config, tuple[tuple[Objective, ...], ...], np.random.Generator], Searcher]
     check: Callable[[Config], None] = lambda config: None
-    finalists: Callable[[Config], int] = lambda config: len(config.exponents) * config.finalists_per_policy
+    finalists: Callable[[Config], int] = lambda config: (
+        len(config.exponents) * config.finalists_per_policy
+    )
     finalists_from: Literal["evaluated", "likely"] = "evaluated"
     policy_names: Callable[[Config], list[str]] = lambda config: [config.algorithm]
     accuracy_policy: Callable[[Config], int] = lambda config: 0

@@ -1,7 +1,8 @@
 """NSGA-II (Deb et al., 2002): evolution of a population, survival by pymoo's ranking and crowding.
 
-As in pymoo's defaults parents are picked by binary tournaments; genotypes are crossed edge by edge and one edge
-in the mean takes another operation. Each call of ``tell`` is one (population + offspring) generation.
+As in pymoo's defaults parents are picked by binary tournaments; genotypes are crossed edge by edge
+and one edge in the mean takes another operation. Each call of ``tell`` is one (population +
+offspring) generation.
 """
 
 from __future__ import annotations
@@ -28,13 +29,14 @@ Floats = NDArray[np.float64]
 POPULATION = 40
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Nsga2:
-    """The searcher: the population, best first, with what it scored, and who has to be scored again.
+    """The searcher: the population, best first, with what it scored, and who has to be scored
+    again.
 
-    ``population`` (P, edges), ``values`` (P, 1 + objectives) to minimise. A new stage has other weights, so its
-    first generation is the old population, evaluated again (``again``). Weight steps train uniform paths: any offspring
-    may come to inherit any weight.
+    ``population`` (P, edges), ``values`` (P, 1 + objectives) to minimise. A new stage has other
+    weights, so its first generation is the old population, evaluated again (``again``). Weight
+    steps train uniform paths: any offspring may come to inherit any weight.
     """
 
     config: Config
@@ -57,7 +59,9 @@ class Nsga2:
         pool = np.concatenate([self.population, choices])
         values = np.concatenate([self.values, to_minimise(accuracy, costs)])
         best = survivors(values, POPULATION)
-        return replace(self, population=pool[best], values=values[best], again=self.again[len(choices) :])
+        return replace(
+            self, population=pool[best], values=values[best], again=self.again[len(choices) :]
+        )
 
     def next_stage(self, rng: np.random.Generator) -> Nsga2:
         """The same population, to be evaluated on the weights of the next supernet."""
@@ -66,7 +70,9 @@ class Nsga2:
 
     def finalists(self, archive: Archive, count: int) -> list[tuple[Choices, Probabilities]]:
         """The best by non-dominated sorting of what was seen in the last stage."""
-        return projected_at_random(self.config, by_rank(archive, count * len(self.config.exponents)))
+        return projected_at_random(
+            self.config, by_rank(archive, count * len(self.config.exponents))
+        )
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """The state that a checkpoint holds."""
@@ -74,7 +80,9 @@ class Nsga2:
 
     def with_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> Nsga2:
         """The searcher with the state of a checkpoint."""
-        return replace(self, population=arrays["population"], values=arrays["values"], again=arrays["again"])
+        return replace(
+            self, population=arrays["population"], values=arrays["values"], again=arrays["again"]
+        )
 
     def _offspring(self, rng: np.random.Generator) -> Choices:
         mother, father = (self.population[_tournament(len(self.population), rng)] for _ in range(2))
@@ -87,14 +95,20 @@ class Nsga2:
 def start(config: Config) -> Nsga2:
     """An empty population."""
     nobody = np.zeros((0, len(SPACES[config.space].decisions)), dtype=np.int64)
-    return Nsga2(config, nobody, np.zeros((0, 1 + len(config.objectives))), nobody)
+    return Nsga2(
+        config=config,
+        population=nobody,
+        values=np.zeros((0, 1 + len(config.objectives))),
+        again=nobody,
+    )
 
 
 ALGORITHM = Algorithm(name="nsga2", start=lambda config, objectives, rng: start(config))
 
 
 def survivors(values: Floats, count: int) -> NDArray[np.int64]:
-    """Indices of the ``count`` best rows of values (N, D), all minimised, best rank and widest gap first."""
+    """Indices of the ``count`` best rows of values (N, D), all minimised, best rank and widest
+    gap first."""
     pool = Population.new("X", np.arange(len(values))[:, None], "F", values)
     problem = Problem(n_var=1, n_obj=values.shape[1])
     kept = RankAndCrowding().do(

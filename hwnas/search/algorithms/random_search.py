@@ -18,7 +18,7 @@ from hwnas.space.encoding import sample
 from hwnas.space.space import SPACES, Choices, Probabilities
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RandomSearch:
     """A searcher that learns nothing; ``finalists`` in all, so that it is judged on as many as the
     others.
@@ -38,7 +38,9 @@ class RandomSearch:
 
     def finalists(self, archive: Archive, count: int) -> list[tuple[Choices, Probabilities]]:
         """The best by non-dominated sorting of what was evaluated in the last stage."""
-        return projected_at_random(self.config, by_rank(archive, count * len(self.config.exponents)))
+        return projected_at_random(
+            self.config, by_rank(archive, count * len(self.config.exponents))
+        )
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """There is no state."""
@@ -49,7 +51,9 @@ class RandomSearch:
         return self
 
 
-ALGORITHM = Algorithm(name="random", start=lambda config, objectives, rng: RandomSearch(config))
+ALGORITHM = Algorithm(
+    name="random", start=lambda config, objectives, rng: RandomSearch(config=config)
+)
 
 
 def projected_at_random(config: Config, chosen: Choices) -> list[tuple[Choices, Probabilities]]:

@@ -1,9 +1,10 @@
-"""The front-widening search: the policies of `scalarised` in the one loop, instead of the paper's form.
+"""The front-widening search: the policies of `scalarised` in the one loop, instead of the paper's
+form.
 
-`alpha_step.form = "directed"` chooses it. Directions take the place of penalty exponents, so there are as many
-policies as exponents, and their values, targets and reward forms play no part. Accuracies with shared weights are
-noisy and grow while the weights train: evaluations are forgotten with each stage, and a genotype may come again, so
-that its accuracy becomes a mean.
+`alpha_step.form = "directed"` chooses it. Directions take the place of penalty exponents, so there
+are as many policies as exponents, and their values, targets and reward forms play no part.
+Accuracies with shared weights are noisy and grow while the weights train: evaluations are forgotten
+with each stage, and a genotype may come again, so that its accuracy becomes a mean.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from hwnas.space.space import SPACES, Choices, Mask, Probabilities
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ScalarisedSearch:
     """The searcher: the state of the scalarised policies in this stage."""
 
@@ -39,7 +40,8 @@ class ScalarisedSearch:
         return policy.union_mask(self.state.policies)
 
     def paths(self, count: int, rng: np.random.Generator) -> Choices:
-        """Sub-networks whose shared weights the next weight steps train, (count, edges): drawn from q."""
+        """Sub-networks whose shared weights the next weight steps train, (count, edges): drawn
+        from q."""
         return policy.sample(self.state.policies, count, rng)
 
     def mixture(self) -> Probabilities:
@@ -51,11 +53,13 @@ class ScalarisedSearch:
         return scalarised.ask(self.state, count, rng)
 
     def tell(self, choices: Choices, accuracy: Floats, costs: Floats) -> ScalarisedSearch:
-        """Learn from evaluations: choices (M, edges), accuracy (M,) in 0..1, costs (M, objectives)."""
+        """Learn from evaluations: choices (M, edges), accuracy (M,) in 0..1, costs (M,
+        objectives)."""
         return replace(self, state=scalarised.tell(self.state, choices, accuracy, costs))
 
     def next_stage(self, rng: np.random.Generator) -> ScalarisedSearch:
-        """Progressive shrinking: each policy keeps its own remaining candidates; alpha and evaluations begin again."""
+        """Progressive shrinking: each policy keeps its own remaining candidates; alpha and
+        evaluations begin again."""
         space, old = SPACES[self.config.space], self.state
         shrunken = policy.shrink(old.policies, remaining(space, self.stage + 1), rng)
         fresh = scalarised.start(old.settings, space.mask, old.costs.shape[1], rng)
@@ -66,9 +70,11 @@ class ScalarisedSearch:
         return rows(self.state.policies, SPACES[self.config.space])
 
     def finalists(self, archive: Archive, count: int) -> list[tuple[Choices, Probabilities]]:
-        """Each policy's derived genotype and what scores best along its part of the directions, ``count`` per policy.
+        """Each policy's derived genotype and what scores best along its part of the directions,
+        ``count`` per policy.
 
-        Each comes with that policy's probabilities (edges, operations), which decide its projection.
+        Each comes with that policy's probabilities (edges, operations), which decide its
+        projection.
         """
         now = self.policy_rows()
         policies = len(now.probabilities)
@@ -79,8 +85,12 @@ class ScalarisedSearch:
         for table, derived, along in zip(now.probabilities, now.derived, parts, strict=True):
             score = proposals.score(gain, along)
             best = np.argsort(-score, axis=1, kind="stable")[:, : 1 + policies * count]
-            # The best of each direction, then the second best: a policy's part of the front is covered first.
-            ranked = {choices.tobytes(): choices for choices in (derived, *archive.choices[best.T.ravel()])}
+            # The best of each direction, then the second best: a policy's part of the front is
+            # covered first.
+            ranked = {
+                choices.tobytes(): choices
+                for choices in (derived, *archive.choices[best.T.ravel()])
+            }
             fresh = [choices for key, choices in ranked.items() if key not in taken][:count]
             taken.update(choices.tobytes() for choices in fresh)
             chosen += [(choices, table) for choices in fresh]
@@ -92,16 +102,22 @@ class ScalarisedSearch:
 
     def with_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> ScalarisedSearch:
         """The searcher with the state of a checkpoint."""
-        return replace(self, state=scalarised.with_arrays(self.state, arrays), stage=int(arrays["stage"][0]))
+        return replace(
+            self, state=scalarised.with_arrays(self.state, arrays), stage=int(arrays["stage"][0])
+        )
 
 
 def _parts(policies: int, count: int, dimensions: int) -> Floats:
-    """Directions of each policy's finalists, (K, about count, dimensions): neighbours belong to one policy.
+    """Directions of each policy's finalists, (K, about count, dimensions): neighbours belong to one
+    policy.
 
-    With several costs they lie in the planes of accuracy and one cost each: those are the fronts that people look at.
+    With several costs they lie in the planes of accuracy and one cost each: those are the fronts
+    that people look at.
     """
     if dimensions < 3:
-        return proposals.aims(policies * count, dimensions, turn=0).reshape(policies, count, dimensions)
+        return proposals.aims(policies * count, dimensions, turn=0).reshape(
+            policies, count, dimensions
+        )
     costs = dimensions - 1
     share = -(-count // costs)
     flat = proposals.aims(policies * share, 2, turn=0).reshape(policies, share, 2)
@@ -116,4 +132,6 @@ def start(config: Config, rng: np.random.Generator) -> ScalarisedSearch:
     """A fresh search with one policy per exponent."""
     settings = scalarised.Settings(policies=len(config.exponents))
     mask = SPACES[config.space].mask
-    return ScalarisedSearch(config, scalarised.start(settings, mask, len(config.objectives), rng))
+    return ScalarisedSearch(
+        config=config, state=scalarised.start(settings, mask, len(config.objectives), rng)
+    )

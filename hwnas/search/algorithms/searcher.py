@@ -29,7 +29,8 @@ class Searcher(Protocol):
         """Sub-networks to evaluate, (count, edges)."""
 
     def tell(self, choices: Choices, accuracy: Floats, costs: Floats) -> Searcher:
-        """Learn: choices (M, edges), accuracy (M,) in 0..1, costs (M, objectives), to be minimised."""
+        """Learn: choices (M, edges), accuracy (M,) in 0..1, costs (M, objectives), to be
+        minimised."""
 
     def finalists(self, archive: Archive, count: int) -> list[tuple[Choices, Probabilities]]:
         """What is to be scored in the end, ``count`` per policy, with the probabilities that

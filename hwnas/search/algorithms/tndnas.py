@@ -31,7 +31,7 @@ from hwnas.space.space import SPACES, Choices, Mask, Probabilities
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TndNas:
     """The searcher: what to evaluate next (ask), and what was learnt from it (tell)."""
 
@@ -59,7 +59,8 @@ class TndNas:
         return policy.sample(self.policies, count, rng)
 
     def tell(self, choices: Choices, accuracy: Floats, costs: Floats) -> TndNas:
-        """Learn from evaluations: choices (M, edges), accuracy (M,) in 0..1, costs (M, objectives)."""
+        """Learn from evaluations: choices (M, edges), accuracy (M,) in 0..1, costs (M,
+        objectives)."""
         step = self.config.alpha_step
         learning = policy.Learning(
             lr=step.lr,
@@ -123,7 +124,11 @@ def start(
     if config.alpha_step.form == "directed":
         return scalarised_search.start(config, rng)
     space = SPACES[config.space]
-    return TndNas(config, objectives, policy.start(space.mask, len(config.exponents), rng))
+    return TndNas(
+        config=config,
+        objectives=objectives,
+        policies=policy.start(space.mask, len(config.exponents), rng),
+    )
 
 
 LAG = 1.0
@@ -139,7 +144,9 @@ def lagging(config: Config, trials: Sequence[Trial]) -> list[Diagnostic]:
     size = config.alpha_step.samples
     if len(trials) < 20 * size:
         return []
-    batches = np.array([trial.accuracy for trial in trials])[: len(trials) // size * size].reshape(-1, size)
+    batches = np.array([trial.accuracy for trial in trials])[: len(trials) // size * size].reshape(
+        -1, size
+    )
     drift = float(np.polyfit(np.arange(len(batches)), batches.mean(axis=1), 1)[0])
     memory = config.alpha_step.baseline_decay / (1 - config.alpha_step.baseline_decay)
     spread = float(batches.std(axis=1).mean())
@@ -149,9 +156,14 @@ def lagging(config: Config, trials: Sequence[Trial]) -> list[Diagnostic]:
         Diagnostic(
             stage=trials[0].stage,
             kind="baseline",
-            text=f"accuracy rises faster than the mean reward that policies compare with ({drift:+.4f} per update):"
-            " for a while every network looks good to them",
-            advice="[alpha_step] baseline_decay = 0.8, or more frozen_epochs in [[stages]], in a --config file",
+            text=(
+                "accuracy rises faster than the mean reward that policies compare with"
+                f" ({drift:+.4f} per update): for a while every network looks good to them"
+            ),
+            advice=(
+                "[alpha_step] baseline_decay = 0.8, or more frozen_epochs in [[stages]], in a"
+                " --config file"
+            ),
         )
     ]
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NDarts:
     """The searcher: one policy, and what the monitor saw in this stage.
 
@@ -75,7 +75,9 @@ class NDarts:
         keep = remaining(space, stage)
         before = self.before
         if self.config.ndarts.pooled:
-            with np.errstate(divide="ignore"):  # what didn't survive has no share, and won't be asked for
+            with np.errstate(
+                divide="ignore"
+            ):  # what didn't survive has no share, and won't be asked for
                 before = before + np.log(self.mixture())
         return fresh(self.config, policy.shrink(self.policies, keep, rng), stage, before)
 
@@ -94,7 +96,10 @@ class NDarts:
             Diagnostic(
                 stage=int(self.steps[2]),
                 kind="curvature",
-                text="the validation loss has become sharp in alpha, which goes before a collapse (Zela et al.)",
+                text=(
+                    "the validation loss has become sharp in alpha, which goes before a collapse"
+                    " (Zela et al.)"
+                ),
                 advice=("" if self.config.finalists_synflow else kept_before)
                 + "try fewer epochs or more weight decay",
             )
@@ -102,7 +107,10 @@ class NDarts:
 
     def health(self) -> list[Health]:
         """The monitor's findings, one per epoch of this stage."""
-        return [Health(*map(float, row)) for row in self.trace]
+        return [
+            Health(skip_share=skips, entropy=entropy, curvature=curvature, diverged=diverged)
+            for skips, entropy, curvature, diverged in self.trace.tolist()
+        ]
 
     def healthy(self) -> int:
         """How many epochs of this stage ended before the first alarm; all of them where there was
@@ -161,17 +169,35 @@ class NDarts:
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """The state that a checkpoint holds."""
-        own = {"trace": self.trace, "alphas": self.alphas, "alpha_steps": self.steps, "before": self.before}
+        own = {
+            "trace": self.trace,
+            "alphas": self.alphas,
+            "alpha_steps": self.steps,
+            "before": self.before,
+        }
         return {**policy.to_arrays(self.policies), **own}
 
     def with_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> NDarts:
         """The searcher with the state of a checkpoint."""
         known = {"before": self.before, **arrays}  # an earlier version wrote none
-        own = (np.array(known[name]) for name in ("trace", "alphas", "alpha_steps", "before"))
-        return NDarts(self.config, policy.from_arrays(arrays), *own)
+        return NDarts(
+            config=self.config,
+            policies=policy.from_arrays(arrays),
+            trace=np.array(known["trace"]),
+            alphas=np.array(known["alphas"]),
+            steps=np.array(known["alpha_steps"]),
+            before=np.array(known["before"]),
+        )
 
 
 def fresh(config: Config, policies: policy.Policies, stage: int, before: Floats) -> NDarts:
     """The searcher at the beginning of a stage, with nothing seen yet."""
     empty = np.zeros((0, *policies.alpha.shape[1:]))
-    return NDarts(config, policies, np.zeros((0, 4)), empty, np.array([0, 0, stage]), before)
+    return NDarts(
+        config=config,
+        policies=policies,
+        trace=np.zeros((0, 4)),
+        alphas=empty,
+        steps=np.array([0, 0, stage]),
+        before=before,
+    )

@@ -29,7 +29,13 @@ from hwnas.search.bilevel import curvature
 from hwnas.search.bilevel.alpha import NDarts, fresh
 from hwnas.search.bilevel.collapse import Health, skip_share
 from hwnas.search.bilevel.curvature import Loss, Tensors
-from hwnas.search.bilevel.hypergradient import DivergenceWarning, Method, first_order, neumann, unrolled
+from hwnas.search.bilevel.hypergradient import (
+    DivergenceWarning,
+    Method,
+    first_order,
+    neumann,
+    unrolled,
+)
 from hwnas.search.bilevel.weight_evolution import Evolution, evolve
 from hwnas.search.distributed import shared_weights
 from hwnas.search.distributed.shared_weights import SharedWeights
@@ -48,7 +54,8 @@ def check(config: Config) -> None:
         raise InputError(f"ndarts.gamma: must be positive, 'lr' or 'power', not {settings.gamma}")
     if settings.weights != "sgd" and (settings.population < 2 or settings.population % 2):
         raise InputError(
-            f"ndarts.population: the noises come in pairs, so an even number, not {settings.population}"
+            "ndarts.population: the noises come in pairs, so an even number, not"
+            f" {settings.population}"
         )
 
 
@@ -75,7 +82,11 @@ def step(searcher: NDarts, context: StepContext) -> tuple[NDarts, float | Tensor
 
 
 def weight_step(
-    searcher: NDarts, shared: SharedWeights, batch: Batch | None, lr: float, generator: torch.Generator
+    searcher: NDarts,
+    shared: SharedWeights,
+    batch: Batch | None,
+    lr: float,
+    generator: torch.Generator,
 ) -> float | Tensor:
     """Train the mixture's weights on one batch per rank; returns the loss before the step, as
     shared_weights does.
@@ -91,7 +102,9 @@ def weight_step(
     if settings.weights != "sgd":
         alpha = _alpha(searcher, shared.net)
         loss = None if batch is None else mixture_loss(shared.net, searcher.mask(), batch)
-        evolution = Evolution(settings.sigma, settings.es_lr, settings.population)
+        evolution = Evolution(
+            sigma=settings.sigma, rate=settings.es_lr, population=settings.population
+        )
         weights = shared.weights
 
         def mean(w: Tensors) -> Tensor:
@@ -129,21 +142,26 @@ def alpha_step(
     steps = searcher.steps + np.array([1, ranks.any_rank(diverged)[0], 0])
     if not np.isfinite(ascent).all():
         return replace(searcher, steps=steps)
-    learning = policy.Learning(lr=settings.alpha_lr * ranks.size, weight_decay=settings.alpha_weight_decay)
+    learning = policy.Learning(
+        lr=settings.alpha_lr * ranks.size, weight_decay=settings.alpha_weight_decay
+    )
     return replace(searcher, policies=policy.adam(searcher.policies, ascent, learning), steps=steps)
 
 
 def monitor(searcher: NDarts, net: Supernet, valid: Batch) -> NDarts:
     """Look at the search once, on one validation batch: a row more in ``trace`` and ``alphas``."""
     net.dropout = SkipDropout()
-    loss, weights = mixture_loss(net, searcher.mask(), valid), tuple(w.detach() for w in net.parameters())
+    loss, weights = (
+        mixture_loss(net, searcher.mask(), valid),
+        tuple(w.detach() for w in net.parameters()),
+    )
     inner = curvature.exact(lambda alpha, _: loss(weights, alpha), _alpha(searcher, net), ())
     steps = int(searcher.steps[0])
     row = Health(
-        skip_share(SPACES[searcher.config.space], searcher.mixture()),
-        float(policy.entropy(searcher.policies)[0]),
-        curvature.power_iteration(inner.hessian, inner.gradient, steps=10),
-        float(searcher.steps[1]) / steps if steps else 0.0,
+        skip_share=skip_share(SPACES[searcher.config.space], searcher.mixture()),
+        entropy=float(policy.entropy(searcher.policies)[0]),
+        curvature=curvature.power_iteration(inner.hessian, inner.gradient, steps=10),
+        diverged=float(searcher.steps[1]) / steps if steps else 0.0,
     )
     return replace(
         searcher,

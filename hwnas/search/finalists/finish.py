@@ -1,4 +1,5 @@
-"""The end of a search: finalists scored on the whole validation half, the front, and a random baseline."""
+"""The end of a search: finalists scored on the whole validation half, the front, and a random
+baseline."""
 
 from __future__ import annotations
 
@@ -64,17 +65,24 @@ def finish(
     here: Here | None = None,
     say: Say = lambda line: None,
 ) -> Finished:
-    """Score the finalists and as many uniform genotypes, same weights, same images; the summary of the run.
+    """Score the finalists and as many uniform genotypes, same weights, same images; the summary of
+    the run.
 
-    All ranks call this together and come to the same summary, but for what is measured: ``here`` is the leading one's.
-    ``here``: the target, where it is attached; then latencies are measured, and the front drawn with their intervals.
+    All ranks call this together and come to the same summary, but for what is measured: ``here`` is
+    the leading one's.
+    ``here``: the target, where it is attached; then latencies are measured, and the front drawn
+    with their intervals.
     """
     space, names = SPACES[config.space], tuple(cost.name for cost in costs)
     images = scoring_images(config, dataset)
     # The leading rank's choice: sums in another order on another machine might choose others.
-    finalists = searched.ranks.broadcast(lambda: choose(config, dataset, costs, ranges, searched, say))
+    finalists = searched.ranks.broadcast(
+        lambda: choose(config, dataset, costs=costs, ranges=ranges, searched=searched, say=say)
+    )
     chosen = finalists.choices
-    uniform = _uniform(space, mask_of(searched.searcher, space), len(chosen), rng(config.seed, FINAL))
+    uniform = _uniform(
+        space, mask_of(searched.searcher, space), len(chosen), rng(config.seed, FINAL)
+    )
     both = _score(searched, costs, np.concatenate([chosen, uniform]), images)
     if here is not None:
         both = measured(both, names, here, say)
@@ -83,7 +91,8 @@ def finish(
     bounds = Bounds(
         accuracy=dataset.task.score_range,
         costs=tuple(
-            bounds_of(both, column, ranges[name].bounds) for column, name in enumerate(names[:objectives])
+            bounds_of(both, column, ranges[name].bounds)
+            for column, name in enumerate(names[:objectives])
         ),
     )
     keys = [to_genotype(space, one).key for one in scored.choices]
@@ -94,11 +103,15 @@ def finish(
     if here is not None and "memory" in names:
         scored = with_memory(scored, here, [keys.index(key) for key in on_front], say)
     members = {
-        key: _member(config, space, costs, scored, row, finalists.evidence[row])
+        key: _member(
+            config, space, costs=costs, scored=scored, row=row, evidence=finalists.evidence[row]
+        )
         for row, key in enumerate(keys)
     }
     targets: dict[str, float] = {
-        one.metric: target_value(one.target, ranges[one.metric]) for one in config.objectives if one.target
+        one.metric: target_value(one.target, ranges[one.metric])
+        for one in config.objectives
+        if one.target
     }
     summary = SearchSummary(
         space=config.space,
@@ -126,19 +139,25 @@ def finish(
         believed=_believed([members[key] for key in keys if key in complete], names[:objectives]),
         dominated=[members[key] for key in keys if key in complete and key not in on_front],
         failed=[members[key] for key in keys if key not in complete],
-        measured={name: notes_of(found) for name, found in {**scored.outcomes, **both.outcomes}.items()},
+        measured={
+            name: notes_of(found) for name, found in {**scored.outcomes, **both.outcomes}.items()
+        },
     )
     measurements = records(space, scored, "latency") + records(space, scored, "memory")
     return Finished(summary=summary, measurements=measurements)
 
 
 def scoring_images(config: Config, dataset: Dataset) -> Iterable[Batch]:
-    """The validation half, or as many of its images as the config says, shuffled, in equal batches, one at a time.
+    """The validation half, or as many of its images as the config says, shuffled, in equal batches,
+    one at a time.
 
-    Sub-networks normalise by the statistics of their batch, and images lie class by class: a batch of one class would
-    lose what tells it from the others, and a batch of few images has poor statistics.
+    Sub-networks normalise by the statistics of their batch, and images lie class by class: a batch
+    of one class would lose what tells it from the others, and a batch of few images has poor
+    statistics.
     """
-    return equal_batches(dataset, "policy", SCORING_BATCH, (config.seed, FINAL), config.scoring_images)
+    return equal_batches(
+        dataset, "policy", SCORING_BATCH, (config.seed, FINAL), config.scoring_images
+    )
 
 
 def _count(config: Config, dataset: Dataset) -> int:
@@ -148,13 +167,16 @@ def _count(config: Config, dataset: Dataset) -> int:
 
 
 def _believed(members: Sequence[Member], names: Sequence[str]) -> list[str]:
-    """Keys of those that SynFlow and what was learnt find best at their costs, dearest last; none without SynFlow.
+    """Keys of those that SynFlow and what was learnt find best at their costs, dearest last; none
+    without SynFlow.
 
     Shared weights draw the front, and are what SynFlow was asked to correct.
     """
     asked = [member for member in members if member.accuracy.log_synflow is not None]
     scores = [
-        member.accuracy.log_synflow if member.accuracy.believed is None else member.accuracy.believed
+        member.accuracy.log_synflow
+        if member.accuracy.believed is None
+        else member.accuracy.believed
         for member in asked
     ]
     belief = np.array(scores, dtype=np.float64)
@@ -166,7 +188,10 @@ def _believed(members: Sequence[Member], names: Sequence[str]) -> list[str]:
 def _columns(scored: Scored, names: tuple[str, ...]) -> dict[str, list[float]]:
     """{"accuracy": [...], <cost>: [...], ...}: every network that was scored, in order."""
     rows = np.isfinite(scored.costs).all(axis=1)
-    costs = {name: [whole(value) for value in scored.costs[rows, i].tolist()] for i, name in enumerate(names)}
+    costs = {
+        name: [whole(value) for value in scored.costs[rows, i].tolist()]
+        for i, name in enumerate(names)
+    }
     return {"accuracy": scored.accuracy[rows].tolist(), **costs}
 
 
@@ -200,7 +225,8 @@ def _member(
 def _score(
     searched: Searched, costs: tuple[CostModel, ...], chosen: Choices, images: Iterable[Batch]
 ) -> Scored:
-    """One pass over the images, all networks on each batch: the whole half may not fit beside the supernet."""
+    """One pass over the images, all networks on each batch: the whole half may not fit beside
+    the supernet."""
     searched.net.dropout = type(searched.net.dropout)()
     own = shared_weights.accuracies(searched.net, chosen[searched.ranks.own(len(chosen))], images)
     accuracy = searched.ranks.gathered(len(chosen), own)

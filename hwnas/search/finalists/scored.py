@@ -1,4 +1,5 @@
-"""Networks at the end of a search: what they score, what they were predicted to cost, and what was measured."""
+"""Networks at the end of a search: what they score, what they were predicted to cost, and what
+was measured."""
 
 from __future__ import annotations
 
@@ -21,10 +22,12 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Scored:
-    """Networks that obey the derivation rule: choices (N, edges), accuracy (N,) in 0..1, costs (N, all costs).
+    """Networks that obey the derivation rule: choices (N, edges), accuracy (N,) in 0..1, costs (N,
+    all costs).
 
-    ``predicted``: the costs by count, table or estimate; ``costs`` are those that were measured, where they were (NaN
-    where that failed), between ``low`` and ``high``; ``outcomes`` the measurements themselves, by cost.
+    ``predicted``: the costs by count, table or estimate; ``costs`` are those that were measured,
+    where they were (NaN where that failed), between ``low`` and ``high``; ``outcomes`` the
+    measurements themselves, by cost.
     """
 
     choices: Choices
@@ -37,12 +40,14 @@ class Scored:
 
 
 def measured(scored: Scored, names: Sequence[str], here: Here, say: Say) -> Scored:
-    """The same networks with latencies as they were measured; as predicted where not one could be measured."""
+    """The same networks with latencies as they were measured; as predicted where not one could
+    be measured."""
     if "latency" not in names:
         return scored
     count = len(scored.choices)
     say(
-        f"measuring {count} networks end to end on {here.device.name} (finalists, and uniform ones to compare)"
+        f"measuring {count} networks end to end on {here.device.name} (finalists, and uniform ones"
+        " to compare)"
     )
     outcomes = here.latencies(scored.choices)
     good = [outcome for outcome in outcomes if isinstance(outcome, Measurement)]
@@ -90,7 +95,9 @@ def part(scored: Scored, rows: slice) -> Scored:
 
 def point(key: str, scored: Scored, row: int, objectives: int) -> Point:
     """One network as a point of the front, its first costs with their intervals."""
-    values, low, high = (part[row, :objectives].tolist() for part in (scored.costs, scored.low, scored.high))
+    values, low, high = (
+        part[row, :objectives].tolist() for part in (scored.costs, scored.low, scored.high)
+    )
     return Point(
         key=key,
         accuracy=float(scored.accuracy[row]),
@@ -100,13 +107,15 @@ def point(key: str, scored: Scored, row: int, objectives: int) -> Point:
 
 
 def bounds_of(scored: Scored, column: int, reach: tuple[float, float]) -> tuple[float, float]:
-    """What the space reaches, and what was measured beyond that: predictions are off by some percent."""
+    """What the space reaches, and what was measured beyond that: predictions are off by some
+    percent."""
     values = scored.costs[:, column]
     return min(reach[0], float(np.nanmin(values))), max(reach[1], float(np.nanmax(values)))
 
 
 def notes_of(outcomes: Sequence[Outcome | None]) -> MeasurementNotes:
-    """How many networks were measured, what failed, and the metadata of the first: the others' differ in their time."""
+    """How many networks were measured, what failed, and the metadata of the first: the others'
+    differ in their time."""
     good = [outcome for outcome in outcomes if isinstance(outcome, Measurement)]
     failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
     return MeasurementNotes(
@@ -126,7 +135,8 @@ def records(space: Space, scored: Scored, name: str) -> tuple[tuple[str, Outcome
 
 
 def cost_of(cost: CostModel, scored: Scored, row: int, column: int) -> Cost:
-    """A cost with its provenance: as predicted, or as measured with its interval and the prediction beside it."""
+    """A cost with its provenance: as predicted, or as measured with its interval and the
+    prediction beside it."""
     value = whole(float(scored.predicted[row, column]))
     predicted = Cost(value=value, unit=cost.unit, provenance=cost.provenance)
     outcome = scored.outcomes[cost.name][row] if cost.name in scored.outcomes else None

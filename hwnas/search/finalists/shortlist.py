@@ -1,4 +1,5 @@
-"""Which genotypes a search hands back, and what speaks for each: before they are scored and measured."""
+"""Which genotypes a search hands back, and what speaks for each: before they are scored and
+measured."""
 
 from __future__ import annotations
 
@@ -28,15 +29,17 @@ Flows = Callable[[Choices], Floats]
 PER_BIN = 32
 """How many genotypes the regression proposes in each cost bin where SynFlow then has a say."""
 SHORTLISTED = 64
-"""How many the searcher shortlists where there are no bins, of which SynFlow then takes those that are wanted."""
+"""How many the searcher shortlists where there are no bins, of which SynFlow then takes those
+that are wanted."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finalists:
-    """Different genotypes (N, edges) as the rule leaves them; ``evidence``: what speaks for each, by name.
+    """Different genotypes (N, edges) as the rule leaves them; ``evidence``: what speaks for each,
+    by name.
 
-    ``regression``: accuracy on an average batch, 0..1. ``log_synflow``: ln of SynFlow. ``believed``: both in standard
-    deviations of the shortlist, added.
+    ``regression``: accuracy on an average batch, 0..1. ``log_synflow``: ln of SynFlow.
+    ``believed``: both in standard deviations of the shortlist, added.
     """
 
     choices: Choices
@@ -51,7 +54,8 @@ def choose(
     searched: Searched,
     say: Say = lambda line: None,
 ) -> Finalists:
-    """The finalists of a search whose stages are done: by their mean accuracy, or as ``config`` says."""
+    """The finalists of a search whose stages are done: by their mean accuracy, or as ``config``
+    says."""
     space = SPACES[config.space]
 
     def flows(choices: Choices) -> Floats:
@@ -61,12 +65,16 @@ def choose(
         return log_flows(last, choices, mask_of(searched.searcher, space))
 
     searcher, pursued = searched.searcher, costs[: len(config.objectives)]
-    archive = collect(searched.trials, [one.metric for one in config.objectives], len(space.decisions))
+    archive = collect(
+        searched.trials, [one.metric for one in config.objectives], len(space.decisions)
+    )
     model = _regression(config, searched.trials)
     if model is not None:
         archive = regression.predicted(model, archive, pursued, mask_of(searcher, space))
     if model is not None and (pursued or config.finalists_synflow):
-        chosen, evidence = _of_bins(config, flows, pursued, ranges, searcher, archive)
+        chosen, evidence = _of_bins(
+            config, flows, costs=pursued, ranges=ranges, searcher=searcher, archive=archive
+        )
     else:
         chosen, evidence = _shortlisted(config, flows, searcher, archive)
     if model is not None:
@@ -75,21 +83,27 @@ def choose(
     return Finalists(
         choices=chosen,
         evidence=tuple(
-            {name: float(values[row]) for name, values in evidence.items() if np.isfinite(values[row])}
+            {
+                name: float(values[row])
+                for name, values in evidence.items()
+                if np.isfinite(values[row])
+            }
             for row in range(len(chosen))
         ),
     )
 
 
 def _regression(config: Config, trials: Sequence[Trial]) -> regression.Regression | None:
-    """What the last stage's trials say together, where the config asks for that and there are any."""
+    """What the last stage's trials say together, where the config asks for that and there are
+    any."""
     return regression.fit_trials(trials) if config.finalists_by == "regression" and trials else None
 
 
 def _shortlisted(
     config: Config, flows: Flows, searcher: Searcher, archive: Archive
 ) -> tuple[Choices, dict[str, Floats]]:
-    """Those that the searcher names; with SynFlow it names a longer list, of which those with most flow are taken."""
+    """Those that the searcher names; with SynFlow it names a longer list, of which those with
+    most flow are taken."""
     count = config.finalists_per_policy
     if not config.finalists_synflow:
         return _projected(config, searcher.finalists(archive, count)), {}
@@ -107,10 +121,12 @@ def _of_bins(
     searcher: Searcher,
     archive: Archive,
 ) -> tuple[Choices, dict[str, Floats]]:
-    """As many as the policies would name: the best of each bin of each cost; without a cost, the best of all.
+    """As many as the policies would name: the best of each bin of each cost; without a cost, the
+    best of all.
 
-    ``archive``: predicted accuracies. With SynFlow the shortlist is what the prediction puts first in each bin, and
-    the best of a bin is that with the largest sum of both, in standard deviations over the shortlist.
+    ``archive``: predicted accuracies. With SynFlow the shortlist is what the prediction puts first
+    in each bin, and the best of a bin is that with the largest sum of both, in standard deviations
+    over the shortlist.
     """
     count = _count(config, searcher)
     bins = -(-count // max(1, len(costs)))
@@ -122,7 +138,9 @@ def _of_bins(
         if not costs:
             return np.argsort(-predicted, kind="stable")[: count * each].astype(np.int64)
         rows = [
-            regression.best_of_bins(predicted, paid[:, column], ranges[cost.name].bounds, bins, each)
+            regression.best_of_bins(
+                predicted, paid[:, column], ranges[cost.name].bounds, bins, each
+            )
             for column, cost in enumerate(costs)
         ]
         return np.array(list(dict.fromkeys(np.concatenate(rows).tolist())), dtype=np.int64)
@@ -137,7 +155,8 @@ def _of_bins(
     rows, shortlist, flow = rows[alive], shortlist[alive], flow[alive]
     both = _standardised(archive.accuracy[rows]) + _standardised(flow)
     final = best(both, archive.costs[rows], 1)
-    # Two of the shortlist may be one genotype once the rule has dropped edges; the first stands for both.
+    # Two of the shortlist may be one genotype once the rule has dropped edges; the first stands for
+    # both.
     final = final[distinct_rows(shortlist[final])]
     return shortlist[final], {"log_synflow": flow[final], "believed": both[final]}
 
@@ -156,10 +175,12 @@ def _standardised(values: Floats) -> Floats:
 
 
 def _projected(config: Config, finalists: Sequence[tuple[Choices, Probabilities]]) -> Choices:
-    """The different genotypes that the rule leaves of them, in order of first appearance, (N, edges)."""
+    """The different genotypes that the rule leaves of them, in order of first appearance, (N,
+    edges)."""
     if not finalists:  # a run of an older version, whose epochs were too short for it
         raise Stopped(
-            "no network was evaluated in the last stage, so there is none to hand back; search anew with more --epochs"
+            "no network was evaluated in the last stage, so there is none to hand back; search anew"
+            " with more --epochs"
         )
     space = SPACES[config.space]
     chosen = np.stack([project(space, choices, table) for choices, table in finalists])

@@ -1,4 +1,5 @@
-"""The directed form: it finds a known front, its gradient is what it claims, it repeats, restores, survives gaps."""
+"""The directed form: it finds a known front, its gradient is what it claims, it repeats,
+restores, survives gaps."""
 
 from dataclasses import replace
 
@@ -24,7 +25,9 @@ def evaluate(choices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return QUALITY[slots, choices].sum(axis=1), COST[slots, choices].sum(axis=1)[:, None]
 
 
-def search(seed: int, steps: int, novel: bool = False, settings: Settings | None = None) -> Scalarised:
+def search(
+    seed: int, steps: int, novel: bool = False, settings: Settings | None = None
+) -> Scalarised:
     rng = np.random.default_rng(seed)
     state = scalarised.start(settings or Settings(), MASK, 1, rng)
     for _ in range(steps):
@@ -137,7 +140,9 @@ def test_the_same_seed_gives_the_same_search_and_a_restored_one_goes_on_alike() 
     np.testing.assert_array_equal(first.policies.alpha, second.policies.alpha)
     empty = scalarised.start(Settings(), MASK, 1, np.random.default_rng(9))
     restored = scalarised.with_arrays(empty, scalarised.to_arrays(first))
-    one, other = (scalarised.ask(state, 10, np.random.default_rng(5)) for state in (first, restored))
+    one, other = (
+        scalarised.ask(state, 10, np.random.default_rng(5)) for state in (first, restored)
+    )
     np.testing.assert_array_equal(one, other)
 
 

@@ -1,4 +1,5 @@
-"""The directed form in a whole search: it ends, repeats, resumes, shrinks, and hands back different finalists."""
+"""The directed form in a whole search: it ends, repeats, resumes, shrinks, and hands back
+different finalists."""
 
 from __future__ import annotations
 
@@ -59,12 +60,18 @@ def test_a_stopped_search_ends_like_an_uninterrupted_one(data: Path, tmp_path: P
         search(config, tmp_path / "stopped", interrupt)
     resume(tmp_path / "stopped")
     for name in ("trials.jsonl", "history.jsonl"):
-        assert (tmp_path / "stopped" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
-    fronts = [json.loads((tmp_path / name / "front.json").read_text()) for name in ("whole", "stopped")]
+        assert (tmp_path / "stopped" / name).read_bytes() == (
+            tmp_path / "whole" / name
+        ).read_bytes()
+    fronts = [
+        json.loads((tmp_path / name / "front.json").read_text()) for name in ("whole", "stopped")
+    ]
     assert fronts[0]["front"] == fronts[1]["front"]
 
 
-def test_the_next_stage_keeps_each_policys_likeliest_and_forgets_what_was_evaluated(data: Path) -> None:
+def test_the_next_stage_keeps_each_policys_likeliest_and_forgets_what_was_evaluated(
+    data: Path,
+) -> None:
     searcher = told(data)
     after = searcher.next_stage(np.random.default_rng(1))
     left = after.state.policies.mask.sum(axis=2)
@@ -77,7 +84,12 @@ def test_the_next_stage_keeps_each_policys_likeliest_and_forgets_what_was_evalua
 def test_finalists_are_different_and_as_many_as_asked_for(data: Path) -> None:
     searcher = told(data)
     state = searcher.state
-    archive = Archive(state.choices, state.accuracy, state.costs, state.seen.astype(np.int64))
+    archive = Archive(
+        choices=state.choices,
+        accuracy=state.accuracy,
+        costs=state.costs,
+        seen=state.seen.astype(np.int64),
+    )
     found = searcher.finalists(archive, 3)
     assert len(found) == len({one.tobytes() for one, _ in found}) == 3 * 3
     assert all(table.shape == SPACES["darts"].mask.shape for _, table in found)
@@ -101,7 +113,9 @@ def test_finalists_of_two_costs_hold_the_best_of_each_plane(data: Path) -> None:
     choices = searcher.ask(60, rng)
     accuracy, costs = rng.random(60), rng.random((60, 2))
     searcher = searcher.tell(choices, accuracy, costs)
-    archive = Archive(choices, accuracy, costs, np.ones(60, dtype=np.int64))
+    archive = Archive(
+        choices=choices, accuracy=accuracy, costs=costs, seen=np.ones(60, dtype=np.int64)
+    )
     found = {one.tobytes() for one, _ in searcher.finalists(archive, 20)}
     for cost in range(2):
         cheapest = choices[np.argmax(accuracy - costs[:, cost])]

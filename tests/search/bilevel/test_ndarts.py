@@ -1,4 +1,5 @@
-"""The accuracy-only search: it lowers the validation loss, sees a collapse, and repeats itself exactly."""
+"""The accuracy-only search: it lowers the validation loss, sees a collapse, and repeats itself
+exactly."""
 
 from __future__ import annotations
 
@@ -52,22 +53,29 @@ def batch(seed: int = 0) -> Batch:
 
 def begin(chosen: Config) -> tuple[NDarts, SharedWeights]:
     net = build_supernet(
-        family(SPACES[chosen.space], channels=chosen.channels, cells=3, classes=3, image=(1, 8, 8)), seed=0
+        family(SPACES[chosen.space], channels=chosen.channels, cells=3, classes=3, image=(1, 8, 8)),
+        seed=0,
     )
-    return ndarts.start(chosen, np.random.default_rng(0)), shared_weights.optimise(net, chosen.weight_step)
+    return ndarts.start(chosen, np.random.default_rng(0)), shared_weights.optimise(
+        net, chosen.weight_step
+    )
 
 
 def loss(searcher: NDarts, shared: SharedWeights, at: Batch) -> float:
     alpha = (torch.as_tensor(searcher.policies.alpha[0], dtype=torch.float32),)
     with torch.no_grad():
         return float(
-            ndarts.mixture_loss(shared.net, searcher.mask(), at)(tuple(shared.net.parameters()), alpha)
+            ndarts.mixture_loss(shared.net, searcher.mask(), at)(
+                tuple(shared.net.parameters()), alpha
+            )
         )
 
 
 @pytest.mark.parametrize("space", ["nasbench201", "darts", "tnd"])
 def test_first_order_alpha_steps_lower_the_validation_loss_in_every_space(space: str) -> None:
-    searcher, shared = begin(config(space=space, ndarts={"alpha_lr": 0.02, "hypergradient": "first_order"}))
+    searcher, shared = begin(
+        config(space=space, ndarts={"alpha_lr": 0.02, "hypergradient": "first_order"})
+    )
     before = loss(searcher, shared, batch(1))
     for _ in range(3):
         searcher = ndarts.alpha_step(searcher, shared, batch(0), batch(1), lr=0.025)
@@ -77,7 +85,9 @@ def test_first_order_alpha_steps_lower_the_validation_loss_in_every_space(space:
 @pytest.mark.parametrize("hypergradient", ["neumann", "second_order"])
 @pytest.mark.parametrize("space", ["nasbench201", "darts", "tnd"])
 def test_an_alpha_step_moves_alpha_and_leaves_the_weights(space: str, hypergradient: str) -> None:
-    searcher, shared = begin(config(space=space, ndarts={"alpha_lr": 0.1, "hypergradient": hypergradient}))
+    searcher, shared = begin(
+        config(space=space, ndarts={"alpha_lr": 0.1, "hypergradient": hypergradient})
+    )
     weights = {name: value.clone() for name, value in shared.net.state_dict().items()}
     stepped = ndarts.alpha_step(searcher, shared, batch(0), batch(1), lr=0.025)
     moved = np.abs(stepped.policies.alpha - searcher.policies.alpha)[0][searcher.mask()]
@@ -149,10 +159,17 @@ def test_after_an_alarm_the_network_of_before_is_a_finalist_too() -> None:
         policies=replace(searcher.policies, alpha=alphas[None, -1]),
     )
     assert searcher.healthy() == 1
-    archive = Archive(np.full((1, 6), 2), np.array([0.5]), np.zeros((1, 0)), np.array([1]))
+    archive = Archive(
+        choices=np.full((1, 6), 2),
+        accuracy=np.array([0.5]),
+        costs=np.zeros((1, 0)),
+        seen=np.array([1]),
+    )
     finalists = [one.tolist() for one, _ in searcher.finalists(archive, 4)]
     assert finalists[:2] == [[1] * 6, [3] * 6]
-    assert all(one.count(1) == 5 for one in finalists[2:])  # the next likeliest: one edge is another
+    assert all(
+        one.count(1) == 5 for one in finalists[2:]
+    )  # the next likeliest: one edge is another
     assert len(finalists) == 4
     (alarm,) = searcher.diagnostics()
     assert (alarm.stage, alarm.kind) == (0, "curvature")
@@ -212,8 +229,15 @@ def test_pooled_stages_derive_what_their_mean_alpha_does_in_any_order(seed: int)
     alphas = [rng.normal(size=shape) for _ in range(3)]
     pooled, alone = config(ndarts={"pooled": True}), config()
     expected = stages(alone, np.mean(alphas, axis=0)).derived()
-    archive = Archive(np.zeros((0, 6), dtype=np.int64), np.zeros(0), np.zeros((0, 0)), np.zeros(0, dtype=int))
-    listed = [one.tolist() for one, _ in stages(alone, np.mean(alphas, axis=0)).finalists(archive, 5)]
+    archive = Archive(
+        choices=np.zeros((0, 6), dtype=np.int64),
+        accuracy=np.zeros(0),
+        costs=np.zeros((0, 0)),
+        seen=np.zeros(0, dtype=int),
+    )
+    listed = [
+        one.tolist() for one, _ in stages(alone, np.mean(alphas, axis=0)).finalists(archive, 5)
+    ]
     for order in ([0, 1, 2], [2, 0, 1]):
         found = stages(pooled, *(alphas[place] for place in order))
         assert found.derived().tolist() == expected.tolist()
@@ -230,7 +254,10 @@ def test_pooled_stages_that_shrink_ask_for_survivors_alone() -> None:
     shape = SPACES["darts"].mask.shape
     searcher = stages(chosen, rng.normal(size=shape), rng.normal(size=shape))
     archive = Archive(
-        np.zeros((0, shape[0]), dtype=np.int64), np.zeros(0), np.zeros((0, 0)), np.zeros(0, dtype=int)
+        choices=np.zeros((0, shape[0]), dtype=np.int64),
+        accuracy=np.zeros(0),
+        costs=np.zeros((0, 0)),
+        seen=np.zeros(0, dtype=int),
     )
     for _, table in searcher.finalists(archive, 4):
         assert (table[~searcher.mask()] == 0).all() and table.sum(axis=1) == pytest.approx(1)
@@ -238,7 +265,9 @@ def test_pooled_stages_that_shrink_ask_for_survivors_alone() -> None:
     assert back.derived().tolist() == searcher.derived().tolist()
 
 
-@pytest.mark.parametrize(("key", "value"), [("population", 3), ("gamma", -1.0), ("gamma", float("nan"))])
+@pytest.mark.parametrize(
+    ("key", "value"), [("population", 3), ("gamma", -1.0), ("gamma", float("nan"))]
+)
 def test_settings_that_cannot_work_are_refused_by_name(key: str, value: float) -> None:
     with pytest.raises(InputError, match=f"ndarts.{key}"):
         ndarts.start(config(ndarts={key: value, "weights": "es"}), np.random.default_rng(0))
@@ -253,7 +282,9 @@ def result(path: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("weights", ["sgd", "es"])
 def test_a_stopped_search_ends_like_an_uninterrupted_one(tmp_path: Path, weights: str) -> None:
     data = {"source": str(tiny.images(tmp_path / "tiny.npz"))}
-    chosen = config(data=data, ndarts={"weights": weights, "weight_steps": 2, "samples_per_epoch": 32})
+    chosen = config(
+        data=data, ndarts={"weights": weights, "weight_steps": 2, "samples_per_epoch": 32}
+    )
 
     def interrupt(progress: SearchProgress) -> None:
         raise KeyboardInterrupt
@@ -262,7 +293,9 @@ def test_a_stopped_search_ends_like_an_uninterrupted_one(tmp_path: Path, weights
     with pytest.raises(KeyboardInterrupt):
         search(chosen, tmp_path / "stopped", interrupt)
     resume(tmp_path / "stopped")
-    assert (tmp_path / "stopped/trials.jsonl").read_bytes() == (tmp_path / "whole/trials.jsonl").read_bytes()
+    assert (tmp_path / "stopped/trials.jsonl").read_bytes() == (
+        tmp_path / "whole/trials.jsonl"
+    ).read_bytes()
     assert result(tmp_path / "stopped") == result(tmp_path / "whole")
     states = [load_checkpoint(runs.open_run(tmp_path / name)) for name in ("stopped", "whole")]
     assert states[0] is not None and states[1] is not None
@@ -278,4 +311,7 @@ def test_without_a_cost_objective_it_is_the_algorithm() -> None:
 def test_every_named_ndarts_search_resolves_and_starts(name: str) -> None:
     chosen = resolve({}, f"ndarts-{name}")
     assert chosen.algorithm == "ndarts"
-    assert ndarts.start(chosen, np.random.default_rng(0)).mixture().shape == SPACES[chosen.space].mask.shape
+    assert (
+        ndarts.start(chosen, np.random.default_rng(0)).mixture().shape
+        == SPACES[chosen.space].mask.shape
+    )

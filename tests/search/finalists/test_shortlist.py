@@ -47,11 +47,24 @@ def searched(planned: SearchPlan, searcher: Any, count: int = 200) -> Searched:
         choices = sample(CELL, rng)
         seen = 0.3 + 0.1 * float(np.isin(choices, (2, 3)).mean()) + 0.01 * rng.normal()
         paid = {cost.name: float(cost.of(choices[None])[0]) for cost in planned.costs}
-        trials.append(Trial(number, 0, 0, number // 10, "", tuple(map(int, choices)), seen, paid))
+        trials.append(
+            Trial(
+                number=number,
+                stage=0,
+                epoch=0,
+                step=number // 10,
+                key="",
+                choices=tuple(map(int, choices)),
+                accuracy=seen,
+                costs=paid,
+            )
+        )
     net = build_supernet(
         family(CELL, channels=planned.config.channels, cells=3, classes=3, image=IMAGE), seed=0
     )
-    return Searched(searcher=searcher, net=net, trials=tuple(trials), evaluations=count, seconds=0.0)
+    return Searched(
+        searcher=searcher, net=net, trials=tuple(trials), evaluations=count, seconds=0.0
+    )
 
 
 def chosen(planned: SearchPlan, searcher: Any) -> Finalists:
@@ -61,13 +74,19 @@ def chosen(planned: SearchPlan, searcher: Any) -> Finalists:
 
 def flows(config: Config, choices: np.ndarray) -> np.ndarray:
     net = probe(
-        build_supernet(family(CELL, channels=config.channels, cells=3, classes=3, image=IMAGE), seed=0)
+        build_supernet(
+            family(CELL, channels=config.channels, cells=3, classes=3, image=IMAGE), seed=0
+        )
     )
     return np.array([log_flow(net, one, IMAGE) for one in choices])
 
 
-def test_of_those_that_alpha_finds_likely_the_ones_with_most_flow_are_handed_back(data: Path) -> None:
-    used = planned(data, algorithm="ndarts", objectives=[], finalists_per_policy=3, finalists_synflow=True)
+def test_of_those_that_alpha_finds_likely_the_ones_with_most_flow_are_handed_back(
+    data: Path,
+) -> None:
+    used = planned(
+        data, algorithm="ndarts", objectives=[], finalists_per_policy=3, finalists_synflow=True
+    )
     searcher = ndarts.start(used.config, np.random.default_rng(1))
     shares = np.where(CELL.is_none, 0.0, searcher.mixture())
     likely = np.stack(likeliest(CELL, shares, finalists.SHORTLISTED))
@@ -77,7 +96,9 @@ def test_of_those_that_alpha_finds_likely_the_ones_with_most_flow_are_handed_bac
     assert [one["log_synflow"] for one in found.evidence] == pytest.approx(
         flows(used.config, likely)[by_flow[:3]]
     )
-    plain = chosen(planned(data, algorithm="ndarts", objectives=[], finalists_per_policy=3), searcher)
+    plain = chosen(
+        planned(data, algorithm="ndarts", objectives=[], finalists_per_policy=3), searcher
+    )
     assert plain.choices.tolist() == likely[:3].tolist()
     assert plain.evidence == ({}, {}, {})
 
@@ -87,7 +108,8 @@ def test_a_bin_hands_back_what_regression_and_flow_together_find_best(data: Path
     found = chosen(used, searcher_of(used))
     assert set(found.evidence[0]) == {"regression", "log_synflow", "believed"}
     regression, flow, believed = (
-        np.array([one[name] for one in found.evidence]) for name in ("regression", "log_synflow", "believed")
+        np.array([one[name] for one in found.evidence])
+        for name in ("regression", "log_synflow", "believed")
     )
     assert flow == pytest.approx(flows(used.config, found.choices))
     # Both count in units of their own spread: the sum is linear in either with a positive factor.
@@ -101,7 +123,10 @@ def test_a_bin_hands_back_what_regression_and_flow_together_find_best(data: Path
 
 
 def test_flow_changes_who_is_chosen_and_not_what_the_regression_says(data: Path) -> None:
-    plain, with_flow = planned(data, **BY_TRIALS), planned(data, **BY_TRIALS, finalists_synflow=True)
+    plain, with_flow = (
+        planned(data, **BY_TRIALS),
+        planned(data, **BY_TRIALS, finalists_synflow=True),
+    )
     one, other = chosen(plain, searcher_of(plain)), chosen(with_flow, searcher_of(with_flow))
     assert set(one.evidence[0]) == {"regression"}
     assert one.choices.tolist() != other.choices.tolist()
@@ -123,7 +148,9 @@ def test_a_genotype_that_lets_nothing_through_is_not_handed_back(
     used = planned(data, **BY_TRIALS, finalists_synflow=True)
     flow = synflow.log_flow
 
-    def without_convolutions(net: Supernet, choices: np.ndarray, image: tuple[int, int, int]) -> float:
+    def without_convolutions(
+        net: Supernet, choices: np.ndarray, image: tuple[int, int, int]
+    ) -> float:
         return -np.inf if (choices == 3).any() else flow(net, choices, image)
 
     assert (chosen(used, searcher_of(used)).choices == 3).any()
@@ -137,11 +164,15 @@ def test_without_trials_the_searcher_names_them(data: Path) -> None:
     used = planned(data, **{**BY_TRIALS, "algorithm": "tndnas"}, finalists_synflow=True)
     ended = searched(used, searcher_of(used), count=0)
     found = choose(used.config, used.dataset, used.costs, used.cost_ranges, ended)
-    assert found.choices.tolist() == [one.tolist() for one in searcher_of(used).policy_rows().derived]
+    assert found.choices.tolist() == [
+        one.tolist() for one in searcher_of(used).policy_rows().derived
+    ]
     assert all("regression" not in one for one in found.evidence)
 
 
-@pytest.mark.parametrize("values", [[1.0, 2.0, 6.0], [-np.inf, 1.0, 3.0], [2.0, 2.0, -np.inf], [-np.inf] * 2])
+@pytest.mark.parametrize(
+    "values", [[1.0, 2.0, 6.0], [-np.inf, 1.0, 3.0], [2.0, 2.0, -np.inf], [-np.inf] * 2]
+)
 def test_standard_deviations_keep_order_and_what_is_not_finite(values: list[float]) -> None:
     given = np.array(values)
     found = finalists._standardised(given)
