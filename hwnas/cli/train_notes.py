@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hwnas.runs.directory import Run
     from hwnas.runs.models import Model
     from hwnas.training.dataset import Dataset
-    from hwnas.training.loop import Diverged
+    from hwnas.training.loop import TrainingDiverged
     from hwnas.training.recipe import Recipe
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -32,7 +32,7 @@ def warned(line: str) -> None:
     echo(f"warning: {line}", err=True)
 
 
-def left_out(model: Model, error: Diverged) -> None:
+def left_out(model: Model, error: TrainingDiverged) -> None:
     """Warn of a training that diverged."""
     warned(f"{model.name} is left out: {error}")
 

@@ -15,7 +15,7 @@ from hwnas.runs.models import Model
 from hwnas.runs.training_record import TrainingRecord
 from hwnas.training.data import Dataset, digest
 from hwnas.training.finalists import forget, keep_record, record_of, train_model
-from hwnas.training.loop import Diverged
+from hwnas.training.loop import TrainingDiverged
 from hwnas.training.recipe import Recipe
 from hwnas.training.run_images import check_images, read_images
 from profilers.errors import InputError
@@ -91,7 +91,7 @@ def train_on(
     threads: int = 1,
     fresh: bool = False,
     done: Callable[[Model, TrainedThere], None] = lambda model, result: None,
-    failed: Callable[[Model, Diverged], None] = lambda model, error: None,
+    failed: Callable[[Model, TrainingDiverged], None] = lambda model, error: None,
 ) -> list[TrainingRecord]:
     """Train each model as a task of ``cluster``; only this process writes training.json and
     trained.json.
@@ -128,7 +128,7 @@ def train_on(
         [Job(name=job.model.name, function=train_there, argument=job, needs=needs) for job in jobs]
     ):
         model = by_name[ended.job.name]
-        if isinstance(ended.error, Diverged):
+        if isinstance(ended.error, TrainingDiverged):
             failed(model, ended.error)
         elif ended.error is not None:
             raise ended.error

@@ -17,7 +17,7 @@ from hwnas.space.text import format_text
 from hwnas.training.checkpoint import BEST, STATE, WEIGHTS, TrainingEpoch
 from hwnas.training.curves import EVENTS
 from hwnas.training.data import Dataset
-from hwnas.training.loop import Diverged
+from hwnas.training.loop import TrainingDiverged
 from hwnas.training.recipe import Recipe
 from hwnas.training.run_images import check_images
 from hwnas.training.train import Trained, train
@@ -34,7 +34,7 @@ def train_models(
     fresh: bool = False,
     report: Callable[[Model, TrainingEpoch], None] = lambda model, epoch: None,
     done: Callable[[Model, Trained], None] = lambda model, result: None,
-    failed: Callable[[Model, Diverged], None] = lambda model, error: None,
+    failed: Callable[[Model, TrainingDiverged], None] = lambda model, error: None,
 ) -> list[TrainingRecord]:
     """Train each model in its folder (going on where one was stopped), and write the run's trained
     front.
@@ -52,7 +52,7 @@ def train_models(
             result = train_model(
                 run, model, dataset=dataset, recipe=recipe, seed=seed, device=device, report=report
             )
-        except Diverged as error:
+        except TrainingDiverged as error:
             failed(model, error)
             continue
         record = record_of(model, dataset, recipe, seed, result)

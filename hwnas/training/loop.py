@@ -37,7 +37,7 @@ from hwnas.training.weights import save_weights
 _IMAGES, _DROP, _CALIBRATION, HOLD_OUT = range(1, 5)
 
 
-class Diverged(RuntimeError):
+class TrainingDiverged(RuntimeError):
     """The loss is no longer a number."""
 
 
@@ -224,7 +224,7 @@ class Training:
         progress, recipe = self.progress, self.recipe
         loss, right, seen = (float(value) for value in self.totals)
         if not math.isfinite(loss):
-            raise Diverged(
+            raise TrainingDiverged(
                 f"the loss of epoch {progress.epoch + 1} is {loss}: train with a lower learning"
                 " rate"
             )

@@ -23,12 +23,12 @@ from hwnas.space.layers import Stem
 from hwnas.training.checkpoint import TrainingEpoch
 from hwnas.training.data import Dataset, digest, to_device
 from hwnas.training.dataset import generator, stratified_order
-from hwnas.training.loop import HOLD_OUT, Diverged, Training
+from hwnas.training.loop import HOLD_OUT, Training, TrainingDiverged
 from hwnas.training.recipe import Recipe
 from profilers.cuda import cuda_problem
 from profilers.errors import InputError
 
-__all__ = ["Diverged", "Trained", "train"]
+__all__ = ["Trained", "TrainingDiverged", "train"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -68,7 +68,7 @@ def train(
     and a call with the same arguments goes on from it; ``weights.safetensors`` (last) and
     ``best.safetensors`` are left there. ``report`` hears of every epoch. Raises InputError where
     ``out_dir`` holds a training with other settings or the recipe does not fit the device or the
-    data, Diverged where the loss is no number any more.
+    data, TrainingDiverged where the loss is no number any more.
     """
     device = torch.device(device)
     _check(recipe, dataset, device)

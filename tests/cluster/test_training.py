@@ -16,7 +16,7 @@ from hwnas.runs.schema import to_json
 from hwnas.runs.summary import read_front
 from hwnas.training import finalists
 from hwnas.training.checkpoint import STATE, TrainingEpoch
-from hwnas.training.loop import Diverged
+from hwnas.training.loop import TrainingDiverged
 from hwnas.training.recipe import RECIPES
 from hwnas.training.run_images import images_of
 from hwnas.training.train import Trained
@@ -38,7 +38,7 @@ def without_training(monkeypatch: pytest.MonkeyPatch) -> None:
         architecture: Any, dataset: Any, recipe: Any, seed: int, out_dir: Path, **named: Any
     ) -> Trained:
         if architecture.channels == 7:
-            raise Diverged("loss nan")
+            raise TrainingDiverged("loss nan")
         if architecture.channels == 9:
             raise InputError("a training with seed 1, not 0")
         out_dir.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ from hwnas.runs.summary import read_front, write_front
 from hwnas.training import finalists
 from hwnas.training.checkpoint import TrainingEpoch
 from hwnas.training.finalists import forget, train_models
-from hwnas.training.loop import Diverged
+from hwnas.training.loop import TrainingDiverged
 from hwnas.training.recipe import RECIPES
 from hwnas.training.run_images import check_images, images_of, read_images
 from hwnas.training.train import Trained
@@ -35,7 +35,7 @@ def pretended(
 ) -> Trained:
     """Trains nothing; wider networks get better, and those of 7 channels diverge."""
     if architecture.channels == 7:
-        raise Diverged("loss nan")
+        raise TrainingDiverged("loss nan")
     out_dir.mkdir(parents=True, exist_ok=True)
     point = TrainingEpoch(
         number=1,

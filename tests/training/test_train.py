@@ -22,7 +22,7 @@ from hwnas.space.published import PUBLISHED
 from hwnas.training.checkpoint import BEST, STATE, WEIGHTS, TrainingEpoch
 from hwnas.training.data import Batch, Dataset, batches, load
 from hwnas.training.evaluate import accuracy
-from hwnas.training.loop import Diverged, Training
+from hwnas.training.loop import Training, TrainingDiverged
 from hwnas.training.recipe import RECIPES
 from hwnas.training.train import Trained, train
 from hwnas.training.weights import fill, load_weights
@@ -238,7 +238,7 @@ def test_a_loss_that_is_no_number_stops_the_training(monkeypatch: pytest.MonkeyP
         return loss * float("inf"), answers
 
     monkeypatch.setattr(Training, "_loss", exploded)
-    with pytest.raises(Diverged, match="lower learning rate"):
+    with pytest.raises(TrainingDiverged, match="lower learning rate"):
         train(SMALL, digits(96), BRIEF, 0)
 
 
