@@ -1,9 +1,9 @@
 """List the packages; everything else about the project stands in pyproject.toml.
 
-The wheel installs two names, `hwnas` and `profilers`. `devices/` and `configs/` hold data that people read
-and edit in the checkout, so they stay where they are and travel as `hwnas/_data/devices` and
-`hwnas/_data/configs`: installed under their own names they would collide with users' packages, and copied
-inside `hwnas` they would exist twice.
+The wheel installs two names, `hwnas` and `profilers`. `devices/` and `configs/` hold data that
+people read and edit in the checkout, so they stay where they are and travel as
+`hwnas/_data/devices` and `hwnas/_data/configs`: installed under their own names they would collide
+with users' packages, and copied inside `hwnas` they would exist twice.
 """
 
 from setuptools import find_packages, setup

@@ -1,4 +1,5 @@
-"""Check what a wheel holds: `hwnas`, `profilers` and the checkout's data files, each once, nothing else."""
+"""Check what a wheel holds: `hwnas`, `profilers` and the checkout's data files, each once,
+nothing else."""
 
 from __future__ import annotations
 
@@ -29,7 +30,10 @@ def main(wheel: str) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     if names != expected():
-        sys.exit(f"{wheel}: missing {sorted(expected() - names)}, unexpected {sorted(names - expected())}")
+        sys.exit(
+            f"{wheel}: missing {sorted(expected() - names)},"
+            f" unexpected {sorted(names - expected())}"
+        )
 
 
 main(sys.argv[1])

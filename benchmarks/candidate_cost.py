@@ -60,7 +60,7 @@ def made_up_table(of: Family, rng: np.random.Generator) -> Table:
         fitted=fitted,
         agreement={},
         provenance={},
-        operations=Operations(0.0, edges),
+        operations=Operations(fixed=0.0, edges=edges),
     )
 
 
@@ -80,7 +80,9 @@ def main() -> None:
     each = {
         "params": best_us(counts.params.of, choices),
         "macs": best_us(counts.macs.of, choices),
-        "latency": best_us(TablePredictor(made_up_table(of, rng), "made up").predict, choices),
+        "latency": best_us(
+            TablePredictor(table=made_up_table(of, rng), source="made up").predict, choices
+        ),
         "memory": best_us(memory_table(of).of, choices),
     }
     each["all"] = sum(each.values())

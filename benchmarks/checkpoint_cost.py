@@ -2,8 +2,8 @@
 
     OMP_NUM_THREADS=1 python -m benchmarks.checkpoint_cost
 
-The quickstart on digits (or ``--config``), timed as it is, with a stopwatch around what writes the state at the end
-of each epoch: CPU time and, because fsync waits, time by the clock.
+The quickstart on digits (or ``--config``), timed as it is, with a stopwatch around what writes the
+state at the end of each epoch: CPU time and, because fsync waits, time by the clock.
 """
 
 from __future__ import annotations
@@ -56,7 +56,14 @@ def main() -> None:
     shares = {f"{name}_share_percent": round(100 * spent[name] / whole[name], 2) for name in whole}
     rounded = {name: round(value, 1) for name, value in spent.items()}
     print(
-        json.dumps({**rounded, "search": {k: round(v, 1) for k, v in whole.items()}, **shares, "bytes": size})
+        json.dumps(
+            {
+                **rounded,
+                "search": {k: round(v, 1) for k, v in whole.items()},
+                **shares,
+                "bytes": size,
+            }
+        )
     )
 
 

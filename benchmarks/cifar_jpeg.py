@@ -1,12 +1,13 @@
 """CIFAR-10 from a file of JPEGs to an ordinary `.npz` for `--data`.
 
-    python -m benchmarks.cifar_jpeg ../shared/data/cifar10_jpeg.npz cifar10k.npz --train 10000 --test 2000
+    python -m benchmarks.cifar_jpeg ../shared/data/cifar10_jpeg.npz cifar10k.npz --train 10000
+    --test 2000
 
-The JPEGs are lossy (quality about 75), so accuracies on them are not comparable to the last point with those
-on the original images; whoever prints one has to say so.
+The JPEGs are lossy (quality about 75), so accuracies on them are not comparable to the last point
+with those on the original images; whoever prints one has to say so.
 
-The file holds `{train,test}_jpeg` (all images' bytes one after the other, uint8), `{train,test}_offsets`
-(n + 1) and `{train,test}_y` (0..9).
+The file holds `{train,test}_jpeg` (all images' bytes one after the other, uint8),
+`{train,test}_offsets` (n + 1) and `{train,test}_y` (0..9).
 """
 
 from __future__ import annotations
@@ -28,16 +29,22 @@ Arrays = dict[str, np.ndarray[Any, Any]]
 
 
 def load(path: Path, train: int | None = None, test: int | None = None, seed: int = 0) -> Arrays:
-    """Return `x_train`, `y_train`, `x_test`, `y_test`, `classes`: images uint8 (n, 32, 32, 3), labels (n,).
+    """Return `x_train`, `y_train`, `x_test`, `y_test`, `classes`: images uint8 (n, 32, 32, 3),
+    labels (n,).
 
-    `train`, `test`: how many images, drawn by `seed` with equal shares of the classes; all without them.
+    `train`, `test`: how many images, drawn by `seed` with equal shares of the classes; all without
+    them.
     """
     with np.load(path, allow_pickle=False) as archive:
-        parts = [_part(archive, name, count, seed) for name, count in (("train", train), ("test", test))]
+        parts = [
+            _part(archive, name, count, seed) for name, count in (("train", train), ("test", test))
+        ]
     return {**parts[0], **parts[1], "classes": np.array(CLASSES)}
 
 
-def _part(archive: Mapping[str, np.ndarray[Any, Any]], name: str, count: int | None, seed: int) -> Arrays:
+def _part(
+    archive: Mapping[str, np.ndarray[Any, Any]], name: str, count: int | None, seed: int
+) -> Arrays:
     labels = archive[f"{name}_y"].astype(np.int64)
     if count is not None and not 0 < count <= len(labels):
         raise SystemExit(f"--{name} {count}: the file has {len(labels)} images")
@@ -74,7 +81,9 @@ def main() -> None:
     parser.add_argument("--train", type=int, help="training images (all)")
     parser.add_argument("--test", type=int, help="test images (all)")
     parser.add_argument("--seed", type=int, default=0, help="which images (0)")
-    parser.add_argument("--halve", action="store_true", help="average 2 x 2 pixels: images of 16 x 16")
+    parser.add_argument(
+        "--halve", action="store_true", help="average 2 x 2 pixels: images of 16 x 16"
+    )
     options = parser.parse_args()
     arrays = load(options.source, options.train, options.test, options.seed)
     if options.halve:

@@ -1,16 +1,21 @@
-"""Many tasks on three nodes of Ray on this host: a node is killed, a driver is killed, devices are shared.
+"""Many tasks on three nodes of Ray on this host: a node is killed, a driver is killed, devices are
+shared.
 
     python -m benchmarks.cluster                  all three, a JSON row each; exit code 1 where a law is broken
     python -m benchmarks.cluster train sweep      some of them
 
-Needs the extra ray. Each node has one logical CPU, so on fewer cores it takes longer and shows the same.
+Needs the extra ray. Each node has one logical CPU, so on fewer cores it takes longer and shows the
+same.
 
 train   six networks of a run with `hwnas train --all --ray`; once all three nodes have a checkpoint one is killed.
-        The weights must be, to the bit, those of one process that trains all in turn, and each in the results once.
+        The weights must be, to the bit, those of one process that trains all in turn, and each in
+        the results once.
 farm    `hwnas profile RUN --targets a,b --ray`: two hosts for the first device, one of them for the second too.
-        Tasks note when they began and ended: never two at once on a device, yet some at once on different ones.
+        Tasks note when they began and ended: never two at once on a device, yet some at once on
+        different ones.
 sweep   `hwnas sweep FILE --ray`, six searches; its process is killed (SIGKILL) once one has ended and another has a
-        checkpoint. Then the same command again: finished runs untouched byte for byte, trials as in one process.
+        checkpoint. Then the same command again: finished runs untouched byte for byte, trials as in
+        one process.
 """
 
 from __future__ import annotations
@@ -56,7 +61,8 @@ def digests(folder: Path, *patterns: str) -> dict[str, str]:
     """SHA-256 by path of every file that is meant."""
     paths = [path for pattern in patterns for path in folder.glob(pattern) if path.is_file()]
     return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(paths)
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(paths)
     }
 
 
@@ -72,10 +78,14 @@ def ended(process: Any, notes: Path, code: int = 0) -> str:
 def train(folder: Path) -> dict[str, Any]:
     """Six trainings while a node is killed."""
     alone, shared = finished_run(folder / "alone").path, finished_run(folder / "shared").path
-    ended(begin(["train", str(alone), *TRAIN], folder, folder / "plain.json"), folder / "plain.json")
+    ended(
+        begin(["train", str(alone), *TRAIN], folder, folder / "plain.json"), folder / "plain.json"
+    )
     with nodes({}, {}) as three:
         began = time.monotonic()
-        driver = begin(["train", str(shared), *TRAIN, "--ray", three.address], folder, folder / "ray.json")
+        driver = begin(
+            ["train", str(shared), *TRAIN, "--ray", three.address], folder, folder / "ray.json"
+        )
         # Three tasks at once, one per node, so the one that dies has one.
         states = "models/*/training.safetensors"
         until(lambda: len(list(shared.glob(states))) == 3 or driver.poll() is not None, LIMIT_S)
@@ -132,7 +142,9 @@ def farm(folder: Path) -> dict[str, Any]:
         lines = read_profile(run / "profiles" / f"{answer['target']}.jsonl.gz")
         keys += [(answer["target"], line["key"]) for line in lines if line["name"] == "latency"]
         for line in lines:
-            spans.setdefault((answer["target"], line["node"]), set()).add((line["began"], line["ended"]))
+            spans.setdefault((answer["target"], line["node"]), set()).add(
+                (line["began"], line["ended"])
+            )
     different = [
         (x, y)
         for (a, _), some in spans.items()
@@ -177,8 +189,10 @@ def sweep(folder: Path) -> dict[str, Any]:
         "finished_before": len(finished),
         "gone_on_with": noted.count("gone on with and done"),
         "finished_after": [row["state"] for row in found["runs"]].count("finished"),
-        "finished_ones_untouched": {name: digests(out / name, "**/*") for name in finished} == before,
-        "same_trials_as_alone": digests(out, "*/trials.jsonl") == digests(folder / "alone", "*/trials.jsonl"),
+        "finished_ones_untouched": {name: digests(out / name, "**/*") for name in finished}
+        == before,
+        "same_trials_as_alone": digests(out, "*/trials.jsonl")
+        == digests(folder / "alone", "*/trials.jsonl"),
         "report": (out / "report.html").is_file(),
         "seconds": round(seconds, 1),
     }
@@ -190,7 +204,11 @@ def _under_way(out: Path) -> bool:
     return 1 <= len(list(out.glob("*/front.json"))) < states
 
 
-SCENARIOS: dict[str, Callable[[Path], dict[str, Any]]] = {"train": train, "farm": farm, "sweep": sweep}
+SCENARIOS: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "train": train,
+    "farm": farm,
+    "sweep": sweep,
+}
 LAWS: dict[str, dict[str, Any]] = {
     "train": {
         "printed": 6,
@@ -214,7 +232,9 @@ LAWS: dict[str, dict[str, Any]] = {
 def broken(row: dict[str, Any]) -> list[str]:
     """Which laws a row breaks; also where nothing was put to the test."""
     found = [
-        f"{name}: {row[name]}, not {law}" for name, law in LAWS[row["scenario"]].items() if row[name] != law
+        f"{name}: {row[name]}, not {law}"
+        for name, law in LAWS[row["scenario"]].items()
+        if row[name] != law
     ]
     for name in (
         "went_on_from_a_checkpoint",

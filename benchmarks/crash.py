@@ -2,11 +2,12 @@
 
     OMP_NUM_THREADS=1 python -m benchmarks.crash --kills 50 --out benchmarks/results/crash.jsonl
 
-Per subject (four search algorithms, and training from scratch) one process runs undisturbed. Then others run
-the same, each killed at a moment drawn evenly from the undisturbed duration since its start, and are called
-again until they end; a moment that comes too late kills nothing and is drawn again for the next one. What must
-be equal, byte for byte: trials.jsonl, history.jsonl, the front but for its seconds, and every array of the
-last checkpoint; for training the weights. Searches write checkpoints in the middle of epochs too, every 0.6 s.
+Per subject (four search algorithms, and training from scratch) one process runs undisturbed. Then
+others run the same, each killed at a moment drawn evenly from the undisturbed duration since its
+start, and are called again until they end; a moment that comes too late kills nothing and is drawn
+again for the next one. What must be equal, byte for byte: trials.jsonl, history.jsonl, the front
+but for its seconds, and every array of the last checkpoint; for training the weights. Searches
+write checkpoints in the middle of epochs too, every 0.6 s.
 """
 
 from __future__ import annotations
@@ -31,7 +32,10 @@ SEARCH: dict[str, Any] = {
     "space": "darts",
     "objectives": [{"metric": "params"}],
     "channels": 4,
-    "stages": [{"cells": 3, "epochs": 3, "frozen_epochs": 1, "skip_dropout": 0.3}, {"cells": 3, "epochs": 3}],
+    "stages": [
+        {"cells": 3, "epochs": 3, "frozen_epochs": 1, "skip_dropout": 0.3},
+        {"cells": 3, "epochs": 3},
+    ],
     "evaluation": {"channels": 4, "cells": 3},
     "finalists_per_policy": 2,
     "checkpoint_minutes": 0.01,
@@ -52,7 +56,7 @@ SUBJECTS = (*ALGORITHMS, "training")
 HWNAS = [sys.executable, "-m", "hwnas"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Subject:
     """What is run: the commands that begin and go on, and the digest of what they end with."""
 
@@ -71,7 +75,8 @@ class Subject:
 
 
 def _search_digest(run: Path) -> str:
-    from hwnas.runs.directory import load_checkpoint, open_run
+    from hwnas.runs.checkpoint import load_checkpoint
+    from hwnas.runs.directory import open_run
 
     front = json.loads((run / "front.json").read_text())
     front.pop("seconds")
@@ -86,22 +91,26 @@ def _search_digest(run: Path) -> str:
 
 
 def subject(name: str, folder: Path, searched: Path | None) -> Subject:
-    """A fresh one in ``folder``; training goes on from a copy of the finished search ``searched``."""
+    """A fresh one in ``folder``; training goes on from a copy of the finished search
+    ``searched``."""
     place = folder / "run"
     if name == "training":
         assert searched is not None
         subprocess.run(["cp", "-r", str(searched), str(place)], check=True)
         command = [*HWNAS, "train", str(place), "--knee", "--epochs", "3", "--quiet", "--json"]
-        return Subject(command, command, place)
+        return Subject(begin=command, go_on=command, place=place)
     settings = {**SEARCH, **ALGORITHMS[name], "algorithm": name, "seed": 1}
     file = folder / "search.toml"
     file.write_bytes(configs.dump(resolve(settings)))
     begin = [*HWNAS, "search", "--config", str(file), "--out", str(place), "--quiet", "--json"]
-    return Subject(begin, [*HWNAS, "resume", str(place), "--quiet", "--json"], place)
+    return Subject(
+        begin=begin, go_on=[*HWNAS, "resume", str(place), "--quiet", "--json"], place=place
+    )
 
 
 def call(command: list[str], kill_after_s: float | None) -> tuple[bool, float]:
-    """Run a command, killed after some seconds where that is said: (whether it was killed, seconds)."""
+    """Run a command, killed after some seconds where that is said: (whether it was killed,
+    seconds)."""
     began = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
@@ -111,12 +120,15 @@ def call(command: list[str], kill_after_s: float | None) -> tuple[bool, float]:
         process.communicate()
         return True, time.monotonic() - began
     if process.returncode:
-        raise SystemExit(f"{' '.join(command)}: exit code {process.returncode}\n{error.decode()[-2000:]}")
+        raise SystemExit(
+            f"{' '.join(command)}: exit code {process.returncode}\n{error.decode()[-2000:]}"
+        )
     return False, time.monotonic() - began
 
 
 def disturbed(one: Subject, duration_s: float, draw: random.Random, most: int) -> int:
-    """Run to the end, killed at random moments at most ``most`` times; returns how many kills there were."""
+    """Run to the end, killed at random moments at most ``most`` times; returns how many kills
+    there were."""
     kills = 0
     while True:
         command = one.go_on if (one.place / "config.toml").exists() else one.begin

@@ -9,8 +9,11 @@ WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 640, 300, 52, 40, 28, 16
 COLOURS = ("#0b6e99", "#d95f02", "#66a61e", "#7570b3")
 
 
-def curves(title: str, x_label: str, y_label: str, lines: Mapping[str, Sequence[tuple[float, float]]]) -> str:
-    """The text of an SVG of named lines of (x, y) points, with axes, ticks at the quarters and a legend."""
+def curves(
+    title: str, x_label: str, y_label: str, lines: Mapping[str, Sequence[tuple[float, float]]]
+) -> str:
+    """The text of an SVG of named lines of (x, y) points, with axes, ticks at the quarters and a
+    legend."""
     xs = [x for points in lines.values() for x, _ in points]
     ys = [y for points in lines.values() for _, y in points]
     low_x, high_x, low_y, high_y = min(xs), max(xs), min(ys), max(ys)
@@ -18,7 +21,9 @@ def curves(title: str, x_label: str, y_label: str, lines: Mapping[str, Sequence[
     def place(x: float, y: float) -> tuple[float, float]:
         across = (x - low_x) / ((high_x - low_x) or 1)
         up = (y - low_y) / ((high_y - low_y) or 1)
-        return LEFT + across * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - up * (HEIGHT - TOP - BOTTOM)
+        return LEFT + across * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - up * (
+            HEIGHT - TOP - BOTTOM
+        )
 
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" '

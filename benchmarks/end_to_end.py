@@ -1,10 +1,11 @@
-"""From a finished search to files that run: train, export, verify and measure some networks of its front, timed.
+"""From a finished search to files that run: train, export, verify and measure some networks of its
+front, timed.
 
     hwnas search --objective params --out runs/digits
     python -m benchmarks.end_to_end runs/digits --models 4 --out end_to_end.json
 
-Runs the commands that a user would type, each in its own process. ``cpu_s`` is the processors' time of the commands,
-which a busy host leaves alone; ``wall_s`` is what a clock on the wall says.
+Runs the commands that a user would type, each in its own process. ``cpu_s`` is the processors' time
+of the commands, which a busy host leaves alone; ``wall_s`` is what a clock on the wall says.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from hwnas.runs.directory import open_run, read_front
+from hwnas.runs.directory import open_run
+from hwnas.runs.summary import read_front
 
 
 def command(*words: str) -> tuple[Any, dict[str, float]]:
@@ -30,15 +32,18 @@ def command(*words: str) -> tuple[Any, dict[str, float]]:
     ran = subprocess.run(line, stdout=subprocess.PIPE, check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - used.ru_utime - used.ru_stime
-    return json.loads(ran.stdout), {"wall_s": round(time.monotonic() - start, 1), "cpu_s": round(cpu, 1)}
+    return json.loads(ran.stdout), {
+        "wall_s": round(time.monotonic() - start, 1),
+        "cpu_s": round(cpu, 1),
+    }
 
 
 def spread(run: Path, count: int) -> list[str]:
     """Keys of ``count`` members of the front, from its cheapest to its best."""
-    front = read_front(open_run(run))["front"]
+    front = read_front(open_run(run)).front
     steps = max(1, count - 1)
     positions = sorted({round(number * (len(front) - 1) / steps) for number in range(count)})
-    return [front[position]["key"] for position in positions]
+    return [front[position].key for position in positions]
 
 
 def main() -> None:
@@ -70,7 +75,8 @@ def main() -> None:
                 "macs": files["macs"],
                 "bytes": files["bytes"],
                 "latency_ms": {
-                    name: [one["value"], one["low"], one["high"]] for name, one in files["latency"].items()
+                    name: [one["value"], one["low"], one["high"]]
+                    for name, one in files["latency"].items()
                 },
                 "parity": files["parity"],
             }

@@ -1,11 +1,13 @@
-"""Mutated files and texts for every parser: each must give a valid object, or our own error in one line.
+"""Mutated files and texts for every parser: each must give a valid object, or our own error in one
+line.
 
     OMP_NUM_THREADS=1 python -m benchmarks.fuzz --inputs 100000 --out benchmarks/results/fuzz.json
 
-An input is a valid one whose bytes were flipped, cut, doubled, swapped for hostile ones (deep brackets, huge
-numbers, NaN, control characters, paths out of the folder, terminal escapes), or pieced together from two. What
-counts as a failure: any exception but InputError, a message of several lines or with control characters, more
-than a second of CPU time, more than 512 MiB of memory. The memory is a limit of the process (RLIMIT_AS).
+An input is a valid one whose bytes were flipped, cut, doubled, swapped for hostile ones (deep
+brackets, huge numbers, NaN, control characters, paths out of the folder, terminal escapes), or
+pieced together from two. What counts as a failure: any exception but InputError, a message of
+several lines or with control characters, more than a second of CPU time, more than 512 MiB of
+memory. The memory is a limit of the process (RLIMIT_AS).
 """
 
 from __future__ import annotations
@@ -33,7 +35,11 @@ from hwnas.config import resolve
 from hwnas.costs.latency_csv import read_architectures, read_measured
 from hwnas.runs import directory as runs
 from hwnas.runs import history
-from hwnas.runs.directory import Run, Trial
+from hwnas.runs.checkpoint import load_checkpoint, save_checkpoint
+from hwnas.runs.directory import Run
+from hwnas.runs.environment import read_environment
+from hwnas.runs.summary import read_front
+from hwnas.runs.trials import Trial, append_trials, read_trials
 from hwnas.search.algorithms.reward import parse_quantity
 from hwnas.space.published import PUBLISHED
 from hwnas.space.space import SPACES
@@ -45,7 +51,8 @@ from profilers import onnx_check, table
 from profilers.answers import Kind, read_answers
 from profilers.bounded import Ended
 from profilers.errors import InputError
-from profilers.fit import Fitted, Form, Process
+from profilers.fit import Fitted, Form
+from profilers.gaussian_process import Process
 from profilers.remote import Transport, unpack
 
 SECONDS, MIB = 1.0, 512
@@ -71,7 +78,7 @@ weight_step.lr = [0.1, 0.2]
 """
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Parser:
     """One border: what a valid input looks like, and what reads it."""
 
@@ -137,10 +144,12 @@ def parsers(folder: Path) -> list[Parser]:
         return lambda data: read(data.decode("utf-8", "replace"))
 
     def of_remote(kind: Kind) -> Callable[[bytes], object]:
-        there = Transport(("there",))
+        there = Transport(command=("there",))
 
         def call(data: bytes) -> object:
-            facts, answers = unpack(there, Ended("ended", 0, data, data))
+            facts, answers = unpack(
+                there, Ended(how="ended", returncode=0, output=data, errors=data)
+            )
             return read_answers(facts, answers, 1, kind, "there")
 
         return call
@@ -149,20 +158,20 @@ def parsers(folder: Path) -> list[Parser]:
         return [path.read_bytes() for path in sorted((SOURCE / kind).glob("*.toml"))]
 
     found = [
-        Parser("genotype", genotypes, text(parse)),
-        Parser("amount", [b"2 ms", b"12us", b"1e-3 s"], text(lambda amount: parse_quantity(amount, "ms"))),
-        Parser("config", all_of("configs"), through(configs.load, ".toml")),
-        Parser("sweep", [SWEEP, b"[sweep]\nseed = [0x1]\n"], through(read_sweep, ".toml")),
-        Parser("device", all_of("devices"), through(devices.load, ".toml")),
-        Parser("latencies", [quoted], through(lambda path: read_measured(path, space, None, None, "ms"), ".csv")),
-        Parser("architectures", [quoted], through(lambda path: read_architectures(path, space, None), ".csv")),
-        Parser("images .npz", images, through(lambda path: load_npz(path, seed=0, noise=0.0), ".npz")),
-        Parser("image", pictures, through(_look, ".png")),
-        Parser("ONNX", [model], through(lambda path: onnx_check.check_onnx(path), ".onnx")),
-        *(Parser(f"remote {kind}", [answer], of_remote(kind)) for kind, answer in _answers().items()),
+        Parser(name="genotype", seeds=genotypes, read=text(parse)),
+        Parser(name="amount", seeds=[b"2 ms", b"12us", b"1e-3 s"], read=text(lambda amount: parse_quantity(amount, "ms"))),
+        Parser(name="config", seeds=all_of("configs"), read=through(lambda path: configs.resolve({}, str(path)), ".toml")),
+        Parser(name="sweep", seeds=[SWEEP, b"[sweep]\nseed = [0x1]\n"], read=through(read_sweep, ".toml")),
+        Parser(name="device", seeds=all_of("devices"), read=through(devices.load, ".toml")),
+        Parser(name="latencies", seeds=[quoted], read=through(lambda path: read_measured(path, space, None, None, "ms"), ".csv")),
+        Parser(name="architectures", seeds=[quoted], read=through(lambda path: read_architectures(path, space, None), ".csv")),
+        Parser(name="images .npz", seeds=images, read=through(lambda path: load_npz(path, seed=0, noise=0.0), ".npz")),
+        Parser(name="image", seeds=pictures, read=through(_look, ".png")),
+        Parser(name="ONNX", seeds=[model], read=through(lambda path: onnx_check.check_onnx(path), ".onnx")),
+        *(Parser(name=f"remote {kind}", seeds=[answer], read=of_remote(kind)) for kind, answer in _answers().items()),
         *_of_run(run),
     ]  # fmt: skip
-    return [*found, Parser("latency table", tables, through(table.load, ".json"))]
+    return [*found, Parser(name="latency table", seeds=tables, read=through(table.load, ".json"))]
 
 
 def _of_run(run: Run) -> list[Parser]:
@@ -178,12 +187,12 @@ def _of_run(run: Run) -> list[Parser]:
     front = json.dumps(_summary()).encode()
     state, lines = run.checkpoint_path, history.history_path(run)
     return [
-        Parser("trials", [run.trials_path.read_bytes()], inside(run.trials_path, lambda: runs.read_trials(run))),
-        Parser("history", [lines.read_bytes()], inside(lines, lambda: history.read_history(run))),
-        Parser("front", [front], inside(run.front_path, lambda: runs.read_front(run))),
-        Parser("checkpoint", [state.read_bytes()], inside(state, lambda: runs.load_checkpoint(run))),
-        Parser("environment", [(run.path / "environment.json").read_bytes()],
-               inside(run.path / "environment.json", lambda: runs.read_environment(run))),
+        Parser(name="trials", seeds=[run.trials_path.read_bytes()], read=inside(run.trials_path, lambda: read_trials(run))),
+        Parser(name="history", seeds=[lines.read_bytes()], read=inside(lines, lambda: history.read_history(run))),
+        Parser(name="front", seeds=[front], read=inside(run.front_path, lambda: read_front(run))),
+        Parser(name="checkpoint", seeds=[state.read_bytes()], read=inside(state, lambda: load_checkpoint(run))),
+        Parser(name="environment", seeds=[(run.path / "environment.json").read_bytes()],
+               read=inside(run.path / "environment.json", lambda: read_environment(run.path))),
     ]  # fmt: skip
 
 
@@ -217,12 +226,36 @@ def _summary() -> dict[str, Any]:
 
 def _run(path: Path) -> Run:
     run = runs.create(path, resolve({"algorithm": "random"}), ["hwnas"], "0")
-    runs.append_trials(run, [Trial(i, 0, 0, i, "ab", (1, 2, 3), 0.5, {"params": 12.0}) for i in range(3)])
+    append_trials(
+        run,
+        [
+            Trial(
+                number=i,
+                stage=0,
+                epoch=0,
+                step=i,
+                key="ab",
+                choices=(1, 2, 3),
+                accuracy=0.5,
+                costs={"params": 12.0},
+            )
+            for i in range(3)
+        ],
+    )
     tables = np.full((1, 2, 3), 1 / 3)
     for epoch in range(2):
-        line = history.epoch_of((0, epoch, 3), [1.0], [0.5], [2.2], tables, [np.array([0, 1])])
+        line = history.epoch_of(
+            (0, epoch, 3),
+            [1.0],
+            accuracies=[0.5],
+            entropies=[2.2],
+            tables=tables,
+            derived=[np.array([0, 1])],
+        )
         history.append_epoch(run, line)
-    runs.save_checkpoint(run, {"weight.a": np.arange(6.0), "b": np.arange(3)}, {"position": {"stage": 0}})
+    save_checkpoint(
+        run, {"weight.a": np.arange(6.0), "b": np.arange(3)}, {"position": {"stage": 0}}
+    )
     return run
 
 
@@ -236,13 +269,35 @@ def _npz(folder: Path) -> list[bytes]:
 
 
 def _table(folder: Path) -> bytes:
-    process = Process(np.array([[0.0, 1.0]]), np.array([0.25]), np.array([1.0, 2.0]), 0.5, 0.1)
-    fitted = Fitted(Form("eager", "squares", 0.1, True, "both"), 1.5, {"normal/none": 2.0}, 0.75, process)
-    network = table.Network(16, 8, 10, (3, 32, 32))
-    operations = table.Operations(0.0, ((0.0, 1.0), (2.0,)))
+    process = Process(
+        points=np.array([[0.0, 1.0]]),
+        weights=np.array([0.25]),
+        scale=np.array([1.0, 2.0]),
+        length=0.5,
+        noise=0.1,
+    )
+    fitted = Fitted(
+        form=Form(design="eager", loss="squares", ridge=0.1, nodes=True, view="both"),
+        constant=1.5,
+        coefficients={"normal/none": 2.0},
+        smallest=0.75,
+        process=process,
+    )
+    network = table.NetworkSize(channels=16, cells=8, classes=10, image=(3, 32, 32))
+    operations = table.Operations(fixed=0.0, edges=((0.0, 1.0), (2.0,)))
     held_out = {"held_out": {"networks": 40, "mape_percent": 2.5}}
     table.save(
-        table.Table("cpu", "darts", 4, network, fitted, held_out, {}, operations), folder / "seed.json"
+        table.Table(
+            device="cpu",
+            space="darts",
+            batch=4,
+            network=network,
+            fitted=fitted,
+            agreement=held_out,
+            provenance={},
+            operations=operations,
+        ),
+        folder / "seed.json",
     )
     return (folder / "seed.json").read_bytes()
 
@@ -257,7 +312,10 @@ def _pictures() -> list[bytes]:
     from PIL import Image
 
     numbers = np.arange(192, dtype=np.uint8).reshape(8, 8, 3)
-    colour, sixteen = Image.fromarray(numbers), Image.fromarray(numbers[:, :, 0].astype(np.uint16) * 257)
+    colour, sixteen = (
+        Image.fromarray(numbers),
+        Image.fromarray(numbers[:, :, 0].astype(np.uint16) * 257),
+    )
     turned = Image.Exif()
     turned[274] = 6
     kinds: list[tuple[Image.Image, str, dict[str, Any]]] = [
@@ -309,11 +367,13 @@ def _onnx(folder: Path) -> bytes:
     weight = helper.make_tensor("w", TensorProto.FLOAT, [4, 4], [0.5] * 16)
     nodes = [helper.make_node("MatMul", ["x", "w"], ["z"]), helper.make_node("Relu", ["z"], ["y"])]
     graph = helper.make_graph(nodes, "g", [x], [y], [weight])
-    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), folder / "seed.onnx")
+    save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), folder / "seed.onnx"
+    )
     return (folder / "seed.onnx").read_bytes()
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Failure:
     """An input that was not dealt with as promised."""
 
@@ -339,7 +399,7 @@ def attack(parser: Parser, data: bytes) -> tuple[str, Failure | None]:
     spent = time.process_time() - began
     if not what and spent > SECONDS:
         what = f"{spent:.1f} s"
-    return outcome, Failure(parser.name, what, data[:300].hex()) if what else None
+    return outcome, Failure(parser=parser.name, what=what, input=data[:300].hex()) if what else None
 
 
 def fuzz(
@@ -350,7 +410,9 @@ def fuzz(
     if not known:
         raise SystemExit(f"no parser's name holds {only!r}")
     for parser in known:
-        for data in parser.seeds:  # what is valid must be taken, or the mutations would prove nothing
+        for (
+            data
+        ) in parser.seeds:  # what is valid must be taken, or the mutations would prove nothing
             parser.read(data)
     outcomes, failures = {parser.name: Counter[str]() for parser in known}, list[Failure]()
     for number in range(count):
@@ -379,7 +441,9 @@ def main() -> None:
     parser.add_argument("--only", default="", help="parsers whose names hold this, such as image")
     parser.add_argument("--out", type=Path, help="JSON file of the counts and failures")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
+    with tempfile.TemporaryDirectory(
+        dir="/dev/shm" if Path("/dev/shm").is_dir() else None
+    ) as folder:
         limit_memory()
         began = time.monotonic()
         outcomes, failures = fuzz(options.inputs, options.seed, Path(folder), options.only)

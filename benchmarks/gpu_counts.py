@@ -1,10 +1,12 @@
-"""Kernels, synchronisations and copies per step of every kind of step, counted on the pretended GPU of the tests.
+"""Kernels, synchronisations and copies per step of every kind of step, counted on the pretended GPU
+of the tests.
 
     OMP_NUM_THREADS=1 python -m benchmarks.gpu_counts --json FILE
     OMP_NUM_THREADS=1 python -m benchmarks.gpu_counts --table BEFORE AFTER
 
-Supernets have the depth and the operations of the named configs, with few channels and images: what is launched depends
-on neither. Nothing here is a time. ``--table`` prints two files as one table: docs/evidence/gpu.md.
+Supernets have the depth and the operations of the named configs, with few channels and images: what
+is launched depends on neither. Nothing here is a time. ``--table`` prints two files as one table:
+docs/evidence/gpu.md.
 """
 
 from __future__ import annotations

@@ -7,10 +7,11 @@
     python -m benchmarks.hypergradient evolution
     python -m benchmarks.hypergradient signs --seeds 20
 
-``closeness``: a mixture network on digits, small and smooth enough that Newton's method solves its inner
-problem to a gradient below 1e-9, and d_alpha L2 - M H^-1 d_w L2 by dense linear algebra. ``cost``: CPU time
-(best of interleaved rounds, all methods in each) and memory of one alpha step on a supernet. ``evolution``:
-weights by SGD, evolution or both, equal CPU time. ``signs``: the evolution's step with either sign.
+``closeness``: a mixture network on digits, small and smooth enough that Newton's method solves its
+inner problem to a gradient below 1e-9, and d_alpha L2 - M H^-1 d_w L2 by dense linear algebra.
+``cost``: CPU time (best of interleaved rounds, all methods in each) and memory of one alpha step on
+a supernet. ``evolution``: weights by SGD, evolution or both, equal CPU time. ``signs``: the
+evolution's step with either sign.
 """
 
 from __future__ import annotations
@@ -55,9 +56,11 @@ LR = 0.025
 
 
 def digits_problem(seed: int, sgd_steps: int = 0) -> Problem:
-    """100 + 100 digits of 8 x 8, two mixed edges of five operations, 146 weights, a ridge of 0.001 |w|^2.
+    """100 + 100 digits of 8 x 8, two mixed edges of five operations, 146 weights, a ridge of 0.001
+    |w|^2.
 
-    The weights are the solution, or with ``sgd_steps`` what so many full-batch steps of LR make of the start.
+    The weights are the solution, or with ``sgd_steps`` what so many full-batch steps of LR make of
+    the start.
     """
     data = load("digits", seed=seed)
     train, valid = (next(batches(data, split, 100, (seed,))) for split in ("weights", "policy"))
@@ -77,7 +80,9 @@ def digits_problem(seed: int, sgd_steps: int = 0) -> Problem:
                 torch.tanh(F.conv2d(state, depthwise, padding=2, dilation=2, groups=2)),
                 F.avg_pool2d(state, 3, 1, 1),
             )
-            state = sum((p * op for p, op in zip(share[1:], ops, strict=True)), torch.zeros_like(state))
+            state = sum(
+                (p * op for p, op in zip(share[1:], ops, strict=True)), torch.zeros_like(state)
+            )
         return state.mean((2, 3)) @ head.T + bias
 
     def inner(weights: Tensors, alpha: Tensors) -> Tensor:
@@ -89,10 +94,19 @@ def digits_problem(seed: int, sgd_steps: int = 0) -> Problem:
 
     for _ in range(sgd_steps):
         at = leaves(start)
-        start = tuple(w.detach() - LR * g for w, g in zip(at, gradient(inner(at, alpha), at), strict=True))
+        start = tuple(
+            w.detach() - LR * g for w, g in zip(at, gradient(inner(at, alpha), at), strict=True)
+        )
     weights = start if sgd_steps else solve(inner, start, alpha, tolerance=1e-10)
     hessian, mixed = second_derivatives(inner, weights, alpha)
-    return Problem(inner, outer, weights, alpha, hessian, mixed)
+    return Problem(
+        train_loss=inner,
+        valid_loss=outer,
+        weights=weights,
+        alpha=alpha,
+        hessian=hessian,
+        mixed=mixed,
+    )
 
 
 def closeness(seeds: int, figure: Path | None) -> None:
@@ -102,13 +116,21 @@ def closeness(seeds: int, figure: Path | None) -> None:
         exact, (mu, largest) = problem.exact(), problem.curvatures
         leaf = leaves(problem.weights)
         slope = flat(gradient(problem.train_loss(leaf, problem.alpha), leaf)).norm()
-        print(f"seed {seed}: |inner gradient| {slope:.1e}, mu {mu:.2e}, lambda_max {largest:.2f}", flush=True)
+        print(
+            f"seed {seed}: |inner gradient| {slope:.1e}, mu {mu:.2e}, lambda_max {largest:.2f}",
+            flush=True,
+        )
         for name, found in estimates(problem, largest).items():
             a = flat(found.alpha)
             rows.setdefault(name, []).append(
-                (float(F.cosine_similarity(a, exact, dim=0)), float((a - exact).norm() / exact.norm()))
+                (
+                    float(F.cosine_similarity(a, exact, dim=0)),
+                    float((a - exact).norm() / exact.norm()),
+                )
             )
-    print("| hypergradient | cosine to the exact one, mean (least) | relative error, mean |\n|---|---|---|")
+    print(
+        "| hypergradient | cosine to the exact one, mean (least) | relative error, mean |\n|---|---|---|"
+    )
     for name, values in rows.items():
         cosines, errors = zip(*values, strict=True)
         print(
@@ -147,8 +169,12 @@ def draw(rows: dict[str, list[tuple[float, float]]], figure: Path) -> None:
             for name, value in means.items()
             if name.endswith(f"gamma = {label}")
         }
-        axis.plot([k + 1 for k in chosen], list(chosen.values()), "o-", label=f"NDARTS, gamma = {label}")
-    axis.axhline(means["DARTS first order"], color="black", linestyle=":", label="DARTS first order")
+        axis.plot(
+            [k + 1 for k in chosen], list(chosen.values()), "o-", label=f"NDARTS, gamma = {label}"
+        )
+    axis.axhline(
+        means["DARTS first order"], color="black", linestyle=":", label="DARTS first order"
+    )
     axis.axhline(
         means["DARTS second order, xi = lr"],
         color="gray",
@@ -165,7 +191,8 @@ def draw(rows: dict[str, list[tuple[float, float]]], figure: Path) -> None:
 def to_weights_and_alpha(
     train_loss: Loss, valid_loss: Loss, weights: Tensors, alpha: Tensors, lr: float
 ) -> None:
-    """What a step costs that back-propagates one batch to weights and alpha: the unit of the speed bar."""
+    """What a step costs that back-propagates one batch to weights and alpha: the unit of the
+    speed bar."""
     at_w, at_a = leaves(weights), leaves(alpha)
     gradient(valid_loss(at_w, at_a), at_w + at_a)
 
@@ -191,7 +218,9 @@ def supernet_problem(
     losses = []
     for _ in range(2):
         x = torch.randn(images, 3, side, side, generator=rng).to(memory_format=torch.channels_last)
-        losses.append(mixture_loss(net, space.mask, Batch(x, torch.randint(10, (images,), generator=rng))))
+        losses.append(
+            mixture_loss(net, space.mask, Batch(x, torch.randint(10, (images,), generator=rng)))
+        )
     alpha = (1e-3 * torch.randn(space.mask.shape, generator=rng),)
     return losses[0], losses[1], tuple(p.detach() for p in net.parameters()), alpha
 
@@ -209,7 +238,9 @@ def cost(space: str, channels: int, cells: int, images: int, side: int, rounds: 
                     times[name].append(time.process_time() - began)
     best = {name: min(values) for name, values in times.items()}
     peak = {name: memory(name, space, channels, cells, images, side) for name in METHODS}
-    print(f"{space}: C {channels}, {cells} cells, {images} images of {side} x {side}, {rounds} rounds")
+    print(
+        f"{space}: C {channels}, {cells} cells, {images} images of {side} x {side}, {rounds} rounds"
+    )
     print(
         "| alpha step | CPU ms, best | x unit: of bests | x unit: median of rounds | MiB over the net |\n"
         "|---|---|---|---|---|"
@@ -235,14 +266,17 @@ def memory(name: str, *problem: str | int) -> float:
         "METHODS[name](*at, LR); print((status_kib('VmHWM') - before) / 1024)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, json.dumps([name, problem])], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, json.dumps([name, problem])],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return float(done.stdout)
 
 
 def evolution(seconds: float, seeds: int) -> None:
-    """Loss of the mixture on unseen digits after equal CPU time, NAS-Bench-201 C 4, 3 cells, 32 images a
-    step."""
+    """Loss of the mixture on unseen digits after equal CPU time, NAS-Bench-201 C 4, 3 cells, 32
+    images a step."""
     print(
         f"| weights | steps in {seconds:g} CPU s | validation loss, mean of {seeds} seeds (each) |\n|---|---|---|"
     )
@@ -254,9 +288,11 @@ def evolution(seconds: float, seeds: int) -> None:
 
 
 def signs(seeds: int) -> None:
-    """Loss of a batch after one step of the search gradient with either sign, before the best candidate is taken.
+    """Loss of a batch after one step of the search gradient with either sign, before the best
+    candidate is taken.
 
-    NAS-Bench-201 C 4, 3 cells, 64 digits, 10 noises, the default rate; ``seeds`` draws of weights and noises.
+    NAS-Bench-201 C 4, 3 cells, 64 digits, 10 noises, the default rate; ``seeds`` draws of weights
+    and noises.
     """
     data, space = load("digits", seed=0), SPACES["nasbench201"]
     table = space.mask / space.mask.sum(1, keepdims=True)
@@ -265,14 +301,18 @@ def signs(seeds: int) -> None:
     rows = []
     for seed in range(seeds):
         net, rng = (
-            build_supernet(family(space, channels=4, cells=3, classes=10, image=data.image), seed=seed),
+            build_supernet(
+                family(space, channels=4, cells=3, classes=10, image=data.image), seed=seed
+            ),
             torch.Generator().manual_seed(seed),
         )
         mixture, settings = mixture_loss(net, space.mask, batch), Evolution()
         weights = tuple(p.detach() for p in net.parameters())
         noises, scales = antithetic(weights, settings.population, rng), [scale(w) for w in weights]
 
-        def at(amount: float, along: Tensors, start: Tensors = weights, s: list[Tensor] = scales) -> Tensors:
+        def at(
+            amount: float, along: Tensors, start: Tensors = weights, s: list[Tensor] = scales
+        ) -> Tensors:
             return tuple(w + amount * one * d for w, one, d in zip(start, s, along, strict=True))
 
         def loss(w: Tensors, of: Loss = mixture) -> Tensor:
@@ -294,7 +334,9 @@ def signs(seeds: int) -> None:
 
 def train_for(mode: str, seconds: float, seed: int) -> tuple[int, float]:
     data, space = load("digits", seed=seed), SPACES["nasbench201"]
-    net = build_supernet(family(space, channels=4, cells=3, classes=10, image=data.image), seed=seed)
+    net = build_supernet(
+        family(space, channels=4, cells=3, classes=10, image=data.image), seed=seed
+    )
     shared = shared_weights.optimise(net, WeightStep(lr=LR))
     table = space.mask / space.mask.sum(1, keepdims=True)
     alpha = (torch.zeros(space.mask.shape),)
@@ -307,7 +349,9 @@ def train_for(mode: str, seconds: float, seed: int) -> tuple[int, float]:
             if "es" in mode:
                 loss = mixture_loss(net, space.mask, batch)
                 way = batched if "batched" in mode else one_by_one
-                found = evolve(lambda w, f=loss: f(w, alpha), tuple(net.parameters()), rng, Evolution(), way)
+                found = evolve(
+                    lambda w, f=loss: f(w, alpha), tuple(net.parameters()), rng, Evolution(), way
+                )
                 with torch.no_grad():
                     for weight, value in zip(net.parameters(), found.weights, strict=True):
                         weight.copy_(value)

@@ -3,9 +3,10 @@
     python benchmarks/latency_repeatability.py repeat     five profiles in a row of each of five 20-cell networks
     python benchmarks/latency_repeatability.py compare    beside torch.utils.benchmark and ONNX Runtime's perf protocol
 
-`repeat` prints max / min - 1 over the repeats for the ranked statistic and, from the same samples, for what other
-tools report: the wall clock's median, mean and minimum, and the CPU time's median. `compare` runs all protocols in
-turn in one process on one session, so that they meet the same host, and says whether their intervals overlap.
+`repeat` prints max / min - 1 over the repeats for the ranked statistic and, from the same samples,
+for what other tools report: the wall clock's median, mean and minimum, and the CPU time's median.
+`compare` runs all protocols in turn in one process on one session, so that they meet the same host,
+and says whether their intervals overlap.
 """
 
 from __future__ import annotations
@@ -47,11 +48,15 @@ def main() -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    found = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    found = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     found.add_argument("question", choices=("repeat", "compare"))
     found.add_argument("--networks", type=int, default=5)
     found.add_argument("--repeats", type=int, default=5)
-    found.add_argument("--budget", type=float, default=Protocol().budget_s, help="seconds per profile")
+    found.add_argument(
+        "--budget", type=float, default=Protocol().budget_s, help="seconds per profile"
+    )
     found.add_argument("--channels", type=int, default=36)
     found.add_argument("--cells", type=int, default=20)
     found.add_argument("--json", action="store_true")
@@ -78,7 +83,9 @@ def genotypes(count: int) -> list[Genotype]:
     while len(known) < count:
         drawn = draw(space, rng)
         known.append(
-            to_genotype(space, drawn) if legal(space, drawn) else derive(space, rng.random(space.mask.shape))
+            to_genotype(space, drawn)
+            if legal(space, drawn)
+            else derive(space, rng.random(space.mask.shape))
         )
     return known[:count]
 
@@ -90,7 +97,7 @@ def legal(space: Any, choices: Any) -> bool:
 
 
 def write(genotype: Genotype, options: argparse.Namespace, folder: Path) -> Path:
-    architecture = Architecture(genotype, options.channels, options.cells)
+    architecture = Architecture(genotype, channels=options.channels, cells=options.cells)
     torch.manual_seed(0)
     network = Network(architecture, 10, IMAGE)
     tensors = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
@@ -109,7 +116,9 @@ def repeat(files: list[Path], options: argparse.Namespace) -> dict[str, Any]:
         values: dict[str, list[float]] = {}
         for _ in range(options.repeats):
             start = time.perf_counter()
-            (found,) = measure_latency([file], OnnxOptions(protocol=Protocol(budget_s=options.budget)))
+            (found,) = measure_latency(
+                [file], OnnxOptions(protocol=Protocol(budget_s=options.budget))
+            )
             assert isinstance(found, Measurement), found
             own = dict(found.series)["own"]
             for name, value in {
@@ -132,7 +141,9 @@ def repeat(files: list[Path], options: argparse.Namespace) -> dict[str, Any]:
         "rows": rows,
         "spread": spreads,
         "median_spread": {name: statistics.median(spreads[name]) for name in names},
-        "seconds_per_profile": statistics.median(second for row in rows for second in row["seconds"]),
+        "seconds_per_profile": statistics.median(
+            second for row in rows for second in row["seconds"]
+        ),
     }
 
 
@@ -144,7 +155,9 @@ def compare(files: list[Path], options: argparse.Namespace) -> dict[str, Any]:
         settings = onnxruntime.SessionOptions()
         settings.intra_op_num_threads = settings.inter_op_num_threads = 1
         settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        session = onnxruntime.InferenceSession(str(file), settings, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(
+            str(file), settings, providers=["CPUExecutionProvider"]
+        )
         feeds = {"image": np.random.default_rng(0).standard_normal((1, *IMAGE)).astype(np.float32)}
         found = three_protocols(partial(session.run, None, feeds), options)
         rows.append({"network": file.stem, **found, "ranked_ms": ranked(file, options)})
@@ -155,7 +168,9 @@ def compare(files: list[Path], options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def three_protocols(run: Callable[[], object], options: argparse.Namespace) -> dict[str, list[Interval]]:
+def three_protocols(
+    run: Callable[[], object], options: argparse.Namespace
+) -> dict[str, list[Interval]]:
     """(value, low, high) in seconds of each protocol, round by round, in turn."""
     from torch.utils.benchmark import Timer
 
@@ -180,7 +195,8 @@ def ranked(file: Path, options: argparse.Namespace) -> float:
 
 
 def ort_perf(run: Callable[[], object], seconds: float) -> Interval:
-    """onnxruntime_perf_test's protocol: one warm-up run, then runs for a duration; P50 with P25 and P75."""
+    """onnxruntime_perf_test's protocol: one warm-up run, then runs for a duration; P50 with P25
+    and P75."""
     run()
     durations, start = [], time.perf_counter()
     while time.perf_counter() - start < seconds:
@@ -192,11 +208,14 @@ def ort_perf(run: Callable[[], object], seconds: float) -> Interval:
 
 
 def agreement(rows: list[dict[str, Any]], other: str) -> dict[str, float]:
-    """How often our interval overlaps theirs, and the median ratio of the values, round by round."""
+    """How often our interval overlaps theirs, and the median ratio of the values, round by
+    round."""
     pairs = [pair for row in rows for pair in zip(row["ours"], row[other], strict=True)]
     overlap = [max(ours[1], theirs[1]) <= min(ours[2], theirs[2]) for ours, theirs in pairs]
     ratios = [
-        statistics.median(theirs[0] / ours[0] for ours, theirs in zip(row["ours"], row[other], strict=True))
+        statistics.median(
+            theirs[0] / ours[0] for ours, theirs in zip(row["ours"], row[other], strict=True)
+        )
         for row in rows
     ]
     return {"overlap_share": sum(overlap) / len(overlap), "median_ratio": statistics.median(ratios)}
@@ -207,9 +226,13 @@ def report(answer: dict[str, Any]) -> list[str]:
     if answer["question"] == "repeat":
         for index, row in enumerate(answer["rows"]):
             values = " ".join(f"{value:.3f}" for value in row["ranked"])
-            parts = ", ".join(f"{name} {100 * s[index]:.1f} %" for name, s in answer["spread"].items())
+            parts = ", ".join(
+                f"{name} {100 * s[index]:.1f} %" for name, s in answer["spread"].items()
+            )
             lines.append(f"{row['network']}: {values} ms | max/min - 1: {parts}")
-        medians = ", ".join(f"{name} {100 * value:.2f} %" for name, value in answer["median_spread"].items())
+        medians = ", ".join(
+            f"{name} {100 * value:.2f} %" for name, value in answer["median_spread"].items()
+        )
         lines.append(
             f"median over the networks: {medians}; {answer['seconds_per_profile']:.1f} s per profile"
         )
@@ -220,7 +243,8 @@ def report(answer: dict[str, Any]) -> list[str]:
             for name in ("ours", "torch", "ort")
         }
         lines.append(
-            f"{row['network']}: " + ", ".join(f"{name} {value:.3f} ms" for name, value in medians.items())
+            f"{row['network']}: "
+            + ", ".join(f"{name} {value:.3f} ms" for name, value in medians.items())
         )
     lines += [f"{name}: {value}" for name, value in answer["agree"].items()]
     return lines

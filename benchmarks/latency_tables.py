@@ -3,11 +3,12 @@
     python -m benchmarks.latency_tables fit [--rows 100] [--draws 5] [--column raspi4_1 ...]
     python -m benchmarks.latency_tables roofline
 
-Both read NAS-Bench-201's measured latencies (`--csv`, by default ../shared/data/nasbench201.csv.gz). `fit` does what
-`hwnas devices fit` and `predict` do: fit to so many random rows above 0.2 ms (numpy default_rng(0), (1), ...), predict
-all others. Networks whose output does not depend on their image are counted apart: a compiler folds them to almost
-nothing. `roofline` sees no latency at all, only devices/*.toml. The calibration of the machine at hand prints its own
-evidence: `hwnas devices calibrate --target cpu --space darts`.
+Both read NAS-Bench-201's measured latencies (`--csv`, by default
+../shared/data/nasbench201.csv.gz). `fit` does what `hwnas devices fit` and `predict` do: fit to so
+many random rows above 0.2 ms (numpy default_rng(0), (1), ...), predict all others. Networks whose
+output does not depend on their image are counted apart: a compiler folds them to almost nothing.
+`roofline` sees no latency at all, only devices/*.toml. The calibration of the machine at hand
+prints its own evidence: `hwnas devices calibrate --target cpu --space darts`.
 """
 
 from __future__ import annotations
@@ -59,7 +60,9 @@ def main() -> None:
     )
     parser.add_argument("what", choices=["fit", "roofline"])
     parser.add_argument("--csv", type=Path, default=Path("../shared/data/nasbench201.csv.gz"))
-    parser.add_argument("--column", action="append", help="such as raspi4_1; all of them by default")
+    parser.add_argument(
+        "--column", action="append", help="such as raspi4_1; all of them by default"
+    )
     parser.add_argument("--rows", type=int, default=100)
     parser.add_argument("--draws", type=int, default=5)
     given = parser.parse_args()
@@ -81,7 +84,9 @@ def main() -> None:
     )
     print("|---|---|---|---|---|---|---|---|")
     for column in columns:
-        print(fitted(column, choices, latencies(rows, column), given.rows, given.draws).line(column))
+        print(
+            fitted(column, choices, latencies(rows, column), given.rows, given.draws).line(column)
+        )
 
 
 def read(path: Path) -> tuple[list[dict[str, str]], Choices]:
@@ -97,9 +102,10 @@ def latencies(rows: list[dict[str, str]], column: str) -> Floats:
     return np.array([float(row[f"latency_ms_{column}"] or "nan") for row in rows])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Rated:
-    """MAPE in % and tau, of all others, those not constant, constant ones, and by cross-validation; what was chosen."""
+    """MAPE in % and tau, of all others, those not constant, constant ones, and by
+    cross-validation; what was chosen."""
 
     mean: tuple[float, ...]
     constant: int
@@ -122,9 +128,11 @@ def fitted(column: str, choices: Choices, measured: Floats, rows: int, draws: in
     for seed in range(draws):
         train = np.random.default_rng(seed).choice(usable, rows, replace=False)
         rest = np.setdiff1d(usable, train)
-        given = Measured(("",) * rows, choices[train], measured[train], 0)
+        given = Measured(
+            texts=("",) * rows, choices=choices[train], latency_ms=measured[train], blank=0
+        )
         table = fit_measured(SPACE, given, column, None, {})
-        predicted = seven_digits(TablePredictor(table, column).predict(choices[rest]))
+        predicted = seven_digits(TablePredictor(table=table, source=column).predict(choices[rest]))
         alive = ~constant[rest]
         cross = table.agreement["cross_validation"]
         results.append(
@@ -140,7 +148,9 @@ def fitted(column: str, choices: Choices, measured: Floats, rows: int, draws: in
         designs[form.design] += 1
         forms["linear" if form.view == "none" else f"+ process ({form.view})"] += 1
     mean = tuple(float(value) for value in np.mean(results, axis=0))
-    return Rated(mean, np.count_nonzero(constant[usable]), designs, forms)
+    return Rated(
+        mean=mean, constant=np.count_nonzero(constant[usable]), designs=designs, forms=forms
+    )
 
 
 def rated(column: str, choices: Choices, measured: Floats) -> tuple[float, float]:
@@ -150,9 +160,9 @@ def rated(column: str, choices: Choices, measured: Floats) -> tuple[float, float
     peaks = peaks_of(device)
     assert peaks is not None
     batch = int(column.split("_")[-1])
-    predicted = roofline(family_of(SPACE, BENCHMARK), peaks, RUNTIMES[device.kind], name, batch).predict(
-        choices
-    )
+    predicted = roofline(
+        family_of(SPACE, BENCHMARK), peaks, RUNTIMES[device.kind], name, batch
+    ).predict(choices)
     kept = measured > SMALLEST_MS
     tau = kendall_tau(seven_digits(predicted[kept]), measured[kept])
     return tau, float(np.median(predicted[kept] / measured[kept]))

@@ -1,10 +1,11 @@
 """How does the memory that a network asks for compare with what a process takes?
 
-    python -m benchmarks.memory [--space darts] [--channels 36] [--cells 8] [--side 32] [--networks 20]
+    python -m benchmarks.memory [--space darts] [--channels 36] [--cells 8] [--side 32] [--networks
+    20]
 
-`hwnas.costs.memory` counts weights and live maps; ONNX Runtime's processes are measured twice each (peak resident set
-that loading and running added). Prints both ranges, the straight line between them, and Kendall's tau beside the
-ceiling that the second measurement sets.
+`hwnas.costs.memory` counts weights and live maps; ONNX Runtime's processes are measured twice each
+(peak resident set that loading and running added). Prints both ranges, the straight line between
+them, and Kendall's tau beside the ceiling that the second measurement sets.
 """
 
 from __future__ import annotations
@@ -37,16 +38,26 @@ def main() -> None:
     parser.add_argument("--networks", type=int, default=20)
     given = parser.parse_args()
     space, rng, image = SPACES[given.space], np.random.default_rng(0), (3, given.side, given.side)
-    drawn = [project(space, sample(space, rng), rng.random(space.mask.shape)) for _ in range(given.networks)]
+    drawn = [
+        project(space, sample(space, rng), rng.random(space.mask.shape))
+        for _ in range(given.networks)
+    ]
     choices = np.stack(drawn)
     of = family(space, channels=given.channels, cells=given.cells, classes=10, image=image)
     table = memory_table(of)
     start = time.perf_counter()
-    asked = table.of(np.repeat(choices, 1000 // len(choices) + 1, axis=0))[:: 1000 // len(choices) + 1]
+    asked = table.of(np.repeat(choices, 1000 // len(choices) + 1, axis=0))[
+        :: 1000 // len(choices) + 1
+    ]
     each = 1e6 * (time.perf_counter() - start) / 1000
-    bench = OnnxBench(of, "cpu", OnnxOptions())
-    items = [Architecture(to_genotype(space, one), given.channels, given.cells) for one in drawn]
-    first, second = (np.array([one.value for one in measurements(bench.memories(items))]) for _ in range(2))
+    bench = OnnxBench(family=of, device="cpu", options=OnnxOptions())
+    items = [
+        Architecture(to_genotype(space, one), channels=given.channels, cells=given.cells)
+        for one in drawn
+    ]
+    first, second = (
+        np.array([one.value for one in measurements(bench.memories(items))]) for _ in range(2)
+    )
     line = np.polyfit(asked, first, 1)
     print(
         f"{space.name}, {given.channels} channels, {given.cells} cells, {given.side} pixels,"

@@ -1,21 +1,25 @@
-"""Do searched chains of blocks beat residual networks, cells and chance on small images, trained from scratch?
+"""Do searched chains of blocks beat residual networks, cells and chance on small images, trained
+from scratch?
 
-    OMP_NUM_THREADS=1 python -m benchmarks.mobile --arm mobile --task six --seed 0 --out benchmarks/results/mobile.jsonl
-    python -m benchmarks.mobile --summary benchmarks/results/mobile.jsonl
+    OMP_NUM_THREADS=1 python -m benchmarks.mobile --arm mobile --task six --seed 0 --out
+    benchmarks/results/mobile.jsonl python -m benchmarks.mobile --summary
+    benchmarks/results/mobile.jsonl
 
-One arm, task and seed per process. It searches, measures the latency of the front's networks beside that of residual
-networks of 8 layers (ONNX Runtime, one thread, in turn), trains what it has chosen, and appends one line of JSON. Arms:
+One arm, task and seed per process. It searches, measures the latency of the front's networks beside
+that of residual networks of 8 layers (ONNX Runtime, one thread, in turn), trains what it has
+chosen, and appends one line of JSON. Arms:
 
 - mobile: TND-NAS in the space mobile-small; with RESNET8 of 8 and of 16 channels trained beside it;
 - random: random search on an equal supernet: as many evaluations and epochs;
 - tnd: TND-NAS in the cells of the TND space, for about the same CPU time.
 
-Tasks: ``six``: six classes of CIFAR-10, 150 images each; ``ten``: 1,000 images of each class. Both are of 32 x 32
-pixels, from lossy JPEGs, and tested on half of the test images of their classes.
+Tasks: ``six``: six classes of CIFAR-10, 150 images each; ``ten``: 1,000 images of each class. Both
+are of 32 x 32 pixels, from lossy JPEGs, and tested on half of the test images of their classes.
 
-A member is chosen before anything is trained, by its validation accuracy with shared weights alone: of those at
-most as slow as RESNET8 at one width, the best. It is trained for about SECONDS of CPU time, and RESNET8 for as long as
-the member took, rounded up to whole epochs: the same recipe, images and seed.
+A member is chosen before anything is trained, by its validation accuracy with shared weights alone:
+of those at most as slow as RESNET8 at one width, the best. It is trained for about SECONDS of CPU
+time, and RESNET8 for as long as the member took, rounded up to whole epochs: the same recipe,
+images and seed.
 """
 
 from __future__ import annotations
@@ -53,7 +57,8 @@ RECIPE = replace(RECIPES["quick"], weight_decay=5e-3, label_smoothing=0.1, cutou
 WIDTHS = (8, 16)
 FRONT = 4
 SLOWEST_MS = 1.0
-"""The box of the hypervolume reaches from no latency to this one, from chance to every image right."""
+"""The box of the hypervolume reaches from no latency to this one, from chance to every image
+right."""
 
 SEARCH: dict[str, dict[str, Any]] = {
     "six": {
@@ -93,7 +98,12 @@ SPACE: dict[str, dict[str, Any]] = {
 
 def config_of(arm: str, task: str, seed: int, npz: Path, changes: dict[str, Any]) -> Config:
     """The search of one arm; ``changes``: what is tried instead of the settings above."""
-    settings = {"algorithm": "tndnas", "objectives": [{"metric": "latency"}], "target": "cpu", "seed": seed}
+    settings = {
+        "algorithm": "tndnas",
+        "objectives": [{"metric": "latency"}],
+        "target": "cpu",
+        "seed": seed,
+    }
     more = {
         "data": {"source": str(npz)},
         "finalists_by": "regression",
@@ -105,7 +115,9 @@ def config_of(arm: str, task: str, seed: int, npz: Path, changes: dict[str, Any]
 
 
 def network_of(member: Member) -> Architecture:
-    return Architecture(from_dict(member["genotype"]), member["channels"], member["cells"])
+    return Architecture(
+        from_dict(member["genotype"]), channels=member["channels"], cells=member["cells"]
+    )
 
 
 def row_of(role: str, member: Member, latency: Any) -> dict[str, Any]:
@@ -122,13 +134,15 @@ def row_of(role: str, member: Member, latency: Any) -> dict[str, Any]:
 
 
 def best_within(members: list[Member], ms: list[float], limit: float, taken: set[int]) -> int:
-    """The member with the best validation accuracy at most so slow; of others, where that one is taken."""
+    """The member with the best validation accuracy at most so slow; of others, where that one is
+    taken."""
     rows = [row for row, one in enumerate(ms) if one <= limit and row not in taken]
     return max(rows, key=lambda row: float(members[row]["accuracy"]["value"]))
 
 
 def spread(members: list[Member], ms: list[float], taken: list[int]) -> list[int]:
-    """``taken`` and others of the front of validation accuracy, evenly along its latency, FRONT in all."""
+    """``taken`` and others of the front of validation accuracy, evenly along its latency, FRONT
+    in all."""
     order = sorted(range(len(ms)), key=lambda row: ms[row])
     front, best = [], -1.0
     for row in order:
@@ -144,7 +158,8 @@ def spread(members: list[Member], ms: list[float], taken: list[int]) -> list[int
 def run(
     arm: str, task: str, seed: int, whole: bool, changes: dict[str, Any], seconds: float
 ) -> dict[str, Any]:
-    """Search, measure, choose, train; ``whole``: a front of FRONT networks, not only those that RESNET8 is beside."""
+    """Search, measure, choose, train; ``whole``: a front of FRONT networks, not only those that
+    RESNET8 is beside."""
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         npz = Path(folder) / f"{task}{seed}.npz"
@@ -158,7 +173,7 @@ def run(
         searched = time.process_time() - began
         dataset = planned.dataset
     members = [*found["front"], *found["dominated"]]
-    beside = [Architecture(KNOWN["RESNET8"], width, 9) for width in WIDTHS]
+    beside = [Architecture(KNOWN["RESNET8"], channels=width, cells=9) for width in WIDTHS]
     networks = [*map(network_of, members), *beside]
     measured = latencies(networks, dataset)
     ms, limits = (
@@ -170,7 +185,11 @@ def run(
             taken.append(best_within(members, ms, limit, set(taken)))
     chosen = spread(members, ms, taken) if whole else taken
     rows = [
-        row_of(f"within RESNET8 {WIDTHS[n]}" if n < len(taken) else "front", members[row], measured[row])
+        row_of(
+            f"within RESNET8 {WIDTHS[n]}" if n < len(taken) else "front",
+            members[row],
+            measured[row],
+        )
         for n, row in enumerate(chosen)
     ]
     train_all(
@@ -187,7 +206,7 @@ def run(
     volume = hypervolume(
         np.array([row["test_accuracy"] for row in ours]),
         np.array([[row["latency_ms"]] for row in ours]),
-        Bounds((1 / classes, 1.0), ((0.0, SLOWEST_MS),)),
+        Bounds(accuracy=(1 / classes, 1.0), costs=((0.0, SLOWEST_MS),)),
     )
     return {
         "task": task,
@@ -198,7 +217,8 @@ def run(
         "test_images": len(dataset.test_labels),
         "hypervolume": round(volume, 5) if whole else None,
         "finalists": [
-            [round(t, 4), one["accuracy"]["value"], one["text"]] for t, one in zip(ms, members, strict=False)
+            [round(t, 4), one["accuracy"]["value"], one["text"]]
+            for t, one in zip(ms, members, strict=False)
         ],
         "networks": rows,
     }
@@ -213,7 +233,8 @@ def train_all(
     seed: int,
     seconds: float,
 ) -> None:
-    """Train all, each RESNET8 for as long as the member that it stands beside; the results go into ``rows``."""
+    """Train all, each RESNET8 for as long as the member that it stands beside; the results go
+    into ``rows``."""
     each = epoch_seconds([*networks, *beside], dataset, RECIPE)
     for row, network, epoch_s in zip(rows, networks, each, strict=False):
         row["epochs"] = max(1, round(seconds / epoch_s))
@@ -248,7 +269,11 @@ def table(path: Path) -> str:
                 f" {ours['test_accuracy']:.1%} | {theirs['test_accuracy']:.1%} |"
                 f" {ours['train_cpu_s']:.0f}, {theirs['train_cpu_s']:.0f} | {one['search_cpu_s']:.0f} |"
             )
-    lines += ["", "| task | arm | hypervolume by seed | mean | search, CPU s |", "|---|---|---|---|---|"]
+    lines += [
+        "",
+        "| task | arm | hypervolume by seed | mean | search, CPU s |",
+        "|---|---|---|---|---|",
+    ]
     for task, arm in dict.fromkeys(
         (one["task"], one["arm"]) for one in results if one["hypervolume"] is not None
     ):
@@ -270,7 +295,9 @@ def main() -> None:
     parser.add_argument("--arm", choices=sorted(SPACE), default="mobile")
     parser.add_argument("--task", choices=sorted(CLASSES), default="six")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--whole", action="store_true", help="train a whole front, for the hypervolume")
+    parser.add_argument(
+        "--whole", action="store_true", help="train a whole front, for the hypervolume"
+    )
     parser.add_argument(
         "--changes", type=json.loads, default={}, help="settings to try, as JSON (seeds from 10 on)"
     )

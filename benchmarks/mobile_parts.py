@@ -57,7 +57,9 @@ def write_images(path: Path, classes: Sequence[int], each: int, seed: int) -> No
     np.savez(path, **arrays)
 
 
-def latencies(networks: Sequence[Architecture], dataset: Dataset, budget_s: float = 0.5) -> list[Measurement]:
+def latencies(
+    networks: Sequence[Architecture], dataset: Dataset, budget_s: float = 0.5
+) -> list[Measurement]:
     """ms in ONNX Runtime on one thread, batch 1, all sampled in turn in one process."""
     classes = tuple(map(str, range(len(dataset.classes))))
     with tempfile.TemporaryDirectory() as folder:
@@ -72,10 +74,13 @@ def latencies(networks: Sequence[Architecture], dataset: Dataset, budget_s: floa
                 image=dataset.image,
             )
             tensors = {
-                name: tensor.detach().numpy() for name, tensor in build(network, of).state_dict().items()
+                name: tensor.detach().numpy()
+                for name, tensor in build(network, of).state_dict().items()
             }
             path = Path(folder) / f"{number}.onnx"
-            onnx.save_model(onnx_model(network, tensors, classes, dataset.image, "cifar"), str(path))
+            onnx.save_model(
+                onnx_model(network, tensors, classes, dataset.image, "cifar"), str(path)
+            )
             models.append(check_onnx(path, batch=1))
         protocol = Protocol(budget_s=budget_s, min_s=budget_s / 2)
         return [_measured(one) for one in measure_latency(models, OnnxOptions(protocol=protocol))]
@@ -87,18 +92,24 @@ def _measured(outcome: Outcome) -> Measurement:
     return outcome
 
 
-def epoch_seconds(networks: Sequence[Architecture], dataset: Dataset, recipe: Recipe) -> list[float]:
+def epoch_seconds(
+    networks: Sequence[Architecture], dataset: Dataset, recipe: Recipe
+) -> list[float]:
     """CPU seconds of an epoch of each: medians of steps that are taken in turn."""
     runs = [Training(one, dataset, recipe, 0, "cifar", torch.device("cpu")) for one in networks]
     seconds: list[list[float]] = [[] for _ in runs]
-    drawn = partial(batches, dataset, "train", recipe.batch, augment=runs[0]._augment(), drop_last=True)
+    drawn = partial(
+        batches, dataset, "train", recipe.batch, augment=runs[0]._augment(), drop_last=True
+    )
     for turn in range(1 + TIMED):
         for run, spent in zip(runs, seconds, strict=True):
             run.runner.train()
             began = time.process_time()
             run.step(next(drawn((0, 1, turn))))
             spent.append(time.process_time() - began)
-    return [run.steps * float(np.median(spent[1:])) for run, spent in zip(runs, seconds, strict=True)]
+    return [
+        run.steps * float(np.median(spent[1:])) for run, spent in zip(runs, seconds, strict=True)
+    ]
 
 
 def trained(

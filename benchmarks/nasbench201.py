@@ -4,17 +4,19 @@
     python -m benchmarks.nasbench201 ../shared/data --arm ndarts --seed 0 --out rows.jsonl
     python -m benchmarks.nasbench201 ../shared/data --summary rows.jsonl
 
-One arm and one seed per process of one thread; the row of results is appended when the run ends. Arms: `front` is
-TND-NAS with eight policies on uniform paths, `directed` the same in our directed form, `policies` and `paper` train the
-policies' own paths in the directed and in the paper's form, `ndarts` and `darts` (first order) look for accuracy alone,
-`random` trains uniform paths and scores as many uniform cells, `synflow` trains nothing and takes the cell of most flow
-in each band of cost. What was chosen (at most 20 cells, by shared weights, SynFlow and predicted cost) is then looked
-up in the table: CIFAR-10 test accuracy after 200 epochs, parameters, and latency on a GTX 1080 Ti at batch 1.
-`--summary` adds uniform cells and the all-conv3x3 cell.
+One arm and one seed per process of one thread; the row of results is appended when the run ends.
+Arms: `front` is TND-NAS with eight policies on uniform paths, `directed` the same in our directed
+form, `policies` and `paper` train the policies' own paths in the directed and in the paper's form,
+`ndarts` and `darts` (first order) look for accuracy alone, `random` trains uniform paths and scores
+as many uniform cells, `synflow` trains nothing and takes the cell of most flow in each band of
+cost. What was chosen (at most 20 cells, by shared weights, SynFlow and predicted cost) is then
+looked up in the table: CIFAR-10 test accuracy after 200 epochs, parameters, and latency on a GTX
+1080 Ti at batch 1. `--summary` adds uniform cells and the all-conv3x3 cell.
 
-The supernet is narrower, shallower and sees less than the benchmark's networks (C 16, 15 cells, 32 x 32 pixels,
-50,000 images): see `SIZES`. `--size full` is the search at the benchmark's own size, for a GPU. Rank correlations
-(Kendall's tau) are of 100 fixed uniform cells on 512 validation images, every few epochs, with the table.
+The supernet is narrower, shallower and sees less than the benchmark's networks (C 16, 15 cells, 32
+x 32 pixels, 50,000 images): see `SIZES`. `--size full` is the search at the benchmark's own size,
+for a GPU. Rank correlations (Kendall's tau) are of 100 fixed uniform cells on 512 validation
+images, every few epochs, with the table.
 """
 
 from __future__ import annotations
@@ -41,13 +43,15 @@ from benchmarks.tabular import Floats, Ints, Table
 from hwnas.config import Config, resolve
 from hwnas.nets.supernet import build_supernet
 from hwnas.runs import directory as runs
+from hwnas.runs.checkpoint import load_checkpoint
 from hwnas.runs.front import hypervolume
 from hwnas.runs.history import Epoch, read_history
 from hwnas.search.distributed import shared_weights
-from hwnas.search.finalists.regression import best_of_bands
+from hwnas.search.finalists.regression import best_of_bins
 from hwnas.search.finalists.synflow import log_flows
-from hwnas.search.loop import Progress
-from hwnas.search.search import Plan, plan, search, summary
+from hwnas.search.plan import SearchPlan, plan
+from hwnas.search.progress import SearchProgress
+from hwnas.search.search import search, summary
 from hwnas.space.encoding import every, to_choices, to_genotype
 from hwnas.space.family import Family, family
 from hwnas.space.nasbench201 import SPACE
@@ -63,7 +67,8 @@ CELLS = 20  # the most that may be handed back
 WATCHED = 100  # cells whose rank is followed
 
 SIZES: dict[str, dict[str, Any]] = {
-    # One thread of a CPU, a quarter of an hour where nothing else runs: all images at 16 x 16 pixels.
+    # One thread of a CPU, a quarter of an hour where nothing else runs: all images at 16 x 16
+    # pixels.
     "small": {
         "images": None,
         "halve": True,
@@ -98,7 +103,11 @@ SIZES: dict[str, dict[str, Any]] = {
     },
 }
 ARMS: dict[str, dict[str, Any]] = {
-    "front": {"algorithm": "tndnas", "alpha_step": {"lr": 2e-3}, "weight_step": {"paths": "uniform"}},
+    "front": {
+        "algorithm": "tndnas",
+        "alpha_step": {"lr": 2e-3},
+        "weight_step": {"paths": "uniform"},
+    },
     "directed": {
         "algorithm": "tndnas",
         "alpha_step": {"form": "directed"},
@@ -114,15 +123,18 @@ ALONE = ("ndarts", "darts")  # accuracy is all they look for
 
 
 def config_of(size: str, arm: str, seed: int, npz: Path, epochs: int | None = None) -> Config:
-    """The search's config; NDARTS and DARTS mix all operations in every step, so they get a size of their own."""
+    """The search's config; NDARTS and DARTS mix all operations in every step, so they get a size
+    of their own."""
     mixes = arm in ALONE
     used = {**SIZES[size], **(SIZES[size]["mixture"] if mixes else {})}
     epochs = epochs or used["epochs"]
-    # Alpha waits: to weights that know nothing yet, the shallowest network is the best one. A mixture's alpha says most
-    # in its first epoch, and what one says by chance, several from other weights don't.
+    # Alpha waits: to weights that know nothing yet, the shallowest network is the best one. A
+    # mixture's alpha says most in its first epoch, and what one says by chance, several from other
+    # weights don't.
     waits = epochs - max(1, epochs // 5) if mixes else epochs // 2
     stage = {"cells": used["cells"], "epochs": epochs, "frozen_epochs": waits}
-    # A path's rate stays where it is: shared weights rank best before it falls (docs/evidence/nasbench201.md).
+    # A path's rate stays where it is: shared weights rank best before it falls
+    # (docs/evidence/nasbench201.md).
     lr = 0.025 if mixes else 0.1
     settings: dict[str, Any] = {
         **ARMS[arm],
@@ -134,14 +146,17 @@ def config_of(size: str, arm: str, seed: int, npz: Path, epochs: int | None = No
         "stages": [stage] * (used["searches"] if mixes else 1),
         "evaluation": {"channels": 16, "cells": 15},
         "data": {"source": str(npz)},
-        "finalists_per_policy": 1 if mixes else 5,  # those that mix hand back the cell that they derive
+        "finalists_per_policy": 1
+        if mixes
+        else 5,  # those that mix hand back the cell that they derive
         "finalists_by": "seen" if mixes else "regression",
         "finalists_synflow": True,
         "scoring_images": 2048,
     }
     weights = {"batch_size": used["batch"], "lr": lr, "lr_end": lr, "head_rate": 1.0}
     if mixes:
-        # The published settings (configs/ndarts-nasbench201.toml), with a slower classifier and a rate that falls less.
+        # The published settings (configs/ndarts-nasbench201.toml), with a slower classifier and a
+        # rate that falls less.
         weights |= {"lr_end": 1e-2, "head_rate": 0.1, "nesterov": True, "weight_decay": 5e-4}
     settings["weight_step"] = {**weights, **ARMS[arm].get("weight_step", {})}
     alpha = {"samples": 10, "every": used["every"], "images": 128}
@@ -159,39 +174,47 @@ def config_of(size: str, arm: str, seed: int, npz: Path, epochs: int | None = No
     return resolve(settings)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Watch:
-    """Follows, every few epochs, how well shared weights rank cells; and says where the search is."""
+    """Follows, every few epochs, how well shared weights rank cells; and says where the search
+    is."""
 
-    planned: Plan
+    planned: SearchPlan
     run: Path
     accuracy: Floats  # (15625,) of the table
     every: int | None
     began: float = field(default_factory=time.process_time)
     seen: list[dict[str, float]] = field(default_factory=list)
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: SearchProgress) -> None:
         """After an epoch; the newest checkpoint is that of the epoch before."""
         print(f"epoch {progress.epoch}/{progress.epochs} loss {progress.loss:.3f}", file=sys.stderr)
         if self.every and progress.epoch % self.every == 1 and progress.epoch > 1:
             self.look(progress.epoch - 1)
 
     def look(self, epoch: int) -> None:
-        """Tau of the same uniform cells on the same images with the weights as they stand in the checkpoint."""
+        """Tau of the same uniform cells on the same images with the weights as they stand in the
+        checkpoint."""
         config, dataset = self.planned.config, self.planned.dataset
-        found = runs.load_checkpoint(runs.open_run(self.run))
+        found = load_checkpoint(runs.open_run(self.run))
         assert found is not None
         cpu = time.process_time() - self.began
         size = config.stages[0].cells
         net = build_supernet(
             family(
-                SPACE, channels=config.channels, cells=size, classes=len(dataset.classes), image=dataset.image
+                SPACE,
+                channels=config.channels,
+                cells=size,
+                classes=len(dataset.classes),
+                image=dataset.image,
             ),
             seed=0,
         )
         shared = shared_weights.optimise(net, config.weight_step)
         shared_weights.from_arrays(shared, found[0])
-        cells = np.random.default_rng(201).integers(len(SPACE.slots[0].ops), size=(WATCHED, len(SPACE.slots)))
+        cells = np.random.default_rng(201).integers(
+            len(SPACE.slots[0].ops), size=(WATCHED, len(SPACE.slots))
+        )
         images = [sample(dataset, "policy", 256, (201,))]
         ranked = np.array([shared_weights.accuracy(net, cell, images) for cell in cells])
         tau = kendall_tau(ranked, self.accuracy[tabular.codes(cells)])
@@ -214,9 +237,15 @@ def run(
         planned = plan(config)
         tables = _tables(data)
         epochs = sum(stage.epochs for stage in config.stages)
-        # A mixture's weights never work alone, so there is no rank to follow; its derived cells are looked up instead.
+        # A mixture's weights never work alone, so there is no rank to follow; its derived cells are
+        # looked up instead.
         every = None if arm in ALONE else max(2, epochs // 6)
-        watch = Watch(planned, keep or Path(folder) / "run", tables["params"].accuracy, every)
+        watch = Watch(
+            planned=planned,
+            run=keep or Path(folder) / "run",
+            accuracy=tables["params"].accuracy,
+            every=every,
+        )
         result = summary(search(config, watch.run, watch, planned))
         if every:
             watch.look(epochs)
@@ -231,7 +260,12 @@ def run(
         "evaluations": result["evaluations"],
         "tau": watch.seen,
         "derived": [_derived(epoch, tables["params"].accuracy) for epoch in history],
-        **looked_up(result, arm, tables, {name: planned.reaches[name].bounds for name in planned.reaches}),
+        **looked_up(
+            result,
+            arm,
+            tables,
+            {name: planned.cost_ranges[name].bounds for name in planned.cost_ranges},
+        ),
     }
 
 
@@ -246,8 +280,10 @@ def untrained(data: Path, size: str) -> dict[str, Any]:
     cells, dataset, tables = every(SPACE.mask), planned.dataset, _tables(data)
     flow = log_flows(Family(space=SPACE, size=CellSize(**used), task=dataset.task), cells)
     costs = {cost.name: cost.of(cells) for cost in planned.costs}
-    bounds = {name: planned.reaches[name].bounds for name in COSTS}
-    chosen = np.concatenate([best_of_bands(flow, costs[name], bounds[name], CELLS) for name in COSTS])
+    bounds = {name: planned.cost_ranges[name].bounds for name in COSTS}
+    chosen = np.concatenate(
+        [best_of_bins(flow, costs[name], bounds[name], CELLS) for name in COSTS]
+    )
     members = [
         {
             "text": format_text(to_genotype(SPACE, cells[row])),
@@ -271,7 +307,10 @@ def untrained(data: Path, size: str) -> dict[str, Any]:
 
 
 def looked_up(
-    result: dict[str, Any], arm: str, tables: dict[str, Table], bounds: dict[str, tuple[float, float]]
+    result: dict[str, Any],
+    arm: str,
+    tables: dict[str, Table],
+    bounds: dict[str, tuple[float, float]],
 ) -> dict[str, Any]:
     """What the table says about the chosen cells; nothing of it went into choosing them."""
     members = [*result["front"], *result["dominated"]]
@@ -297,21 +336,26 @@ def looked_up(
 
 
 def _believed(member: Member) -> float:
-    """What a member was chosen by: regression and SynFlow, or the one, or the accuracy with shared weights."""
+    """What a member was chosen by: regression and SynFlow, or the one, or the accuracy with
+    shared weights."""
     found = member["accuracy"]
     return float(found.get("believed", found.get("regression", found["value"])))
 
 
 def _of_bands(members: list[Member], cost: str, bounds: tuple[float, float]) -> list[Member]:
-    """At most CELLS finalists: the best of each band of this cost, as the search itself chose them."""
+    """At most CELLS finalists: the best of each band of this cost, as the search itself chose
+    them."""
     believed = np.array([_believed(member) for member in members])
     costs = np.array([member["costs"][cost]["value"] for member in members], dtype=float)
-    return [members[row] for row in best_of_bands(believed, costs, bounds, CELLS)]
+    return [members[row] for row in best_of_bins(believed, costs, bounds, CELLS)]
 
 
 def share(table: Table, places: Ints) -> float:
     """The hypervolume of these rows of the table over that of its exact front."""
-    return hypervolume(table.accuracy[places], table.cost[places][:, None], table.bounds) / table.exact()
+    return (
+        hypervolume(table.accuracy[places], table.cost[places][:, None], table.bounds)
+        / table.exact()
+    )
 
 
 def chance(tables: dict[str, Table], draws: int = 1000) -> dict[str, Any]:
@@ -332,7 +376,8 @@ def chance(tables: dict[str, Table], draws: int = 1000) -> dict[str, Any]:
 
 def _tables(data: Path) -> dict[str, Table]:
     return {
-        name: tabular.load(data / "nasbench201.csv.gz", ACCURACY, column) for name, column in COSTS.items()
+        name: tabular.load(data / "nasbench201.csv.gz", ACCURACY, column)
+        for name, column in COSTS.items()
     }
 
 
@@ -367,7 +412,9 @@ def report(rows: list[dict[str, Any]], tables: dict[str, Table]) -> str:
         found = row.get("share", {})
         cells = " | ".join(f"{found[name]:.3f}" if found else "" for name in COSTS)
         best, cpu, wall = row["test_accuracy"], row["cpu_s"], row["wall_s"]
-        lines.append(f"| {row['arm']} | {row['seed']} | {cells} | {best:.2f} | {cpu:,} | {wall:,} |")
+        lines.append(
+            f"| {row['arm']} | {row['seed']} | {cells} | {best:.2f} | {cpu:,} | {wall:,} |"
+        )
     for arm in dict.fromkeys(row["arm"] for row in rows):
         mine = [row for row in rows if row["arm"] == arm]
         cells = " | ".join(
@@ -388,7 +435,11 @@ def report(rows: list[dict[str, Any]], tables: dict[str, Table]) -> str:
         followed = ", ".join(f"{one['epoch']:.0f}: {one['tau']:.2f}" for one in row["tau"])
         if followed:
             lines.append(f"| {row['arm']} | {row['seed']} | {followed} |")
-    lines += ["", "| arm | seed | test accuracy in % of the cell derived after each epoch |", "|---|---|---|"]
+    lines += [
+        "",
+        "| arm | seed | test accuracy in % of the cell derived after each epoch |",
+        "|---|---|---|",
+    ]
     for row in rows:
         if row.get("derived"):
             found = ", ".join(f"{one:.2f}" for one in row["derived"])
@@ -399,11 +450,15 @@ def report(rows: list[dict[str, Any]], tables: dict[str, Table]) -> str:
 def figure(rows: list[dict[str, Any]]) -> str:
     """SVG: rank correlation over the epochs, a line per run that trains paths."""
     lines = {
-        f"{row['arm']}, seed {row['seed']}": [(float(one["epoch"]), one["tau"]) for one in row["tau"]]
+        f"{row['arm']}, seed {row['seed']}": [
+            (float(one["epoch"]), one["tau"]) for one in row["tau"]
+        ]
         for row in rows
         if row["tau"]
     }
-    return curves("Shared weights against trained accuracies: 100 uniform cells", "epoch", "tau", lines)
+    return curves(
+        "Shared weights against trained accuracies: 100 uniform cells", "epoch", "tau", lines
+    )
 
 
 def main() -> int:
@@ -417,9 +472,13 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, help="instead of the size's own")
     parser.add_argument("--out", type=Path, help="file of JSON lines to append to")
-    parser.add_argument("--keep", type=Path, help="run directory to keep (default: it is thrown away)")
+    parser.add_argument(
+        "--keep", type=Path, help="run directory to keep (default: it is thrown away)"
+    )
     parser.add_argument("--summary", type=Path, help="print what such a file holds and stop")
-    parser.add_argument("--figure", type=Path, help="SVG file to draw rank correlations into, with --summary")
+    parser.add_argument(
+        "--figure", type=Path, help="SVG file to draw rank correlations into, with --summary"
+    )
     given = parser.parse_args()
     if given.summary:
         rows = [json.loads(line) for line in given.summary.read_text().splitlines()]

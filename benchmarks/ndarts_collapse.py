@@ -1,19 +1,21 @@
-"""Does the search collapse to skip_connect? DARTS first order and NDARTS on one reduced NAS-Bench-201
-supernet.
+"""Does the search collapse to skip_connect?
 
-One arm and one seed per process, one thread; appends one JSON line per run, with the trace of the derived
-cell: its test accuracy is the one that NAS-Bench-201 trained and measured (200 epochs, mean of its seeds),
-looked up.
+DARTS first order and NDARTS on one reduced NAS-Bench-201 supernet.
+
+One arm and one seed per process, one thread; appends one JSON line per run, with the trace of the
+derived cell: its test accuracy is the one that NAS-Bench-201 trained and measured (200 epochs, mean
+of its seeds), looked up.
 
     export OMP_NUM_THREADS=1 OUT=benchmarks/results/ndarts_collapse.jsonl
     python -m benchmarks.ndarts_collapse --arm ndarts --seed 0 --out $OUT
     python -m benchmarks.ndarts_collapse --summary $OUT --figure docs/evidence/ndarts_collapse.svg
 
-Reduced: 3 cells of 8 channels (15 of 16), CIFAR-10 at 16 x 16 (from lossy JPEGs, 2 x 2 means), 2,000 weight
-steps of 32 images (19,550 of 64), and alpha at 3e-3 (3e-4), so that alpha can move as far as in 50 epochs.
-Arms: ``darts`` (first order, an alpha step after each weight step, as published), ``ndarts`` (K = 2, gamma =
-lr, T = 4), and ``darts-t4``, first order on NDARTS' schedule, which tells the hypergradient from the
-schedule. ``-fast``: alpha at 3e-2, because at 3e-3 it hardly leaves where it began (the entropies say so).
+Reduced: 3 cells of 8 channels (15 of 16), CIFAR-10 at 16 x 16 (from lossy JPEGs, 2 x 2 means),
+2,000 weight steps of 32 images (19,550 of 64), and alpha at 3e-3 (3e-4), so that alpha can move as
+far as in 50 epochs. Arms: ``darts`` (first order, an alpha step after each weight step, as
+published), ``ndarts`` (K = 2, gamma = lr, T = 4), and ``darts-t4``, first order on NDARTS'
+schedule, which tells the hypergradient from the schedule. ``-fast``: alpha at 3e-2, because at 3e-3
+it hardly leaves where it began (the entropies say so).
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ from benchmarks.cifar_jpeg import load as load_jpeg
 from hwnas.config import Config, resolve
 from hwnas.nets.supernet import build_supernet
 from hwnas.search.bilevel import ndarts
-from hwnas.search.bilevel.ndarts import NDarts
+from hwnas.search.bilevel.alpha import NDarts
 from hwnas.search.distributed import shared_weights
 from hwnas.search.distributed.shared_weights import SharedWeights
 from hwnas.space.encoding import to_genotype
@@ -79,7 +81,8 @@ def settings(arm: str, seed: int) -> Config:
 
 
 def small_cifar(seed: int, side: int) -> Dataset:
-    """All 50,000 images as side x side means, split by ``seed``; decoded once, into the folder for temporary files."""
+    """All 50,000 images as side x side means, split by ``seed``; decoded once, into the folder
+    for temporary files."""
     # Not in the shared temporary folder: another user could lay a file there.
     cache = default_store().parent / f"cifar10-{side}.npz"
     cache.parent.mkdir(parents=True, exist_ok=True)
@@ -97,14 +100,22 @@ def small_cifar(seed: int, side: int) -> Dataset:
 def test_accuracies() -> dict[str, float]:
     """Architecture string -> CIFAR-10 test accuracy in % after 200 epochs."""
     with gzip.open(DATA / "nasbench201.csv.gz", "rt") as file:
-        return {row["arch_str"]: float(row["cifar10_test_acc_200ep"]) for row in csv.DictReader(file)}
+        return {
+            row["arch_str"]: float(row["cifar10_test_acc_200ep"]) for row in csv.DictReader(file)
+        }
 
 
 def run(arm: str, seed: int, steps: int, looks: int, side: int) -> dict[str, Any]:
     config = settings(arm, seed)
     dataset, known, space = small_cifar(seed, side), test_accuracies(), SPACES[config.space]
     net = build_supernet(
-        family(space, channels=config.channels, cells=3, classes=len(dataset.classes), image=dataset.image),
+        family(
+            space,
+            channels=config.channels,
+            cells=3,
+            classes=len(dataset.classes),
+            image=dataset.image,
+        ),
         seed=seed,
     )
     shared = shared_weights.optimise(net, config.weight_step)
@@ -115,7 +126,12 @@ def run(arm: str, seed: int, steps: int, looks: int, side: int) -> dict[str, Any
         if (batch := next(train, None)) is None:
             epoch += 1
             train = batches(
-                dataset, "weights", IMAGES, (seed, epoch, WEIGHTS), augment=dataset.augment, drop_last=True
+                dataset,
+                "weights",
+                IMAGES,
+                (seed, epoch, WEIGHTS),
+                augment=dataset.augment,
+                drop_last=True,
             )
             batch = next(train)
         lr = shared_weights.cosine(config.weight_step, step / steps)
@@ -140,14 +156,19 @@ def run(arm: str, seed: int, steps: int, looks: int, side: int) -> dict[str, Any
 
 
 def look(
-    searcher: NDarts, shared: SharedWeights, dataset: Dataset, known: dict[str, float], seed: int, step: int
+    searcher: NDarts,
+    shared: SharedWeights,
+    dataset: Dataset,
+    known: dict[str, float],
+    seed: int,
+    step: int,
 ) -> tuple[NDarts, dict[str, Any]]:
     valid = sample(dataset, "policy", 128, (seed, step, WATCH))
-    searcher = ndarts.watch(searcher, shared.net, valid)
+    searcher = ndarts.monitor(searcher, shared.net, valid)
     with torch.no_grad():
         mixture = torch.as_tensor(searcher.mixture(), dtype=torch.float32)
         right = shared.net.mixture(valid.x, mixture).argmax(1) == valid.y
-    cell = format_text(to_genotype(SPACES["nasbench201"], searcher.derived()[0]))
+    cell = format_text(to_genotype(SPACES["nasbench201"], searcher.derived()))
     return searcher, {
         "cell": cell,
         "test": known[cell],
@@ -157,7 +178,8 @@ def look(
 
 
 def summary(path: Path) -> list[str]:
-    """A Markdown table: per arm the derived cells' looked-up accuracies, in the middle and at the end."""
+    """A Markdown table: per arm the derived cells' looked-up accuracies, in the middle and at
+    the end."""
     lines = [
         "| arm | seed | CPU s | half-way % | end % | worst after half % | skip share at end | cell at end |",
         "|---|---|---|---|---|---|---|---|",
@@ -185,7 +207,9 @@ def draw(path: Path, figure: Path) -> None:
 
     matplotlib.rcParams["svg.hashsalt"] = "hwnas"
     runs = [json.loads(line) for line in path.read_text().splitlines()]
-    colours = dict(zip(sorted({one["arm"] for one in runs}), plt.get_cmap("tab10").colors, strict=False))
+    colours = dict(
+        zip(sorted({one["arm"] for one in runs}), plt.get_cmap("tab10").colors, strict=False)
+    )
     panels = {
         "test": "test accuracy of the derived cell, %",
         "skip_share": "share of skip_connect",

@@ -1,8 +1,9 @@
-"""The other side of train_speed.py: a DARTS network and its training loop as public code usually has them.
+"""The other side of train_speed.py: a DARTS network and its training loop as public code usually
+has them.
 
-Written for this comparison from the papers' description (arXiv 1806.09055), deliberately plain: every operation is
-a Sequential with its own ReLU, tensors are in torch's default layout, images are augmented one by one by
-torchvision, drop-path draws per edge, and the loss is read in every step.
+Written for this comparison from the papers' description (arXiv 1806.09055), deliberately plain:
+every operation is a Sequential with its own ReLU, tensors are in torch's default layout, images are
+augmented one by one by torchvision, drop-path draws per edge, and the loss is read in every step.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ def conv_bn(
 class ReLUConvBN(nn.Module):
     def __init__(self, cin: int, cout: int) -> None:
         super().__init__()
-        self.op = nn.Sequential(nn.ReLU(inplace=False), conv_bn(cin, cout, 1, 1, 0), nn.BatchNorm2d(cout))
+        self.op = nn.Sequential(
+            nn.ReLU(inplace=False), conv_bn(cin, cout, 1, 1, 0), nn.BatchNorm2d(cout)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return self.op(x)
@@ -148,7 +151,9 @@ class PlainNetwork(nn.Module):
     def __init__(self, genotype: Genotype, c: int, layers: int, classes: int) -> None:
         super().__init__()
         self.layers, self.drop_path_prob = layers, 0.0
-        self.stem = nn.Sequential(nn.Conv2d(3, 3 * c, 3, padding=1, bias=False), nn.BatchNorm2d(3 * c))
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, 3 * c, 3, padding=1, bias=False), nn.BatchNorm2d(3 * c)
+        )
         before, now, reduced = 3 * c, 3 * c, False
         self.cells = nn.ModuleList()
         for index in range(layers):

@@ -1,8 +1,10 @@
-"""The other side of step.py: a P-DARTS search network and its two steps as public code usually has them.
+"""The other side of step.py: a P-DARTS search network and its two steps as public code usually has
+them.
 
-Written for this comparison from the papers' description (arXiv 1806.09055, 1904.12760), deliberately plain: default
-layout, every operation of every edge on its own with its own ReLU, a BatchNorm after each pool, and an alpha step
-whose loss is propagated back to everything. Only the first stage: all operations on all edges, no dropout on skips.
+Written for this comparison from the papers' description (arXiv 1806.09055, 1904.12760),
+deliberately plain: default layout, every operation of every edge on its own with its own ReLU, a
+BatchNorm after each pool, and an alpha step whose loss is propagated back to everything. Only the
+first stage: all operations on all edges, no dropout on skips.
 """
 
 from __future__ import annotations
@@ -89,7 +91,9 @@ class MixedOp(nn.Module):
 
 
 class Cell(nn.Module):
-    def __init__(self, before: int, now: int, channels: int, reduction: bool, after_reduction: bool) -> None:
+    def __init__(
+        self, before: int, now: int, channels: int, reduction: bool, after_reduction: bool
+    ) -> None:
         super().__init__()
         self.reduction = reduction
         prepare = FactorizedReduce if after_reduction else relu_conv_bn
@@ -127,7 +131,8 @@ class PlainSupernet(nn.Module):
             before, now, after_reduction = now, NODES * channels, reduction
         self.classifier = nn.Linear(now, classes)
         self.alphas = nn.ParameterList(
-            nn.Parameter(1e-3 * torch.randn(len(self.cells[0].edges), len(PRIMITIVES))) for _ in range(2)
+            nn.Parameter(1e-3 * torch.randn(len(self.cells[0].edges), len(PRIMITIVES)))
+            for _ in range(2)
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -147,7 +152,9 @@ class PlainSteps:
         own = {id(alpha) for alpha in self.alphas}
         self.weights = [p for p in self.net.parameters() if id(p) not in own]
         self.optimizer = torch.optim.SGD(self.weights, lr=0.025, momentum=0.9, weight_decay=3e-4)
-        self.optimizer_a = torch.optim.Adam(self.alphas, lr=6e-4, betas=(0.5, 0.999), weight_decay=1e-3)
+        self.optimizer_a = torch.optim.Adam(
+            self.alphas, lr=6e-4, betas=(0.5, 0.999), weight_decay=1e-3
+        )
 
     def alpha(self, x: Tensor, y: Tensor) -> None:
         self.optimizer_a.zero_grad()
@@ -162,10 +169,13 @@ class PlainSteps:
         self.optimizer.step()
 
     def alpha_second_order(self, x: Tensor, y: Tensor) -> None:
-        """DARTS (arXiv 1806.09055, eq. 6 to 8): alpha's gradient a weight step ahead, by differences."""
+        """DARTS (arXiv 1806.09055, eq. 6 to 8): alpha's gradient a weight step ahead, by
+        differences."""
         lr = self.optimizer.param_groups[0]["lr"]
         before = [p.detach().clone() for p in self.weights]
-        ahead = torch.autograd.grad(F.cross_entropy(self.net(x), y), self.weights, allow_unused=True)
+        ahead = torch.autograd.grad(
+            F.cross_entropy(self.net(x), y), self.weights, allow_unused=True
+        )
         with torch.no_grad():
             for p, g in zip(self.weights, ahead, strict=True):
                 p.sub_(lr * (torch.zeros_like(p) if g is None else g))
@@ -173,7 +183,10 @@ class PlainSteps:
             F.cross_entropy(self.net(x), y), [*self.alphas, *self.weights], allow_unused=True
         )
         alone, towards = found[: len(self.alphas)], found[len(self.alphas) :]
-        filled = [torch.zeros_like(p) if g is None else g for p, g in zip(self.weights, towards, strict=True)]
+        filled = [
+            torch.zeros_like(p) if g is None else g
+            for p, g in zip(self.weights, towards, strict=True)
+        ]
         epsilon = 0.01 / float(torch.cat([g.flatten() for g in filled]).norm())
         sides = []
         for sign in (1, -1):

@@ -1,4 +1,5 @@
-"""What eight policies cost: seconds per epoch of a search with K = 8 against K = 1, at the same samples per step.
+"""What eight policies cost: seconds per epoch of a search with K = 8 against K = 1, at the same
+samples per step.
 
 Epochs of both searches alternate in one process, so that the host's drift falls on both alike.
 
@@ -18,19 +19,23 @@ from pathlib import Path
 import torch
 
 from hwnas.config import EXPONENTS, Config, resolve
-from hwnas.search.loop import Progress
-from hwnas.search.search import plan, search
+from hwnas.search.plan import plan
+from hwnas.search.progress import SearchProgress
+from hwnas.search.search import search
 
 
 def alternate(configs: dict[int, Config], folder: Path) -> dict[int, list[float]]:
-    """Seconds of every epoch of both searches. One runs at a time: each hands over to the other after an epoch."""
+    """Seconds of every epoch of both searches.
+
+    One runs at a time: each hands over to the other after an epoch.
+    """
     turns = {count: threading.Semaphore(number == 0) for number, count in enumerate(configs)}
     seconds: dict[int, list[float]] = {count: [] for count in configs}
 
     def run(count: int, other: int) -> None:
         began = 0.0
 
-        def hand_over(progress: Progress) -> None:
+        def hand_over(progress: SearchProgress) -> None:
             nonlocal began
             seconds[count].append(time.perf_counter() - began)
             turns[other].release()
@@ -56,12 +61,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--epochs", type=int, default=8, help="of each search, after one that warms up")
+    parser.add_argument(
+        "--epochs", type=int, default=8, help="of each search, after one that warms up"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     stages = [{"cells": 3, "epochs": options.epochs + 1}]
     configs = {
-        count: resolve({"objectives": [{"metric": "params"}], "stages": stages, "exponents": exponents})
+        count: resolve(
+            {"objectives": [{"metric": "params"}], "stages": stages, "exponents": exponents}
+        )
         for count, exponents in ((1, [-0.1]), (8, EXPONENTS))
     }
     with tempfile.TemporaryDirectory() as folder:

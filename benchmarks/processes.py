@@ -1,16 +1,20 @@
-"""Images per second of one search on N processes against one process, one thread each, interleaved. Bar: 1.6 x for 2.
+"""Images per second of one search on N processes against one process, one thread each, interleaved.
+
+Bar: 1.6 x for 2.
 
     OMP_NUM_THREADS=1 python -m benchmarks.processes --json benchmarks/results/processes.json
-    OMP_NUM_THREADS=1 python -m benchmarks.processes --rounds 3 --seconds 2 --only "sampled, batch 64"
+    OMP_NUM_THREADS=1 python -m benchmarks.processes --rounds 3 --seconds 2 --only "sampled, batch
+    64"
 
-All processes are started once. A round lets process 0 search alone for some seconds, then all of them together, in an
-order that is drawn anew; each turn takes the loop's own steps from a fresh supernet, weight and alpha steps in the
-share that the config asks for. The ratio is taken within each round, so that a busy host slows both alike.
-Bytes are those that torch.distributed was given to add up, per weight step and rank; a ring sends about
-2 (N - 1) / N times as many. ``exchange_share``: of process 0's time, spent in those sums, which is the transfer and
-above all the wait for the slowest path. ``ratio_cpu`` counts a process's own seconds, each step those of the slowest:
-what the ratio would be on cores that nobody else uses, were messages free. ``load``: of the host, in the minute before
-each round.
+All processes are started once. A round lets process 0 search alone for some seconds, then all of
+them together, in an order that is drawn anew; each turn takes the loop's own steps from a fresh
+supernet, weight and alpha steps in the share that the config asks for. The ratio is taken within
+each round, so that a busy host slows both alike. Bytes are those that torch.distributed was given
+to add up, per weight step and rank; a ring sends about 2 (N - 1) / N times as many.
+``exchange_share``: of process 0's time, spent in those sums, which is the transfer and above all
+the wait for the slowest path. ``ratio_cpu`` counts a process's own seconds, each step those of the
+slowest: what the ratio would be on cores that nobody else uses, were messages free. ``load``: of
+the host, in the minute before each round.
 """
 
 from __future__ import annotations
@@ -37,9 +41,10 @@ import torch.distributed as dist
 from hwnas.config import Config, resolve
 from hwnas.runs import directory as runs
 from hwnas.search import loop
-from hwnas.search.distributed.ranks import ALONE, Ranks, launch, world
-from hwnas.search.search import Plan, plan, searcher_of
-from hwnas.search.state import restore
+from hwnas.search.checkpoint import restore
+from hwnas.search.distributed.launch import launch
+from hwnas.search.distributed.ranks import ALONE, Ranks, world
+from hwnas.search.plan import SearchPlan, plan, searcher_of
 
 ADDRESS = "HWNAS_BENCHMARK"
 IMAGES = 8192
@@ -48,12 +53,19 @@ CYCLE = 4
 
 def cases() -> dict[str, dict[str, Any]]:
     """Settings beside the defaults; epochs are long enough that no turn ends one."""
-    tnd = {"objectives": [{"metric": "params"}], "alpha_step": {"every": 4, "samples": 10, "images": 32}}
+    tnd = {
+        "objectives": [{"metric": "params"}],
+        "alpha_step": {"every": 4, "samples": 10, "images": 32},
+    }
     wide = {**tnd, "channels": 16, "stages": [{"cells": 5, "epochs": 100}], "space": "darts"}
     return {
         "sampled, batch 32, C 8": {**tnd, "stages": [{"cells": 3, "epochs": 100}]},
         "sampled, batch 64, C 16": {**wide, "weight_step": {"batch_size": 64}},
-        "mixture, batch 32, C 8": {**tnd, "weights": "mixture", "stages": [{"cells": 3, "epochs": 100}]},
+        "mixture, batch 32, C 8": {
+            **tnd,
+            "weights": "mixture",
+            "stages": [{"cells": 3, "epochs": 100}],
+        },
         "ndarts, batch 8, C 8": {
             "algorithm": "ndarts",
             "space": "darts",
@@ -63,7 +75,7 @@ def cases() -> dict[str, dict[str, Any]]:
     }
 
 
-def prepared(folder: Path, settings: dict[str, Any]) -> tuple[Plan, runs.Run]:
+def prepared(folder: Path, settings: dict[str, Any]) -> tuple[SearchPlan, runs.Run]:
     """Random images of 16 x 16 x 3 pixels, and a run directory for the trials of process 0."""
     rng = np.random.default_rng(0)
     path = folder / "images.npz"
@@ -72,29 +84,38 @@ def prepared(folder: Path, settings: dict[str, Any]) -> tuple[Plan, runs.Run]:
         labels = np.arange(2 * IMAGES) % 10
         np.savez(path, x_train=pixels, y_train=labels, x_test=pixels[:64], y_test=labels[:64])
     config: Config = resolve({**settings, "data": {"source": str(path)}})
-    return plan(config), runs.Run(Path(tempfile.mkdtemp(dir=folder)), config)
+    return plan(config), runs.Run(path=Path(tempfile.mkdtemp(dir=folder)), config=config)
 
 
-def turn(planned: Plan, run: runs.Run, ranks: Ranks, seconds: float) -> dict[str, float]:
-    """Steps of the loop for so many seconds: images that weight steps took, per second, and bytes per step.
+def turn(planned: SearchPlan, run: runs.Run, ranks: Ranks, seconds: float) -> dict[str, float]:
+    """Steps of the loop for so many seconds: images that weight steps took, per second, and bytes
+    per step.
 
-    Begins and ends on whole cycles of CYCLE weight steps, which hold the same share of alpha steps each.
+    Begins and ends on whole cycles of CYCLE weight steps, which hold the same share of alpha steps
+    each.
     """
     state = restore(run, planned.dataset, searcher_of(planned), ranks)
     size, own, first, began = planned.config.weight_step.batch_size, list[float](), 0, 0.0
     with counted() as moved:
         last = time.process_time()
-        for number, _ in enumerate(loop._epoch(run, planned.dataset, planned.costs, state), 1):
+        for number, _ in enumerate(loop.epoch_steps(run, planned.dataset, planned.costs, state), 1):
             own.append(time.process_time() - last)
             if number == CYCLE:  # the first cycle builds and touches what the others re-use
                 first, began, moved[:] = state.position.step, time.monotonic(), [0.0, 0.0]
                 own.clear()
-            elif number % CYCLE == 0 and ranks.agree(time.monotonic() - began > seconds)[0]:
+            elif number % CYCLE == 0 and ranks.any_rank(time.monotonic() - began > seconds)[0]:
                 images, took = (state.position.step - first) * size, time.monotonic() - began
-                exchanged = {"bytes_per_step": moved[0] / len(own), "exchange_share": moved[1] / took}
-                all_of_them = ranks.divided(ranks.size * len(own), lambda n: own[n // ranks.size])
+                exchanged = {
+                    "bytes_per_step": moved[0] / len(own),
+                    "exchange_share": moved[1] / took,
+                }
+                all_of_them = ranks.sharded(ranks.size * len(own), lambda n: own[n // ranks.size])
                 slowest = all_of_them.reshape(len(own), ranks.size).max(axis=1).sum()
-                return {"images_per_s": images / took, "images_per_cpu_s": images / slowest, **exchanged}
+                return {
+                    "images_per_s": images / took,
+                    "images_per_cpu_s": images / slowest,
+                    **exchanged,
+                }
             last = time.process_time()
     raise SystemExit("an epoch ended before the turn: give it fewer seconds")
 
@@ -103,19 +124,23 @@ def messages(ranks: Ranks) -> dict[str, float]:
     """What one agreement takes, in ms, and how many bytes per second a long sum gets through."""
     began, count = time.monotonic(), 300
     for _ in range(count):
-        ranks.agree(False)
+        ranks.any_rank(False)
     agreement_ms = 1000 * (time.monotonic() - began) / count
     long = torch.zeros(4 * 2**20)
     dist.all_reduce(long)
     began = time.monotonic()
     for _ in range(5):
         dist.all_reduce(long)
-    return {"agreement_ms": agreement_ms, "mb_per_s": 5 * 4 * len(long) / 1e6 / (time.monotonic() - began)}
+    return {
+        "agreement_ms": agreement_ms,
+        "mb_per_s": 5 * 4 * len(long) / 1e6 / (time.monotonic() - began),
+    }
 
 
 @contextmanager
 def counted() -> Iterator[list[float]]:
-    """Adds up the bytes handed to all_reduce, and the seconds in it: mostly waiting for the slower path."""
+    """Adds up the bytes handed to all_reduce, and the seconds in it: mostly waiting for the
+    slower path."""
     found, true = [0.0, 0.0], dist.all_reduce
 
     def all_reduce(tensor: torch.Tensor, *words: Any, **named: Any) -> Any:
@@ -136,10 +161,10 @@ def enter() -> None:
     """One process: turns alone (process 0) and together, until told to end."""
     torch.set_num_threads(1)
     with world() as ranks, tempfile.TemporaryDirectory() as own:
-        caller: Connection | None = Client(os.environ[ADDRESS]) if ranks.leads else None
+        caller: Connection | None = Client(os.environ[ADDRESS]) if ranks.is_main else None
         ready = {name: prepared(Path(own), settings) for name, settings in cases().items()}
         while True:
-            name, together, seconds = ranks.share(lambda: caller.recv() if caller else None)
+            name, together, seconds = ranks.broadcast(lambda: caller.recv() if caller else None)
             if not name:
                 break
             found = None
@@ -151,7 +176,7 @@ def enter() -> None:
             planned, run = ready[name]
             if together:
                 found = turn(planned, run, ranks, seconds)
-            elif ranks.leads:
+            elif ranks.is_main:
                 found = turn(planned, run, ALONE, seconds)
             if caller:
                 caller.send(found)
@@ -172,12 +197,16 @@ def main() -> None:
         address = str(Path(folder) / "socket")
         os.environ[ADDRESS] = address
         pid = os.fork()
-        if pid == 0:  # the launcher waits for its processes, this process speaks with the first of them
+        if (
+            pid == 0
+        ):  # the launcher waits for its processes, this process speaks with the first of them
             codes, _ = launch(options.processes, enter)
             os._exit(max(map(abs, codes)))
         with Listener(address) as listener, listener.accept() as caller:
             results = {
-                name: measured(caller, name, options) for name in cases() if options.only in (None, name)
+                name: measured(caller, name, options)
+                for name in cases()
+                if options.only in (None, name)
             }
             spoken = []
             for _ in range(options.rounds):
@@ -185,7 +214,11 @@ def main() -> None:
                 spoken.append(caller.recv())
             caller.send(("", False, 0.0))
         os.waitpid(pid, 0)
-    about = {"processes": options.processes, "cores": os.cpu_count(), "python": platform.python_version()}
+    about = {
+        "processes": options.processes,
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+    }
     exchanged = {name: about_all([one[name] for one in spoken]) for name in spoken[0]}
     text = json.dumps(
         {**about, "torch": torch.__version__, "messages": exchanged, "cases": results}, indent=1
@@ -204,7 +237,9 @@ def measured(caller: Connection, name: str, options: argparse.Namespace) -> dict
             caller.send((name, together, options.seconds))
             found[together] = caller.recv()
         rates = [found[together]["images_per_s"] for together in (False, True)]
-        ratios = (found[True][name] / found[False][name] for name in ("images_per_s", "images_per_cpu_s"))
+        ratios = (
+            found[True][name] / found[False][name] for name in ("images_per_s", "images_per_cpu_s")
+        )
         exchanged = (found[True][name] for name in ("bytes_per_step", "exchange_share"))
         rounds.append((*rates, *ratios, *exchanged, load))
     columns = (
@@ -217,7 +252,8 @@ def measured(caller: Connection, name: str, options: argparse.Namespace) -> dict
         "load",
     )
     result = {
-        column: about_all(values) for column, values in zip(columns, zip(*rounds, strict=True), strict=True)
+        column: about_all(values)
+        for column, values in zip(columns, zip(*rounds, strict=True), strict=True)
     }
     print(f"{name}: {result['ratio']}, by CPU time {result['ratio_cpu']}", file=sys.stderr)
     return result
@@ -225,7 +261,9 @@ def measured(caller: Connection, name: str, options: argparse.Namespace) -> dict
 
 def about_all(values: Sequence[float]) -> dict[str, Any]:
     """Median and range, four digits each."""
-    low, middle, high = (float(f"{one:.4g}") for one in (min(values), statistics.median(values), max(values)))
+    low, middle, high = (
+        float(f"{one:.4g}") for one in (min(values), statistics.median(values), max(values))
+    )
     return {"median": middle, "range": [low, high]}
 
 

@@ -1,14 +1,16 @@
-"""A small form of the evidence within a quarter of an hour: exit code 1 where a figure falls under its floor.
+"""A small form of the evidence within a quarter of an hour: exit code 1 where a figure falls under
+its floor.
 
     python -m benchmarks.quick                  everything (make evidence-quick)
     python -m benchmarks.quick tabular step     some of it
 
-Each part runs a benchmark's own command in a process of one thread, reads its figures and holds them against floors.
-The floors are well under what docs/evidence/ reports: a busy host must not miss them, a broken part must. Times are
-processor times or ratios of them. What needs data that is not beside the checkout is left out, and said so. The full
-bars are those of the benchmarks themselves; `nasbench201` here shows that its parts still work, a supernet that was
-trained for seconds ranks nothing by itself. Not here, for want of a form that is small enough: hypergradients (their
-laws are in the test suite), fronts after training from scratch, kills, measured latencies.
+Each part runs a benchmark's own command in a process of one thread, reads its figures and holds
+them against floors. The floors are well under what docs/evidence/ reports: a busy host must not
+miss them, a broken part must. Times are processor times or ratios of them. What needs data that is
+not beside the checkout is left out, and said so. The full bars are those of the benchmarks
+themselves; `nasbench201` here shows that its parts still work, a supernet that was trained for
+seconds ranks nothing by itself. Not here, for want of a form that is small enough: hypergradients
+(their laws are in the test suite), fronts after training from scratch, kills, measured latencies.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ PAIRS = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Figure:
     """One number and the floor that it must not fall under; a ceiling where `most`."""
 
@@ -54,9 +56,10 @@ class Figure:
         return f"{'ok' if self.met else 'MISSED':7}{self.name}: {self.value:.4g} ({word} {self.floor:g})"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Part:
-    """One benchmark in its small form: the words of its command, the files it needs, and what is read off."""
+    """One benchmark in its small form: the words of its command, the files it needs, and what is
+    read off."""
 
     command: tuple[str, ...]
     needs: tuple[Path, ...]
@@ -66,29 +69,44 @@ class Part:
 def tabular(pair: int) -> Part:
     """Three seeds of the tabular self-test: near the exact front, and ahead of chance."""
     accuracy, cost = PAIRS[pair]
-    words = ("--table", str(TABLE), "--accuracy", accuracy, "--cost", cost, "--seeds", "3", "--json")
+    words = (
+        "--table",
+        str(TABLE),
+        "--accuracy",
+        accuracy,
+        "--cost",
+        cost,
+        "--seeds",
+        "3",
+        "--json",
+    )
     return Part(
-        ("-m", "benchmarks.tabular", *words, "--methods", "hwnas,nsga2,random"), (TABLE,), _read_tabular
+        command=("-m", "benchmarks.tabular", *words, "--methods", "hwnas,nsga2,random"),
+        needs=(TABLE,),
+        read=_read_tabular,
     )
 
 
 def _read_tabular(text: str) -> list[Figure]:
     result = json.loads(text)
     means = {
-        name: dict(zip(result["budgets"], m["mean"], strict=True)) for name, m in result["methods"].items()
+        name: dict(zip(result["budgets"], m["mean"], strict=True))
+        for name, m in result["methods"].items()
     }
     ours, chance, peer = means["hwnas"], means["random"], means["nsga2"]
     return [
-        Figure("share of the exact front after 200 evaluations", ours[200], 0.94),
-        Figure("after 1,000", ours[1000], 0.99),
-        Figure("ahead of random search after 200", ours[200] - chance[200], 0.005),
-        Figure("NSGA-II after 1,000", peer[1000], 0.985),
+        Figure(name="share of the exact front after 200 evaluations", value=ours[200], floor=0.94),
+        Figure(name="after 1,000", value=ours[1000], floor=0.99),
+        Figure(name="ahead of random search after 200", value=ours[200] - chance[200], floor=0.005),
+        Figure(name="NSGA-II after 1,000", value=peer[1000], floor=0.985),
     ]
 
 
 def _read_single(text: str) -> list[Figure]:
     return [
-        Figure(f"{row['form']} REINFORCE, {column} in %", row[column]["mean"], floor)
+        Figure(
+            name=f"{row['form']} REINFORCE, {column} in %", value=row[column]["mean"], floor=floor
+        )
         for row in json.loads(text)["single"]
         for column, floor in (("cifar10_test_acc_200ep", 93.0), ("cifar100_test_acc_200ep", 69.5))
     ]
@@ -97,59 +115,117 @@ def _read_single(text: str) -> list[Figure]:
 def _read_step(text: str) -> list[Figure]:
     faster = json.loads(text)["times_faster"]
     return [
-        Figure("a sampled step over a plain mixture step", faster["sampled over plain"]["median"], 10.0),
-        Figure("our mixture step over a plain one", faster["mixture over plain"]["median"], 1.8),
-        Figure("a sampled step over our mixture step", faster["sampled over mixture"]["median"], 4.0),
+        Figure(
+            name="a sampled step over a plain mixture step",
+            value=faster["sampled over plain"]["median"],
+            floor=10.0,
+        ),
+        Figure(
+            name="our mixture step over a plain one",
+            value=faster["mixture over plain"]["median"],
+            floor=1.8,
+        ),
+        Figure(
+            name="a sampled step over our mixture step",
+            value=faster["sampled over mixture"]["median"],
+            floor=4.0,
+        ),
     ]
 
 
 def _read_policies(text: str) -> list[Figure]:
     return [
-        Figure("an epoch of eight policies over one of one", json.loads(text)["ratio_median"], 1.5, most=True)
+        Figure(
+            name="an epoch of eight policies over one of one",
+            value=json.loads(text)["ratio_median"],
+            floor=1.5,
+            most=True,
+        )
     ]
 
 
 def _read_latency(text: str) -> list[Figure]:
-    return [Figure(one["name"], one["value"], one["bar"], one["at_most"]) for one in json.loads(text)]
+    return [
+        Figure(name=one["name"], value=one["value"], floor=one["bar"], most=one["at_most"])
+        for one in json.loads(text)
+    ]
 
 
 def _read_nasbench201(text: str) -> list[Figure]:
     row = json.loads(text)
     return [
-        Figure("cells handed back", len(row["cells"]["params"]), 5),
-        Figure("their share of the exact front (params)", row["share"]["params"], 0.85),
-        Figure("rank correlations followed", len(row["tau"]), 2),
+        Figure(name="cells handed back", value=len(row["cells"]["params"]), floor=5),
+        Figure(
+            name="their share of the exact front (params)", value=row["share"]["params"], floor=0.85
+        ),
+        Figure(name="rank correlations followed", value=len(row["tau"]), floor=2),
     ]
 
 
 def _read_fuzz(text: str) -> list[Figure]:
-    return [Figure("inputs not dealt with", json.JSONDecoder().raw_decode(text)[0]["failures"], 0, most=True)]
+    return [
+        Figure(
+            name="inputs not dealt with",
+            value=json.JSONDecoder().raw_decode(text)[0]["failures"],
+            floor=0,
+            most=True,
+        )
+    ]
 
 
-LATENCY = ("-m", "benchmarks.latency", "roofline", "--json")  # the others time something, or take minutes
+LATENCY = (
+    "-m",
+    "benchmarks.latency",
+    "roofline",
+    "--json",
+)  # the others time something, or take minutes
 SUPERNET = ("-m", "benchmarks.nasbench201", str(DATA), "--size", "quick")
 PARTS: dict[str, Part] = {
     "tabular-1080ti": tabular(0),
     "tabular-params": tabular(1),
     "single": Part(
-        ("-m", "benchmarks.tabular", "--table", str(TABLE), "--single", "--seeds", "5", "--json"),
-        (TABLE,),
-        _read_single,
+        command=(
+            "-m",
+            "benchmarks.tabular",
+            "--table",
+            str(TABLE),
+            "--single",
+            "--seeds",
+            "5",
+            "--json",
+        ),
+        needs=(TABLE,),
+        read=_read_single,
     ),
-    "latency": Part(LATENCY, (TABLE,), _read_latency),
-    "fuzz": Part(("-m", "benchmarks.fuzz", "--inputs", "2000"), (), _read_fuzz),
-    "policies": Part(("-m", "benchmarks.policies_cost", "--epochs", "3"), (), _read_policies),
-    "nasbench201": Part(SUPERNET, (TABLE, IMAGES), _read_nasbench201),
+    "latency": Part(command=LATENCY, needs=(TABLE,), read=_read_latency),
+    "fuzz": Part(command=("-m", "benchmarks.fuzz", "--inputs", "2000"), needs=(), read=_read_fuzz),
+    "policies": Part(
+        command=("-m", "benchmarks.policies_cost", "--epochs", "3"), needs=(), read=_read_policies
+    ),
+    "nasbench201": Part(command=SUPERNET, needs=(TABLE, IMAGES), read=_read_nasbench201),
     "step": Part(
-        ("-m", "benchmarks.step", "--rounds", "2", "--repeat", "4", "--clock", "cpu", "--no-memory"),
-        (),
-        _read_step,
+        command=(
+            "-m",
+            "benchmarks.step",
+            "--rounds",
+            "2",
+            "--repeat",
+            "4",
+            "--clock",
+            "cpu",
+            "--no-memory",
+        ),
+        needs=(),
+        read=_read_step,
     ),
 }
 
 
 def held(name: str, part: Part) -> list[Figure] | None:
-    """Run one part and read its figures; None where its data is absent. A part that fails misses."""
+    """Run one part and read its figures; None where its data is absent.
+
+    A part that fails misses.
+    """
     if not all(path.is_file() for path in part.needs):
         return None
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -163,12 +239,12 @@ def held(name: str, part: Part) -> list[Figure] | None:
             timeout=SECONDS,
         )
     except subprocess.TimeoutExpired:
-        return [Figure(f"{name} (no end after {SECONDS} s)", float("nan"), 0.0)]
+        return [Figure(name=f"{name} (no end after {SECONDS} s)", value=float("nan"), floor=0.0)]
     try:
         return part.read(done.stdout)
     except (ValueError, KeyError, TypeError, IndexError):
         print((done.stderr or done.stdout)[-2000:], file=sys.stderr)
-        return [Figure(f"{name} (exit code {done.returncode})", float("nan"), 0.0)]
+        return [Figure(name=f"{name} (exit code {done.returncode})", value=float("nan"), floor=0.0)]
 
 
 def main() -> int:
@@ -176,7 +252,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("parts", nargs="*", help=f"beginnings of {', '.join(PARTS)}; all by default")
+    parser.add_argument(
+        "parts", nargs="*", help=f"beginnings of {', '.join(PARTS)}; all by default"
+    )
     wanted = tuple(parser.parse_args().parts)
     chosen: dict[str, Any] = {
         name: one for name, one in PARTS.items() if not wanted or name.startswith(wanted)

@@ -1,18 +1,21 @@
 """Does search beat chance, and does one search for the whole front beat one search per exponent?
 
-One arm and one seed per process: search, train the same number of finalists from scratch alike, and append the
-hypervolume of (test accuracy, parameters) to a file of JSON lines. Arms:
+One arm and one seed per process: search, train the same number of finalists from scratch alike, and
+append the hypervolume of (test accuracy, parameters) to a file of JSON lines. Arms:
 
-- tndnas, random, nsga2: the algorithm with all its epochs, one supernet each, the same number of evaluations;
+- tndnas, random, nsga2: the algorithm with all its epochs, one supernet each, the same number of
+  evaluations;
 - singles: eight TND-NAS searches of one exponent each, every one with an eighth of the epochs;
-- mixture: TND-NAS that trains the whole mixture, with as many epochs as fit into about the same CPU time;
+- mixture: TND-NAS that trains the whole mixture, with as many epochs as fit into about the same CPU
+  time;
 - synflow: tndnas whose finalists are named by a regression over its trials and SynFlow together.
 
     python -m benchmarks.search_fronts --arm tndnas --seed 0 --task digits --out results.jsonl
     python -m benchmarks.search_fronts --summary results.jsonl
 
-Tasks: ``digits``, hardened by Gaussian noise (clean digits saturate at 0.99 for every trained child), and ``cifar``,
-10,000 CIFAR-10 images as an .npz (made by benchmarks.cifar_jpeg; --halve there makes 16 x 16 pixels) given by --npz.
+Tasks: ``digits``, hardened by Gaussian noise (clean digits saturate at 0.99 for every trained
+child), and ``cifar``, 10,000 CIFAR-10 images as an .npz (made by benchmarks.cifar_jpeg; --halve
+there makes 16 x 16 pixels) given by --npz.
 """
 
 from __future__ import annotations
@@ -31,7 +34,8 @@ import torch
 
 from hwnas.config import Config, resolve, with_epochs
 from hwnas.runs.front import Bounds, hypervolume, non_dominated, to_minimise
-from hwnas.search.search import plan, search, summary
+from hwnas.search.plan import plan
+from hwnas.search.search import search, summary
 from hwnas.space.genotype import Architecture
 from hwnas.space.text import from_dict
 from hwnas.training.data import Dataset
@@ -61,11 +65,17 @@ TASKS: dict[str, dict[str, Any]] = {
 TRAIN_EPOCHS = {"digits": 12, "cifar": 3}
 FINALISTS = 5
 MIXTURE_SLOWER = 5
-"""How many sampled epochs one mixture epoch costs here, evaluations included; the CPU time is in the results."""
+"""How many sampled epochs one mixture epoch costs here, evaluations included; the CPU time is in
+the results."""
 
 
 def config_of(task: str, algorithm: str, seed: int, npz: str | None) -> Config:
-    settings = {"algorithm": algorithm, "objectives": [{"metric": "params"}], "seed": seed, **TASKS[task]}
+    settings = {
+        "algorithm": algorithm,
+        "objectives": [{"metric": "params"}],
+        "seed": seed,
+        **TASKS[task],
+    }
     if task == "cifar":
         settings["data"] = {"source": npz}
     return resolve(settings)
@@ -76,8 +86,11 @@ def found(config: Config) -> dict[str, Any]:
         return summary(search(config, Path(folder) / "run"))
 
 
-def spread(result: dict[str, Any], count: int, cost: str = "params", believed: str = "value") -> list[Member]:
-    """``count`` finalists: rank by rank, the members of a rank that is too large evenly along its ``cost``.
+def spread(
+    result: dict[str, Any], count: int, cost: str = "params", believed: str = "value"
+) -> list[Member]:
+    """``count`` finalists: rank by rank, the members of a rank that is too large evenly along its
+    ``cost``.
 
     ``believed``: the figure of a member's accuracy that ranks it.
     """
@@ -104,10 +117,14 @@ def best_of_single(result: dict[str, Any], exponent: float) -> Member:
     )
 
 
-def search_arm(task: str, arm: str, seed: int, npz: str | None) -> tuple[list[Member], dict[str, Any]]:
+def search_arm(
+    task: str, arm: str, seed: int, npz: str | None
+) -> tuple[list[Member], dict[str, Any]]:
     if arm == "mixture":
         whole = config_of(task, "tndnas", seed, npz)
-        stages = [{**one.model_dump(), **scaled(one.epochs, one.frozen_epochs)} for one in whole.stages]
+        stages = [
+            {**one.model_dump(), **scaled(one.epochs, one.frozen_epochs)} for one in whole.stages
+        ]
         result = found(resolve({**whole.model_dump(), "weights": "mixture", "stages": stages}))
         return spread(result, FINALISTS), result
     if arm == "synflow":
@@ -122,7 +139,9 @@ def search_arm(task: str, arm: str, seed: int, npz: str | None) -> tuple[list[Me
     members: dict[str, Member] = {}
     result = {}
     for number, exponent in enumerate(whole.exponents):
-        stages = tuple(with_epochs(whole, epochs).stages[place] for place, epochs in enumerate(share))
+        stages = tuple(
+            with_epochs(whole, epochs).stages[place] for place, epochs in enumerate(share)
+        )
         one = whole.model_copy(
             update={
                 "exponents": (exponent,),
@@ -146,7 +165,9 @@ def trained(members: list[Member], dataset: Dataset, task: str, seed: int) -> li
     recipe = replace(RECIPES["quick"], epochs=TRAIN_EPOCHS[task], evaluate_every=1000)
     rows = []
     for member in members:
-        architecture = Architecture(from_dict(member["genotype"]), member["channels"], member["cells"])
+        architecture = Architecture(
+            from_dict(member["genotype"]), channels=member["channels"], cells=member["cells"]
+        )
         result = train(architecture, dataset, recipe, seed=seed)
         params = member["costs"]["params"]["value"]
         rows.append(
@@ -167,9 +188,13 @@ def run(task: str, arm: str, seed: int, npz: str | None) -> dict[str, Any]:
     searched = time.process_time() - began
     dataset = plan(config_of(task, "tndnas", seed, npz)).dataset
     rows = trained(members, dataset, task, seed)
-    bounds = Bounds((1 / len(dataset.classes), 1.0), (tuple(result["bounds"]["params"]),))
+    bounds = Bounds(
+        accuracy=(1 / len(dataset.classes), 1.0), costs=(tuple(result["bounds"]["params"]),)
+    )
     volume = hypervolume(
-        np.array([row["test_accuracy"] for row in rows]), np.array([[row["params"]] for row in rows]), bounds
+        np.array([row["test_accuracy"] for row in rows]),
+        np.array([[row["params"]] for row in rows]),
+        bounds,
     )
     return {
         "task": task,
@@ -189,7 +214,9 @@ def table(path: Path) -> str:
     lines = []
     for task in dict.fromkeys(row["task"] for row in rows):
         for arm in dict.fromkeys(row["arm"] for row in rows if row["task"] == task):
-            mine = sorted((r for r in rows if (r["task"], r["arm"]) == (task, arm)), key=lambda r: r["seed"])
+            mine = sorted(
+                (r for r in rows if (r["task"], r["arm"]) == (task, arm)), key=lambda r: r["seed"]
+            )
             values = [row["hypervolume"] for row in mine]
             cpu = [row["search_cpu_s"] for row in mine]
             lines.append(
@@ -205,7 +232,9 @@ def main() -> None:
     )
     parser.add_argument("--task", choices=sorted(TASKS), default="digits")
     parser.add_argument(
-        "--arm", choices=("tndnas", "random", "nsga2", "singles", "mixture", "synflow"), default="tndnas"
+        "--arm",
+        choices=("tndnas", "random", "nsga2", "singles", "mixture", "synflow"),
+        default="tndnas",
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--npz", help="10,000 CIFAR-10 images, made by benchmarks.cifar_jpeg")

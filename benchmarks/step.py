@@ -1,19 +1,22 @@
-"""Time and memory of one search step: one path against the mixture, ours against a plain one, interleaved.
+"""Time and memory of one search step: one path against the mixture, ours against a plain one,
+interleaved.
 
     OMP_NUM_THREADS=1 python -m benchmarks.step --json benchmarks/results/step.json
     OMP_NUM_THREADS=1 python -m benchmarks.step --space tnd --stage 2 --rounds 4
 
-Paths, mixture and the plain network each live in a process of their own, as they would in a search: in one process
-the paths would run on the mixture's gigabyte of freed memory, none of it in a cache. One round gives each process
-its turn, in an order that is drawn anew, so that a busy host slows all alike; a ratio is taken within each round.
-``--clock cpu`` counts a process's own seconds where the host is not ours alone. Memory is the peak of resident
-memory above the built model, again each kind of step in a process of its own; before it is taken, one step on a
-single small image has brought in the libraries' code.
+Paths, mixture and the plain network each live in a process of their own, as they would in a search:
+in one process the paths would run on the mixture's gigabyte of freed memory, none of it in a cache.
+One round gives each process its turn, in an order that is drawn anew, so that a busy host slows all
+alike; a ratio is taken within each round. ``--clock cpu`` counts a process's own seconds where the
+host is not ours alone. Memory is the peak of resident memory above the built model, again each kind
+of step in a process of its own; before it is taken, one step on a single small image has brought in
+the libraries' code.
 
-Steps: ``sampled weight`` and ``sampled evaluation`` run one path with an operation other than none on all edges;
-``mixture weight`` and ``mixture alpha`` run all operations, and alpha's gradient comes as in first-order DARTS and
-P-DARTS, from one backward pass through everything; ``mixture alpha only`` leaves the gradients of the weights out,
-as hwnas.search does; ``plain ...`` are those of benchmarks/plain_supernet.py, first order and second (step_scaling.py).
+Steps: ``sampled weight`` and ``sampled evaluation`` run one path with an operation other than none
+on all edges; ``mixture weight`` and ``mixture alpha`` run all operations, and alpha's gradient
+comes as in first-order DARTS and P-DARTS, from one backward pass through everything; ``mixture
+alpha only`` leaves the gradients of the weights out, as hwnas.search does; ``plain ...`` are those
+of benchmarks/plain_supernet.py, first order and second (step_scaling.py).
 """
 
 from __future__ import annotations
@@ -63,7 +66,9 @@ def mask_of(space: str, stage: int) -> np.ndarray:
 class Steps:
     """Our steps on one supernet."""
 
-    def __init__(self, space: str, stage: int, channels: int = CHANNELS, cells: int | None = None) -> None:
+    def __init__(
+        self, space: str, stage: int, channels: int = CHANNELS, cells: int | None = None
+    ) -> None:
         self.space, self.mask = SPACES[space], mask_of(space, stage)
         cells = cells or CELLS[space][stage]
         self.net: Supernet = build_supernet(
@@ -73,7 +78,9 @@ class Steps:
         )
         self.weights = list(self.net.parameters())  # walking all modules takes milliseconds
         self.optimizer = torch.optim.SGD(self.weights, lr=0.025, momentum=0.9, weight_decay=3e-4)
-        self.alpha = torch.zeros(self.mask.shape).masked_fill_(torch.from_numpy(~self.mask), -torch.inf)
+        self.alpha = torch.zeros(self.mask.shape).masked_fill_(
+            torch.from_numpy(~self.mask), -torch.inf
+        )
         self.alpha.requires_grad_()
         self.optimizer_a = torch.optim.Adam([self.alpha], lr=6e-4, betas=(0.5, 0.999))
         self.rng = np.random.default_rng(0)
@@ -116,7 +123,9 @@ def steps_of(group: str, space: str, stage: int) -> dict[str, Step]:
     """The steps of one group, on a model that only they use."""
     if group.startswith("plain"):
         plain = PlainSteps(CHANNELS, CELLS[space][stage], CLASSES)
-        return {name: getattr(plain, name.partition(" ")[2].replace(" ", "_")) for name in GROUPS[group]}
+        return {
+            name: getattr(plain, name.partition(" ")[2].replace(" ", "_")) for name in GROUPS[group]
+        }
     ours = Steps(space, stage)
     return {name: getattr(ours, name.replace(" ", "_")) for name in GROUPS[group]}
 
@@ -129,7 +138,8 @@ def images(group: str, batch: int, size: int = IMAGE[1]) -> tuple[Tensor, Tensor
 
 
 def work(connection: Connection, group: str, options: argparse.Namespace) -> None:
-    """In a process of its own: run the group's steps when told how often, answer with the seconds of each."""
+    """In a process of its own: run the group's steps when told how often, answer with the
+    seconds of each."""
     prepare(options)
     clock = time.perf_counter if options.clock == "wall" else time.process_time
     steps, batch = steps_of(group, options.space, options.stage), images(group, options.batch)
@@ -153,14 +163,20 @@ def measure(options: argparse.Namespace) -> dict[str, list[float]]:
         for group in groups:
             pipes[group].send(options.repeat if group == "sampled" else 1)
             for name, value in pipes[group].recv().items():
-                seconds.setdefault(name, []).extend([value] if number >= 0 else [])  # round -1 warms up
+                seconds.setdefault(name, []).extend(
+                    [value] if number >= 0 else []
+                )  # round -1 warms up
     for pipe in pipes.values():
         pipe.send(0)
     return seconds
 
 
 def groups_of(options: argparse.Namespace) -> list[str]:
-    return [group for group in GROUPS if group != "plain" or (options.space, options.stage) == ("darts", 0)]
+    return [
+        group
+        for group in GROUPS
+        if group != "plain" or (options.space, options.stage) == ("darts", 0)
+    ]
 
 
 def started(what: Callable[..., None], name: str, options: argparse.Namespace) -> Connection:
@@ -178,7 +194,8 @@ def prepare(options: argparse.Namespace) -> None:
 
 
 def peak_mib(connection: Connection, name: str, options: argparse.Namespace) -> None:
-    """In a process of its own (Linux): answer with the peak of resident memory while a step runs three times."""
+    """In a process of its own (Linux): answer with the peak of resident memory while a step runs
+    three times."""
     prepare(options)
     group = name.split()[0]
     step = steps_of(group, options.space, options.stage)[name]
@@ -204,7 +221,8 @@ def ratios(seconds: dict[str, list[float]], samples: int, every: int) -> dict[st
     epoch = s["sampled weight"] + samples / every * s["sampled evaluation"]
     found = {
         "sampled over mixture": mixture / sampled,
-        "sampled over mixture, alpha only": (s["mixture weight"] + s["mixture alpha only"]) / sampled,
+        "sampled over mixture, alpha only": (s["mixture weight"] + s["mixture alpha only"])
+        / sampled,
         f"epoch, {samples} samples every {every} steps, over first-order mixture": mixture / epoch,
     }
     if "plain weight" in s:
@@ -225,20 +243,27 @@ def report(options: argparse.Namespace) -> dict[str, object]:
     seconds = measure(options)
     least = {name: [min(values)] for name, values in seconds.items()}
     found: dict[str, object] = {
-        **{key: getattr(options, key) for key in ("space", "stage", "batch", "rounds", "clock", "allocator")},
+        **{
+            key: getattr(options, key)
+            for key in ("space", "stage", "batch", "rounds", "clock", "allocator")
+        },
         "load_before": round(load, 1),
         "torch": torch.__version__,
         "machine": platform.machine(),
         "milliseconds": {name: summary(values, 1e3) for name, values in seconds.items()},
         "times_faster": {
-            name: summary(values) for name, values in ratios(seconds, options.samples, options.every).items()
+            name: summary(values)
+            for name, values in ratios(seconds, options.samples, options.every).items()
         },
         "times_faster_by_minima": {
-            name: round(value[0], 3) for name, value in ratios(least, options.samples, options.every).items()
+            name: round(value[0], 3)
+            for name, value in ratios(least, options.samples, options.every).items()
         },
     }
     if not options.no_memory:
-        found["peak_mib"] = {name: round(started(peak_mib, name, options).recv(), 1) for name in seconds}
+        found["peak_mib"] = {
+            name: round(started(peak_mib, name, options).recv(), 1) for name in seconds
+        }
     return found
 
 

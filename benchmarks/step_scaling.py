@@ -1,13 +1,15 @@
-"""How a search step's cost grows: every space and stage, cells, channels, images, samples M and policies K.
+"""How a search step's cost grows: every space and stage, cells, channels, images, samples M and
+policies K.
 
     python -m benchmarks.step_scaling --out benchmarks/results/step-scaling.jsonl
     python -m benchmarks.step_scaling --page benchmarks/results/step-scaling.jsonl
 
-One thread, a process's own CPU seconds, medians over rounds; within a round the steps take turns, so that a busy host
-slows all alike. ``weight``: one weight step of a drawn path; ``evaluation``: one sub-network on one batch; ``mixture``:
-a weight step of all operations; ``second``: DARTS's second-order step of alpha and ``first`` its first-order one, in a
-plain network (benchmarks/plain_supernet.py), with ``neumann``, NDARTS's step with K = 2, in ours. ``tell``: learning
-from M evaluations with K policies, supernet not counted. ``--only`` takes part of them.
+One thread, a process's own CPU seconds, medians over rounds; within a round the steps take turns,
+so that a busy host slows all alike. ``weight``: one weight step of a drawn path; ``evaluation``:
+one sub-network on one batch; ``mixture``: a weight step of all operations; ``second``: DARTS's
+second-order step of alpha and ``first`` its first-order one, in a plain network
+(benchmarks/plain_supernet.py), with ``neumann``, NDARTS's step with K = 2, in ours. ``tell``:
+learning from M evaluations with K policies, supernet not counted. ``--only`` takes part of them.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ from hwnas.config import resolve
 from hwnas.nets.fast.allocator import keep_freed_memory
 from hwnas.search.bilevel import ndarts
 from hwnas.search.distributed import shared_weights
-from hwnas.search.search import plan, searcher_of
+from hwnas.search.plan import plan, searcher_of
 from hwnas.training.data import Batch
 
 Timed = dict[str, Callable[[], None]]
@@ -163,7 +165,9 @@ def page(rows: list[Row]) -> str:
         mine = [row for row in rows if row["part"] == part]
         columns = [key for key in mine[0] if key not in ("part", "load", "torch")]
         text += [f"### {part}", "", "| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
-        text += ["| " + " | ".join(_said(row.get(key, "")) for key in columns) + " |" for row in mine]
+        text += [
+            "| " + " | ".join(_said(row.get(key, "")) for key in columns) + " |" for row in mine
+        ]
         text.append("")
     return "\n".join(text)
 
@@ -179,7 +183,9 @@ def main() -> int:
     )
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--only", help="spaces, cells, channels, images, tell, bilevel; several with commas")
+    parser.add_argument(
+        "--only", help="spaces, cells, channels, images, tell, bilevel; several with commas"
+    )
     parser.add_argument("--out", type=Path, help="file of JSON lines to write anew")
     parser.add_argument("--page", type=Path, help="print such a file as tables and stop")
     given = parser.parse_args()

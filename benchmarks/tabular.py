@@ -4,12 +4,13 @@
         --accuracy cifar100_valid_acc_200ep --cost latency_ms_1080ti_1
     python benchmarks/tabular.py --table ../shared/data/nasbench201.csv.gz --single
 
-Every architecture of NAS-Bench-201 was trained and measured by others; here an evaluation is a look-up, and
-the policy, reward and front code is the real search's. Reported is the hypervolume of what was evaluated as a
-share of the exact front's, after 100, 200, 500 and 1,000 distinct evaluations. Accuracy is scaled from its 5
-% quantile (0) to its maximum, cost from its minimum to its maximum, and the reference point is the worst
-corner of that box. A row without a cost is not eligible: evaluating it uses an evaluation and adds nothing.
-The cost is looked up with the accuracy; no method knows the cost of what it has not evaluated.
+Every architecture of NAS-Bench-201 was trained and measured by others; here an evaluation is a
+look-up, and the policy, reward and front code is the real search's. Reported is the hypervolume of
+what was evaluated as a share of the exact front's, after 100, 200, 500 and 1,000 distinct
+evaluations. Accuracy is scaled from its 5 % quantile (0) to its maximum, cost from its minimum to
+its maximum, and the reference point is the worst corner of that box. A row without a cost is not
+eligible: evaluating it uses an evaluation and adds nothing. The cost is looked up with the
+accuracy; no method knows the cost of what it has not evaluated.
 """
 
 from __future__ import annotations
@@ -33,8 +34,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a script 
 
 from benchmarks.tabular_peers import Evaluate, Spent, evolution, nsga2, random_search
 from hwnas.runs.front import Bounds, hypervolume
-from hwnas.search.algorithms import policy
-from hwnas.search.algorithms import scalarised as directed
+from hwnas.search.algorithms import policy, scalarised
 from hwnas.search.algorithms.reward import Objective, for_exponents, rewards
 from hwnas.space.nasbench201 import PRIMITIVES, SPACE
 from profilers.errors import InputError, nearest
@@ -44,15 +44,18 @@ Floats = NDArray[np.float64]
 
 BUDGETS = (100, 200, 500, 1000)
 EXPONENTS = (0.0, -0.02, -0.05, -0.1, -0.2, -0.4, -0.7, -1.0)
-PLAIN = policy.Learning(lr=0.2)  # 100 steps of 6e-3, the published rate, would leave alpha where it was
+PLAIN = policy.Learning(
+    lr=0.2
+)  # 100 steps of 6e-3, the published rate, would leave alpha where it was
 SAMPLES = 10
 TRAINING = "cifar10_train_time_s_per_epoch_gpu"
 PUBLISHED = {"cifar10_test_acc_200ep": (93.85, 0.37), "cifar100_test_acc_200ep": (71.71, 1.09)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Table:
-    """One accuracy (0..1) and one cost of every genotype, by the number its choices (slots,) spell."""
+    """One accuracy (0..1) and one cost of every genotype, by the number its choices (slots,)
+    spell."""
 
     accuracy: Floats  # (15625,), NaN where not eligible
     cost: Floats  # (15625,)
@@ -63,7 +66,7 @@ class Table:
         return hypervolume(self.accuracy, self.cost[:, None], self.bounds)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Ledger:
     """Looks samples up and keeps the order of first appearance, up to a budget of distinct ones."""
 
@@ -72,7 +75,10 @@ class Ledger:
     order: dict[int, None] = field(default_factory=dict)
 
     def __call__(self, choices: Ints) -> tuple[Floats, Floats]:
-        """Accuracy (M,) and costs (M, 1) of choices (M, slots). Raises Spent once the budget is used."""
+        """Accuracy (M,) and costs (M, 1) of choices (M, slots).
+
+        Raises Spent once the budget is used.
+        """
         rows = codes(choices)
         self.order |= dict.fromkeys(rows.tolist())
         if len(self.order) >= self.budget:
@@ -87,7 +93,10 @@ def codes(choices: Ints) -> Ints:
 
 
 def load(path: Path, accuracy: str, cost: str) -> Table:
-    """The table of two columns of a CSV file. Raises InputError that names the file and the nearest column."""
+    """The table of two columns of a CSV file.
+
+    Raises InputError that names the file and the nearest column.
+    """
     if not path.is_file():
         raise InputError(f"--table: {path} is not a file")
     data = path.read_bytes()
@@ -100,7 +109,9 @@ def load(path: Path, accuracy: str, cost: str) -> Table:
             )
     size = len(PRIMITIVES) ** len(SPACE.slots)
     columns = np.full((2, size), np.nan)
-    drawn = [[PRIMITIVES.index(edge.split("~")[0]) for edge in _edges(row["arch_str"])] for row in rows]
+    drawn = [
+        [PRIMITIVES.index(edge.split("~")[0]) for edge in _edges(row["arch_str"])] for row in rows
+    ]
     places = codes(np.array(drawn, dtype=np.int64))
     for line, column in enumerate((accuracy, cost)):
         columns[line, places] = [float(row[column] or "nan") for row in rows]
@@ -112,29 +123,33 @@ def _edges(text: str) -> list[str]:
 
 
 def table_of(accuracy: Floats, cost: Floats) -> Table:
-    """A table with the bounds that the shares are measured in; what lacks a cost loses its accuracy too."""
+    """A table with the bounds that the shares are measured in; what lacks a cost loses its
+    accuracy too."""
     eligible = ~np.isnan(accuracy) & ~np.isnan(cost)
     kept = np.where(eligible, accuracy, np.nan)
     bounds = Bounds(
-        (float(np.nanquantile(kept, 0.05)), float(np.nanmax(kept))),
-        ((float(np.nanmin(cost)), float(np.nanmax(cost))),),
+        accuracy=(float(np.nanquantile(kept, 0.05)), float(np.nanmax(kept))),
+        costs=((float(np.nanmin(cost)), float(np.nanmax(cost))),),
     )
-    return Table(kept, np.where(eligible, cost, np.nan), bounds)
+    return Table(accuracy=kept, cost=np.where(eligible, cost, np.nan), bounds=bounds)
 
 
 def ours(
     evaluate: Evaluate,
     mask: NDArray[np.bool_],
     seed: int,
-    settings: directed.Settings | None = None,
+    settings: scalarised.Settings | None = None,
     costs: int = 1,
 ) -> None:
-    """hwnas: the directed policies, asked for what was not evaluated yet. `costs` 0: accuracy alone."""
+    """hwnas: the directed policies, asked for what was not evaluated yet.
+
+    `costs` 0: accuracy alone.
+    """
     rng = np.random.default_rng(seed)
-    state = directed.start(settings or directed.Settings(), mask, costs, rng)
-    while len(choices := directed.ask(state, SAMPLES, rng, novel=True)):
+    state = scalarised.start(settings or scalarised.Settings(), mask, costs, rng)
+    while len(choices := scalarised.ask(state, SAMPLES, rng, novel=True)):
         accuracy, cost = evaluate(choices)
-        state = directed.tell(state, choices, accuracy, cost[:, :costs])
+        state = scalarised.tell(state, choices, accuracy, cost[:, :costs])
 
 
 def plain(
@@ -144,7 +159,8 @@ def plain(
     exponents: Sequence[float] = EXPONENTS,
     learning: policy.Learning = PLAIN,
 ) -> None:
-    """The paper's form: REINFORCE with a moving baseline and the power law, K policies that share fresh samples."""
+    """The paper's form: REINFORCE with a moving baseline and the power law, K policies that
+    share fresh samples."""
     rng = np.random.default_rng(seed)
     policies = policy.start(mask, len(exponents), rng)
     target = None
@@ -153,7 +169,9 @@ def plain(
         accuracy, costs = evaluate(choices)
         if target is None:
             target = float(np.nanmedian(costs)) if not np.isnan(costs).all() else 1.0
-            objectives = for_exponents([Objective("cost", "", target, 0.0)], exponents)
+            objectives = for_exponents(
+                [Objective(metric="cost", unit="", target=target, exponent=0.0)], exponents
+            )
         earned = np.nan_to_num(rewards(accuracy, costs, objectives), nan=0.0)
         policies = policy.update(policies, choices, earned, learning)
 
@@ -167,9 +185,12 @@ METHODS: dict[str, Callable[[Evaluate, NDArray[np.bool_], int], None]] = {
 }
 
 
-def history(method: Callable[..., None], table: Table, seed: int, budget: int, **options: Any) -> Ints:
-    """Rows of the first `budget` distinct genotypes that the method evaluated; fewer where it stopped by itself."""
-    ledger = Ledger(table, budget)
+def history(
+    method: Callable[..., None], table: Table, seed: int, budget: int, **options: Any
+) -> Ints:
+    """Rows of the first `budget` distinct genotypes that the method evaluated; fewer where it
+    stopped by itself."""
+    ledger = Ledger(table=table, budget=budget)
     with suppress(Spent):
         method(ledger, SPACE.mask, seed, **options)
     return np.array(list(ledger.order)[:budget], dtype=np.int64)
@@ -178,7 +199,10 @@ def history(method: Callable[..., None], table: Table, seed: int, budget: int, *
 def shares(method: Callable[..., None], table: Table, seed: int, **options: Any) -> list[float]:
     """The share of the exact hypervolume after each of BUDGETS."""
     seen, exact = history(method, table, seed, BUDGETS[-1], **options), table.exact()
-    found = [hypervolume(table.accuracy[seen[:b]], table.cost[seen[:b], None], table.bounds) for b in BUDGETS]
+    found = [
+        hypervolume(table.accuracy[seen[:b]], table.cost[seen[:b], None], table.bounds)
+        for b in BUDGETS
+    ]
     return [volume / exact for volume in found]
 
 
@@ -188,7 +212,8 @@ def compare(
     names: Sequence[str] = tuple(METHODS),
     keep: Callable[[str, int, list[float]], None] = lambda name, seed, found: None,
 ) -> dict[str, Any]:
-    """Mean and standard deviation over seeds 0.. of every method's shares, in the form of --json; `keep` sees each."""
+    """Mean and standard deviation over seeds 0.. of every method's shares, in the form of
+    --json; `keep` sees each."""
     methods = {}
     for name in names:
         rows = []
@@ -202,15 +227,20 @@ def compare(
 
 
 def single(path: Path, seeds: int, seconds: float) -> list[dict[str, Any]]:
-    """Accuracy only, as published: search CIFAR-10's 12-epoch validation accuracy until `seconds` of training are used.
+    """Accuracy only, as published: search CIFAR-10's 12-epoch validation accuracy until `seconds`
+    of training are used.
 
-    The best cell's test accuracies after 200 epochs in percent, over the seeds; one row per form of the policies.
+    The best cell's test accuracies after 200 epochs in percent, over the seeds; one row per form of
+    the policies.
     """
     searched = load(path, "cifar10_valid_acc_12ep", TRAINING)
     judged = {column: load(path, column, TRAINING) for column in PUBLISHED}
     most = min(1000, int(seconds / (12 * np.nanmin(searched.cost))) + 1)
     rows = []
-    for form, method in (("paper", partial(plain, exponents=(0.0,))), ("directed", partial(ours, costs=0))):
+    for form, method in (
+        ("paper", partial(plain, exponents=(0.0,))),
+        ("directed", partial(ours, costs=0)),
+    ):
         found: dict[str, list[float]] = {column: [] for column in PUBLISHED}
         used = []
         for seed in range(seeds):
@@ -220,8 +250,13 @@ def single(path: Path, seeds: int, seconds: float) -> list[dict[str, Any]]:
             used.append(len(seen))
             for column, table in judged.items():
                 found[column].append(100 * float(table.accuracy[best]))
-        means = {c: {"mean": np.mean(v), "std": np.std(v, ddof=min(1, seeds - 1))} for c, v in found.items()}
-        rows.append({"form": form, "seconds": seconds, "evaluations": float(np.mean(used)), **means})
+        means = {
+            c: {"mean": np.mean(v), "std": np.std(v, ddof=min(1, seeds - 1))}
+            for c, v in found.items()
+        }
+        rows.append(
+            {"form": form, "seconds": seconds, "evaluations": float(np.mean(used)), **means}
+        )
     return rows
 
 
@@ -229,7 +264,9 @@ def report(result: dict[str, Any], seeds: int) -> str:
     """The table for people: mean and standard error per budget."""
     lines = ["evaluations " + "".join(f"{budget:>18}" for budget in result["budgets"])]
     for name, row in result["methods"].items():
-        cells = [f"{m:.4f} +- {s / seeds**0.5:.4f}" for m, s in zip(row["mean"], row["std"], strict=True)]
+        cells = [
+            f"{m:.4f} +- {s / seeds**0.5:.4f}" for m, s in zip(row["mean"], row["std"], strict=True)
+        ]
         lines.append(f"{name:12}" + "".join(f"{cell:>18}" for cell in cells))
     return "\n".join(lines)
 
@@ -242,12 +279,16 @@ def main() -> int:
     parser.add_argument("--cost", default="latency_ms_1080ti_1")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--methods", default=",".join(METHODS))
-    parser.add_argument("--single", action="store_true", help="accuracy only, beside the published REINFORCE")
+    parser.add_argument(
+        "--single", action="store_true", help="accuracy only, beside the published REINFORCE"
+    )
     parser.add_argument(
         "--seconds", type=float, default=12000, help="of training on a GPU: --single's budget"
     )
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--out", type=Path, help="file of JSON lines to append every run's shares to")
+    parser.add_argument(
+        "--out", type=Path, help="file of JSON lines to append every run's shares to"
+    )
     given = parser.parse_args()
     try:
         if given.seeds < 1:

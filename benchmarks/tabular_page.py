@@ -1,6 +1,8 @@
-"""The rows that benchmarks.tabular keeps, as tables for docs/evidence/tabular.md and as one drawn figure.
+"""The rows that benchmarks.tabular keeps, as tables for docs/evidence/tabular.md and as one drawn
+figure.
 
-python -m benchmarks.tabular_page benchmarks/results/tabular.jsonl --figure docs/evidence/tabular.svg
+python -m benchmarks.tabular_page benchmarks/results/tabular.jsonl --figure
+docs/evidence/tabular.svg
 """
 
 from __future__ import annotations
@@ -62,19 +64,23 @@ def table(pair: Pair, runs: Runs) -> str:
     for name, mine in runs.items():
         rows.append(_row(NAMES.get(name, name), shares(mine), sign=""))
     if "nsga2" in runs:
-        rows.append(_row("hwnas - NSGA-II, paired", shares(runs["hwnas"]) - shares(runs["nsga2"]), sign="+"))
+        rows.append(
+            _row("hwnas - NSGA-II, paired", shares(runs["hwnas"]) - shares(runs["nsga2"]), sign="+")
+        )
     return "\n".join(rows)
 
 
 def _row(name: str, values: NDArray[np.float64], sign: str) -> str:
     cells = [
-        f"{mean:{sign}.4f} ± {se:.4f}" for mean, se in zip(values.mean(axis=0), error(values), strict=True)
+        f"{mean:{sign}.4f} ± {se:.4f}"
+        for mean, se in zip(values.mean(axis=0), error(values), strict=True)
     ]
     return f"| {name} | {' | '.join(cells)} |"
 
 
 def figure(pairs: Mapping[Pair, Runs]) -> str:
-    """One panel per pair: what is missing of the exact hypervolume (log scale) against evaluations, as SVG text."""
+    """One panel per pair: what is missing of the exact hypervolume (log scale) against
+    evaluations, as SVG text."""
     parts = [_panel(number, pair, runs) for number, (pair, runs) in enumerate(pairs.items())]
     width, height = LEFT + WIDTH * len(parts), TOP + HEIGHT + BOTTOM + 22
     legend = [
@@ -97,7 +103,9 @@ def _panel(number: int, pair: Pair, runs: Runs) -> str:
         return x0 + across * (WIDTH - 40), TOP + down * HEIGHT
 
     title = (pair[0].replace("_200ep", "").replace("_acc", ""), pair[1].replace("latency_ms_", ""))
-    lines = [f'<text x="{x0}" y="{14 + 13 * place}">{text}</text>' for place, text in enumerate(title)]
+    lines = [
+        f'<text x="{x0}" y="{14 + 13 * place}">{text}</text>' for place, text in enumerate(title)
+    ]
     for level in (0.1, 0.01, 0.001):
         left, y = place(BUDGETS[0], level)
         lines.append(f'<path d="M{left:.0f} {y:.1f}h{WIDTH - 40}" stroke="#ddd"/>')
@@ -110,7 +118,9 @@ def _panel(number: int, pair: Pair, runs: Runs) -> str:
         lines.append(f'<text x="{x:.0f}" y="{y + 16:.0f}" text-anchor="middle">{budget}</text>')
     for name, mine in runs.items():
         values = 1 - shares(mine).mean(axis=0)
-        points = [place(budget, max(float(v), 0.0003)) for budget, v in zip(BUDGETS, values, strict=True)]
+        points = [
+            place(budget, max(float(v), 0.0003)) for budget, v in zip(BUDGETS, values, strict=True)
+        ]
         spots = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         wide = 2.5 if name == "hwnas" else 1.5
         lines.append(

@@ -1,7 +1,8 @@
-"""The peers of the tabular self-test: random search, NSGA-II as pymoo ships it, regularised evolution.
+"""The peers of the tabular self-test: random search, NSGA-II as pymoo ships it, regularised
+evolution.
 
-Each takes `evaluate`, which looks samples up, and a seed, and goes on until `evaluate` raises `Spent`. Nobody
-is charged for asking again about a genotype that was evaluated before.
+Each takes `evaluate`, which looks samples up, and a seed, and goes on until `evaluate` raises
+`Spent`. Nobody is charged for asking again about a genotype that was evaluated before.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Evaluate = Callable[[Ints], tuple[Floats, Floats]]  # (M, E) -> accuracy (M,), costs (M, 1)
 
-# The best in the mean of 200, 500 and 1,000 evaluations among populations of 10 to 100, uniform, two-point and
-# simulated binary crossover and mutation rates of 0.1 to 1/3 (docs/evidence/tabular.md).
+# The best in the mean of 200, 500 and 1,000 evaluations among populations of 10 to 100, uniform,
+# two-point and simulated binary crossover and mutation rates of 0.1 to 1/3
+# (docs/evidence/tabular.md).
 POPULATION = 20
 MUTATION = 0.1
 
@@ -48,7 +50,12 @@ class Redraw(Mutation):  # type: ignore[misc]  # pymoo ships no types
         self.rate = rate
 
     def _do(
-        self, problem: Problem, X: Ints, *args: object, random_state: np.random.Generator, **_: object
+        self,
+        problem: Problem,
+        X: Ints,
+        *args: object,
+        random_state: np.random.Generator,
+        **_: object,
     ) -> Ints:
         count = int(problem.xu[0]) + 1
         other = (X + random_state.integers(1, count, X.shape)) % count
@@ -82,9 +89,14 @@ def nsga2(
 
 
 def evolution(
-    evaluate: Evaluate, mask: NDArray[np.bool_], seed: int, population: int = 40, tournament: int = 10
+    evaluate: Evaluate,
+    mask: NDArray[np.bool_],
+    seed: int,
+    population: int = 40,
+    tournament: int = 10,
 ) -> None:
-    """Regularised evolution (arXiv 1802.01548): the oldest dies; each tournament has a random weight of both aims."""
+    """Regularised evolution (arXiv 1802.01548): the oldest dies; each tournament has a random
+    weight of both aims."""
     rng = np.random.default_rng(seed)
     slots, operations = mask.shape
     alive: deque[tuple[Ints, Floats]] = deque(maxlen=population)
@@ -96,7 +108,9 @@ def evolution(
         else:
             rivals = [alive[i] for i in rng.choice(population, tournament, replace=False)]
             weight = rng.random()
-            scaled = (np.array([values for _, values in rivals]) - best) / np.maximum(worst - best, 1e-9)
+            scaled = (np.array([values for _, values in rivals]) - best) / np.maximum(
+                worst - best, 1e-9
+            )
             child = rivals[int((scaled @ [weight, 1 - weight]).argmin())][0].copy()
             slot = rng.integers(slots)
             child[slot] = (child[slot] + rng.integers(1, operations)) % operations

@@ -1,15 +1,18 @@
-"""Images per second of our training loop against a plain one: same network, same data, one interleaved run.
+"""Images per second of our training loop against a plain one: same network, same data, one
+interleaved run.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.train_speed ../shared/data/cifar10_jpeg.npz --steps 60 20 \
+    OMP_NUM_THREADS=1 python -m benchmarks.train_speed ../shared/data/cifar10_jpeg.npz --steps 60 20
+    \
         --out benchmarks/results/train-speed.json --svg docs/evidence/train-loss.svg
 
-Part 1 feeds both with the same batches from the same initial weights, so that the losses can be compared step by
-step, beside the noise: a second plain network whose initial weights differ by one part in a million, about what
-another order of summation does in float32. Part 2 is each side's whole loop with its own data pipeline: ours
-augments batches of uint8 tensors, the plain one (benchmarks/plain_darts.py) image by image through torchvision's
-transforms. Steps alternate, so that a busy host slows all. Ratios are of the process's CPU time, which a busy host
-leaves nearly alone; the wall clock stands beside. Freed memory goes back to the system on both sides, although hwnas
-train keeps it: the setting is one of the process.
+Part 1 feeds both with the same batches from the same initial weights, so that the losses can be
+compared step by step, beside the noise: a second plain network whose initial weights differ by one
+part in a million, about what another order of summation does in float32. Part 2 is each side's
+whole loop with its own data pipeline: ours augments batches of uint8 tensors, the plain one
+(benchmarks/plain_darts.py) image by image through torchvision's transforms. Steps alternate, so
+that a busy host slows all. Ratios are of the process's CPU time, which a busy host leaves nearly
+alone; the wall clock stands beside. Freed memory goes back to the system on both sides, although
+hwnas train keeps it: the setting is one of the process.
 """
 
 from __future__ import annotations
@@ -73,10 +76,15 @@ class Plain:
     """The plain side: its network, optimiser, meters and step."""
 
     def __init__(self) -> None:
-        self.network = PlainNetwork(ARCHITECTURE.genotype, ARCHITECTURE.channels, ARCHITECTURE.cells, 10)
+        self.network = PlainNetwork(
+            ARCHITECTURE.genotype, ARCHITECTURE.channels, ARCHITECTURE.cells, 10
+        )
         self.network.drop_path_prob = 0.0
         self.optimizer = torch.optim.SGD(
-            self.network.parameters(), RECIPE.learning_rate, RECIPE.momentum, weight_decay=RECIPE.weight_decay
+            self.network.parameters(),
+            RECIPE.learning_rate,
+            RECIPE.momentum,
+            weight_decay=RECIPE.weight_decay,
         )
         self.loss, self.top1, self.top5 = Meter(), Meter(), Meter()
 
@@ -100,8 +108,16 @@ class Plain:
 
 
 def ours(data: Dataset) -> tuple[Training, Callable[[Batch], float]]:
-    """Our side: the loop of hwnas train, one step at a time, with drop-path at the same 0 as the plain one."""
-    training = Training(ARCHITECTURE, data, replace(RECIPE, drop_path=0.0), 0, "cifar", torch.device("cpu"))
+    """Our side: the loop of hwnas train, one step at a time, with drop-path at the same 0 as the
+    plain one."""
+    training = Training(
+        ARCHITECTURE,
+        data,
+        recipe=replace(RECIPE, drop_path=0.0),
+        seed=0,
+        stem="cifar",
+        device=torch.device("cpu"),
+    )
     training.runner.train()
 
     def step(batch: Batch) -> float:
@@ -137,7 +153,9 @@ def pairs(ours: Network, plain: PlainNetwork) -> tuple[list[Tensor], list[Tensor
         mine += ours.get_submodule(f"cell{index}").children()
     theirs += [plain.auxiliary_head, plain.classifier]
     mine += [ours.auxiliary, ours.get_submodule("head.classifier")]
-    return [p for module in mine for p in module.parameters()], [p for m in theirs for p in m.parameters()]
+    return [p for module in mine for p in module.parameters()], [
+        p for m in theirs for p in m.parameters()
+    ]
 
 
 def copy_weights(ours: Network, plain: PlainNetwork) -> None:
@@ -172,7 +190,9 @@ def plain_batches(images: np.ndarray[Any, Any], labels: Tensor) -> Iterator[Batc
             return convert(Image.fromarray(images[index])), int(labels[index])
 
     while True:
-        loader = torch.utils.data.DataLoader(Items(), batch_size=RECIPE.batch, shuffle=True, drop_last=True)
+        loader = torch.utils.data.DataLoader(
+            Items(), batch_size=RECIPE.batch, shuffle=True, drop_last=True
+        )
         yield from (Batch(x, y) for x, y in loader)
 
 
@@ -186,7 +206,9 @@ def our_batches(data: Dataset) -> Iterator[Batch]:
 
 def alternate(sides: dict[str, Callable[[], float]], steps: int) -> dict[str, dict[str, Any]]:
     """Run the sides in turn; CPU and wall seconds and the loss of every step."""
-    found: dict[str, dict[str, Any]] = {name: {"cpu": [], "wall": [], "losses": []} for name in sides}
+    found: dict[str, dict[str, Any]] = {
+        name: {"cpu": [], "wall": [], "losses": []} for name in sides
+    }
     for number in range(steps):
         order = list(sides) if number % 2 else list(sides)[::-1]
         for name in order:
@@ -199,22 +221,32 @@ def alternate(sides: dict[str, Callable[[], float]], steps: int) -> dict[str, di
 
 
 def summarised(found: dict[str, dict[str, Any]], warm: int = 2) -> dict[str, Any]:
-    """Images per second by the median and the best step, and the ratio of paired steps with its quartiles."""
+    """Images per second by the median and the best step, and the ratio of paired steps with its
+    quartiles."""
     result: dict[str, Any] = {}
     for clock in ("cpu", "wall"):
         ours, plain = (np.array(found[name][clock][warm:]) for name in ("ours", "plain"))
         ratios = plain / ours
         result[clock] = {
-            "ours, images/s, median and best": [RECIPE.batch / np.median(ours), RECIPE.batch / ours.min()],
-            "plain, images/s, median and best": [RECIPE.batch / np.median(plain), RECIPE.batch / plain.min()],
-            "ratio, median and quartiles": [float(q) for q in np.quantile(ratios, [0.5, 0.25, 0.75])],
+            "ours, images/s, median and best": [
+                RECIPE.batch / np.median(ours),
+                RECIPE.batch / ours.min(),
+            ],
+            "plain, images/s, median and best": [
+                RECIPE.batch / np.median(plain),
+                RECIPE.batch / plain.min(),
+            ],
+            "ratio, median and quartiles": [
+                float(q) for q in np.quantile(ratios, [0.5, 0.25, 0.75])
+            ],
             "ratio of best": float(plain.min() / ours.min()),
         }
     return {"steps": len(found["ours"]["cpu"]) - warm, **result}
 
 
 def agreement(data: Dataset) -> dict[str, float]:
-    """One step of both in float64 from the same weights: largest differences of logits and of gradients."""
+    """One step of both in float64 from the same weights: largest differences of logits and of
+    gradients."""
     training, _ = ours(data)
     plain = Plain()
     copy_weights(training.network, plain.network)
@@ -223,7 +255,9 @@ def agreement(data: Dataset) -> dict[str, float]:
     outputs = []
     for network in (training.network.double(), plain.network.double()):
         logits, extra = network.train()(x)
-        (F.cross_entropy(logits, y) + RECIPE.auxiliary_weight * F.cross_entropy(extra, y)).backward()
+        (
+            F.cross_entropy(logits, y) + RECIPE.auxiliary_weight * F.cross_entropy(extra, y)
+        ).backward()
         outputs.append(logits.detach())
     found = 0.0
     for mine, theirs in zip(*pairs(training.network, plain.network), strict=True):
@@ -235,7 +269,9 @@ def agreement(data: Dataset) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("cifar", type=Path)
-    parser.add_argument("--steps", type=int, nargs=2, default=(30, 20), help="of part 1 and of part 2")
+    parser.add_argument(
+        "--steps", type=int, nargs=2, default=(30, 20), help="of part 1 and of part 2"
+    )
     parser.add_argument("--images", type=int, default=5000)
     parser.add_argument("--out", type=Path, help="a JSON file with every step's loss")
     parser.add_argument("--svg", type=Path, help="the losses of part 1, drawn")
@@ -267,9 +303,14 @@ def main() -> None:
             theirs = plain_batches(images, data.train_labels)
             sides = {"ours": feed(our_step, source), "plain": feed(plain.take, theirs)}
         found = alternate(sides, steps)
-        result[part] = {**summarised(found), "losses": {name: one["losses"] for name, one in found.items()}}
+        result[part] = {
+            **summarised(found),
+            "losses": {name: one["losses"] for name, one in found.items()},
+        }
         for name, losses in result[part]["losses"].items():
-            means = [round(float(np.mean(x)), 3) for x in np.array_split(losses, min(8, len(losses)))]
+            means = [
+                round(float(np.mean(x)), 3) for x in np.array_split(losses, min(8, len(losses)))
+            ]
             print(part, name, "mean losses in order:", means)
         shown = {key: value for key, value in result[part].items() if key != "losses"}
         print(part, json.dumps(shown), flush=True)

@@ -22,17 +22,26 @@ def reference() -> str:
 
 
 def sections(group: Any, name: str) -> list[str]:
-    """One section per command, groups in depth. ``Any``: newer versions of typer bring a click of their own."""
+    """One section per command, groups in depth.
+
+    ``Any``: newer versions of typer bring a click of their own.
+    """
     found: list[str] = []
     for word, command in group.commands.items():
         called = f"{name} {word}"
-        found += sections(command, called) if hasattr(command, "commands") else [section(command, called)]
+        found += (
+            sections(command, called)
+            if hasattr(command, "commands")
+            else [section(command, called)]
+        )
     return found
 
 
 def section(command: Any, called: str) -> str:
     """What it does, its arguments and its options."""
-    rows = [row(parameter) for parameter in command.params if not getattr(parameter, "hidden", False)]
+    rows = [
+        row(parameter) for parameter in command.params if not getattr(parameter, "hidden", False)
+    ]
     help_text = "\n\n".join(
         f"`{part.strip()}`" if part.strip().startswith("hwnas ") else part.strip()
         for part in (command.help or "").split("\n\n")

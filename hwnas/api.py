@@ -7,16 +7,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from hwnas.config import resolve
 from hwnas.runs.directory import new_directory
 from hwnas.search import search as searching
-from hwnas.search.loop import Progress
-
-Watch = Callable[[Progress], None]
+from hwnas.search.progress import Watcher
 
 
 def search(
@@ -27,14 +25,15 @@ def search(
     test: str | Path | None = None,
     out: str | Path | None = None,
     config: str | None = None,
-    watch: Watch = lambda progress: None,
+    watch: Watcher = lambda progress: None,
     **settings: Any,
 ) -> dict[str, Any]:
-    """Search and return the summary that ``hwnas show RUN --json`` prints, with ``run``, its directory, added.
+    """Search and return the summary that ``hwnas show RUN --json`` prints, with ``run``, its
+    directory, added.
 
-    ``objective``: none, one or several of hwnas.costs.metrics.METRICS. ``test``: the folder of the test images,
-    where ``data`` is a folder. ``out``: a new directory (default: one under runs/). ``settings``: any key of
-    hwnas.config.Config. Raises InputError for anything that can't be used.
+    ``objective``: none, one or several of hwnas.costs.metrics.METRICS. ``test``: the folder of the
+    test images, where ``data`` is a folder. ``out``: a new directory (default: one under runs/).
+    ``settings``: any key of hwnas.config.Config. Raises InputError for anything that can't be used.
     """
     names = [objective] if isinstance(objective, str) else list(objective)
     tested = {} if test is None else {"test": str(test)}

@@ -1,7 +1,7 @@
 """Find devices and configs by name, alias or path, in a checkout and in an installed wheel alike.
 
-A device is `devices/<name>.toml`, a config `configs/<name>.toml`. Only `aliases` is read here: what else a file
-says is for `profilers.device` and `hwnas.config` to understand.
+A device is `devices/<name>.toml`, a config `configs/<name>.toml`. Only `aliases` is read here: what
+else a file says is for `profilers.device` and `hwnas.config` to understand.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ else:
 _LARGEST_FILE_BYTES = 1_000_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Entry:
     """A file of the catalog: `name` as people type it, other spellings, where it is."""
 
@@ -61,7 +61,8 @@ def find_config(word: str) -> Path:
 
 
 def read_toml(path: Path, root: Path | None = None) -> dict[str, Any]:
-    """Read a TOML file, or raise `InputError` that names the file, and the line where it is not TOML.
+    """Read a TOML file, or raise `InputError` that names the file, and the line where it is not
+    TOML.
 
     `root`: the folder of somebody else's that it stands in; None for a file that the user named.
     """
@@ -75,7 +76,10 @@ def read_toml(path: Path, root: Path | None = None) -> dict[str, Any]:
         raise InputError(f"{path}: not a text file in UTF-8") from error
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path}: not valid TOML: {error}") from error
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets without end
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # a number of thousands of digits, brackets without end
         raise InputError(f"{path}: not valid TOML: {str(error)[:80]}") from None
 
 
@@ -86,7 +90,9 @@ def _find(word: str, what: str, entries: tuple[Entry, ...]) -> Path:
     # A path is tried last, so that a stray file called `cpu` cannot take the place of the device.
     if looks_like_path(word):
         path = Path(word).expanduser()
-        with suppress(OSError):  # longer than a name may be, or not to be looked at: not found either
+        with suppress(
+            OSError
+        ):  # longer than a name may be, or not to be looked at: not found either
             if path.is_file():
                 return path
         raise InputError(f"{what} file {word[:200]}: not found")
@@ -111,11 +117,12 @@ def _read_entries(folder: Path) -> Iterator[Entry]:
     for path in folder.glob("*.toml"):
         # Of a config the file's stem is the name; aliases are the devices'.
         table = read_toml(path)
-        yield Entry(path.stem, tuple(map(str, table.get("aliases", ()))), path)
+        yield Entry(name=path.stem, aliases=tuple(map(str, table.get("aliases", ()))), path=path)
 
 
 def _folder(name: str) -> Path:
-    """Return the data folder: inside the package in a wheel, beside it in a checkout (see setup.py)."""
+    """Return the data folder: inside the package in a wheel, beside it in a checkout (see
+    setup.py)."""
     package = Path(__file__).resolve().parent
     installed = package / "_data" / name
     return installed if installed.is_dir() else package.parent / name

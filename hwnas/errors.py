@@ -1,4 +1,5 @@
-"""What stops work that was well asked for: one exception type beside profilers.errors.InputError."""
+"""What stops work that was well asked for: one exception type beside
+profilers.errors.InputError."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ _REASONS = {
 class Stopped(RuntimeError):
     """Work that can't go on, through no fault of its input; nothing finished is lost.
 
-    `str()` is one line that says why and how to go on; the command line prints it and exits with code 3.
+    `str()` is one line that says why and how to go on; the command line prints it and exits with
+    code 3.
     """
 
 
@@ -37,7 +39,9 @@ def keeping(path: Path, command: str) -> Iterator[None]:
     except OSError as error:
         reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
         if not path.exists():
-            raise Stopped(f"run directory {path}: it is gone; what it held can't be brought back") from error
+            raise Stopped(
+                f"run directory {path}: it is gone; what it held can't be brought back"
+            ) from error
         raise Stopped(
             f"run directory {path}: {reason}; all finished work up to its last checkpoint is kept:"
             f" remove the cause and go on with: {command}"

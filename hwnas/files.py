@@ -1,9 +1,10 @@
-"""Files of a folder that somebody else may have filled, such as a run directory: the one way to open them.
+"""Files of a folder that somebody else may have filled, such as a run directory: the one way to
+open them.
 
-Below the folder no link is followed, at no component of the path. Only regular files are opened, and none that is
-larger than its limit: a FIFO, a device or a socket is refused before it is opened. What is written in place has no
-second name (a hard link), so nothing outside the folder changes. The folder itself is the user's choice and may be
-reached through links.
+Below the folder no link is followed, at no component of the path. Only regular files are opened,
+and none that is larger than its limit: a FIFO, a device or a socket is refused before it is opened.
+What is written in place has no second name (a hard link), so nothing outside the folder changes.
+The folder itself is the user's choice and may be reached through links.
 """
 
 from __future__ import annotations
@@ -39,7 +40,10 @@ _KINDS = {
 
 
 def exists(path: Path, root: Path) -> bool:
-    """Whether a regular file stands at `path`, below the folder `root`. Raises InputError for anything else."""
+    """Whether a regular file stands at `path`, below the folder `root`.
+
+    Raises InputError for anything else.
+    """
     try:
         with _folder(path.parent, root) as folder:
             _look(folder, path)
@@ -55,8 +59,8 @@ def exists(path: Path, root: Path) -> bool:
 def check(path: Path, root: Path, limit: int = LARGEST, writing: bool = False) -> None:
     """Look at a file that a library will open by its path; no file at all passes.
 
-    Raises InputError where it is no regular file, is larger than `limit` bytes or is to be written and has a
-    second name.
+    Raises InputError where it is no regular file, is larger than `limit` bytes or is to be written
+    and has a second name.
     """
     with suppress(FileNotFoundError), _folder(path.parent, root) as folder:
         _look(folder, path, limit, writing)
@@ -69,13 +73,19 @@ def check_folder(path: Path, root: Path) -> None:
 
 
 def make_folder(path: Path, root: Path) -> None:
-    """Make the folder `path`, and those above it as far as `root`, which is there. Raises InputError, OSError."""
+    """Make the folder `path`, and those above it as far as `root`, which is there.
+
+    Raises InputError, OSError.
+    """
     with _folder(path, root, make=True):
         pass
 
 
 def names(path: Path, root: Path) -> list[str]:
-    """What stands in the folder `path`, sorted; nothing where there is none. Raises InputError for a link."""
+    """What stands in the folder `path`, sorted; nothing where there is none.
+
+    Raises InputError for a link.
+    """
     try:
         with _folder(path, root) as folder:
             return sorted(os.listdir(folder))
@@ -84,7 +94,9 @@ def names(path: Path, root: Path) -> list[str]:
 
 
 def read(path: Path, root: Path | None, limit: int = LARGEST) -> bytes:
-    """The whole of a file. Raises InputError for what is no such file, FileNotFoundError and OSError.
+    """The whole of a file.
+
+    Raises InputError for what is no such file, FileNotFoundError and OSError.
 
     `root` None: a file that the user named, so links to it are followed.
     """
@@ -104,7 +116,10 @@ def reading(path: Path, root: Path | None, limit: int = LONGEST) -> BinaryIO:
 
 
 def append(path: Path, root: Path, content: bytes) -> None:
-    """Add `content` to the end of a file, which is made where there is none. Raises InputError, OSError."""
+    """Add `content` to the end of a file, which is made where there is none.
+
+    Raises InputError, OSError.
+    """
     with _folder(path.parent, root) as folder:
         descriptor = _opened(folder, path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, None)
         with open(descriptor, "ab") as file:
@@ -112,7 +127,10 @@ def append(path: Path, root: Path, content: bytes) -> None:
 
 
 def truncate(path: Path, root: Path, size: int) -> None:
-    """Keep the first `size` bytes of a file, and see to it that they are on the disk. Raises InputError, OSError."""
+    """Keep the first `size` bytes of a file, and see to it that they are on the disk.
+
+    Raises InputError, OSError.
+    """
     with _folder(path.parent, root) as folder:
         descriptor = _opened(folder, path, os.O_WRONLY, None)
         try:
@@ -132,7 +150,10 @@ def sync(path: Path, root: Path) -> None:
 
 
 def rename(path: Path, name: str, root: Path) -> None:
-    """Give a file another name in its folder, in place of what has that name. Raises InputError, OSError."""
+    """Give a file another name in its folder, in place of what has that name.
+
+    Raises InputError, OSError.
+    """
     with _folder(path.parent, root) as folder:
         _look(folder, path)
         os.replace(path.name, name, src_dir_fd=folder, dst_dir_fd=folder)
@@ -145,7 +166,8 @@ def remove(path: Path, root: Path) -> None:
 
 
 def replace(path: Path, root: Path, content: bytes) -> None:
-    """Replace a file so that a reader, or a machine that dies, sees the old or the new one; its folder is made.
+    """Replace a file so that a reader, or a machine that dies, sees the old or the new one; its
+    folder is made.
 
     Raises InputError for a link among the folders, OSError; the old file then still stands.
     """
@@ -154,9 +176,11 @@ def replace(path: Path, root: Path, content: bytes) -> None:
 
 
 def replace_all(folder: int, path: Path, contents: Mapping[str, bytes]) -> None:
-    """Replace several files of an open folder, by name: none of them before all of them are on the disk.
+    """Replace several files of an open folder, by name: none of them before all of them are on the
+    disk.
 
-    `path`: the folder's, for errors. Raises OSError; the old files then still stand and no half file is left.
+    `path`: the folder's, for errors. Raises OSError; the old files then still stand and no half
+    file is left.
     """
     staged = {name: f".{name}.{os.getpid()}.new" for name in contents}
     name = ""
@@ -179,7 +203,9 @@ def replace_all(folder: int, path: Path, contents: Mapping[str, bytes]) -> None:
         if isinstance(error, OSError):
             error.filename, error.filename2 = str(path / name), None
         raise
-    with suppress(OSError):  # some network file systems can't sync a folder; the file itself is synced
+    with suppress(
+        OSError
+    ):  # some network file systems can't sync a folder; the file itself is synced
         os.fsync(folder)
 
 
@@ -233,8 +259,8 @@ def _judge(found: os.stat_result, path: Path, limit: int | None, writing: bool) 
         raise InputError(f"{path}: larger than {limit} bytes")
     if writing and found.st_nlink > 1:
         raise InputError(
-            f"{path}: the file has a second name elsewhere (a hard link), and would change there too;"
-            " copy it in its place"
+            f"{path}: the file has a second name elsewhere (a hard link), and would change there"
+            " too; copy it in its place"
         )
 
 

@@ -1,13 +1,17 @@
-"""Values that other installed packages announce by an entry point, beside those that ship: spaces and metrics.
+"""Tables by name of what ships and of what other installed packages announce by an entry point.
 
-A package is asked only for a name that is not known here, so that ours win and nothing is imported unasked. A config
-never names code: it names a space or a metric, and what is installed decides.
+A name that is asked for is looked up here first, so that ours win; then the one entry point of that
+name is loaded, and no other, so that a broken package hides nothing but itself. Listing names loads
+nothing. A config never names code: it names a space, a metric or an algorithm, and what is
+installed decides.
 """
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
-from typing import Generic, TypeVar
+import importlib
+from collections.abc import Iterator, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Generic, TypeVar
 
 from profilers.errors import InputError
 
@@ -15,38 +19,70 @@ T = TypeVar("T")
 
 
 class Announced(dict[str, T], Generic[T]):
-    """A table by name that grows by the entry points of `group` when a name is asked for that it does not hold.
+    """A table by name that grows by the entry point of `group` when a name is asked for that it
+    does not hold.
 
-    Each entry point leads to a value of `kind` that has a `name`. Raises InputError for one that does not.
+    An entry point leads to a value of `kind` whose `name` is that of the entry point. Raises
+    InputError for one that does not. `kind` may be written as "module:name", and `shipped` says so
+    where our own values are: both for a table that is asked for names by rooms that must not import
+    what stands in it.
     """
 
-    def __init__(self, group: str, kind: type[T]) -> None:
+    def __init__(
+        self, group: str, kind: type[T] | str, shipped: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__()
-        self.group, self.kind, self.loaded = group, kind, False
+        self.group, self.kind = group, kind
+        self.shipped = [EntryPoint(name, where, group) for name, where in (shipped or {}).items()]
 
     def __contains__(self, name: object) -> bool:
-        """Whether a name is known, here or in an installed package."""
-        if super().__contains__(name):
-            return True
-        self._load()
-        return super().__contains__(name)
+        """Whether a name is known, here or in an installed package; loads nothing."""
+        return super().__contains__(name) or any(entry.name == name for entry in self._entries())
 
     def __missing__(self, name: str) -> T:
-        """A value that is asked for first."""
-        if name in self:
-            return self[name]
+        """A value that is asked for first. Raises KeyError for an unknown name, InputError for no
+        such value.
+        """
+        for entry in self._entries():
+            if entry.name == name:
+                self[name] = self._load(entry)
+                return self[name]
         raise KeyError(name)
 
-    def _load(self) -> None:
-        if self.loaded:
-            return
-        self.loaded = True
-        for entry in entry_points(group=self.group):
-            where = f"plug-in {entry.name} ({self.group}): {entry.value}"
-            try:
-                found = entry.load()
-            except Exception as error:  # whatever a stranger's package raises
-                raise InputError(f"{where} can't be loaded ({error})") from error
-            if not isinstance(found, self.kind):
-                raise InputError(f"{where} is no {self.kind.__module__}.{self.kind.__qualname__}")
-            self.setdefault(str(found.name), found)  # type: ignore[attr-defined]
+    def usable(self, name: object) -> bool:
+        """Whether a value of this name can be had here: its package is installed, and not
+        broken."""
+        try:
+            return isinstance(name, str) and name in self and self[name] is not None
+        except InputError:
+            return False
+
+    def names(self) -> list[str]:
+        """Every name that may be asked for, those of installed packages last; loads nothing."""
+        return list(dict.fromkeys([*self, *(entry.name for entry in self._entries())]))
+
+    def _entries(self) -> Iterator[EntryPoint]:
+        yield from self.shipped
+        yield from entry_points(group=self.group)
+
+    def _load(self, entry: EntryPoint) -> T:
+        where = f"plug-in {entry.name} ({self.group}): {entry.value}"
+        try:
+            found: Any = entry.load()
+        except Exception as error:  # whatever a stranger's package raises
+            raise InputError(f"{where} can't be loaded ({error})") from error
+        kind = self.kind if isinstance(self.kind, type) else _named(self.kind)
+        if not isinstance(found, kind):
+            raise InputError(f"{where} is no {kind.__module__}.{kind.__qualname__}")
+        value: T = found
+        name = getattr(value, "name", None)
+        if name != entry.name:
+            raise InputError(f"{where} is called {name!r}; its entry point must have the same name")
+        return value
+
+
+def _named(where: str) -> type[Any]:
+    """The class at "module:name"."""
+    module, _, name = where.partition(":")
+    kind: type[Any] = getattr(importlib.import_module(module), name)
+    return kind

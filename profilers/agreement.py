@@ -11,21 +11,26 @@ Array = npt.NDArray[np.float64]
 
 
 def mape_percent(predicted: Array, measured: Array) -> float:
-    """Mean of |predicted - measured| / measured, in percent. ``measured`` must be positive, shape (n,)."""
+    """Mean of |predicted - measured| / measured, in percent.
+
+    ``measured`` must be positive, shape (n,).
+    """
     return float(100 * np.mean(np.abs(predicted - measured) / measured))
 
 
 def seven_digits(values: Array) -> Array:
-    """Positive values (n,) to seven significant digits, so that equal predictions stay equal in a ranking."""
+    """Positive values (n,) to seven significant digits, so that equal predictions stay equal in
+    a ranking."""
     power = 10.0 ** (np.floor(np.log10(np.maximum(values, 1e-300))) - 6)
     return np.asarray(np.round(values / power) * power, dtype=np.float64)
 
 
 def kendall_tau(a: Array, b: Array) -> float:
-    """Kendall's tau-b of two rankings, (n,): 1 the same order, -1 the reverse; NaN where one is constant.
+    """Kendall's tau-b of two rankings, (n,): 1 the same order, -1 the reverse; NaN where one is
+    constant.
 
-    (concordant - discordant) / sqrt(pairs untied in a x pairs untied in b), Kendall 1945. Sorted by a, a
-    discordant pair is a value of b that comes after a larger one (Knight 1966).
+    (concordant - discordant) / sqrt(pairs untied in a x pairs untied in b), Kendall 1945. Sorted by
+    a, a discordant pair is a value of b that comes after a larger one (Knight 1966).
     """
     pairs = len(a) * (len(a) - 1) // 2
     tied_a, tied_b = _tied(a), _tied(b)

@@ -1,7 +1,8 @@
 """The one reader of what a measuring process answers, on this machine or on another.
 
-An answer is JSON that somebody else wrote: a remote host may send anything. What is read is checked for its type, its
-range and its length, and only what is known is kept; the first thing that is wrong is one line of InputError.
+An answer is JSON that somebody else wrote: a remote host may send anything. What is read is checked
+for its type, its range and its length, and only what is known is kept; the first thing that is
+wrong is one line of InputError.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ def read_answers(
 ) -> tuple[Answer, list[Answer]]:
     """Facts and one answer per model, with known keys only.
 
-    An answer is a failure (`failure`, `detail`), or what `worker.py` gives for the `kind` of measurement. Raises
-    InputError in a line that names the `source` and the key.
+    An answer is a failure (`failure`, `detail`), or what `worker.py` gives for the `kind` of
+    measurement. Raises InputError in a line that names the `source` and the key.
     """
     try:
         return _read(facts, answers, models, kind)
@@ -40,7 +41,11 @@ def read_answers(
 
 def _read(facts: object, answers: object, models: int, kind: Kind) -> tuple[Answer, list[Answer]]:
     known = _facts(_table(facts, "facts"))
-    if not isinstance(answers, Sequence) or isinstance(answers, (str, bytes)) or len(answers) != models:
+    if (
+        not isinstance(answers, Sequence)
+        or isinstance(answers, (str, bytes))
+        or len(answers) != models
+    ):
         raise InputError(f"the answer holds no list of {models} answers")
     read: Mapping[Kind, Callable[[Mapping[str, object], str], Answer]] = {
         "latency": _latency,
@@ -63,7 +68,9 @@ def _facts(table: Mapping[str, object]) -> Answer:
     if len(versions) > _MOST_VERSIONS:
         raise InputError(f"facts.versions: more than {_MOST_VERSIONS} of them")
     return {
-        "versions": {_short(key): _text(value, "facts.versions") for key, value in versions.items()},
+        "versions": {
+            _short(key): _text(value, "facts.versions") for key, value in versions.items()
+        },
         "host": _text(table.get("host", ""), "facts.host"),
     }
 
@@ -75,12 +82,17 @@ def _failure(table: Mapping[str, object], name: str) -> Answer:
 
 
 def _latency(table: Mapping[str, object], name: str) -> Answer:
-    own, wall, reference = (_numbers(table.get(key), f"{name}.{key}") for key in ("own", "wall", "reference"))
+    own, wall, reference = (
+        _numbers(table.get(key), f"{name}.{key}") for key in ("own", "wall", "reference")
+    )
     if not wall or len(own) != len(wall):
         raise InputError(
-            f"{name}: own and wall must be two lists of the same length, not {len(own)}, {len(wall)}"
+            f"{name}: own and wall must be two lists of the same length, not {len(own)},"
+            f" {len(wall)}"
         )
-    summaries = {key: _summary(table.get(key), f"{name}.{key}") for key in ("summary", "wall_summary")}
+    summaries = {
+        key: _summary(table.get(key), f"{name}.{key}") for key in ("summary", "wall_summary")
+    }
     if summaries["wall_summary"]["n"] != len(wall):
         raise InputError(f"{name}.wall_summary.n: expected {len(wall)}, the number of runs")
     return {"own": own, "wall": wall, "reference": reference, **summaries}
@@ -113,7 +125,12 @@ def _summary(value: object, name: str) -> Answer:
     if not isinstance(noisy, bool):
         raise InputError(f"{name}.noisy: expected true or false")
     n = _whole(table.get("n"), f"{name}.n", 1)
-    return {**found, "n": n, "noisy": noisy, "statistic": _text(table.get("statistic"), f"{name}.statistic")}
+    return {
+        **found,
+        "n": n,
+        "noisy": noisy,
+        "statistic": _text(table.get("statistic"), f"{name}.statistic"),
+    }
 
 
 def _table(value: object, name: str) -> Mapping[str, object]:
@@ -124,7 +141,9 @@ def _table(value: object, name: str) -> Mapping[str, object]:
 
 def _numbers(value: object, name: str) -> list[float]:
     if not isinstance(value, list) or len(value) > MOST_SAMPLES:
-        raise InputError(f"{name}: expected a list of at most {MOST_SAMPLES:,} numbers, not {_quoted(value)}")
+        raise InputError(
+            f"{name}: expected a list of at most {MOST_SAMPLES:,} numbers, not {_quoted(value)}"
+        )
     return [_number(one, name) for one in value]
 
 
@@ -156,6 +175,12 @@ def _quoted(value: object) -> str:
     """A value that is wrong, for a message."""
     if isinstance(value, str):
         return f"'{_short(value)[:60]}'"
-    if value is None or isinstance(value, (bool, float)) or (isinstance(value, int) and abs(value) < 10**18):
+    if (
+        value is None
+        or isinstance(value, (bool, float))
+        or (isinstance(value, int) and abs(value) < 10**18)
+    ):
         return "null" if value is None else str(value)
-    return {dict: "an object", list: "a list", int: "a number of many digits"}.get(type(value), "that")
+    return {dict: "an object", list: "a list", int: "a number of many digits"}.get(
+        type(value), "that"
+    )

@@ -1,7 +1,8 @@
-"""Every way to measure, by name; other packages add theirs through the entry-point group `hwnas.profilers`.
+"""Every way to measure, by name; other packages add theirs through the entry-point group
+`hwnas.profilers`.
 
-A back end is a function (subject, device, options) -> list of outcomes. docs/profilers.md shows how to write
-one.
+A back end is a function (subject, device, options) -> list of outcomes. docs/profilers.md shows how
+to write one.
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ if TYPE_CHECKING:
 GROUP = "hwnas.profilers"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Subject:
-    """What is measured: a torch module with its input shape (batch included), or an ONNX file, or both."""
+    """What is measured: a torch module with its input shape (batch included), or an ONNX file,
+    or both."""
 
     name: str
     module: nn.Module | None = None
@@ -38,12 +40,12 @@ class Subject:
     onnx: Path | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Options:
     """How to measure. `place` is cpu or cuda:N; `run` is where ONNX Runtime runs (None: here).
 
-    Where `run` is given, no measured figure may come from this machine: a back end goes through it or refuses.
-    Raises InputError for numbers out of range.
+    Where `run` is given, no measured figure may come from this machine: a back end goes through it
+    or refuses. Raises InputError for numbers out of range.
     """
 
     place: str = "cpu"
@@ -64,7 +66,10 @@ class Options:
     def __post_init__(self) -> None:
         """Refuse numbers out of range (InputError)."""
         check_numbers(
-            batch=self.batch, threads=self.threads, limit=self.limit_s, budget=self.protocol.budget_s
+            batch=self.batch,
+            threads=self.threads,
+            limit=self.limit_s,
+            budget=self.protocol.budget_s,
         )
 
 
@@ -95,10 +100,14 @@ def counts(subject: Subject, device: Device, options: Options) -> list[Outcome]:
     ]
 
 
-def _macs_and_flops(macs: int, receipt: Receipt, at_least: bool, fewest: int | None = None) -> list[Outcome]:
+def _macs_and_flops(
+    macs: int, receipt: Receipt, at_least: bool, fewest: int | None = None
+) -> list[Outcome]:
     least = macs if fewest is None else fewest
     if least < macs:
-        receipt = receipt.with_notes("branches differ: the interval goes from the cheaper to the dearer")
+        receipt = receipt.with_notes(
+            "branches differ: the interval goes from the cheaper to the dearer"
+        )
     return [
         counted(MACS, macs, receipt, least, at_least),
         counted(FLOPS, 2 * macs, receipt, 2 * least, at_least),
@@ -119,12 +128,15 @@ def torch_counter(subject: Subject, device: Device, options: Options) -> list[Ou
 
 
 def thop(subject: Subject, device: Device, options: Options) -> list[Outcome]:
-    """params and macs as thop counts them, with the difference of its MACs from ours in their notes."""
+    """params and macs as thop counts them, with the difference of its MACs from ours in their
+    notes."""
     from profilers.thop import count_with_thop
 
     found = count_with_thop(needs_module(subject), subject.shape)
     name, _, version = found.distribution.partition(" ")
-    receipt = count_receipt("thop", device, options, subject.shape, (), {name: version})
+    receipt = count_receipt(
+        "thop", device, options=options, shape=subject.shape, notes=(), versions={name: version}
+    )
     of_macs = receipt.with_notes(found.explain(), *_uncounted(found.uncounted))
     return [
         counted(PARAMS, found.params, receipt),
@@ -133,7 +145,10 @@ def thop(subject: Subject, device: Device, options: Options) -> list[Outcome]:
 
 
 def torch_backend(subject: Subject, device: Device, options: Options) -> list[Outcome]:
-    """latency of the module in eager torch; on CUDA its memory too. Raises InputError for another machine."""
+    """latency of the module in eager torch; on CUDA its memory too.
+
+    Raises InputError for another machine.
+    """
     if options.run is not None:
         raise InputError("back end 'torch' measures on this machine only, not through Options.run")
     from profilers.memory import cuda_memory
@@ -161,7 +176,8 @@ def cuda_index(place: str) -> int:
 
 
 def onnxruntime(subject: Subject, device: Device, options: Options) -> list[Outcome]:
-    """latency and memory of the ONNX file, or of the module exported once, each in a process of its own."""
+    """latency and memory of the ONNX file, or of the module exported once, each in a process of
+    its own."""
     return onnxruntime_together([subject], device, options)[0]
 
 
@@ -185,7 +201,9 @@ def onnxruntime_together(
     )
     run = options.run or measure
     with tempfile.TemporaryDirectory(prefix="hwnas-") as folder:
-        files = [_onnx_file(subject, Path(folder) / f"{i}.onnx") for i, subject in enumerate(subjects)]
+        files = [
+            _onnx_file(subject, Path(folder) / f"{i}.onnx") for i, subject in enumerate(subjects)
+        ]
         models = [check_onnx(file, dict(options.shapes), options.batch) for file in files]
         latencies = measure_latency(models, how, device=device.name, run=run)
         memories = [onnx_memory(model, how, device=device.name, run=run) for model in models]
@@ -215,7 +233,10 @@ def plugins() -> dict[str, EntryPoint]:
 
 
 def backend(name: str) -> Backend:
-    """A back end by name; ours win over a plug-in of the same name. Raises InputError for an unknown one."""
+    """A back end by name; ours win over a plug-in of the same name.
+
+    Raises InputError for an unknown one.
+    """
     if name in BACKENDS:
         return BACKENDS[name]
     others = plugins()

@@ -1,8 +1,9 @@
-"""Run a command with limits on what comes back: its time, the bytes of its output and of its errors.
+"""Run a command with limits on what comes back: its time, the bytes of its output and of its
+errors.
 
-`subprocess.run` keeps all that a process writes, and after a timeout waits for its grandchildren: a command that
-writes without end fills the memory, one that leaves a child behind hangs. Here neither does.
-Standard library only: this file travels to remote hosts.
+`subprocess.run` keeps all that a process writes, and after a timeout waits for its grandchildren: a
+command that writes without end fills the memory, one that leaves a child behind hangs. Here neither
+does. Standard library only: this file travels to remote hosts.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _AFTER_KILL_S = 0.5
 How = Literal["ended", "timeout", "too much output", "too much error output"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Ended:
     """What a process wrote, and how it ended; `returncode` is negative for a signal."""
 
@@ -45,10 +46,12 @@ def run_bounded(
     env: Mapping[str, str] | None = None,
     own_session: bool = False,
 ) -> Ended:
-    """Run `command` with `data` on its standard input, for `wait_s` seconds and `most_output` bytes at most.
+    """Run `command` with `data` on its standard input, for `wait_s` seconds and `most_output` bytes
+    at most.
 
-    `own_session`: what the process starts is ended with it; without it the process keeps the terminal, so that `ssh`
-    can ask for a password. Raises OSError where the command cannot be started.
+    `own_session`: what the process starts is ended with it; without it the process keeps the
+    terminal, so that `ssh` can ask for a password. Raises OSError where the command cannot be
+    started.
     """
     process = subprocess.Popen(
         list(command),
@@ -80,11 +83,12 @@ def run_bounded(
         if process.poll() is None or how != "ended":
             kill(process, own_session)
             process.wait()
-            # What was written before the end is wanted; a grandchild that keeps the pipe open is not waited for.
+            # What was written before the end is wanted; a grandchild that keeps the pipe open is
+            # not waited for.
             for reader in (output, errors):
                 reader.thread.join(_AFTER_KILL_S)
                 reader.wanted = False
-    return Ended(how, process.returncode, output.kept(), errors.kept())
+    return Ended(how=how, returncode=process.returncode, output=output.kept(), errors=errors.kept())
 
 
 def kill(process: subprocess.Popen[bytes], own_session: bool) -> None:
@@ -97,7 +101,8 @@ def kill(process: subprocess.Popen[bytes], own_session: bool) -> None:
 
 
 class _Reader:
-    """Reads one stream in a thread of its own and keeps its last bytes; says when it ended or was too long."""
+    """Reads one stream in a thread of its own and keeps its last bytes; says when it ended or
+    was too long."""
 
     def __init__(
         self, stream: IO[bytes], most: int, keep: int, too_much: How, events: queue.SimpleQueue[How]

@@ -1,9 +1,10 @@
 """Parameters and multiply-accumulates (MACs) of any torch module, counted by structure.
 
-The unit is the MAC: one multiplication and one addition of a convolution, a linear layer, a recurrent layer
-or an attention, biases left out; FLOPs = 2 x MACs. This is what `torch.utils.flop_counter` counts (halved),
-so that both agree exactly on convolutional networks. Normalisation, activation and pooling are 0 by
-definition; a leaf module that has no rule is named in `uncounted`, never silently taken for 0.
+The unit is the MAC: one multiplication and one addition of a convolution, a linear layer, a
+recurrent layer or an attention, biases left out; FLOPs = 2 x MACs. This is what
+`torch.utils.flop_counter` counts (halved), so that both agree exactly on convolutional networks.
+Normalisation, activation and pooling are 0 by definition; a leaf module that has no rule is named
+in `uncounted`, never silently taken for 0.
 """
 
 from __future__ import annotations
@@ -31,9 +32,10 @@ from profilers.preserve import example_input, left_as_found
 Rule = Callable[[Any, tuple[Tensor, ...], Tensor], int]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ModuleCount:
-    """One module that has a rule: where it is, its class, own parameters, MACs of all its calls, calls."""
+    """One module that has a rule: where it is, its class, own parameters, MACs of all its calls,
+    calls."""
 
     name: str
     kind: str
@@ -42,11 +44,12 @@ class ModuleCount:
     calls: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Counts:
     """Totals of one forward pass over a whole batch.
 
-    `by_module` is in the order of the first call; `uncounted` holds 'name (class)'; `shape` is the input's.
+    `by_module` is in the order of the first call; `uncounted` holds 'name (class)'; `shape` is the
+    input's.
     """
 
     params: int
@@ -68,11 +71,12 @@ def count(
     inputs: tuple[Tensor, ...] | None = None,
     rules: Mapping[type[nn.Module], Rule] | None = None,
 ) -> Counts:
-    """Count `module` on an input of `input_shape` (batch included, so (1, 3, 32, 32) for one CIFAR image).
+    """Count `module` on an input of `input_shape` (batch included, so (1, 3, 32, 32) for one CIFAR
+    image).
 
-    `inputs` replaces the random input for modules that take several or other than floating tensors. `rules`
-    adds to or overrides `RULES`: class -> function(module, inputs, output) -> MACs. The module is left as
-    found, also when its forward raises.
+    `inputs` replaces the random input for modules that take several or other than floating tensors.
+    `rules` adds to or overrides `RULES`: class -> function(module, inputs, output) -> MACs. The
+    module is left as found, also when its forward raises.
     """
     shape = tuple(int(size) for size in input_shape)
     table = {**RULES, **(rules or {})}
@@ -80,11 +84,15 @@ def count(
     uncounted: dict[str, None] = {}
 
     def watch(name: str, rule: Rule | None) -> Callable[..., None]:
-        def hook(part: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+        def hook(
+            part: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
+        ) -> None:
             if rule is None:
                 uncounted[f"{name or '(root)'} ({type(part).__name__})"] = None
                 return
-            tensors = tuple(value for value in (*args, *kwargs.values()) if isinstance(value, Tensor))
+            tensors = tuple(
+                value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)
+            )
             macs = rule(part, tensors, output[0] if isinstance(output, tuple) else output)
             before = seen.get(name)
             seen[name] = ModuleCount(
@@ -152,7 +160,9 @@ def bilinear_macs(layer: nn.Bilinear, inputs: tuple[Tensor, ...], output: Tensor
 def recurrent_macs(layer: nn.RNNBase, inputs: tuple[Tensor, ...], output: Tensor) -> int:
     """Every weight matrix is used once per time step and sequence."""
     steps = inputs[0].numel() // inputs[0].shape[-1]
-    return steps * sum(parameter.numel() for parameter in layer.parameters() if parameter.dim() == 2)
+    return steps * sum(
+        parameter.numel() for parameter in layer.parameters() if parameter.dim() == 2
+    )
 
 
 def recurrent_cell_macs(cell: nn.RNNCellBase, inputs: tuple[Tensor, ...], output: Tensor) -> int:
@@ -162,11 +172,14 @@ def recurrent_cell_macs(cell: nn.RNNCellBase, inputs: tuple[Tensor, ...], output
 
 
 def attention_macs(layer: nn.MultiheadAttention, inputs: tuple[Tensor, ...], output: Tensor) -> int:
-    """Projections of query, key, value and output, and the two products with the (L, S) attention matrix."""
+    """Projections of query, key, value and output, and the two products with the (L, S)
+    attention matrix."""
     query = inputs[0]
     key, value = (inputs[1], inputs[2]) if len(inputs) >= 3 else (query, query)
     width = layer.embed_dim
-    length, source = (query.shape[-2], key.shape[-2]) if layer.batch_first else (query.shape[0], key.shape[0])
+    length, source = (
+        (query.shape[-2], key.shape[-2]) if layer.batch_first else (query.shape[0], key.shape[0])
+    )
     batch = query.numel() // (length * width)
     projections = 2 * query.numel() * width + (key.numel() + value.numel()) * width
     macs: int = projections + 2 * batch * length * source * width
@@ -201,7 +214,15 @@ FREE: tuple[type[nn.Module], ...] = (
         nn.SiLU,
         nn.Mish,
     ),
-    *(nn.Hardswish, nn.Hardsigmoid, nn.Hardtanh, nn.Hardshrink, nn.Softshrink, nn.Tanhshrink, nn.Tanh),
+    *(
+        nn.Hardswish,
+        nn.Hardsigmoid,
+        nn.Hardtanh,
+        nn.Hardshrink,
+        nn.Softshrink,
+        nn.Tanhshrink,
+        nn.Tanh,
+    ),
     *(nn.Sigmoid, nn.LogSigmoid, nn.Softplus, nn.Softsign, nn.Threshold, nn.GLU),
     *(nn.Softmin, nn.Softmax, nn.Softmax2d, nn.LogSoftmax),
     *(_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.LocalResponseNorm, nn.CrossMapLRN2d),
@@ -215,7 +236,10 @@ RULES: dict[type[nn.Module], Rule] = {**dict.fromkeys(FREE, no_macs), **COUNTED}
 
 def _is_leaf(module: nn.Module) -> bool:
     """No children, or parameters of its own that some functional call must use."""
-    return next(module.children(), None) is None or next(module.parameters(recurse=False), None) is not None
+    return (
+        next(module.children(), None) is None
+        or next(module.parameters(recurse=False), None) is not None
+    )
 
 
 def _own_params(module: nn.Module) -> int:

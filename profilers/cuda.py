@@ -1,7 +1,7 @@
 """Whether torch can compute on a CUDA device here, and where a search or a training computes.
 
-A device that is listed need not be usable: wheels of torch hold kernels for some generations only, and a GPU of
-another one fails at its first kernel. So a small convolution is tried.
+A device that is listed need not be usable: wheels of torch hold kernels for some generations only,
+and a GPU of another one fails at its first kernel. So a small convolution is tried.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from profilers.device import has_cuda_driver
 from profilers.errors import InputError
 
 OLDER = "12.6"
-"""A CUDA version whose builds of torch hold kernels from Maxwell (2014) on; newer ones begin with later GPUs."""
+"""A CUDA version whose builds of torch hold kernels from Maxwell (2014) on; newer ones begin
+with later GPUs."""
 
 
 def usable_cuda(index: int = 0) -> bool:
@@ -23,13 +24,17 @@ def usable_cuda(index: int = 0) -> bool:
 
 @cache
 def cuda_problem(index: int = 0) -> str:
-    """Why torch can't compute on CUDA device ``index``, and what helps, in a line; "" where it can."""
+    """Why torch can't compute on CUDA device ``index``, and what helps, in a line; "" where it
+    can."""
     import torch
 
     if not torch.cuda.is_available():
         return _none_seen(torch)
     if index >= torch.cuda.device_count():
-        return f"there is no CUDA device {index}: torch sees {torch.cuda.device_count()}, counted from 0"
+        return (
+            f"there is no CUDA device {index}: torch sees {torch.cuda.device_count()}, counted"
+            " from 0"
+        )
     try:
         place = torch.device("cuda", index)
         ones = torch.ones(1, 8, 8, 8, device=place), torch.ones(4, 8, 3, 3, device=place)
@@ -37,7 +42,11 @@ def cuda_problem(index: int = 0) -> str:
     except (RuntimeError, AssertionError) as error:
         return _refused(torch, index, error)
     # 4 x 6 x 6 outputs of 8 x 3 x 3 products of ones each, exact in every precision.
-    return "" if total == 4 * 36 * 72 else f"{_name(torch, index)} computes wrong sums: it may be damaged"
+    return (
+        ""
+        if total == 4 * 36 * 72
+        else f"{_name(torch, index)} computes wrong sums: it may be damaged"
+    )
 
 
 def compute_place(asked: str) -> tuple[str, str]:
@@ -70,12 +79,12 @@ def _none_seen(torch: Any) -> str:
         return "no CUDA device is attached"
     if torch.version.cuda is None and getattr(torch.version, "hip", None) is None:
         return (
-            f"there is a GPU, but torch {torch.__version__} is a build for CPUs: install a build for CUDA, or take"
-            " --device cpu"
+            f"there is a GPU, but torch {torch.__version__} is a build for CPUs: install a build"
+            " for CUDA, or take --device cpu"
         )
     return (
-        f"there is a GPU, but torch {torch.__version__} (CUDA {torch.version.cuda}) can't reach it: update the"
-        " driver, look at CUDA_VISIBLE_DEVICES, or take --device cpu"
+        f"there is a GPU, but torch {torch.__version__} (CUDA {torch.version.cuda}) can't reach it:"
+        " update the driver, look at CUDA_VISIBLE_DEVICES, or take --device cpu"
     )
 
 
@@ -85,12 +94,16 @@ def _refused(torch: Any, index: int, error: BaseException) -> str:
     if "no kernel image" in said or "not compatible" in said:
         kernels = ", ".join(torch.cuda.get_arch_list()) or "other GPUs"
         return (
-            f"torch {torch.__version__} has no kernels for {name}, only for {kernels}: install a build for an"
-            f" older CUDA, such as {OLDER}, for an older GPU and the newest for a newer one, or take --device cpu"
+            f"torch {torch.__version__} has no kernels for {name}, only for {kernels}: install a"
+            f" build for an older CUDA, such as {OLDER}, for an older GPU and the newest for a"
+            " newer one, or take --device cpu"
         )
     if "out of memory" in said or "ALLOC_FAILED" in said:
         return f"the memory of {name} is full: end other programs on it, or take --device cpu"
-    return f"a small convolution fails on {name} ({said[:120]}): look at nvidia-smi, or take --device cpu"
+    return (
+        f"a small convolution fails on {name} ({said[:120]}): look at nvidia-smi, or take"
+        " --device cpu"
+    )
 
 
 def _name(torch: Any, index: int) -> str:

@@ -1,6 +1,8 @@
-"""Timing on a CUDA device: events around every run, the wall clock beside them, graphs and cold caches.
+"""Timing on a CUDA device: events around every run, the wall clock beside them, graphs and cold
+caches.
 
-The events and the synchronisation are arguments, so that the order of calls can be tested without a device.
+The events and the synchronisation are arguments, so that the order of calls can be tested without a
+device.
 """
 
 from __future__ import annotations
@@ -36,8 +38,8 @@ def cuda_sampler(
 ) -> Sampler:
     """A sampler with two passes of n runs: events around each run, then the wall clock around each.
 
-    In the first pass the device is waited for once, at the end, so that the queue never runs dry; in the
-    second after every run, which is what a caller that needs the result sees.
+    In the first pass the device is waited for once, at the end, so that the queue never runs dry;
+    in the second after every run, which is what a caller that needs the result sees.
     """
 
     def sampler(n: int) -> list[Duration]:
@@ -60,13 +62,14 @@ def cuda_sampler(
             synchronize()
             walls.append(clock() - begin)
         own = [start.elapsed_time(end) / MS for start, end in marks]
-        return [Duration(o, w) for o, w in zip(own, walls, strict=True)]
+        return [Duration(own=o, wall=w) for o, w in zip(own, walls, strict=True)]
 
     return sampler
 
 
 def captured(module: nn.Module, x: Tensor) -> Callable[[], object]:
-    """The module's forward as a CUDA graph: warmed up on a side stream, captured once, replayed by the caller.
+    """The module's forward as a CUDA graph: warmed up on a side stream, captured once, replayed by
+    the caller.
 
     Streams and graphs belong to a device: to that of ``x``, whichever is the current one.
     """
@@ -79,14 +82,16 @@ def captured(module: nn.Module, x: Tensor) -> Callable[[], object]:
                 module(x)
         now.wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
-        # A stream of this device: by default torch captures in one that it keeps from the first capture, on any device.
+        # A stream of this device: by default torch captures in one that it keeps from the first
+        # capture, on any device.
         with torch.cuda.graph(graph, stream=stream):
             module(x)
     return graph.replay
 
 
 def on_device(place: torch.device, sampler: Sampler) -> Sampler:
-    """The sampler with ``place`` as the current device: events are recorded in the current device's stream."""
+    """The sampler with ``place`` as the current device: events are recorded in the current
+    device's stream."""
 
     def sample(n: int) -> Sequence[Duration]:
         with torch.cuda.device(place):

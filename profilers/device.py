@@ -1,7 +1,7 @@
 """What a target is, read from its TOML file, and what is attached to this machine.
 
-The schema is devices/README.md's. Files come from outside: unknown keys, wrong types and costly regular
-expressions are refused with one line that names the file and the key.
+The schema is devices/README.md's. Files come from outside: unknown keys, wrong types and costly
+regular expressions are refused with one line that names the file and the key.
 """
 
 from __future__ import annotations
@@ -36,15 +36,23 @@ LONGEST_NAME = 80
 _LONGEST_LINE = 1_000
 _NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{LONGEST_NAME - 1}}}")
 # Windows opens these as devices, whatever follows the first dot.
-_RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
+_RESERVED = {
+    "con",
+    "prn",
+    "aux",
+    "nul",
+    *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10)),
+}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Device:
-    """A target. Figures that are not known are None: peaks in 10^9 MAC/s (dense), bandwidth in 10^9 bytes/s.
+    """A target.
 
-    `cuda_name_regex` and `cpu_model_regex` recognise it when it is attached ("": never); `sources` are
-    (figure, where it is from) pairs; `path` is the file it was read from.
+    Figures that are not known are None: peaks in 10^9 MAC/s (dense), bandwidth in 10^9 bytes/s.
+
+    `cuda_name_regex` and `cpu_model_regex` recognise it when it is attached ("": never); `sources`
+    are (figure, where it is from) pairs; `path` is the file it was read from.
     """
 
     name: str
@@ -61,7 +69,7 @@ class Device:
     path: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Attached:
     """What this machine has: the host and the names of its CUDA devices, in CUDA's order."""
 
@@ -70,7 +78,10 @@ class Attached:
 
 
 def load(path: Path | str) -> Device:
-    """Read a device file. Raises InputError that names the file, the key and the nearest valid one."""
+    """Read a device file.
+
+    Raises InputError that names the file, the key and the nearest valid one.
+    """
     file = Path(path)
     data = _read(file)
     _known(file, "", data, _KEYS)
@@ -112,24 +123,29 @@ def load(path: Path | str) -> Device:
 
 
 def check_name(name: str, where: str) -> None:
-    """Raise InputError, which begins with `where`, for a device's name that may not be part of a file's name.
+    """Raise InputError, which begins with `where`, for a device's name that may not be part of a
+    file's name.
 
     Tables and profiles are kept under it: `NAME.SPACE.json`.
     """
     if not _NAME.fullmatch(name) or ".." in name or name.split(".")[0].lower() in _RESERVED:
         raise InputError(
-            f"{where} must be 1 to {LONGEST_NAME} letters, digits, '-', '_' or '.', a letter or digit first,"
-            f" no '..', not {name[:80]!r}"
+            f"{where} must be 1 to {LONGEST_NAME} letters, digits, '-', '_' or '.', a letter or"
+            f" digit first, no '..', not {name[:80]!r}"
         )
 
 
 def attached() -> Attached:
-    """What is attached. Torch, slow to import, is asked for CUDA devices only where there is a driver."""
-    return Attached(host(), _cuda_names() if has_cuda_driver() else ())
+    """What is attached.
+
+    Torch, slow to import, is asked for CUDA devices only where there is a driver.
+    """
+    return Attached(host=host(), cuda=_cuda_names() if has_cuda_driver() else ())
 
 
 def match(device: Device, here: Attached) -> str | None:
-    """Where a target can be measured on this machine: "cuda:0", "cpu", or None when it is not attached."""
+    """Where a target can be measured on this machine: "cuda:0", "cpu", or None when it is not
+    attached."""
     if device.cuda_name_regex:
         for index, name in enumerate(here.cuda):
             if "MIG" in name and "MIG" not in device.cuda_name_regex:
@@ -140,7 +156,8 @@ def match(device: Device, here: Attached) -> str | None:
 
 
 def has_cuda_driver() -> bool:
-    """Whether the system has what a CUDA device needs, as far as can be told without importing torch."""
+    """Whether the system has what a CUDA device needs, as far as can be told without importing
+    torch."""
     return sys.platform == "win32" or any(
         Path(path).exists()
         for path in ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg", "/dev/nvhost-gpu", "/dev/nvmap")
@@ -180,7 +197,10 @@ def _read(file: Path) -> dict[str, Any]:
         raise InputError(f"{file}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
         raise InputError(f"{file}: not a text file in UTF-8") from None
-    except (ValueError, RecursionError) as error:  # not TOML, a number without end, brackets without end
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # not TOML, a number without end, brackets without end
         raise InputError(f"{file}: not valid TOML: {str(error)[:200]}") from None
 
 
@@ -201,7 +221,8 @@ def _text(file: Path, table: Mapping[str, Any], key: str, required: bool = False
 
 
 def _shown(file: Path, key: str, text: str) -> None:
-    """Raise InputError for a text that a terminal would obey instead of showing it, or that is too long to show."""
+    """Raise InputError for a text that a terminal would obey instead of showing it, or that is
+    too long to show."""
     if visible(text) != text:
         raise InputError(f"{file}: '{key}' holds characters that are not to be seen: {text[:60]!r}")
     if len(text) > _LONGEST_LINE:
@@ -213,7 +234,11 @@ def _figure(file: Path, table: Mapping[str, Any], key: str) -> float | None:
     if value is None:
         return None
     # bool is an int in Python, but no figure.
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < _LARGEST_FIGURE:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or not 0 < value < _LARGEST_FIGURE
+    ):
         raise InputError(f"{file}: '{key}' must be a positive number, not {str(value)[:40]!r}")
     return float(value)
 

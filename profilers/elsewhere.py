@@ -16,19 +16,21 @@ ONLY_HERE = ("torch",)
 
 
 def refuse_elsewhere(names: Iterable[str], options: Options) -> None:
-    """Raise InputError where a back end that measures here is asked for the figures of another machine."""
+    """Raise InputError where a back end that measures here is asked for the figures of another
+    machine."""
     for name in names:
         if name in ONLY_HERE and options.run is not None:
             raise InputError(
-                f"back end '{name}' measures on this machine only, not through --ssh or --run-with; leave it out:"
-                " onnxruntime measures there"
+                f"back end '{name}' measures on this machine only, not through --ssh or --run-with;"
+                " leave it out: onnxruntime measures there"
             )
 
 
 def measured_there(name: str, function: Backend) -> Backend:
     """The same back end, which must not measure here where `options.run` leads to another machine.
 
-    A plug-in may know nothing of `run`. Raises InputError for a measured figure that did not come through it.
+    A plug-in may know nothing of `run`. Raises InputError for a measured figure that did not come
+    through it.
     """
 
     def checked(subject: Subject, device: Device, options: Options) -> list[Outcome]:

@@ -14,9 +14,10 @@ _UNSEEN = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 class InputError(ValueError):
     """Bad input from outside.
 
-    `str()` is one helpful line that names the file, the key and the nearest valid choice; the command line
-    prints it as it is and exits with code 2. What the input said may be quoted in it: characters that a
-    terminal would obey are escaped, and a line of more than 2,000 characters is cut.
+    `str()` is one helpful line that names the file, the key and the nearest valid choice; the
+    command line prints it as it is and exits with code 2. What the input said may be quoted in it:
+    characters that a terminal would obey are escaped, and a line of more than 2,000 characters is
+    cut.
     """
 
     def __init__(self, line: object = "") -> None:
@@ -25,15 +26,18 @@ class InputError(ValueError):
 
 
 def visible(text: str) -> str:
-    r"""`text` on one line, with escapes for what is not to be seen: what a terminal obeys, and what turns text around.
+    r"""`text` on one line, with escapes for what is not to be seen: what a terminal obeys, and what
+    turns text around.
 
-    These are the control characters (C0, C1 and DEL), format characters such as U+202E and U+200F, ends of lines and
-    paragraphs, halves of surrogate pairs, and what Unicode has not assigned.
+    These are the control characters (C0, C1 and DEL), format characters such as U+202E and U+200F,
+    ends of lines and paragraphs, halves of surrogate pairs, and what Unicode has not assigned.
 
     >>> visible("a\x1b[31m\nb\u202e")
     'a\\x1b[31m\\nb\\u202e'
     """
-    return "".join(ascii(one)[1:-1] if unicodedata.category(one) in _UNSEEN else one for one in text)
+    return "".join(
+        ascii(one)[1:-1] if unicodedata.category(one) in _UNSEEN else one for one in text
+    )
 
 
 def shown(value: Any) -> Any:
@@ -53,7 +57,8 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     >>> nearest("zzz", ["1080ti", "h200"])
     ' (choices: 1080ti, h200)'
 
-    Case and the difference between `-`, `_` and blanks do not count. Without any choice the tail is empty.
+    Case and the difference between `-`, `_` and blanks do not count. Without any choice the tail is
+    empty.
     """
     names = list(dict.fromkeys(choices))
     if not names:

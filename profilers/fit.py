@@ -1,16 +1,16 @@
 """Fit a latency model to a few measured networks, and say by cross-validation how far to trust it.
 
-One procedure for every device, nothing tuned to any: a handful of forms, from plain to less plain, each
-scored by cross-validation on the training rows; the plainest one that is as good as the best is kept. The
-forms:
+One procedure for every device, nothing tuned to any: a handful of forms, from plain to less plain,
+each scored by cross-validation on the training rows; the plainest one that is as good as the best
+is kept. The forms:
 
-    latency = constant + sum_j coefficient_j * count_j            (linear)
-    latency = linear * (1 + g(counts and edges))                  (with a Gaussian process g on what is left)
+    latency = constant + sum_j coefficient_j * count_j    (linear)
+    latency = linear * (1 + g(counts and edges))          (a Gaussian process g on what is left)
 
-Errors are relative throughout, because that is what a ratio of latencies, a target and MAPE ask for: the
-linear part minimises squares or absolute values of predicted / measured - 1 (the second shrugs off single
-slow runs). Counts come as `Design`s, one per way a device may execute a network; which one fits is part of
-the choice. Knows no search space.
+Errors are relative throughout, because that is what a ratio of latencies, a target and MAPE ask
+for: the linear part minimises squares or absolute values of predicted / measured - 1 (the second
+shrugs off single slow runs). Counts come as `Design`s, one per way a device may execute a network;
+which one fits is part of the choice. Knows no search space.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ import numpy as np
 import numpy.typing as npt
 
 from profilers.agreement import kendall_tau, mape_percent, seven_digits
+from profilers.gaussian_process import Array, Process, fit_process, process_correction
 
-Array = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 Loss = Literal["squares", "absolute"]
 View = Literal["none", "counts", "edges", "both"]
@@ -34,21 +34,17 @@ FOLDS = 5
 _RIDGE = (1e-6, 1e-2, 1e-1)
 # Beside a trusted column the counts are corrections, which may have to go to nothing.
 _RIDGE_OF_CORRECTIONS = (1e-2, 1e-1, 1.0, 1e3)
-_LENGTHS = (0.5, 1.0, 2.0, 4.0)
-_NOISES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
-# A Gaussian process needs the square of its rows in memory and the cube in time; more rows add little here.
-_MOST_ROWS_OF_PROCESS = 400
 _MOST_ROWS_PER_CHOICE = 2000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Design:
     """Features of n networks under one assumption about what a device executes.
 
-    counts: (n, f) named counts. detail: (n, d) finer indicators, for the Gaussian process only. share: (n,)
-    the part of a network that is executed; below 1 it scales the counts and the constant falls away. trusted:
-    how many of the first columns are estimates of the latency itself (a sum of measured operations), which no
-    ridge may shrink.
+    counts: (n, f) named counts. detail: (n, d) finer indicators, for the Gaussian process only.
+    share: (n,) the part of a network that is executed; below 1 it scales the counts and the
+    constant falls away. trusted: how many of the first columns are estimates of the latency itself
+    (a sum of measured operations), which no ridge may shrink.
     """
 
     name: str
@@ -60,10 +56,12 @@ class Design:
 
     def rows(self, rows: Rows) -> Design:
         """The same design for some of its networks."""
-        return replace(self, counts=self.counts[rows], detail=self.detail[rows], share=self.share[rows])
+        return replace(
+            self, counts=self.counts[rows], detail=self.detail[rows], share=self.share[rows]
+        )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Form:
     """One way to turn a design into a latency."""
 
@@ -74,21 +72,7 @@ class Form:
     view: View = "none"
 
 
-@dataclass(frozen=True)
-class Process:
-    """A Gaussian process on relative residuals: kernel exp(-|a - b|^2 / (2 length^2 d)) on scaled features.
-
-    points: (m, d) scaled training features, weights: (m,), scale: (d,) what features are divided by.
-    """
-
-    points: Array
-    weights: Array
-    scale: Array
-    length: float
-    noise: float
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Fitted:
     """A fitted model: coefficient by feature name, all in the unit of the fitted values."""
 
@@ -103,13 +87,15 @@ class Fitted:
         design = next(design for design in designs if design.name == self.form.design)
         values = self._linear(design)
         if self.process is not None:
-            values = values * (1 + _correct(self.process, _view(design, self.form.view)))
+            values = values * (1 + process_correction(self.process, _view(design, self.form.view)))
         return self._floored(values, design)
 
     def _linear(self, design: Design) -> Array:
         columns = [design.names.index(name) for name in self.coefficients]
         slopes = np.array(list(self.coefficients.values()))
-        values = design.share * (design.counts[:, columns] @ slopes) + self.constant * (design.share >= 1)
+        values = design.share * (design.counts[:, columns] @ slopes) + self.constant * (
+            design.share >= 1
+        )
         return self._floored(values, design)
 
     def _floored(self, values: Array, design: Design) -> Array:
@@ -118,9 +104,10 @@ class Fitted:
         return np.asarray(np.maximum(values, floor), dtype=np.float64)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Validation:
-    """Out-of-fold agreement on the training rows; beside it the error of each design's best form."""
+    """Out-of-fold agreement on the training rows; beside it the error of each design's best
+    form."""
 
     mape_percent: float
     kendall_tau: float
@@ -130,8 +117,8 @@ class Validation:
 def fit(designs: Sequence[Design], values: Array, seed: int = 0) -> tuple[Fitted, Validation]:
     """Choose a form by cross-validation and fit it to all rows.
 
-    `values`: (n,) positive latencies. Rows whose network folds (share < 1 in any design) take no part. Raises
-    ValueError for fewer than `FEWEST_ROWS` rows.
+    `values`: (n,) positive latencies. Rows whose network folds (share < 1 in any design) take no
+    part. Raises ValueError for fewer than `FEWEST_ROWS` rows.
     """
     kept = np.flatnonzero(np.all([design.share >= 1 for design in designs], axis=0))
     if len(kept) < FEWEST_ROWS:
@@ -149,7 +136,9 @@ def fit(designs: Sequence[Design], values: Array, seed: int = 0) -> tuple[Fitted
         errors[form] = _errors(form, designs, values, splits)
     chosen = _plainest(errors)
     by_design = {
-        design.name: float(100 * min(e.mean() for f, e in errors.items() if f.design == design.name))
+        design.name: float(
+            100 * min(e.mean() for f, e in errors.items() if f.design == design.name)
+        )
         for design in designs
     }
     return fit_form(chosen, designs, values), _validate(chosen, designs, values, splits, by_design)
@@ -175,7 +164,7 @@ def fit_form(form: Form, designs: Sequence[Design], values: Array) -> Fitted:
     if form.view == "none":
         return fitted
     residuals = values / fitted._linear(design) - 1
-    return replace(fitted, process=_fit_process(_view(design, form.view), residuals))
+    return replace(fitted, process=fit_process(_view(design, form.view), residuals))
 
 
 def _linear_forms(designs: Sequence[Design]) -> Iterator[Form]:
@@ -185,11 +174,12 @@ def _linear_forms(designs: Sequence[Design]) -> Iterator[Form]:
         for loss in ("squares", "absolute"):
             for ridge in reversed(_RIDGE_OF_CORRECTIONS) if trusted else _RIDGE:
                 for design in designs:
-                    yield Form(design.name, loss, ridge, nodes)
+                    yield Form(design=design.name, loss=loss, ridge=ridge, nodes=nodes)
 
 
 def _plainest(errors: dict[Form, Array]) -> Form:
-    """The first form that is not worse than the best by more than half a standard error of the difference."""
+    """The first form that is not worse than the best by more than half a standard error of the
+    difference."""
     best = min(errors, key=lambda form: float(errors[form].mean()))
     for form, error in errors.items():
         difference = error - errors[best]
@@ -242,7 +232,8 @@ def _validate(
 
 
 def _solve(matrix: Array, loss: Loss, ridge: float, penalised: npt.NDArray[np.bool_]) -> Array:
-    """Minimise |matrix @ c - 1|^2 + ridge * n * |scaled c|^2, or the sum of |matrix @ c - 1| by re-weighting.
+    """Minimise |matrix @ c - 1|^2 + ridge * n * |scaled c|^2, or the sum of |matrix @ c - 1| by
+    re-weighting.
 
     Only the coefficients of `penalised` columns, (f,), are held back by the ridge.
     """
@@ -263,34 +254,10 @@ def _solve(matrix: Array, loss: Loss, ridge: float, penalised: npt.NDArray[np.bo
 def _view(design: Design, view: View) -> Array:
     if view == "counts":
         return design.counts
-    # Counts at twice the weight beside the indicators: two networks with equal counts are near each other.
-    return design.detail if view == "edges" else np.concatenate([2 * design.counts, design.detail], axis=1)
-
-
-def _fit_process(features: Array, residuals: Array) -> Process:
-    """Length and noise by leave-one-out, whose errors a Gaussian process gives in closed form."""
-    if len(features) > _MOST_ROWS_OF_PROCESS:
-        step = np.linspace(0, len(features) - 1, _MOST_ROWS_OF_PROCESS).astype(int)
-        features, residuals = features[step], residuals[step]
-    scale = np.where(np.ptp(features, axis=0) > 0, features.std(axis=0), 1.0)
-    points = features / scale
-    best: tuple[float, Process] | None = None
-    for length in _LENGTHS:
-        kernel = _kernel(points, points, length)
-        for noise in _NOISES:
-            inverse = np.linalg.inv(kernel + noise * np.eye(len(points)))
-            weights = inverse @ residuals
-            error = float(np.mean(np.abs(weights / np.diag(inverse))))
-            if best is None or error < best[0]:
-                best = (error, Process(points, weights, scale, length, noise))
-    assert best is not None
-    return best[1]
-
-
-def _correct(process: Process, features: Array) -> Array:
-    return _kernel(features / process.scale, process.points, process.length) @ process.weights
-
-
-def _kernel(a: Array, b: Array, length: float) -> Array:
-    squares = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None, :] - 2 * a @ b.T
-    return np.asarray(np.exp(-np.maximum(squares, 0) / (2 * length**2 * a.shape[1])))
+    # Counts at twice the weight beside the indicators: two networks with equal counts are near each
+    # other.
+    return (
+        design.detail
+        if view == "edges"
+        else np.concatenate([2 * design.counts, design.detail], axis=1)
+    )

@@ -1,4 +1,7 @@
-"""What nvidia-smi says of a CUDA device while it is measured: clocks, and who else is on it. Read, never set."""
+"""What nvidia-smi says of a CUDA device while it is measured: clocks, and who else is on it.
+
+Read, never set.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,8 @@ LIMIT_S = 10.0
 
 @dataclass(frozen=True, kw_only=True)
 class GpuState:
-    """Clocks in MHz, temperature in degrees Celsius, utilisation in percent; None where nobody tells.
+    """Clocks in MHz, temperature in degrees Celsius, utilisation in percent; None where nobody
+    tells.
 
     ``others``: processes of others that hold memory of it.
     """
@@ -62,7 +66,9 @@ def settings(before: GpuState, after: GpuState) -> dict[str, object]:
     """For a receipt: what is known of both."""
     found: dict[str, object] = {}
     for when, state in (("before", before), ("after", after)):
-        found |= {f"{name}_{when}": value for name, value in vars(state).items() if value is not None}
+        found |= {
+            f"{name}_{when}": value for name, value in vars(state).items() if value is not None
+        }
     return {name: value for name, value in found.items() if name != "most_mhz_after"}
 
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Host:
-    """A machine: its CPU's model name, usable cores, memory in MiB (0: unknown), operating system."""
+    """A machine: its CPU's model name, usable cores, memory in MiB (0: unknown), operating
+    system."""
 
     cpu: str
     cores: int
@@ -44,8 +45,12 @@ def cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
         lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return platform.processor() or platform.machine() or "unknown CPU"
-    facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-    return facts.get("model name") or facts.get("Model") or facts.get("Hardware") or platform.machine()
+    facts = {
+        key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)
+    }
+    return (
+        facts.get("model name") or facts.get("Model") or facts.get("Hardware") or platform.machine()
+    )
 
 
 def usable_cores() -> int:
@@ -65,16 +70,20 @@ def memory_mib(meminfo: Path = Path("/proc/meminfo")) -> int:
 
 
 def available_mib(meminfo: Path = Path("/proc/meminfo")) -> int:
-    """Memory in MiB that programs can still be given without swapping, 0 where the system does not tell."""
+    """Memory in MiB that programs can still be given without swapping, 0 where the system does
+    not tell."""
     try:
         lines = meminfo.read_text(encoding="utf-8").splitlines()
-        return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("MemAvailable:"))
+        return next(
+            int(line.split()[1]) // 1024 for line in lines if line.startswith("MemAvailable:")
+        )
     except (OSError, IndexError, ValueError, StopIteration):
         return 0
 
 
 def process_memory_mib(peak: bool, status: Path = Path("/proc/self/status")) -> float | None:
-    """Resident memory of this process in MiB, now or at its highest; None where the system does not tell.
+    """Resident memory of this process in MiB, now or at its highest; None where the system does not
+    tell.
 
     Not `ru_maxrss`: on Linux that starts at the size of the parent which forked this process.
     """

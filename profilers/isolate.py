@@ -1,7 +1,7 @@
 """Run measurements in processes of their own, one at a time on a host, each with a time limit.
 
-A model that crashes the runtime, hangs or takes all memory costs its own measurement and nothing else.
-Standard library only: this file travels to remote hosts together with `worker.py`.
+A model that crashes the runtime, hangs or takes all memory costs its own measurement and nothing
+else. Standard library only: this file travels to remote hosts together with `worker.py`.
 """
 
 from __future__ import annotations
@@ -22,23 +22,28 @@ from profilers.lock import host_lock
 Answer = dict[str, Any]
 
 
-def measure(request: Answer, limit_s: float, command: Sequence[str] = ()) -> tuple[Answer, list[Answer]]:
+def measure(
+    request: Answer, limit_s: float, command: Sequence[str] = ()
+) -> tuple[Answer, list[Answer]]:
     """Send one request to a fresh worker; returns the worker's facts and one answer per model.
 
-    All models share a worker, so that they are measured in turn. If it dies, every model without an answer
-    gets a worker of its own, and those that die again are answered with `failure` crash | timeout | out of
-    memory. `limit_s` is for each model; the whole worker gets the sum.
+    All models share a worker, so that they are measured in turn. If it dies, every model without an
+    answer gets a worker of its own, and those that die again are answered with `failure` crash |
+    timeout | out of memory. `limit_s` is for each model; the whole worker gets the sum.
     """
     with host_lock():
         return _measure(request, limit_s, command)
 
 
 def serve(folder: Path, command: Sequence[str]) -> None:
-    """On a remote host: measure what `remote.py` unpacked into `folder` and print one line of JSON."""
+    """On a remote host: measure what `remote.py` unpacked into `folder` and print one line of
+    JSON."""
     request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
     missing = [name for name in ("numpy", "onnxruntime") if importlib.util.find_spec(name) is None]
     if missing:
-        sys.stdout.write(json.dumps({"error": f"needs the Python packages {', '.join(missing)}"}) + "\n")
+        sys.stdout.write(
+            json.dumps({"error": f"needs the Python packages {', '.join(missing)}"}) + "\n"
+        )
         return
     for model in request["models"]:
         model["path"] = str(folder / model["path"])
@@ -48,14 +53,18 @@ def serve(folder: Path, command: Sequence[str]) -> None:
     sys.stdout.write(json.dumps({"facts": facts, "answers": answers}) + "\n")
 
 
-def _measure(request: Answer, limit_s: float, command: Sequence[str]) -> tuple[Answer, list[Answer]]:
+def _measure(
+    request: Answer, limit_s: float, command: Sequence[str]
+) -> tuple[Answer, list[Answer]]:
     models = request["models"]
     facts, answers, ended = run_worker(request, limit_s * len(models), command)
     if len(models) == 1:
         return facts, [answers.get(0) or {"model": 0, **ended}]
     for index in range(len(models)):
         if index not in answers:
-            alone, single, ended = run_worker({**request, "models": [models[index]]}, limit_s, command)
+            alone, single, ended = run_worker(
+                {**request, "models": [models[index]]}, limit_s, command
+            )
             facts = facts or alone
             answers[index] = {**(single.get(0) or ended), "model": index}
     return facts, [answers[index] for index in range(len(models))]
@@ -64,7 +73,8 @@ def _measure(request: Answer, limit_s: float, command: Sequence[str]) -> tuple[A
 def run_worker(
     request: Answer, limit_s: float, command: Sequence[str] = ()
 ) -> tuple[Answer, dict[int, Answer], Answer]:
-    """One worker process: its facts, its answers by model, and how it ended for those that got none."""
+    """One worker process: its facts, its answers by model, and how it ended for those that got
+    none."""
     done = run_bounded(
         list(command) or python_command("from profilers.worker import main; main()"),
         json.dumps(request).encode(),
@@ -94,7 +104,8 @@ def run_worker(
 
 
 def most_output(request: Answer) -> int:
-    """Bytes that the answers to a request can take at most: samples of ten microseconds, with room."""
+    """Bytes that the answers to a request can take at most: samples of ten microseconds, with
+    room."""
     budget_s = float(request.get("protocol", {}).get("budget_s", 2.0))
     return int(16 * MIB * len(request["models"]) * max(1.0, budget_s / 2)) + MIB
 

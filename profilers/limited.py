@@ -1,4 +1,5 @@
-"""Files from outside, plain or gzipped, read up to a limit: a small .gz can unpack to more than the memory holds."""
+"""Files from outside, plain or gzipped, read up to a limit: a small .gz can unpack to more than
+the memory holds."""
 
 from __future__ import annotations
 
@@ -45,10 +46,12 @@ class _Limited(io.RawIOBase):
 
 
 def open_judged(path: str | Path, judge: Callable[[os.stat_result], None]) -> BinaryIO:
-    """Open a file that the user named, links followed, for reading; ``judge`` raises for one that must not be read.
+    """Open a file that the user named, links followed, for reading; ``judge`` raises for one that
+    must not be read.
 
-    It is asked before the file is opened, because opening a device may already do something, and again after that,
-    because another file may have taken its place. Nothing waits for the other end of a FIFO. Raises OSError.
+    It is asked before the file is opened, because opening a device may already do something, and
+    again after that, because another file may have taken its place. Nothing waits for the other end
+    of a FIFO. Raises OSError.
     """
     judge(os.stat(path))
     file = os.fdopen(
@@ -63,7 +66,10 @@ def open_judged(path: str | Path, judge: Callable[[os.stat_result], None]) -> Bi
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """Open a regular file, also behind a link. Raises InputError for a FIFO or a device, which have no end; OSError."""
+    """Open a regular file, also behind a link.
+
+    Raises InputError for a FIFO or a device, which have no end; OSError.
+    """
 
     def judge(found: os.stat_result) -> None:
         if not stat.S_ISREG(found.st_mode):
@@ -73,7 +79,9 @@ def open_regular(path: Path) -> BinaryIO:
 
 
 def open_limited(path: Path, most: int = MOST_BYTES) -> io.BufferedReader:
-    """Open a file for reading, through gzip where its name ends in .gz. Raises OSError as `open` does.
+    """Open a file for reading, through gzip where its name ends in .gz.
+
+    Raises OSError as `open` does.
 
     Reading raises InputError after ``most`` bytes, and what gzip raises where the file is damaged.
     """

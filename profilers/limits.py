@@ -1,6 +1,7 @@
 """How large the numbers may be that people and files give: no more than any machine or network has.
 
-A number without a limit fills the memory or starts threads until the system gives up, in a place that cannot name it.
+A number without a limit fills the memory or starts threads until the system gives up, in a place
+that cannot name it.
 """
 
 from __future__ import annotations
@@ -33,11 +34,14 @@ LIMITS: Mapping[str, tuple[float, float]] = {
 
 
 def check_numbers(prefix: str = "", **given: float | None) -> None:
-    """Raise InputError for a number outside of its range in `LIMITS`; None is a number that was not given."""
+    """Raise InputError for a number outside of its range in `LIMITS`; None is a number that was
+    not given."""
     for name, value in given.items():
         low, high = LIMITS[name]
         if value is not None and not low <= value <= high:
-            raise InputError(f"{prefix}{name} must be within {low:,g}..{high:,g}, not {str(value)[:40]}")
+            raise InputError(
+                f"{prefix}{name} must be within {low:,g}..{high:,g}, not {str(value)[:40]}"
+            )
 
 
 def check_input(name: str, sizes: tuple[int, ...]) -> None:

@@ -1,8 +1,9 @@
 """One measurement at a time on a host, by a lock file that nobody else can lay or hold.
 
-The lock lies in a folder of this user that others may not write to: in the shared temporary folder any user could put
-a FIFO or a link under its name, or hold it for ever. So measurements of different users do not wait for each other.
-Standard library only: this file travels to remote hosts.
+The lock lies in a folder of this user that others may not write to: in the shared temporary folder
+any user could put a FIFO or a link under its name, or hold it for ever. So measurements of
+different users do not wait for each other. Standard library only: this file travels to remote
+hosts.
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ class Busy(TimeoutError):
 
 @contextmanager
 def host_lock(path: Path | None = None, wait_s: float = 600.0) -> Iterator[None]:
-    """Let one measurement of this user at a time run on this host; waits for its turn, Busy after `wait_s`.
+    """Let one measurement of this user at a time run on this host; waits for its turn, Busy after
+    `wait_s`.
 
-    Two measurements side by side would measure each other. Where the system has no file locks, or this user has no
-    folder of its own, this does nothing.
+    Two measurements side by side would measure each other. Where the system has no file locks, or
+    this user has no folder of its own, this does nothing.
     """
     try:
         import fcntl
@@ -83,11 +85,14 @@ def _folders() -> Iterator[Path]:
 def is_private(folder: Path) -> bool:
     """Whether it is a folder, no link, that belongs to this user and that no other may write to."""
     found = os.lstat(folder)
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
+    return (
+        stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
+    )
 
 
 def open_lock(path: Path) -> int | None:
-    """Open the lock file, made where there is none; None where it is not a regular file of this user.
+    """Open the lock file, made where there is none; None where it is not a regular file of this
+    user.
 
     No link is followed, a FIFO is not waited for, and nothing is written.
     """

@@ -1,8 +1,9 @@
-"""What a profiler hands back: a number with its unit, its interval, its samples and where it came from.
+"""What a profiler hands back: a number with its unit, its interval, its samples and where it came
+from.
 
-Everything here is a frozen value that survives JSON unchanged. A number never travels without its `origin`
-and its `Receipt`; a measurement that went wrong is a `Failure`, a value too, so that it costs one trial and
-never a search.
+Everything here is a frozen value that survives JSON unchanged. A number never travels without its
+`origin` and its `Receipt`; a measurement that went wrong is a `Failure`, a value too, so that it
+costs one trial and never a search.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ Origin = Literal["counted", "measured", "table", "estimated"]
 ORIGINS: tuple[Origin, ...] = get_args(Origin)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Metric:
     """A quantity: its name, its unit and which way is better."""
 
@@ -26,23 +27,23 @@ class Metric:
     better: Better = "lower"
 
 
-PARAMS = Metric("params", "parameters")
-MACS = Metric("macs", "MAC")
-FLOPS = Metric("flops", "FLOP")
-LATENCY = Metric("latency", "ms")
-MEMORY = Metric("memory", "MiB")
+PARAMS = Metric(name="params", unit="parameters")
+MACS = Metric(name="macs", unit="MAC")
+FLOPS = Metric(name="flops", unit="FLOP")
+LATENCY = Metric(name="latency", unit="ms")
+MEMORY = Metric(name="memory", unit="MiB")
 NOT_MEASURED = "not measured"
 METRICS: dict[str, Metric] = {m.name: m for m in (PARAMS, MACS, FLOPS, LATENCY, MEMORY)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Receipt:
     """How a number was obtained, in enough detail to obtain it again.
 
-    `versions` and `settings` are sorted (key, value) pairs; `host` is a fingerprint of the machine that
-    measured (or counted); `time` is ISO 8601 in UTC and is given by the caller; `noisy` marks a host that was
-    too busy to trust the last digits; `statistic` is the one that `value` is (median, p10, min), empty for
-    counts.
+    `versions` and `settings` are sorted (key, value) pairs; `host` is a fingerprint of the machine
+    that measured (or counted); `time` is ISO 8601 in UTC and is given by the caller; `noisy` marks
+    a host that was too busy to trust the last digits; `statistic` is the one that `value` is
+    (median, p10, min), empty for counts.
     """
 
     backend: str
@@ -79,7 +80,8 @@ class Receipt:
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> Receipt:
-        """Read `to_dict`'s form; absent keys take their defaults, a ValueError names an unknown one."""
+        """Read `to_dict`'s form; absent keys take their defaults, a ValueError names an unknown
+        one."""
         unknown = sorted(set(data) - set(Receipt.__dataclass_fields__))
         if unknown:
             raise ValueError(f"receipt: unknown key '{unknown[0]}'")
@@ -104,13 +106,14 @@ class Receipt:
         return replace(self, notes=self.notes + notes)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Measurement:
     """One value of one metric with its interval [low, high], in the metric's unit.
 
-    `samples` are all raw samples, in the metric's unit and in order; empty for what was not sampled. `series`
-    holds raw series beside them by name (the device's own time, the reference's), in the same unit. `origin`
-    says how the value was obtained. `at_least`: a count that leaves something out, which the receipt's notes name.
+    `samples` are all raw samples, in the metric's unit and in order; empty for what was not
+    sampled. `series` holds raw series beside them by name (the device's own time, the reference's),
+    in the same unit. `origin` says how the value was obtained. `at_least`: a count that leaves
+    something out, which the receipt's notes name.
     """
 
     metric: Metric
@@ -131,12 +134,15 @@ class Measurement:
     def __post_init__(self) -> None:
         """Refuse what cannot be a measurement (ValueError)."""
         if not (math.isfinite(self.value) and self.low <= self.value <= self.high):
-            raise ValueError(f"{self.metric.name}: {self.value} is not inside [{self.low}, {self.high}]")
+            raise ValueError(
+                f"{self.metric.name}: {self.value} is not inside [{self.low}, {self.high}]"
+            )
         if self.origin not in ORIGINS:
             raise ValueError(f"origin '{self.origin}' is none of {', '.join(ORIGINS)}")
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON form: name, value, unit, low, high, origin, backend, receipt, better, samples."""
+        """Plain JSON form: name, value, unit, low, high, origin, backend, receipt, better,
+        samples."""
         number = int if self.origin == "counted" else float
         return {
             "name": self.metric.name,
@@ -158,21 +164,24 @@ class Measurement:
         """Read `to_dict`'s form. Raises ValueError (or KeyError) for what is not one."""
         better: Better = "higher" if data.get("better") == "higher" else "lower"
         return Measurement(
-            metric=Metric(str(data["name"]), str(data["unit"]), better),
+            metric=Metric(name=str(data["name"]), unit=str(data["unit"]), better=better),
             value=float(data["value"]),
             low=float(data["low"]),
             high=float(data["high"]),
             samples=tuple(float(sample) for sample in data.get("samples", ())),
             origin=data["origin"],
             receipt=Receipt.from_dict(data["receipt"]),
-            series=tuple((str(k), tuple(float(v) for v in vs)) for k, vs in data.get("series", {}).items()),
+            series=tuple(
+                (str(k), tuple(float(v) for v in vs)) for k, vs in data.get("series", {}).items()
+            ),
             at_least=bool(data.get("at_least", False)),
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Failure:
-    """A measurement that gave no number: what was asked, the reason in a word, the details in a line."""
+    """A measurement that gave no number: what was asked, the reason in a word, the details in a
+    line."""
 
     metric: Metric
     reason: str
@@ -181,7 +190,8 @@ class Failure:
 
     @property
     def went_wrong(self) -> bool:
-        """Whether something went wrong; false where there was nothing to measure, or nothing to measure it with."""
+        """Whether something went wrong; false where there was nothing to measure, or nothing to
+        measure it with."""
         return self.reason not in ("not attached", NOT_MEASURED)
 
     def to_dict(self) -> dict[str, Any]:
@@ -206,9 +216,22 @@ Outcome = Measurement | Failure
 def counted(
     metric: Metric, value: int, receipt: Receipt, fewest: int | None = None, at_least: bool = False
 ) -> Measurement:
-    """A count. It is exact unless branches of a model differ (from `fewest` to `value`) or something is left out."""
+    """A count.
+
+    It is exact unless branches of a model differ (from `fewest` to `value`) or something is left
+    out.
+    """
     low = float(value if fewest is None else fewest)
-    return Measurement(metric, float(value), low, float(value), (), "counted", receipt, at_least=at_least)
+    return Measurement(
+        metric=metric,
+        value=float(value),
+        low=low,
+        high=float(value),
+        samples=(),
+        origin="counted",
+        receipt=receipt,
+        at_least=at_least,
+    )
 
 
 def measurements(outcomes: Iterable[Outcome]) -> list[Measurement]:

@@ -1,4 +1,5 @@
-"""Peak memory of one forward pass: a process's resident set for ONNX Runtime, torch's allocator for CUDA."""
+"""Peak memory of one forward pass: a process's resident set for ONNX Runtime, torch's allocator
+for CUDA."""
 
 from __future__ import annotations
 
@@ -10,7 +11,14 @@ from profilers.answers import read_answers
 from profilers.isolate import measure
 from profilers.measurement import MEMORY, NOT_MEASURED, Failure, Measurement, Outcome
 from profilers.onnx_check import OnnxModel, check_onnx
-from profilers.onnx_latency import Measure, OnnxOptions, failed, latency_request, make_receipt, utc_now
+from profilers.onnx_latency import (
+    Measure,
+    OnnxOptions,
+    failed,
+    latency_request,
+    make_receipt,
+    utc_now,
+)
 
 if TYPE_CHECKING:
     from torch import nn
@@ -28,22 +36,36 @@ def onnx_memory(
     now: Callable[[], str] = utc_now,
     run: Measure = measure,
 ) -> Outcome:
-    """Memory in MiB that loading and running one model adds to a fresh process at the peak (resident set)."""
+    """Memory in MiB that loading and running one model adds to a fresh process at the peak
+    (resident set)."""
     options = options or OnnxOptions()
     checked = model if isinstance(model, OnnxModel) else check_onnx(model)
     if options.provider != "cpu":
         why = (
-            "on CUDA the resident set is the host's memory, not the GPU's: torch tells it, on the GPU's own machine"
-            " (--backend torch)"
+            "on CUDA the resident set is the host's memory, not the GPU's: torch tells it, on the"
+            " GPU's own machine (--backend torch)"
         )
-        return Failure(MEMORY, NOT_MEASURED, why, make_receipt(checked, {}, options, device, now()))
+        return Failure(
+            metric=MEMORY,
+            reason=NOT_MEASURED,
+            detail=why,
+            receipt=make_receipt(checked, {}, options, device, now()),
+        )
     request = {**latency_request([checked], options, None), "measure": "memory"}
     facts, answers = read_answers(*run(request, options.limit_s), 1, "memory")
     receipt = make_receipt(checked, facts, options, device, now(), statistic="peak resident set")
     if "memory_mib" not in answers[0]:
         return failed(MEMORY, answers[0], receipt)
     value = float(answers[0]["memory_mib"])
-    return Measurement(MEMORY, value, value, value, (value,), "measured", receipt)
+    return Measurement(
+        metric=MEMORY,
+        value=value,
+        low=value,
+        high=value,
+        samples=(value,),
+        origin="measured",
+        receipt=receipt,
+    )
 
 
 def cuda_memory(
@@ -54,10 +76,11 @@ def cuda_memory(
     device: str = "",
     now: Callable[[], str] = utc_now,
 ) -> Outcome:
-    """Memory in MiB that torch's CUDA allocator holds at the peak of one forward pass, weights included.
+    """Memory in MiB that torch's CUDA allocator holds at the peak of one forward pass, weights
+    included.
 
-    A copy is measured; the module is left as found. The context and the kernels' code, which CUDA keeps
-    outside the allocator, are not part of it.
+    A copy is measured; the module is left as found. The context and the kernels' code, which CUDA
+    keeps outside the allocator, are not part of it.
     """
     import copy
 
@@ -82,5 +105,15 @@ def cuda_memory(
     except (RuntimeError, AssertionError) as error:
         # AssertionError is what a torch without CUDA raises.
         reason = "out of memory" if isinstance(error, torch.OutOfMemoryError) else "refused"
-        return Failure(MEMORY, reason, " ".join(str(error).split())[:300], receipt)
-    return Measurement(MEMORY, value, value, value, (value,), "measured", receipt)
+        return Failure(
+            metric=MEMORY, reason=reason, detail=" ".join(str(error).split())[:300], receipt=receipt
+        )
+    return Measurement(
+        metric=MEMORY,
+        value=value,
+        low=value,
+        high=value,
+        samples=(value,),
+        origin="measured",
+        receipt=receipt,
+    )

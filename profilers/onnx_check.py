@@ -1,4 +1,5 @@
-"""Look at an ONNX file before anything runs it: corrupt, unknown operators, data elsewhere, shapes left open.
+"""Look at an ONNX file before anything runs it: corrupt, unknown operators, data elsewhere, shapes
+left open.
 
 Every finding is an `InputError` of one line. Nothing outside the file's own folder is ever opened.
 """
@@ -23,9 +24,10 @@ MOST_BYTES = 2**31
 RUNTIME_DOMAINS = ("com.microsoft", "com.microsoft.nchwc", "ai.onnx.contrib")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OnnxModel:
-    """A file that passed: its path, its inputs' sizes in order, nodes, parameters, opset, input type."""
+    """A file that passed: its path, its inputs' sizes in order, nodes, parameters, opset, input
+    type."""
 
     path: Path
     inputs: tuple[tuple[str, tuple[int, ...]], ...]
@@ -43,17 +45,20 @@ class OnnxModel:
 def check_onnx(
     path: Path | str, shapes: Mapping[str, Sequence[int]] | None = None, batch: int | None = 1
 ) -> OnnxModel:
-    """Check one file. `shapes` gives sizes to inputs by name, `batch` to a first dimension left open.
+    """Check one file.
 
-    Raises InputError when the file is absent or corrupt, has unknown operators, keeps data outside its folder
-    or leaves a size open that neither `shapes` nor `batch` gives.
+    `shapes` gives sizes to inputs by name, `batch` to a first dimension left open.
+
+    Raises InputError when the file is absent or corrupt, has unknown operators, keeps data outside
+    its folder or leaves a size open that neither `shapes` nor `batch` gives.
     """
     try:
         return _check(Path(path), shapes or {}, batch)
     except InputError as error:
         raise InputError(one_line(error)) from None
     except Exception as error:
-        # A damaged file surprises the parser's own objects too, with bytes in the place of texts, say.
+        # A damaged file surprises the parser's own objects too, with bytes in the place of texts,
+        # say.
         raise InputError(f"{path}: not a valid ONNX model: {one_line(error)}") from None
 
 
@@ -68,18 +73,24 @@ def _check(file: Path, shapes: Mapping[str, Sequence[int]], batch: int | None) -
     arguments = [argument for argument in model.graph.input if argument.name not in weights]
     for name in shapes:
         if name not in {argument.name for argument in arguments}:
-            raise InputError(f"{file}: no input '{name}'{nearest(name, [a.name for a in arguments])}")
+            raise InputError(
+                f"{file}: no input '{name}'{nearest(name, [a.name for a in arguments])}"
+            )
     inputs = tuple((a.name, input_sizes(file, a, shapes, batch)) for a in arguments)
     for name, sizes in inputs:
         check_input(f"{file}: input '{name}'", sizes)
     if batch and batch > 1 and not any(sizes[:1] == (batch,) for _, sizes in inputs):
-        raise InputError(f"{file}: its inputs have a fixed batch, so a batch of {batch} is not possible")
+        raise InputError(
+            f"{file}: its inputs have a fixed batch, so a batch of {batch} is not possible"
+        )
     return OnnxModel(
         path=file,
         inputs=inputs,
         nodes=len(model.graph.node),
         params=params_of(file, model).total,
-        opset=next((opset.version for opset in model.opset_import if opset.domain in ("", "ai.onnx")), 0),
+        opset=next(
+            (opset.version for opset in model.opset_import if opset.domain in ("", "ai.onnx")), 0
+        ),
         dtype=element_type(arguments[0]) if arguments else "",
     )
 
@@ -107,14 +118,18 @@ def check_location(file: Path, folder: Path, tensor: TensorProto) -> None:
     target = (folder / location).resolve()
     if not location or Path(location).is_absolute() or not target.is_relative_to(folder):
         raise InputError(
-            f"{file}: tensor '{tensor.name}' keeps its data outside the model's folder: '{location}'"
+            f"{file}: tensor '{tensor.name}' keeps its data outside the model's folder:"
+            f" '{location}'"
         )
     if not target.is_file():
-        raise InputError(f"{file}: tensor '{tensor.name}' keeps its data in '{location}', which is not there")
+        raise InputError(
+            f"{file}: tensor '{tensor.name}' keeps its data in '{location}', which is not there"
+        )
 
 
 def check_operators(file: Path, model: ModelProto) -> None:
-    """Every operator must be one that ONNX or ONNX Runtime defines, or a function of the model itself."""
+    """Every operator must be one that ONNX or ONNX Runtime defines, or a function of the model
+    itself."""
     own = {(function.domain, function.name) for function in model.functions}
     standard = {schema.name for schema in onnx.defs.get_all_schemas()}
     for node in all_nodes(model):
@@ -126,11 +141,14 @@ def check_operators(file: Path, model: ModelProto) -> None:
                     f"{file}: unknown operator '{node.op_type}'{closest(node.op_type, standard)}"
                 )
         elif not node.domain.startswith("ai.onnx."):
-            raise InputError(f"{file}: unknown operator '{node.op_type}' of the domain '{node.domain}'")
+            raise InputError(
+                f"{file}: unknown operator '{node.op_type}' of the domain '{node.domain}'"
+            )
 
 
 def check_form(file: Path, model: ModelProto) -> None:
-    """ONNX's own checker, but for what it asks beyond the standard: outputs, and inputs, need no shape.
+    """ONNX's own checker, but for what it asks beyond the standard: outputs, and inputs, need no
+    shape.
 
     Raises the checker's error.
     """
@@ -145,7 +163,8 @@ def check_form(file: Path, model: ModelProto) -> None:
             value.type.tensor_type.elem_type = TensorProto.FLOAT
         if value.type.HasField("tensor_type"):
             value.type.tensor_type.shape.SetInParent()
-    # A model in memory has no folder to find its data in, so what lies elsewhere (and was looked at) becomes an input.
+    # A model in memory has no folder to find its data in, so what lies elsewhere (and was looked
+    # at) becomes an input.
     outside = [one for one in filled.graph.initializer if one.data_location == TensorProto.EXTERNAL]
     inside = [one for one in filled.graph.initializer if one.data_location != TensorProto.EXTERNAL]
     del filled.graph.initializer[:]

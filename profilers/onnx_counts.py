@@ -21,13 +21,13 @@ MOST_MACS = 2**63
 """More than this no file means: sizes of 2^62 are not those of a network."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OnnxCounts:
     """Totals of one run.
 
-    `macs` is what the dearer branch of every If takes, `fewest_macs` what the cheaper one takes. `uncounted` names
-    operators that compute but have no rule or no known shape, `uncounted_params` those whose stored numbers may be
-    parameters: the totals leave both out.
+    `macs` is what the dearer branch of every If takes, `fewest_macs` what the cheaper one takes.
+    `uncounted` names operators that compute but have no rule or no known shape, `uncounted_params`
+    those whose stored numbers may be parameters: the totals leave both out.
     """
 
     params: int
@@ -41,7 +41,10 @@ class OnnxCounts:
 def count_onnx(
     path: Path | str, shapes: Mapping[str, Sequence[int]] | None = None, batch: int | None = 1
 ) -> OnnxCounts:
-    """Count one file at the given input sizes. Raises InputError for a file that `check_onnx` refuses."""
+    """Count one file at the given input sizes.
+
+    Raises InputError for a file that `check_onnx` refuses.
+    """
     checked = check_onnx(path, shapes, batch)
     model = onnx.load(str(checked.path), load_external_data=False)
     params = params_of(checked.path, model)
@@ -67,7 +70,7 @@ def count_onnx(
     )
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Macs:
     """MACs with the cheaper and the dearer branches, and the operators that are left out."""
 
@@ -98,12 +101,15 @@ def _graph_macs(graph: GraphProto, known: Shapes) -> _Macs:
         if macs is None:
             total.uncounted[node.op_type] = None
         else:
-            total.add(_Macs(macs, macs))
+            total.add(_Macs(fewest=macs, most=macs))
     return total
 
 
 def _control_macs(node: NodeProto, graph: GraphProto, known: Shapes) -> _Macs:
-    """If: between its branches. Loop and Scan: their body as often as it runs, named where that is not known."""
+    """If: between its branches.
+
+    Loop and Scan: their body as often as it runs, named where that is not known.
+    """
     bodies = [_graph_macs(inner, known | shapes_of(inner)) for inner in subgraphs(node)]
     total = _Macs()
     for body in bodies:
@@ -136,7 +142,9 @@ def _rounds(node: NodeProto, graph: GraphProto, known: Shapes) -> int | None:
     for inner in body.node:
         if inner.op_type == "Identity" and inner.input[0] in goes_on:
             goes_on |= set(inner.output)
-    if body.output[0].name not in goes_on or not (condition == "" or condition in _constants(graph, True)):
+    if body.output[0].name not in goes_on or not (
+        condition == "" or condition in _constants(graph, True)
+    ):
         return None
     return _scalar(graph, trips)
 
@@ -144,7 +152,11 @@ def _rounds(node: NodeProto, graph: GraphProto, known: Shapes) -> int | None:
 def _constants(graph: GraphProto, value: bool) -> set[str]:
     """Names of the stored truths of one graph that have this value."""
     stored = [(tensor.name, tensor) for tensor in graph.initializer if not tensor.external_data]
-    stored += [(n.output[0], n.attribute[0].t) for n in graph.node if n.op_type == "Constant" and n.attribute]
+    stored += [
+        (n.output[0], n.attribute[0].t)
+        for n in graph.node
+        if n.op_type == "Constant" and n.attribute
+    ]
     truths = [(name, tensor) for name, tensor in stored if tensor.data_type == TensorProto.BOOL]
     return {name for name, tensor in truths if np.all(onnx.numpy_helper.to_array(tensor)) == value}
 
@@ -158,19 +170,25 @@ def _scalar(graph: GraphProto, name: str) -> int | None:
 
 
 def node_macs(node: NodeProto, known: Shapes) -> int | None:
-    """MACs of one node: 0 for what is known not to multiply and accumulate, None for what is not known."""
+    """MACs of one node: 0 for what is known not to multiply and accumulate, None for what is not
+    known."""
     kind = node.op_type
     if onnx_rules.is_free(node):
         return 0
-    if not onnx_rules.is_ruled(node) or not (kind in onnx_rules.CONVOLUTIONS or kind in onnx_rules.PRODUCTS):
+    if not onnx_rules.is_ruled(node) or not (
+        kind in onnx_rules.CONVOLUTIONS or kind in onnx_rules.PRODUCTS
+    ):
         return None
     first, second = onnx_rules.CONVOLUTIONS.get(kind) or onnx_rules.PRODUCTS[kind]
-    a, b, output = (known.get(name) for name in (node.input[first], node.input[second], node.output[0]))
+    a, b, output = (
+        known.get(name) for name in (node.input[first], node.input[second], node.output[0])
+    )
     spread = a if kind == "ConvTranspose" else output
     if not a or not b or spread is None or 0 in (*a, *b, *spread):
         return None
     if kind in onnx_rules.CONVOLUTIONS:
-        # Conv weights are (out, in / groups, kernel...), ConvTranspose's (in, out / groups, kernel...).
+        # Conv weights are (out, in / groups, kernel...), ConvTranspose's (in, out / groups,
+        # kernel...).
         return math.prod(spread) * math.prod(b[1:])
     flags = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
     inner = a[-2] if flags.get("transA") and len(a) > 1 else a[-1]

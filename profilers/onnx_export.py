@@ -1,8 +1,9 @@
-"""Write a torch module as an ONNX file for measuring: fixed shapes, weights inside, nothing verified.
+"""Write a torch module as an ONNX file for measuring: fixed shapes, weights inside, nothing
+verified.
 
-By the TorchScript path, which takes 2 s for a 20-cell network where the newer one takes 20. For files that
-are kept, with dynamic batch and numerical checks, see the export of finished models; a latency needs none of
-that.
+By the TorchScript path, which takes 2 s for a 20-cell network where the newer one takes 20. For
+files that are kept, with dynamic batch and numerical checks, see the export of finished models; a
+latency needs none of that.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The sizes of an ONNX file's inputs: those that it declares, and those that are given to what it leaves open."""
+"""The sizes of an ONNX file's inputs: those that it declares, and those that are given to what
+it leaves open."""
 
 from __future__ import annotations
 
@@ -13,15 +14,21 @@ from profilers.errors import InputError
 
 
 def input_sizes(
-    file: Path, argument: onnx.ValueInfoProto, shapes: Mapping[str, Sequence[int]], batch: int | None
+    file: Path,
+    argument: onnx.ValueInfoProto,
+    shapes: Mapping[str, Sequence[int]],
+    batch: int | None,
 ) -> tuple[int, ...]:
-    """The sizes of one input: those given, else those declared with `batch` for a first one left open."""
+    """The sizes of one input: those given, else those declared with `batch` for a first one left
+    open."""
     if not argument.type.HasField("tensor_type"):
         raise InputError(f"{file}: input '{argument.name}' is not a tensor")
     if not argument.type.tensor_type.HasField("shape"):
         if argument.name in shapes and min(shapes[argument.name], default=0) > 0:
             return tuple(int(size) for size in shapes[argument.name])
-        raise InputError(f"{file}: input '{argument.name}' has no shape: give its sizes with --shape")
+        raise InputError(
+            f"{file}: input '{argument.name}' has no shape: give its sizes with --shape"
+        )
     dimensions = argument.type.tensor_type.shape.dim
     declared = [d.dim_value if d.HasField("dim_value") else d.dim_param or "?" for d in dimensions]
     if argument.name in shapes:
@@ -37,8 +44,8 @@ def input_sizes(
     sizes = [batch if i == 0 and batch and not fixed(d) else d for i, d in enumerate(declared)]
     if not all(fixed(size) for size in sizes):
         raise InputError(
-            f"{file}: input '{argument.name}' has the dynamic shape {shown(declared)}: give its sizes, "
-            f"for example --shape {argument.name}=1,3,32,32"
+            f"{file}: input '{argument.name}' has the dynamic shape {shown(declared)}: give its"
+            f" sizes, for example --shape {argument.name}=1,3,32,32"
         )
     return tuple(int(size) for size in sizes)
 
@@ -46,10 +53,12 @@ def input_sizes(
 def image_shapes(
     file: Path, model: ModelProto, channels: int | None, height: int, width: int, batch: int
 ) -> dict[str, tuple[int, ...]]:
-    """The sizes of every input that takes images, by name; `channels` None: as declared, 3 where they are open.
+    """The sizes of every input that takes images, by name; `channels` None: as declared, 3 where
+    they are open.
 
-    Images are (batch, channels, height, width), or with channels last where the last size is 1, 3 or 4 and the one
-    in front of the second is open. Raises InputError where no input takes images of this size.
+    Images are (batch, channels, height, width), or with channels last where the last size is 1, 3
+    or 4 and the one in front of the second is open. Raises InputError where no input takes images
+    of this size.
     """
     weights = {tensor.name for tensor in model.graph.initializer}
     found, others = dict[str, tuple[int, ...]](), []
@@ -57,7 +66,9 @@ def image_shapes(
         if argument.name in weights:
             continue
         dimensions = argument.type.tensor_type.shape.dim
-        declared = [d.dim_value if d.HasField("dim_value") else d.dim_param or "?" for d in dimensions]
+        declared = [
+            d.dim_value if d.HasField("dim_value") else d.dim_param or "?" for d in dimensions
+        ]
         others.append(f"'{argument.name}' is {shown(declared)}")
         if len(declared) != 4:
             continue

@@ -1,9 +1,9 @@
 """Latency of ONNX files under ONNX Runtime, each measurement in a process of its own.
 
-One thread by default. Several files of one call share a process and are sampled in turn, with a reference
-network beside them, so that what is compared was measured under the same conditions. What fails is a
-`Failure` among the results, never an exception; only a file that could not be measured anywhere (see
-`onnx_check`) raises InputError.
+One thread by default. Several files of one call share a process and are sampled in turn, with a
+reference network beside them, so that what is compared was measured under the same conditions. What
+fails is a `Failure` among the results, never an exception; only a file that could not be measured
+anywhere (see `onnx_check`) raises InputError.
 """
 
 from __future__ import annotations
@@ -28,17 +28,20 @@ MS = 1000.0
 
 Provider = Literal["cpu", "cuda"]
 GraphLevel = Literal["disabled", "basic", "extended", "all"]
-# (request, seconds per model) -> the worker's facts, an answer per model; `isolate.measure` or a remote host.
+# (request, seconds per model) -> the worker's facts, an answer per model; `isolate.measure` or a
+# remote host.
 Measure = Callable[[Answer, float], tuple[Answer, list[Answer]]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OnnxOptions:
-    """How ONNX Runtime is run. `limit_s` is the time limit for one model, start-up and warm-up included.
+    """How ONNX Runtime is run.
 
-    `index`: which CUDA device, as CUDA counts them. `reference`: sample a fixed network beside CPU measurements
-    and report at its speed on a quiet host (see `reference.py`); `store` is the file where that speed is
-    remembered (None: nowhere).
+    `limit_s` is the time limit for one model, start-up and warm-up included.
+
+    `index`: which CUDA device, as CUDA counts them. `reference`: sample a fixed network beside CPU
+    measurements and report at its speed on a quiet host (see `reference.py`); `store` is the file
+    where that speed is remembered (None: nowhere).
     """
 
     threads: int = 1
@@ -73,8 +76,8 @@ def measure_latency(
 ) -> list[Outcome]:
     """Latency in ms of each model, in the order given: one process for all, candidates in turn.
 
-    `device` is the target's name for the receipt; `run` is where it happens (this host by default, see
-    `remote.py`). Raises InputError for a file that `check_onnx` refuses.
+    `device` is the target's name for the receipt; `run` is where it happens (this host by default,
+    see `remote.py`). Raises InputError for a file that `check_onnx` refuses.
     """
     options = options or OnnxOptions()
     checked = [model if isinstance(model, OnnxModel) else check_onnx(model) for model in models]
@@ -86,18 +89,26 @@ def measure_latency(
         facts, answers = read_answers(*run(request, options.limit_s), len(checked), "latency")
     level = reference_level(facts, answers, options, elsewhere=run is not measure)
     return [
-        latency_outcome(model, answer, facts, options, level, device, now())
+        latency_outcome(
+            model, answer, facts=facts, options=options, level=level, device=device, time=now()
+        )
         for model, answer in zip(checked, answers, strict=True)
     ]
 
 
 def uses_reference(options: OnnxOptions) -> bool:
-    """Whether the reference runs: on the CPU, where other work disturbs, with the automatic statistic."""
+    """Whether the reference runs: on the CPU, where other work disturbs, with the automatic
+    statistic."""
     return options.reference and options.provider == "cpu" and options.protocol.statistic == "auto"
 
 
-def latency_request(models: Sequence[OnnxModel], options: OnnxOptions, reference: Path | None) -> Answer:
-    """The worker's request as JSON (see `worker.py`). The reference counts as 1: it is scaled afterwards."""
+def latency_request(
+    models: Sequence[OnnxModel], options: OnnxOptions, reference: Path | None
+) -> Answer:
+    """The worker's request as JSON (see `worker.py`).
+
+    The reference counts as 1: it is scaled afterwards.
+    """
     return {
         "models": [{"path": str(model.path.resolve()), "shapes": model.shapes} for model in models],
         "threads": options.threads,
@@ -116,7 +127,8 @@ def latency_request(models: Sequence[OnnxModel], options: OnnxOptions, reference
 def reference_level(
     facts: Answer, answers: Sequence[Answer], options: OnnxOptions, elsewhere: bool = False
 ) -> float | None:
-    """Seconds that the reference takes on the quiet host that measured; None where it did not run."""
+    """Seconds that the reference takes on the quiet host that measured; None where it did not
+    run."""
     runs = max((answer.get("reference") or [] for answer in answers), key=len, default=[])
     if not runs:
         return None
@@ -141,13 +153,22 @@ def latency_outcome(
         return failed(LATENCY, answer, make_receipt(model, facts, options, device, time))
     summary, wall = answer["summary"], answer["wall_summary"]
     scale = MS * (level if answer["reference"] and level else 1.0)
-    details = {name: f"{MS * wall[name]:.6g}" for name in ("min", "p10", "median", "p90", "p99", "iqr")}
+    details = {
+        name: f"{MS * wall[name]:.6g}" for name in ("min", "p10", "median", "p90", "p99", "iqr")
+    }
     settings = {"runs": wall["n"], **{f"wall_{name}_ms": value for name, value in details.items()}}
     if level is not None:
         typical = sorted(answer["reference"])[len(answer["reference"]) // 2]
         settings |= {"reference_ms": f"{MS * level:.6g}", "reference_now_ms": f"{MS * typical:.6g}"}
     receipt = make_receipt(
-        model, facts, options, device, time, summary["statistic"], bool(wall["noisy"]), settings
+        model,
+        facts,
+        options=options,
+        device=device,
+        time=time,
+        statistic=summary["statistic"],
+        noisy=bool(wall["noisy"]),
+        settings=settings,
     )
     return Measurement(
         metric=LATENCY,
@@ -157,7 +178,9 @@ def latency_outcome(
         samples=tuple(MS * value for value in answer["wall"]),
         origin="measured",
         receipt=receipt,
-        series=tuple((name, tuple(MS * value for value in answer[name])) for name in ("own", "reference")),
+        series=tuple(
+            (name, tuple(MS * value for value in answer[name])) for name in ("own", "reference")
+        ),
     )
 
 
@@ -187,16 +210,25 @@ def make_receipt(
         noisy=noisy,
         settings=pairs(
             {
-                "provider": options.provider if not options.index else f"{options.provider}:{options.index}",
+                "provider": options.provider
+                if not options.index
+                else f"{options.provider}:{options.index}",
                 "graph_level": options.graph_level,
                 "io_binding": options.io_binding,
                 **(settings or {}),
             }
         ),
-        notes=("the host was busy: its wall clock moved more than 2 % between blocks",) if noisy else (),
+        notes=("the host was busy: its wall clock moved more than 2 % between blocks",)
+        if noisy
+        else (),
     )
 
 
 def failed(metric: Metric, answer: Answer, receipt: Receipt) -> Failure:
     """A worker's failure as a value."""
-    return Failure(metric, str(answer.get("failure", "crash")), str(answer.get("detail", "")), receipt)
+    return Failure(
+        metric=metric,
+        reason=str(answer.get("failure", "crash")),
+        detail=str(answer.get("detail", "")),
+        receipt=receipt,
+    )

@@ -1,7 +1,8 @@
-"""Where a model's time goes: the median time of each node, by ONNX Runtime's own profiler, in its own
-process.
+"""Where a model's time goes: the median time of each node, by ONNX Runtime's own profiler, in its
+own process.
 
-The profiler costs a few microseconds per node, so the sum is more than the latency; shares are what to read.
+The profiler costs a few microseconds per node, so the sum is more than the latency; shares are what
+to read.
 """
 
 from __future__ import annotations
@@ -14,12 +15,20 @@ from profilers.answers import read_answers
 from profilers.isolate import measure
 from profilers.measurement import LATENCY, Failure, Origin
 from profilers.onnx_check import OnnxModel, check_onnx
-from profilers.onnx_latency import Measure, OnnxOptions, failed, latency_request, make_receipt, utc_now
+from profilers.onnx_latency import (
+    Measure,
+    OnnxOptions,
+    failed,
+    latency_request,
+    make_receipt,
+    utc_now,
+)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Operation:
-    """One node of the graph as ONNX Runtime runs it (after fusion): its name, kind, microseconds, share."""
+    """One node of the graph as ONNX Runtime runs it (after fusion): its name, kind,
+    microseconds, share."""
 
     name: str
     kind: str
@@ -44,4 +53,7 @@ def onnx_operations(
         return failed(LATENCY, answers[0], make_receipt(checked, facts, options, "", now()))
     nodes = sorted(answers[0]["operations"], key=lambda node: -float(node[2]))
     total = sum(float(node[2]) for node in nodes) or 1.0
-    return [Operation(str(name), str(kind), 1e6 * float(s), float(s) / total) for name, kind, s in nodes]
+    return [
+        Operation(name=str(name), kind=str(kind), us=1e6 * float(s), share=float(s) / total)
+        for name, kind, s in nodes
+    ]

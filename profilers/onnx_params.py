@@ -1,8 +1,10 @@
-"""Which stored numbers of an ONNX file are parameters, wherever they stand and whatever their type is.
+"""Which stored numbers of an ONNX file are parameters, wherever they stand and whatever their type
+is.
 
-A stored tensor (initializer, Constant node, in branches too) is a parameter where computing takes it as data: through
-Reshape, Cast, DequantizeLinear and their like it stays what it is. Not parameters: scales and zero points, running
-statistics of BatchNorm (torch keeps them as buffers), sizes, axes, limits, and the scalars of a formula (x * 0.5).
+A stored tensor (initializer, Constant node, in branches too) is a parameter where computing takes
+it as data: through Reshape, Cast, DequantizeLinear and their like it stays what it is. Not
+parameters: scales and zero points, running statistics of BatchNorm (torch keeps them as buffers),
+sizes, axes, limits, and the scalars of a formula (x * 0.5).
 """
 
 from __future__ import annotations
@@ -19,24 +21,28 @@ from profilers.onnx_walk import check_calls, subgraphs
 Place = tuple[str | int, ...]
 Attributes = Mapping[str, tuple[Place, AttributeProto]]
 
-# Types that are data in any operator; the longer integers are sizes and positions but where WEIGHTS says otherwise.
+# Types that are data in any operator; the longer integers are sizes and positions but where WEIGHTS
+# says otherwise.
 _DATA = frozenset(
     number
     for name, number in TensorProto.DataType.items()
-    if name.startswith(("FLOAT", "BFLOAT", "DOUBLE", "INT8", "UINT8", "INT4", "UINT4", "INT2", "UINT2"))
+    if name.startswith(
+        ("FLOAT", "BFLOAT", "DOUBLE", "INT8", "UINT8", "INT4", "UINT4", "INT2", "UINT2")
+    )
     or name in ("INT16", "UINT16", "COMPLEX64", "COMPLEX128")
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Params:
-    """How many parameters; `unknown` names operators that hold or take stored numbers and have no rule."""
+    """How many parameters; `unknown` names operators that hold or take stored numbers and have
+    no rule."""
 
     total: int
     unknown: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Value:
     """What a name stands for: the stored tensors that it is made of, and whether it is data now."""
 
@@ -46,9 +52,10 @@ class _Value:
     scale: bool = False
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Found:
-    """Sizes of the stored tensors by place, which of them are parameters, and the model's own functions.
+    """Sizes of the stored tensors by place, which of them are parameters, and the model's own
+    functions.
 
     A place inside a function is the same at every call, so what is shared counts once.
     """
@@ -64,24 +71,32 @@ class _Found:
         number = self.places.setdefault(place, len(self.sizes))
         if number == len(self.sizes):
             self.sizes.append(math.prod(dims))
-        return _Value(frozenset([number]), kind in _DATA, not dims)
+        return _Value(stored=frozenset([number]), data=kind in _DATA, scalar=not dims)
 
 
 ACTIVATION = _Value()
 
 
 def count_params(model: ModelProto) -> Params:
-    """Count the parameters of a model, those of its own functions included. Raises InputError as `check_calls` does."""
+    """Count the parameters of a model, those of its own functions included.
+
+    Raises InputError as `check_calls` does.
+    """
     check_calls(model)
-    found = _Found({(function.domain, function.name): function for function in model.functions})
+    found = _Found(
+        functions={(function.domain, function.name): function for function in model.functions}
+    )
     _graph(model.graph, {}, found, (), {})
-    return Params(sum(found.sizes[number] for number in found.params), tuple(found.unknown))
+    return Params(
+        total=sum(found.sizes[number] for number in found.params), unknown=tuple(found.unknown)
+    )
 
 
 def _graph(
     graph: GraphProto, outer: Mapping[str, _Value], found: _Found, place: Place, given: Attributes
 ) -> dict[str, _Value]:
-    """Look at all nodes of a graph, in which the names of the graphs around it are known; returns all names."""
+    """Look at all nodes of a graph, in which the names of the graphs around it are known;
+    returns all names."""
     values = dict(outer)
     for tensor in graph.initializer:
         values[tensor.name] = found.add((*place, tensor.name), tensor.dims, tensor.data_type)
@@ -92,7 +107,11 @@ def _graph(
 
 
 def _nodes(
-    nodes: Iterable[NodeProto], values: dict[str, _Value], found: _Found, place: Place, given: Attributes
+    nodes: Iterable[NodeProto],
+    values: dict[str, _Value],
+    found: _Found,
+    place: Place,
+    given: Attributes,
 ) -> dict[str, _Value]:
     for number, node in enumerate(nodes):
         made = _node(node, values, found, (*place, number), given)
@@ -109,12 +128,12 @@ def _node(
     blank = [ACTIVATION] * len(node.output)
     function = found.functions.get((node.domain, node.op_type))
     if function is not None:
-        return _call(node, function, inputs, found, place, given)
+        return _call(node, function, inputs=inputs, found=found, place=place, given=given)
     if onnx_rules.is_standard(node):
         if node.op_type == "Constant":
             return [_constant(node, found, place, given)]
         if node.op_type in onnx_rules.CONTROL:
-            return _control(node, inputs, values, found, place, given)
+            return _control(node, inputs, values=values, found=found, place=place, given=given)
         if node.op_type in onnx_rules.CARRIERS and _carries(node, inputs):
             return [_carried(node, inputs)] * len(node.output)
         if node.op_type == "DynamicQuantizeLinear":
@@ -146,7 +165,8 @@ def _call(
     """A call of one of the model's own functions."""
     arguments = _resolved(node, place, given)
     defaults = {
-        one.name: ((function.domain, function.name, one.name), one) for one in function.attribute_proto
+        one.name: ((function.domain, function.name, one.name), one)
+        for one in function.attribute_proto
     }
     values = dict(zip(function.input, inputs, strict=False))
     inside = {**defaults, **arguments}
@@ -155,7 +175,8 @@ def _call(
 
 
 def _resolved(node: NodeProto, place: Place, given: Attributes) -> Attributes:
-    """The attributes of a node by name, with their places; those that refer to a function's own are looked up."""
+    """The attributes of a node by name, with their places; those that refer to a function's own
+    are looked up."""
     found = {}
     for attribute in node.attribute:
         if not attribute.ref_attr_name:
@@ -187,7 +208,7 @@ def _carried(node: NodeProto, inputs: Sequence[_Value]) -> _Value:
         return _union(inputs, False)
     first = inputs[0]
     data = first.data or node.op_type == "DequantizeLinear"
-    return _Value(first.stored, data, first.scalar, first.scale)
+    return _Value(stored=first.stored, data=data, scalar=first.scalar, scale=first.scale)
 
 
 def _constant(node: NodeProto, found: _Found, place: Place, given: Attributes) -> _Value:
@@ -200,7 +221,8 @@ def _constant(node: NodeProto, found: _Found, place: Place, given: Attributes) -
         if attribute.name == "value":
             return found.add(at, one.t.dims, one.t.data_type)
         if attribute.name == "sparse_value":
-            # As many as the tensor has places, zeros included: stored densely the same network has them.
+            # As many as the tensor has places, zeros included: stored densely the same network has
+            # them.
             return found.add(at, one.sparse_tensor.dims, one.sparse_tensor.values.data_type)
         if attribute.name in ("value_float", "value_floats"):
             dims = () if attribute.name == "value_float" else (len(one.floats),)
@@ -219,12 +241,15 @@ def _control(
     place: Place,
     given: Attributes,
 ) -> list[_Value]:
-    """If, Loop, Scan: what goes in is what it was outside, what a branch hands back is what it was inside."""
+    """If, Loop, Scan: what goes in is what it was outside, what a branch hands back is what it
+    was inside."""
     handed: list[list[_Value]] = [[] for _ in node.output]
     for number, graph in enumerate(subgraphs(node)):
         inside = {**values, **{argument.name: ACTIVATION for argument in graph.input}}
         # A Loop takes trip count, condition, states; its body takes iteration, condition, states.
-        inside |= {argument.name: value for argument, value in zip(graph.input, inputs, strict=False)}
+        inside |= {
+            argument.name: value for argument, value in zip(graph.input, inputs, strict=False)
+        }
         after = _graph(graph, inside, found, (*place, number), given)
         results = graph.output[1:] if node.op_type == "Loop" else graph.output
         for several, result in zip(handed, results, strict=False):
@@ -234,7 +259,9 @@ def _control(
 
 def _union(values: Sequence[_Value], scalar: bool) -> _Value:
     stored = frozenset[int]().union(*(value.stored for value in values))
-    return _Value(stored, any(value.data for value in values), bool(values) and scalar)
+    return _Value(
+        stored=stored, data=any(value.data for value in values), scalar=bool(values) and scalar
+    )
 
 
 def _holds_numbers(node: NodeProto) -> bool:

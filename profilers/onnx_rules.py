@@ -1,4 +1,5 @@
-"""What is known of ONNX operators: which compute nothing that counts, which multiply, which inputs are weights.
+"""What is known of ONNX operators: which compute nothing that counts, which multiply, which inputs
+are weights.
 
 All lists are positive: an operator that stands in none of them is named, never taken for 0.
 """
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 from onnx import NodeProto
 
+from profilers.onnx_free import FREE
 from profilers.onnx_walk import STANDARD
 
 RUNTIME = "com.microsoft"
@@ -33,44 +35,17 @@ PRODUCTS = {
 CONTROL = ("If", "Loop", "Scan")
 """They run graphs of their own."""
 
-_ELEMENTWISE = (
-    *("Abs", "Acos", "Acosh", "Add", "And", "Asin", "Asinh", "Atan", "Atanh", "BitShift", "BitwiseAnd"),
-    *("BitwiseNot", "BitwiseOr", "BitwiseXor", "Ceil", "Celu", "Clip", "Cos", "Cosh", "Div", "Elu", "Equal"),
-    *("Erf", "Exp", "Floor", "Gelu", "Greater", "GreaterOrEqual", "HardSigmoid", "HardSwish", "IsInf"),
-    *("IsNaN", "LeakyRelu", "Less", "LessOrEqual", "Log", "Max", "Mean", "Min", "Mish", "Mod", "Mul", "Neg"),
-    *("Not", "Or", "PRelu", "Pow", "Reciprocal", "Relu", "RotaryEmbedding", "Round", "Selu", "Shrink"),
-    *("Sigmoid", "Sign", "Sin", "Sinh", "Softplus", "Softsign", "Sqrt", "Sub", "Sum", "SwiGLU", "Swish"),
-    *("Tan", "Tanh", "ThresholdedRelu", "Where", "Xor", "Dropout", "Cast", "CastLike", "BitCast"),
-    *("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"),
-)
-_NORMALISED = (
-    *("BatchNormalization", "GroupNormalization", "InstanceNormalization", "LayerNormalization", "LRN"),
-    *("LpNormalization", "MeanVarianceNormalization", "RMSNormalization", "Softmax", "LogSoftmax", "Hardmax"),
-)
-_POOLED = (
-    *("AveragePool", "GlobalAveragePool", "GlobalLpPool", "GlobalMaxPool", "LpPool", "MaxPool", "MaxRoiPool"),
-    *("MaxUnpool", "Resize", "Upsample", "ArgMax", "ArgMin", "ReduceL1", "ReduceL2", "ReduceLogSum"),
-    *("ReduceLogSumExp", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum"),
-    *("ReduceSumSquare", "CumSum", "CumProd", "NegativeLogLikelihoodLoss", "SoftmaxCrossEntropyLoss"),
-)
-_MOVED = (
-    *("Bernoulli", "CenterCropPad", "Compress", "Concat", "ConcatFromSequence", "Constant"),
-    *("ConstantOfShape", "DepthToSpace", "Expand", "EyeLike", "Flatten", "Gather", "GatherElements"),
-    *("GatherND", "Identity", "Multinomial", "NonZero", "OneHot", "Optional", "OptionalGetElement"),
-    *("OptionalHasElement", "Pad", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"),
-    *("Range", "Reshape", "ReverseSequence", "Scatter", "ScatterElements", "ScatterND", "SequenceAt"),
-    *("SequenceConstruct", "SequenceEmpty", "SequenceErase", "SequenceInsert", "SequenceLength", "Shape"),
-    *("Size", "Slice", "SpaceToDepth", "Split", "SplitToSequence", "Squeeze", "StringConcat", "StringSplit"),
-    *("StringNormalizer", "RegexFullMatch", "TensorScatter", "Tile", "TopK", "Transpose", "Trilu", "Unique"),
-    *("Unsqueeze", "BlackmanWindow", "HammingWindow", "HannWindow"),
-)
-FREE = frozenset((*_ELEMENTWISE, *_NORMALISED, *_POOLED, *_MOVED))
-"""Standard operators without a multiply-accumulate, as `counts.py` defines one."""
 RUNTIME_FREE = frozenset(
     (
         *("BiasGelu", "DequantizeLinear", "FastGelu", "Gelu", "QLinearAdd", "QLinearAveragePool"),
         *("QLinearConcat", "QLinearGlobalAveragePool", "QLinearLeakyRelu", "QLinearMul"),
-        *("QLinearReduceMean", "QLinearSigmoid", "QLinearSoftmax", "QLinearWhere", "QuantizeLinear"),
+        *(
+            "QLinearReduceMean",
+            "QLinearSigmoid",
+            "QLinearSoftmax",
+            "QLinearWhere",
+            "QuantizeLinear",
+        ),
         *("QuickGelu", "SkipLayerNormalization", "SkipSimplifiedLayerNormalization"),
     )
 )
@@ -142,7 +117,10 @@ SETTINGS: dict[str, tuple[int, ...]] = {
     "Upsample": (1,),
     "ConstantOfShape": (0,),
 }
-"""Inputs that say how to compute: scales, zero points, limits, exponents, fill values. Never parameters."""
+"""Inputs that say how to compute: scales, zero points, limits, exponents, fill values.
+
+Never parameters.
+"""
 CARRIERS = frozenset(
     (
         *(
@@ -156,10 +134,20 @@ CARRIERS = frozenset(
             "Flatten",
             "Expand",
         ),
-        *("Slice", "Split", "Tile", "QuantizeLinear", "DequantizeLinear", "Dropout", "Concat", "Gather"),
+        *(
+            "Slice",
+            "Split",
+            "Tile",
+            "QuantizeLinear",
+            "DequantizeLinear",
+            "Dropout",
+            "Concat",
+            "Gather",
+        ),
     )
 )
-"""What comes out of them is their first input (all inputs of Concat) in another form, so a weight stays one."""
+"""What comes out of them is their first input (all inputs of Concat) in another form, so a
+weight stays one."""
 
 
 def is_standard(node: NodeProto) -> bool:
@@ -168,7 +156,8 @@ def is_standard(node: NodeProto) -> bool:
 
 
 def is_ruled(node: NodeProto) -> bool:
-    """Whether the lists above are about this operator: another domain may use the same name for another one."""
+    """Whether the lists above are about this operator: another domain may use the same name for
+    another one."""
     if is_standard(node):
         return True
     known = node.op_type in RUNTIME_FREE or node.op_type in WEIGHTS
@@ -183,7 +172,10 @@ def is_free(node: NodeProto) -> bool:
 
 
 def is_setting(node: NodeProto, position: int) -> bool:
-    """Whether an input says how to compute. QLinearConcat has triples of data, scale and zero point."""
+    """Whether an input says how to compute.
+
+    QLinearConcat has triples of data, scale and zero point.
+    """
     if node.op_type == "QLinearConcat":
         return position < 2 or position % 3 != 2
     return position in SETTINGS.get(node.op_type, ())

@@ -18,7 +18,17 @@ from profilers.onnx_walk import subgraphs
 Array = npt.NDArray[Any]
 Shapes = dict[str, tuple[int, ...]]
 _FOLDED = (
-    *("Constant", "ConstantOfShape", "Identity", "Concat", "Reshape", "Slice", "Transpose", "Cast", "Shape"),
+    *(
+        "Constant",
+        "ConstantOfShape",
+        "Identity",
+        "Concat",
+        "Reshape",
+        "Slice",
+        "Transpose",
+        "Cast",
+        "Shape",
+    ),
     *(
         "Gather",
         "Unsqueeze",
@@ -49,33 +59,42 @@ _ALIKE: dict[str, tuple[str, tuple[int, ...]]] = {
     "MatMulIntegerToFloat": ("MatMul", (0, 1)),
     "DynamicQuantizeMatMul": ("MatMul", (0, 1)),
     **dict.fromkeys(("QLinearLeakyRelu", "QLinearSigmoid", "QLinearSoftmax"), ("Relu", (0,))),
-    **dict.fromkeys(("BiasGelu", "FastGelu", "Gelu", "QuickGelu", "QuantizeLinear"), ("Relu", (0,))),
+    **dict.fromkeys(
+        ("BiasGelu", "FastGelu", "Gelu", "QuickGelu", "QuantizeLinear"), ("Relu", (0,))
+    ),
     "DequantizeLinear": ("Relu", (0,)),
 }
-"""ONNX Runtime's own operator -> a standard one whose output has the same sizes, and the inputs that decide them."""
+"""ONNX Runtime's own operator -> a standard one whose output has the same sizes, and the inputs
+that decide them."""
 
 
 def with_standard_sizes(model: ModelProto) -> None:
-    """Put standard operators in the place of the runtime's own: ONNX cannot infer sizes behind those.
+    """Put standard operators in the place of the runtime's own: ONNX cannot infer sizes behind
+    those.
 
     MACs stay what they were; what the numbers mean does not.
     """
     for graph in _graphs(model.graph):
         for node in graph.node:
-            if node.domain != RUNTIME or any(one.name == "channels_last" and one.i for one in node.attribute):
+            if node.domain != RUNTIME or any(
+                one.name == "channels_last" and one.i for one in node.attribute
+            ):
                 continue
             if node.op_type == "QLinearConcat":
                 kind, inputs = "Concat", list(node.input)[2::3]
             elif node.op_type in _ALIKE:
                 kind, positions = _ALIKE[node.op_type]
-                inputs = [node.input[position] for position in positions if position < len(node.input)]
+                inputs = [
+                    node.input[position] for position in positions if position < len(node.input)
+                ]
             else:
                 continue
             node.op_type, node.domain, node.input[:] = kind, "", inputs
 
 
 def infer(model: ModelProto) -> tuple[ModelProto, Shapes]:
-    """The model with inferred shapes and small constants folded, and the sizes of its graph's values by name.
+    """The model with inferred shapes and small constants folded, and the sizes of its graph's
+    values by name.
 
     Open sizes are 0. The argument loses the shapes that it had.
     """
@@ -87,7 +106,8 @@ def infer(model: ModelProto) -> tuple[ModelProto, Shapes]:
             output.type.tensor_type.ClearField("shape")
     known: Shapes = {}
     for _ in range(_ROUNDS):
-        # Without data propagation, which would allocate whatever a ConstantOfShape in the file asks for.
+        # Without data propagation, which would allocate whatever a ConstantOfShape in the file asks
+        # for.
         model = onnx.shape_inference.infer_shapes(model, data_prop=False)
         known = shapes_of(model.graph)
         if not fold_small_constants(model, known):
@@ -96,9 +116,14 @@ def infer(model: ModelProto) -> tuple[ModelProto, Shapes]:
 
 
 def shapes_of(graph: GraphProto) -> Shapes:
-    """Sizes by name of the values of one graph, those of its branches left out; 0 where one is not known."""
+    """Sizes by name of the values of one graph, those of its branches left out; 0 where one is
+    not known."""
     values = (*graph.input, *graph.value_info, *graph.output)
-    known = {value.name: dimensions(value) for value in values if value.type.tensor_type.HasField("shape")}
+    known = {
+        value.name: dimensions(value)
+        for value in values
+        if value.type.tensor_type.HasField("shape")
+    }
     return known | {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
 
 
@@ -115,11 +140,15 @@ def _graphs(graph: GraphProto) -> Iterator[GraphProto]:
 
 
 def fold_small_constants(model: onnx.ModelProto, shapes: Shapes, most: int = 1000) -> int:
-    """Compute what depends on constants and known shapes only, as far as it is small; returns how many nodes.
+    """Compute what depends on constants and known shapes only, as far as it is small; returns how
+    many nodes.
 
-    Exporters compute paddings in the graph. Shape inference does not, and leaves every size behind one open.
+    Exporters compute paddings in the graph. Shape inference does not, and leaves every size behind
+    one open.
     """
-    opset = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), 17)
+    opset = next(
+        (entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), 17
+    )
     known = {
         tensor.name: onnx.numpy_helper.to_array(tensor)
         for tensor in model.graph.initializer
@@ -141,7 +170,11 @@ def fold_small_constants(model: onnx.ModelProto, shapes: Shapes, most: int = 100
 
 
 def folded(
-    node: NodeProto, known: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]], opset: int, most: int
+    node: NodeProto,
+    known: Mapping[str, Array],
+    shapes: Mapping[str, tuple[int, ...]],
+    opset: int,
+    most: int,
 ) -> Sequence[Array] | None:
     """The outputs of one node if they follow from what is known and are small, else None."""
     if (

@@ -1,4 +1,5 @@
-"""Everything that an ONNX file holds, however deep: nodes and stored tensors of graphs, branches and functions."""
+"""Everything that an ONNX file holds, however deep: nodes and stored tensors of graphs, branches
+and functions."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from profilers.errors import InputError
 
 STANDARD = ("", "ai.onnx")
 MOST_NODES = 1_000_000
-"""Nodes after every function has taken the place of its calls; functions that call functions grow without end."""
+"""Nodes after every function has taken the place of its calls; functions that call functions
+grow without end."""
 
 
 def subgraphs(node: NodeProto) -> Iterator[GraphProto]:
@@ -59,7 +61,8 @@ def _initializers(graph: GraphProto) -> Iterator[TensorProto]:
 
 
 def check_calls(model: ModelProto) -> None:
-    """Raise InputError where a function calls itself, or where calls written out are more than a million nodes."""
+    """Raise InputError where a function calls itself, or where calls written out are more than a
+    million nodes."""
     bodies = {(function.domain, function.name): function.node for function in model.functions}
     sizes: dict[tuple[str, str], int | None] = {}
 
@@ -77,9 +80,12 @@ def check_calls(model: ModelProto) -> None:
         return total
 
     if model.functions and size(model.graph.node) > MOST_NODES:
-        raise InputError(f"its functions are more than {MOST_NODES:,} nodes when they are written out")
+        raise InputError(
+            f"its functions are more than {MOST_NODES:,} nodes when they are written out"
+        )
 
 
 def inlined(model: ModelProto) -> ModelProto:
-    """The model with the bodies of its own functions in the place of their calls; the argument stays as it is."""
+    """The model with the bodies of its own functions in the place of their calls; the argument
+    stays as it is."""
     return onnx.inliner.inline_local_functions(model) if model.functions else model

@@ -1,4 +1,5 @@
-"""Leave the argument as found: what a profiler may disturb, in the module and the process, is put back."""
+"""Leave the argument as found: what a profiler may disturb, in the module and the process, is
+put back."""
 
 from __future__ import annotations
 
@@ -15,9 +16,9 @@ from torch import Tensor, nn
 def left_as_found(module: nn.Module) -> Iterator[nn.Module]:
     """Lend out `module` in inference mode (eval, no gradients) and give it back bit-identical.
 
-    Put back, also after an exception: the training flag of every submodule, every buffer, and the random
-    states of torch (CPU and CUDA), numpy and Python. Parameters and their gradients cannot change without
-    autograd; hooks are their adder's to remove.
+    Put back, also after an exception: the training flag of every submodule, every buffer, and the
+    random states of torch (CPU and CUDA), numpy and Python. Parameters and their gradients cannot
+    change without autograd; hooks are their adder's to remove.
     """
     flags = [(part, part.training) for part in module.modules()]
     buffers = [(buffer, buffer.detach().clone()) for buffer in module.buffers()]
@@ -42,7 +43,8 @@ def left_as_found(module: nn.Module) -> Iterator[nn.Module]:
 
 @contextmanager
 def random_states_kept() -> Iterator[None]:
-    """Put back the random states of torch (CPU and CUDA), numpy and Python, also after an exception."""
+    """Put back the random states of torch (CPU and CUDA), numpy and Python, also after an
+    exception."""
     python_state, numpy_state = random.getstate(), np.random.get_state()
     cuda = list(range(torch.cuda.device_count())) if _cuda_in_use() else []
     try:
@@ -54,7 +56,8 @@ def random_states_kept() -> Iterator[None]:
 
 
 def same_bits(a: Tensor, b: Tensor) -> bool:
-    """Whether two tensors hold the same values, NaN equal to NaN; without data only the shape counts."""
+    """Whether two tensors hold the same values, NaN equal to NaN; without data only the shape
+    counts."""
     if a.shape != b.shape or a.dtype != b.dtype:
         return False
     if a.is_meta or b.is_meta:
@@ -63,7 +66,8 @@ def same_bits(a: Tensor, b: Tensor) -> bool:
 
 
 def example_input(module: nn.Module, shape: tuple[int, ...], seed: int = 0) -> Tensor:
-    """A fixed random tensor of `shape` with the device and floating type of the module's first parameter."""
+    """A fixed random tensor of `shape` with the device and floating type of the module's first
+    parameter."""
     first = next((p for p in module.parameters() if p.is_floating_point()), None)
     dtype = first.dtype if first is not None else torch.float32
     device = first.device if first is not None else torch.device("cpu")

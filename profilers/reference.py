@@ -1,9 +1,11 @@
-"""The reference workload that runs beside every CPU measurement, and how fast it is on a quiet host.
+"""The reference workload that runs beside every CPU measurement, and how fast it is on a quiet
+host.
 
-A small network of the same kinds of work as a cell-based one: pointwise, depthwise and strided convolutions,
-max pooling, additions, concatenations; about 2.5 ms on one server core. Its weights are constants made when
-it is loaded, so the file has 4 KB. On a shared host the same network takes 30 % more or less from one minute
-to the next; its ratio to this one moves by 1 to 2 % (benchmarks/latency_repeatability.py).
+A small network of the same kinds of work as a cell-based one: pointwise, depthwise and strided
+convolutions, max pooling, additions, concatenations; about 2.5 ms on one server core. Its weights
+are constants made when it is loaded, so the file has 4 KB. On a shared host the same network takes
+30 % more or less from one minute to the next; its ratio to this one moves by 1 to 2 %
+(benchmarks/latency_repeatability.py).
 """
 
 from __future__ import annotations
@@ -33,15 +35,22 @@ def reference_model() -> bytes:
     value, width = graph.conv("x", 3, WIDTH, kernel=3), WIDTH
     for stage in range(STAGES):
         if stage:
-            value, width = graph.conv(graph.op("Relu", value), width, 2 * width, stride=2), 2 * width
+            value, width = (
+                graph.conv(graph.op("Relu", value), width, 2 * width, stride=2),
+                2 * width,
+            )
         branches = []
         for kernel, beside in (
             (3, graph.op("MaxPool", value, kernel_shape=[3, 3], pads=[1] * 4)),
             (5, value),
         ):
-            depthwise = graph.conv(graph.op("Relu", value), width, width, kernel=kernel, groups=width)
+            depthwise = graph.conv(
+                graph.op("Relu", value), width, width, kernel=kernel, groups=width
+            )
             branches.append(graph.op("Add", graph.conv(depthwise, width, width), beside))
-        value = graph.conv(graph.op("Relu", graph.op("Concat", *branches, axis=1)), 2 * width, width)
+        value = graph.conv(
+            graph.op("Relu", graph.op("Concat", *branches, axis=1)), 2 * width, width
+        )
     graph.nodes.append(helper.make_node("GlobalAveragePool", [value], ["y"]))
     model = helper.make_model(
         helper.make_graph(
@@ -82,22 +91,30 @@ class _Graph:
         weight = self.op("ConstantOfShape", name, value=fill)
         pads = [kernel // 2] * 4
         return self.op(
-            "Conv", x, weight, kernel_shape=[kernel] * 2, strides=[stride] * 2, pads=pads, group=groups
+            "Conv",
+            x,
+            weight,
+            kernel_shape=[kernel] * 2,
+            strides=[stride] * 2,
+            pads=pads,
+            group=groups,
         )
 
 
 def quiet_level(durations: Sequence[float]) -> float:
-    """What the reference takes when little disturbs it: the median of the fastest quarter of blocks."""
+    """What the reference takes when little disturbs it: the median of the fastest quarter of
+    blocks."""
     medians = np.sort(np.median(in_blocks(durations), axis=-1))
     return float(np.median(medians[: max(1, len(medians) // 4)]))
 
 
 def nominal_speed(store: Path | None, key: str, durations: Sequence[float]) -> float:
-    """Seconds that stand for the reference on this host: those remembered under `key`, else those just seen.
+    """Seconds that stand for the reference on this host: those remembered under `key`, else those
+    just seen.
 
-    A host that proves more than 5 % faster than remembered was not quiet when it was first met; then, and
-    when it is new, what was just seen is remembered. Without a `store` nothing is remembered, and values of
-    different calls are not brought to the same speed.
+    A host that proves more than 5 % faster than remembered was not quiet when it was first met;
+    then, and when it is new, what was just seen is remembered. Without a `store` nothing is
+    remembered, and values of different calls are not brought to the same speed.
     """
     seen = quiet_level(durations)
     remembered = _read(store).get(key)
@@ -118,14 +135,19 @@ def _read(store: Path | None) -> dict[str, float]:
     if store is not None:
         with suppress(OSError, ValueError, AttributeError, TypeError):
             data = json.loads(store.read_text(encoding="utf-8"))
-            return {str(key): float(value) for key, value in data.items() if 1e-7 < float(value) < 1e3}
+            return {
+                str(key): float(value) for key, value in data.items() if 1e-7 < float(value) < 1e3
+            }
     return {}
 
 
 def _write(store: Path, speeds: dict[str, float]) -> None:
-    # A cache that cannot be written is none: the measurement stands, and the next one starts afresh.
+    # A cache that cannot be written is none: the measurement stands, and the next one starts
+    # afresh.
     with suppress(OSError):
         store.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=store.parent, delete=False, encoding="utf-8") as file:
+        with tempfile.NamedTemporaryFile(
+            "w", dir=store.parent, delete=False, encoding="utf-8"
+        ) as file:
             json.dump(speeds, file, indent=1, sort_keys=True)
         os.replace(file.name, store)

@@ -1,8 +1,8 @@
 """Measure on another machine that has Python, onnxruntime and numpy, and nothing of ours.
 
-One Python file (a zipapp of `worker.py`, `isolate.py` and the sampling protocol: the same code that measures
-here) and the ONNX files travel through the standard input of one command; one line of JSON with the raw
-samples comes back. Nothing stays behind there.
+One Python file (a zipapp of `worker.py`, `isolate.py` and the sampling protocol: the same code that
+measures here) and the ONNX files travel through the standard input of one command; one line of JSON
+with the raw samples comes back. Nothing stays behind there.
 """
 
 from __future__ import annotations
@@ -53,12 +53,12 @@ _BOOT = WITHOUT_CURRENT_FOLDER + (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Transport:
     """A command that, given one more argument, runs it as a shell line on the other machine.
 
-    Standard input and output are passed through, as `ssh user@host`, `docker exec -i box sh -c` and, for this
-    machine, `sh -c` do. `python` is the interpreter's name there; 3.9 or later.
+    Standard input and output are passed through, as `ssh user@host`, `docker exec -i box sh -c`
+    and, for this machine, `sh -c` do. `python` is the interpreter's name there; 3.9 or later.
     """
 
     command: tuple[str, ...]
@@ -67,21 +67,27 @@ class Transport:
 
 
 def run_with(command: str, python: str = "python3") -> Transport:
-    """The transport of `--run-with COMMAND`. Raises InputError for a command that cannot be split."""
+    """The transport of `--run-with COMMAND`.
+
+    Raises InputError for a command that cannot be split.
+    """
     try:
         words = shlex.split(command)
     except ValueError as error:
         raise InputError(f"--run-with: {error}: {command[:80]!r}") from None
     if not words:
         raise InputError("--run-with: the command is empty")
-    return Transport(tuple(words), python)
+    return Transport(command=tuple(words), python=python)
 
 
 def ssh(address: str, python: str = "python3") -> Transport:
-    """The transport of `--ssh user@host`. Raises InputError for what is no address (an option, say)."""
+    """The transport of `--ssh user@host`.
+
+    Raises InputError for what is no address (an option, say).
+    """
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.@:%\[\]-]{0,250}", address):
         raise InputError(f"--ssh: expected user@host, not {address[:80]!r}")
-    return Transport(("ssh", "-o", "BatchMode=yes", "--", address), python)
+    return Transport(command=("ssh", "-o", "BatchMode=yes", "--", address), python=python)
 
 
 def remote(transport: Transport) -> Measure:
@@ -99,7 +105,9 @@ def remote(transport: Transport) -> Measure:
         try:
             done = run_bounded([*transport.command, line], parcel(request, limit_s), wait_s, most)
         except (OSError, ValueError) as error:  # ValueError: a zero byte in the command
-            raise InputError(f"{transport.command[0]}: {getattr(error, 'strerror', None) or error}") from None
+            raise InputError(
+                f"{transport.command[0]}: {getattr(error, 'strerror', None) or error}"
+            ) from None
         if done.how == "timeout":
             raise InputError(f"{shown(transport)}: no answer within {wait_s:g} s")
         if done.how != "ended":
@@ -115,7 +123,8 @@ def remote(transport: Transport) -> Measure:
 
 
 def unpack(transport: Transport, done: Ended) -> tuple[object, object]:
-    """Facts and answers of the one line that comes back, or InputError with what the other side said last."""
+    """Facts and answers of the one line that comes back, or InputError with what the other side
+    said last."""
     lines = done.output.decode("utf-8", "replace").strip().splitlines()
     errors = done.errors.decode("utf-8", "replace").strip().splitlines()
     last = (errors or [f"exit code {done.returncode}"])[-1]
@@ -141,7 +150,8 @@ def parcel(request: Answer, limit_s: float) -> bytes:
     models = [{**model, "path": name} for model, name in zip(request["models"], names, strict=True)]
     there = {**request, "models": models, "limit_s": limit_s}
     files = {
-        name: Path(model["path"]).read_bytes() for model, name in zip(request["models"], names, strict=True)
+        name: Path(model["path"]).read_bytes()
+        for model, name in zip(request["models"], names, strict=True)
     }
     if request.get("reference"):
         there["reference"] = "reference.onnx"

@@ -1,4 +1,5 @@
-"""Sessions of ONNX Runtime as a measurement needs them: explicit threads, made-up inputs, bound buffers.
+"""Sessions of ONNX Runtime as a measurement needs them: explicit threads, made-up inputs, bound
+buffers.
 
 It needs onnxruntime and numpy only: this file travels to remote hosts together with `worker.py`.
 """
@@ -41,7 +42,9 @@ def load(path: str, request: dict[str, Any]) -> onnxruntime.InferenceSession:
     """A session of one model with exactly the requested provider, threads and graph level."""
     provider = PROVIDERS[request.get("provider", "cpu")]
     if provider not in onnxruntime.get_available_providers():
-        advice = ": pip uninstall onnxruntime, then pip install onnxruntime-gpu (they share a folder)"
+        advice = (
+            ": pip uninstall onnxruntime, then pip install onnxruntime-gpu (they share a folder)"
+        )
         raise RuntimeError(
             f"this onnxruntime has no {provider}{advice if provider == PROVIDERS['cuda'] else ''}"
         )
@@ -58,16 +61,24 @@ def load(path: str, request: dict[str, Any]) -> onnxruntime.InferenceSession:
     # Spinning threads burn a shared host's cores and slow down what is measured there.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if provider == PROVIDERS["cuda"] and hasattr(onnxruntime, "preload_dlls"):
-        onnxruntime.preload_dlls()  # CUDA's and cuDNN's libraries from pip's packages, where there are any
-    settings = [{"device_id": int(request.get("index", 0))} if provider == PROVIDERS["cuda"] else {}]
-    session = onnxruntime.InferenceSession(path, options, providers=[provider], provider_options=settings)
+        # CUDA's and cuDNN's libraries from pip's packages, where there are any
+        onnxruntime.preload_dlls()
+    settings = [
+        {"device_id": int(request.get("index", 0))} if provider == PROVIDERS["cuda"] else {}
+    ]
+    session = onnxruntime.InferenceSession(
+        path, options, providers=[provider], provider_options=settings
+    )
     if session.get_providers()[0] != provider:
         raise RuntimeError(f"onnxruntime could not start {provider}")
     return session
 
 
-def bound_run(session: Any, feeds: dict[str, Any], provider: str, index: int = 0) -> Callable[[], object]:
-    """A run whose inputs lie on device ``index`` and whose outputs stay there; it returns when all is done."""
+def bound_run(
+    session: Any, feeds: dict[str, Any], provider: str, index: int = 0
+) -> Callable[[], object]:
+    """A run whose inputs lie on device ``index`` and whose outputs stay there; it returns when
+    all is done."""
     binding = session.io_binding()
     values = {
         name: onnxruntime.OrtValue.ortvalue_from_numpy(array, provider, index)
@@ -95,7 +106,8 @@ def sizes(argument: Any, shapes: dict[str, list[int]]) -> list[int]:
 
 
 def random_array(rng: np.random.Generator, shape: list[int], kind: str) -> Any:
-    """A fixed random input: normal for floating types, zeros and ones (valid as any index) for the others."""
+    """A fixed random input: normal for floating types, zeros and ones (valid as any index) for
+    the others."""
     if kind not in NUMPY_TYPES:
         raise ValueError(f"an input of type {kind} cannot be made up")
     dtype = np.dtype(NUMPY_TYPES[kind])

@@ -1,7 +1,8 @@
-"""A latency model as one portable JSON file: what was fitted, to what, how well, and where it came from.
+"""A latency model as one portable JSON file: what was fitted, to what, how well, and where it came
+from.
 
-The file is data that people pass around, so it is read as such: no pickle, every field checked, sizes
-bounded.
+The file is data that people pass around, so it is read as such: no pickle, every field checked,
+sizes bounded.
 """
 
 from __future__ import annotations
@@ -16,17 +17,18 @@ from typing import Any
 import numpy as np
 
 from profilers.errors import InputError
-from profilers.fit import Fitted, Form, Process
+from profilers.fit import Fitted, Form
+from profilers.gaussian_process import Process
 from profilers.limited import open_regular
 
 FORMAT = "latency table 1"
 _LARGEST_FILE_BYTES = 20_000_000
 
 
-@dataclass(frozen=True)
-class Network:
-    """The macro structure that latencies belong to: initial channels, searched cells, classes, image (c, h,
-    w)."""
+@dataclass(frozen=True, kw_only=True)
+class NetworkSize:
+    """The macro structure that latencies belong to: initial channels, searched cells, classes,
+    image (c, h, w)."""
 
     channels: int
     cells: int
@@ -34,7 +36,7 @@ class Network:
     image: tuple[int, int, int]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Operations:
     """Measured operations summed over the cells of a network, in ms.
 
@@ -45,18 +47,19 @@ class Operations:
     edges: tuple[tuple[float, ...], ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Table:
     """Everything a latency file says. Latencies are in ms whatever unit they were given in.
 
-    ``agreement`` holds mape_percent and kendall_tau by protocol (cross_validation, held_out, ...), each with
-    its count of networks; ``provenance`` says what was read or measured, when, and with which versions.
+    ``agreement`` holds mape_percent and kendall_tau by protocol (cross_validation, held_out, ...),
+    each with its count of networks; ``provenance`` says what was read or measured, when, and with
+    which versions.
     """
 
     device: str
     space: str
     batch: int | None
-    network: Network | None
+    network: NetworkSize | None
     fitted: Fitted
     agreement: Mapping[str, Mapping[str, Any]]
     provenance: Mapping[str, Any]
@@ -84,7 +87,9 @@ def save(table: Table, path: Path) -> None:
     try:
         text = json.dumps(data, indent=1, allow_nan=False) + "\n"
     except ValueError:  # agreement that is no number: nothing differs between the networks
-        raise InputError(f"{path}: the latencies do not differ, so no table can be fitted to them") from None
+        raise InputError(
+            f"{path}: the latencies do not differ, so no table can be fitted to them"
+        ) from None
     try:
         part.write_text(text, encoding="utf-8")
         part.replace(path)
@@ -98,7 +103,9 @@ def load(path: Path) -> Table:
         with open_regular(path) as file:
             content = file.read(_LARGEST_FILE_BYTES + 1)
         if len(content) > _LARGEST_FILE_BYTES:
-            raise InputError(f"{path}: larger than {_LARGEST_FILE_BYTES} bytes, not a latency table")
+            raise InputError(
+                f"{path}: larger than {_LARGEST_FILE_BYTES} bytes, not a latency table"
+            )
         data = json.loads(content.decode())
     except InputError:
         raise
@@ -133,14 +140,19 @@ def _from_dict(data: Mapping[str, Any]) -> Table:
     )
 
 
-def _network(data: Mapping[str, Any]) -> Network:
+def _network(data: Mapping[str, Any]) -> NetworkSize:
     channels, height, width = (int(size) for size in data["image"])
-    return Network(int(data["channels"]), int(data["cells"]), int(data["classes"]), (channels, height, width))
+    return NetworkSize(
+        channels=int(data["channels"]),
+        cells=int(data["cells"]),
+        classes=int(data["classes"]),
+        image=(channels, height, width),
+    )
 
 
 def _operations(data: Mapping[str, Any]) -> Operations:
     edges = tuple(tuple(_number(value) for value in row) for row in data["edges"])
-    return Operations(_number(data["fixed"]), edges)
+    return Operations(fixed=_number(data["fixed"]), edges=edges)
 
 
 def _fitted_to_dict(fitted: Fitted) -> dict[str, Any]:
@@ -171,7 +183,13 @@ def _fitted(data: Mapping[str, Any]) -> Fitted:
         raise ValueError(f"model.loss is {data['loss']!r}; expected squares or absolute")
     if data["view"] not in ("none", "counts", "edges", "both"):
         raise ValueError(f"model.view is {data['view']!r}; expected none, counts, edges or both")
-    form = Form(str(data["design"]), data["loss"], _number(data["ridge"]), bool(data["nodes"]), data["view"])
+    form = Form(
+        design=str(data["design"]),
+        loss=data["loss"],
+        ridge=_number(data["ridge"]),
+        nodes=bool(data["nodes"]),
+        view=data["view"],
+    )
     process = data["process"]
     return Fitted(
         form=form,
@@ -190,7 +208,13 @@ def _process(data: Mapping[str, Any]) -> Process:
         raise ValueError("model.process: points, weights and scale do not fit together")
     if not all(np.isfinite(array).all() for array in (points, weights, scale)):
         raise ValueError("model.process: not all numbers are finite")
-    return Process(points, weights, scale, _number(data["length"]), _number(data["noise"]))
+    return Process(
+        points=points,
+        weights=weights,
+        scale=scale,
+        length=_number(data["length"]),
+        noise=_number(data["noise"]),
+    )
 
 
 def _number(value: object) -> float:

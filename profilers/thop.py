@@ -1,9 +1,9 @@
 """thop as a named second counter, on a throw-away copy, with its difference from ours explained.
 
-thop counts multiply-accumulates too but adds normalisation and pooling, goes by the exact class (a subclass
-counts as 0, like an unknown module or a functional call), registers buffers on the user's modules and
-restores their modes wrongly. A fork under another licence has the same import name: the result says which one
-ran.
+thop counts multiply-accumulates too but adds normalisation and pooling, goes by the exact class (a
+subclass counts as 0, like an unknown module or a functional call), registers buffers on the user's
+modules and restores their modes wrongly. A fork under another licence has the same import name: the
+result says which one ran.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from profilers.counts import Counts, count
 from profilers.preserve import example_input, left_as_found
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class KindDifference:
     """One class of modules: what thop counts for it and what we count."""
 
@@ -31,13 +31,13 @@ class KindDifference:
     ours: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ThopCounts:
     """thop's totals beside ours.
 
-    `by_kind` holds the classes on which the two differ, the largest difference first; `uncounted` the classes
-    of leaf modules that thop has no rule for and takes for 0; `distribution` is "thop 0.1.1" or the fork that
-    ran.
+    `by_kind` holds the classes on which the two differ, the largest difference first; `uncounted`
+    the classes of leaf modules that thop has no rule for and takes for 0; `distribution` is "thop
+    0.1.1" or the fork that ran.
     """
 
     macs: int
@@ -53,13 +53,17 @@ class ThopCounts:
             return f"{self.distribution} counts the same"
         share = 100 * (self.macs - self.ours.macs) / max(1, self.ours.macs)
         parts = ", ".join(f"{k.kind} {k.thop - k.ours:+,}" for k in self.by_kind)
-        return f"{self.distribution} counts {self.macs - self.ours.macs:+,} MACs ({share:+.2f} %): {parts}"
+        return (
+            f"{self.distribution} counts {self.macs - self.ours.macs:+,} MACs ({share:+.2f} %):"
+            f" {parts}"
+        )
 
 
 def count_with_thop(
     module: nn.Module, input_shape: Sequence[int], *, inputs: tuple[Tensor, ...] | None = None
 ) -> ThopCounts:
-    """Count `module` on an input of `input_shape` (batch included) or on `inputs`; it is left as found."""
+    """Count `module` on an input of `input_shape` (batch included) or on `inputs`; it is left as
+    found."""
     shape = tuple(int(size) for size in input_shape)
     ours = count(module, shape, inputs=inputs)
     with left_as_found(module):
@@ -101,9 +105,14 @@ def differences(theirs: dict[str, int], ours: Counts) -> tuple[KindDifference, .
     mine: dict[str, int] = {}
     for part in ours.by_module:
         mine[part.kind] = mine.get(part.kind, 0) + part.macs
-    found = [KindDifference(kind, theirs.get(kind, 0), mine.get(kind, 0)) for kind in {*theirs, *mine}]
+    found = [
+        KindDifference(kind=kind, thop=theirs.get(kind, 0), ours=mine.get(kind, 0))
+        for kind in {*theirs, *mine}
+    ]
     return tuple(
-        sorted((k for k in found if k.thop != k.ours), key=lambda k: (-abs(k.thop - k.ours), k.kind))
+        sorted(
+            (k for k in found if k.thop != k.ours), key=lambda k: (-abs(k.thop - k.ours), k.kind)
+        )
     )
 
 

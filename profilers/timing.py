@@ -1,13 +1,16 @@
-"""The one sampling protocol of every latency: warm up until stable, sample until tight, then summarise.
+"""The one sampling protocol of every latency: warm up until stable, sample until tight, then
+summarise.
 
-It needs the standard library and numpy only, because the same file travels to remote hosts, and it knows
-nothing of what it times: a sampler makes n runs and returns their durations; clocks are arguments.
+It needs the standard library and numpy only, because the same file travels to remote hosts, and it
+knows nothing of what it times: a sampler makes n runs and returns their durations; clocks are
+arguments.
 
-Two things keep a number repeatable on a busy host. Each run has two durations: `own`, what the device itself
-spent (CPU time of the thread, CUDA events), which other processes cannot inflate by taking the core away, and
-`wall`. And a fixed reference workload may run in turn with the candidates: the host's drift (shared caches, a
-busy sibling thread, clock speed) hits both alike and cancels in their ratio, which is then reported at the
-reference's nominal speed on this host. docs/profilers.md shows what each of the two is worth.
+Two things keep a number repeatable on a busy host. Each run has two durations: `own`, what the
+device itself spent (CPU time of the thread, CUDA events), which other processes cannot inflate by
+taking the core away, and `wall`. And a fixed reference workload may run in turn with the
+candidates: the host's drift (shared caches, a busy sibling thread, clock speed) hits both alike and
+cancels in their ratio, which is then reported at the reference's nominal speed on this host.
+docs/profilers.md shows what each of the two is worth.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ Clock = Callable[[], float]
 AT_REFERENCE = "median at reference speed"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Duration:
     """One run: seconds that the device itself spent on it, and seconds on the wall."""
 
@@ -37,17 +40,18 @@ class Duration:
 Sampler = Callable[[int], Sequence[Duration]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Protocol:
     """How long and how carefully to sample; times in seconds, `stable` and `tight` are fractions.
 
-    The warm-up lasts at least `warmup_s` and `warmup_runs`, then until the running median moves less than
-    `stable`, at most `warmup_limit_s`. Sampling goes in cycles of about `cycle_s`, at most `cycle_most` runs
-    per candidate, until the 95 % interval of the ranked statistic is narrower than `tight` of its value (not
-    before `min_s` and `min_cycles`) or the candidate's `budget_s` is over. The budget is counted in the
-    device's own time, since a process that gets a fifth of a core needs as many samples as any other; on the
-    wall it ends after `patience` times as long. `statistic` is "auto" (at reference speed where there is a
-    reference, else chosen by the host's noise) or one of `STATISTICS`.
+    The warm-up lasts at least `warmup_s` and `warmup_runs`, then until the running median moves
+    less than `stable`, at most `warmup_limit_s`. Sampling goes in cycles of about `cycle_s`, at
+    most `cycle_most` runs per candidate, until the 95 % interval of the ranked statistic is
+    narrower than `tight` of its value (not before `min_s` and `min_cycles`) or the candidate's
+    `budget_s` is over. The budget is counted in the device's own time, since a process that gets a
+    fifth of a core needs as many samples as any other; on the wall it ends after `patience` times
+    as long. `statistic` is "auto" (at reference speed where there is a reference, else chosen by
+    the host's noise) or one of `STATISTICS`.
     """
 
     warmup_s: float = 0.05
@@ -68,15 +72,18 @@ class Protocol:
     def __post_init__(self) -> None:
         """Refuse an unknown statistic (ValueError)."""
         if self.statistic not in ("auto", *STATISTICS):
-            raise ValueError(f"statistic '{self.statistic}' is none of auto, {', '.join(STATISTICS)}")
+            raise ValueError(
+                f"statistic '{self.statistic}' is none of auto, {', '.join(STATISTICS)}"
+            )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Samples:
     """Every raw duration of one candidate (seconds, in order) and what they say.
 
-    `own` and `wall` are per run; `cycles` is the number of runs in each cycle; `reference` is the reference's
-    own time in each cycle (empty without one). `summary` is of the ranked series, `wall_summary` of the wall.
+    `own` and `wall` are per run; `cycles` is the number of runs in each cycle; `reference` is the
+    reference's own time in each cycle (empty without one). `summary` is of the ranked series,
+    `wall_summary` of the wall.
     """
 
     own: tuple[float, ...]
@@ -93,8 +100,8 @@ def timed(
 ) -> Sampler:
     """A sampler that reads both clocks before and after each call of `run`.
 
-    The default `own` clock is the calling thread's CPU time: right for work done in this one thread. For work
-    in several threads give the wall clock for both.
+    The default `own` clock is the calling thread's CPU time: right for work done in this one
+    thread. For work in several threads give the wall clock for both.
     """
 
     def sampler(n: int) -> list[Duration]:
@@ -103,13 +110,15 @@ def timed(
             start, own_start = clock(), own()
             run()
             own_end, end = own(), clock()
-            durations.append(Duration(own_end - own_start, end - start))
+            durations.append(Duration(own=own_end - own_start, wall=end - start))
         return durations
 
     return sampler
 
 
-def sample(sampler: Sampler, protocol: Protocol | None = None, clock: Clock = time.perf_counter) -> Samples:
+def sample(
+    sampler: Sampler, protocol: Protocol | None = None, clock: Clock = time.perf_counter
+) -> Samples:
     """Warm up and sample one candidate without a reference; see `sample_interleaved`."""
     return sample_interleaved({"": sampler}, protocol, clock)[""]
 
@@ -121,11 +130,12 @@ def sample_interleaved(
     reference: Sampler | None = None,
     nominal_s: float | None = None,
 ) -> dict[str, Samples]:
-    """Sample several candidates in turn, cycle by cycle, so that the host's drift falls on all alike.
+    """Sample several candidates in turn, cycle by cycle, so that the host's drift falls on all
+    alike.
 
-    Each candidate has its own budget and stops when its own interval is tight. `reference` runs once per
-    cycle and `nominal_s` is its own time when the host is quiet (None: it is only recorded). All candidates
-    are ranked by the same statistic.
+    Each candidate has its own budget and stops when its own interval is tight. `reference` runs
+    once per cycle and `nominal_s` is its own time when the host is quiet (None: it is only
+    recorded). All candidates are ranked by the same statistic.
     """
     protocol = protocol or Protocol()
     if not samplers:
@@ -140,7 +150,8 @@ def sample_interleaved(
             for row in unfinished:
                 row.cycle()
             now = reference(1)[0].own if reference is not None else None
-            # All are charged alike, so that they end together and none goes on through later drift alone.
+            # All are charged alike, so that they end together and none goes on through later drift
+            # alone.
             own = (sum(row.latest for row in unfinished) + (now or 0.0)) / len(unfinished)
             wall = (clock() - start) / len(unfinished)
             for row in unfinished:
@@ -155,7 +166,9 @@ def sample_interleaved(
 class _Row:
     """The growing record of one candidate while it is sampled."""
 
-    def __init__(self, sampler: Sampler, protocol: Protocol, clock: Clock, nominal_s: float | None) -> None:
+    def __init__(
+        self, sampler: Sampler, protocol: Protocol, clock: Clock, nominal_s: float | None
+    ) -> None:
         self.sampler, self.protocol, self.nominal_s = sampler, protocol, nominal_s
         self.warmup = warm_up(sampler, protocol, clock)
         self.runs = cycle_runs(self.warmup, protocol)
@@ -199,7 +212,8 @@ class _Row:
         return summarise(self.own, statistic, noise_limit=limit)
 
     def is_enough(self) -> bool:
-        """Whether the budget is over or the interval tight; looks at the interval every `check_s` only."""
+        """Whether the budget is over or the interval tight; looks at the interval every
+        `check_s` only."""
         protocol = self.protocol
         if self.spent >= protocol.budget_s or self.waited >= protocol.patience * protocol.budget_s:
             return True
@@ -226,7 +240,8 @@ class _Row:
 def warm_up(sampler: Sampler, protocol: Protocol, clock: Clock = time.perf_counter) -> list[float]:
     """Run until long enough, often enough and stable; returns the wall durations of the warm-up.
 
-    Stable: the median of the last third of the runs is within `stable` of that of the third before it.
+    Stable: the median of the last third of the runs is within `stable` of that of the third before
+    it.
     """
     durations: list[float] = []
     start = clock()
@@ -237,7 +252,10 @@ def warm_up(sampler: Sampler, protocol: Protocol, clock: Clock = time.perf_count
             return durations
         if elapsed >= protocol.warmup_s and len(durations) >= protocol.warmup_runs:
             window = max(1, len(durations) // 3)
-            now, before = np.median(durations[-window:]), np.median(durations[-2 * window : -window])
+            now, before = (
+                np.median(durations[-window:]),
+                np.median(durations[-2 * window : -window]),
+            )
             if abs(now - before) <= protocol.stable * before:
                 return durations
 

@@ -1,7 +1,7 @@
 """MACs as torch itself counts them: `torch.utils.flop_counter.FlopCounterMode`, halved.
 
-It watches the operators that run, so it sees functional calls that a structural counter cannot, and it is the
-truth for convolutions and matrix products. Operators without a formula count as 0 there.
+It watches the operators that run, so it sees functional calls that a structural counter cannot, and
+it is the truth for convolutions and matrix products. Operators without a formula count as 0 there.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from profilers.preserve import example_input, left_as_found
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TorchCounts:
     """MACs of one forward pass over a whole batch, in total and by operator, the largest first."""
 
@@ -26,7 +26,8 @@ class TorchCounts:
 def count_with_torch(
     module: nn.Module, input_shape: Sequence[int], *, inputs: tuple[Tensor, ...] | None = None
 ) -> TorchCounts:
-    """Count `module` on an input of `input_shape` (batch included) or on `inputs`; it is left as found."""
+    """Count `module` on an input of `input_shape` (batch included) or on `inputs`; it is left as
+    found."""
     shape = tuple(int(size) for size in input_shape)
     # No module names are asked for: following them would put hooks on every module.
     counter = FlopCounterMode(display=False, depth=0)

@@ -1,9 +1,9 @@
 """Latency of torch modules, eager on the CPU or on a CUDA device, in this process.
 
-A throw-away copy is moved, cast and measured; the module itself is left as found. On the CPU a torch version
-of the reference network runs beside it (see `reference.py`). On CUDA every run lies between two events with
-one synchronisation at the end of a cycle, and the wall clock with a synchronisation per run is taken beside
-it.
+A throw-away copy is moved, cast and measured; the module itself is left as found. On the CPU a
+torch version of the reference network runs beside it (see `reference.py`). On CUDA every run lies
+between two events with one synchronisation at the end of a cycle, and the wall clock with a
+synchronisation per run is taken beside it.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ MS = 1000.0
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TorchOptions:
     """How torch runs the module: `place` is cpu or cuda:N; the rest as in `OnnxOptions`.
 
-    `cuda_graph` replays a captured graph, which takes the launches out; `flush_l2` overwrites the L2 cache
-    before each run. "fp32" is float32 on a GPU, too, not TF32.
+    `cuda_graph` replays a captured graph, which takes the launches out; `flush_l2` overwrites the
+    L2 cache before each run. "fp32" is float32 on a GPU, too, not TF32.
     """
 
     place: str = "cpu"
@@ -69,7 +69,8 @@ def measure_torch(
     device: str = "",
     now: Callable[[], str] = utc_now,
 ) -> list[Outcome]:
-    """Latency in ms of each module on a random input of `input_shape` (batch included), sampled in turn.
+    """Latency in ms of each module on a random input of `input_shape` (batch included), sampled in
+    turn.
 
     What fails (no memory, no such device, outputs that are not finite) is a Failure in its place.
     """
@@ -92,10 +93,15 @@ def measure_torch(
             except (RuntimeError, ValueError, AssertionError) as error:
                 # AssertionError is what a torch without CUDA raises.
                 failures[str(index)] = failed(error, receipt)
-        reference = reference_sampler(own_clock(options)) if samplers and uses_reference(options) else None
+        reference = (
+            reference_sampler(own_clock(options)) if samplers and uses_reference(options) else None
+        )
         try:
             taken = sample_interleaved(
-                samplers, options.protocol, reference=reference, nominal_s=1.0 if reference else None
+                samplers,
+                options.protocol,
+                reference=reference,
+                nominal_s=1.0 if reference else None,
             )
         except RuntimeError as error:
             taken = {}
@@ -130,12 +136,14 @@ def module_sampler(module: nn.Module, shape: tuple[int, ...], options: TorchOpti
 
 
 def own_clock(options: TorchOptions) -> Clock:
-    """CPU time where one thread does all the work; threads that wait for each other have the wall clock only."""
+    """CPU time where one thread does all the work; threads that wait for each other have the
+    wall clock only."""
     return time.thread_time if options.threads == 1 else time.perf_counter
 
 
 def uses_reference(options: TorchOptions) -> bool:
-    """Whether the reference runs: on the CPU, where other work disturbs, with the automatic statistic."""
+    """Whether the reference runs: on the CPU, where other work disturbs, with the automatic
+    statistic."""
     return options.reference and options.place == "cpu" and options.protocol.statistic == "auto"
 
 
@@ -183,7 +191,11 @@ def make_receipt(options: TorchOptions, shape: tuple[int, ...], device: str, tim
         "cuda_graph": options.cuda_graph,
         "flush_l2": options.flush_l2,
         **_precisions(options),
-        "own_time": "cuda events" if options.place != "cpu" else "cpu" if options.threads == 1 else "wall",
+        "own_time": "cuda events"
+        if options.place != "cpu"
+        else "cpu"
+        if options.threads == 1
+        else "wall",
     }
     return Receipt(
         backend=BACKEND,
@@ -200,7 +212,8 @@ def make_receipt(options: TorchOptions, shape: tuple[int, ...], device: str, tim
 
 
 def versions(place: str) -> dict[str, str]:
-    """Versions of torch and, on CUDA, of what lies below it, and the device's name and present clock."""
+    """Versions of torch and, on CUDA, of what lies below it, and the device's name and present
+    clock."""
     found = {"torch": str(torch.__version__)}
     if place != "cpu" and torch.cuda.is_available():
         index = torch.device(place).index or 0
@@ -222,7 +235,7 @@ def failed(error: Exception, receipt: Receipt) -> Failure:
     text = " ".join(str(error).split())[:300]
     memory = isinstance(error, torch.OutOfMemoryError) or "memory" in text.lower()
     reason = "out of memory" if memory else "not finite" if "not finite" in text else "refused"
-    return Failure(LATENCY, reason, text, receipt)
+    return Failure(metric=LATENCY, reason=reason, detail=text, receipt=receipt)
 
 
 def _precisions(options: TorchOptions) -> dict[str, object]:
@@ -233,7 +246,9 @@ def _precisions(options: TorchOptions) -> dict[str, object]:
 
 
 def _state(options: TorchOptions) -> GpuState:
-    return GpuState() if options.place == "cpu" else gpu_state(torch.device(options.place).index or 0)
+    return (
+        GpuState() if options.place == "cpu" else gpu_state(torch.device(options.place).index or 0)
+    )
 
 
 def _with_state(receipt: Receipt, before: GpuState, after: GpuState) -> Receipt:
@@ -243,7 +258,8 @@ def _with_state(receipt: Receipt, before: GpuState, after: GpuState) -> Receipt:
 
 @contextmanager
 def full_float32(place: str) -> Iterator[None]:
-    """Inside, "fp32" on a GPU is float32: by default cuDNN takes TF32, of 10 bits, from Ampere on."""
+    """Inside, "fp32" on a GPU is float32: by default cuDNN takes TF32, of 10 bits, from Ampere
+    on."""
     if place == "cpu":
         yield
         return

@@ -1,12 +1,13 @@
-"""The process that runs a model under ONNX Runtime: one JSON request on stdin, JSON lines on stdout.
+"""The process that runs a model under ONNX Runtime: one JSON request on stdin, JSON lines on
+stdout.
 
-It needs onnxruntime and numpy and nothing else, because this file travels to remote hosts. Whatever happens
-to it (a crash, a hang, no memory) happens to it alone; `isolate.py` watches over it.
+It needs onnxruntime and numpy and nothing else, because this file travels to remote hosts. Whatever
+happens to it (a crash, a hang, no memory) happens to it alone; `isolate.py` watches over it.
 
-Request: `models` [{`path`, `shapes` {input: sizes}}], `measure` latency | memory | operations, `threads`,
-`provider` cpu | cuda, `index` of the CUDA device, `graph_level`, `io_binding`, `reference` (path or null),
-`nominal_s`, `protocol` {...}, `memory_limit_mib`, `seed`. Answer: one line per model {`model`: index, ...} and one
-with the versions.
+Request: `models` [{`path`, `shapes` {input: sizes}}], `measure` latency | memory | operations,
+`threads`, `provider` cpu | cuda, `index` of the CUDA device, `graph_level`, `io_binding`,
+`reference` (path or null), `nominal_s`, `protocol` {...}, `memory_limit_mib`, `seed`. Answer: one
+line per model {`model`: index, ...} and one with the versions.
 """
 
 from __future__ import annotations
@@ -54,7 +55,9 @@ def measure_latency(request: dict[str, Any]) -> list[dict[str, Any]]:
             runs[str(index)] = model_run(model, request)
         except Exception as error:
             answers[index] = failure(index, error)
-    reference = model_run({"path": request["reference"]}, request) if request.get("reference") else None
+    reference = (
+        model_run({"path": request["reference"]}, request) if request.get("reference") else None
+    )
     own = own_clock(list(runs.values()), request)
     taken = sample_interleaved(
         {name: timed(run, own=own) for name, run in runs.items()},
@@ -68,7 +71,8 @@ def measure_latency(request: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def measure_memory(request: dict[str, Any]) -> list[dict[str, Any]]:
-    """Peak resident memory that loading and running the one model of the request added to this process."""
+    """Peak resident memory that loading and running the one model of the request added to this
+    process."""
     model = request["models"][0]
     try:
         before = process_memory_mib(peak=False)
@@ -84,7 +88,8 @@ def measure_memory(request: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def measure_operations(request: dict[str, Any]) -> list[dict[str, Any]]:
-    """What each node of the one model takes: median seconds of 50 runs, by ONNX Runtime's own profiler."""
+    """What each node of the one model takes: median seconds of 50 runs, by ONNX Runtime's own
+    profiler."""
     try:
         with tempfile.TemporaryDirectory(prefix="hwnas-") as folder:
             model = request["models"][0]
@@ -100,7 +105,10 @@ def measure_operations(request: dict[str, Any]) -> list[dict[str, Any]]:
     for event in events:
         if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
             kind = event["args"].get("op_name", "")
-            if request.get("provider") == "cuda" and event["args"].get("provider") == "CPUExecutionProvider":
+            if (
+                request.get("provider") == "cuda"
+                and event["args"].get("provider") == "CPUExecutionProvider"
+            ):
                 kind += " (on the CPU)"
             node = (event["name"][: -len("_kernel_time")], kind)
             durations.setdefault(node, []).append(event["dur"] / 1e6)
@@ -109,9 +117,14 @@ def measure_operations(request: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def own_clock(runs: Sequence[Run], request: dict[str, Any]) -> Clock:
-    """The device's own time, one clock for all: this thread's CPU time where it does all of the work."""
+    """The device's own time, one clock for all: this thread's CPU time where it does all of the
+    work."""
     alone = request.get("provider", "cpu") == "cpu" and request.get("threads", 1) == 1
-    return time.thread_time if alone and not any(map(works_in_other_threads, runs)) else time.perf_counter
+    return (
+        time.thread_time
+        if alone and not any(map(works_in_other_threads, runs))
+        else time.perf_counter
+    )
 
 
 def works_in_other_threads(run: Run, least_s: float = 0.005) -> bool:
@@ -131,7 +144,9 @@ def model_run(model: dict[str, Any], request: dict[str, Any]) -> Run:
         if np.asarray(output).dtype.kind == "f" and not np.isfinite(output).all():
             raise NotFinite("the outputs are not finite")
     if request.get("io_binding") or request.get("provider") == "cuda":
-        return bound_run(session, feeds, request.get("provider", "cpu"), int(request.get("index", 0)))
+        return bound_run(
+            session, feeds, request.get("provider", "cpu"), int(request.get("index", 0))
+        )
     return lambda: session.run(None, feeds)
 
 
@@ -155,7 +170,9 @@ def failure(index: int, error: Exception) -> dict[str, Any]:
         word in text.lower()
         for word in ("bad_alloc", "failed to allocate", "out of memory", "available memory")
     )
-    reason = "out of memory" if memory else "not finite" if isinstance(error, NotFinite) else "refused"
+    reason = (
+        "out of memory" if memory else "not finite" if isinstance(error, NotFinite) else "refused"
+    )
     return {"model": index, "failure": reason, "detail": text}
 
 
@@ -169,10 +186,11 @@ def versions() -> dict[str, str]:
 
 
 def limit_memory(limit_mib: float | None, provider: str = "cpu") -> None:
-    """Cap the memory of this process, so that a greedy model fails here and the host is not brought down.
+    """Cap the memory of this process, so that a greedy model fails here and the host is not brought
+    down.
 
-    Without a limit of its own a model on the CPU gets four fifths of what is free; CUDA's drivers reserve addresses
-    by the hundred gigabytes and get what they ask for.
+    Without a limit of its own a model on the CPU gets four fifths of what is free; CUDA's drivers
+    reserve addresses by the hundred gigabytes and get what they ask for.
     """
     try:
         import resource
@@ -188,7 +206,8 @@ def limit_memory(limit_mib: float | None, provider: str = "cpu") -> None:
 
 
 def private_stdout() -> TextIO:
-    """A stream to the real stdout; anything that a library writes to fd 1 from now on goes to stderr."""
+    """A stream to the real stdout; anything that a library writes to fd 1 from now on goes to
+    stderr."""
     kept = os.dup(1)
     os.dup2(2, 1)
     return os.fdopen(kept, "w", encoding="utf-8")

@@ -19,7 +19,8 @@ os.environ.pop("XDG_RUNTIME_DIR", None)
 
 @pytest.fixture
 def typed(tmp_path, monkeypatch, capsys):
-    """Type a command line in an empty folder with settings of its own: (standard output, standard error)."""
+    """Type a command line in an empty folder with settings of its own: (standard output,
+    standard error)."""
     monkeypatch.chdir(tmp_path)
     for name in ("XDG_CACHE_HOME", "XDG_DATA_HOME"):
         monkeypatch.setenv(name, str(tmp_path / name))
@@ -36,12 +37,14 @@ def typed(tmp_path, monkeypatch, capsys):
 def announced(monkeypatch):
     """Let a package announce one value for a table of hwnas (hwnas.plugins) until the test ends."""
     held = []
+    load = EntryPoint.load
 
     def announce(table, value):
         point = EntryPoint(value.name, "somewhere:VALUE", table.group)
-        monkeypatch.setattr(EntryPoint, "load", lambda self: value)
-        monkeypatch.setattr(plugins, "entry_points", lambda group: [point] if group == table.group else [])
-        monkeypatch.setattr(table, "loaded", False)
+        monkeypatch.setattr(EntryPoint, "load", lambda self: value if self == point else load(self))
+        monkeypatch.setattr(
+            plugins, "entry_points", lambda group: [point] if group == table.group else []
+        )
         held.append((table, value.name))
 
     yield announce
@@ -53,7 +56,8 @@ ON_THE_PRETENDED_GPU = ("tests/gpu/", "tests/benchmarks/test_gpu.py")
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Torch has to know the pretended GPU before any test differentiates; see tests/pretended/device.py."""
+    """Torch has to know the pretended GPU before any test differentiates; see
+    tests/pretended/device.py."""
     if any(item.nodeid.startswith(ON_THE_PRETENDED_GPU) for item in session.items):
         from tests.pretended import missing, register
 

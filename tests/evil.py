@@ -1,4 +1,5 @@
-"""What a stranger may lay in the place of a file of a run, and a folder outside that has to stay as it is."""
+"""What a stranger may lay in the place of a file of a run, and a folder outside that has to stay
+as it is."""
 
 from __future__ import annotations
 
@@ -89,4 +90,7 @@ def untouched(beyond: Path) -> Iterator[None]:
 
 def _seen(beyond: Path) -> dict[str, bytes | None]:
     paths = sorted(beyond.rglob("*"))
-    return {str(one): one.read_bytes() if one.is_file() and not one.is_symlink() else None for one in paths}
+    return {
+        str(one): one.read_bytes() if one.is_file() and not one.is_symlink() else None
+        for one in paths
+    }

@@ -14,7 +14,9 @@ def test_every_device_file_is_listed_by_its_stem():
     assert "1080ti" in files
 
 
-@pytest.mark.parametrize("word", ["1080ti", "1080Ti", "1080-ti", "GTX 1080 Ti", "geforce_gtx_1080_ti"])
+@pytest.mark.parametrize(
+    "word", ["1080ti", "1080Ti", "1080-ti", "GTX 1080 Ti", "geforce_gtx_1080_ti"]
+)
 def test_a_device_is_found_by_any_usual_spelling(word):
     assert catalog.find_device(word).name == "1080ti.toml"
 
@@ -69,13 +71,17 @@ def test_in_a_wheel_the_data_is_inside_the_package(tmp_path, monkeypatch):
     data.mkdir(parents=True)
     (data / "only.toml").write_text('name = "only"\naliases = ["just"]')
     monkeypatch.setattr(catalog, "__file__", str(tmp_path / "hwnas" / "catalog.py"))
-    assert catalog.devices() == (catalog.Entry("only", ("just",), data / "only.toml"),)
+    assert catalog.devices() == (
+        catalog.Entry(name="only", aliases=("just",), path=data / "only.toml"),
+    )
 
 
 def test_nearest_is_silent_without_choices_and_modest_without_likeness():
     assert nearest("x", []) == ""
     assert nearest("zzz", ["1080ti"]) == " (choices: 1080ti)"
-    assert nearest("Jetson_Nano", ["jetson-nano", "h200"]).startswith("; did you mean 'jetson-nano'?")
+    assert nearest("Jetson_Nano", ["jetson-nano", "h200"]).startswith(
+        "; did you mean 'jetson-nano'?"
+    )
 
 
 def test_a_path_that_is_longer_than_a_name_may_be_is_not_found() -> None:

@@ -1,17 +1,23 @@
-"""A search in a macro architecture of one's own: its config names a file, and keeps the whole table."""
+"""A search in a macro architecture of one's own: its config names a file, and keeps the whole
+table."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hwnas.config import dump, resolve, validate
+from hwnas.export.images import untrained
 from hwnas.space import SPACES
+from hwnas.space.chain import known_space
 from hwnas.space.encoding import sample, to_genotype
+from hwnas.space.genotype import sized
 from hwnas.space.macro_toml import macro_of
 from hwnas.space.text import format_text, parse
+from hwnas.training.weights import Weights, load_weights, weights_bytes
 from profilers.errors import InputError
 from tests.space.test_macro_toml import TEXT, table, tomllib
 
@@ -37,10 +43,10 @@ def test_the_file_stands_beside_the_config_and_its_table_is_kept(folder: Path) -
 
 
 def test_a_kept_config_makes_its_genotypes_readable(folder: Path) -> None:
-    import numpy as np
-
     config = resolve({}, str(folder / "c.toml"))
-    text = format_text(to_genotype(SPACES["mine"], sample(SPACES["mine"], np.random.default_rng(0))))
+    text = format_text(
+        to_genotype(SPACES["mine"], sample(SPACES["mine"], np.random.default_rng(0)))
+    )
     del SPACES["mine"]
     with pytest.raises(InputError, match="unknown space 'mine'"):
         parse(text)
@@ -49,29 +55,65 @@ def test_a_kept_config_makes_its_genotypes_readable(folder: Path) -> None:
 
 
 def test_a_table_may_stand_in_the_config_itself(folder: Path) -> None:
-    assert resolve({"macro": table()}).space == "mine"
+    assert resolve({"macro": table(), "algorithm": "tndnas"}).space == "mine"
 
 
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"macro": {**table(), "divisr": 4}}, "macro: unknown key 'divisr'; did you mean 'divisor'"),
+        (
+            {"macro": {**table(), "divisr": 4}},
+            "macro: unknown key 'divisr'; did you mean 'divisor'",
+        ),
+        (
+            {"space": "mobile", "algorithm": "ndarts"},
+            "space: ndarts mixes all networks, and those of mobile",
+        ),
+        ({"space": "mobile", "weights": "mixture"}, "space: weights = 'mixture' mixes"),
         ({"macro": "nowhere.toml"}, "nowhere.toml"),
         ({"macro": 3}, "macro: must be a table, not 3"),
         ({"macro": table(), "space": "tnd"}, "space: 'tnd', but the macro is called 'mine'"),
         ({"macro": table(), "evaluation": {"cells": 5}}, "a network of mine has 2 blocks"),
         ({"macro": table(), "evaluation": {"stem": "imagenet"}}, "has the stem of its table"),
-        ({"space": "mobile", "stages": [{"cells": 3, "epochs": 1}]}, "a network of mobile has 17 blocks"),
+        (
+            {"space": "mobile", "stages": [{"cells": 3, "epochs": 1}]},
+            "a network of mobile has 17 blocks",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(folder: Path, given: dict[str, object], words: str) -> None:
     with pytest.raises(InputError, match=words):
-        resolve(given)
+        resolve({"algorithm": "tndnas", **given})
 
 
 def test_a_file_that_is_wrong_is_named(folder: Path) -> None:
     (folder / "mine.toml").write_text(TEXT.replace("depth", "dept"))
     with pytest.raises(
-        InputError, match=r"mine\.toml: macro\.stages\[0\]: unknown key 'dept'; did you mean 'depth'"
+        InputError,
+        match=r"mine\.toml: macro\.stages\[0\]: unknown key 'dept'; did you mean 'depth'",
     ):
         resolve({}, str(folder / "c.toml"))
+
+
+def test_a_weights_file_brings_its_table_along(folder: Path) -> None:
+    resolve({}, str(folder / "c.toml"))
+    space = SPACES["mine"]
+    genotype = to_genotype(space, sample(space, np.random.default_rng(0)))
+    blank = Weights(
+        tensors={},
+        architecture=sized(genotype),
+        classes=("a", "b"),
+        image=(1, 8, 8),
+        stem="cifar",
+        mean=(0.5,),
+        std=(0.25,),
+        notes={},
+    )
+    (folder / "weights.safetensors").write_bytes(weights_bytes(untrained(blank)))
+    del SPACES["mine"]
+    assert load_weights(folder / "weights.safetensors").architecture == sized(genotype)
+    SPACES["mine"] = known_space(macro_of({**table(), "name": "other"}))
+    with pytest.raises(
+        InputError, match=r"weights\.safetensors: .*another space is called 'mine' here"
+    ):
+        load_weights(folder / "weights.safetensors")

@@ -1,4 +1,5 @@
-"""The named searches that ship: each is resolved, planned, and searched for some steps on images that are there."""
+"""The named searches that ship: each is resolved, planned, and searched for some steps on images
+that are there."""
 
 from __future__ import annotations
 
@@ -25,7 +26,9 @@ def test_every_named_search_is_resolved_in_a_space_that_there_is(name: str) -> N
 
 
 @pytest.mark.parametrize("name", CHAINS)
-def test_named_searches_of_chains_end_with_a_front_of_their_space(name: str, tmp_path: Path) -> None:
+def test_named_searches_of_chains_end_with_a_front_of_their_space(
+    name: str, tmp_path: Path
+) -> None:
     data = tiny.images(tmp_path / "tiny.npz", count=48)
     stages = [{"epochs": 1} for _ in resolve({}, name).stages]
     shorter = {

@@ -1,4 +1,5 @@
-"""Nothing that lies in the current folder is executed, by a command or by the processes that it starts."""
+"""Nothing that lies in the current folder is executed, by a command or by the processes that it
+starts."""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ SWEEP = TINY + "[sweep]\nseed = [0, 1]\n"
 
 @pytest.fixture
 def stranger(tmp_path):
-    """A folder with a module under every name that anything imports; each leaves a mark when it is run."""
+    """A folder with a module under every name that anything imports; each leaves a mark when it
+    is run."""
     folder = tmp_path / "stranger"
     folder.mkdir()
     trap = f"open({str(tmp_path / 'mark')!r}, 'a').write(__name__ + '\\n')\n"
@@ -71,7 +73,12 @@ def entry(tmp_path: Path) -> list[str]:
         return [str(installed)]
     script = tmp_path / "bin" / "hwnas"
     script.parent.mkdir(exist_ok=True)
-    lines = ("import sys", f"sys.path.append({str(ROOT)!r})", "from hwnas.cli import main", "main()")
+    lines = (
+        "import sys",
+        f"sys.path.append({str(ROOT)!r})",
+        "from hwnas.cli import main",
+        "main()",
+    )
     script.write_text("\n".join(lines))
     return [sys.executable, str(script)]
 
@@ -85,15 +92,22 @@ def test_a_measurement_runs_nothing_of_the_current_folder(stranger, tmp_path):
 def test_a_child_finds_what_pythonpath_names_and_not_what_an_empty_entry_means(
     stranger, tmp_path, monkeypatch, path
 ):
-    # `pip install --target FOLDER` with `PYTHONPATH=$PYTHONPATH:FOLDER`, which begins with an empty entry.
+    # `pip install --target FOLDER` with `PYTHONPATH=$PYTHONPATH:FOLDER`, which begins with an empty
+    # entry.
     target = tmp_path / "target"
     target.mkdir()
     (target / "installed_there.py").write_text("where = 'target'")
     monkeypatch.setenv("PYTHONPATH", path.format(target))
     monkeypatch.chdir(stranger)
-    code = "import json, installed_there, profilers; print(installed_there.where, profilers.__file__)"
+    code = (
+        "import json, installed_there, profilers; print(installed_there.where, profilers.__file__)"
+    )
     done = subprocess.run(
-        python_command(code), env=child_environment({}, str(ROOT)), capture_output=True, text=True, check=True
+        python_command(code),
+        env=child_environment({}, str(ROOT)),
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout.split() == ["target", str(ROOT / "profilers" / "__init__.py")]
     assert not (tmp_path / "mark").exists()
@@ -119,7 +133,9 @@ if __name__ == "__main__":
 """
 
 
-def test_a_spawned_process_starts_without_the_current_folder_and_then_works_in_it(stranger, tmp_path):
+def test_a_spawned_process_starts_without_the_current_folder_and_then_works_in_it(
+    stranger, tmp_path
+):
     (tmp_path / "elsewhere").mkdir()
     script = tmp_path / "elsewhere" / "script.py"
     script.write_text(SPAWNS)

@@ -36,7 +36,15 @@ def test_a_device_is_named_after_its_file_and_has_known_keys_only(device):
     assert table["name"] == entry.path.stem
     assert table["kind"] in KINDS
     assert table["description"]
-    assert set(table) <= {"name", "aliases", "kind", "description", "memory_mib", "sources", *TABLES}
+    assert set(table) <= {
+        "name",
+        "aliases",
+        "kind",
+        "description",
+        "memory_mib",
+        "sources",
+        *TABLES,
+    }
     for name, keys in TABLES.items():
         assert set(table.get(name, {})) <= keys
 
@@ -61,13 +69,17 @@ def test_figures_that_are_products_in_their_source_are_those_products(device):
     product = re.match(r"(\d+) (?:big )?cores x ([\d.]+) GHz[^x;]* x (\d+)", source)
     if product:
         cores, clock_ghz, macs = (float(factor) for factor in product.groups())
-        assert table["peak"]["fp32_gmacs_per_s"] == pytest.approx(cores * clock_ghz * macs, rel=0.01)
+        assert table["peak"]["fp32_gmacs_per_s"] == pytest.approx(
+            cores * clock_ghz * macs, rel=0.01
+        )
     else:
         assert not table.get("peak") or "TFLOPS / 2" in source
 
 
 def test_no_two_devices_share_a_spelling():
-    spelt = {e.name: {catalog._fold(word) for word in (e.name, *e.aliases)} for e in catalog.devices()}
+    spelt = {
+        e.name: {catalog._fold(word) for word in (e.name, *e.aliases)} for e in catalog.devices()
+    }
     for (one, words), (other, others) in combinations(spelt.items(), 2):
         assert not words & others, (one, other)
 
@@ -102,18 +114,27 @@ def test_no_two_devices_share_a_spelling():
 )
 def test_a_reported_gpu_name_matches_one_device(reported, name):
     rules = {
-        e.name: catalog.read_toml(e.path).get("match", {}).get("cuda_name_regex") for e in catalog.devices()
+        e.name: catalog.read_toml(e.path).get("match", {}).get("cuda_name_regex")
+        for e in catalog.devices()
     }
-    matching = [device for device, rule in rules.items() if rule and re.search(rule, reported, re.IGNORECASE)]
+    matching = [
+        device
+        for device, rule in rules.items()
+        if rule and re.search(rule, reported, re.IGNORECASE)
+    ]
     assert matching == ([name] if name else [])
 
 
-@pytest.mark.parametrize("slice_", ["NVIDIA A100-SXM4-80GB MIG 3g.40gb", "NVIDIA H100 80GB HBM3 MIG 1g.10gb"])
+@pytest.mark.parametrize(
+    "slice_", ["NVIDIA A100-SXM4-80GB MIG 3g.40gb", "NVIDIA H100 80GB HBM3 MIG 1g.10gb"]
+)
 def test_a_slice_of_a_card_is_not_the_card(slice_: str) -> None:
-    here = Attached(Host(cpu="made up", cores=1, memory_mib=1, system="made up"), (slice_,))
+    here = Attached(
+        host=Host(cpu="made up", cores=1, memory_mib=1, system="made up"), cuda=(slice_,)
+    )
     whole = [load(entry.path) for entry in catalog.devices()]
     assert [device.name for device in whole if device.cuda_name_regex and match(device, here)] == []
-    own = Device("slice", "gpu", "d", cuda_name_regex="MIG [13]g")
+    own = Device(name="slice", kind="gpu", description="d", cuda_name_regex="MIG [13]g")
     assert match(own, here) == "cuda:0"
 
 

@@ -14,9 +14,10 @@ import torch
 
 from hwnas import doctor
 from hwnas.cli import main
-from hwnas.doctor import Finding, examine
+from hwnas.doctor import examine
+from hwnas.finding import Finding
 from hwnas.runs import directory as runs
-from hwnas.search.loop import Progress
+from hwnas.search.progress import SearchProgress
 from hwnas.search.search import search
 from tests.runs.made import finished_run
 from tests.search import tiny
@@ -55,7 +56,9 @@ def test_builds_that_do_not_go_together_are_named(monkeypatch: pytest.MonkeyPatc
     assert list(doctor._mixed_builds()) == []
 
 
-def test_a_usable_gpu_without_its_provider_of_onnx_runtime_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_usable_gpu_without_its_provider_of_onnx_runtime_is_noted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     (found,) = doctor._providers()
     assert "CPUExecutionProvider" in found.text and found.level == "ok"
     monkeypatch.setattr("profilers.cuda.usable_cuda", lambda: True)
@@ -83,22 +86,28 @@ def test_a_check_that_breaks_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> No
 
     for check in ("_installation", "_hardware", "_back_ends"):
         monkeypatch.setattr(doctor, check, broken)
-    assert [(one.level, one.text) for one in examine()] == [("problem", "RuntimeError: no such thing")] * 3
+    assert [(one.level, one.text) for one in examine()] == [
+        ("problem", "RuntimeError: no such thing")
+    ] * 3
 
 
-def test_a_finished_run_is_healthy(tmp_path: Path, of_a_run: Callable[[Path], list[Finding]]) -> None:
+def test_a_finished_run_is_healthy(
+    tmp_path: Path, of_a_run: Callable[[Path], list[Finding]]
+) -> None:
     run = search(tiny.config(tiny.images(tmp_path / "images.npz")), tmp_path / "run")
     before = {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
     findings = of_a_run(run.path)
     assert not texts(findings, "problem")
-    assert "36 trials, 4 epochs" in texts(findings, "ok") and "all stages done" in texts(findings, "ok")
+    assert "36 trials, 4 epochs" in texts(findings, "ok") and "all stages done" in texts(
+        findings, "ok"
+    )
     assert all(path.read_bytes() == content for path, content in before.items())
 
 
 def test_a_stopped_run_is_told_how_to_go_on(
     tmp_path: Path, of_a_run: Callable[[Path], list[Finding]]
 ) -> None:
-    def stop(progress: Progress) -> None:
+    def stop(progress: SearchProgress) -> None:
         if progress.epoch == 2:
             raise KeyboardInterrupt
 

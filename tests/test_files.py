@@ -1,4 +1,5 @@
-"""Below a folder that somebody else filled only regular files are opened, by no link, and none that is too large."""
+"""Below a folder that somebody else filled only regular files are opened, by no link, and none
+that is too large."""
 
 from __future__ import annotations
 
@@ -108,7 +109,9 @@ def test_two_points_lead_out(root: Path, beyond: Path) -> None:
         files.replace(root / ".." / "outside" / "victim.txt", root, b"x")
 
 
-def test_a_file_that_the_user_names_may_be_a_link_but_not_a_device(root: Path, beyond: Path) -> None:
+def test_a_file_that_the_user_names_may_be_a_link_but_not_a_device(
+    root: Path, beyond: Path
+) -> None:
     (root / "link").symlink_to(beyond / "victim.txt")
     assert files.read(root / "link", None) == SECRET
     with pytest.raises(InputError, match="a device, not a regular file"):
@@ -117,7 +120,9 @@ def test_a_file_that_the_user_names_may_be_a_link_but_not_a_device(root: Path, b
         files.read(root / "link", None, 3)
 
 
-def test_a_link_that_lies_in_wait_for_a_temporary_file_is_not_followed(root: Path, beyond: Path) -> None:
+def test_a_link_that_lies_in_wait_for_a_temporary_file_is_not_followed(
+    root: Path, beyond: Path
+) -> None:
     (root / f".file.{os.getpid()}.new").symlink_to(beyond / "victim.txt")
     with untouched(beyond):
         files.replace(root / "file", root, b"whole")

@@ -1,7 +1,8 @@
-"""README and guide say what works: commands are known, Python runs, and the pages are carried out from top to bottom.
+"""README and guide say what works: commands are known, Python runs, and the pages are carried out
+from top to bottom.
 
-The slow test types every page's commands in a fresh folder, searches and trainings cut to one epoch. A block after
-``<!-- not run: why -->`` is left out.
+The slow test types every page's commands in a fresh folder, searches and trainings cut to one
+epoch. A block after ``<!-- not run: why -->`` is left out.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ FENCE = re.compile(r"(<!-- not run: [^>]*-->\n)?```(\w+)\n(.*?)```", re.S)
 FIRST_EPOCHS = {"search": "1", "train": "1"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Block:
     language: str
     text: str
@@ -38,7 +39,8 @@ class Block:
 
 def blocks(page: Path) -> list[Block]:
     return [
-        Block(found[2], found[3], not found[1]) for found in FENCE.finditer(page.read_text(encoding="utf-8"))
+        Block(language=found[2], text=found[3], run=not found[1])
+        for found in FENCE.finditer(page.read_text(encoding="utf-8"))
     ]
 
 
@@ -49,7 +51,9 @@ def commands(block: Block) -> list[list[str]]:
 
 
 def every_command() -> list[tuple[str, list[str]]]:
-    return [(page.name, words) for page in PAGES for block in blocks(page) for words in commands(block)]
+    return [
+        (page.name, words) for page in PAGES for block in blocks(page) for words in commands(block)
+    ]
 
 
 def command_named(words: list[str]) -> tuple[Any, list[str]]:
@@ -61,7 +65,9 @@ def command_named(words: list[str]) -> tuple[Any, list[str]]:
     return command, rest
 
 
-@pytest.mark.parametrize(("page", "words"), every_command(), ids=lambda one: " ".join(one) if one else "")
+@pytest.mark.parametrize(
+    ("page", "words"), every_command(), ids=lambda one: " ".join(one) if one else ""
+)
 def test_every_command_of_the_pages_is_understood(page: str, words: list[str]) -> None:
     command, rest = command_named(words)
     command.make_context(command.name, rest)
@@ -116,7 +122,9 @@ def test_the_pages_of_the_guide_work_as_they_stand(page: Path, tmp_path: Path) -
 def readme_commands() -> list[list[str]]:
     """The words after ``hwnas`` of every line of README.md that types a command."""
     known: Any = get_command(app)
-    lines = [line.split("#")[0] for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()]
+    lines = [
+        line.split("#")[0] for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    ]
     typed = [line.split() for line in lines if line.startswith("hwnas ")]
     return [words[1:] for words in typed if words[1] in known.commands]
 
@@ -156,15 +164,24 @@ def images(folder: Path) -> None:
             pixels = rng.integers(60 * kind, 60 * kind + 80, (32, 32, 3)).astype(np.uint8)
             Image.fromarray(pixels).save(folder / "PHOTOS" / f"kind{kind}" / f"{number}.png")
     labels = np.arange(96) % 3
-    pixels = (rng.integers(0, 80, (96, 32, 32, 3)) + 60 * labels[:, None, None, None]).astype(np.uint8)
-    np.savez(folder / "set.npz", x_train=pixels, y_train=labels, x_test=pixels[:30], y_test=labels[:30])
+    pixels = (rng.integers(0, 80, (96, 32, 32, 3)) + 60 * labels[:, None, None, None]).astype(
+        np.uint8
+    )
+    np.savez(
+        folder / "set.npz", x_train=pixels, y_train=labels, x_test=pixels[:30], y_test=labels[:30]
+    )
 
 
 def carried_out(program: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-W", "ignore", str(program)],
         cwd=folder,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(folder), "OMP_NUM_THREADS": "1"},
+        env={
+            "PYTHONPATH": str(ROOT),
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(folder),
+            "OMP_NUM_THREADS": "1",
+        },
         capture_output=True,
         text=True,
         timeout=1200,

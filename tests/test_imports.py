@@ -11,7 +11,16 @@ import pytest
 from hwnas.catalog import read_toml
 
 ROOT = Path(__file__).parents[1]
-HEAVY = ("torch", "torchvision", "onnx", "onnxruntime", "pymoo", "sklearn", "tensorboard", "matplotlib")
+HEAVY = (
+    "torch",
+    "torchvision",
+    "onnx",
+    "onnxruntime",
+    "pymoo",
+    "sklearn",
+    "tensorboard",
+    "matplotlib",
+)
 LIGHT = [
     "hwnas",
     "hwnas.catalog",
@@ -44,9 +53,13 @@ def test_every_module_has_its_place_in_a_layer():
     placed = {name.strip("() ") for layer in layers for name in layer.split(" : ")}
     files = [path for package in ("hwnas", "profilers") for path in (ROOT / package).rglob("*.py")]
     modules = {
-        ".".join(path.relative_to(ROOT).with_suffix("").parts) for path in files if path.name != "__init__.py"
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in files
+        if path.name != "__init__.py"
     }
     homeless = [
-        name for name in modules if not any(name == room or name.startswith(f"{room}.") for room in placed)
+        name
+        for name in modules
+        if not any(name == room or name.startswith(f"{room}.") for room in placed)
     ]
     assert sorted(homeless) == []

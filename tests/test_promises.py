@@ -1,4 +1,5 @@
-"""What SECURITY.md promises of the source itself: nothing is unpickled or evaluated, files of a run have one door."""
+"""What SECURITY.md promises of the source itself: nothing is unpickled or evaluated, files of a
+run have one door."""
 
 from __future__ import annotations
 
@@ -7,12 +8,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-OPENING = ("read_text", "read_bytes", "write_text", "write_bytes", "unlink", "touch", "rename", "symlink_to")
+OPENING = (
+    "read_text",
+    "read_bytes",
+    "write_text",
+    "write_bytes",
+    "unlink",
+    "touch",
+    "rename",
+    "symlink_to",
+)
 LOOKING = ("exists", "is_file")
 # What opens no file of a run: pages of the package itself, the machine, a probe of a shared folder.
 ELSEWHERE = {
     "hwnas/report/page.py": ("read_text",),
-    "hwnas/runs/directory.py": ("read_text",),
+    "hwnas/runs/environment.py": ("read_text",),
     "hwnas/cluster/farm.py": ("read_bytes", "write_bytes"),
     "hwnas/cluster/ray_cluster.py": ("open", "read_text", "write_text", "unlink", "os.open"),
     "hwnas/cluster/searches.py": ("read_bytes", "exists"),
@@ -32,7 +42,13 @@ def test_nothing_is_unpickled_or_evaluated() -> None:
     for path in [*(ROOT / "hwnas").rglob("*.py"), *(ROOT / "profilers").rglob("*.py")]:
         for name, call in calls(path):
             where = f"{path}:{call.lineno}: {name}"
-            assert name not in ("eval", "torch.load", "pickle.load", "pickle.loads", "joblib.load"), where
+            assert name not in (
+                "eval",
+                "torch.load",
+                "pickle.load",
+                "pickle.loads",
+                "joblib.load",
+            ), where
             if name == "np.load":
                 assert {one.arg: ast.unparse(one.value) for one in call.keywords}[
                     "allow_pickle"
@@ -54,4 +70,6 @@ def test_files_of_a_run_are_opened_in_one_way() -> None:
             if name.startswith("files.") or word in allowed:
                 continue
             where = f"{path}:{call.lineno}: {name} in place of hwnas.files"
-            assert word not in (*OPENING, *LOOKING, "os.open", "os.replace") and name != "open", where
+            assert word not in (*OPENING, *LOOKING, "os.open", "os.replace") and name != "open", (
+                where
+            )

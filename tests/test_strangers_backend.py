@@ -1,4 +1,5 @@
-"""A back end that nobody here has thought of, in one file, calibrates a table and measures finalists."""
+"""A back end that nobody here has thought of, in one file, calibrates a table and measures
+finalists."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ def test_it_calibrates_a_table_and_measures_the_finalists(hwnas, tmp_path) -> No
     table = json.loads(
         hwnas("devices", "calibrate", "--target", "cpu", "--space", "nasbench201", *size, *few)[0]
     )
-    # Latencies are counts of convolutions, so a table that adds operations up knows them (many are equal: no tau).
+    # Latencies are counts of convolutions, so a table that adds operations up knows them (many are
+    # equal: no tau).
     assert table["receipt"]["backend"] == "slow-bus"
     assert table["mape_percent"] < 0.5
     config = tiny.config(
@@ -44,7 +46,9 @@ def test_it_calibrates_a_table_and_measures_the_finalists(hwnas, tmp_path) -> No
     hwnas("search", "--config", "c.toml", "--out", "run", "--quiet")
     for member in json.loads(hwnas("show", "run", "--json")[0])["front"]:
         cost = member["costs"]["latency"]
-        net = Network(Architecture(from_dict(member["genotype"]), 4, 3), 3, (1, 8, 8))
+        net = Network(
+            Architecture(from_dict(member["genotype"]), channels=4, cells=3), 3, (1, 8, 8)
+        )
         convolutions = sum(isinstance(module, nn.Conv2d) for module in net.modules())
         assert cost["origin"] == "measured"
         assert cost["value"] == pytest.approx(0.05 + 0.01 * convolutions)

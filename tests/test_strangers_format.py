@@ -1,4 +1,5 @@
-"""A file format that nobody here has thought of, in one file, is exported beside the others, and checked."""
+"""A file format that nobody here has thought of, in one file, is exported beside the others, and
+checked."""
 
 from __future__ import annotations
 
@@ -10,7 +11,18 @@ import onnx
 from hwnas.export.formats import FORMATS, Format, NotTheSame
 from tests.strangers.format import FORMAT
 
-WORDS = ("export", "DARTS_V2", "--untrained", "--channels", "4", "--cells", "3", "--image", "3,8,8", "--json")
+WORDS = (
+    "export",
+    "DARTS_V2",
+    "--untrained",
+    "--channels",
+    "4",
+    "--cells",
+    "3",
+    "--image",
+    "3,8,8",
+    "--json",
+)
 
 
 def test_it_is_written_and_named_beside_the_others(typed, announced) -> None:
@@ -27,7 +39,10 @@ def test_a_file_that_fails_its_check_is_not_kept(typed, announced, tmp_path) -> 
         raise NotTheSame("operators.txt: not today")
 
     announced(
-        FORMATS, Format(name="operators", file="operators.txt", write=FORMAT.write, check=refuse, runs_on="")
+        FORMATS,
+        Format(
+            name="operators", file="operators.txt", write=FORMAT.write, check=refuse, runs_on=""
+        ),
     )
     _, said = typed(*WORDS, "--formats", "onnx,operators", code=2)
     assert "not today" in said

@@ -1,4 +1,5 @@
-"""A cost that nobody here has thought of, in one file, is an objective of a search like any other."""
+"""A cost that nobody here has thought of, in one file, is an objective of a search like any
+other."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ def known(announced):
 
 def test_it_is_an_objective_and_its_target_is_kept(known, typed, tmp_path) -> None:
     config = tiny.config(
-        tiny.images(tmp_path / "images.npz"), objectives=[{"metric": METRIC.name, "target": "60 layers"}]
+        tiny.images(tmp_path / "images.npz"),
+        objectives=[{"metric": METRIC.name, "target": "60 layers"}],
     )
     (tmp_path / "c.toml").write_bytes(dump(config))
     typed("search", "--config", "c.toml", "--out", "run", "--quiet")
@@ -33,7 +35,9 @@ def test_it_is_an_objective_and_its_target_is_kept(known, typed, tmp_path) -> No
     assert summary["targets"] == {METRIC.name: 60.0}
     for member in summary["front"]:
         cost = member["costs"][METRIC.name]
-        architecture = Architecture(from_dict(member["genotype"]), member["channels"], member["cells"])
+        architecture = Architecture(
+            from_dict(member["genotype"]), channels=member["channels"], cells=member["cells"]
+        )
         graph = architecture_graph(architecture, Task(classes=3, image=(1, 8, 8)), unread=True)
         counted = sum(layer.kind in ("conv", "halve") for layer in all_layers(graph))
         assert (cost["value"], cost["unit"], cost["origin"]) == (counted, "layers", "counted")
@@ -42,5 +46,7 @@ def test_it_is_an_objective_and_its_target_is_kept(known, typed, tmp_path) -> No
 
 
 def test_an_unknown_metric_is_refused_with_the_nearest(known, tmp_path) -> None:
-    with pytest.raises(InputError, match="unknown metric 'convolution'; did you mean 'convolutions'"):
+    with pytest.raises(
+        InputError, match="unknown metric 'convolution'; did you mean 'convolutions'"
+    ):
         tiny.config(tmp_path, objectives=[{"metric": "convolution"}])

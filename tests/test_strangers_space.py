@@ -1,4 +1,5 @@
-"""A space that nobody here has thought of, in one file, is searched, trained, exported and drawn like any other."""
+"""A space that nobody here has thought of, in one file, is searched, trained, exported and drawn
+like any other."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ from hwnas.costs.counts import count, count_table
 from hwnas.costs.memory import memory_table
 from hwnas.nets.network import Network
 from hwnas.nets.supernet import build_supernet
-from hwnas.runs.directory import load_checkpoint, open_run
+from hwnas.runs.checkpoint import load_checkpoint
+from hwnas.runs.directory import open_run
 from hwnas.search.search import search
 from hwnas.space import SPACES
 from hwnas.space.build import graphs
@@ -50,11 +52,15 @@ def test_it_is_searched_trained_exported_profiled_and_reported(known, typed, tmp
     front = json.loads(typed("show", "run", "--json")[0])["front"]
     assert all(set(member["genotype"]) == {"space", "operations"} for member in front)
     typed("train", "run", "--knee", "--epochs", "1", "--quiet")
-    (exported,) = json.loads(typed("export", "run", "--knee", "--formats", "onnx,python", "--json")[0])
+    (exported,) = json.loads(
+        typed("export", "run", "--knee", "--formats", "onnx,python", "--json")[0]
+    )
     assert exported["parity"]["passed"]
     source = Path(exported["files"]["python"]).read_text()
     assert "class Stage(nn.Module)" in source and "nn.Hardswish()" in source
-    profiled = json.loads(typed("profile", exported["files"]["onnx"], "--budget", "0.05", "--json")[0])
+    profiled = json.loads(
+        typed("profile", exported["files"]["onnx"], "--budget", "0.05", "--json")[0]
+    )
     metrics = {metric["name"]: metric["value"] for metric in profiled["metrics"]}
     member = next(one for one in front if one["key"] == exported["key"])
     assert metrics["macs"] == member["costs"]["macs"]["value"]
@@ -110,8 +116,8 @@ def test_costs_follow_the_decision_about_the_size(known) -> None:
     assert memory.of(whole)[0] > memory.of(half)[0]
     for choices in (whole, half):
         genotype = to_genotype(SPACE, choices)
-        net = Network(Architecture(genotype, 4, 3), 3, (1, 8, 8))
-        assert count(Architecture(genotype, 4, 3), 3, (1, 8, 8))[0] == sum(
+        net = Network(Architecture(genotype, channels=4, cells=3), 3, (1, 8, 8))
+        assert count(Architecture(genotype, channels=4, cells=3), 3, (1, 8, 8))[0] == sum(
             p.numel() for p in net.parameters()
         )
         assert net.eval()(torch.zeros(2, 1, 8, 8)).shape == (2, 3)
@@ -121,10 +127,13 @@ def test_sizes_whose_weights_agree_share_them(known) -> None:
     net = build_supernet(family(SPACE, channels=4, cells=3, classes=3, image=(1, 8, 8)), seed=0)
     expected = sum(
         layer.params
-        for node in graphs(SPACE, CellSize(channels=4, cells=3), Task(classes=3, image=(1, 8, 8)))[(0,)]
+        for node in graphs(SPACE, CellSize(channels=4, cells=3), Task(classes=3, image=(1, 8, 8)))[
+            (0,)
+        ]
         for option in node.options
         for layer in option or ()
-        # A supernet's BatchNorms have scale and shift where nothing is decided beside them: in the stem.
+        # A supernet's BatchNorms have scale and shift where nothing is decided beside them: in the
+        # stem.
         if layer.kind != "batch_norm" or node.name == "stem.conv"
     )
     assert sum(weight.numel() for weight in net.parameters()) == expected
@@ -167,4 +176,4 @@ def test_an_absent_block_leaves_nothing_behind(known) -> None:
 def test_a_package_that_announces_no_space_is_named(known, monkeypatch) -> None:
     monkeypatch.setattr(EntryPoint, "load", lambda self: "nonsense")
     with pytest.raises(InputError, match=r"somewhere:VALUE is no hwnas\.space\.space\.Space"):
-        "strangers-chain" in SPACES  # noqa: B015
+        SPACES["strangers-chain"]

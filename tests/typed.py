@@ -16,7 +16,9 @@ class Done(NamedTuple):
     err: str
 
 
-def type_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: str) -> Done:
+def type_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: str
+) -> Done:
     """Type ``hwnas`` and ``words`` in the current folder."""
     from hwnas.cli import main
 

@@ -1,15 +1,17 @@
-"""The most of a few minutes on a machine with a GPU, where little more than torch is installed and no network is.
+"""The most of a few minutes on a machine with a GPU, where little more than torch is installed and
+no network is.
 
     python -m benchmarks.gpu --minutes 8 --out DIR
 
-Run it at the root of a checkout. Parts run in the order of their importance, each in a process of its own, so that a
-crash or a hang costs that part. What they find is in DIR/PART.json at once; a second call goes on where the first
-ended. At the end of each call stand DIR/gpu.json and DIR/gpu.md, the page for docs/evidence. Needed: Python 3.10,
-torch, numpy, safetensors; what needs more (onnx, onnxruntime, pytest, pydantic ...) is skipped with a line. Pure Python
-packages can be carried along: ``--wheels FOLDER`` (benchmarks/gpu/wheels.txt).
+Run it at the root of a checkout. Parts run in the order of their importance, each in a process of
+its own, so that a crash or a hang costs that part. What they find is in DIR/PART.json at once; a
+second call goes on where the first ended. At the end of each call stand DIR/gpu.json and
+DIR/gpu.md, the page for docs/evidence. Needed: Python 3.10, torch, numpy, safetensors; what needs
+more (onnx, onnxruntime, pytest, pydantic ...) is skipped with a line. Pure Python packages can be
+carried along: ``--wheels FOLDER`` (benchmarks/gpu/wheels.txt).
 
-Without a GPU everything runs at tiny sizes on the pretended one of the tests, in two to three minutes, and every result
-says so.
+Without a GPU everything runs at tiny sizes on the pretended one of the tests, in two to three
+minutes, and every result says so.
 """
 
 from __future__ import annotations
@@ -23,22 +25,34 @@ import time
 import zipfile
 from pathlib import Path
 
-PARTS = {"doctor": 0.6, "agree": 1.2, "steps": 3.4, "latency": 1.4, "layouts": 0.8, "processes": 0.6}
-"""Shares of the time, in the order of their importance; what a part leaves over goes to those after it."""
+PARTS = {
+    "doctor": 0.6,
+    "agree": 1.2,
+    "steps": 3.4,
+    "latency": 1.4,
+    "layouts": 0.8,
+    "processes": 0.6,
+}
+"""Shares of the time, in the order of their importance; what a part leaves over goes to those
+after it."""
 LEAST_S = 5.0
 START_S, START_SHARE = 15.0, 0.2
-"""Of a part's limit so many seconds, or that share where it is less, are kept for starting and for ending in order."""
+"""Of a part's limit so many seconds, or that share where it is less, are kept for starting and
+for ending in order."""
 
 
 def main() -> None:
-    """Run all parts that are not complete, or the one part that a process of ours was started for."""
+    """Run all parts that are not complete, or the one part that a process of ours was started
+    for."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--minutes", type=float, default=8.0, help="for all parts together")
     parser.add_argument("--out", type=Path, required=True, help="folder of the results")
     parser.add_argument("--wheels", type=Path, help="folder of pure Python wheels")
-    parser.add_argument("--only", choices=PARTS, action="append", help="a part; can be given several times")
+    parser.add_argument(
+        "--only", choices=PARTS, action="append", help="a part; can be given several times"
+    )
     parser.add_argument("--part", choices=PARTS, help=argparse.SUPPRESS)
     parser.add_argument("--seconds", type=float, default=0.0, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -110,7 +124,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _path(options: argparse.Namespace) -> list[str]:
-    """Where the parts find packages: this checkout, the carried wheels, and what the user has named."""
+    """Where the parts find packages: this checkout, the carried wheels, and what the user has
+    named."""
     found = [str(Path.cwd())]
     if options.wheels is not None:
         for wheel in sorted(options.wheels.glob("*-none-any.whl")):

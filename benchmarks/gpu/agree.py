@@ -1,4 +1,7 @@
-"""Part "agree": the device tests. Every kind of step gives on the device what it gives on the CPU, up to rounding."""
+"""Part "agree": the device tests.
+
+Every kind of step gives on the device what it gives on the CPU, up to rounding.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +69,9 @@ def run(book: Book, place: Place) -> None:
 
 
 def _net(space: str, device: torch.device) -> Supernet:
-    net = build_supernet(family(SPACES[space], channels=4, cells=3, classes=5, image=(3, 16, 16)), seed=1)
+    net = build_supernet(
+        family(SPACES[space], channels=4, cells=3, classes=5, image=(3, 16, 16)), seed=1
+    )
     return net.to(device)
 
 
@@ -85,7 +90,10 @@ def _flat(tensors: Any) -> Tensor:
 
 
 def _close(found: Tensor, wanted: Tensor, tolerance: float = TOLERANCE) -> Record:
-    """The largest difference, as a share of the largest value. Raises where it is more than rounding."""
+    """The largest difference, as a share of the largest value.
+
+    Raises where it is more than rounding.
+    """
     share = float((found - wanted).abs().max() / wanted.abs().max().clamp(min=1e-12))
     if not share <= tolerance:
         raise AssertionError(f"differs from the CPU by {share:.2g} of the largest value")
@@ -126,13 +134,15 @@ def _alpha(space: str, way: str, place: Place) -> Record:
         shared = shared_weights.optimise(_net(space, device), _settings())
         searcher = _searcher(space, hypergradient=way)
         stepped = ndarts.alpha_step(searcher, shared, _batch(device), _batch(device, 1), 0.01)
-        found.append(torch.from_numpy(stepped.policies.first))  # Adam's mean: a tenth of the gradient
+        found.append(
+            torch.from_numpy(stepped.policies.first)
+        )  # Adam's mean: a tenth of the gradient
     return _close(*found, DIFFERENCES if way == "second_order" else TOLERANCE)
 
 
 def _dropout(place: Place) -> Record:
     net = _net("nasbench201", place.device)
-    net.dropout = SkipDropout(0.5, generator(0, device=place.device))
+    net.dropout = SkipDropout(probability=0.5, generator=generator(0, device=place.device))
     mask = SPACES["nasbench201"].mask
     path: Any = mask / mask.sum(axis=1, keepdims=True)
     loss = shared_weights.weight_step(
@@ -156,9 +166,19 @@ def _training(place: Place) -> Record:
     how = RECIPES["quick"]
     for device in (place.device, torch.device("cpu")):
         data: Any = SimpleNamespace(
-            classes=tuple("abcde"), image=(3, 16, 16), split={"train": torch.arange(24)}, name="made up"
+            classes=tuple("abcde"),
+            image=(3, 16, 16),
+            split={"train": torch.arange(24)},
+            name="made up",
         )
-        training = Training(Architecture(PUBLISHED["DARTS_V2"], 4, 3), data, how, 0, "cifar", device)
+        training = Training(
+            Architecture(PUBLISHED["DARTS_V2"], channels=4, cells=3),
+            data,
+            recipe=how,
+            seed=0,
+            stem="cifar",
+            device=device,
+        )
         training.runner.train()
         for step in range(2):
             training.step(_batch(device, step))
@@ -200,7 +220,10 @@ def _pytest(place: Place) -> Record:
         needs("pydantic", "typer", "pymoo", "sklearn", "thop")
     except Skip as reason:  # whole searches can't be made here; steps can
         files, left_out = [f"{TESTS}/test_steps.py"], f"searches and trainings left out: {reason}"
-    environment = {**os.environ, "HWNAS_TEST_DEVICE": "cuda" if place.kind == "cuda" else "pretended"}
+    environment = {
+        **os.environ,
+        "HWNAS_TEST_DEVICE": "cuda" if place.kind == "cuda" else "pretended",
+    }
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *files]
     run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     last = (run.stdout.strip().splitlines() or [""])[-1]

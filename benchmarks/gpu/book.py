@@ -17,7 +17,10 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Book:
-    """The file of one part. ``facts`` go into every record: the place above all. ``until``: by time.monotonic."""
+    """The file of one part.
+
+    ``facts`` go into every record: the place above all. ``until``: by time.monotonic.
+    """
 
     path: Path
     facts: Record
@@ -26,19 +29,23 @@ class Book:
 
 
 def read(path: Path) -> Record:
-    """{"complete": bool, "records": [...]}; empty where nothing was written yet, or cannot be read."""
+    """{"complete": bool, "records": [...]}; empty where nothing was written yet, or cannot be
+    read."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        return found if isinstance(found.get("records"), list) else {"complete": False, "records": []}
+        return (
+            found if isinstance(found.get("records"), list) else {"complete": False, "records": []}
+        )
     except (OSError, ValueError, AttributeError):
         return {"complete": False, "records": []}
 
 
 def work(book: Book, name: str, make: Callable[[], Record]) -> Record | None:
-    """Do a piece of work that was not done yet and write it down; an earlier call's record is handed back.
+    """Do a piece of work that was not done yet and write it down; an earlier call's record is
+    handed back.
 
-    Begun is written before it begins, so that one that takes the process with it is tried once more, not for ever.
-    None where no time is left: the next call does it.
+    Begun is written before it begins, so that one that takes the process with it is tried once
+    more, not for ever. None where no time is left: the next call does it.
     """
     before = next((one for one in read(book.path)["records"] if one["name"] == name), {})
     if before.get("state") in ("done", "skipped"):
@@ -88,7 +95,9 @@ def line_of(record: Record) -> str:
     """A record in one line."""
     if record["state"] == "done":
         numbers = {
-            key: value for key, value in record.items() if isinstance(value, float) and key != "seconds"
+            key: value
+            for key, value in record.items()
+            if isinstance(value, float) and key != "seconds"
         }
         shown = [f"{key} {value:.4g}" for key, value in numbers.items()][:6]
         return ", ".join(shown) or "done"
@@ -99,7 +108,8 @@ def close(book: Book) -> None:
     """Say whether all work of the part is written down."""
     found = read(book.path)
     found["complete"] = not book.left and all(
-        one["state"] in ("done", "skipped") or one["attempts"] >= ATTEMPTS for one in found["records"]
+        one["state"] in ("done", "skipped") or one["attempts"] >= ATTEMPTS
+        for one in found["records"]
     )
     _write(book.path, found)
 

@@ -1,4 +1,5 @@
-"""Part "doctor": what the machine is, what is installed, and whether every kind of kernel that is needed runs."""
+"""Part "doctor": what the machine is, what is installed, and whether every kind of kernel that
+is needed runs."""
 
 from __future__ import annotations
 
@@ -87,7 +88,9 @@ def _target(place: Place) -> Record:
     from hwnas.catalog import devices
 
     here = attached()
-    matching = [entry.name for entry in devices() if match(load(entry.path), here) not in (None, "cpu")]
+    matching = [
+        entry.name for entry in devices() if match(load(entry.path), here) not in (None, "cpu")
+    ]
     return {"cards": list(here.cuda), "targets": matching}
 
 
@@ -95,9 +98,13 @@ def _card() -> Record:
     if not shutil.which("nvidia-smi"):
         raise Skip("no nvidia-smi here")
     query = [f"--query-gpu={SMI}", "--format=csv,noheader"]
-    line = subprocess.run(["nvidia-smi", *query], capture_output=True, text=True, timeout=30).stdout.strip()
+    line = subprocess.run(
+        ["nvidia-smi", *query], capture_output=True, text=True, timeout=30
+    ).stdout.strip()
     apps = ["--query-compute-apps=pid,used_memory", "--format=csv,noheader"]
-    others = subprocess.run(["nvidia-smi", *apps], capture_output=True, text=True, timeout=30).stdout
+    others = subprocess.run(
+        ["nvidia-smi", *apps], capture_output=True, text=True, timeout=30
+    ).stdout
     return {
         "fields": SMI,
         "cards": line.splitlines(),
@@ -116,7 +123,8 @@ def _convolution(place: Place, dtype: torch.dtype, layout: torch.memory_format) 
 
 
 def _batch_norm(place: Place) -> Record:
-    """Elements of the sums that the kernel hands back: 0 where a search by NDARTS would have died."""
+    """Elements of the sums that the kernel hands back: 0 where a search by NDARTS would have
+    died."""
     found = {}
     for layout in (torch.contiguous_format, torch.channels_last):
         x = torch.randn(4, 8, 6, 6).contiguous(memory_format=layout).to(place.device)

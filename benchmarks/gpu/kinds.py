@@ -1,4 +1,5 @@
-"""Every kind of step of a search and of a training at the sizes of a config, as the loop makes it."""
+"""Every kind of step of a search and of a training at the sizes of a config, as the loop makes
+it."""
 
 from __future__ import annotations
 
@@ -54,8 +55,14 @@ def weight_step(size: Size, stage: int, place: Place) -> Step:
 
     def step() -> object:
         if probability:
-            shared.net.dropout = SkipDropout(probability, generator(0, next(counter), device=place.device))
-        path = shares if getattr(settings, "weights", "sampled") == "mixture" else uniform(space, rng, mask)
+            shared.net.dropout = SkipDropout(
+                probability=probability, generator=generator(0, next(counter), device=place.device)
+            )
+        path = (
+            shares
+            if getattr(settings, "weights", "sampled") == "mixture"
+            else uniform(space, rng, mask)
+        )
         return shared_weights.weight_step(shared, next(images), path, 0.01)
 
     return step
@@ -113,10 +120,12 @@ def bilevel_alpha_step(size: Size, stage: int, place: Place) -> Step:
 def watch(size: Size, stage: int, place: Place) -> Step:
     """NDARTS: what is looked at once per epoch."""
     searcher, shared, _, valid = _bilevel(size, place)
-    return lambda: ndarts.watch(searcher, shared.net, next(valid))
+    return lambda: ndarts.monitor(searcher, shared.net, next(valid))
 
 
-def training_step(recipe: str, cell: str, channels: int, cells: int, batch: int | None = None) -> Build:
+def training_step(
+    recipe: str, cell: str, channels: int, cells: int, batch: int | None = None
+) -> Build:
     """A step of training one network from scratch."""
 
     def build(size: Size, stage: int, place: Place) -> Step:
@@ -126,10 +135,12 @@ def training_step(recipe: str, cell: str, channels: int, cells: int, batch: int 
         if place.tiny:
             how, width, depth = replace(how, batch=4, cutout=min(how.cutout, 4)), 4, 3
         data = made_up(size, place, how.batch)
-        architecture = Architecture(PUBLISHED[cell], width, depth)
+        architecture = Architecture(PUBLISHED[cell], channels=width, cells=depth)
         stem = size.settings.evaluation.stem
-        training = Training(architecture, data, how, 0, stem, place.device)
-        training.progress.epoch = how.epochs // 2  # so that paths are dropped as in the middle of a training
+        training = Training(architecture, data, recipe=how, seed=0, stem=stem, device=place.device)
+        training.progress.epoch = (
+            how.epochs // 2
+        )  # so that paths are dropped as in the middle of a training
         training.runner.train()
         images = endless(data, "train", how.batch)
 
@@ -144,11 +155,15 @@ def training_step(recipe: str, cell: str, channels: int, cells: int, batch: int 
 
 def testing(size: Size, stage: int, place: Place) -> Step:
     """All of a data set's test images through the trained network once: one batch of it."""
-    from hwnas.training.loop import build as network
+    from hwnas.training.building import build as network
 
     data = made_up(size, place, 256)
-    architecture = Architecture(PUBLISHED["DARTS_V2"], 4 if place.tiny else 36, 3 if place.tiny else 20)
-    net = network(architecture, data, 0, size.settings.evaluation.stem, False).to(place.device).eval()
+    architecture = Architecture(
+        PUBLISHED["DARTS_V2"], channels=4 if place.tiny else 36, cells=3 if place.tiny else 20
+    )
+    net = (
+        network(architecture, data, 0, size.settings.evaluation.stem, False).to(place.device).eval()
+    )
     images = endless(data, "policy", min(256, batch_count(data, "policy", 1)))
 
     def step() -> object:

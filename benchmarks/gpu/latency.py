@@ -1,4 +1,5 @@
-"""Part "latency": 20 networks by torch eager, CUDA graph and ONNX Runtime on CUDA, against that card's roofline."""
+"""Part "latency": 20 networks by torch eager, CUDA graph and ONNX Runtime on CUDA, against that
+card's roofline."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from benchmarks.gpu.book import Book, Record, Skip, needs, read, work
 from benchmarks.gpu.place import Place
 from hwnas.catalog import devices
 from hwnas.costs.latency import roofline
-from hwnas.nets.network import Network
+from hwnas.nets.network import NetworkSize
 from hwnas.space.encoding import to_genotype
 from hwnas.space.family import family
 from hwnas.space.genotype import Architecture
@@ -33,9 +34,11 @@ def run(book: Book, place: Place) -> None:
     count, channels, cells, side = (3, 4, 3, 16) if place.tiny else (NETWORKS, 16, 8, 32)
     space, rng = SPACES["darts"], np.random.default_rng(0)
     choices = np.stack([space.rule(space, rng.random(space.mask.shape)) for _ in range(count)])
-    plans = [Architecture(to_genotype(space, one), channels, cells) for one in choices]
+    plans = [
+        Architecture(to_genotype(space, one), channels=channels, cells=cells) for one in choices
+    ]
     image = (3, side, side)
-    nets = [Network(one, CLASSES, image).eval() for one in plans]
+    nets = [NetworkSize(channels=one, cells=CLASSES, classes=image).eval() for one in plans]
     work(book, "torch eager, fp32", lambda: _torch(nets, image, place, "fp32", False))
     work(book, "torch CUDA graph, fp32", lambda: _torch(nets, image, place, "fp32", True))
     work(
@@ -46,7 +49,11 @@ def run(book: Book, place: Place) -> None:
     work(book, "torch CUDA graph, fp16", lambda: _torch(nets, image, place, "fp16", True))
     work(book, "ONNX Runtime", lambda: _onnx(plans, nets, image, place))
     for runtime in ("eager_gpu", "graph_gpu"):
-        work(book, f"roofline, {runtime}", lambda r=runtime: _roofline(choices, channels, cells, image, r))  # type: ignore[misc]
+        work(
+            book,
+            f"roofline, {runtime}",
+            lambda r=runtime: _roofline(choices, channels, cells, image, r),
+        )  # type: ignore[misc]
     work(book, "agreement", lambda: _agreement(book))
 
 
@@ -79,7 +86,10 @@ def _torch(
 
 
 def _onnx(
-    plans: Sequence[Architecture], nets: Sequence[nn.Module], image: tuple[int, int, int], place: Place
+    plans: Sequence[Architecture],
+    nets: Sequence[nn.Module],
+    image: tuple[int, int, int],
+    place: Place,
 ) -> Record:
     needs("onnx", "onnxruntime")
     import onnxruntime
@@ -87,7 +97,10 @@ def _onnx(
     from hwnas.export.onnx_format import onnx_model
     from profilers.onnx_latency import OnnxOptions, measure_latency
 
-    if place.kind == "cuda" and "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+    if (
+        place.kind == "cuda"
+        and "CUDAExecutionProvider" not in onnxruntime.get_available_providers()
+    ):
         raise Skip("this onnxruntime has no CUDAExecutionProvider: pip install onnxruntime-gpu")
     provider: Literal["cpu", "cuda"] = "cuda" if place.kind == "cuda" else "cpu"
     with tempfile.TemporaryDirectory() as folder:
@@ -122,7 +135,9 @@ def _record(outcomes: Sequence[Outcome]) -> Record:
     }
 
 
-def _roofline(choices: Any, channels: int, cells: int, image: tuple[int, int, int], runtime: Any) -> Record:
+def _roofline(
+    choices: Any, channels: int, cells: int, image: tuple[int, int, int], runtime: Any
+) -> Record:
     here = attached()
     known = [load(entry.path) for entry in devices()]
     ours = [one for one in known if match(one, here) not in (None, "cpu")]
@@ -131,14 +146,15 @@ def _roofline(choices: Any, channels: int, cells: int, image: tuple[int, int, in
     device = ours[0]
     if device.fp32_gmacs_per_s is None or device.memory_gb_per_s is None:
         raise Skip(f"{device.path} states no peaks")
-    peaks = Peaks(device.fp32_gmacs_per_s, device.memory_gb_per_s)
+    peaks = Peaks(gmacs_per_s=device.fp32_gmacs_per_s, gb_per_s=device.memory_gb_per_s)
     of = family(SPACES["darts"], channels=channels, cells=cells, classes=CLASSES, image=image)
     estimate = roofline(of, peaks, runtime, "data sheet")
     return {"target": device.name, "ms": [float(value) for value in estimate.predict(choices)]}
 
 
 def _agreement(book: Book) -> Record:
-    """Kendall's tau between all ways that gave values for all networks, and the ratio of their medians."""
+    """Kendall's tau between all ways that gave values for all networks, and the ratio of their
+    medians."""
     ways = {
         one["name"]: one["ms"]
         for one in read(book.path)["records"]

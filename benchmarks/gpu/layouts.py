@@ -1,4 +1,5 @@
-"""Part "layouts": memory layout x precision, in turn, on a mixture's weight step and on a network's training step."""
+"""Part "layouts": memory layout x precision, in turn, on a mixture's weight step and on a
+network's training step."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ BENCHMARKS = (False, True)
 
 
 def run(book: Book, place: Place) -> None:
-    """One record per kind of step; variants take turns, so that a changing clock slows all alike."""
+    """One record per kind of step; variants take turns, so that a changing clock slows all
+    alike."""
     work(book, "mixture weight step, darts space", lambda: _compared(_mixture(place), place))
     work(book, "training step, DARTS_V2", lambda: _compared(_network(place), place))
 
@@ -51,13 +53,16 @@ def _network(place: Place) -> Any:
     classes, image, _ = SHAPES["cifar10"]
     channels, cells, batch = (4, 3, 4) if place.tiny else (36, 20, 96)
     net = (
-        Network(Architecture(PUBLISHED["DARTS_V2"], channels, cells), classes, image).to(place.device).train()
+        Network(Architecture(PUBLISHED["DARTS_V2"], channels=channels, cells=cells), classes, image)
+        .to(place.device)
+        .train()
     )
     return SimpleNamespace(net=net, run=net, batch=batch, image=image)
 
 
 def _compared(subject: Any, place: Place) -> Record:
-    """Median ms of each variant; ratios to fp32 in channels_last, which hwnas uses, over the rounds."""
+    """Median ms of each variant; ratios to fp32 in channels_last, which hwnas uses, over the
+    rounds."""
     variants = [
         one
         for one in itertools.product(LAYOUTS, PRECISIONS, BENCHMARKS)
@@ -94,7 +99,11 @@ def _name(layout: str, precision: str, benchmark: bool) -> str:
 
 def _step(subject: Any, layout: str, place: Place) -> Step:
     net: nn.Module = subject.net.to(memory_format=LAYOUTS[layout])
-    x = torch.randn(subject.batch, *subject.image).contiguous(memory_format=LAYOUTS[layout]).to(place.device)
+    x = (
+        torch.randn(subject.batch, *subject.image)
+        .contiguous(memory_format=LAYOUTS[layout])
+        .to(place.device)
+    )
     y = (torch.arange(subject.batch) % 10).to(place.device)
 
     def step() -> object:

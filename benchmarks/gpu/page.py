@@ -24,7 +24,9 @@ COLUMNS = {
 def write(out: Path, parts: Sequence[str], notes: Sequence[str]) -> Path:
     """gpu.json and gpu.md in ``out``, from what the parts have left there."""
     found = {part: read(out / f"{part}.json") for part in parts}
-    (out / "gpu.json").write_text(json.dumps({"notes": list(notes), "parts": found}, indent=1) + "\n")
+    (out / "gpu.json").write_text(
+        json.dumps({"notes": list(notes), "parts": found}, indent=1) + "\n"
+    )
     page = out / "gpu.md"
     page.write_text("\n".join(_lines(found, notes)) + "\n", encoding="utf-8")
     return page
@@ -59,7 +61,10 @@ def _said(record: Record) -> str:
     if record["state"] != "done":
         return line_of(record)
     hidden = {"name", "state", "attempts", "seconds", "place", "tiny", "receipt", "low", "high"}
-    return "; ".join(f"{key} {_value(value)}" for key, value in record.items() if key not in hidden) or "done"
+    return (
+        "; ".join(f"{key} {_value(value)}" for key, value in record.items() if key not in hidden)
+        or "done"
+    )
 
 
 def _value(value: Any) -> str:

@@ -1,4 +1,5 @@
-"""Where the parts compute: a CUDA device, else the pretended one of the tests, else the CPU; and how time is taken."""
+"""Where the parts compute: a CUDA device, else the pretended one of the tests, else the CPU; and
+how time is taken."""
 
 from __future__ import annotations
 
@@ -44,7 +45,8 @@ class Place:
 
 @contextmanager
 def here() -> Iterator[Place]:
-    """The first CUDA device; without one the pretended GPU, or the CPU where this torch can't pretend."""
+    """The first CUDA device; without one the pretended GPU, or the CPU where this torch can't
+    pretend."""
     if torch.cuda.is_available():
         yield Place(kind="cuda", device=torch.device("cuda", 0), name=torch.cuda.get_device_name(0))
     elif missing():
@@ -52,7 +54,9 @@ def here() -> Iterator[Place]:
     else:
         with pretended_gpu() as device:
             yield Place(
-                kind="pretended", device=device, name="pretended GPU: values from the CPU, tiny sizes"
+                kind="pretended",
+                device=device,
+                name="pretended GPU: values from the CPU, tiny sizes",
             )
 
 
@@ -63,9 +67,11 @@ def wait(place: Place) -> None:
 
 
 def timed(step: Step, place: Place, count: int = 30, block: int = 5) -> dict[str, Any]:
-    """Milliseconds per step: median, least and most over blocks of steps, the device waited for after each block.
+    """Milliseconds per step: median, least and most over blocks of steps, the device waited for
+    after each block.
 
-    Fewer steps, three at least, where ``count`` of them would take more than LONGEST_S: ``steps`` says how many.
+    Fewer steps, three at least, where ``count`` of them would take more than LONGEST_S: ``steps``
+    says how many.
     """
     if place.tiny:
         count, block = 1, 1
@@ -78,7 +84,12 @@ def timed(step: Step, place: Place, count: int = 30, block: int = 5) -> dict[str
     if place.kind == "cuda":
         torch.cuda.reset_peak_memory_stats(place.device)
     taken = [MS * _seconds(step, block, place) / block for _ in range(count // block)]
-    found = {"ms": statistics.median(taken), "ms_least": min(taken), "ms_most": max(taken), "steps": count}
+    found = {
+        "ms": statistics.median(taken),
+        "ms_least": min(taken),
+        "ms_most": max(taken),
+        "steps": count,
+    }
     if place.kind == "cuda":
         found["peak_mib"] = torch.cuda.max_memory_allocated(place.device) / 2**20
     return found
@@ -100,7 +111,8 @@ def _seconds(step: Step, count: int, place: Place) -> float:
 
 
 def traced(step: Step, place: Place, count: int = 3) -> dict[str, Any]:
-    """Per step: kernels, synchronisations, copies to the device; on CUDA the share of time that it computes, too."""
+    """Per step: kernels, synchronisations, copies to the device; on CUDA the share of time that
+    it computes, too."""
     if place.kind == "cpu":
         return {}
     if place.kind == "pretended":
@@ -121,7 +133,7 @@ def _profiled(step: Step, place: Place, count: int) -> dict[str, Any]:
     return {**shares(events(seen), seconds, count), "ms_while_traced": MS * seconds / count}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Event:
     """One thing that a trace holds: a kernel or a copy of the device, or a call of the host."""
 
@@ -131,15 +143,21 @@ class Event:
 
 
 def events(seen: Any) -> list[Event]:
-    """What a profile holds, straight from its source: hundreds of thousands of events are slow to make anew."""
+    """What a profile holds, straight from its source: hundreds of thousands of events are slow
+    to make anew."""
     return [
-        Event(one.name(), str(one.device_type()).endswith("CUDA"), one.duration_ns() / 1e9)
+        Event(
+            name=one.name(),
+            on_device=str(one.device_type()).endswith("CUDA"),
+            seconds=one.duration_ns() / 1e9,
+        )
         for one in seen.profiler.kineto_results.events()
     ]
 
 
 def shares(found: list[Event], seconds: float, count: int) -> dict[str, Any]:
-    """Per step: kernels, launches, waits, copies in; and the share of the time in which the device worked."""
+    """Per step: kernels, launches, waits, copies in; and the share of the time in which the
+    device worked."""
     on_device = [one for one in found if one.on_device]
     kernels = [one for one in on_device if not one.name.startswith(("Memcpy", "Memset"))]
     waits = sum(one.name in WAITS for one in found)

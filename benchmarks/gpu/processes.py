@@ -14,7 +14,8 @@ import torch
 
 from benchmarks.gpu.book import Book, Record, work
 from benchmarks.gpu.place import MS, Place
-from hwnas.search.distributed.ranks import launch, world
+from hwnas.search.distributed.launch import launch
+from hwnas.search.distributed.ranks import world
 from hwnas.space.family import family
 
 STEPS, TINY_STEPS = 20, 2
@@ -59,18 +60,23 @@ def enter() -> None:
     from hwnas.training.dataset import Batch
 
     cuda = torch.cuda.is_available()
-    device = torch.device("cuda", 0) if cuda else torch.device("cpu")  # gloo knows no pretended device
+    device = (
+        torch.device("cuda", 0) if cuda else torch.device("cpu")
+    )  # gloo knows no pretended device
     channels, cells, batch, steps = (16, 8, 64, STEPS) if cuda else (4, 3, 4, TINY_STEPS)
     torch.set_num_threads(1)
     with world() as ranks:
         net = build_supernet(
-            family(SPACES["darts"], channels=channels, cells=cells, classes=10, image=(3, 32, 32)), seed=0
+            family(SPACES["darts"], channels=channels, cells=cells, classes=10, image=(3, 32, 32)),
+            seed=0,
         ).to(device)
         settings: Any = _settings()
         shared = shared_weights.optimise(net, settings, ranks)
         mask = SPACES["darts"].mask
         shares = mask / mask.sum(axis=1, keepdims=True)
-        x = torch.randn(batch, 3, 32, 32, generator=torch.Generator().manual_seed(ranks.rank)).to(device)
+        x = torch.randn(batch, 3, 32, 32, generator=torch.Generator().manual_seed(ranks.rank)).to(
+            device
+        )
         y = (torch.arange(batch) % 10).to(device)
         began = 0.0
         for number in range(steps + 2):

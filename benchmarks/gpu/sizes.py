@@ -1,4 +1,5 @@
-"""The sizes of the named configs, read from their files without hwnas.config, which needs pydantic; made-up images."""
+"""The sizes of the named configs, read from their files without hwnas.config, which needs
+pydantic; made-up images."""
 
 from __future__ import annotations
 
@@ -61,7 +62,8 @@ class Size:
 
     name: str
     settings: SimpleNamespace
-    """As Config: algorithm, space, channels, stages, weight_step, alpha_step, evaluation, ndarts."""
+    """As Config: algorithm, space, channels, stages, weight_step, alpha_step, evaluation,
+    ndarts."""
     classes: int
     image: tuple[int, int, int]
     images: int
@@ -74,12 +76,16 @@ class Size:
 
 
 def read(name: str, place: Place, deep: bool = False) -> Size:
-    """The sizes that a named config states; ``deep``: its depths, too, where the rest is cut down."""
+    """The sizes that a named config states; ``deep``: its depths, too, where the rest is cut
+    down."""
     data = read_toml(find_config(name))
     for table, values in DEFAULTS.items():
         data[table] = SimpleNamespace(**{**values, **data.get(table, {})})
     classes, image, images = SHAPES[data["data"]["source"]]
-    stages = [SimpleNamespace(**{"frozen_epochs": 0, "skip_dropout": 0.0, **one}) for one in data["stages"]]
+    stages = [
+        SimpleNamespace(**{"frozen_epochs": 0, "skip_dropout": 0.0, **one})
+        for one in data["stages"]
+    ]
     settings = SimpleNamespace(**{**data, "stages": stages, "seed": 0})
     if place.tiny:
         least = 3
@@ -99,14 +105,18 @@ def mask_of(size: Size, stage: int) -> Mask:
     if stage == 0:
         return space.mask
     keep = np.array(
-        [space.survivors[slot.cell][min(stage, len(space.survivors[slot.cell]) - 1)] for slot in space.slots]
+        [
+            space.survivors[slot.cell][min(stage, len(space.survivors[slot.cell]) - 1)]
+            for slot in space.slots
+        ]
     )
     rank = np.where(space.mask, rng.random(space.mask.shape), 2.0).argsort(axis=1).argsort(axis=1)
     return np.asarray(space.mask & (rank < keep[:, None]))
 
 
 def made_up(size: Size, place: Place, least: int) -> Dataset:
-    """Random images of the data's shape, on the device, ``least`` of them or more, with its augmentation."""
+    """Random images of the data's shape, on the device, ``least`` of them or more, with its
+    augmentation."""
     count = max(least, 2 * size.settings.weight_step.batch_size, 32 if place.tiny else 1024)
     pixels = torch.randint(0, 256, (2 * count, *size.image), dtype=torch.uint8)
     labels = torch.arange(2 * count) % size.classes
@@ -135,5 +145,7 @@ def endless(dataset: Dataset, split: Any, batch: int) -> Iterator[Batch]:
     """Augmented batches, epoch after epoch."""
     epoch = 0
     while True:
-        yield from batches(dataset, split, batch, (0, epoch), augment=dataset.augment, drop_last=True)
+        yield from batches(
+            dataset, split, batch, (0, epoch), augment=dataset.augment, drop_last=True
+        )
         epoch += 1

@@ -1,4 +1,5 @@
-"""Part "steps": 30 steps of every kind at the full sizes of the named configs; epochs and searches extrapolated."""
+"""Part "steps": 30 steps of every kind at the full sizes of the named configs; epochs and
+searches extrapolated."""
 
 from __future__ import annotations
 
@@ -49,7 +50,9 @@ KINDS = (
     Kind(name="weight step", config="tnd-nasbench201", build=kinds.weight_step),
     Kind(name="alpha step", config="tnd-nasbench201", build=kinds.evaluation, role="alpha"),
     Kind(name="weight step", config="ndarts-nasbench201", build=kinds.bilevel_weight_step),
-    Kind(name="alpha step", config="ndarts-nasbench201", build=kinds.bilevel_alpha_step, role="alpha"),
+    Kind(
+        name="alpha step", config="ndarts-nasbench201", build=kinds.bilevel_alpha_step, role="alpha"
+    ),
     Kind(name="weight step", config="tnd-cifar10", stage=2, build=kinds.weight_step),
     Kind(name="alpha step", config="tnd-cifar10", stage=2, build=kinds.evaluation, role="alpha"),
     Kind(name="weight step", config="tnd-cifar10", stage=1, build=kinds.weight_step),
@@ -62,7 +65,12 @@ KINDS = (
         build=kinds.training_step("imagenet", "DARTS_V2", 48, 14, batch=256),
         role="imagenet",
     ),
-    Kind(name="weight step by evolution", config="ndarts-cifar10", build=kinds.evolution_step, role="other"),
+    Kind(
+        name="weight step by evolution",
+        config="ndarts-cifar10",
+        build=kinds.evolution_step,
+        role="other",
+    ),
     Kind(name="watch", config="ndarts-cifar10", build=kinds.watch, role="watch"),
     Kind(name="test batch", config="ndarts-cifar10", build=kinds.testing, role="other"),
 )
@@ -74,7 +82,9 @@ def run(book: Book, place: Place) -> None:
         work(book, kind.title, lambda kind=kind: _measured(kind, place))  # type: ignore[misc]
     records = {one["name"]: one for one in read(book.path)["records"] if one["state"] == "done"}
     for config in dict.fromkeys(kind.config for kind in KINDS):
-        mine = [kind for kind in KINDS if kind.config == config and kind.role in ("weight", "alpha")]
+        mine = [
+            kind for kind in KINDS if kind.config == config and kind.role in ("weight", "alpha")
+        ]
         if all(kind.title in records for kind in mine):
             work(book, f"{config}: whole search", lambda c=config: _extrapolated(c, records, place))  # type: ignore[misc]
 
@@ -85,7 +95,10 @@ def _measured(kind: Kind, place: Place) -> Record:
     try:
         found = {"role": kind.role, **timed(step, place), **traced(step, place)}
         if kind.role == "weight" and not place.tiny:
-            found |= {"epoch_s": size.steps() * found["ms"] / 1000, "origin": "extrapolated from these steps"}
+            found |= {
+                "epoch_s": size.steps() * found["ms"] / 1000,
+                "origin": "extrapolated from these steps",
+            }
         return found
     finally:
         del step
@@ -95,7 +108,8 @@ def _measured(kind: Kind, place: Place) -> Record:
 
 
 def _extrapolated(config: str, records: dict[str, Record], place: Place) -> Record:
-    """Steps of every stage times their milliseconds: scoring, checkpoints and reading of files are not in it."""
+    """Steps of every stage times their milliseconds: scoring, checkpoints and reading of files
+    are not in it."""
     size = read_size(config, place)
     settings: Any = size.settings
     bilevel = settings.algorithm == "ndarts"
@@ -103,12 +117,20 @@ def _extrapolated(config: str, records: dict[str, Record], place: Place) -> Reco
     seconds = 0.0
     for number, stage in enumerate(settings.stages):
         where = f"{config} stage {number + 1}"
-        weight, alpha = (records[f"{where}: {name}"]["ms"] / 1000 for name in ("weight step", "alpha step"))
+        weight, alpha = (
+            records[f"{where}: {name}"]["ms"] / 1000 for name in ("weight step", "alpha step")
+        )
         steps, learning = size.steps(), stage.epochs - stage.frozen_epochs
         seconds += stage.epochs * steps * weight + learning * (steps // every) * alpha
     if place.tiny:
-        raise Skip("worked out and left out: tiny steps without a GPU say nothing of a search on one")
-    found: Record = {"search_s": seconds, "gpu_days": seconds / DAY, "origin": "extrapolated from steps"}
+        raise Skip(
+            "worked out and left out: tiny steps without a GPU say nothing of a search on one"
+        )
+    found: Record = {
+        "search_s": seconds,
+        "gpu_days": seconds / DAY,
+        "origin": "extrapolated from steps",
+    }
     if config in SAID_DAYS:
         found["paper_gpu_days"] = SAID_DAYS[config]
     return found

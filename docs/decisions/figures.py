@@ -31,23 +31,31 @@ def code_lines(text: str) -> int:
 
 def main(tree: Path) -> None:
     """Print the figures of hwnas and profilers in a tree."""
-    paths = [path for room in ("hwnas", "profilers") for path in sorted((tree / room).rglob("*.py"))]
+    paths = [
+        path for room in ("hwnas", "profilers") for path in sorted((tree / room).rglob("*.py"))
+    ]
     texts = {path: path.read_text(encoding="utf-8") for path in paths}
     nodes = [(path, node) for path, text in texts.items() for node in ast.walk(ast.parse(text))]
     functions = [
-        ((node.end_lineno or node.lineno) - node.lineno + 1, f"{path.relative_to(tree)}:{node.name}")
+        (
+            (node.end_lineno or node.lineno) - node.lineno + 1,
+            f"{path.relative_to(tree)}:{node.name}",
+        )
         for path, node in nodes
         if isinstance(node, ast.FunctionDef)
     ]
     crowded = [node for _, node in nodes if isinstance(node, ast.Call) and len(node.args) >= MANY]
-    asking = [path for path, text in texts.items() if "stacking" in text or "none_is_written" in text]
-    longest = max((len(text.splitlines()), str(path.relative_to(tree))) for path, text in texts.items())
+    asking = [
+        path for path, text in texts.items() if "stacking" in text or "none_is_written" in text
+    ]
+    longest = max(
+        (len(text.splitlines()), str(path.relative_to(tree))) for path, text in texts.items()
+    )
     print(f"files {len(paths)}")
     print(f"longest file {longest[0]} lines ({longest[1]})")
     print("longest function {} lines ({})".format(*max(functions)))
-    print(
-        f"lines over 100 columns {sum(len(line) > 100 for text in texts.values() for line in text.splitlines())}"
-    )
+    lines = [line for text in texts.values() for line in text.splitlines()]
+    print(f"lines over 100 columns {sum(len(line) > 100 for line in lines)}")
     print(f"calls with {MANY} or more positional arguments {len(crowded)}")
     print(f"files that ask for stacking or none_is_written {len(asking)}")
     print(f"code lines {sum(code_lines(text) for text in texts.values())}")

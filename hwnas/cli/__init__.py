@@ -1,4 +1,7 @@
-"""The command line. Commands import what they need when they run, so that ``hwnas --help`` loads no torch."""
+"""The command line.
+
+Commands import what they need when they run, so that ``hwnas --help`` loads no torch.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,8 @@ from hwnas.errors import Stopped
 from profilers.errors import InputError
 from profilers.lock import Busy
 
-# What typer raises for misspelt commands and options; it has no public name there, but a public child.
+# What typer raises for misspelt commands and options; it has no public name there, but a public
+# child.
 _MISTYPED: Any = typer.BadParameter.__bases__[0]
 
 app = typer.Typer(
@@ -42,7 +46,9 @@ app = typer.Typer(
 
 
 @app.callback(invoke_without_command=True)
-def _top(version: bool = typer.Option(False, "--version", help="Print the version and stop.")) -> None:
+def _top(
+    version: bool = typer.Option(False, "--version", help="Print the version and stop."),
+) -> None:
     if version:
         echo(__version__)
         raise typer.Exit
@@ -62,7 +68,8 @@ app.command("doctor")(doctor.doctor)
 
 
 def main() -> None:
-    """Run the command line: exit code 2 and one line for bad input, 3 where work can't go on, 130 after Ctrl-C."""
+    """Run the command line: exit code 2 and one line for bad input, 3 where work can't go on,
+    130 after Ctrl-C."""
     try:
         code = app(standalone_mode=False, obj=main)
         sys.exit(code if isinstance(code, int) else 0)

@@ -17,7 +17,8 @@ Dot = tuple[float, float]
 
 
 def follow(trials: Path, metric: str | None) -> Callable[[], list[Dot]]:
-    """A function that returns what the last stage in trials.jsonl has evaluated, reading only what is new.
+    """A function that returns what the last stage in trials.jsonl has evaluated, reading only what
+    is new.
 
     ``metric``: the cost; None takes the first of each trial.
     """
@@ -59,7 +60,8 @@ def front(dots: Sequence[Dot]) -> list[Dot]:
 
 
 def chart(dots: Sequence[Dot], metric: str, width: int = WIDTH, height: int = HEIGHT) -> str:
-    """Accuracy (up) against cost (to the right): a dot per evaluation, a disc per member of the front."""
+    """Accuracy (up) against cost (to the right): a dot per evaluation, a disc per member of the
+    front."""
     if not dots:
         return ""
     costs, accuracies = [dot[0] for dot in dots], [dot[1] for dot in dots]
@@ -69,7 +71,11 @@ def chart(dots: Sequence[Dot], metric: str, width: int = WIDTH, height: int = HE
     rows = [[" "] * width for _ in range(height)]
 
     def put(dot: Dot, mark: str) -> None:
-        x = _share(math.log(dot[0]), math.log(low), math.log(high)) if log else _share(dot[0], low, high)
+        x = (
+            _share(math.log(dot[0]), math.log(low), math.log(high))
+            if log
+            else _share(dot[0], low, high)
+        )
         y = _share(dot[1], bottom, top)
         rows[round((1 - y) * (height - 1))][round(x * (width - 1))] = mark
 
@@ -81,7 +87,9 @@ def chart(dots: Sequence[Dot], metric: str, width: int = WIDTH, height: int = HE
     lines = [label + "\u2502" + "".join(row) for label, row in zip(labels, rows, strict=True)]
     left, right = f"{low:,.4g}", f"{high:,.4g}"
     axis = " " * 7 + "\u2514" + "\u2500" * width
-    return "\n".join([*lines, axis, " " * 8 + left + right.rjust(width - len(left)), " " * 8 + metric])
+    return "\n".join(
+        [*lines, axis, " " * 8 + left + right.rjust(width - len(left)), " " * 8 + metric]
+    )
 
 
 def _share(value: float, low: float, high: float) -> float:

@@ -12,7 +12,9 @@ from hwnas.cli.outside import echo, echo_json
 if TYPE_CHECKING:
     from profilers.device import Device
 
-app = typer.Typer(help="Targets: which there are, what they can do, how fast they are.", no_args_is_help=True)
+app = typer.Typer(
+    help="Targets: which there are, what they can do, how fast they are.", no_args_is_help=True
+)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
 
 
@@ -34,7 +36,8 @@ def list_(as_json: Json = False) -> None:
 
 @app.command("show")
 def show(
-    name: Annotated[str, typer.Argument(help="A name, an alias or a .toml file.")], as_json: Json = False
+    name: Annotated[str, typer.Argument(help="A name, an alias or a .toml file.")],
+    as_json: Json = False,
 ) -> None:
     """One device: its figures and where each is from."""
     from hwnas.catalog import find_device
@@ -53,7 +56,9 @@ def show(
         echo(f"  {key}: {figure(value, unit) or 'not known'}")
         if key in sources:
             echo(f"    {sources[key]}")
-    place = f"attached here as {where}" if where else "not attached here: its latency is never measured"
+    place = (
+        f"attached here as {where}" if where else "not attached here: its latency is never measured"
+    )
     echo(f"  {place}")
     echo(f"  file: {device.path}")
 
@@ -73,7 +78,9 @@ def here(as_json: Json = False) -> None:
     if as_json:
         host = {**vars(found.host), "fingerprint": found.host.fingerprint}
         backends = [*BACKENDS, *plugins()]
-        echo_json({"host": host, "cuda": list(found.cuda), "targets": matching, "backends": backends})
+        echo_json(
+            {"host": host, "cuda": list(found.cuda), "targets": matching, "backends": backends}
+        )
         return
     echo(f"host: {found.host.fingerprint}")
     echo(f"CUDA devices: {', '.join(found.cuda) or 'none'}")

@@ -1,4 +1,5 @@
-"""`hwnas devices calibrate`: measure a space's operations and some networks, and keep a table of latencies."""
+"""`hwnas devices calibrate`: measure a space's operations and some networks, and keep a table of
+latencies."""
 
 from __future__ import annotations
 
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
 
 
 def size_of_networks(space: str, channels: int | None, cells: int | None) -> tuple[int, int]:
-    """Initial channels and searched cells of the networks of a space; None stands for what is usual.
+    """Initial channels and searched cells of the networks of a space; None stands for what is
+    usual.
 
-    A chain of blocks has those of its table, and no other depth. Raises InputError for cells that it can't have.
+    A chain of blocks has those of its table, and no other depth. Raises InputError for cells that
+    it can't have.
     """
     from hwnas.space import SPACES
     from hwnas.space.genotype import check_cells
@@ -38,7 +41,9 @@ def size_of_networks(space: str, channels: int | None, cells: int | None) -> tup
 
 def calibrate(
     target: Annotated[str, typer.Option(help="Device: a name, an alias or a .toml file.")] = "cpu",
-    space: Annotated[str, typer.Option(help="Search space whose operations are measured.")] = "darts",
+    space: Annotated[
+        str, typer.Option(help="Search space whose operations are measured.")
+    ] = "darts",
     channels: Annotated[
         int | None, typer.Option(min=1, help="Initial channels. [default: 16; a chain's own]")
     ] = None,
@@ -59,32 +64,50 @@ def calibrate(
     ssh: Annotated[
         str | None, typer.Option(help="Measure on user@host (onnxruntime and numpy there).")
     ] = None,
-    run_with: Annotated[str | None, typer.Option(help="Measure there by COMMAND 'SHELL LINE'.")] = None,
-    remote_python: Annotated[str, typer.Option(help="The Python to run there, 3.9 or later.")] = "python3",
-    train: Annotated[int, typer.Option(min=10, max=10_000, help="Networks to fit to, at most.")] = 100,
-    held_out: Annotated[int, typer.Option(min=5, max=10_000, help="Networks to judge the table by.")] = 40,
+    run_with: Annotated[
+        str | None, typer.Option(help="Measure there by COMMAND 'SHELL LINE'.")
+    ] = None,
+    remote_python: Annotated[
+        str, typer.Option(help="The Python to run there, 3.9 or later.")
+    ] = "python3",
+    train: Annotated[
+        int, typer.Option(min=10, max=10_000, help="Networks to fit to, at most.")
+    ] = 100,
+    held_out: Annotated[
+        int, typer.Option(min=5, max=10_000, help="Networks to judge the table by.")
+    ] = 40,
     budget: Annotated[float, typer.Option(min=10, help="Seconds for everything.")] = 270.0,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Which networks are drawn.")] = 0,
-    out: Annotated[Path | None, typer.Option(help="The table to write. [default: kept by name]")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The table to write. [default: kept by name]")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Only JSON on standard output.")] = False,
 ) -> None:
-    """Measure every operation of a space and some whole networks; write a table that predicts the others."""
+    """Measure a space's operations and some networks; write a table that predicts the others."""
     from hwnas.catalog import find_device
     from hwnas.cli.values import image_size
     from hwnas.costs.tables import default_path
-    from hwnas.measuring.calibrate import Plan, calibrate
+    from hwnas.measuring.calibrate import calibrate
+    from hwnas.measuring.calibration_runs import CalibrationPlan
     from hwnas.space import SPACES
     from hwnas.space.family import family
+    from hwnas.space.genotype import check_cells
     from profilers.device import load
     from profilers.errors import nearest
     from profilers.onnx_latency import utc_now
     from profilers.table import save
 
     if space not in SPACES:
-        raise InputError(f"unknown space {space!r}{nearest(space, SPACES)}")
+        raise InputError(f"unknown space {space!r}{nearest(space, SPACES.names())}")
     channels, cells = size_of_networks(space, channels, cells)
     check_numbers(
-        "--", channels=channels, cells=cells, classes=classes, batch=batch, threads=threads, budget=budget
+        "--",
+        channels=channels,
+        cells=cells,
+        classes=classes,
+        batch=batch,
+        threads=threads,
+        budget=budget,
     )
     device = load(find_device(target))
     of = family(
@@ -94,12 +117,30 @@ def calibrate(
         classes=classes,
         image=image_size(image),
     )
+    check_cells(of.space, of.size.cells)
     check_input(f"--batch {batch}", (batch, *of.task.image))
-    bench = make_bench(device, of, batch, threads, backend, ssh, run_with, remote_python, cuda_graph)
+    bench = make_bench(
+        device,
+        of,
+        batch=batch,
+        threads=threads,
+        backend=backend,
+        ssh=ssh,
+        run_with=run_with,
+        remote_python=remote_python,
+        cuda_graph=cuda_graph,
+    )
     path = out or default_path(device.name, of, batch)
     path.parent.mkdir(parents=True, exist_ok=True)
-    plan = Plan(of, train, held_out, budget, seed)
-    table = calibrate(plan, bench, device.name, batch, lambda line: echo(line, err=True), utc_now())
+    plan = CalibrationPlan(family=of, train=train, held_out=held_out, budget_s=budget, seed=seed)
+    table = calibrate(
+        plan,
+        bench,
+        device=device.name,
+        batch=batch,
+        say=lambda line: echo(line, err=True),
+        now=utc_now(),
+    )
     save(table, path)
     if as_json:
         echo_json(summary(table, path))
@@ -118,7 +159,10 @@ def make_bench(
     remote_python: str = "python3",
     cuda_graph: bool = False,
 ) -> Bench:
-    """Where to measure. Raises InputError where the target is not attached and no way to it is given."""
+    """Where to measure.
+
+    Raises InputError where the target is not attached and no way to it is given.
+    """
     from hwnas.measuring.bench import bench_at
     from hwnas.measuring.profile import measure_elsewhere, place
     from profilers.timing import Protocol
@@ -127,12 +171,23 @@ def make_bench(
     where = place(device, run is not None, lambda line: echo(f"note: {line}", err=True))
     if not where:
         raise InputError(
-            f"{device.name} is not attached here: calibrate where it is, or reach it with --ssh user@host"
+            f"{device.name} is not attached here: calibrate where it is, or reach it with --ssh"
+            " user@host"
         )
-    # A third of the usual budget, and less patience with a busy host: the errors of many networks average out in
-    # the fit, and what one takes longer is another one less.
+    # A third of the usual budget, and less patience with a busy host: the errors of many networks
+    # average out in the fit, and what one takes longer is another one less.
     protocol = Protocol(budget_s=0.7, min_s=0.3, patience=2.0)
-    return bench_at(where, of, device, protocol, batch, threads, backend, run, cuda_graph=cuda_graph)
+    return bench_at(
+        where,
+        of,
+        device=device,
+        protocol=protocol,
+        batch=batch,
+        threads=threads,
+        backend=backend,
+        run=run,
+        cuda_graph=cuda_graph,
+    )
 
 
 def summary(table: Table, path: Path) -> dict[str, Any]:

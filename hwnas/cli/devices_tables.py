@@ -1,4 +1,5 @@
-"""`hwnas devices fit` and `hwnas devices predict`: latency tables from other people's measurements."""
+"""`hwnas devices fit` and `hwnas devices predict`: latency tables from other people's
+measurements."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from hwnas.cli.outside import echo, echo_json
 if TYPE_CHECKING:
     from hwnas.costs.latency_csv import Measured
     from profilers.device import Device
-    from profilers.table import Network, Table
+    from profilers.table import NetworkSize, Table
 
 __all__ = ["calibrate", "fit", "predict"]
 
@@ -24,7 +25,9 @@ Arch = Annotated[
 
 
 def fit(
-    csv: Annotated[Path, typer.Option("--csv", help="CSV (or CSV.gz) of architectures and latencies.")],
+    csv: Annotated[
+        Path, typer.Option("--csv", help="CSV (or CSV.gz) of architectures and latencies.")
+    ],
     device: Annotated[
         str, typer.Option("--device", help="Which device was measured: a name or a .toml file.")
     ],
@@ -32,10 +35,14 @@ def fit(
         Path | None,
         typer.Option("--out", help="The table to write, JSON. [default: where a search finds it]"),
     ] = None,
-    space: Annotated[str, typer.Option("--space", help="Search space of the architectures.")] = "nasbench201",
+    space: Annotated[
+        str, typer.Option("--space", help="Search space of the architectures.")
+    ] = "nasbench201",
     unit: Annotated[
         str | None,
-        typer.Option("--unit", help="Unit of the latencies: ms, us or s. [default: the column's, or ms]"),
+        typer.Option(
+            "--unit", help="Unit of the latencies: ms, us or s. [default: the column's, or ms]"
+        ),
     ] = None,
     arch_column: Arch = None,
     latency_column: Annotated[
@@ -45,20 +52,25 @@ def fit(
         ),
     ] = None,
     skip_failed: Annotated[
-        bool, typer.Option("--skip-failed", help="Leave out rows whose latency is OOM, -1, 0, inf ...")
+        bool,
+        typer.Option("--skip-failed", help="Leave out rows whose latency is OOM, -1, 0, inf ..."),
     ] = False,
     batch: Annotated[
         int | None, typer.Option("--batch", min=1, max=65_536, help="Batch size measured at.")
     ] = None,
     channels: Annotated[
-        int | None, typer.Option(min=1, max=4_096, help="Initial channels of the networks measured.")
+        int | None,
+        typer.Option(min=1, max=4_096, help="Initial channels of the networks measured."),
     ] = None,
     cells: Annotated[
         int | None, typer.Option(min=1, max=1_000, help="Searched cells of the networks measured.")
     ] = None,
-    image: Annotated[str | None, typer.Option(help="Their image: SIDE or CHANNELSxHEIGHTxWIDTH.")] = None,
+    image: Annotated[
+        str | None, typer.Option(help="Their image: SIDE or CHANNELSxHEIGHTxWIDTH.")
+    ] = None,
     seed: Annotated[
-        int, typer.Option("--seed", min=0, max=2**31 - 1, help="Seed of the cross-validation's splits.")
+        int,
+        typer.Option("--seed", min=0, max=2**31 - 1, help="Seed of the cross-validation's splits."),
     ] = 0,
     as_json: Json = False,
 ) -> None:
@@ -74,11 +86,26 @@ def fit(
     from profilers.table import save
 
     if space not in SPACES:
-        raise InputError(f"unknown space {space!r}{nearest(space, SPACES)}")
+        raise InputError(f"unknown space {space!r}{nearest(space, SPACES.names())}")
     name, known = named_device(device)
     network = network_of(space, channels, cells, image)
-    measured = read_measured(csv, SPACES[space], arch_column, latency_column, unit, skip_failed)
-    check_range(csv, measured, unit, known, SPACES[space], network, batch or 1)
+    measured = read_measured(
+        csv,
+        SPACES[space],
+        arch_column=arch_column,
+        latency_column=latency_column,
+        unit=unit,
+        skip_failed=skip_failed,
+    )
+    check_range(
+        csv,
+        measured,
+        unit=unit,
+        device=known,
+        space=SPACES[space],
+        network=network,
+        batch=batch or 1,
+    )
     provenance = {
         "source": csv.name,
         "sha256": digest(csv),
@@ -86,7 +113,15 @@ def fit(
         "latency_column": measured.column,
         "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }
-    table = fit_measured(SPACES[space], measured, name, batch, provenance, seed, network)
+    table = fit_measured(
+        SPACES[space],
+        measured,
+        device=name,
+        batch=batch,
+        provenance=provenance,
+        seed=seed,
+        network=network,
+    )
     path = out or default_path(name, family_of(SPACES[space], network or BENCHMARK), batch or 1)
     if out is None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -111,21 +146,30 @@ def predict(
     from hwnas.costs.latency_csv import read_architectures, write_predictions
     from profilers.table import load
 
-    predictor = TablePredictor(load(table), str(table))
+    predictor = TablePredictor(table=load(table), source=str(table))
     texts, choices = read_architectures(csv, predictor.space, arch_column)
     write_predictions(out, texts, predictor.predict(choices))
     folded = int(folds(predictor.space, choices).sum())
     if as_json:
-        report = {"table": str(table), "device": predictor.table.device, "rows": len(texts), "folded": folded}
+        report = {
+            "table": str(table),
+            "device": predictor.table.device,
+            "rows": len(texts),
+            "folded": folded,
+        }
         echo_json({**report, "origin": predictor.origin, "unit": "ms", "out": str(out)})
         return
     echo(f"{out}: {len(texts)} latencies in ms on {predictor.table.device} (table {table})")
     if folded:
-        echo(f"{folded} of them do not depend on their image: a compiler folds these, trust them least")
+        echo(
+            f"{folded} of them do not depend on their image: a compiler folds these, trust them"
+            " least"
+        )
 
 
 def named_device(word: str) -> tuple[str, Device | None]:
-    """The name of a device, from its file where there is one, and the device; a name that is not known stands.
+    """The name of a device, from its file where there is one, and the device; a name that is not
+    known stands.
 
     Raises InputError for a file that is not there or is no device's.
     """
@@ -145,16 +189,19 @@ def named_device(word: str) -> tuple[str, Device | None]:
     return device.name, device
 
 
-def network_of(space: str, channels: int | None, cells: int | None, image: str | None) -> Network | None:
+def network_of(
+    space: str, channels: int | None, cells: int | None, image: str | None
+) -> NetworkSize | None:
     """Which networks were measured; None where nothing is said about them."""
     from hwnas.cli.devices_calibrate import size_of_networks
     from hwnas.cli.values import image_size
-    from profilers.table import Network
+    from profilers.table import NetworkSize
 
     if channels is None and cells is None and image is None:
         return None
     size = image_size("32" if image is None else image)
-    return Network(*size_of_networks(space, channels, cells), 10, size)
+    usual_channels, usual_cells = size_of_networks(space, channels, cells)
+    return NetworkSize(channels=usual_channels, cells=usual_cells, classes=10, image=size)
 
 
 def spread(measured: Measured) -> dict[str, float]:
@@ -162,7 +209,11 @@ def spread(measured: Measured) -> dict[str, float]:
     import numpy as np
 
     values = measured.latency_ms
-    return {"min": float(values.min()), "median": float(np.median(values)), "max": float(values.max())}
+    return {
+        "min": float(values.min()),
+        "median": float(np.median(values)),
+        "max": float(values.max()),
+    }
 
 
 def summary(table: Table, out: Path) -> dict[str, Any]:
@@ -177,7 +228,12 @@ def summary(table: Table, out: Path) -> dict[str, Any]:
         "kendall_tau": validation["kendall_tau"],
         "training_mape_percent": table.agreement["training"]["mape_percent"],
         "mape_percent_by_design": validation["mape_percent_by_design"],
-        "model": {"design": form.design, "loss": form.loss, "ridge": form.ridge, "process": form.view},
+        "model": {
+            "design": form.design,
+            "loss": form.loss,
+            "ridge": form.ridge,
+            "process": form.view,
+        },
         "rows": table.provenance["rows"],
         "blank": table.provenance["blank"],
         "failed": table.provenance["failed"],
@@ -204,11 +260,15 @@ def _print_fit(table: Table, path: Path, found: dict[str, Any], device: str) -> 
         + (f", {found['folded']} constant networks set apart" if found["folded"] else "")
     )
     low, median, high = (found["latency_ms"][name] for name in ("min", "median", "max"))
-    echo(f"  latencies from {low:.4g} to {high:.4g} ms, median {median:.4g} ms (read as {found['read_as']})")
+    echo(
+        f"  latencies from {low:.4g} to {high:.4g} ms, median {median:.4g} ms (read as"
+        f" {found['read_as']})"
+    )
     echo(f"  the device {_DESIGNS[table.fitted.form.design]} (chosen by cross-validation)")
     echo(
-        f"  cross-validated: MAPE {found['mape_percent']:.2f} %, Kendall tau {found['kendall_tau']:.3f}; "
-        f"on the networks themselves {found['training_mape_percent']:.2f} %"
+        f"  cross-validated: MAPE {found['mape_percent']:.2f} %, Kendall tau"
+        f" {found['kendall_tau']:.3f}; on the networks themselves"
+        f" {found['training_mape_percent']:.2f} %"
     )
     image = "x".join(map(str, (table.network or BENCHMARK).image))
     why, search = why_not_found(table.device, table, path), search_words(table, path, device)

@@ -17,7 +17,9 @@ def doctor(
     run: Annotated[Path | None, typer.Argument(help="A run directory to look at, too.")] = None,
     data: Annotated[
         str | None,
-        typer.Option(help="Images to look at instead: a folder, an .npz file or a name, as in hwnas search."),
+        typer.Option(
+            help="Images to look at instead: a folder, an .npz file or a name, as in hwnas search."
+        ),
     ] = None,
     test: Annotated[
         Path | None, typer.Option(help="With --data: the test images, as in hwnas search.")
@@ -25,9 +27,10 @@ def doctor(
     data_root: Annotated[Path | None, typer.Option(help="Folder of the public data sets.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Only JSON on standard output.")] = False,
 ) -> None:
-    """Check installation, hardware, back ends and, where one is named, a run directory; exit code 1 for problems.
+    """Check installation, hardware, back ends and, if named, a run; exit code 1 for problems.
 
-    hwnas doctor --data PHOTOS lists every image that is unreadable (exit code 2), odd, turned, duplicated or hidden.
+    hwnas doctor --data PHOTOS lists every image that is unreadable (exit code 2), odd, turned,
+    duplicated or hidden.
     """
     from hwnas.doctor import examine, examine_data
     from profilers.errors import InputError

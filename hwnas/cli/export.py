@@ -13,7 +13,7 @@ from profilers.errors import InputError, nearest
 from profilers.limits import MOST_THREADS, check_numbers
 
 if TYPE_CHECKING:
-    from hwnas.export.selection import Subject
+    from hwnas.export.selection import NetworkToExport
 
 Option = typer.Option
 
@@ -22,7 +22,9 @@ def export(
     subject: Annotated[
         str,
         typer.Argument(
-            help="A run directory, or a genotype: a published name, its text, or a file with either.",
+            help=(
+                "A run directory, or a genotype: a published name, its text, or a file with either."
+            ),
             metavar="RUN|GENOTYPE",
         ),
     ],
@@ -31,8 +33,12 @@ def export(
         typer.Argument(help="Keys or names of trained networks of a run.", metavar="[KEY]..."),
     ] = None,
     every: Annotated[bool, Option("--all", help="Every trained network of the run.")] = False,
-    knee: Annotated[bool, Option("--knee", help="The knee of the trained front (the default).")] = False,
-    out: Annotated[Path | None, Option(help="Folder for the files (default: beside the weights).")] = None,
+    knee: Annotated[
+        bool, Option("--knee", help="The knee of the trained front (the default).")
+    ] = False,
+    out: Annotated[
+        Path | None, Option(help="Folder for the files (default: beside the weights).")
+    ] = None,
     formats: Annotated[
         str, Option(help="What to write: onnx, int8, pt2, python, weights, with commas between.")
     ] = "onnx,int8,pt2,python,weights",
@@ -58,13 +64,19 @@ def export(
         str | None, Option(help="For a genotype: images to verify on and calibrate with.")
     ] = None,
     data_root: Annotated[Path | None, Option(help="Folder of the public data sets.")] = None,
-    download: Annotated[bool, Option("--download", help="Fetch a missing public data set.")] = False,
-    measure: Annotated[bool, Option(help="Measure the latency of the ONNX files on this host.")] = True,
-    threads: Annotated[int, Option(min=1, max=MOST_THREADS, help="CPU threads, also of the latency.")] = 1,
+    download: Annotated[
+        bool, Option("--download", help="Fetch a missing public data set.")
+    ] = False,
+    measure: Annotated[
+        bool, Option(help="Measure the latency of the ONNX files on this host.")
+    ] = True,
+    threads: Annotated[
+        int, Option(min=1, max=MOST_THREADS, help="CPU threads, also of the latency.")
+    ] = 1,
     json: Annotated[bool, Option("--json", help="Only JSON on standard output.")] = False,
     quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
-    """Write ONNX, INT8, .pt2 and Python files of trained networks, each checked against float64 on test images.
+    """Write ONNX, INT8, .pt2 and Python files of trained networks, each checked against float64.
 
     hwnas export runs/NAME --all
     hwnas export DARTS_V2 --untrained --channels 36 --cells 20
@@ -79,27 +91,54 @@ def export(
         raise InputError(f"input: unknown {input!r}{nearest(input, ('float32', 'uint8'))}")
     if not untrained and (channels, cells) != (None, None):
         raise InputError(
-            "export: --channels and --cells are for --untrained; a trained network has its own, and a run's "
-            "networks of several widths are told apart by name (KEY-cCHANNELS-nCELLS)"
+            "export: --channels and --cells are for --untrained; a trained network has its own, and"
+            " a run's networks of several widths are told apart by name (KEY-cCHANNELS-nCELLS)"
         )
     wanted = _formats(formats)
     # Not Path.is_dir(), which raises where a genotype's text is longer than any file name can be.
     if os.path.isdir(subject):
         if weights is not None or data is not None:
             raise InputError(
-                "export: a run has its own weights and images; --weights and --data are for a genotype"
+                "export: a run has its own weights and images; --weights and --data are for a"
+                " genotype"
             )
         chosen = of_run(
-            Path(subject), keys or [], every, untrained, channels, cells, data_root, download, warned
+            Path(subject),
+            keys or [],
+            every=every,
+            without_training=untrained,
+            channels=channels,
+            cells=cells,
+            data_root=data_root,
+            download=download,
+            warn=warned,
         )
         if not keys and not every:
             _note_the_knee(Path(subject), untrained, quiet)
     else:
         if keys:
-            raise InputError(f"export: {subject!r} is no run directory, so it has no network {keys[0]!r}")
+            raise InputError(
+                f"export: {subject!r} is no run directory, so it has no network {keys[0]!r}"
+            )
         size = (channels, cells, classes, _image(image), stem)
-        chosen = of_genotype(subject, weights, untrained, size, data, data_root, download)
-    records = _export(chosen, out, wanted, input == "uint8", measure, threads, quiet)
+        chosen = of_genotype(
+            subject,
+            weights,
+            without_training=untrained,
+            size=size,
+            data=data,
+            data_root=data_root,
+            download=download,
+        )
+    records = _export(
+        chosen,
+        out,
+        formats=wanted,
+        raw=input == "uint8",
+        measure=measure,
+        threads=threads,
+        quiet=quiet,
+    )
     if json:
         echo_json(records)
     else:
@@ -123,9 +162,9 @@ def _formats(text: str) -> tuple[str, ...]:
     names = [part.strip() for part in text.split(",") if part.strip()]
     for name in names:
         if name not in FORMATS:
-            raise InputError(f"formats: unknown {name!r}{nearest(name, FORMATS)}")
+            raise InputError(f"formats: unknown {name!r}{nearest(name, FORMATS.names())}")
     if not names:
-        raise InputError(f"formats: none given (choices: {', '.join(FORMATS)})")
+        raise InputError(f"formats: none given (choices: {', '.join(FORMATS.names())})")
     # Ours in their own order, then what others announce.
     return tuple(dict.fromkeys([known for known in FORMATS if known in names] + names))
 
@@ -143,7 +182,7 @@ def _image(text: str) -> tuple[int, int, int]:
 
 
 def _export(
-    chosen: list[Subject],
+    chosen: list[NetworkToExport],
     out: Path | None,
     formats: tuple[str, ...],
     raw: bool,
@@ -160,7 +199,9 @@ def _export(
     torch.set_num_threads(threads)
     say = notes(quiet)
     try:
-        return export_all(chosen, out, formats, raw, threads if measure else None, say)
+        return export_all(
+            chosen, out, formats=formats, raw=raw, threads=threads if measure else None, say=say
+        )
     except NotTheSame as error:
         raise InputError(f"export: {error}; nothing was kept") from None
 
@@ -175,10 +216,18 @@ def _print(records: list[dict[str, Any]]) -> None:
     host = ", latency: measured on this host" if measured else ""
     title = f"Exported networks; accuracy: {origin}{host}"
     # Narrow, so that names with width and depth fit a terminal of 80 columns beside eight figures.
-    grid = table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    grid = table(
+        title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
+    )
     for column in ("network", "file"):
         grid.add_column(column, no_wrap=True)
-    for column in ("accuracy", "params", "MACs", "KiB", *(("ms", "95 % of ms") if measured else ())):
+    for column in (
+        "accuracy",
+        "params",
+        "MACs",
+        "KiB",
+        *(("ms", "95 % of ms") if measured else ()),
+    ):
         grid.add_column(column, justify="right", no_wrap=True)
     for record in records:
         for name, accuracy in (("onnx", record["accuracy"]), ("int8", record["int8_accuracy"])):

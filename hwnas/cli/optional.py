@@ -10,13 +10,16 @@ from typer.core import TyperCommand
 
 RAY = "--ray"
 AUTO = "auto"
-HELP = "Run as tasks of Ray: at ADDRESS (HOST:PORT), else the Ray of this host, else a new one here."
+HELP = (
+    "Run as tasks of Ray: at ADDRESS (HOST:PORT), else the Ray of this host, else a new one here."
+)
 # HOST:PORT as `ray start` prints it, ray://HOST:PORT, or Ray's own words.
 _ADDRESS = re.compile(r"(\w+://)?[\w.\-\[\]:]+:\d{1,5}|auto|local")
 
 
 class WithRay(TyperCommand):
-    """A command whose ``--ray`` takes the next word only where that looks like an address of Ray."""
+    """A command whose ``--ray`` takes the next word only where that looks like an address of
+    Ray."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Give a bare ``--ray`` its value, then parse as ever."""

@@ -1,6 +1,8 @@
-"""All that the command line prints: text from outside reaches a terminal with escapes, and never as markup.
+"""All that the command line prints: text from outside reaches a terminal with escapes, and never as
+markup.
 
-Names, paths, notes and units come from files that other people made. Nothing else in this package prints.
+Names, paths, notes and units come from files that other people made. Nothing else in this package
+prints.
 """
 
 from __future__ import annotations
@@ -19,7 +21,10 @@ if TYPE_CHECKING:
 
 
 def echo(text: str, err: bool = False) -> None:
-    """Print one line; `err`: to standard error. What a terminal would obey is escaped, ends of lines too."""
+    """Print one line; `err`: to standard error.
+
+    What a terminal would obey is escaped, ends of lines too.
+    """
     stream = sys.stderr if err else sys.stdout
     encoding = getattr(stream, "encoding", None) or "utf-8"
     # A terminal of ASCII is given escapes as well.
@@ -55,6 +60,8 @@ def table(**how: Any) -> Table:
 
         def add_row(self, *cells: Any, **row: Any) -> None:
             """A row; an end of a line in a text is escaped too."""
-            super().add_row(*(visible(one) if isinstance(one, str) else one for one in cells), **row)
+            super().add_row(
+                *(visible(one) if isinstance(one, str) else one for one in cells), **row
+            )
 
     return Cells(**how)

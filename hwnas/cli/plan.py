@@ -25,14 +25,17 @@ UNITS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
 def plan(
     config: Annotated[
-        str | None, typer.Argument(help="A named search (quickstart, tnd-cifar10, ...) or a .toml file.")
+        str | None,
+        typer.Argument(help="A named search (quickstart, tnd-cifar10, ...) or a .toml file."),
     ] = None,
     budget: Annotated[
         str | None, Option(help="Time there is, such as 30m or 2h: how many epochs fit into it?")
     ] = None,
     target: Annotated[str | None, Option(help="As in hwnas search.")] = None,
     objective: Annotated[list[str] | None, Option(help="As in hwnas search. Repeatable.")] = None,
-    target_value: Annotated[list[str] | None, Option(help="As in hwnas search. Repeatable.")] = None,
+    target_value: Annotated[
+        list[str] | None, Option(help="As in hwnas search. Repeatable.")
+    ] = None,
     data: Annotated[str | None, Option(help="As in hwnas search.")] = None,
     test: Annotated[Path | None, Option(help="As in hwnas search.")] = None,
     space: Annotated[str | None, Option(help="As in hwnas search.")] = None,
@@ -48,7 +51,7 @@ def plan(
     json: Annotated[bool, Option("--json", help="Only JSON on standard output.")] = False,
     quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
-    """Time, memory and evaluations of a search, from a few real epochs of every stage that leave nothing behind.
+    """Time, memory and evaluations of a search, from a few real epochs that leave nothing behind.
 
     hwnas plan --objective params --budget 10m
     """
@@ -77,7 +80,7 @@ def plan(
         resolved = with_epochs(resolved, epochs)
     chosen_table = named_table(table, resolved)
     from hwnas.search.forecast import plan_ahead
-    from hwnas.search.search import plan as planning
+    from hwnas.search.plan import plan as planning
     from hwnas.training.describe import described
 
     say = notes(quiet)
@@ -120,18 +123,23 @@ def _command(words: list[str], config: str | None, chosen: Config | None) -> str
 def _print(config: Config, found: Forecast, budget: float | None, command: str) -> None:
     for number, stage in enumerate(found.stages, start=1):
         echo(
-            f"stage {number}: {stage.cells} cells, {stage.epochs} epochs ({stage.frozen_epochs} of them weights"
-            f" only) of {stage.steps:,} steps, {stage.evaluations:,} evaluations: about {_clock(stage.seconds)}"
+            f"stage {number}: {stage.cells} cells, {stage.epochs} epochs ({stage.frozen_epochs} of"
+            f" them weights only) of {stage.steps:,} steps, {stage.evaluations:,} evaluations:"
+            f" about {_clock(stage.seconds)}"
         )
     echo(f"scoring the finalists: about {_clock(found.scoring_seconds)}")
     echo(
-        f"in all {found.evaluations:,} evaluations, {_clock(found.low)} to {_clock(found.high)}, about"
-        f" {_clock(found.seconds)} at the present load of this machine ({_clock(found.cpu_seconds)} of CPU time)"
+        f"in all {found.evaluations:,} evaluations, {_clock(found.low)} to {_clock(found.high)},"
+        f" about {_clock(found.seconds)} at the present load of this machine"
+        f" ({_clock(found.cpu_seconds)} of CPU time)"
     )
     echo(f"memory: {found.memory_mib:,.0f} MiB so far ({found.device})")
     if budget is not None:
         echo(f"within {_clock(budget)}: {config.stages[0].epochs} epochs per stage")
-    echo(f"(rehearsed in {_clock(found.rehearsal_seconds)}; latencies measured at the end come on top)")
+    echo(
+        f"(rehearsed in {_clock(found.rehearsal_seconds)}; latencies measured at the end come on"
+        " top)"
+    )
     echo(f"next: {command}")
 
 

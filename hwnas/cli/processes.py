@@ -1,4 +1,5 @@
-"""``--processes N``: one search on several processes of this machine; under torchrun, one of its processes."""
+"""``--processes N``: one search on several processes of this machine; under torchrun, one of its
+processes."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from hwnas.search.distributed.ranks import Ranks
 
 HELP = (
-    "Processes that share the work, on this machine: one per CPU core or GPU. Under torchrun: leave it out."
+    "Processes that share the work, on this machine: one per CPU core or GPU. Under torchrun: leave"
+    " it out."
 )
 
 
@@ -34,9 +36,11 @@ def again(ranks: Ranks) -> str:
 
 
 def launched(processes: int | None, enter: Callable[[], None]) -> None:
-    """Carry out this command line in ``processes`` processes and exit as they do, where that was asked for.
+    """Carry out this command line in ``processes`` processes and exit as they do, where that was
+    asked for.
 
-    ``enter`` runs the command line. Returns in each of the processes, and where one is enough. Raises InputError.
+    ``enter`` runs the command line. Returns in each of the processes, and where one is enough.
+    Raises InputError.
     """
     if processes is None:
         return
@@ -46,33 +50,46 @@ def launched(processes: int | None, enter: Callable[[], None]) -> None:
         raise InputError(f"processes: torchrun has started {size} of them; leave --processes out")
     if size > 1 or processes == 1:
         return
-    from hwnas.search.distributed.ranks import launch
+    from hwnas.search.distributed.launch import launch
 
     codes, asked = launch(processes, enter)
     if asked:
         raise typer.Exit(130)
-    if any(code > 0 for code in codes):  # one has said why; what bad input ends (2) the others lose (3)
+    if any(
+        code > 0 for code in codes
+    ):  # one has said why; what bad input ends (2) the others lose (3)
         raise typer.Exit(min(code for code in codes if code > 0))
     killed = [rank for rank, code in enumerate(codes) if code < 0]
     if killed:
-        raise Stopped(f"process {killed[0]} of {processes} was killed; go on with: hwnas resume RUN")
+        raise Stopped(
+            f"process {killed[0]} of {processes} was killed; go on with: hwnas resume RUN"
+        )
     raise typer.Exit
 
 
 @contextmanager
 def joined() -> Iterator[Ranks]:
-    """The processes of this search. What several of them can't do is said by one; all end with its exit code."""
-    from hwnas.search.distributed.ranks import Parted, world
+    """The processes of this search.
+
+    What several of them can't do is said by one; all end with its exit code.
+    """
+    from hwnas.search.distributed.ranks import PeerLost, world
 
     code, spoken = 0, False
     with world() as ranks:
         try:
             yield ranks
-        except (InputError, Stopped, Parted, KeyboardInterrupt) as error:
+        except (InputError, Stopped, PeerLost, KeyboardInterrupt) as error:
             if ranks.size == 1:
                 raise
-            code = 130 if isinstance(error, KeyboardInterrupt) else 2 if isinstance(error, InputError) else 3
-            spoken = ranks.leads if code == 130 else ranks.speaks()
+            code = (
+                130
+                if isinstance(error, KeyboardInterrupt)
+                else 2
+                if isinstance(error, InputError)
+                else 3
+            )
+            spoken = ranks.is_main if code == 130 else ranks.speaks()
             if spoken and code != 130:
                 echo(f"{'error' if code == 2 else 'stopped'}: {error}", err=True)
             sys.stdout.flush()

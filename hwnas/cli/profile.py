@@ -15,18 +15,25 @@ from profilers.limits import check_input, check_numbers
 
 
 def profile(
-    subject: Annotated[str, typer.Argument(help="A genotype (name, file or text), an .onnx file or a run.")],
+    subject: Annotated[
+        str, typer.Argument(help="A genotype (name, file or text), an .onnx file or a run.")
+    ],
     target: Annotated[str, typer.Option(help="Device: a name, an alias or a .toml file.")] = "cpu",
     targets: Annotated[
-        str | None, typer.Option(help="Several devices, such as a,b,c; a run keeps what is measured.")
+        str | None,
+        typer.Option(help="Several devices, such as a,b,c; a run keeps what is measured."),
     ] = None,
     ray: Annotated[
         str | None,
         typer.Option(
-            "--ray", metavar="[ADDRESS]", help="On nodes of Ray that offer device:NAME; ADDRESS HOST:PORT."
+            "--ray",
+            metavar="[ADDRESS]",
+            help="On nodes of Ray that offer device:NAME; ADDRESS HOST:PORT.",
         ),
     ] = None,
-    channels: Annotated[int | None, typer.Option(help="Initial channels. [default: 36; 16]")] = None,
+    channels: Annotated[
+        int | None, typer.Option(help="Initial channels. [default: 36; 16]")
+    ] = None,
     cells: Annotated[int | None, typer.Option(help="Searched cells. [default: 20; 15]")] = None,
     classes: Annotated[int | None, typer.Option(min=1, help="Classes. [default: 10]")] = None,
     image: Annotated[
@@ -38,31 +45,51 @@ def profile(
     backend: Annotated[list[str] | None, typer.Option(help="Back end; may be given again.")] = None,
     batch: Annotated[int, typer.Option(min=1)] = 1,
     threads: Annotated[int, typer.Option(min=1)] = 1,
-    shape: Annotated[list[str] | None, typer.Option(help="ONNX: sizes of an input, NAME=1,3,32,32.")] = None,
-    dtype: Annotated[str | None, typer.Option(help="torch: fp32, fp16 or bf16. [default: fp32]")] = None,
-    graph_level: Annotated[str, typer.Option(help="ORT: disabled, basic, extended or all.")] = "all",
-    channels_last: Annotated[bool, typer.Option("--channels-last", help="torch: memory format.")] = False,
-    cuda_graph: Annotated[bool, typer.Option("--cuda-graph", help="torch: replay a captured graph.")] = False,
+    shape: Annotated[
+        list[str] | None, typer.Option(help="ONNX: sizes of an input, NAME=1,3,32,32.")
+    ] = None,
+    dtype: Annotated[
+        str | None, typer.Option(help="torch: fp32, fp16 or bf16. [default: fp32]")
+    ] = None,
+    graph_level: Annotated[
+        str, typer.Option(help="ORT: disabled, basic, extended or all.")
+    ] = "all",
+    channels_last: Annotated[
+        bool, typer.Option("--channels-last", help="torch: memory format.")
+    ] = False,
+    cuda_graph: Annotated[
+        bool, typer.Option("--cuda-graph", help="torch: replay a captured graph.")
+    ] = False,
     flush_l2: Annotated[
         bool, typer.Option("--flush-l2", help="torch on CUDA: empty the L2 cache before each run.")
     ] = False,
-    io_binding: Annotated[bool, typer.Option("--io-binding", help="ORT: bind inputs and outputs.")] = False,
+    io_binding: Annotated[
+        bool, typer.Option("--io-binding", help="ORT: bind inputs and outputs.")
+    ] = False,
     budget: Annotated[float, typer.Option(help="Seconds of sampling per network.")] = 2.0,
     statistic: Annotated[str, typer.Option(help="auto, median, p10 or min.")] = "auto",
-    limit: Annotated[float, typer.Option(help="Seconds after which a measurement is given up.")] = 60.0,
+    limit: Annotated[
+        float, typer.Option(help="Seconds after which a measurement is given up.")
+    ] = 60.0,
     require: Annotated[
         str | None, typer.Option(help="Refuse a latency that is less: measured or table.")
     ] = None,
-    table: Annotated[str | None, typer.Option(help="Calibration table of the target, JSON.")] = None,
+    table: Annotated[
+        str | None, typer.Option(help="Calibration table of the target, JSON.")
+    ] = None,
     ssh: Annotated[
         str | None, typer.Option(help="Measure on user@host (onnxruntime and numpy there).")
     ] = None,
-    run_with: Annotated[str | None, typer.Option(help="Measure there by COMMAND 'SHELL LINE'.")] = None,
-    remote_python: Annotated[str, typer.Option(help="The Python to run there, 3.9 or later.")] = "python3",
+    run_with: Annotated[
+        str | None, typer.Option(help="Measure there by COMMAND 'SHELL LINE'.")
+    ] = None,
+    remote_python: Annotated[
+        str, typer.Option(help="The Python to run there, 3.9 or later.")
+    ] = "python3",
     per_op: Annotated[bool, typer.Option("--per-op", help="Show every operation too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Only JSON on standard output.")] = False,
 ) -> None:
-    """Measure a network on a device: params, MACs, FLOPs, latency and memory, each with its origin."""
+    """Measure a network on a device: params, MACs, FLOPs, latency, memory; each with its origin."""
     from hwnas.catalog import find_device
     from hwnas.cli.profile_farm import keep, measure_by_ray
     from hwnas.cli.profile_output import as_dict, show
@@ -87,9 +114,17 @@ def profile(
     )
     several = targets is not None or ray is not None
     words = [target] if targets is None else [word.strip() for word in targets.split(",")]
-    devices = list({device.name: device for device in (load(find_device(word)) for word in words)}.values())
+    devices = list(
+        {device.name: device for device in (load(find_device(word)) for word in words)}.values()
+    )
     one_of("--require", require, ("measured", "table", None))
-    said = {"--channels": channels, "--cells": cells, "--classes": classes, "--stem": stem, "--image": image}
+    said = {
+        "--channels": channels,
+        "--cells": cells,
+        "--classes": classes,
+        "--stem": stem,
+        "--image": image,
+    }
     torch_only = {"--dtype": dtype, "--channels-last": channels_last, "--cuda-graph": cuda_graph}
     size, shapes = subject_size(subject, {**said, **torch_only, "--shape": shape, "--batch": batch})
     check_input(f"--batch {batch}", (batch, *size.image))
@@ -117,14 +152,18 @@ def profile(
         raise InputError("--table: with a single target")
     if ray is None:
         profiles = [
-            measure_here(found, device, options, backends=backend, table=table, per_op=per_op, note=_note)
+            measure_here(
+                found, device, options, backends=backend, table=table, per_op=per_op, note=_note
+            )
             for device in devices
         ]
     elif ssh or run_with or per_op or table:
         raise InputError("--ray: not together with --ssh, --run-with, --per-op or --table")
     else:
         profiles = measure_by_ray(found, devices, options, backend, ray)
-    if several and os.path.isdir(subject):  # not Path.is_dir(), which raises for a genotype's long text
+    if several and os.path.isdir(
+        subject
+    ):  # not Path.is_dir(), which raises for a genotype's long text
         keep(Path(subject), profiles)
     for one in profiles:
         refuse_less(one.rows, require, one.device)

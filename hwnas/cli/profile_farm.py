@@ -1,4 +1,5 @@
-"""``hwnas profile --ray``: each network on each target, measured on a farm of hosts; what a run keeps of it."""
+"""``hwnas profile --ray``: each network on each target, measured on a farm of hosts; what a run
+keeps of it."""
 
 from __future__ import annotations
 
@@ -23,7 +24,10 @@ def measure_by_ray(
     backends: Sequence[str] | None,
     address: str,
 ) -> list[Profile]:
-    """On the nodes of Ray that offer the devices; a failed measurement is warned of. Raises InputError."""
+    """On the nodes of Ray that offer the devices; a failed measurement is warned of.
+
+    Raises InputError.
+    """
     from hwnas.cluster.farm import measure_on
     from hwnas.cluster.ray_cluster import connected
 
@@ -42,7 +46,15 @@ def measure_by_ray(
         say(f"warning: {name}: {' '.join(str(error).split()) or type(error).__name__}")
 
     with connected(address, say) as cluster:
-        answers = measure_on(cluster, found, devices, options, backends or (), done, failed)
+        answers = measure_on(
+            cluster,
+            found,
+            devices=devices,
+            options=options,
+            backends=backends or (),
+            done=done,
+            failed=failed,
+        )
     return [_profile(device, answers[device.name], len(found)) for device in devices]
 
 
@@ -54,11 +66,12 @@ def _profile(device: Device, answers: Sequence[MeasuredThere], asked: int) -> Pr
         for outcome in there.rows:
             rows.append((there.job.named.key, outcome))
             said.append({"node": there.node, "began": there.began, "ended": there.ended})
-    return Profile(device, rows, list(said), lost=asked - len(answers))
+    return Profile(device=device, rows=rows, said=list(said), lost=asked - len(answers))
 
 
 def keep(path: Path, profiles: Sequence[Profile]) -> None:
-    """Write profiles/TARGET.jsonl.gz of the run, with every raw sample; a target without outcomes is left as it was."""
+    """Write profiles/TARGET.jsonl.gz of the run, with every raw sample; a target without
+    outcomes is left as it was."""
     from hwnas.runs.directory import open_run
     from hwnas.runs.measurements import write_profile
 

@@ -37,11 +37,19 @@ def as_dict(
 def show(
     subject: str, device: Device, rows: Sequence[Row], operations: Sequence[tuple[str, Operation]]
 ) -> None:
-    """Tables for people: one line per metric, with interval and origin; failures and notes below."""
+    """Tables for people: one line per metric, with interval and origin; failures and notes
+    below."""
     printed = console()
     grid = table(title=f"{short(visible(subject))} on {visible(device.name)}", title_justify="left")
     several = len({key for key, _ in rows}) > 1
-    for header in (*(["network"] if several else []), "metric", "value", "interval", "unit", "origin"):
+    for header in (
+        *(["network"] if several else []),
+        "metric",
+        "value",
+        "interval",
+        "unit",
+        "origin",
+    ):
         grid.add_column(header, justify="right" if header in ("value", "interval") else "left")
     for key, outcome in rows:
         grid.add_row(*([key] if several else []), *cells_of(outcome))
@@ -63,7 +71,9 @@ def cells_of(outcome: Outcome) -> list[str]:
     value = f"{outcome.value:,.0f}" if count else f"{outcome.value:.4g}"
     interval = f"{outcome.low:.4g} .. {outcome.high:.4g}"
     if count:
-        interval = f"{outcome.low:,.0f} .. {outcome.high:,.0f}" if outcome.low < outcome.high else "exact"
+        interval = (
+            f"{outcome.low:,.0f} .. {outcome.high:,.0f}" if outcome.low < outcome.high else "exact"
+        )
         interval = "at least" if outcome.at_least else interval
     return [name, value, interval, unit, f"{outcome.origin} ({receipt.backend})"]
 
@@ -78,15 +88,18 @@ def notes_of(rows: Sequence[Row]) -> list[str]:
         if isinstance(outcome, Failure):
             notes[f"{name}: {outcome.reason}: {outcome.detail}"] = None
         elif outcome.origin == "measured":
-            notes[f"{name}: {receipt.statistic} on {receipt.host}, {receipt.threads} thread(s)"] = None
+            notes[f"{name}: {receipt.statistic} on {receipt.host}, {receipt.threads} thread(s)"] = (
+                None
+            )
         settings = dict(receipt.settings)
         if "reference_now_ms" in settings:
             wall, now, quiet = (
-                float(settings[key]) for key in ("wall_median_ms", "reference_now_ms", "reference_ms")
+                float(settings[key])
+                for key in ("wall_median_ms", "reference_now_ms", "reference_ms")
             )
             notes[
-                f"{name}: {settings['runs']} runs, median on the wall {wall:.4g} ms; the reference network took "
-                f"{now:.3g} ms beside them, {quiet:.3g} ms when the host is quiet"
+                f"{name}: {settings['runs']} runs, median on the wall {wall:.4g} ms; the reference"
+                f" network took {now:.3g} ms beside them, {quiet:.3g} ms when the host is quiet"
             ] = None
         for note in receipt.notes:
             notes[f"{name} ({receipt.backend}): {note}"] = None

@@ -13,7 +13,7 @@ from hwnas.cli.outside import console, echo
 from profilers.errors import visible
 
 if TYPE_CHECKING:
-    from hwnas.search.loop import Progress
+    from hwnas.search.progress import SearchProgress
 
 
 EVENTS_SHARE = 0.01
@@ -28,12 +28,14 @@ def notes(quiet: bool) -> Callable[[str], None]:
 
 
 @contextmanager
-def watching(quiet: bool, run: Path) -> Iterator[Callable[[Progress], None]]:
-    """Yield what the search in ``run`` tells its progress to: a live view at a terminal, a line a minute elsewhere.
+def watching(quiet: bool, run: Path) -> Iterator[Callable[[SearchProgress], None]]:
+    """Yield what the search in ``run`` tells its progress to: a live view at a terminal, a line a
+    minute elsewhere.
 
-    TensorBoard's events are brought up to date as long as that takes little time, and when the search has ended.
+    TensorBoard's events are brought up to date as long as that takes little time, and when the
+    search has ended.
     """
-    shown: Callable[[Progress], None] = _lines()
+    shown: Callable[[SearchProgress], None] = _lines()
     with ExitStack() as stack:
         if quiet:
             shown = lambda progress: None  # noqa: E731
@@ -42,7 +44,7 @@ def watching(quiet: bool, run: Path) -> Iterator[Callable[[Progress], None]]:
 
         took, done = 0.0, time.monotonic()
 
-        def watch(progress: Progress) -> None:
+        def watch(progress: SearchProgress) -> None:
             nonlocal took, done
             shown(progress)
             began = time.monotonic()
@@ -64,11 +66,11 @@ def _record(run: Path) -> None:
         write_events(open_run(run))
 
 
-def _lines() -> Callable[[Progress], None]:
+def _lines() -> Callable[[SearchProgress], None]:
     """What prints a line at the end of a stage, and otherwise when none has come for a minute."""
     last = time.monotonic()
 
-    def show(progress: Progress) -> None:
+    def show(progress: SearchProgress) -> None:
         nonlocal last
         if progress.epoch == progress.epochs or time.monotonic() - last > QUIET_SECONDS:
             echo(", ".join(describe(progress)), err=True)
@@ -79,8 +81,9 @@ def _lines() -> Callable[[Progress], None]:
     return show
 
 
-def describe(progress: Progress) -> tuple[str, str, str]:
-    """Where the search is, how well it does, and how undecided its policies are: three short lines."""
+def describe(progress: SearchProgress) -> tuple[str, str, str]:
+    """Where the search is, how well it does, and how undecided its policies are: three short
+    lines."""
     left = progress.seconds * (1 - progress.share_done) / max(progress.share_done, 1e-9)
     rest = "scoring the finalists" if progress.share_done >= 1 else f"about {left:.0f} s left"
     where = (
@@ -96,8 +99,9 @@ def describe(progress: Progress) -> tuple[str, str, str]:
 
 
 @contextmanager
-def _live(run: Path) -> Iterator[Callable[[Progress], None]]:
-    """A bar with three lines and the present front under it, redrawn after every epoch; gone in the end."""
+def _live(run: Path) -> Iterator[Callable[[SearchProgress], None]]:
+    """A bar with three lines and the present front under it, redrawn after every epoch; gone in
+    the end."""
     from rich.live import Live
     from rich.progress_bar import ProgressBar
     from rich.table import Table
@@ -108,12 +112,14 @@ def _live(run: Path) -> Iterator[Callable[[Progress], None]]:
     dots = follow(run / "trials.jsonl", None)
     with Live("starting", console=console(stderr=True), transient=True) as live:
 
-        def watch(progress: Progress) -> None:
+        def watch(progress: SearchProgress) -> None:
             bar = ProgressBar(total=1.0, completed=progress.share_done, width=60)
             lines = Table.grid()
             for row in (bar, *describe(progress)):
                 lines.add_row(row)
-            drawn = chart(dots()[-LATEST:], f"first cost; the latest {LATEST} evaluations, one batch each")
+            drawn = chart(
+                dots()[-LATEST:], f"first cost; the latest {LATEST} evaluations, one batch each"
+            )
             if drawn:
                 lines.add_row(Text(drawn, no_wrap=True))
             live.update(lines)

@@ -16,7 +16,9 @@ def resume(
     run: Annotated[Path, typer.Argument(help="A run directory.")],
     processes: Annotated[int | None, typer.Option(help=several.HELP)] = None,
     data_root: Annotated[Path | None, typer.Option(help="Folder of the public data sets.")] = None,
-    download: Annotated[bool, typer.Option("--download", help="Fetch a missing public data set.")] = False,
+    download: Annotated[
+        bool, typer.Option("--download", help="Fetch a missing public data set.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Only JSON on standard output.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
@@ -25,17 +27,19 @@ def resume(
     from hwnas.cli.show import print_summary
 
     several.launched(processes, context.find_root().obj)
+    from hwnas.runs.summary import read_front
     from hwnas.search.search import resume as go_on
-    from hwnas.search.search import summary
 
     with several.joined() as ranks:
-        if not ranks.leads:
+        if not ranks.is_main:
             go_on(run, ranks=ranks, root=data_root, download=download)
             return
         try:
             with watching(quiet, run) as watch:
-                found = go_on(run, watch, notes(quiet), ranks, data_root, download)
+                found = go_on(
+                    run, watch, say=notes(quiet), ranks=ranks, root=data_root, download=download
+                )
         except KeyboardInterrupt:
             echo(f"stopped; go on with: hwnas resume {run}{several.again(ranks)}", err=True)
             raise
-        print_summary(summary(found), run, json)
+        print_summary(read_front(found), run, json)

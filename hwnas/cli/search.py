@@ -21,17 +21,22 @@ Option = typer.Option
 def search(
     context: typer.Context,
     target: Annotated[
-        str | None, Option(help="Device to search for: a name, an alias or a .toml file (default: cpu).")
+        str | None,
+        Option(help="Device to search for: a name, an alias or a .toml file (default: cpu)."),
     ] = None,
     objective: Annotated[
-        list[str] | None, Option(help="A cost to keep low: params, macs, flops, latency, memory. Repeatable.")
+        list[str] | None,
+        Option(help="A cost to keep low: params, macs, flops, latency, memory. Repeatable."),
     ] = None,
     target_value: Annotated[
-        list[str] | None, Option(help="What must be met, with its unit: 1.5M, or latency=2ms. Repeatable.")
+        list[str] | None,
+        Option(help="What must be met, with its unit: 1.5M, or latency=2ms. Repeatable."),
     ] = None,
     data: Annotated[
         str | None,
-        Option(help="digits, cifar10, cifar100, fashion-mnist, imagenet, a folder, or a .npz file."),
+        Option(
+            help="digits, cifar10, cifar100, fashion-mnist, imagenet, a folder, or a .npz file."
+        ),
     ] = None,
     test: Annotated[
         Path | None,
@@ -43,24 +48,32 @@ def search(
     space: Annotated[str | None, Option(help="darts, tnd or nasbench201.")] = None,
     algorithm: Annotated[
         str | None,
-        Option(help="tndnas, ndarts (accuracy only; the default without --objective), random or nsga2."),
+        Option(
+            help="tndnas, ndarts (accuracy only; the default without --objective), random or nsga2."
+        ),
     ] = None,
     seed: Annotated[int | None, Option(help="Same seed, same trials and front on a CPU.")] = None,
     epochs: Annotated[int | None, Option(help="Epochs of each stage.")] = None,
     exponents: Annotated[
-        str | None, Option(help="Penalty exponents, one policy each, such as 0,-0.1,-0.3 (0 or below).")
+        str | None,
+        Option(help="Penalty exponents, one policy each, such as 0,-0.1,-0.3 (0 or below)."),
     ] = None,
     reward: Annotated[str | None, Option(help="power, hard or absolute.")] = None,
     weights: Annotated[
         str | None, Option(help="sampled (one path a step) or mixture (all operations).")
     ] = None,
     config: Annotated[
-        str | None, Option(help="A named search (quickstart, tnd-cifar10, ...) or a .toml file; flags win.")
+        str | None,
+        Option(help="A named search (quickstart, tnd-cifar10, ...) or a .toml file; flags win."),
     ] = None,
-    channels: Annotated[int | None, Option(help="Initial channels of the networks handed back.")] = None,
+    channels: Annotated[
+        int | None, Option(help="Initial channels of the networks handed back.")
+    ] = None,
     cells: Annotated[int | None, Option(help="Cells of the networks handed back.")] = None,
     data_root: Annotated[Path | None, Option(help="Folder of the public data sets.")] = None,
-    download: Annotated[bool, Option("--download", help="Fetch a missing public data set.")] = False,
+    download: Annotated[
+        bool, Option("--download", help="Fetch a missing public data set.")
+    ] = False,
     data_noise: Annotated[
         float | None, Option(help="Gaussian noise on every image, 0..1: a harder task.")
     ] = None,
@@ -68,23 +81,37 @@ def search(
         int | None, Option(help="Side in pixels that folders of images are read at.")
     ] = None,
     skip_broken: Annotated[
-        bool, Option("--skip-broken", help="Leave out image files that cannot be read, and say how many.")
+        bool,
+        Option(
+            "--skip-broken", help="Leave out image files that cannot be read, and say how many."
+        ),
     ] = False,
     require: Annotated[
         str | None,
-        Option(help="Least that latency and memory must be: any (estimates too), table, or measured."),
+        Option(
+            help="Least that latency and memory must be: any (estimates too), table, or measured."
+        ),
     ] = None,
     table: Annotated[
-        str | None, Option(help="Latency table to search by: a file or a name. [default: the target's own]")
+        str | None,
+        Option(help="Latency table to search by: a file or a name. [default: the target's own]"),
     ] = None,
-    device: Annotated[str | None, Option(help="Where the search itself computes: auto, cpu or cuda.")] = None,
+    device: Annotated[
+        str | None, Option(help="Where the search itself computes: auto, cpu or cuda.")
+    ] = None,
     backend: Annotated[
-        str | None, Option(help="What measures on an attached target: onnxruntime, torch or a plug-in.")
+        str | None,
+        Option(help="What measures on an attached target: onnxruntime, torch or a plug-in."),
     ] = None,
     cuda_graph: Annotated[
-        bool, Option("--cuda-graph", help="Latencies on a CUDA target: of captured graphs, not eager torch.")
+        bool,
+        Option(
+            "--cuda-graph", help="Latencies on a CUDA target: of captured graphs, not eager torch."
+        ),
     ] = False,
-    threads: Annotated[int | None, Option(help="CPU threads of the search itself, of each process.")] = None,
+    threads: Annotated[
+        int | None, Option(help="CPU threads of the search itself, of each process.")
+    ] = None,
     processes: Annotated[int | None, Option(help=several.HELP)] = None,
     json: Annotated[bool, Option("--json", help="Only JSON on standard output.")] = False,
     quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False,
@@ -130,11 +157,21 @@ def search(
     vacant(path)
     several.launched(processes, context.find_root().obj)
     with several.joined() as ranks:
-        _run(resolved, ranks.share(lambda: path), json, quiet, ranks, chosen)
+        _run(
+            resolved,
+            ranks.broadcast(lambda: path),
+            json=json,
+            quiet=quiet,
+            ranks=ranks,
+            table=chosen,
+        )
 
 
 def named_table(word: str | None, resolved: Config) -> Path | None:
-    """The file of the table that is named. Raises InputError for an unknown one, or where no latency is asked for."""
+    """The file of the table that is named.
+
+    Raises InputError for an unknown one, or where no latency is asked for.
+    """
     from hwnas.costs.tables import find_table
 
     if word is None:
@@ -149,10 +186,12 @@ def _run(
 ) -> None:
     from hwnas.cli.progress import notes, watching
     from hwnas.cli.show import print_summary
-    from hwnas.search.search import feasibility, plan, search, summary
+    from hwnas.runs.summary import read_front
+    from hwnas.search.plan import feasibility, plan
+    from hwnas.search.search import search
     from hwnas.training.describe import described
 
-    say = notes(quiet or not ranks.leads)
+    say = notes(quiet or not ranks.is_main)
     planned = plan(resolved, say, table, ranks)
     for line in described(planned.dataset):
         say(line)
@@ -161,16 +200,16 @@ def _run(
     for line in feasibility(planned):
         say(line)
     say(f"run directory: {path}")
-    if not ranks.leads:
+    if not ranks.is_main:
         search(resolved, path, planned=planned, ranks=ranks)
         return
     try:
         with watching(quiet, path) as watch:
-            run = search(resolved, path, watch, planned, say, ranks)
+            run = search(resolved, path, watch=watch, planned=planned, say=say, ranks=ranks)
     except KeyboardInterrupt:
         echo(f"stopped; go on with: hwnas resume {path}{several.again(ranks)}", err=True)
         raise
-    print_summary(summary(run), path, json)
+    print_summary(read_front(run), path, json)
 
 
 def given(**values: Any) -> dict[str, Any]:
@@ -184,7 +223,9 @@ def _exponents(text: str | None) -> tuple[float, ...] | None:
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError:
-        raise InputError(f"exponents: expected numbers such as 0,-0.1,-0.3, not {text[:60]!r}") from None
+        raise InputError(
+            f"exponents: expected numbers such as 0,-0.1,-0.3, not {text[:60]!r}"
+        ) from None
 
 
 def objectives(metrics: list[str] | None, targets: list[str] | None) -> list[dict[str, str]] | None:
@@ -198,7 +239,9 @@ def objectives(metrics: list[str] | None, targets: list[str] | None) -> list[dic
         return None
     for metric in metrics:
         if metric not in METRICS:
-            raise InputError(f"objective: unknown metric {metric!r}{nearest(metric, METRICS)}")
+            raise InputError(
+                f"objective: unknown metric {metric!r}{nearest(metric, METRICS.names())}"
+            )
     from hwnas.search.algorithms.reward import parse_quantity
 
     found: dict[str, dict[str, str]] = {metric: {"metric": metric} for metric in metrics}
@@ -206,7 +249,9 @@ def objectives(metrics: list[str] | None, targets: list[str] | None) -> list[dic
         metric, sign, value = text.partition("=")
         if not sign:
             if len(found) > 1:
-                raise InputError(f"target-value: say of which objective, such as {metrics[0]}={text}")
+                raise InputError(
+                    f"target-value: say of which objective, such as {metrics[0]}={text}"
+                )
             metric, value = metrics[0], text
         if metric not in found:
             raise InputError(

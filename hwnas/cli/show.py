@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hwnas.cli.outside import console, echo, echo_json, shown, table
+from hwnas.cli.outside import console, echo, echo_json, table
+
+if TYPE_CHECKING:
+    from hwnas.runs.summary import Cost, Member, SearchSummary
 
 
 def show(
@@ -15,51 +18,60 @@ def show(
     json: Annotated[bool, typer.Option("--json", help="Only JSON on standard output.")] = False,
 ) -> None:
     """Print the Pareto front of a finished search."""
-    from hwnas.runs.directory import read_shown
+    from hwnas.runs.summary import read_shown
 
     print_summary(read_shown(run), run, json)
 
 
-def print_summary(summary: dict[str, Any], path: Path, json: bool) -> None:
-    """The front as a table with origins, or the whole summary as JSON."""
-    if json:
-        echo_json(summary)
-        return
-    said = shown(summary)
-    console().print(_table(said))
-    for line in _lines(said, path):
-        echo(line)
+def print_summary(summary: SearchSummary, path: Path, json: bool) -> None:
+    """The front as a table with provenances, or the whole summary as JSON."""
+    from hwnas.algorithms import ALGORITHMS
+    from hwnas.runs.schema import escaped, to_json
     from hwnas.space import SPACES
 
-    if summary["space"] not in SPACES:
-        echo(f"note: the space {said['space']} is not installed here: this run can be shown, nothing more")
+    if json:
+        echo_json(to_json(summary))
+        return
+    shown = escaped(summary)
+    console().print(_table(shown))
+    for line in _lines(shown, path):
+        echo(line)
+    if not SPACES.usable(summary.space):
+        echo(
+            f"note: the space {shown.space} is not installed here: this run can be shown, nothing"
+            " more"
+        )
+    if summary.algorithm not in ALGORITHMS:
+        echo(
+            f"note: the algorithm {shown.algorithm} is not installed here: this run can be shown,"
+            " nothing more"
+        )
 
 
-def _table(summary: dict[str, Any]) -> Any:
-    front = summary["front"]
-    names = list(front[0]["costs"]) if front else []
-    accuracy_origin = front[0]["accuracy"]["origin"] if front else "nothing scored"
+def _table(summary: SearchSummary) -> Any:
+    front = summary.front
+    costs = front[0].costs if front else {}
+    provenance = front[0].accuracy.provenance if front else "nothing scored"
     grid = table(
-        title=f"Pareto front: {summary['algorithm']} in the {summary['space']} space, {summary['data']}"
+        title=f"Pareto front: {summary.algorithm} in the {summary.space} space, {summary.data}"
     )
     grid.add_column("key", no_wrap=True)
-    grid.add_column(f"accuracy\n{accuracy_origin}", justify="right")
-    for name in names:
-        cost = front[0]["costs"][name]
-        grid.add_column(f"{name} ({cost['unit']})\n{cost['origin']}", justify="right")
+    grid.add_column(f"accuracy\n{provenance}", justify="right")
+    for name, cost in costs.items():
+        grid.add_column(f"{name} ({cost.unit})\n{cost.provenance}", justify="right")
         if _processes(front, name):
-            grid.add_column(f"of a process ({cost['unit']})\nmeasured", justify="right")
-    if summary.get("within_target") is not None:
+            grid.add_column(f"of a process ({cost.unit})\nmeasured", justify="right")
+    if summary.within_target is not None:
         grid.add_column("within\ntarget")
     for member in front:
-        cells = [member["key"], f"{member['accuracy']['value']:.4f}"]
-        for name in names:
-            cells.append(_with_interval(member["costs"][name]))
+        cells = [member.key, f"{member.accuracy.value:.4f}"]
+        for name in costs:
+            cells.append(_with_interval(member.costs[name]))
             if _processes(front, name):
-                process = member["costs"][name].get("process")
-                cells.append(_amount(process["value"]) if process else "failed")
-        if "within_target" in member:
-            cells.append("yes" if member["within_target"] else "no")
+                process = member.costs[name].process
+                cells.append(_amount(process.value) if process else "failed")
+        if member.within_target is not None:
+            cells.append("yes" if member.within_target else "no")
         grid.add_row(*cells)
     return grid
 
@@ -68,86 +80,93 @@ def _amount(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
 
 
-def _with_interval(cost: dict[str, Any]) -> str:
-    if cost.get("low") is None or cost.get("high") is None:
-        return _amount(cost["value"])
-    return f"{cost['value']:,.4g} ({cost['low']:,.4g} .. {cost['high']:,.4g})"
+def _with_interval(cost: Cost) -> str:
+    if cost.low is None or cost.high is None:
+        return _amount(cost.value)
+    return f"{cost.value:,.4g} ({cost.low:,.4g} .. {cost.high:,.4g})"
 
 
-def _processes(front: list[dict[str, Any]], name: str) -> bool:
-    return any(member["costs"][name].get("process") for member in front)
+def _processes(front: list[Member], name: str) -> bool:
+    return any(member.costs[name].process for member in front)
 
 
-def _measured_lines(summary: dict[str, Any]) -> list[str]:
+def _measured_lines(summary: SearchSummary) -> list[str]:
     """How finalists were measured, and how far off the predictions were that the search went by."""
     lines = []
-    for name, about in (summary.get("measured") or {}).items():
-        receipt = about["receipt"]
-        if receipt:
+    for name, notes in summary.measured.items():
+        metadata = notes.metadata
+        if metadata:
             text = (
-                f"{name} measured on {receipt.get('host', '?')} by {receipt.get('backend', '?')},"
-                f" {about['networks']} networks"
+                f"{name} measured on {metadata.get('host', '?')} by {metadata.get('backend', '?')},"
+                f" {notes.networks} networks"
             )
             if name == "latency":
-                text += f", {receipt.get('statistic', '?')}, 95 % intervals{_off(summary, name)}"
-                busy = about.get("noisy", 0)
-                text += f"; the host was busy during {busy} of them" if busy else ""
+                text += f", {metadata.get('statistic', '?')}, 95 % intervals{_off(summary, name)}"
+                text += f"; the host was busy during {notes.noisy} of them" if notes.noisy else ""
             lines.append(text)
-        if about["failed"]:
-            reason = next(iter(about.get("reasons", ())), "no reason was kept")
-            lines.append(f"{name} of {about['failed']} networks could not be measured: {reason}")
+        if notes.failed:
+            reason = next(iter(notes.reasons), "no reason was kept")
+            lines.append(f"{name} of {notes.failed} networks could not be measured: {reason}")
     return lines
 
 
-def _off(summary: dict[str, Any], name: str) -> str:
-    costs = [member["costs"][name] for member in (*summary["front"], *summary.get("dominated", []))]
-    pairs = [(cost["predicted"], cost["value"]) for cost in costs if cost.get("predicted") and cost["value"]]
+def _off(summary: SearchSummary, name: str) -> str:
+    costs = [member.costs[name] for member in summary.members if name in member.costs]
+    pairs = [(cost.predicted, cost.value) for cost in costs if cost.predicted and cost.value]
     if not pairs:
         return ""
-    off = sum(abs(predicted["value"] / value - 1) for predicted, value in pairs) / len(pairs)
-    return f"; {pairs[0][0]['origin']} values that the search went by were {100 * off:.1f} % off"
+    off = sum(abs(predicted.value / value - 1) for predicted, value in pairs) / len(pairs)
+    return f"; {pairs[0][0].provenance} values that the search went by were {100 * off:.1f} % off"
 
 
 def none_within(nearest: str) -> str:
     """What is said of a front without a member within the target."""
-    return "no member of the front is within the target" + (f"; the nearest is {nearest}" if nearest else "")
+    return "no member of the front is within the target" + (
+        f"; the nearest is {nearest}" if nearest else ""
+    )
 
 
-def _lines(summary: dict[str, Any], path: Path) -> list[str]:
-    baseline = summary["baseline"]
-    lines = [
-        f"hypervolume {summary['hypervolume']:.4f} against {baseline['random_hypervolume']:.4f} of"
-        f" {baseline['random_evaluations']} uniform genotypes on the same weights and images;"
-        f" {summary['evaluations']:,} evaluations in {summary['seconds']:.0f} s"
-    ]
-    lines += _measured_lines(summary)
+def _lines(summary: SearchSummary, path: Path) -> list[str]:
     from hwnas.runs.models import beside_the_front
 
+    baseline = summary.baseline
+    lines = [
+        f"hypervolume {summary.hypervolume:.4f} against {baseline.random_hypervolume:.4f} of"
+        f" {baseline.random_evaluations} uniform genotypes on the same weights and images;"
+        f" {summary.evaluations:,} evaluations in {summary.seconds:.0f} s"
+    ]
+    lines += _measured_lines(summary)
     believed = beside_the_front(summary)
     if believed:
         lines.append(
-            "dominated with shared weights, but best at their costs by what was learnt and SynFlow together:"
-            f" {', '.join(believed)}; hwnas train {path} --all trains them too"
+            "dominated with shared weights, but best at their costs by what was learnt and SynFlow"
+            f" together: {', '.join(believed)}; hwnas train {path} --all trains them too"
         )
-    met = summary.get("within_target")
-    if met is not None:
-        units = {name: cost["unit"] for one in summary["front"][:1] for name, cost in one["costs"].items()}
-        wanted = ", ".join(
-            f"{name} {value:,.4g} {units.get(name, '')}".rstrip()
-            for name, value in summary.get("targets", {}).items()
-        )
-        from hwnas.runs.front import knee
-        from hwnas.runs.models import search_front, targets_of
-
-        middle = knee(search_front(summary), targets_of(summary)).key if summary["front"] else ""
-        best = f"best within target: {met[0]}; the knee within: {middle}" if met else none_within(middle)
-        lines.append(f"target {wanted}: {best}")
+    if summary.within_target is not None:
+        lines.append(_target_line(summary, summary.within_target))
     lines += [
-        f"note: stage {one['stage'] + 1}: {one['text']}; {one['advice']}" for one in summary.get("health", [])
+        f"note: stage {note.stage + 1}: {note.text}; {note.advice}" for note in summary.health or []
     ]
     lines.append(f"run directory: {path}")
     lines.append(
         f"next: hwnas report {path}; hwnas train {path} --knee, then hwnas export {path} --knee;"
-        f" hwnas profile {path} --target {summary.get('target', 'cpu')}"
+        f" hwnas profile {path} --target {summary.target}"
     )
     return lines
+
+
+def _target_line(summary: SearchSummary, met: list[str]) -> str:
+    """What the search had to meet, and which member of the front does it best."""
+    from hwnas.runs.front import knee
+    from hwnas.runs.models import search_front
+
+    units = {name: cost.unit for member in summary.front[:1] for name, cost in member.costs.items()}
+    wanted = ", ".join(
+        f"{name} {value:,.4g} {units.get(name, '')}".rstrip()
+        for name, value in summary.targets.items()
+    )
+    middle = knee(search_front(summary), summary.targets).key if summary.front else ""
+    best = (
+        f"best within target: {met[0]}; the knee within: {middle}" if met else none_within(middle)
+    )
+    return f"target {wanted}: {best}"

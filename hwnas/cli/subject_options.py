@@ -1,4 +1,5 @@
-"""What ``hwnas profile`` is told about its subject: each option is used, or refused where it can have no effect."""
+"""What ``hwnas profile`` is told about its subject: each option is used, or refused where it can
+have no effect."""
 
 from __future__ import annotations
 
@@ -19,10 +20,11 @@ OF_TORCH = ("--dtype", "--channels-last", "--cuda-graph")
 
 
 def subject_size(subject: str, options: Mapping[str, Any]) -> tuple[Shape, Shapes]:
-    """What a genotype alone does not say, and the sizes that are given to inputs of an ONNX file by name.
+    """What a genotype alone does not say, and the sizes that are given to inputs of an ONNX file by
+    name.
 
-    ``options``: every option about the subject as it was typed, None (False, or nothing) where it was not.
-    Raises InputError for one that says nothing about a subject of this kind.
+    ``options``: every option about the subject as it was typed, None (False, or nothing) where it
+    was not. Raises InputError for one that says nothing about a subject of this kind.
     """
     from hwnas.cli.values import image_size, input_shape, one_of
     from hwnas.measuring.subjects import Shape
@@ -33,21 +35,33 @@ def subject_size(subject: str, options: Mapping[str, Any]) -> tuple[Shape, Shape
     is_onnx = not is_run and subject.lower().endswith(".onnx")
     if is_run:
         open_run(Path(subject))
-        _refuse(options, (*OF_A_GENOTYPE, "--image"), f"{subject}: a run's networks have a size of their own")
+        _refuse(
+            options,
+            (*OF_A_GENOTYPE, "--image"),
+            f"{subject}: a run's networks have a size of their own",
+        )
     if is_onnx:
         _refuse(options, OF_A_GENOTYPE, f"{subject}: an ONNX file has a size of its own")
-        _refuse(options, OF_TORCH, f"{subject}: an ONNX file is run by ONNX Runtime as it is, not by torch")
+        _refuse(
+            options,
+            OF_TORCH,
+            f"{subject}: an ONNX file is run by ONNX Runtime as it is, not by torch",
+        )
     else:
-        _refuse(options, ("--shape",), f"{subject[:60]!r} is no ONNX file, whose inputs it gives sizes to")
+        _refuse(
+            options,
+            ("--shape",),
+            f"{subject[:60]!r} is no ONNX file, whose inputs it gives sizes to",
+        )
     named = tuple(input_shape(text) for text in options["--shape"] or ())
     if is_onnx and image is not None:
         named += onnx_sizes(Path(subject), image, batch, dict(named))
     size = Shape(
-        options["--channels"],
-        options["--cells"],
-        10 if options["--classes"] is None else options["--classes"],
-        image_size("32" if image is None else image),
-        one_of("--stem", options["--stem"] or "cifar", ("cifar", "imagenet")),
+        channels=options["--channels"],
+        cells=options["--cells"],
+        classes=10 if options["--classes"] is None else options["--classes"],
+        image=image_size("32" if image is None else image),
+        stem=one_of("--stem", options["--stem"] or "cifar", ("cifar", "imagenet")),
     )
     return size, named
 
@@ -59,13 +73,23 @@ def _refuse(options: Mapping[str, Any], names: tuple[str, ...], why: str) -> Non
 
 
 def onnx_sizes(file: Path, image: str, batch: int, named: Mapping[str, Any]) -> Shapes:
-    """The sizes that ``--image`` gives to the inputs of an ONNX file. Raises InputError where it fits none."""
+    """The sizes that ``--image`` gives to the inputs of an ONNX file.
+
+    Raises InputError where it fits none.
+    """
     from hwnas.cli.values import image_size
     from profilers.onnx_check import read
     from profilers.onnx_inputs import image_shapes
 
     channels, height, width = image_size(image)
-    found = image_shapes(file, read(file), channels if "x" in image.lower() else None, height, width, batch)
+    found = image_shapes(
+        file,
+        read(file),
+        channels=channels if "x" in image.lower() else None,
+        height=height,
+        width=width,
+        batch=batch,
+    )
     for name in found:
         if name in named:
             raise InputError(f"--image and --shape: both give sizes to input '{name}'")

@@ -22,7 +22,9 @@ Option = typer.Option
 def sweep(
     file: Annotated[
         Path,
-        typer.Argument(help="A search's config, and a table named sweep with lists.", metavar="FILE.toml"),
+        typer.Argument(
+            help="A search's config, and a table named sweep with lists.", metavar="FILE.toml"
+        ),
     ],
     out: Annotated[
         Path | None, Option(help="Folder of the runs (default: runs/ and the file's name).")
@@ -30,23 +32,27 @@ def sweep(
     ray: Annotated[str | None, Option("--ray", metavar="[ADDRESS]", help=HELP)] = None,
     gpus: Annotated[
         float | None,
-        Option(min=0, max=64, help="With --ray: GPUs per search (default: 1 where the cluster has some)."),
+        Option(
+            min=0,
+            max=64,
+            help="With --ray: GPUs per search (default: 1 where the cluster has some).",
+        ),
     ] = None,
     download: Annotated[bool, Option("--download", help="Fetch missing public data sets.")] = False,
     json: Annotated[bool, Option("--json", help="Only JSON on standard output.")] = False,
     quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
-    """Search once for each combination of seeds, spaces, targets, ..., and compare; call again to go on.
+    """Search once per combination of seeds, spaces, targets, ..., and compare; again to go on.
 
     hwnas sweep FILE.toml --ray
     """
     from hwnas.cli.progress import notes, watching
     from hwnas.cluster.comparison import compare, write_comparison
+    from hwnas.cluster.job import here
     from hwnas.cluster.progress import once_a_minute, searches
     from hwnas.cluster.ray_cluster import connected
     from hwnas.cluster.searches import sweep_on
     from hwnas.cluster.sweep_file import read_sweep, state_of
-    from hwnas.cluster.task import here
     from hwnas.errors import Stopped, keeping
 
     say = notes(quiet)
@@ -63,12 +69,19 @@ def sweep(
     def done(run: Planned, found: SearchedThere) -> None:
         nonlocal ended
         ended += 1
-        how = {"missing": "done", "started": "gone on with and done", "finished": "was done"}[found.found]
-        say(f"{run.name}: {how}{f', on {found.node}' if found.node else ''} ({ended} of {len(runs)})")
+        how = {"missing": "done", "started": "gone on with and done", "finished": "was done"}[
+            found.found
+        ]
+        say(
+            f"{run.name}: {how}{f', on {found.node}' if found.node else ''} ({ended} of"
+            f" {len(runs)})"
+        )
 
     def failed(run: Planned, error: Exception) -> None:
         failures[run.name] = error
-        echo(f"warning: {run.name}: {' '.join(str(error).split()) or type(error).__name__}", err=True)
+        echo(
+            f"warning: {run.name}: {' '.join(str(error).split()) or type(error).__name__}", err=True
+        )
 
     try:
         with ExitStack() as stack:
@@ -88,7 +101,8 @@ def sweep(
         _print(found, report)
     if failures:
         raise Stopped(
-            f"{len(failures)} of {len(runs)} runs did not end; the same command tries them again: hwnas sweep {file}"
+            f"{len(failures)} of {len(runs)} runs did not end; the same command tries them again:"
+            f" hwnas sweep {file}"
         )
 
 
@@ -108,7 +122,9 @@ def _print(found: dict[str, Any], report: Path | None) -> None:
 def _grid(title: str, columns: tuple[str, ...]) -> Any:
     from rich import box
 
-    grid = table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    grid = table(
+        title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
+    )
     for number, column in enumerate(columns):
         grid.add_column(column, justify="left" if number == 0 else "right", no_wrap=number > 0)
     return grid
@@ -117,7 +133,8 @@ def _grid(title: str, columns: tuple[str, ...]) -> Any:
 def _table(rows: list[dict[str, Any]]) -> Any:
     """A line per run; accuracies are those of shared weights."""
     grid = _grid(
-        "accuracy: shared weights", ("run", "best", "front", "hypervolume", "uniform", "evaluations", "s")
+        "accuracy: shared weights",
+        ("run", "best", "front", "hypervolume", "uniform", "evaluations", "s"),
     )
     for row in rows:
         if row["state"] != "finished":
@@ -138,11 +155,14 @@ def _table(rows: list[dict[str, Any]]) -> Any:
 def _means(groups: list[dict[str, Any]]) -> Any:
     """A line per combination without its seed: mean and standard deviation."""
     grid = _grid(
-        "over seeds: mean and standard deviation", ("runs", "seeds", "best", "hypervolume", "uniform")
+        "over seeds: mean and standard deviation",
+        ("runs", "seeds", "best", "hypervolume", "uniform"),
     )
     for group in groups:
         name = ",".join(f"{key}={value}" for key, value in group["values"].items()) or "all"
-        figures = [_spread(group[key]) for key in ("best_accuracy", "hypervolume", "random_hypervolume")]
+        figures = [
+            _spread(group[key]) for key in ("best_accuracy", "hypervolume", "random_hypervolume")
+        ]
         grid.add_row(name, str(len(group["seeds"])), *figures)
     return grid
 

@@ -1,4 +1,5 @@
-"""``hwnas train``: networks of a finished search, from scratch, and the front by what they reach."""
+"""``hwnas train``: networks of a finished search, from scratch, and the front by what they
+reach."""
 
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ from profilers.limits import MOST_THREADS, check_numbers
 if TYPE_CHECKING:
     from hwnas.runs.directory import Run
     from hwnas.runs.models import Model
+    from hwnas.runs.training_record import TrainingRecord
     from hwnas.training.recipe import Recipe
     from hwnas.training.train import Trained
 
@@ -41,27 +43,41 @@ def train(
     epochs: Annotated[int | None, Option(help="Instead of the recipe's.")] = None,
     batch: Annotated[int | None, Option(help="Images per step, instead of the recipe's.")] = None,
     learning_rate: Annotated[float | None, Option(help="Instead of the recipe's.")] = None,
-    cutout: Annotated[int | None, Option(help="Side of the square cut out, instead of the recipe's.")] = None,
+    cutout: Annotated[
+        int | None, Option(help="Side of the square cut out, instead of the recipe's.")
+    ] = None,
     average: Annotated[
-        float | None, Option(help="Keep an exponential moving average of the weights, with this decay.")
+        float | None,
+        Option(help="Keep an exponential moving average of the weights, with this decay."),
     ] = None,
     hold_out: Annotated[
-        float | None, Option(help="Share of the training images kept aside to choose the best epoch by.")
+        float | None,
+        Option(help="Share of the training images kept aside to choose the best epoch by."),
     ] = None,
     precision: Annotated[str | None, Option(help="float32, bfloat16 or, on CUDA, float16.")] = None,
     compile: Annotated[
         bool, Option("--compile", help="torch.compile: minutes at first, then faster.")
     ] = False,
-    seed: Annotated[int | None, Option(min=0, max=2**31 - 1, help="Default: the seed of the search.")] = None,
+    seed: Annotated[
+        int | None, Option(min=0, max=2**31 - 1, help="Default: the seed of the search.")
+    ] = None,
     device: Annotated[str, Option(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[int, Option(min=1, max=MOST_THREADS, help="CPU threads.")] = 1,
-    fresh: Annotated[bool, Option("--fresh", help="Forget an earlier training of these networks.")] = False,
+    fresh: Annotated[
+        bool, Option("--fresh", help="Forget an earlier training of these networks.")
+    ] = False,
     data_root: Annotated[Path | None, Option(help="Folder of the public data sets.")] = None,
-    download: Annotated[bool, Option("--download", help="Fetch a missing public data set.")] = False,
+    download: Annotated[
+        bool, Option("--download", help="Fetch a missing public data set.")
+    ] = False,
     ray: Annotated[str | None, Option("--ray", metavar="[ADDRESS]", help=HELP)] = None,
     gpus: Annotated[
         float | None,
-        Option(min=0, max=64, help="With --ray: GPUs per network (default: 1 where the cluster has some)."),
+        Option(
+            min=0,
+            max=64,
+            help="With --ray: GPUs per network (default: 1 where the cluster has some).",
+        ),
     ] = None,
     json: Annotated[bool, Option("--json", help="Only JSON on standard output.")] = False,
     quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False,
@@ -73,6 +89,7 @@ def train(
     from hwnas.cli.progress import notes
     from hwnas.runs.directory import open_run
     from hwnas.runs.models import choose, knee_note, model_of
+    from hwnas.runs.schema import to_json
 
     if sum((bool(keys), every, knee)) > 1:
         raise InputError("train: say either --all, --knee or keys")
@@ -96,7 +113,18 @@ def train(
     )
     seed = opened.config.seed if seed is None else seed
     if ray is None:
-        records = _train(opened, models, chosen, seed, device, threads, fresh, data_root, download, quiet)
+        records = _train(
+            opened,
+            models,
+            recipe=chosen,
+            seed=seed,
+            device=device,
+            threads=threads,
+            fresh=fresh,
+            data_root=data_root,
+            download=download,
+            quiet=quiet,
+        )
     else:
         from hwnas.cli.train_ray import train_by_ray
 
@@ -105,7 +133,9 @@ def train(
     if not records:
         raise InputError("train: every training diverged; try a lower --learning-rate")
     if json:
-        echo_json([{key: value for key, value in one.items() if key != "curve"} for one in records])
+        echo_json(
+            [{key: part for key, part in to_json(one).items() if key != "curve"} for one in records]
+        )
         return
     _print(opened, records)
 
@@ -121,7 +151,7 @@ def _train(
     data_root: Path | None,
     download: bool,
     quiet: bool,
-) -> list[dict[str, Any]]:
+) -> list[TrainingRecord]:
     import torch
 
     from hwnas.cli.progress import notes
@@ -148,8 +178,8 @@ def _train(
         begun.add(model.name)
         tested = "" if epoch.test_accuracy is None else f", test accuracy {epoch.test_accuracy:.4f}"
         say(
-            f"{model.name} epoch {epoch.number}/{recipe.epochs}: loss {epoch.train_loss:.3f}{tested}"
-            f" ({epoch.seconds:.1f} s)"
+            f"{model.name} epoch {epoch.number}/{recipe.epochs}: loss"
+            f" {epoch.train_loss:.3f}{tested} ({epoch.seconds:.1f} s)"
         )
 
     def done(model: Model, result: Trained) -> None:
@@ -173,7 +203,9 @@ def _train(
 def _recipe(name: str, **changes: Any) -> Recipe:
     from hwnas.training.recipe import recipe_named
 
-    return replace(recipe_named(name), **{key: value for key, value in changes.items() if value is not None})
+    return replace(
+        recipe_named(name), **{key: value for key, value in changes.items() if value is not None}
+    )
 
 
 def _numbers(name: str, text: str | None) -> list[int | None]:
@@ -183,39 +215,44 @@ def _numbers(name: str, text: str | None) -> list[int | None]:
     try:
         numbers = [int(part) for part in text.split(",")]
     except ValueError:
-        raise InputError(f"{name}: expected whole numbers such as 16,24, not {text[:60]!r}") from None
+        raise InputError(
+            f"{name}: expected whole numbers such as 16,24, not {text[:60]!r}"
+        ) from None
     for number in numbers:
         check_numbers("--", **{name: number})
     return [*numbers]
 
 
-def _print(run: Run, records: list[dict[str, Any]]) -> None:
+def _print(run: Run, records: list[TrainingRecord]) -> None:
     """The trained front, those just trained marked."""
     from rich import box
 
-    from hwnas.runs.models import TRAINED, write_trained
+    from hwnas.runs.models import write_trained
+    from hwnas.runs.training_record import TRAINED
 
-    summary = write_trained(run)
+    trained = write_trained(run)
     title = f"Front of {run.path}; accuracy: {TRAINED}, params and MACs: counted"
     # Narrow, so that names with width and depth fit a terminal of 80 columns.
-    grid = table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    grid = table(
+        title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
+    )
     grid.add_column("network", no_wrap=True)
     for column in ("C", "cells", "accuracy", "params", "MACs"):
         grid.add_column(column, justify="right", no_wrap=True)
     grid.add_column("", no_wrap=True)
-    new = {record["name"] for record in records}
-    for member in summary["front"] + summary["dominated"]:
-        marks = ["dominated"] if member in summary["dominated"] else []
-        marks += ["new"] if member["name"] in new else []
-        if "within_target" in member:
-            marks.append("within target" if member["within_target"] else "over target")
+    new = {record.name for record in records}
+    for number, member in enumerate(trained.front + trained.dominated):
+        marks = ["dominated"] if number >= len(trained.front) else []
+        marks += ["new"] if member.name in new else []
+        if member.within_target is not None:
+            marks.append("within target" if member.within_target else "over target")
         grid.add_row(
-            member["name"],
-            str(member["channels"]),
-            str(member["cells"]),
-            f"{member['accuracy']['value']:.4f}",
-            f"{member['costs']['params']['value']:,}",
-            f"{member['costs']['macs']['value']:,}",
+            member.label,
+            str(member.channels),
+            str(member.cells),
+            f"{member.accuracy.value:.4f}",
+            f"{member.costs['params'].value:,}",
+            f"{member.costs['macs'].value:,}",
             ", ".join(marks),
         )
     console().print(grid)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hwnas.runs.directory import Run
     from hwnas.runs.models import Model
     from hwnas.training.dataset import Dataset
-    from hwnas.training.loop import Diverged
+    from hwnas.training.loop import TrainingDiverged
     from hwnas.training.recipe import Recipe
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -21,7 +21,10 @@ DEVICES = ("auto", "cpu", "cuda")
 
 def announced(models: list[Model], dataset: Dataset, recipe: Recipe, place: str) -> str:
     """What is about to be trained, in a line."""
-    return f"{len(models)} to train on {dataset.name} by recipe {recipe.name}: {recipe.epochs} epochs, on {place}"
+    return (
+        f"{len(models)} to train on {dataset.name} by recipe {recipe.name}: {recipe.epochs} epochs,"
+        f" on {place}"
+    )
 
 
 def warned(line: str) -> None:
@@ -29,14 +32,15 @@ def warned(line: str) -> None:
     echo(f"warning: {line}", err=True)
 
 
-def left_out(model: Model, error: Diverged) -> None:
+def left_out(model: Model, error: TrainingDiverged) -> None:
     """Warn of a training that diverged."""
     warned(f"{model.name} is left out: {error}")
 
 
 @contextmanager
 def told(run: Run) -> Iterator[None]:
-    """Say what ends a training early in one line: a directory that can't be written (InputError), or Ctrl-C."""
+    """Say what ends a training early in one line: a directory that can't be written
+    (InputError), or Ctrl-C."""
     try:
         yield
     except OSError as error:

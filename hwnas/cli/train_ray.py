@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hwnas.cli.train_notes import announced, known_device, left_out, told, warned
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from hwnas.cluster.training import TrainedThere
     from hwnas.runs.directory import Run
     from hwnas.runs.models import Model
+    from hwnas.runs.training_record import TrainingRecord
     from hwnas.training.recipe import Recipe
 
 
@@ -27,12 +28,12 @@ def train_by_ray(
     quiet: bool,
     address: str,
     gpus: float | None,
-) -> list[dict[str, Any]]:
+) -> list[TrainingRecord]:
     """Train the models on the cluster at ``address``; returns their records. Raises InputError."""
     from hwnas.cli.progress import notes
+    from hwnas.cluster.job import gpus_for
     from hwnas.cluster.progress import once_a_minute, trainings
     from hwnas.cluster.ray_cluster import connected
-    from hwnas.cluster.task import gpus_for
     from hwnas.cluster.training import train_on
     from hwnas.runs.directory import lock
     from hwnas.training.run_images import images_of
@@ -47,10 +48,10 @@ def train_by_ray(
         ended += 1
         record = found.record
         went_on = f", which went on after epoch {found.after_epoch}" if found.after_epoch else ""
-        if found.after_epoch == record["epochs"]:
+        if found.after_epoch == record.epochs:
             went_on = ", trained before"
         say(
-            f"{model.name}: test accuracy {record['test_accuracy']:.4f} after {record['epochs']} epochs,"
+            f"{model.name}: test accuracy {record.test_accuracy:.4f} after {record.epochs} epochs,"
             f" on {found.node}{went_on} ({ended} of {len(models)})"
         )
 
@@ -62,10 +63,10 @@ def train_by_ray(
         return train_on(
             cluster,
             run,
-            models,
-            dataset,
-            recipe,
-            seed,
+            models=models,
+            dataset=dataset,
+            recipe=recipe,
+            seed=seed,
             data_root=data_root,
             device=place,
             gpus=share,

@@ -15,9 +15,15 @@ _WHOLE = re.compile(r"[0-9]{1,12}")
 def image_size(text: str) -> tuple[int, int, int]:
     """SIDE or CHANNELSxHEIGHTxWIDTH, or InputError."""
     parts = text.lower().split("x")
-    if len(parts) in (1, 3) and all(_WHOLE.fullmatch(part) and 0 < int(part) <= 4096 for part in parts):
+    if len(parts) in (1, 3) and all(
+        _WHOLE.fullmatch(part) and 0 < int(part) <= 4096 for part in parts
+    ):
         numbers = [int(part) for part in parts]
-        sizes = (3, numbers[0], numbers[0]) if len(numbers) == 1 else (numbers[0], numbers[1], numbers[2])
+        sizes = (
+            (3, numbers[0], numbers[0])
+            if len(numbers) == 1
+            else (numbers[0], numbers[1], numbers[2])
+        )
         check_input("--image", sizes)
         return sizes
     raise InputError(

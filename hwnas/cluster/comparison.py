@@ -1,4 +1,5 @@
-"""What a sweep found: a row per run, means over seeds, and one report of all runs that have ended."""
+"""What a sweep found: a row per run, means over seeds, and one report of all runs that have
+ended."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from typing import Any
 from hwnas import __version__
 from hwnas.cluster.sweep_file import Planned, state_of
 from hwnas.runs.atomic import atomic_write
-from hwnas.runs.directory import open_run, read_front
+from hwnas.runs.directory import open_run
+from hwnas.runs.summary import read_front
 from profilers.errors import InputError
 
 SWEEP = "sweep.json"
@@ -21,10 +23,11 @@ FIGURES = ("hypervolume", "random_hypervolume", "best_accuracy", "evaluations", 
 
 
 def compare(runs: Sequence[Planned], out: Path) -> dict[str, Any]:
-    """{"runs": a row per run, "over_seeds": means and standard deviations, "comparable": same boxes or not}.
+    """{"runs": a row per run, "over_seeds": means and standard deviations, "comparable": same boxes
+    or not}.
 
-    Accuracies in 0..1 are those of shared weights. A hypervolume is measured in the box of its run: those of other
-    spaces or targets are other boxes, and then "comparable" is false.
+    Accuracies in 0..1 are those of shared weights. A hypervolume is measured in the box of its run:
+    those of other spaces or targets are other boxes, and then "comparable" is false.
     """
     rows = [_row(run, out / run.name) for run in runs]
     ended = [row for row in rows if row["state"] == "finished"]
@@ -33,30 +36,35 @@ def compare(runs: Sequence[Planned], out: Path) -> dict[str, Any]:
 
 
 def _row(run: Planned, path: Path) -> dict[str, Any]:
-    row: dict[str, Any] = {"name": run.name, "path": str(path), "values": run.values, "state": state_of(path)}
+    row: dict[str, Any] = {
+        "name": run.name,
+        "path": str(path),
+        "values": run.values,
+        "state": state_of(path),
+    }
     if row["state"] != "finished":
         return row
     summary = read_front(open_run(path))
-    try:
-        members = [*summary["front"], *summary["dominated"]]
-        return {
-            **row,
-            "hypervolume": float(summary["hypervolume"]),
-            "random_hypervolume": float(summary["baseline"]["random_hypervolume"]),
-            "best_accuracy": max(float(one["accuracy"]["value"]) for one in members),
-            "front": len(summary["front"]),
-            "evaluations": int(summary["evaluations"]),
-            "seconds": float(summary["seconds"]),
-            "bounds": summary["bounds"],
-        }
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path / 'front.json'}: not the summary of a search ({error!r})") from None
+    if not summary.members:
+        raise InputError(f"{path / 'front.json'}: its front is empty")
+    return {
+        **row,
+        "hypervolume": float(summary.hypervolume),
+        "random_hypervolume": float(summary.baseline.random_hypervolume),
+        "best_accuracy": max(float(member.accuracy.value) for member in summary.members),
+        "front": len(summary.front),
+        "evaluations": summary.evaluations,
+        "seconds": float(summary.seconds),
+        "bounds": summary.bounds,
+    }
 
 
 def over_seeds(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows that differ in their seed alone, as one: {"values", "seeds", FIGURE: {"mean", "deviation"}}.
+    """Rows that differ in their seed alone, as one: {"values", "seeds", FIGURE: {"mean",
+    "deviation"}}.
 
-    ``deviation`` is the sample standard deviation, None of a single seed. Empty where no list of seeds was given.
+    ``deviation`` is the sample standard deviation, None of a single seed. Empty where no list of
+    seeds was given.
     """
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
@@ -66,7 +74,10 @@ def over_seeds(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     found = []
     for several in groups.values():
         values = {key: value for key, value in several[0]["values"].items() if key != "seed"}
-        entry: dict[str, Any] = {"values": values, "seeds": [row["values"]["seed"] for row in several]}
+        entry: dict[str, Any] = {
+            "values": values,
+            "seeds": [row["values"]["seed"] for row in several],
+        }
         for name in FIGURES:
             numbers = [float(row[name]) for row in several]
             deviation = stdev(numbers) if len(numbers) > 1 else None
@@ -76,12 +87,13 @@ def over_seeds(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def write_comparison(runs: Sequence[Planned], out: Path, found: dict[str, Any]) -> Path | None:
-    """Write sweep.json and report.html into ``out``; returns the report's path, None where no run has ended."""
-    from hwnas.report.load import gather
+    """Write sweep.json and report.html into ``out``; returns the report's path, None where no
+    run has ended."""
+    from hwnas.report.load import load_run
     from hwnas.report.page import page
 
     atomic_write(out / SWEEP, (json.dumps(found, indent=1, default=str) + "\n").encode())
-    ended = [gather(out / run.name) for run in runs if state_of(out / run.name) == "finished"]
+    ended = [load_run(out / run.name) for run in runs if state_of(out / run.name) == "finished"]
     if not ended:
         return None
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")

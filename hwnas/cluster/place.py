@@ -1,4 +1,5 @@
-"""What a task has to know to find on another node what it would find here: absolute paths, a lock that comes free."""
+"""What a task has to know to find on another node what it would find here: absolute paths, a
+lock that comes free."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ LOCK_SECONDS = 150.0
 
 
 def located(config: Config) -> Config:
-    """The same search with every path absolute, so that it means the same in any working directory."""
+    """The same search with every path absolute, so that it means the same in any working
+    directory."""
     data = config.data.model_copy(
         update={
             "source": _absolute(config.data.source),
@@ -38,9 +40,14 @@ def _absolute(word: str) -> str:
 
 
 def until_free(
-    run: Run, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
+    run: Run,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Wait while a process that is dying still holds the run. Raises Stopped where it does not let go."""
+    """Wait while a process that is dying still holds the run.
+
+    Raises Stopped where it does not let go.
+    """
     begun = clock()
     while held(run):
         if clock() - begun > LOCK_SECONDS:

@@ -1,4 +1,5 @@
-"""Where tasks on other nodes are, read from the files that they leave: a line a minute while none of them ends."""
+"""Where tasks on other nodes are, read from the files that they leave: a line a minute while
+none of them ends."""
 
 from __future__ import annotations
 
@@ -19,9 +20,12 @@ MOST = 8
 
 
 def once_a_minute(
-    look: Callable[[], list[str]], say: Callable[[str], None], clock: Callable[[], float] = time.monotonic
+    look: Callable[[], list[str]],
+    say: Callable[[str], None],
+    clock: Callable[[], float] = time.monotonic,
 ) -> Callable[[], None]:
-    """A function to be called often, which says what ``look`` sees once a minute, and only where that is new."""
+    """A function to be called often, which says what ``look`` sees once a minute, and only where
+    that is new."""
     last, before = clock(), ""
 
     def tick() -> None:
@@ -41,7 +45,9 @@ def once_a_minute(
 def trainings(models: Iterable[Model], epochs: int) -> list[str]:
     """``KEY epoch 3/20`` of every training that is under way."""
     done = {model.name: epochs_done(model.folder) for model in models}
-    return [f"{name} epoch {number}/{epochs}" for name, number in done.items() if 0 < number < epochs]
+    return [
+        f"{name} epoch {number}/{epochs}" for name, number in done.items() if 0 < number < epochs
+    ]
 
 
 def searches(paths: Iterable[Path]) -> list[str]:
@@ -55,5 +61,7 @@ def searches(paths: Iterable[Path]) -> list[str]:
             last = read_history(run)[-1]
         except (InputError, IndexError, OSError):  # no epoch has ended, or a line is being written
             continue
-        found.append(f"{path.name} stage {last.stage + 1}/{len(run.config.stages)} epoch {last.epoch + 1}")
+        found.append(
+            f"{path.name} stage {last.stage + 1}/{len(run.config.stages)} epoch {last.epoch + 1}"
+        )
     return found

@@ -1,6 +1,7 @@
 """Ray as the thing that carries out tasks: its placement and its retries, nothing of our own.
 
-The only module that imports Ray, and only inside functions: ``hwnas --help`` and a hwnas without the extra need none.
+The only module that imports Ray, and only inside functions: ``hwnas --help`` and a hwnas without
+the extra need none.
 """
 
 from __future__ import annotations
@@ -12,22 +13,27 @@ import socket
 import stat
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
 from hwnas import __version__
-from hwnas.cluster.task import Cluster, Ended, Task, check_room, total
+from hwnas.cluster.job import Cluster, Job, JobResult, check_room, total
+from hwnas.cluster.lacking import changes, lacking
 from hwnas.errors import Stopped
 from profilers.children import working_in
 from profilers.errors import InputError
 
 AUTO, LOCAL = "auto", "local"
 RETRIES = 10
-"""How often Ray begins a task again whose worker or node died. Each time it goes on from its own checkpoint."""
+"""How often Ray begins a task again whose worker or node died.
+
+Each time it goes on from its own checkpoint.
+"""
 OBJECT_STORE_BYTES = 100 * 2**20
-"""Of a Ray that is started here: jobs and results are small, so nothing near a third of the memory is needed."""
+"""Of a Ray that is started here: jobs and results are small, so nothing near a third of the
+memory is needed."""
 LOOK_SECONDS = 5.0
 CONNECT_SECONDS = 5.0
 
@@ -38,10 +44,11 @@ Say = Callable[[str], None]
 def connected(
     address: str, say: Say = lambda line: None, tick: Callable[[], None] = lambda: None
 ) -> Iterator[Cluster]:
-    """A Ray cluster: that at ``address``; with "auto" the one running on this host, else a fresh one, ended after.
+    """A Ray cluster: that at ``address``; with "auto" the one running on this host, else a fresh
+    one, ended after.
 
-    ``tick`` is called every few seconds while tasks run. Ray's own words never reach standard output. Raises InputError
-    where Ray isn't installed or can't be reached.
+    ``tick`` is called every few seconds while tasks run. Ray's own words never reach standard
+    output. Raises InputError where Ray isn't installed or can't be reached.
     """
     ray = _ray()
     # Ray's reports of lost nodes go to sys.stdout, twenty lines each; we say the same in one.
@@ -50,7 +57,8 @@ def connected(
         redirect_stdout(nowhere),
         tempfile.TemporaryDirectory(prefix="hwnas-") as empty,
     ):
-        # Ray puts the current folder of its driver on the path of its workers: one that holds no modules.
+        # Ray puts the current folder of its driver on the path of its workers: one that holds no
+        # modules.
         with working_in(empty):
             _start(ray, address)
         try:
@@ -60,7 +68,9 @@ def connected(
                 f" {total(nodes, 'GPU'):g} GPUs"
             )
             yield Cluster(
-                lambda tasks: _run(ray, tasks, say, tick), nodes, lambda path: _check_shared(ray, path)
+                run=lambda jobs: _run(ray, jobs, say, tick),
+                nodes=nodes,
+                check=lambda path: _check_shared(ray, path),
             )
         finally:
             ray.shutdown()
@@ -68,7 +78,8 @@ def connected(
 
 def _ray() -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # A Ray started here works at our own priority: at Ray's (nice 15) tasks on a busy host starved (docs/log.md).
+    # A Ray started here works at our own priority: at Ray's (nice 15) tasks on a busy host starved
+    # (docs/log.md).
     os.environ.setdefault("RAY_worker_niceness", "0")
     try:
         import ray
@@ -90,16 +101,21 @@ def _start(ray: Any, address: str) -> None:
                 ray.init(address=address, **quiet)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        where = {AUTO: "the Ray of this host", LOCAL: "a new Ray on this host"}.get(address, address)
+        where = {AUTO: "the Ray of this host", LOCAL: "a new Ray on this host"}.get(
+            address, address
+        )
         # Ray sends its token to no address that was typed, unless it is told to.
         hint = (
-            "" if os.environ.get("RAY_AUTH_MODE") else "; where it asks for a token, set RAY_AUTH_MODE=token"
+            ""
+            if os.environ.get("RAY_AUTH_MODE")
+            else "; where it asks for a token, set RAY_AUTH_MODE=token"
         )
         raise InputError(f"--ray: {where} can't be reached: {line}{hint}") from None
 
 
 def of_this_host() -> str:
-    """$RAY_ADDRESS; "auto" where the Ray that `ray start` noted on this host still answers; else "local", a new one.
+    """$RAY_ADDRESS; "auto" where the Ray that `ray start` noted on this host still answers; else
+    "local", a new one.
 
     Ray's own "auto" would go on trying a noted one that has died (docs/log.md).
     """
@@ -113,11 +129,16 @@ def of_this_host() -> str:
 
 
 def _noted(path: Path) -> str:
-    """The address in a file of this user or of root. Raises OSError for another's: all users share the folder.
+    """The address in a file of this user or of root.
 
-    Tasks travel as pickles, so a cluster that somebody else noted there could run code as this user.
+    Raises OSError for another's: all users share the folder.
+
+    Tasks travel as pickles, so a cluster that somebody else noted there could run code as this
+    user.
     """
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    handle = os.open(
+        path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    )
     with open(handle, encoding="utf-8", errors="replace") as file:
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode) or (
@@ -128,7 +149,8 @@ def _noted(path: Path) -> str:
 
 
 def check_reachable(address: str) -> None:
-    """Raise InputError where nobody listens at HOST:PORT: Ray itself would try for many minutes (docs/log.md)."""
+    """Raise InputError where nobody listens at HOST:PORT: Ray itself would try for many minutes
+    (docs/log.md)."""
     if address in (AUTO, LOCAL):
         return
     host, _, port = address.rpartition(":")
@@ -166,12 +188,12 @@ def _called(node: dict[str, Any]) -> str:
     return f"{node['NodeManagerHostname']} ({node['NodeID'][:8]})"
 
 
-def _run(ray: Any, tasks: Sequence[Task], say: Say, tick: Callable[[], None]) -> Iterator[Ended]:
+def _run(ray: Any, jobs: Sequence[Job], say: Say, tick: Callable[[], None]) -> Iterator[JobResult]:
     """Give all tasks to Ray and yield them as they end."""
     alive = _nodes(ray)
-    for task in tasks:
-        check_room(task, alive)
-    waiting = {_submit(ray, task): task for task in tasks}
+    for job in jobs:
+        check_room(job, alive)
+    waiting = {_submit(ray, job): job for job in jobs}
     while waiting:
         done, _ = ray.wait(list(waiting), num_returns=1, timeout=LOOK_SECONDS)
         tick()
@@ -182,52 +204,33 @@ def _run(ray: Any, tasks: Sequence[Task], say: Say, tick: Callable[[], None]) ->
             yield _ended(ray, waiting.pop(reference), reference)
 
 
-def _submit(ray: Any, task: Task) -> Any:
+def _submit(ray: Any, job: Job) -> Any:
     remote = ray.remote(_carry_out).options(
-        name=task.name,
-        num_cpus=task.needs.cpus,
-        num_gpus=task.needs.gpus,
-        resources=dict(task.needs.resources),
+        name=job.name,
+        num_cpus=job.needs.cpus,
+        num_gpus=job.needs.gpus,
+        resources=dict(job.needs.resources),
         max_retries=RETRIES,
     )
-    return remote.remote(task.function, task.job)
+    return remote.remote(job.function, job.argument)
 
 
-def _carry_out(function: Callable[[Any], Any], job: Any) -> Any:
+def _carry_out(function: Callable[[Any], Any], argument: Any) -> Any:
     """On a node: the task itself. What it prints belongs to the node's log."""
-    return function(job)
+    return function(argument)
 
 
-def _ended(ray: Any, task: Task, reference: Any) -> Ended:
+def _ended(ray: Any, job: Job, reference: Any) -> JobResult:
     try:
-        return Ended(task, ray.get(reference))
+        return JobResult(job=job, result=ray.get(reference))
     except ray.exceptions.RayTaskError as error:
         cause = error.cause if isinstance(error.cause, Exception) else error
-        return Ended(task, error=lacking(task.name, cause) or cause)
+        return JobResult(job=job, error=lacking(job.name, cause) or cause)
     except ray.exceptions.RayError as error:
         line = str(error).strip().splitlines()[0]
-        return Ended(task, error=Stopped(f"{task.name}: given up after {RETRIES} retries: {line}"))
-
-
-def lacking(name: str, error: Exception) -> InputError | None:
-    """What to say where a node lacks a package, which Ray tells in a page that ends with Python's own line."""
-    if "failed to import on the worker" not in str(error) and not isinstance(error, ModuleNotFoundError):
-        return None
-    last = str(error).strip().splitlines()[-1].removeprefix("ModuleNotFoundError: ")
-    return InputError(f"{name}: {last} there; every node needs the same hwnas (pip install 'hwnas[ray]')")
-
-
-def changes(
-    before: Mapping[str, Mapping[str, float]], now: Mapping[str, Mapping[str, float]], left: Iterable[Task]
-) -> list[str]:
-    """Which nodes have come and gone, in words, and what nobody offers any more though tasks that are left need it."""
-    gone, new = sorted(before.keys() - now.keys()), sorted(now.keys() - before.keys())
-    lines = [f"node {name} is gone; its tasks begin again elsewhere, from their checkpoints" for name in gone]
-    lines += [f"node {name} has joined" for name in new]
-    for name in sorted({name for task in left for name in task.needs.resources}):
-        if total(before, name) and not total(now, name):
-            lines.append(f"no node offers {name} any more; its tasks wait for one")
-    return lines
+        return JobResult(
+            job=job, error=Stopped(f"{job.name}: given up after {RETRIES} retries: {line}")
+        )
 
 
 def _check_shared(ray: Any, path: Path) -> None:
@@ -239,10 +242,12 @@ def _check_shared(ray: Any, path: Path) -> None:
     except OSError as error:
         raise InputError(f"{path} can't be written: {error.strerror or error}") from None
     try:
-        nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
+        nodes = [
+            node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1
+        ]
         asked = {_called(node): _ask(ray, node["NodeID"], probe) for node in nodes}
         seen = {
-            name: _ended(ray, Task(f"node {name}", _see, probe), reference)
+            name: _ended(ray, Job(name=f"node {name}", function=_see, argument=probe), reference)
             for name, reference in asked.items()
         }
     finally:
@@ -255,8 +260,9 @@ def _check_shared(ray: Any, path: Path) -> None:
             raise InputError(f"--ray: node {name} has hwnas {version}, this is {__version__}")
         if found != word:
             raise InputError(
-                f"--ray: node {name} does not see {path} (or may not write there): put it on a file system that all"
-                " nodes share under the same path, or start that node with --num-cpus 0"
+                f"--ray: node {name} does not see {path} (or may not write there): put it on a file"
+                " system that all nodes share under the same path, or start that node with"
+                " --num-cpus 0"
             )
 
 
@@ -264,11 +270,16 @@ def _ask(ray: Any, node: str, probe: Path) -> Any:
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     place = NodeAffinitySchedulingStrategy(node_id=node, soft=False)
-    return ray.remote(_see).options(num_cpus=0, scheduling_strategy=place, max_retries=RETRIES).remote(probe)
+    return (
+        ray.remote(_see)
+        .options(num_cpus=0, scheduling_strategy=place, max_retries=RETRIES)
+        .remote(probe)
+    )
 
 
 def _see(probe: Path) -> tuple[str, str]:
-    """On a node: its version of hwnas, and what stands in the file; nothing where it can't write beside it."""
+    """On a node: its version of hwnas, and what stands in the file; nothing where it can't write
+    beside it."""
     try:
         found = probe.read_text()
     except OSError:

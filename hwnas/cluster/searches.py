@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hwnas.catalog import find_device
+from hwnas.cluster.job import Cluster, Job, Needs, gpus_for
 from hwnas.cluster.place import until_free
 from hwnas.cluster.ray_cluster import where
 from hwnas.cluster.sweep_file import Planned, State, check_same, state_of
-from hwnas.cluster.task import Cluster, Needs, Task, gpus_for
 from hwnas.config import Config
 from hwnas.costs.tables import tables, user_folder
 from hwnas.runs.atomic import atomic_write
@@ -24,17 +24,17 @@ from profilers.device import load as load_device
 from profilers.errors import InputError
 
 if TYPE_CHECKING:
-    from hwnas.search.loop import Progress
+    from hwnas.search.progress import SearchProgress
 
-Watching = Callable[[Path], AbstractContextManager[Callable[["Progress"], None]]]
+Watching = Callable[[Path], AbstractContextManager[Callable[["SearchProgress"], None]]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SearchJob:
     """One search: where its run directory is or will be (absolute), and its settings.
 
-    ``tables``: latency tables of its target that were calibrated here, by file name: a node without them would search
-    by a rougher estimate.
+    ``tables``: latency tables of its target that were calibrated here, by file name: a node without
+    them would search by a rougher estimate.
     """
 
     path: Path
@@ -42,7 +42,7 @@ class SearchJob:
     tables: tuple[tuple[str, bytes], ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SearchedThere:
     """A task's answer: the node it ended on, and how far the run was when that node took it."""
 
@@ -51,7 +51,7 @@ class SearchedThere:
 
 
 @contextmanager
-def _recording(path: Path) -> Iterator[Callable[[Progress], None]]:
+def _recording(path: Path) -> Iterator[Callable[[SearchProgress], None]]:
     """Nobody watches; TensorBoard's events are written at the end, as ``hwnas search`` does."""
     from hwnas.report.events import write_events
 
@@ -66,10 +66,12 @@ def search_there(job: SearchJob, watching: Watching = _recording) -> SearchedThe
 
     state = state_of(job.path)
     if state == "started":
-        until_free(open_run(job.path))  # a process whose node has just died may hold it for a moment
+        until_free(
+            open_run(job.path)
+        )  # a process whose node has just died may hold it for a moment
         state = state_of(job.path)
     if state == "finished":
-        return SearchedThere(where(), state)
+        return SearchedThere(node=where(), found=state)
     with watching(job.path) as watch:
         if state == "started":
             resume(job.path, watch)
@@ -78,7 +80,7 @@ def search_there(job: SearchJob, watching: Watching = _recording) -> SearchedThe
             take_tables(job.tables)
             with _said(["hwnas", "search", "--config", str(job.path / "config.toml")]):
                 search(job.config, job.path, watch)
-    return SearchedThere(where(), state)
+    return SearchedThere(node=where(), found=state)
 
 
 def sweep_on(
@@ -91,10 +93,11 @@ def sweep_on(
     done: Callable[[Planned, SearchedThere], None] = lambda run, found: None,
     failed: Callable[[Planned, Exception], None] = lambda run, error: None,
 ) -> None:
-    """Bring every run of the sweep in ``out`` to its end; ``failed`` hears of those that could not be.
+    """Bring every run of the sweep in ``out`` to its end; ``failed`` hears of those that could not
+    be.
 
-    ``watching``: only for this process (a function that can't travel). Raises InputError where a run was begun with
-    other settings, a node does not share ``out``, or another process is at it.
+    ``watching``: only for this process (a function that can't travel). Raises InputError where a
+    run was begun with other settings, a node does not share ``out``, or another process is at it.
     """
     out = out.absolute()
     for run in runs:
@@ -106,20 +109,24 @@ def sweep_on(
         _fetch([run.config for run in left])
         function = search_there if watching is None else partial(search_there, watching=watching)
         tasks = [
-            Task(
-                run.name,
-                function,
-                SearchJob(out / run.name, run.config, tables_for(run.config)),
-                Needs(run.config.threads, gpus_for(cluster, run.config.device, gpus)),
+            Job(
+                name=run.name,
+                function=function,
+                argument=SearchJob(
+                    path=out / run.name, config=run.config, tables=tables_for(run.config)
+                ),
+                needs=Needs(
+                    cpus=run.config.threads, gpus=gpus_for(cluster, run.config.device, gpus)
+                ),
             )
             for run in left
         ]
         by_name = {run.name: run for run in left}
         for ended in cluster.run(tasks):
             if ended.error is None:
-                done(by_name[ended.task.name], ended.result)
+                done(by_name[ended.job.name], ended.result)
             else:
-                failed(by_name[ended.task.name], ended.error)
+                failed(by_name[ended.job.name], ended.error)
 
 
 @contextmanager
@@ -154,7 +161,9 @@ def tables_for(config: Config) -> tuple[tuple[str, bytes], ...]:
     if "latency" not in {objective.metric for objective in config.objectives}:
         return ()
     name = load_device(find_device(config.target)).name
-    return tuple((path.name, path.read_bytes()) for path in tables(name) if path.parent == user_folder())
+    return tuple(
+        (path.name, path.read_bytes()) for path in tables(name) if path.parent == user_folder()
+    )
 
 
 def take_tables(found: Sequence[tuple[str, bytes]]) -> None:

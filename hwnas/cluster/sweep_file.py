@@ -1,7 +1,8 @@
-"""A sweep: lists of seeds, spaces, targets or any other setting of a search, one run for each combination.
+"""A sweep: lists of seeds, spaces, targets or any other setting of a search, one run for each
+combination.
 
-FILE.toml is a search's config with a table ``[sweep]`` of lists more, and ``config`` (a named search or file that all
-build on) and ``epochs`` (of each stage) where they are wanted.
+FILE.toml is a search's config with a table ``[sweep]`` of lists more, and ``config`` (a named
+search or file that all build on) and ``epochs`` (of each stage) where they are wanted.
 """
 
 from __future__ import annotations
@@ -31,9 +32,12 @@ OURS = ("config", "epochs")
 State = Literal["finished", "started", "missing"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Planned:
-    """One run of a sweep. ``values``: what it was given of each list, by dotted key; ``name``: its folder."""
+    """One run of a sweep.
+
+    ``values``: what it was given of each list, by dotted key; ``name``: its folder.
+    """
 
     name: str
     config: Config
@@ -43,9 +47,12 @@ class Planned:
 def read_sweep(
     path: Path, download: bool = False, say: Callable[[str], None] = lambda line: None
 ) -> list[Planned]:
-    """Every run that the file asks for, in its order, the last list fastest. Raises InputError in one line.
+    """Every run that the file asks for, in its order, the last list fastest.
 
-    ``download``: missing public data sets may be fetched; the file can't say so, and ``say`` hears of one that does.
+    Raises InputError in one line.
+
+    ``download``: missing public data sets may be fetched; the file can't say so, and ``say`` hears
+    of one that does.
     """
     data = read_toml(path)
     lists = data.pop("sweep", None)
@@ -54,7 +61,9 @@ def read_sweep(
     axes = _axes(path, lists)
     for key in [*data, *(name.partition(".")[0] for name in axes)]:
         if key not in (*Config.model_fields, *OURS):
-            raise InputError(f"{path}: unknown key {key!r}{nearest(key, [*Config.model_fields, *OURS])}")
+            raise InputError(
+                f"{path}: unknown key {key!r}{nearest(key, [*Config.model_fields, *OURS])}"
+            )
     for name in axes:
         if name in OURS and name in data:
             raise InputError(f"{path}: {name} stands both in [sweep] and outside of it")
@@ -65,7 +74,8 @@ def read_sweep(
         raise InputError(f"{path}: asks for {count:,} runs, of at most {MOST_RUNS:,}")
     try:
         runs = [
-            _planned(path, data, dict(zip(axes, values, strict=True))) for values in product(*axes.values())
+            _planned(path, data, dict(zip(axes, values, strict=True)))
+            for values in product(*axes.values())
         ]
     except InputError:
         raise
@@ -94,14 +104,15 @@ def state_of(path: Path) -> State:
 
 
 def check_same(planned: Planned, path: Path) -> None:
-    """Raise InputError where the run in ``path`` was begun with other settings than the file now asks for."""
+    """Raise InputError where the run in ``path`` was begun with other settings than the file now
+    asks for."""
     before = open_run(path).config.model_dump(mode="json")
     now = with_data(planned.config, download=False).model_dump(mode="json")
     for key, value in now.items():
         if before[key] != value:
             raise InputError(
-                f"{path}: begun with {key} {_short(before[key])}, not {_short(value)}; choose another --out, or delete"
-                " that folder"
+                f"{path}: begun with {key} {_short(before[key])}, not {_short(value)}; choose"
+                " another --out, or delete that folder"
             )
 
 
@@ -113,9 +124,13 @@ def _axes(path: Path, table: Mapping[str, Any], above: str = "") -> dict[str, li
         if isinstance(values, dict):
             found |= _axes(path, values, f"{name}.")
         elif not isinstance(values, list) or not values:
-            raise InputError(f"{path}: sweep.{name}: expected a list such as [0, 1, 2], not {_short(values)}")
+            raise InputError(
+                f"{path}: sweep.{name}: expected a list such as [0, 1, 2], not {_short(values)}"
+            )
         else:
-            found[name] = [_objectives(value) if name == "objectives" else value for value in values]
+            found[name] = [
+                _objectives(value) if name == "objectives" else value for value in values
+            ]
     return found
 
 
@@ -140,7 +155,9 @@ def _planned(path: Path, data: Mapping[str, Any], values: dict[str, Any]) -> Pla
         below[key] = value
     file, epochs = settings.pop("config", None), settings.pop("epochs", None)
     if file is not None and not isinstance(file, str):
-        raise InputError(f"{path}: config: expected the name of a search or a file, not {_short(file)}")
+        raise InputError(
+            f"{path}: config: expected the name of a search or a file, not {_short(file)}"
+        )
     if epochs is not None and (isinstance(epochs, bool) or not isinstance(epochs, int)):
         raise InputError(f"{path}: epochs: expected a whole number, not {_short(epochs)}")
     try:
@@ -148,11 +165,12 @@ def _planned(path: Path, data: Mapping[str, Any], values: dict[str, Any]) -> Pla
         config = config if epochs is None else with_epochs(config, epochs)
     except InputError as error:
         raise InputError(f"{path}: run {name}: {error}") from None
-    return Planned(name, located(config), values)
+    return Planned(name=name, config=located(config), values=values)
 
 
 def _name(values: Mapping[str, Any]) -> str:
-    """``seed=0,space=tnd``: by values, so that a list that grows leaves the names of earlier runs as they are."""
+    """``seed=0,space=tnd``: by values, so that a list that grows leaves the names of earlier
+    runs as they are."""
     name = ",".join(f"{key}={_word(value)}" for key, value in values.items())
     if len(name) <= LONGEST_NAME:
         return name
@@ -164,7 +182,9 @@ def _word(value: Any) -> str:
         text = str(value)
         plain = re.sub(r"[^\w.+-]", "_", text)
         return plain if plain == text and len(text) <= 40 else f"{plain[:40]}-{_digest(text)[:4]}"
-    if isinstance(value, list) and all(isinstance(one, dict) and set(one) == {"metric"} for one in value):
+    if isinstance(value, list) and all(
+        isinstance(one, dict) and set(one) == {"metric"} for one in value
+    ):
         return "+".join(_word(one["metric"]) for one in value) or "none"
     return _digest(value)
 

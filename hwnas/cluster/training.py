@@ -1,28 +1,32 @@
-"""Train the networks of a run as tasks: each in its folder of the run directory, all records by one writer."""
+"""Train the networks of a run as tasks: each in its folder of the run directory, all records by
+one writer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
+from hwnas.cluster.job import Cluster, Job, Needs
 from hwnas.cluster.place import located
 from hwnas.cluster.ray_cluster import where
-from hwnas.cluster.task import Cluster, Needs, Task
 from hwnas.runs.directory import Run
 from hwnas.runs.models import Model
+from hwnas.runs.training_record import TrainingRecord
 from hwnas.training.data import Dataset, digest
 from hwnas.training.finalists import forget, keep_record, record_of, train_model
-from hwnas.training.loop import Diverged
+from hwnas.training.loop import TrainingDiverged
 from hwnas.training.recipe import Recipe
 from hwnas.training.run_images import check_images, read_images
 from profilers.errors import InputError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainJob:
-    """One network to train, with all that another node has to know. ``run`` and the model's folder are absolute."""
+    """One network to train, with all that another node has to know.
+
+    ``run`` and the model's folder are absolute.
+    """
 
     run: Run
     model: Model
@@ -34,36 +38,43 @@ class TrainJob:
     threads: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainedThere:
-    """A task's answer: the record, the node it ended on, and the epoch after which that node went on (0: afresh)."""
+    """A task's answer: the record, the node it ended on, and the epoch after which that node
+    went on (0: afresh)."""
 
-    record: dict[str, Any]
+    record: TrainingRecord
     node: str
     after_epoch: int
 
 
 def train_there(job: TrainJob) -> TrainedThere:
-    """On a node: go on from the checkpoint in the model's folder, or begin. The record is returned, not written."""
+    """On a node: go on from the checkpoint in the model's folder, or begin.
+
+    The record is returned, not written.
+    """
     import torch
 
     torch.set_num_threads(job.threads)
     # The digest is that of images which were compared with the run's where the work was given out.
     dataset = read_images(job.run.config, job.data_root)
     if digest(dataset) != job.data_digest:
-        raise InputError(f"{job.model.name}: node {where()} has other images under the name {dataset.name!r}")
+        raise InputError(
+            f"{job.model.name}: node {where()} has other images under the name {dataset.name!r}"
+        )
     numbers: list[int] = []
     result = train_model(
         job.run,
         job.model,
-        dataset,
-        job.recipe,
-        job.seed,
-        job.device,
-        lambda model, epoch: numbers.append(epoch.number),
+        dataset=dataset,
+        recipe=job.recipe,
+        seed=job.seed,
+        device=job.device,
+        report=lambda model, epoch: numbers.append(epoch.number),
     )
     record = record_of(job.model, dataset, job.recipe, job.seed, result)
-    return TrainedThere(record, where(), numbers[0] - 1 if numbers else job.recipe.epochs)
+    after = numbers[0] - 1 if numbers else job.recipe.epochs
+    return TrainedThere(record=record, node=where(), after_epoch=after)
 
 
 def train_on(
@@ -80,12 +91,14 @@ def train_on(
     threads: int = 1,
     fresh: bool = False,
     done: Callable[[Model, TrainedThere], None] = lambda model, result: None,
-    failed: Callable[[Model, Diverged], None] = lambda model, error: None,
-) -> list[dict[str, Any]]:
-    """Train each model as a task of ``cluster``; only this process writes training.json and trained.json.
+    failed: Callable[[Model, TrainingDiverged], None] = lambda model, error: None,
+) -> list[TrainingRecord]:
+    """Train each model as a task of ``cluster``; only this process writes training.json and
+    trained.json.
 
-    Returns one record per trained model, in the order of ``models``. Raises InputError where the images are not the
-    run's, a node does not share the run directory, or an earlier training had other settings.
+    Returns one record per trained model, in the order of ``models``. Raises InputError where the
+    images are not the run's, a node does not share the run directory, or an earlier training had
+    other settings.
     """
     check_images(run, dataset)
     cluster.check(run.path.absolute())
@@ -98,22 +111,24 @@ def train_on(
     images = digest(dataset)
     jobs = [
         TrainJob(
-            there,
-            replace(model, folder=model.folder.absolute()),
-            recipe,
-            seed,
-            root,
-            images,
-            device,
-            threads,
+            run=there,
+            model=replace(model, folder=model.folder.absolute()),
+            recipe=recipe,
+            seed=seed,
+            data_root=root,
+            data_digest=images,
+            device=device,
+            threads=threads,
         )
         for model in by_name.values()
     ]
     needs = Needs(cpus=threads, gpus=gpus)
-    records: dict[str, dict[str, Any]] = {}
-    for ended in cluster.run([Task(job.model.name, train_there, job, needs) for job in jobs]):
-        model = by_name[ended.task.name]
-        if isinstance(ended.error, Diverged):
+    records: dict[str, TrainingRecord] = {}
+    for ended in cluster.run(
+        [Job(name=job.model.name, function=train_there, argument=job, needs=needs) for job in jobs]
+    ):
+        model = by_name[ended.job.name]
+        if isinstance(ended.error, TrainingDiverged):
             failed(model, ended.error)
         elif ended.error is not None:
             raise ended.error
@@ -128,6 +143,8 @@ def elsewhere(run: Run) -> Run:
     """The run as other nodes find it. They download nothing: that has happened here, once."""
     config = located(run.config)
     return Run(
-        run.path.absolute(),
-        config.model_copy(update={"data": config.data.model_copy(update={"download": False})}),
+        path=run.path.absolute(),
+        config=config.model_copy(
+            update={"data": config.data.model_copy(update={"download": False})}
+        ),
     )

@@ -1,1 +1,2 @@
-"""What a network costs, predicted: counts, memory, kernels, latency tables and their fit, metrics."""
+"""What a network costs, predicted: counts, memory, kernels, latency tables and their fit,
+metrics."""

@@ -18,51 +18,153 @@ def layer_kernels(layer: Layer, batch: int) -> tuple[Kernel, ...]:
     if layer.kind == "conv":
         return (_convolution(layer, batch, read, write),)
     if layer.kind == "halve":
-        # Two convolutions, each reading every other pixel and giving half of the channels, then their concatenation.
+        # Two convolutions, each reading every other pixel and giving half of the channels, then
+        # their concatenation.
         left = layer.channels_out // 2
         halves = tuple(
-            Kernel("conv", outputs * layer.channels_in * part, read // 4, outputs * part, outputs, part)
+            Kernel(
+                kind="conv",
+                macs=outputs * layer.channels_in * part,
+                reads=read // 4,
+                writes=outputs * part,
+                outputs=outputs,
+                channels=part,
+            )
             for part in (left, layer.channels_out - left)
         )
-        return (*halves, Kernel("concat", 0, write, write, outputs, layer.channels_out))
+        return (
+            *halves,
+            Kernel(
+                kind="concat",
+                macs=0,
+                reads=write,
+                writes=write,
+                outputs=outputs,
+                channels=layer.channels_out,
+            ),
+        )
     if layer.kind == "max_pool" or layer.kind == "avg_pool":
         window = layer.kernel[0] * layer.kernel[1]
-        return (Kernel("pool", 0, read, write, outputs, layer.channels_out, window),)
+        return (
+            Kernel(
+                kind="pool",
+                macs=0,
+                reads=read,
+                writes=write,
+                outputs=outputs,
+                channels=layer.channels_out,
+                window=window,
+            ),
+        )
     if layer.kind == "global_pool":
-        return (Kernel("pool", 0, read, write, outputs, layer.channels_out),)
+        return (
+            Kernel(
+                kind="pool",
+                macs=0,
+                reads=read,
+                writes=write,
+                outputs=outputs,
+                channels=layer.channels_out,
+            ),
+        )
     if layer.kind == "linear":
-        return (Kernel("linear", macs, read + layer.params, write, outputs, layer.channels_out),)
+        return (
+            Kernel(
+                kind="linear",
+                macs=macs,
+                reads=read + layer.params,
+                writes=write,
+                outputs=outputs,
+                channels=layer.channels_out,
+            ),
+        )
     if layer.kind == "batch_norm":
-        return (Kernel("batch_norm", 0, read, write, outputs, layer.channels_out),)
+        return (
+            Kernel(
+                kind="batch_norm",
+                macs=0,
+                reads=read,
+                writes=write,
+                outputs=outputs,
+                channels=layer.channels_out,
+            ),
+        )
     if layer.kind == "squeeze_excite":
         return _squeeze_excite(layer, batch, read)
     return (_activation(layer.kind, outputs, layer.channels_out),)
 
 
 def _convolution(layer: Layer, batch: int, read: int, write: int) -> Kernel:
-    """Depthwise where an output reads one channel; else dense, each group a convolution of its own in one launch."""
+    """Depthwise where an output reads one channel; else dense, each group a convolution of its
+    own in one launch."""
     outputs, macs = batch * layer.size_out[0] * layer.size_out[1], batch * layer.macs
     if layer.groups == layer.channels_in > 1:
         window = layer.kernel[0] * layer.kernel[1]
-        return Kernel("depthwise", macs, read, write, outputs, layer.channels_out, window)
+        return Kernel(
+            kind="depthwise",
+            macs=macs,
+            reads=read,
+            writes=write,
+            outputs=outputs,
+            channels=layer.channels_out,
+            window=window,
+        )
     reads = read + layer.params
-    return Kernel("conv", macs, reads, write, outputs, layer.channels_out, groups=layer.groups)
+    return Kernel(
+        kind="conv",
+        macs=macs,
+        reads=reads,
+        writes=write,
+        outputs=outputs,
+        channels=layer.channels_out,
+        groups=layer.groups,
+    )
 
 
 def _squeeze_excite(layer: Layer, batch: int, read: int) -> tuple[Kernel, ...]:
-    """A mean, two convolutions on one pixel with their activations, and a product that reads the map once more."""
+    """A mean, two convolutions on one pixel with their activations, and a product that reads the
+    map once more."""
     channels, hidden = layer.channels_in, layer.hidden
-    kernels = [Kernel("pool", 0, read, batch * channels, batch, channels)]
+    kernels = [
+        Kernel(
+            kind="pool",
+            macs=0,
+            reads=read,
+            writes=batch * channels,
+            outputs=batch,
+            channels=channels,
+        )
+    ]
     for kind, cin, cout in ((layer.inner, channels, hidden), (layer.gate, hidden, channels)):
         weights = (cin + 1) * cout
-        kernels.append(Kernel("conv", batch * cin * cout, batch * cin + weights, batch * cout, batch, cout))
+        kernels.append(
+            Kernel(
+                kind="conv",
+                macs=batch * cin * cout,
+                reads=batch * cin + weights,
+                writes=batch * cout,
+                outputs=batch,
+                channels=cout,
+            )
+        )
         kernels.append(_activation(kind, batch, cout))
     outputs = batch * layer.size[0] * layer.size[1]
-    return (*kernels, Kernel("elementwise", 0, read + batch * channels, read, outputs, channels))
+    return (
+        *kernels,
+        Kernel(
+            kind="elementwise",
+            macs=0,
+            reads=read + batch * channels,
+            writes=read,
+            outputs=outputs,
+            channels=channels,
+        ),
+    )
 
 
 def _activation(kind: Activation, outputs: int, channels: int) -> Kernel:
-    """One pass over a map, whatever is computed of an element: it is reading and writing that take the time."""
+    """One pass over a map, whatever is computed of an element: it is reading and writing that
+    take the time."""
     if (
         kind == "relu"
         or kind == "relu6"
@@ -71,7 +173,14 @@ def _activation(kind: Activation, outputs: int, channels: int) -> Kernel:
         or kind == "sigmoid"
         or kind == "hard_sigmoid"
     ):
-        return Kernel("elementwise", 0, outputs * channels, outputs * channels, outputs, channels)
+        return Kernel(
+            kind="elementwise",
+            macs=0,
+            reads=outputs * channels,
+            writes=outputs * channels,
+            outputs=outputs,
+            channels=channels,
+        )
     unknown_layer(kind)
 
 
@@ -80,8 +189,9 @@ def option_kernels(
 ) -> tuple[Kernel, ...]:
     """An option of an open node, and the addition that brings its result into a sum.
 
-    `computes_none`: the published networks multiply by zero where nothing stands, and add the product; elsewhere an
-    absent option costs nothing. n terms of a sum are n additions here and n - 1 in truth: a constant of the sum.
+    `computes_none`: the published networks multiply by zero where nothing stands, and add the
+    product; elsewhere an absent option costs nothing. n terms of a sum are n additions here and n -
+    1 in truth: a constant of the sum.
     """
     add = _elementwise(2, node.channels, node.size, batch)
     if option is None:
@@ -90,7 +200,7 @@ def option_kernels(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Priced:
+class StepKernels:
     """One step of a discrete network: what it is called, its kind, and the kernels that it runs."""
 
     name: str
@@ -98,16 +208,21 @@ class Priced:
     kernels: tuple[Kernel, ...]
 
 
-def steps_of(graph: Graph, batch: int) -> tuple[Priced, ...]:
-    """The layers and joins of a discrete graph in order; equal ReLUs and pools of one map run once."""
-    found: list[Priced] = []
+def steps_of(graph: Graph, batch: int) -> tuple[StepKernels, ...]:
+    """The layers and joins of a discrete graph in order; equal ReLUs and pools of one map run
+    once."""
+    found: list[StepKernels] = []
     met: set[tuple[str, Layer]] = set()
     for node in graph[1:]:
         if node.join == "sum" and len(node.inputs) > 1:
             add = _elementwise(2, node.channels, node.size, batch)
-            found.append(Priced(name=node.name, kind="add", kernels=(add,) * (len(node.inputs) - 1)))
+            found.append(
+                StepKernels(name=node.name, kind="add", kernels=(add,) * (len(node.inputs) - 1))
+            )
         if node.join == "concat":
-            found.append(Priced(name=node.name, kind="concat", kernels=(_concat(node, batch),)))
+            found.append(
+                StepKernels(name=node.name, kind="concat", kernels=(_concat(node, batch),))
+            )
         for number, layer in enumerate(node.layers):
             key = (node.inputs[0], layer)
             if number == 0 and layer.kind in ("relu", "max_pool", "avg_pool"):
@@ -115,12 +230,15 @@ def steps_of(graph: Graph, batch: int) -> tuple[Priced, ...]:
                     continue
                 met.add(key)
             name = f"{node.name}/{number}_{layer.kind}"
-            found.append(Priced(name=name, kind=layer.kind, kernels=layer_kernels(layer, batch)))
+            found.append(
+                StepKernels(name=name, kind=layer.kind, kernels=layer_kernels(layer, batch))
+            )
     return tuple(found)
 
 
 def fixed_kernels(graph: Graph, batch: int) -> tuple[Kernel, ...]:
-    """What every network runs: fixed layers, concatenations, and the additions of sums that are not an option's."""
+    """What every network runs: fixed layers, concatenations, and the additions of sums that are
+    not an option's."""
     is_open = {node.name for node in graph if node.row is not None}
     kernels: list[Kernel] = []
     for node in graph:
@@ -136,9 +254,23 @@ def fixed_kernels(graph: Graph, batch: int) -> tuple[Kernel, ...]:
 
 def _concat(node: Node, batch: int) -> Kernel:
     numbers = batch * node.elements
-    return Kernel("concat", 0, numbers, numbers, batch * node.size[0] * node.size[1], node.channels)
+    return Kernel(
+        kind="concat",
+        macs=0,
+        reads=numbers,
+        writes=numbers,
+        outputs=batch * node.size[0] * node.size[1],
+        channels=node.channels,
+    )
 
 
 def _elementwise(inputs: int, channels: int, size: Size, batch: int) -> Kernel:
     outputs = batch * size[0] * size[1]
-    return Kernel("elementwise", 0, inputs * outputs * channels, outputs * channels, outputs, channels)
+    return Kernel(
+        kind="elementwise",
+        macs=0,
+        reads=inputs * outputs * channels,
+        writes=outputs * channels,
+        outputs=outputs,
+        channels=channels,
+    )

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hwnas.costs.counts import Additive
-from hwnas.costs.features import Layout, designs, layout, with_operations
+from hwnas.costs.features import FeatureLayout, designs, layout, with_operations
 from hwnas.costs.kernels import fixed_kernels, option_kernels
 from hwnas.space.build import Key, by_size
 from hwnas.space.family import Family
@@ -43,7 +43,7 @@ class Predictor(Protocol):
         """Latencies in ms of samples, (count, edges) -> (count,)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TablePredictor:
     """Latencies from a fitted table."""
 
@@ -55,12 +55,14 @@ class TablePredictor:
         """Refuse (InputError) a table whose space or features are not known here."""
         if self.table.space not in SPACES:
             where = f"{self.source}: unknown space {self.table.space!r}"
-            raise InputError(f"{where}{nearest(self.table.space, SPACES)}")
+            raise InputError(f"{where}{nearest(self.table.space, SPACES.names())}")
         sample = np.zeros((1, len(self.space.decisions)), dtype=np.int64)
         try:
             self.predict(sample)
         except (StopIteration, ValueError, IndexError) as error:
-            raise InputError(f"{self.source}: does not fit the space {self.table.space} ({error})") from None
+            raise InputError(
+                f"{self.source}: does not fit the space {self.table.space} ({error})"
+            ) from None
 
     @property
     def space(self) -> Space:
@@ -87,14 +89,15 @@ class TablePredictor:
         edges = np.zeros((len(self.space.decisions), self.space.width))
         for row, values in enumerate(measured.edges):
             edges[row, : widths[row]] = values
-        return Additive(measured.fixed, edges)
+        return Additive(constant=measured.fixed, table=edges)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Priced:
-    """The networks of one graph: microseconds that the host and the device need, additive over decisions."""
+class LatencyTerms:
+    """The networks of one graph: microseconds that the host and the device need, additive over
+    decisions."""
 
-    layout: Layout
+    layout: FeatureLayout
     issue: Additive
     device: Additive
 
@@ -107,7 +110,7 @@ class Roofline:
     """
 
     rows: tuple[int, ...]
-    parts: Mapping[Key, Priced]
+    parts: Mapping[Key, LatencyTerms]
     runtime: Runtime
     source: str
     origin: Literal["table", "estimated"] = "estimated"
@@ -116,8 +119,9 @@ class Roofline:
         """Latencies in ms of samples, (count, edges) -> (count,)."""
         return by_size(self.rows, self.parts, choices, self._of)
 
-    def _of(self, part: Priced, choices: Choices) -> Floats:
-        # An eager runtime executes what is absent too; a compiler drops what the output does not need.
+    def _of(self, part: LatencyTerms, choices: Choices) -> Floats:
+        # An eager runtime executes what is absent too; a compiler drops what the output does not
+        # need.
         eager = self.runtime.startswith("eager")
         runs = np.ones(choices.shape) if eager else part.layout.by_decision(choices, "reached")
         decisions = np.arange(choices.shape[1])
@@ -135,7 +139,7 @@ def roofline(of: Family, peaks: Peaks, runtime: Runtime, source: str, batch: int
     return Roofline(rows=space.size_rows, parts=parts, runtime=runtime, source=source)
 
 
-def _priced(space: Space, graph: Graph, peaks: Peaks, runtime: Runtime, batch: int) -> Priced:
+def _priced(space: Space, graph: Graph, peaks: Peaks, runtime: Runtime, batch: int) -> LatencyTerms:
     sizes = {node.name: node.size for node in graph}
     issue = np.zeros(space.mask.shape)
     device = np.zeros_like(issue)
@@ -148,10 +152,10 @@ def _priced(space: Space, graph: Graph, peaks: Peaks, runtime: Runtime, batch: i
             issue[node.row, column] += sum(issue_us(kernel, costs) for kernel in kernels)
             device[node.row, column] += _device_us(kernels, peaks, runtime)
     fixed = fixed_kernels(graph, batch)
-    return Priced(
+    return LatencyTerms(
         layout=layout(graph, space),
-        issue=Additive(sum(issue_us(kernel, costs) for kernel in fixed), issue),
-        device=Additive(_device_us(fixed, peaks, runtime), device),
+        issue=Additive(constant=sum(issue_us(kernel, costs) for kernel in fixed), table=issue),
+        device=Additive(constant=_device_us(fixed, peaks, runtime), table=device),
     )
 
 

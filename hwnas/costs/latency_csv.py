@@ -1,4 +1,5 @@
-"""Architectures and latencies as CSV: what others measured comes in, what a table predicts goes out."""
+"""Architectures and latencies as CSV: what others measured comes in, what a table predicts goes
+out."""
 
 from __future__ import annotations
 
@@ -22,12 +23,14 @@ ARCH, LATENCY = "arch", "latency"
 TO_MS = {"ms": 1.0, "us": 1e-3, "s": 1e3}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Measured:
     """Networks with their latencies: texts (n), choices (n, edges), latency in ms (n,).
 
-    ``blank``: rows without a latency; ``failed``: rows left out because their measurement had failed; ``unit`` and
-    ``column``: what the latencies were read as and from, ``unit_in_column``: whether the column's name says it.
+    ``blank``: rows without a latency; ``failed``: rows left out because their measurement had
+    failed; ``unit`` and
+    ``column``: what the latencies were read as and from, ``unit_in_column``: whether the column's
+    name says it.
     """
 
     texts: tuple[str, ...]
@@ -52,9 +55,10 @@ def read_measured(
 
     Without a unit it is what the column's name ends in (`latency_us`, `time (s)`), or ms.
 
-    Without names the columns are `arch` and `latency`, or the only two that there are. A row whose latency is no
-    positive number (OOM, -1, 0, inf) is a failed measurement: refused, or left out and counted with
-    ``skip_failed``. Raises InputError that names the file, and the line where one row is at fault.
+    Without names the columns are `arch` and `latency`, or the only two that there are. A row whose
+    latency is no positive number (OOM, -1, 0, inf) is a failed measurement: refused, or left out
+    and counted with ``skip_failed``. Raises InputError that names the file, and the line where one
+    row is at fault.
     """
     if unit is not None and unit not in TO_MS:
         raise InputError(f"unknown unit {unit!r}{nearest(unit, TO_MS)}")
@@ -74,7 +78,9 @@ def read_measured(
             continue
         if fault := _fault(value):
             if not skip_failed:
-                raise InputError(f"{where}: {fault}; --skip-failed leaves out rows without a measurement")
+                raise InputError(
+                    f"{where}: {fault}; --skip-failed leaves out rows without a measurement"
+                )
             failed += 1
             continue
         texts.append(row[arch])
@@ -83,51 +89,70 @@ def read_measured(
     if not values:
         raise InputError(f"{path}: no row with a latency in column {rows.header[latency]!r}")
     return Measured(
-        tuple(texts),
-        np.stack(choices),
-        np.array(values),
-        blank,
-        failed,
-        unit,
-        rows.header[latency],
-        named is not None,
+        texts=tuple(texts),
+        choices=np.stack(choices),
+        latency_ms=np.array(values),
+        blank=blank,
+        failed=failed,
+        unit=unit,
+        column=rows.header[latency],
+        unit_in_column=named is not None,
     )
 
 
 def unit_of(column: str) -> str | None:
     """The unit that a column's name ends in, None where it ends in none."""
-    end = re.search(r"(?:^|[\s_(\[/])(ms|us|\u00b5s|\u03bcs|s|sec|seconds)[)\]]?$", column.strip().casefold())
+    end = re.search(
+        r"(?:^|[\s_(\[/])(ms|us|\u00b5s|\u03bcs|s|sec|seconds)[)\]]?$", column.strip().casefold()
+    )
     if end is None:
         return None
     return {"\u00b5s": "us", "\u03bcs": "us", "sec": "s", "seconds": "s"}.get(end[1], end[1])
 
 
-def read_architectures(path: Path, space: Space, arch_column: str | None) -> tuple[tuple[str, ...], Choices]:
-    """Read genotypes: their texts (n) and choices (n, edges). Raises InputError as `read_measured` does."""
+def read_architectures(
+    path: Path, space: Space, arch_column: str | None
+) -> tuple[tuple[str, ...], Choices]:
+    """Read genotypes: their texts (n) and choices (n, edges).
+
+    Raises InputError as `read_measured` does.
+    """
     rows = read_rows(path)
     named = [name for name in rows.header if name]
     column = rows.header.index(named[0]) if arch_column is None and len(named) == 1 else None
     if column is None:
-        column = _columns(rows, arch_column, None)[0] if len(named) == 2 else rows.column(arch_column or ARCH)
-    found = [(row[column], _choices(row[column], space, f"{path}, line {line}")) for line, row in rows.cells]
+        column = (
+            _columns(rows, arch_column, None)[0]
+            if len(named) == 2
+            else rows.column(arch_column or ARCH)
+        )
+    found = [
+        (row[column], _choices(row[column], space, f"{path}, line {line}"))
+        for line, row in rows.cells
+    ]
     if not found:
         raise InputError(f"{path}: no architectures")
     return tuple(text for text, _ in found), np.stack([choices for _, choices in found])
 
 
-def write_predictions(path: Path, texts: tuple[str, ...], latency_ms: npt.NDArray[np.float64]) -> None:
+def write_predictions(
+    path: Path, texts: tuple[str, ...], latency_ms: npt.NDArray[np.float64]
+) -> None:
     """Write columns `arch` and `latency_ms`, seven digits: equal predictions stay equal."""
     try:
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow([ARCH, "latency_ms"])
-            writer.writerows((text, f"{value:.7g}") for text, value in zip(texts, latency_ms, strict=True))
+            writer.writerows(
+                (text, f"{value:.7g}") for text, value in zip(texts, latency_ms, strict=True)
+            )
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def _columns(rows: Rows, arch: str | None, latency: str | None) -> tuple[int, int]:
-    """Positions of the architectures and of the latencies: as named, by their usual names, or the only two."""
+    """Positions of the architectures and of the latencies: as named, by their usual names, or
+    the only two."""
     two = [position for position, name in enumerate(rows.header) if name]
     if len(two) != 2:
         return rows.column(arch or ARCH), rows.column(latency or LATENCY)

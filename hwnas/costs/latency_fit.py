@@ -1,4 +1,5 @@
-"""From measured networks to a table: a space's features, the fit of ``profilers.fit``, its provenance."""
+"""From measured networks to a table: a space's features, the fit of ``profilers.fit``, its
+provenance."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from hwnas.space.space import Space
 from profilers.agreement import mape_percent
 from profilers.errors import InputError
 from profilers.fit import FEWEST_ROWS, FOLDS, fit
-from profilers.table import Network, Table
+from profilers.table import NetworkSize, Table
 
 
 def fit_measured(
@@ -25,11 +26,12 @@ def fit_measured(
     batch: int | None,
     provenance: Mapping[str, Any],
     seed: int = 0,
-    network: Network | None = None,
+    network: NetworkSize | None = None,
 ) -> Table:
     """Fit a table to networks measured elsewhere. Raises InputError where there are too few to fit.
 
-    ``network``: which networks they are; None: NAS-Bench-201's own in its space, not known in another.
+    ``network``: which networks they are; None: NAS-Bench-201's own in its space, not known in
+    another.
     """
     known = designs(space, measured.choices, BENCHMARK_CELLS if network is None else network.cells)
     folded = folds(space, measured.choices)

@@ -1,14 +1,17 @@
-"""Memory that a discrete network needs for inference: its weights, and the largest set of maps alive at once.
+"""Memory that a discrete network needs for inference: its weights, and the largest set of maps
+alive at once.
 
-The network is run in its written order in fp32. A map lives from the node that writes it to the last one that reads
-it. BatchNorm is part of its convolution, and activations and the product of a squeeze-and-excitation work in place. A
-node that begins with one of these needs a map of its own for it, since others may read the same map; but all readers of
-a map share its ReLU, which works in place where nothing else reads the map any more. Each term of a sum is added at
-once, in place. What a runtime takes beside that (its own code, padded layouts, buffers that it never gives back) is not
+The network is run in its written order in fp32. A map lives from the node that writes it to the
+last one that reads it. BatchNorm is part of its convolution, and activations and the product of a
+squeeze-and-excitation work in place. A node that begins with one of these needs a map of its own
+for it, since others may read the same map; but all readers of a map share its ReLU, which works in
+place where nothing else reads the map any more. Each term of a sum is added at once, in place. What
+a runtime takes beside that (its own code, padded layouts, buffers that it never gives back) is not
 known here; docs/profilers.md says how far measured figures lie above.
 
-A peak does not add up over decisions. But which maps there can be, and who can read them, depends on the graph alone,
-so it is found once for all samples: what is left is a few operations on arrays of (samples, reads).
+A peak does not add up over decisions. But which maps there can be, and who can read them, depends
+on the graph alone, so it is found once for all samples: what is left is a few operations on arrays
+of (samples, reads).
 """
 
 from __future__ import annotations
@@ -22,9 +25,10 @@ import numpy.typing as npt
 from hwnas.costs.counts import Additive, counts_of
 from hwnas.space.build import BySize, Key, by_size
 from hwnas.space.family import Family
-from hwnas.space.graph import Graph, Node, Wiring, starts_with_relu, terms, wiring
+from hwnas.space.graph import Graph, Node, starts_with_relu, terms
 from hwnas.space.layers import ACTIVATIONS, Layer, Size
 from hwnas.space.space import Choices
+from hwnas.space.wiring import Wiring, wiring
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -37,7 +41,8 @@ MIB = 2.0**20
 class Reads:
     """Every read of a map by a node, ordered by map: which node reads it, and how.
 
-    All arrays are (reads,) but `relu`, (reads, operations): whether the option reads the map through the shared ReLU.
+    All arrays are (reads,) but `relu`, (reads, operations): whether the option reads the map
+    through the shared ReLU.
     """
 
     reader: Ints
@@ -53,8 +58,8 @@ class Reads:
 class Memory:
     """Peak memory of every network of a graph at one batch size.
 
-    `work`: (2, nodes, operations) elements that a node has at the most beyond the maps it reads, its result included:
-    while its first layer runs, which reads the map, and after that.
+    `work`: (2, nodes, operations) elements that a node has at the most beyond the maps it reads,
+    its result included: while its first layer runs, which reads the map, and after that.
     """
 
     wiring: Wiring
@@ -68,7 +73,8 @@ class Memory:
     identity: Bools
     """(nodes, operations): the option does nothing."""
     sum_of: Ints
-    """(nodes,): the sum that this node's result is added to at once; -1 where it is a map of its own."""
+    """(nodes,): the sum that this node's result is added to at once; -1 where it is a map of its
+    own."""
     batch: int = 1
 
     def of(self, choices: Choices) -> Floats:
@@ -78,7 +84,8 @@ class Memory:
         return np.asarray(numbers * FLOAT_BYTES / MIB)
 
     def elements(self, choices: Choices) -> Floats:
-        """Numbers in the maps that are alive at once, at the most, for one image: (count, decisions) -> (count,)."""
+        """Numbers in the maps that are alive at once, at the most, for one image: (count,
+        decisions) -> (count,)."""
         choices = np.atleast_2d(choices)
         _, runs, _ = self.wiring.executed(choices)
         nodes = np.arange(runs.shape[1])
@@ -100,7 +107,8 @@ class Memory:
         return np.asarray(np.where(runs, most, 0.0).max(axis=1), dtype=np.float64)
 
     def _first_terms(self, runs: Bools) -> Ints:
-        """(count, nodes): of a sum and of its terms, the node that is the first running term; else -1."""
+        """(count, nodes): of a sum and of its terms, the node that is the first running term;
+        else -1."""
         nodes = runs.shape[1]
         first = np.full((len(runs), nodes + 1), nodes, dtype=np.int64)
         for index in np.flatnonzero(self.sum_of >= 0)[::-1]:
@@ -109,8 +117,11 @@ class Memory:
         own = np.where(self.sum_of >= 0, self.sum_of, np.arange(nodes))
         return np.where(first[:, own] < nodes, first[:, own], -1)
 
-    def _maps(self, runs: Bools, choices: Choices, first_term: Ints) -> list[tuple[Ints, Ints, Ints]]:
-        """(first moment, first moment after the last, elements) of maps and of their copies after ReLU."""
+    def _maps(
+        self, runs: Bools, choices: Choices, first_term: Ints
+    ) -> list[tuple[Ints, Ints, Ints]]:
+        """(first moment, first moment after the last, elements) of maps and of their copies
+        after ReLU."""
         reads, never = self.reads, 2 * runs.shape[1]
         happens = runs[:, reads.reader]
         relu = reads.relu[np.arange(len(reads.row)), choices[:, reads.row]] & happens
@@ -132,7 +143,8 @@ class Memory:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SizedMemory:
-    """The memory of a space some of whose decisions belong to the size: one table for each way they can fall."""
+    """The memory of a space some of whose decisions belong to the size: one table for each way
+    they can fall."""
 
     rows: tuple[int, ...]
     parts: Mapping[Key, Memory]
@@ -166,7 +178,7 @@ def memory_of(graph: Graph, shape: tuple[int, int], batch: int = 1) -> Memory:
     work = np.zeros((2, len(graph), shape[1]), dtype=np.int64)
     identity = np.zeros((len(graph), shape[1]), dtype=bool)
     for index, node in enumerate(graph):
-        _work_of(node, node.name in added, index, sum_of, work, identity)
+        _work_of(node, node.name in added, index=index, sum_of=sum_of, work=work, identity=identity)
     return Memory(
         wiring=wiring(graph, shape[1]),
         params=counts_of(graph, shape).params,
@@ -180,7 +192,9 @@ def memory_of(graph: Graph, shape: tuple[int, int], batch: int = 1) -> Memory:
     )
 
 
-def _work_of(node: Node, added: bool, index: int, sum_of: Ints, work: Ints, identity: Bools) -> None:
+def _work_of(
+    node: Node, added: bool, index: int, sum_of: Ints, work: Ints, identity: Bools
+) -> None:
     """Fill in what one node works on, per operation."""
     if node.join == "concat" or (node.join == "sum" and index not in sum_of):
         work[0, index] = node.elements
@@ -202,7 +216,9 @@ def _reads(graph: Graph, operations: int) -> Reads:
         relu = [starts_with_relu(option) for option in node.options] or [False]
         relu = relu * operations if node.row is None else relu + [False] * (operations - len(relu))
         found += [
-            (place[source], index, node.row or 0, relu) for source in node.inputs if source not in added
+            (place[source], index, node.row or 0, relu)
+            for source in node.inputs
+            if source not in added
         ]
     found.sort(key=lambda read: read[:2])
     maps, starts = np.unique([read[0] for read in found], return_index=True)
@@ -216,7 +232,8 @@ def _reads(graph: Graph, operations: int) -> Reads:
 
 
 def _needs(layers: Sequence[Layer]) -> list[int]:
-    """Elements that each of several layers in a row has alive, without the map that the first one reads.
+    """Elements that each of several layers in a row has alive, without the map that the first one
+    reads.
 
     What works in place is no layer here, nor is a ReLU that comes first: it is shared.
     """
@@ -228,11 +245,13 @@ def _needs(layers: Sequence[Layer]) -> list[int]:
             continue
         result = _map(layer.channels_out, layer.size_out)
         if layer.kind == "squeeze_excite":
-            # The map beside its means and what is made of them; then beside the gates, and the product in its place.
+            # The map beside its means and what is made of them; then beside the gates, and the
+            # product in its place.
             vectors, gates = layer.channels_in + layer.hidden, layer.channels_out
             needs.append(held + vectors if held else max(vectors, gates + result))
         elif layer.kind == "halve":
-            # The map shifted by a pixel beside both halves; then, the source gone, the halves beside their join.
+            # The map shifted by a pixel beside both halves; then, the source gone, the halves
+            # beside their join.
             needs += [held + result + _map(layer.channels_in, layer.size), 2 * result]
         else:
             needs.append(held + result)

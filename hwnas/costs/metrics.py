@@ -1,7 +1,8 @@
-"""Every cost that can be an objective: its unit, and who says what a network costs before it is built.
+"""Every cost that can be an objective: its unit, and who says what a network costs before it is
+built.
 
-A metric is one value in one table. Another package's metric announces itself by an entry point `hwnas.metrics`; then it
-is an objective like any other.
+A metric is one value in one table. Another package's metric announces itself by an entry point
+`hwnas.metrics`; then it is an objective like any other.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from hwnas.costs.counts import Counts, count_table
+from hwnas.costs.counts import CountTables, count_table
 from hwnas.costs.memory import memory_table
 from hwnas.costs.tables import own_table, predictor
 from hwnas.plugins import Announced
@@ -41,7 +42,7 @@ class Asked:
     table: Path | None = None
 
     @cached_property
-    def counts(self) -> Counts:
+    def counts(self) -> CountTables:
         """Parameters and MACs: one table for every metric that asks."""
         return count_table(self.family)
 
@@ -55,7 +56,8 @@ class Asked:
         return self.family.graphs
 
     def by_size(self, parts: dict[Key, Callable[[Choices], Floats]], choices: Choices) -> Floats:
-        """What functions of samples (count, decisions) say, each for the samples of its own size."""
+        """What functions of samples (count, decisions) say, each for the samples of its own
+        size."""
         return by_size(self.space.size_rows, parts, choices, lambda part, own: part(own))
 
     @property
@@ -67,7 +69,8 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Predicted:
-    """What is known of a cost before measuring: samples (count, decisions) -> (count,), and where that comes from."""
+    """What is known of a cost before measuring: samples (count, decisions) -> (count,), and
+    where that comes from."""
 
     of: Callable[[Choices], Floats]
     origin: Origin
@@ -77,7 +80,7 @@ class Predicted:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Metric:
+class CostMetric:
     """A cost by name. `predict` raises InputError where it can't be said for a device."""
 
     name: str
@@ -113,13 +116,16 @@ def _latency(asked: Asked) -> Predicted:
     return Predicted(of=found.predict, origin=found.origin, source=found.source, table=table)
 
 
-METRICS: Announced[Metric] = Announced("hwnas.metrics", Metric)
-"""The one table of costs. A metric of your own is one more entry, or an entry point of an installed package."""
+METRICS: Announced[CostMetric] = Announced("hwnas.metrics", CostMetric)
+"""The one table of costs.
+
+A metric of your own is one more entry, or an entry point of an installed package.
+"""
 for _metric in (
-    Metric(name="params", unit="parameters", predict=_params),
-    Metric(name="macs", unit="MAC", predict=_macs),
-    Metric(name="flops", unit="FLOP", predict=_flops),
-    Metric(name="latency", unit="ms", predict=_latency),
-    Metric(name="memory", unit="MiB", predict=_memory),
+    CostMetric(name="params", unit="parameters", predict=_params),
+    CostMetric(name="macs", unit="MAC", predict=_macs),
+    CostMetric(name="flops", unit="FLOP", predict=_flops),
+    CostMetric(name="latency", unit="ms", predict=_latency),
+    CostMetric(name="memory", unit="MiB", predict=_memory),
 ):
     METRICS[_metric.name] = _metric

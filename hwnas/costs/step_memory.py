@@ -1,10 +1,12 @@
-"""Memory that one training step of a supernet needs, said before the first: an estimate from its layers.
+"""Memory that one training step of a supernet needs, said before the first: an estimate from its
+layers.
 
-Kept for the gradient are the outputs of convolutions and pools, those of BatchNorms inside an operation (rectified in
-place), the eight-byte places of maxima, and each map that options read or add up to once, rectified. A sampled path
-keeps at most the largest option of each node, a mixture all of them. Weights count four times: themselves, gradient,
-momentum, and the copy of a checkpoint being written. On top come copies that backward passes make; ``SPARE`` covers
-them (measured: docs/log.md).
+Kept for the gradient are the outputs of convolutions, pools, gates and activations, those of
+BatchNorms inside an operation (a ReLU rectifies them in place, other activations don't), the
+eight-byte places of maxima, and each map that options read or add up to once, rectified. A sampled
+path keeps at most the largest option of each node, a mixture all of them. Weights count four times:
+themselves, gradient, momentum, and the copy of a checkpoint being written. On top come copies that
+backward passes make; ``SPARE`` covers them (measured: docs/log.md).
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ COPIES = 4
 SPARE = 1.3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Footprint:
     """Bytes of a training step: once for the weights, and for each image of the batch."""
 
@@ -45,7 +47,7 @@ def footprint(of: Family, weights: Literal["sampled", "mixture"]) -> Footprint:
     # A step runs one size; the supernet holds the weights of all, once where they agree.
     held = {key: params for graph in whole for key, params in _weights(graph).items()}
     kept = max(_maps(graph, weights) for graph in whole)
-    return Footprint(COPIES * FLOAT_BYTES * sum(held.values()), kept)
+    return Footprint(weights=COPIES * FLOAT_BYTES * sum(held.values()), per_image=kept)
 
 
 def _maps(graph: Graph, weights: Literal["sampled", "mixture"]) -> int:
@@ -63,7 +65,8 @@ def _maps(graph: Graph, weights: Literal["sampled", "mixture"]) -> int:
 
 
 def _weights(graph: Graph) -> dict[tuple[Hashable, ...], int]:
-    """Parameters of every option of every node, under what makes the weights of two sizes one: name and shapes."""
+    """Parameters of every option of every node, under what makes the weights of two sizes one:
+    name and shapes."""
     found: dict[tuple[Hashable, ...], int] = {}
     for node in graph:
         for column, option in enumerate(node.options):
@@ -78,10 +81,10 @@ def _kept(layers: Sequence[Layer]) -> int:
     """Bytes per image that the gradient needs of a row of layers."""
     total = 0
     for number, layer in enumerate(layers):
-        if layer.kind == "relu" or (layer.kind == "batch_norm" and number + 1 == len(layers)):
+        after = layers[number + 1].kind if number + 1 < len(layers) else None
+        # The gradient of a sigmoid needs its result alone.
+        if layer.kind == "relu" or (layer.kind == "batch_norm" and after in (None, "sigmoid")):
             continue
-        if layer.kind == "relu6" and number and layers[number - 1].kind == "batch_norm":
-            continue  # in place, as a ReLU there
         height, width = layer.size_out
         elements = layer.channels_out * height * width
         if layer.kind == "squeeze_excite":

@@ -1,4 +1,5 @@
-"""CSV as spreadsheets and scripts write it: the delimiter is found, decimal commas and blanks are understood."""
+"""CSV as spreadsheets and scripts write it: the delimiter is found, decimal commas and blanks
+are understood."""
 
 from __future__ import annotations
 
@@ -21,14 +22,29 @@ LOOKED_AT = 20
 """Rows that tell the delimiter."""
 BLANKS = frozenset(
     (
-        *("", "-", "--", "?", "#n/a", "#n/a n/a", "#na", "<na>", "n/a", "n.a.", "na", "nan", "-nan", "none"),
+        *(
+            "",
+            "-",
+            "--",
+            "?",
+            "#n/a",
+            "#n/a n/a",
+            "#na",
+            "<na>",
+            "n/a",
+            "n.a.",
+            "na",
+            "nan",
+            "-nan",
+            "none",
+        ),
         *("null", "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"),
     )
 )
 """What spreadsheets, pandas and people write for "nothing here"."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Rows:
     """A CSV file: its column names without blanks around them, and (line, cells) of every row."""
 
@@ -38,15 +54,23 @@ class Rows:
     cells: tuple[tuple[int, list[str]], ...]
 
     def column(self, name: str) -> int:
-        """The position of a column. Raises InputError with the nearest name where there is none, or two."""
+        """The position of a column.
+
+        Raises InputError with the nearest name where there is none, or two.
+        """
         if self.header.count(name) == 1:
             return self.header.index(name)
         fault = "there is no column" if name not in self.header else "there are two columns"
-        raise InputError(f"{self.path}: {fault} {name!r}{nearest(name, [one for one in self.header if one])}")
+        raise InputError(
+            f"{self.path}: {fault} {name!r}{nearest(name, [one for one in self.header if one])}"
+        )
 
 
 def read_rows(path: Path) -> Rows:
-    """Read a CSV file, plain or gzipped, in UTF-8; empty lines are passed over. Raises InputError."""
+    """Read a CSV file, plain or gzipped, in UTF-8; empty lines are passed over.
+
+    Raises InputError.
+    """
     try:
         with open_limited(path) as file:
             start = file.peek(1 << 16)[: 1 << 16].decode("utf-8-sig", errors="replace")
@@ -79,7 +103,7 @@ def _rows(path: Path, text: io.TextIOWrapper, delimiter: str) -> Rows:
     except (csv.Error, UnicodeDecodeError) as error:
         where = f"{path}, line {reader.line_num + 1}"
         raise InputError(f"{where}: not CSV in UTF-8 ({str(error)[:80]})") from None
-    return Rows(path, delimiter, header or (), tuple(cells))
+    return Rows(path=path, delimiter=delimiter, header=header or (), cells=tuple(cells))
 
 
 def _lines(path: Path, text: io.TextIOWrapper) -> Iterator[str]:
@@ -92,7 +116,8 @@ def _lines(path: Path, text: io.TextIOWrapper) -> Iterator[str]:
 
 
 def delimiter_of(start: str) -> str:
-    """The delimiter of a file that begins so: the first that gives every row as many cells as the header, two or more.
+    """The delimiter of a file that begins so: the first that gives every row as many cells as the
+    header, two or more.
 
     A comma where none does.
     """
@@ -118,12 +143,14 @@ def _widths(lines: Sequence[str], delimiter: str) -> list[int]:
 def numbers(cells: Sequence[str], rows: Rows) -> list[float | str | None]:
     """A column as numbers: None for a blank, the text itself for what is no number.
 
-    A decimal comma is read where the delimiter is another and no cell of the column has a decimal point. Raises
-    InputError where both stand in one column.
+    A decimal comma is read where the delimiter is another and no cell of the column has a decimal
+    point. Raises InputError where both stand in one column.
     """
     texts = [cell.strip() for cell in cells]
     values = [
-        text for text in texts if text.casefold() not in BLANKS and re.fullmatch(r"[-+0-9.,eE ]+", text)
+        text
+        for text in texts
+        if text.casefold() not in BLANKS and re.fullmatch(r"[-+0-9.,eE ]+", text)
     ]
     comma, point = (any(mark in value for value in values) for mark in (",", "."))
     if comma and point:

@@ -1,7 +1,7 @@
 """Which latency table, or which estimate, stands for a device that is not measured.
 
-Tables are found by path or by name: those of the user's own calibrations first, then those that ship in
-`devices/` (as `DEVICE.SPACE.json` or `DEVICE.SPACE.NETWORKS.json`).
+Tables are found by path or by name: those of the user's own calibrations first, then those that
+ship in `devices/` (as `DEVICE.SPACE.json` or `DEVICE.SPACE.NETWORKS.json`).
 """
 
 from __future__ import annotations
@@ -19,17 +19,19 @@ from profilers.device import Device
 from profilers.errors import InputError, nearest
 from profilers.host import host
 from profilers.roofline import Peaks, Runtime
-from profilers.table import Network, Table, load
+from profilers.table import NetworkSize, Table, load
 
-BENCHMARK = Network(16, 15, 10, (3, 32, 32))
-"""The networks that NAS-Bench-201's latencies are about; a table fitted to a CSV of them says nothing else."""
+BENCHMARK = NetworkSize(channels=16, cells=15, classes=10, image=(3, 32, 32))
+"""The networks that NAS-Bench-201's latencies are about; a table fitted to a CSV of them says
+nothing else."""
 RUNTIMES: dict[str, Runtime] = {
     "gpu": "eager_gpu",
     "edge_gpu": "graph_gpu",
     "cpu": "graph_cpu",
     "edge_cpu": "graph_cpu",
 }
-"""What a kind of device is taken to run: servers' GPUs eager PyTorch, the others a compiled graph."""
+"""What a kind of device is taken to run: servers' GPUs eager PyTorch, the others a compiled
+graph."""
 
 
 def predictor(
@@ -40,29 +42,31 @@ def predictor(
 ) -> Predictor:
     """What to ask about a device's latencies: the table that is named or fits, else the roofline.
 
-    Raises InputError where the named table is about other networks, or where there is neither table nor peaks.
+    Raises InputError where the named table is about other networks, or where there is neither table
+    nor peaks.
     """
     if table is not None:
         path = find_table(table)
         found = load(path)
         if not fits(found, of, batch):
             raise InputError(
-                f"{path}: a table of {described(found)}, not of {_networks(of.space.name, size_of(of))} "
-                f"at batch {batch}"
+                f"{path}: a table of {described(found)}, not of"
+                f" {_networks(of.space.name, size_of(of))} at batch {batch}"
             )
-        return TablePredictor(found, f"table {path}")
+        return TablePredictor(table=found, source=f"table {path}")
     own = own_table(device, of, batch)
     if own is not None:
-        return TablePredictor(load(own), f"table {own}")
+        return TablePredictor(table=load(own), source=f"table {own}")
     peaks = peaks_of(device)
     if peaks is None and of.size.stem != "cifar":
         raise InputError(
-            f"{device.name}: no peaks to estimate a latency from, and tables are of networks with the CIFAR stem"
+            f"{device.name}: no peaks to estimate a latency from, and tables are of networks with"
+            " the CIFAR stem"
         )
     if peaks is None:
         raise InputError(
-            f"{device.name}: no latency table of {_networks(of.space.name, size_of(of))} at batch {batch}, and no "
-            f"peaks to estimate from; run: {calibration(device, of, batch)}"
+            f"{device.name}: no latency table of {_networks(of.space.name, size_of(of))} at batch"
+            f" {batch}, and no peaks to estimate from; run: {calibration(device, of, batch)}"
         )
     runtime = RUNTIMES[device.kind]
     return roofline(of, peaks, runtime, f"roofline of {device.name}", batch)
@@ -96,7 +100,8 @@ def default_path(device: str, of: Family, batch: int = 1) -> Path:
 
 
 def file_name(device: str) -> str:
-    """A device's name as the beginning of a file's: names may hold blanks, and whatever else somebody wrote."""
+    """A device's name as the beginning of a file's: names may hold blanks, and whatever else
+    somebody wrote."""
     return re.sub(r"[^\w-]", "_", device)[:100]
 
 
@@ -107,7 +112,10 @@ def why_not_found(device: str, table: Table, path: Path) -> str:
     if (table.batch or 1) != 1:
         return f"a search asks about batches of one image, not of {table.batch}"
     if device == "cpu" and table.provenance.get("receipt", {}).get("host") != host().fingerprint:
-        return "cpu is another machine elsewhere, and this table does not say which: name it with --table"
+        return (
+            "cpu is another machine elsewhere, and this table does not say which: name it with"
+            " --table"
+        )
     if path.resolve() not in {one.resolve() for one in tables(device)}:
         kept = default_path(device, family_of(SPACES[table.space], table.network or BENCHMARK))
         return f"name it with --table {shlex.quote(str(path))}, or let it lie at {kept}"
@@ -115,49 +123,77 @@ def why_not_found(device: str, table: Table, path: Path) -> str:
 
 
 def search_words(table: Table, path: Path, target: str) -> str:
-    """The command of a search that asks this table, which lies at ``path``; ``target`` as it is typed."""
+    """The command of a search that asks this table, which lies at ``path``; ``target`` as it is
+    typed."""
     network = table.network or BENCHMARK
     words = ["hwnas", "search", "--target", target, "--space", table.space]
-    words += ["--channels", str(network.channels), "--cells", str(network.cells), "--objective", "latency"]
+    words += [
+        "--channels",
+        str(network.channels),
+        "--cells",
+        str(network.cells),
+        "--objective",
+        "latency",
+    ]
     if "--table" in why_not_found(table.device, table, path):
         words += ["--table", str(path)]
     return shlex.join(words)
 
 
 def other_device(table: Path, device: Device) -> str | None:
-    """The device of a table that is another one's, None where it is this device's. Raises InputError."""
+    """The device of a table that is another one's, None where it is this device's.
+
+    Raises InputError.
+    """
     named = load(table).device
     return None if named == device.name else named
 
 
 def _about_this(device: Device, table: Table) -> bool:
-    """Whether a table is of this device; `cpu` is another machine elsewhere, so there the host must be the same."""
+    """Whether a table is of this device; `cpu` is another machine elsewhere, so there the host
+    must be the same."""
     measured_on = table.provenance.get("receipt", {}).get("host")
-    return table.device == device.name and (device.name != "cpu" or measured_on == host().fingerprint)
+    return table.device == device.name and (
+        device.name != "cpu" or measured_on == host().fingerprint
+    )
 
 
 def peaks_of(device: Device) -> Peaks | None:
     """A device's FP32 peaks, None where its file does not give both."""
     if device.fp32_gmacs_per_s is None or device.memory_gb_per_s is None:
         return None
-    return Peaks(device.fp32_gmacs_per_s, device.memory_gb_per_s)
+    return Peaks(gmacs_per_s=device.fp32_gmacs_per_s, gb_per_s=device.memory_gb_per_s)
 
 
 def fits(table: Table, of: Family, batch: int) -> bool:
-    """Whether a table is about these networks. The number of classes does not matter to a latency."""
+    """Whether a table is about these networks.
+
+    The number of classes does not matter to a latency.
+    """
     about, network = table.network or benchmark(of.space), size_of(of)
     if about is None:
         return False
-    same = (about.channels, about.cells, about.image) == (network.channels, network.cells, network.image)
-    return same and table.space == of.space.name and (table.batch or 1) == batch and of.size.stem == "cifar"
+    same = (about.channels, about.cells, about.image) == (
+        network.channels,
+        network.cells,
+        network.image,
+    )
+    return (
+        same
+        and table.space == of.space.name
+        and (table.batch or 1) == batch
+        and of.size.stem == "cifar"
+    )
 
 
-def size_of(of: Family) -> Network:
+def size_of(of: Family) -> NetworkSize:
     """A family's size and task, as a table keeps them."""
-    return Network(of.size.channels, of.size.cells, of.task.classes, of.task.image)
+    return NetworkSize(
+        channels=of.size.channels, cells=of.size.cells, classes=of.task.classes, image=of.task.image
+    )
 
 
-def family_of(space: Space, network: Network) -> Family:
+def family_of(space: Space, network: NetworkSize) -> Family:
     """The networks that a table is about."""
     return family(
         space,
@@ -168,8 +204,9 @@ def family_of(space: Space, network: Network) -> Family:
     )
 
 
-def benchmark(space: Space) -> Network | None:
-    """What a table of this space is about that does not say it; None where the space has no benchmark."""
+def benchmark(space: Space) -> NetworkSize | None:
+    """What a table of this space is about that does not say it; None where the space has no
+    benchmark."""
     return BENCHMARK if space.benchmarked else None
 
 
@@ -181,9 +218,12 @@ def described(table: Table) -> str:
     return f"{_networks(table.space, table.network)} on {table.device}{batch}"
 
 
-def _networks(space: str, network: Network) -> str:
+def _networks(space: str, network: NetworkSize) -> str:
     height, width = network.image[1:]
-    return f"{space} networks ({network.cells} cells, {network.channels} channels, {height}x{width} pixels)"
+    return (
+        f"{space} networks ({network.cells} cells, {network.channels} channels, {height}x{width}"
+        " pixels)"
+    )
 
 
 def user_folder() -> Path:
@@ -207,7 +247,9 @@ def find_table(word: str) -> Path:
     if len(named) == 1 or (named and named[0].stem == word):
         return named[0]
     if named:
-        raise InputError(f"table {word!r}: which one? (choices: {', '.join(path.stem for path in named)})")
+        raise InputError(
+            f"table {word!r}: which one? (choices: {', '.join(path.stem for path in named)})"
+        )
     if word.endswith(".json") or "/" in word or "\\" in word:
         if Path(word).expanduser().is_file():
             return Path(word).expanduser()

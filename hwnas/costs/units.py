@@ -1,4 +1,5 @@
-"""Latencies in the wrong unit: three seconds read as three milliseconds fit as well as any others."""
+"""Latencies in the wrong unit: three seconds read as three milliseconds fit as well as any
+others."""
 
 from __future__ import annotations
 
@@ -11,12 +12,14 @@ if TYPE_CHECKING:
     from hwnas.costs.latency_csv import Measured
     from hwnas.space.space import Space
     from profilers.device import Device
-    from profilers.table import Network
+    from profilers.table import NetworkSize
 
 OFF = 100.0
-"""Times that a median may be off the roofline, which is right to about a factor of five (docs/latency-tables.md)."""
+"""Times that a median may be off the roofline, which is right to about a factor of five
+(docs/latency-tables.md)."""
 USUAL_MS = (0.05, 1000.0)
-"""Medians outside are asked about where there is no roofline: few devices are so fast, or so slow."""
+"""Medians outside are asked about where there is no roofline: few devices are so fast, or so
+slow."""
 
 
 def check_range(
@@ -25,7 +28,7 @@ def check_range(
     unit: str | None,
     device: Device | None,
     space: Space,
-    network: Network | None,
+    network: NetworkSize | None,
     batch: int,
 ) -> None:
     """Refuse (InputError) latencies that can't be of this device, or whose unit has to be said.
@@ -40,7 +43,11 @@ def check_range(
     if expected is not None and device is not None:
         if not 1 / OFF <= median / expected <= OFF:
             fitting = fitting_unit(median / expected, measured.unit)
-            advice = f"are they in {fitting}? say --unit {fitting}" if fitting else "are they of this device?"
+            advice = (
+                f"are they in {fitting}? say --unit {fitting}"
+                if fitting
+                else "are they of this device?"
+            )
             raise InputError(
                 f"{read}, where the peaks of {device.name} say about {expected:.3g} ms: {advice}"
             )
@@ -49,9 +56,10 @@ def check_range(
 
 
 def expected_ms(
-    measured: Measured, device: Device | None, space: Space, network: Network | None, batch: int
+    measured: Measured, device: Device | None, space: Space, network: NetworkSize | None, batch: int
 ) -> float | None:
-    """The median of what the device's roofline says of the same networks, None where there is none."""
+    """The median of what the device's roofline says of the same networks, None where there is
+    none."""
     import numpy as np
 
     from hwnas.costs.latency import roofline
@@ -66,7 +74,8 @@ def expected_ms(
 
 
 def fitting_unit(ratio: float, unit: str) -> str | None:
-    """The unit that brings a median nearest to what is expected, where it comes within the factor."""
+    """The unit that brings a median nearest to what is expected, where it comes within the
+    factor."""
     from hwnas.costs.latency_csv import TO_MS
 
     ratios = {name: ratio * factor / TO_MS[unit] for name, factor in TO_MS.items() if name != unit}

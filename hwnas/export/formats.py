@@ -1,7 +1,8 @@
-"""Every file format of an export: what the file is called, how it is written, and how it is checked before it is kept.
+"""Every file format of an export: what the file is called, how it is written, and how it is checked
+before it is kept.
 
-A format is one value in one table. Another package's format announces itself by an entry point `hwnas.formats`; then
-`hwnas export --formats NAME` writes it like any other.
+A format is one value in one table. Another package's format announces itself by an entry point
+`hwnas.formats`; then `hwnas export --formats NAME` writes it like any other.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from types import ModuleType
 from onnx import ModelProto
 from torch import Tensor, nn
 
-from hwnas.export.images import Images
+from hwnas.export.images import CheckImages
 from hwnas.export.int8 import quantised
 from hwnas.export.python_format import python_source
 from hwnas.export.torch_format import program, run_program
@@ -25,21 +26,24 @@ from hwnas.training.weights import Weights, weights_bytes
 
 
 class NotTheSame(RuntimeError):
-    """An exported file gives other results than the network that it was made from; it was not kept."""
+    """An exported file gives other results than the network that it was made from; it was not
+    kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Exporting:
     """One network on its way to files.
 
-    `network`: in evaluation mode, images (n, c, h, w) -> logits (n, classes); with `raw` it takes uint8 pixels.
-    `model`: its ONNX file, which has been compared with the network. `images`: to calibrate with and to compare on.
+    `network`: in evaluation mode, images (n, c, h, w) -> logits (n, classes); with `raw` it takes
+    uint8 pixels.
+    `model`: its ONNX file, which has been compared with the network. `images`: to calibrate with
+    and to compare on.
     """
 
     weights: Weights
     network: nn.Module
     model: ModelProto
-    images: Images
+    images: CheckImages
     raw: bool
 
     @cached_property
@@ -61,7 +65,9 @@ def _any(exporting: Exporting, content: bytes) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Format:
-    """A file format by name. `check` raises NotTheSame where a file's results are not the network's.
+    """A file format by name.
+
+    `check` raises NotTheSame where a file's results are not the network's.
 
     `needs`: formats that are written beside it, since it can't be used without them.
     """

@@ -1,4 +1,5 @@
-"""What exported files are checked and calibrated on: images of the data set, or random ones without it."""
+"""What exported files are checked and calibrated on: images of the data set, or random ones
+without it."""
 
 from __future__ import annotations
 
@@ -21,11 +22,13 @@ MOST_NUMBERS = 1 << 28
 """Test images are held in memory as float32; of larger test sets some images are drawn."""
 
 
-@dataclass(frozen=True)
-class Images:
-    """What files are checked and calibrated on: batches of uint8 (n, c, h, w) or normalised images, and labels.
+@dataclass(frozen=True, kw_only=True)
+class CheckImages:
+    """What files are checked and calibrated on: batches of uint8 (n, c, h, w) or normalised images,
+    and labels.
 
-    ``labels`` is None for random images, which say whether two files agree but not how good they are.
+    ``labels`` is None for random images, which say whether two files agree but not how good they
+    are.
     """
 
     test: list[Tensor]
@@ -33,35 +36,50 @@ class Images:
     calibration: list[Tensor]
 
 
-def images_for(weights: Weights, dataset: Dataset | None, *, raw: bool, calibration: int = 128) -> Images:
-    """Test images to check on and training images to calibrate with; random ones without a data set.
+def images_for(
+    weights: Weights, dataset: Dataset | None, *, raw: bool, calibration: int = 128
+) -> CheckImages:
+    """Test images to check on and training images to calibrate with; random ones without a data
+    set.
 
-    Raises InputError where the data set's classes or image size are not those that the weights were trained for.
+    Raises InputError where the data set's classes or image size are not those that the weights were
+    trained for.
     """
     if dataset is None:
-        pixels = torch.randint(0, 256, (64, *weights.image), generator=generator(0), dtype=torch.uint8)
+        pixels = torch.randint(
+            0, 256, (64, *weights.image), generator=generator(0), dtype=torch.uint8
+        )
         batches = _sized(_batches(pixels, weights, raw), weights)
-        return Images(batches, None, batches)
+        return CheckImages(test=batches, labels=None, calibration=batches)
     _check_data(weights, dataset)
     channels, height, width = weights.image
-    # Drawn from all of it: a test set lies class by class, and of some checks its first images are all.
+    # Drawn from all of it: a test set lies class by class, and of some checks its first images are
+    # all.
     count = min(len(dataset.test), MOST_NUMBERS // (channels * height * width))
     chosen = torch.randperm(len(dataset.test), generator=generator(0))[:count]
     test, labels = dataset.test[chosen], dataset.test_labels[chosen]
     drawn = torch.randperm(len(dataset.train), generator=generator(0))[:calibration]
     calibrating = _batches(dataset.train[drawn], weights, raw, 16)
-    return Images(_sized(_batches(test, weights, raw), weights), labels, _sized(calibrating, weights))
+    return CheckImages(
+        test=_sized(_batches(test, weights, raw), weights),
+        labels=labels,
+        calibration=_sized(calibrating, weights),
+    )
 
 
 def untrained(weights: Weights, seed: int = 0) -> Weights:
-    """Random weights in the place of ``weights.tensors``, with BatchNorm statistics of random images.
+    """Random weights in the place of ``weights.tensors``, with BatchNorm statistics of random
+    images.
 
-    Without those an untrained network answers with its classifier's bias alone, and every comparison would pass.
+    Without those an untrained network answers with its classifier's bias alone, and every
+    comparison would pass.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = Network(weights.architecture, len(weights.classes), weights.image, weights.stem)
-    pixels = torch.randint(0, 256, (64, *weights.image), generator=generator(seed), dtype=torch.uint8)
+    pixels = torch.randint(
+        0, 256, (64, *weights.image), generator=generator(seed), dtype=torch.uint8
+    )
     calibrate(network, _batches(pixels, weights, raw=False))
     tensors = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
     return replace(weights, tensors=tensors)
@@ -71,7 +89,10 @@ def _batches(pixels: Tensor, weights: Weights, raw: bool, size: int = 64) -> lis
     if raw:
         return list(torch.split(pixels, size))
     mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (weights.mean, weights.std))
-    return [torch.addcmul(-mean / std, part.float(), 1 / (255 * std)) for part in torch.split(pixels, size)]
+    return [
+        torch.addcmul(-mean / std, part.float(), 1 / (255 * std))
+        for part in torch.split(pixels, size)
+    ]
 
 
 def _sized(batches: list[Tensor], weights: Weights) -> list[Tensor]:
@@ -96,8 +117,11 @@ def _check_data(weights: Weights, dataset: Dataset) -> None:
         )
     if len(dataset.classes) != len(weights.classes):
         raise InputError(
-            f"{where}: {len(dataset.classes)} classes, but the weights were trained for {len(weights.classes)}"
+            f"{where}: {len(dataset.classes)} classes, but the weights were trained for"
+            f" {len(weights.classes)}"
         )
     for ours, theirs in zip(dataset.classes, weights.classes, strict=True):
         if ours != theirs:
-            raise InputError(f"{where}: class {ours!r} where the weights were trained for {theirs!r}")
+            raise InputError(
+                f"{where}: class {ours!r} where the weights were trained for {theirs!r}"
+            )

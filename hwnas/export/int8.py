@@ -1,4 +1,5 @@
-"""INT8 by ONNX Runtime: static quantisation, with the ranges of activations taken from calibration images."""
+"""INT8 by ONNX Runtime: static quantisation, with the ranges of activations taken from
+calibration images."""
 
 from __future__ import annotations
 
@@ -29,9 +30,9 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]
 def quantised(model: onnx.ModelProto, inputs: Sequence[Tensor]) -> bytes:
     """``model`` as a QDQ model: uint8 activations, int8 weights with a scale per output channel.
 
-    ``inputs``: batches of calibration images, as the model takes them; never the test images. uint8 activations,
-    because ONNX Runtime has fused kernels for them only; on an x86 processor without VNNI they can saturate, which
-    the accuracy beside the file shows.
+    ``inputs``: batches of calibration images, as the model takes them; never the test images. uint8
+    activations, because ONNX Runtime has fused kernels for them only; on an x86 processor without
+    VNNI they can saturate, which the accuracy beside the file shows.
     """
     with tempfile.TemporaryDirectory(prefix="hwnas-") as folder, _without_advice():
         target = Path(folder) / "int8.onnx"
@@ -53,7 +54,10 @@ def quantised(model: onnx.ModelProto, inputs: Sequence[Tensor]) -> bytes:
 
 
 def _preprocessed(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy with inferred shapes. BatchNorm is folded already: the rest of ORT's preparation finds nothing."""
+    """A copy with inferred shapes.
+
+    BatchNorm is folded already: the rest of ORT's preparation finds nothing.
+    """
     return onnx.shape_inference.infer_shapes(model)
 
 
@@ -61,7 +65,8 @@ def _preprocessed(model: onnx.ModelProto) -> onnx.ModelProto:
 def _without_advice() -> Iterator[None]:
     """onnxruntime logs advice to the root logger; warnings of others still pass.
 
-    It is about its preparation step, and about scales per channel where a BatchNorm of its own has a single axis.
+    It is about its preparation step, and about scales per channel where a BatchNorm of its own has
+    a single axis.
     """
 
     def keep(record: logging.LogRecord) -> bool:

@@ -1,4 +1,5 @@
-"""From trained weights to files that run: ONNX, INT8, torch.export, plain Python; each verified before it is kept."""
+"""From trained weights to files that run: ONNX, INT8, torch.export, plain Python; each verified
+before it is kept."""
 
 from __future__ import annotations
 
@@ -12,12 +13,14 @@ import torch
 
 from hwnas.costs.counts import count
 from hwnas.export.formats import FORMATS, Exporting, NotTheSame
-from hwnas.export.images import Images
+from hwnas.export.images import CheckImages
 from hwnas.export.onnx_format import OPSET, check, onnx_model
 from hwnas.export.torch_format import Raw
 from hwnas.export.verify import Parity, compare, onnx_logits
 from hwnas.nets.network import Network
+from hwnas.nets.task import scores
 from hwnas.runs.atomic import atomic_write_all
+from hwnas.space.task import Task
 from hwnas.training.weights import Weights, fill
 from profilers.errors import InputError
 
@@ -26,9 +29,12 @@ COSTLY = 0.01
 """INT8 that loses more accuracy than this (one point) is warned of."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Exported:
-    """One exported network. ``files``: path by format; accuracies in 0..1 by ONNX Runtime, None on random images."""
+    """One exported network.
+
+    ``files``: path by format; accuracies in 0..1 by ONNX Runtime, None on random images.
+    """
 
     key: str
     channels: int
@@ -66,17 +72,18 @@ class Exported:
 def export(
     weights: Weights,
     out: Path,
-    images: Images,
+    images: CheckImages,
     *,
     raw: bool = False,
     formats: tuple[str, ...] = tuple(FORMATS),
     notes: Mapping[str, Any] | None = None,
 ) -> Exported:
-    """Write ``formats`` of the network to the folder ``out``; all of them, or none where anything fails.
+    """Write ``formats`` of the network to the folder ``out``; all of them, or none where anything
+    fails.
 
-    ``raw``: the files take uint8 pixels and normalise them inside; ``images`` have to be made for the same choice.
-    ``notes`` become metadata. Raises NotTheSame where a file's results differ, InputError where ``out`` cannot be
-    written.
+    ``raw``: the files take uint8 pixels and normalise them inside; ``images`` have to be made for
+    the same choice. ``notes`` become metadata. Raises NotTheSame where a file's results differ,
+    InputError where ``out`` cannot be written.
     """
     at = weights.architecture
     network = network_of(weights)
@@ -101,21 +108,22 @@ def export(
     kept = {name: FORMATS[name].write(exporting) for name in wanted}
     for name, content in kept.items():
         FORMATS[name].check(exporting, content)
-    accuracy = _accuracy(exporting.onnx, images)
-    int8_accuracy = _accuracy(kept["int8"], images) if "int8" in kept else None
+    task = Task(classes=len(weights.classes), image=weights.image)
+    accuracy = _accuracy(task, exporting.onnx, images)
+    int8_accuracy = _accuracy(task, kept["int8"], images) if "int8" in kept else None
     exported = Exported(
-        at.genotype.key,
-        at.channels,
-        at.cells,
-        {name: out / FORMATS[name].file for name in kept},
-        OPSET,
-        parity,
-        accuracy,
-        int8_accuracy,
-        params,
-        macs,
-        {name: len(content) for name, content in kept.items()},
-        _warnings(accuracy, int8_accuracy),
+        key=at.genotype.key,
+        channels=at.channels,
+        cells=at.cells,
+        files={name: out / FORMATS[name].file for name in kept},
+        opset=OPSET,
+        parity=parity,
+        accuracy=accuracy,
+        int8_accuracy=int8_accuracy,
+        params=params,
+        macs=macs,
+        sizes={name: len(content) for name, content in kept.items()},
+        warnings=_warnings(accuracy, int8_accuracy),
     )
     write_files(out, {FORMATS[name].file: content for name, content in kept.items()})
     return exported
@@ -141,10 +149,10 @@ def _counted(params: int, macs: int) -> dict[str, Any]:
     }
 
 
-def _accuracy(model: bytes, images: Images) -> float | None:
+def _accuracy(task: Task, model: bytes, images: CheckImages) -> float | None:
     if images.labels is None:
         return None
-    right = onnx_logits(model, images.test).argmax(1) == images.labels.cpu()
+    right = scores(task, onnx_logits(model, images.test), images.labels.cpu())
     return float(right.double().mean())
 
 
@@ -152,12 +160,18 @@ def _warnings(accuracy: float | None, int8_accuracy: float | None) -> tuple[str,
     if accuracy is None or int8_accuracy is None or accuracy - int8_accuracy <= COSTLY:
         return ()
     return (
-        f"int8 costs {100 * (accuracy - int8_accuracy):.1f} points: {accuracy:.4f} -> {int8_accuracy:.4f}",
+        (
+            f"int8 costs {100 * (accuracy - int8_accuracy):.1f} points: {accuracy:.4f} ->"
+            f" {int8_accuracy:.4f}"
+        ),
     )
 
 
 def write_files(out: Path, contents: Mapping[str, bytes]) -> None:
-    """Write files into ``out``, all or none. Raises InputError where that cannot be done, such as a full disk."""
+    """Write files into ``out``, all or none.
+
+    Raises InputError where that cannot be done, such as a full disk.
+    """
     try:
         out.mkdir(parents=True, exist_ok=True)
         atomic_write_all(out, contents)

@@ -1,8 +1,8 @@
 """A network as one self-contained ONNX file, written from its description.
 
-No tracing: every node is named after its cell and edge, BatchNorm is folded into the convolution before it
-(in float64), and the file needs nothing newer than opset 17. See docs/export.md for how this compares with
-torch.onnx.export.
+No tracing: every node is named after its cell and edge, BatchNorm is folded into the convolution
+before it (in float64), and the file needs nothing newer than opset 17. See docs/export.md for how
+this compares with torch.onnx.export.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ def onnx_model(
 ) -> ModelProto:
     """The network with weights ``tensors`` (named as in its state_dict), batch size left open.
 
-    Input ``image``: (n, channels, height, width), float32 and normalised; with ``pixels`` = (mean, std) of values in
-    0..1 it is uint8 and normalised inside. Output ``logits``: (n, classes). ``notes`` are stored as metadata
-    beside the genotype and the class names.
+    Input ``image``: (n, channels, height, width), float32 and normalised; with ``pixels`` = (mean,
+    std) of values in 0..1 it is uint8 and normalised inside. Output ``logits``: (n, classes).
+    ``notes`` are stored as metadata beside the genotype and the class names.
     """
     graph = architecture_graph(architecture, Task(classes=len(classes), image=image), stem)
     model = written(graph, tensors, pixels)
@@ -70,7 +70,9 @@ def written(
         [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["batch", classes])],
         [numpy_helper.from_array(array, name) for name, array in writer.constants.items()],
     )
-    model = helper.make_model(content, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    model = helper.make_model(
+        content, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
+    )
     model.producer_name, model.producer_version = "hwnas", hwnas.__version__
     return model
 
@@ -90,5 +92,8 @@ def _metadata(
         "cells": str(architecture.cells),
         "classes": json.dumps(list(classes)),
         "input": "uint8 pixels, 0..255" if raw else "float32, (pixel / 255 - mean) / std",
-        **{name: value if isinstance(value, str) else json.dumps(value) for name, value in notes.items()},
+        **{
+            name: value if isinstance(value, str) else json.dumps(value)
+            for name, value in notes.items()
+        },
     }

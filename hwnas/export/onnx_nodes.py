@@ -28,7 +28,10 @@ class Placed:
 
 
 class Writer:
-    """Nodes and constants as they are written. ``maps``: what a graph's node is called in the file."""
+    """Nodes and constants as they are written.
+
+    ``maps``: what a graph's node is called in the file.
+    """
 
     def __init__(self, tensors: Arrays, image: str = IMAGE) -> None:
         self.tensors = tensors
@@ -52,7 +55,11 @@ class Writer:
     def layers(self, node: Node, source: str, name: str) -> str:
         """The layers of one node in a row. Equal ReLUs and pools of one map appear once."""
         placed = [
-            Placed(layer=layer, name=f"{name}/{number}_{layer.kind}", weights=tensor_prefix(node, number))
+            Placed(
+                layer=layer,
+                name=f"{name}/{number}_{layer.kind}",
+                weights=tensor_prefix(node, number),
+            )
             for number, layer in enumerate(node.layers)
         ]
         if placed and name == OUTPUT:
@@ -66,7 +73,11 @@ class Writer:
             if key in self._shared:
                 source = self._shared[key]
                 continue
-            norm = following if following is not None and following.layer.kind == "batch_norm" else None
+            norm = (
+                following
+                if following is not None and following.layer.kind == "batch_norm"
+                else None
+            )
             folded = norm is not None and one.layer.kind in ("conv", "halve")
             source = self.layer(one, source, norm if folded else None)
             if one.layer.kind in ("relu", "max_pool", "avg_pool"):
@@ -74,14 +85,17 @@ class Writer:
         return source
 
     def sum(self, node: Node, inputs: list[str], name: str) -> str:
-        """A sum from the left, as torch adds; of a single map nothing is needed, of none it is zeros."""
+        """A sum from the left, as torch adds; of a single map nothing is needed, of none it is
+        zeros."""
         if len(inputs) == 1:
             return inputs[0]
         if not inputs:
             return self.zeros(node, name)
         total = inputs[0]
         for number, term in enumerate(inputs[1:], start=2):
-            total = self.node("Add", [total, term], name if number == len(inputs) else f"{name}/sum{number}")
+            total = self.node(
+                "Add", [total, term], name if number == len(inputs) else f"{name}/sum{number}"
+            )
         return total
 
     def node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
@@ -100,8 +114,12 @@ class Writer:
         factor = (1 / (255 * np.array(std))).astype(np.float32).reshape(shape)
         offset = (-np.array(mean) / np.array(std)).astype(np.float32).reshape(shape)
         numbers = self.node("Cast", [IMAGE], "normalise/float", to=TensorProto.FLOAT)
-        scaled = self.node("Mul", [numbers, self.constant("normalise/factor", factor)], "normalise/scaled")
-        return self.node("Add", [scaled, self.constant("normalise/offset", offset)], "normalise/output")
+        scaled = self.node(
+            "Mul", [numbers, self.constant("normalise/factor", factor)], "normalise/scaled"
+        )
+        return self.node(
+            "Add", [scaled, self.constant("normalise/offset", offset)], "normalise/output"
+        )
 
     def zeros(self, node: Node, name: str) -> str:
         """(n, channels, height, width) of zeros for as many images as come in."""
@@ -140,7 +158,9 @@ class Writer:
             ends = [self.constant(f"clip/{end}", np.array(end, dtype=np.float32)) for end in (0, 6)]
             return self.node("Clip", [source, *ends], name)
         if kind == "swish":
-            return self.node("Mul", [source, self.node("Sigmoid", [source], f"{name}/sigmoid")], name)
+            return self.node(
+                "Mul", [source, self.node("Sigmoid", [source], f"{name}/sigmoid")], name
+            )
         if kind == "hard_swish":
             return self.node("HardSwish", [source], name)
         if kind == "sigmoid":
@@ -160,11 +180,16 @@ class Writer:
         return self.node("Mul", [source, y], step.name)
 
     def pool(self, step: Placed, source: str) -> str:
-        """Padding that keeps the size at stride 1, or none where the windows of an average tile the map."""
+        """Padding that keeps the size at stride 1, or none where the windows of an average tile
+        the map."""
         layer = step.layer
         tiled = layer.kind == "avg_pool" and layer.kernel == layer.stride
         pads = [0] * 4 if tiled else [k // 2 for k in (*layer.kernel, *layer.kernel)]
-        shape: dict[str, Any] = {"kernel_shape": layer.kernel, "strides": layer.stride, "pads": pads}
+        shape: dict[str, Any] = {
+            "kernel_shape": layer.kernel,
+            "strides": layer.stride,
+            "pads": pads,
+        }
         if layer.kind == "max_pool":
             return self.node("MaxPool", [source], step.name, **shape)
         # A window that reaches over an odd edge averages the pixels that there are.
@@ -176,9 +201,12 @@ class Writer:
         """A BatchNorm of its own: no convolution stands before it."""
         names = ("weight", "bias", "running_mean", "running_var")
         given = [
-            self.constant(f"{step.weights}.{name}", self.tensors[f"{step.weights}.{name}"]) for name in names
+            self.constant(f"{step.weights}.{name}", self.tensors[f"{step.weights}.{name}"])
+            for name in names
         ]
-        return self.node("BatchNormalization", [source, *given], step.name, epsilon=step.layer.epsilon)
+        return self.node(
+            "BatchNormalization", [source, *given], step.name, epsilon=step.layer.epsilon
+        )
 
     def convolution(self, step: Placed, source: str, norm: Placed | None) -> str:
         """A convolution with the BatchNorm that follows folded in."""
@@ -194,10 +222,13 @@ class Writer:
         }
         weight = self.scaled(f"{step.weights}.weight", scale)
         output = norm.name if norm else step.name
-        return self.node("Conv", [source, weight, *self.biased(step.weights, bias)], output, **shape)
+        return self.node(
+            "Conv", [source, weight, *self.biased(step.weights, bias)], output, **shape
+        )
 
     def halving(self, step: Placed, source: str, norm: Placed | None) -> str:
-        """The two convolutions of a halving side by side, with the BatchNorm that follows folded in."""
+        """The two convolutions of a halving side by side, with the BatchNorm that follows folded
+        in."""
         middle = step.layer.channels_out // 2
         halves = []
         for name, part, x in (
@@ -212,10 +243,13 @@ class Writer:
         return self.node("Concat", halves, norm.name if norm else step.name, axis=1)
 
     def shifted(self, step: Placed, source: str) -> str:
-        """The map without its first row and column; odd sizes get a row or column of zeros at the end."""
+        """The map without its first row and column; odd sizes get a row or column of zeros at
+        the end."""
         odd = [size % 2 for size in step.layer.size]
         if any(odd):
-            pads = self.constant(f"{step.name}/pads", np.array([0, 0, 0, 0, 0, 0, *odd], dtype=np.int64))
+            pads = self.constant(
+                f"{step.name}/pads", np.array([0, 0, 0, 0, 0, 0, *odd], dtype=np.int64)
+            )
             source = self.node("Pad", [source, pads], f"{step.name}/padded")
         given = [
             self.constant(f"slice/{name}", np.array(values, dtype=np.int64))
@@ -226,7 +260,8 @@ class Writer:
     def folded(
         self, norm: Placed | None, stored: str | None, part: slice = slice(None)
     ) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
-        """Scale and bias (channels,), in float64, of a convolution with its ``stored`` bias and ``norm`` after it.
+        """Scale and bias (channels,), in float64, of a convolution with its ``stored`` bias and
+        ``norm`` after it.
 
         ``part``: the channels of ``norm`` that are this convolution's.
         """

@@ -1,7 +1,7 @@
 """A network as one readable Python file that needs torch and nothing else.
 
-Written from a graph's nodes: a class per group (a cell, a block), a function per operation. Tensors have the names
-that hwnas.nets gives them, so that one weights file serves both.
+Written from a graph's nodes: a class per group (a cell, a block), a function per operation. Tensors
+have the names that hwnas.nets gives them, so that one weights file serves both.
 """
 
 from __future__ import annotations
@@ -33,12 +33,15 @@ def python_source(
     normalise: Pixels | None = None,
     raw: bool = False,
 ) -> str:
-    """The text of model.py. ``normalise`` = (mean, std) of pixel values in 0..1; ``raw``: uint8 images come
-    in.
+    """The text of model.py.
+
+    ``normalise`` = (mean, std) of pixel values in 0..1; ``raw``: uint8 images come in.
     """
     genotype = architecture.genotype
     # Nodes that nothing reads stay: their tensors are in the weights file.
-    graph = architecture_graph(architecture, Task(classes=len(classes), image=image), stem, unread=True)
+    graph = architecture_graph(
+        architecture, Task(classes=len(classes), image=image), stem, unread=True
+    )
     choices = to_choices(genotype)
     decisions = SPACES[genotype.space].decisions
     operations = {
@@ -91,10 +94,15 @@ class Group:
 
 
 def module_text(graph: Graph, operations: Mapping[str, str], raw: bool) -> str:
-    """Functions, classes and the network of a discrete graph. ``operations``: what stands on each decided node."""
+    """Functions, classes and the network of a discrete graph.
+
+    ``operations``: what stands on each decided node.
+    """
     functions: dict[str, str] = {}
     called = {
-        node.name: _function(functions, operations.get(node.name), node) for node in graph if _built(node)
+        node.name: _function(functions, operations.get(node.name), node)
+        for node in graph
+        if _built(node)
     }
     classes: dict[str, str] = {}
     members: dict[str, list[str]] = {}
@@ -120,7 +128,9 @@ def module_text(graph: Graph, operations: Mapping[str, str], raw: bool) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     text = f"What stands at {', '.join(names)}."
-    return text if len(text) < 90 else f"What stands at {names[0]} and {len(names) - 1} other places."
+    return (
+        text if len(text) < 90 else f"What stands at {names[0]} and {len(names) - 1} other places."
+    )
 
 
 def _variable(name: str) -> str:
@@ -135,7 +145,9 @@ def _groups(graph: Graph) -> list[Group]:
     groups = []
     for name, nodes in found.items():
         own = {node.name for node in nodes}
-        takes = dict.fromkeys(source for node in nodes for source in node.inputs if source not in own)
+        takes = dict.fromkeys(
+            source for node in nodes for source in node.inputs if source not in own
+        )
         gives = [
             node.name
             for node in nodes
@@ -156,7 +168,8 @@ def _groups(graph: Graph) -> list[Group]:
 
 
 def _built(node: Node) -> tuple[Layer, ...]:
-    """The layers that a node has a module for: all but a ReLU that comes first, which readers of one map share."""
+    """The layers that a node has a module for: all but a ReLU that comes first, which readers of
+    one map share."""
     return node.layers[1:] if starts_with_relu(node.layers) else node.layers
 
 
@@ -190,9 +203,12 @@ def _described(layers: Sequence[Layer]) -> str:
 
 
 def _class_name(classes: dict[str, str], group: str, body: str) -> str:
-    """The class of a group: one that says the same, or a new one, called after the first group that needs it."""
+    """The class of a group: one that says the same, or a new one, called after the first group
+    that needs it."""
     if body not in classes:
-        stem = "".join(part.capitalize() for part in group.rstrip("0123456789").split("_")) or "Part"
+        stem = (
+            "".join(part.capitalize() for part in group.rstrip("0123456789").split("_")) or "Part"
+        )
         taken = sum(name.rstrip("0123456789") == stem for name in classes.values())
         classes[body] = stem if not taken else f"{stem}{taken + 1}"
     return classes[body]
@@ -221,8 +237,7 @@ def _class_body(group: Group, graph: Graph, called: Mapping[str, str]) -> str:
     several = len(group.gives) > 1
     result = f"tuple[{', '.join(['Tensor'] * len(group.gives))}]" if several else "Tensor"
     return (
-        f"    def __init__(self{arguments}) -> None:\n"
-        "        super().__init__()\n"
+        f"    def __init__(self{arguments}) -> None:\n        super().__init__()\n"
         + indent("\n".join(modules), " " * 8)
         + f"\n\n    def forward(self{takes}) -> {result}:\n"
         + indent("\n".join([*lines, f"return {gives}"]), " " * 8)
@@ -269,8 +284,9 @@ def _network(attributes: Sequence[str], lines: Sequence[str], raw: bool) -> str:
     body = ["x = (x.float() / 255 - self.mean) / self.std"] if raw else []
     last = lines[-1].partition(" = ")[2]
     buffers = (
-        '        self.register_buffer("mean", torch.tensor(MEAN).view(-1, 1, 1), persistent=False)\n'
-        '        self.register_buffer("std", torch.tensor(STD).view(-1, 1, 1), persistent=False)\n'
+        '        self.register_buffer("mean", torch.tensor(MEAN).view(-1, 1, 1),'
+        ' persistent=False)\n        self.register_buffer("std", torch.tensor(STD).view(-1, 1, 1),'
+        " persistent=False)\n"
     )
     return (
         "class Network(nn.Module):\n"

@@ -1,4 +1,5 @@
-"""Pieces of the generated model.py: its header, its helper classes, and layers written as torch calls."""
+"""Pieces of the generated model.py: its header, its helper classes, and layers written as torch
+calls."""
 
 from __future__ import annotations
 
@@ -52,7 +53,7 @@ LOAD = '''def load(path: str = "weights.safetensors") -> Network:
 
 
 def read_safetensors(path: str) -> dict[str, Tensor]:
-    """Tensors by name. The format: 8 bytes with the header's length, a JSON header, the tensors' bytes."""
+    """Tensors by name: 8 bytes with the header's length, a JSON header, the tensors' bytes."""
     with open(path, "rb") as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
         data = bytearray(file.read())
@@ -159,7 +160,10 @@ def _pool(layer: Layer) -> str:
 
 def _convolution(layer: Layer, cin: str, cout: str, name: dict[int, str]) -> str:
     parts = [cin, cout, _pair(layer.kernel)]
-    padding = (layer.dilation * (layer.kernel[0] - 1) // 2, layer.dilation * (layer.kernel[1] - 1) // 2)
+    padding = (
+        layer.dilation * (layer.kernel[0] - 1) // 2,
+        layer.dilation * (layer.kernel[1] - 1) // 2,
+    )
     parts += [f"stride={_pair(layer.stride)}"] if layer.stride != (1, 1) else []
     parts += [f"padding={_pair(padding)}"] if any(padding) else []
     parts += [f"dilation={layer.dilation}"] if layer.dilation > 1 else []

@@ -1,4 +1,5 @@
-"""What ``hwnas export`` is asked for: trained or untrained networks of a run, or a bare genotype; and its loop."""
+"""What ``hwnas export`` is asked for: trained or untrained networks of a run, or a bare
+genotype; and its loop."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from hwnas import files
 from hwnas.export.images import images_for, untrained
 from hwnas.export.network_files import RECORD, Exported, export, record_bytes, write_files
 from hwnas.runs.directory import inside, open_run
-from hwnas.runs.models import TRAINED, choose, choose_trained, model_of
+from hwnas.runs.models import choose, choose_trained, model_of
+from hwnas.runs.training_record import TRAINED
 from hwnas.space.genotype import Genotype, sized
 from hwnas.space.layers import Stem
 from hwnas.space.text import MAX_CHARACTERS, parse
@@ -32,15 +34,16 @@ UNTRAINED = "untrained"
 UNCALIBRATED = "int8 was calibrated on random images, accuracy unknown: say --data to use real ones"
 
 
-@dataclass(frozen=True)
-class Subject:
-    """One network to export: what it is called, its weights, where its files belong, the images to check it on."""
+@dataclass(frozen=True, kw_only=True)
+class NetworkToExport:
+    """One network to export: what it is called, its weights, where its files belong, the images
+    to check it on."""
 
     name: str
     weights: Weights
     folder: Path
-    dataset: Dataset | None
     notes: dict[str, Any]
+    dataset: Dataset | None = None
 
 
 def of_run(
@@ -53,44 +56,63 @@ def of_run(
     data_root: Path | None,
     download: bool = False,
     warn: Callable[[str], None] = lambda line: None,
-) -> list[Subject]:
-    """Networks of a run: the trained ones that are meant, or with random weights members of its front.
+) -> list[NetworkToExport]:
+    """Networks of a run: the trained ones that are meant, or with random weights members of its
+    front.
 
     Raises InputError where the images are not those of its search.
     """
     run = open_run(path)
-    said: dict[str, Any] = {"run": path.resolve().name}
+    notes: dict[str, Any] = {"run": path.resolve().name}
     if not without_training:
         records = choose_trained(run, names, every)
         dataset = images_of(run, data_root, download, warn)
         found = []
         for record in records:
-            folder = inside(run, "models", record["name"])
-            accuracy = {"value": record["test_accuracy"], "origin": TRAINED, "data": record["data"]}
-            weights = _weights_of(folder, run.path)
-            found.append(Subject(record["name"], weights, folder, dataset, {**said, "accuracy": accuracy}))
+            folder = inside(run, "models", record.name)
+            accuracy = {"value": record.test_accuracy, "origin": TRAINED, "data": record.data}
+            found.append(
+                NetworkToExport(
+                    name=record.name,
+                    weights=_weights_of(folder, run.path),
+                    folder=folder,
+                    dataset=dataset,
+                    notes={**notes, "accuracy": accuracy},
+                )
+            )
         return found
     dataset = images_of(run, data_root, download, warn)
     models = [model_of(run, member, channels, cells) for member in choose(run, names, every)]
     stem = run.config.evaluation.stem
     blanks = [
-        Weights({}, model.architecture, dataset.classes, dataset.image, stem, dataset.mean, dataset.std, {})
+        Weights(
+            tensors={},
+            architecture=model.architecture,
+            classes=dataset.classes,
+            image=dataset.image,
+            stem=stem,
+            mean=dataset.mean,
+            std=dataset.std,
+            notes={},
+        )
         for model in models
     ]
     return [
-        Subject(
-            model.name,
-            untrained(blank),
-            inside(run, "models", f"{model.name}-untrained"),
-            None,
-            {**said, "accuracy": UNTRAINED},
+        NetworkToExport(
+            name=model.name,
+            weights=untrained(blank),
+            folder=inside(run, "models", f"{model.name}-untrained"),
+            notes={**notes, "accuracy": UNTRAINED},
         )
         for model, blank in zip(models, blanks, strict=True)
     ]
 
 
 def _weights_of(folder: Path, root: Path) -> Weights:
-    """The weights that a finished training left. Raises InputError that says how to have a lost file back."""
+    """The weights that a finished training left.
+
+    Raises InputError that says how to have a lost file back.
+    """
     try:
         return load_weights(folder / WEIGHTS, root)
     except InputError as error:
@@ -105,14 +127,19 @@ def of_genotype(
     data: str | None,
     data_root: Path | None,
     download: bool = False,
-) -> list[Subject]:
-    """A bare genotype with the weights in ``file``, or untrained. Raises InputError where the two do not fit."""
+) -> list[NetworkToExport]:
+    """A bare genotype with the weights in ``file``, or untrained.
+
+    Raises InputError where the two do not fit.
+    """
     if (file is None) == (not without_training):
         raise InputError("export: a genotype needs either --weights FILE or --untrained")
+    # First the weights, which bring the table of their chain along: the genotype may be one of its
+    # space.
+    weights = None if file is None else load_weights(file)
     genotype = _genotype(text)
     dataset = load(data, root=data_root, download=download) if data is not None else None
-    if file is not None:
-        weights = load_weights(file)
+    if weights is not None:
         found = weights.architecture.genotype
         if found.space != genotype.space:
             raise InputError(
@@ -120,57 +147,89 @@ def of_genotype(
             )
         if found != genotype:
             raise InputError(f"{file}: weights of the genotype {found.key}, not of {genotype.key}")
-        notes = {"accuracy": {"value": weights.notes.get("test_accuracy"), "origin": TRAINED}}
-        return [Subject(genotype.key, weights, Path(EXPORTED) / genotype.key, dataset, notes)]
+        accuracy = {"value": weights.notes.get("test_accuracy"), "origin": TRAINED}
+        return [
+            NetworkToExport(
+                name=genotype.key,
+                weights=weights,
+                folder=Path(EXPORTED) / genotype.key,
+                notes={"accuracy": accuracy},
+                dataset=dataset,
+            )
+        ]
     channels, cells, classes, image, stem = size
     architecture = sized(genotype, channels, cells, stem)
     named = dataset.classes if dataset else tuple(map(str, range(classes)))
     shape = dataset.image if dataset else image
     mean, std = (dataset.mean, dataset.std) if dataset else ((0.5,) * shape[0], (0.25,) * shape[0])
-    weights = Weights({}, architecture, named, shape, _stem(stem), mean, std, {})
+    weights = Weights(
+        tensors={},
+        architecture=architecture,
+        classes=named,
+        image=shape,
+        stem=_stem(stem),
+        mean=mean,
+        std=std,
+        notes={},
+    )
     folder = Path(EXPORTED) / f"{genotype.key}-untrained"
-    return [Subject(genotype.key, untrained(weights), folder, None, {"accuracy": UNTRAINED})]
+    notes = {"accuracy": UNTRAINED}
+    return [
+        NetworkToExport(name=genotype.key, weights=untrained(weights), folder=folder, notes=notes)
+    ]
 
 
 def export_all(
-    subjects: Sequence[Subject],
+    networks: Sequence[NetworkToExport],
     out: Path | None,
     formats: tuple[str, ...],
     raw: bool,
     threads: int | None,
     say: Callable[[str], None],
 ) -> list[dict[str, Any]]:
-    """Export each, then measure the latency of all ONNX files in turn (``threads``; None: not at all).
+    """Export each, then measure the latency of all ONNX files in turn (``threads``; None: not at
+    all).
 
-    Returns one record per network, which is also kept beside its files. ``out``: a folder for all of them.
+    Returns one record per network, which is also kept beside its files. ``out``: a folder for all
+    of them.
     """
-    exported: list[tuple[Subject, Path, Exported]] = []
-    for subject in subjects:
-        folder = _folder(subject, out)
-        images = images_for(subject.weights, subject.dataset, raw=raw)
-        result = export(subject.weights, folder, images, raw=raw, formats=formats, notes=subject.notes)
-        if subject.dataset is None and "int8" in formats and subject.notes.get("accuracy") != UNTRAINED:
+    exported: list[tuple[NetworkToExport, Path, Exported]] = []
+    for network in networks:
+        folder = _folder(network, out)
+        images = images_for(network.weights, network.dataset, raw=raw)
+        result = export(
+            network.weights, folder, images, raw=raw, formats=formats, notes=network.notes
+        )
+        if (
+            network.dataset is None
+            and "int8" in formats
+            and network.notes.get("accuracy") != UNTRAINED
+        ):
             result = replace(result, warnings=(*result.warnings, UNCALIBRATED))
         parity = result.parity
         say(
-            f"{subject.name}: verified on {parity.test_images} images; rms error against float64"
-            f" {parity.onnx_rms:.1e} (torch {parity.torch_rms:.1e}, largest logit {parity.largest_logit:.2g})"
+            f"{network.name}: verified on {parity.test_images} images; rms error against float64"
+            f" {parity.onnx_rms:.1e} (torch {parity.torch_rms:.1e}, largest logit"
+            f" {parity.largest_logit:.2g})"
         )
         for warning in result.warnings:
-            say(f"warning: {subject.name}: {warning}")
-        exported.append((subject, folder, result))
+            say(f"warning: {network.name}: {warning}")
+        exported.append((network, folder, result))
     latencies = _latencies([result for _, _, result in exported], threads)
     records = []
-    for (subject, folder, result), latency in zip(exported, latencies, strict=True):
-        record = {"name": subject.name, **replace(result, latency=latency).to_dict()}
+    for (network, folder, result), latency in zip(exported, latencies, strict=True):
+        record = {"name": network.name, **replace(result, latency=latency).to_dict()}
         write_files(folder, {RECORD: record_bytes(record)})
         records.append(record)
     return records
 
 
-def _folder(subject: Subject, out: Path | None) -> Path:
-    """Where the files go, made. Raises InputError where a link stands in its place, or it can't be made."""
-    folder = subject.folder if out is None else out / subject.name
+def _folder(network: NetworkToExport, out: Path | None) -> Path:
+    """Where the files go, made.
+
+    Raises InputError where a link stands in its place, or it can't be made.
+    """
+    folder = network.folder if out is None else out / network.name
     try:
         if out is not None:
             out.mkdir(parents=True, exist_ok=True)
@@ -199,12 +258,17 @@ def _latencies(exported: Sequence[Exported], threads: int | None) -> list[dict[s
     for (number, name, _), outcome in zip(wanted, outcomes, strict=True):
         data = outcome.to_dict()
         # The raw samples of a table's figure would be a hundred times longer than all the rest.
-        found[number][name] = {key: value for key, value in data.items() if key not in ("samples", "series")}
+        found[number][name] = {
+            key: value for key, value in data.items() if key not in ("samples", "series")
+        }
     return found
 
 
 def _genotype(text: str) -> Genotype:
-    """What ``text`` says, or the file of that name. A mistyped run directory is no genotype either, and told so."""
+    """What ``text`` says, or the file of that name.
+
+    A mistyped run directory is no genotype either, and told so.
+    """
     try:
         return parse(_text(text))
     except InputError as error:

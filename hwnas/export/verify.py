@@ -1,4 +1,7 @@
-"""Is an exported file the network that was trained? ONNX Runtime and torch, each against float64 on real images."""
+"""Is an exported file the network that was trained?
+
+ONNX Runtime and torch, each against float64 on real images.
+"""
 
 from __future__ import annotations
 
@@ -20,16 +23,19 @@ FACTOR = 2.0
 LARGEST_SHARE = 0.005
 """And its largest error at most this share of the largest logit."""
 FLOOR = 4 * 2.0**-23
-"""Relative to the largest logit: where torch happens to be closer than a few roundings, that is close enough."""
+"""Relative to the largest logit: where torch happens to be closer than a few roundings, that is
+close enough."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Parity:
-    """What a comparison found. Errors are differences of logits to a float64 run of the same network.
+    """What a comparison found.
 
-    ``*_rms``: root mean square over ``images`` images; ``*_max``: largest. Over all ``test_images``: ``disagreements``
-    counts images whose top class differs, ``ties`` those among them whose two best logits are closer than the
-    errors, which decide nothing.
+    Errors are differences of logits to a float64 run of the same network.
+
+    ``*_rms``: root mean square over ``images`` images; ``*_max``: largest. Over all
+    ``test_images``: ``disagreements`` counts images whose top class differs, ``ties`` those among
+    them whose two best logits are closer than the errors, which decide nothing.
     """
 
     images: int
@@ -46,7 +52,9 @@ class Parity:
     def passed(self) -> bool:
         """Whether the file may be handed out."""
         allowed = max(FACTOR * self.torch_rms, FLOOR * self.largest_logit)
-        near = self.onnx_rms <= allowed and self.onnx_max <= LARGEST_SHARE * max(self.largest_logit, 1e-12)
+        near = self.onnx_rms <= allowed and self.onnx_max <= LARGEST_SHARE * max(
+            self.largest_logit, 1e-12
+        )
         return near and self.disagreements == self.ties
 
     def to_dict(self) -> dict[str, Any]:
@@ -72,13 +80,15 @@ def onnx_logits(model: bytes, inputs: Sequence[Tensor], threads: int = 1) -> Ten
 
 
 def torch_logits(network: nn.Module, inputs: Sequence[Tensor]) -> Tensor:
-    """The network's logits in its own precision, (images, classes); it must be in evaluation mode."""
+    """The network's logits in its own precision, (images, classes); it must be in evaluation
+    mode."""
     with torch.inference_mode():
         return torch.cat([network(x) for x in inputs])
 
 
 def compare(network: nn.Module, model: bytes, inputs: Sequence[Tensor], images: int = 32) -> Parity:
-    """Compare an ONNX model with ``network`` (on the CPU, in evaluation mode, fed with the same batches)."""
+    """Compare an ONNX model with ``network`` (on the CPU, in evaluation mode, fed with the same
+    batches)."""
     ours, theirs = torch_logits(network, inputs), onnx_logits(model, inputs)
     exact = _exact(network, inputs, images)
     count = len(exact)
@@ -103,13 +113,17 @@ def compare(network: nn.Module, model: bytes, inputs: Sequence[Tensor], images: 
 
 
 def largest_difference(network: nn.Module, other: nn.Module, inputs: Sequence[Tensor]) -> float:
-    """The largest difference of logits, relative to the largest logit: two float32 runs of the same network."""
+    """The largest difference of logits, relative to the largest logit: two float32 runs of the
+    same network."""
     ours, theirs = torch_logits(network, inputs[:1]), torch_logits(other, inputs[:1])
     return float((ours - theirs).abs().max() / ours.abs().max().clamp_min(1e-12))
 
 
 def _exact(network: nn.Module, inputs: Sequence[Tensor], images: int) -> Tensor:
-    """Logits in float64 of the first images. A network that takes pixels converts them by itself."""
+    """Logits in float64 of the first images.
+
+    A network that takes pixels converts them by itself.
+    """
     few = torch.cat(list(inputs[: -(-images // len(inputs[0]))]))[:images]
     double = copy.deepcopy(network).double()
     return torch_logits(double, [few if few.dtype == torch.uint8 else few.double()])

@@ -1,4 +1,5 @@
-"""Finalists measured end to end on a target that is attached, and a first table for one that has none.
+"""Finalists measured end to end on a target that is attached, and a first table for one that has
+none.
 
 The search itself asks a table or an estimate; what it hands back is run.
 """
@@ -13,7 +14,8 @@ from hwnas.config import Config
 from hwnas.costs.counts import count_table
 from hwnas.costs.tables import default_path, own_table, peaks_of
 from hwnas.measuring.bench import Bench, bench_at
-from hwnas.measuring.calibrate import Plan, calibrate
+from hwnas.measuring.calibrate import calibrate
+from hwnas.measuring.calibration_runs import CalibrationPlan
 from hwnas.space.encoding import to_genotype
 from hwnas.space.family import Family
 from hwnas.space.genotype import Architecture
@@ -32,14 +34,17 @@ BUDGET_S = 60.0
 SHARE_S = (0.3, 2.0)
 """... of which each gets at least and at most so much."""
 TOGETHER_MIB = 256.0
-"""Weights that one measuring process loads: its networks are sampled in turn, the reference beside all of them."""
+"""Weights that one measuring process loads: its networks are sampled in turn, the reference
+beside all of them."""
 FIRST_S = 150.0
-"""Seconds for the table of a target that has none, if the host is not busy; `hwnas devices calibrate` takes more."""
+"""Seconds for the table of a target that has none, if the host is not busy; `hwnas devices
+calibrate` takes more."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Here:
-    """A target that is attached, and the networks that are to be measured on it: their size, classes and images."""
+    """A target that is attached, and the networks that are to be measured on it: their size,
+    classes and images."""
 
     config: Config
     device: Device
@@ -57,14 +62,18 @@ class Here:
         share = min(SHARE_S[1], max(SHARE_S[0], BUDGET_S / len(choices)))
         protocol = Protocol(budget_s=share, min_s=share / 2)
         bench = self._bench(protocol)
-        # A process is given up after the sum of its networks' times: as long as they may take, and loading.
+        # A process is given up after the sum of its networks' times: as long as they may take, and
+        # loading.
         size, found = self._together(choices), list[Outcome]()
         for first in range(0, len(choices), size):
-            found += _tried(bench.latencies, self._architectures(choices[first : first + size]), LATENCY)
+            found += _tried(
+                bench.latencies, self._architectures(choices[first : first + size]), LATENCY
+            )
         return found
 
     def memories(self, choices: Choices) -> list[Outcome]:
-        """What a process needs beyond itself to load and run each network, or torch's allocator on CUDA."""
+        """What a process needs beyond itself to load and run each network, or torch's allocator
+        on CUDA."""
         bench = self._bench(Protocol())
         return _tried(bench.memories, self._architectures(choices), MEMORY)
 
@@ -83,7 +92,10 @@ class Here:
 
     def _architectures(self, choices: Choices) -> list[Architecture]:
         at, space = self.config.evaluation, SPACES[self.config.space]
-        return [Architecture(to_genotype(space, one), at.channels, at.cells) for one in choices]
+        return [
+            Architecture(to_genotype(space, one), channels=at.channels, cells=at.cells)
+            for one in choices
+        ]
 
     def _together(self, choices: Choices) -> int:
         counts = count_table(self.family)
@@ -92,31 +104,41 @@ class Here:
 
 
 def _tried(
-    measure: Callable[[list[Architecture]], list[Outcome]], items: list[Architecture], metric: Metric
+    measure: Callable[[list[Architecture]], list[Outcome]],
+    items: list[Architecture],
+    metric: Metric,
 ) -> list[Outcome]:
-    """What was measured, or a failure of each where the host gave no turn: a search is not lost for that."""
+    """What was measured, or a failure of each where the host gave no turn: a search is not lost
+    for that."""
     try:
         return measure(items)
     except TimeoutError as error:
-        return [Failure(metric, "timeout", str(error), Receipt("")) for _ in items]
+        return [
+            Failure(metric=metric, reason="timeout", detail=str(error), receipt=Receipt(backend=""))
+            for _ in items
+        ]
 
 
 def lacks_table(here: Here) -> bool:
-    """Whether the search by latency has nothing to ask about this target, neither a table nor peaks."""
+    """Whether the search by latency has nothing to ask about this target, neither a table nor
+    peaks."""
     config = here.config
-    if all(objective.metric != "latency" for objective in config.objectives) or peaks_of(here.device):
+    if all(objective.metric != "latency" for objective in config.objectives) or peaks_of(
+        here.device
+    ):
         return False
     # A table is of networks with the CIFAR stem; for others the search says so itself.
     return config.evaluation.stem == "cifar" and own_table(here.device, here.family) is None
 
 
 def first_table(here: Here, say: Say, clock: Callable[[], float] = time.monotonic) -> None:
-    """Measure a small table of a target that has none, and keep it where the next search finds it."""
+    """Measure a small table of a target that has none, and keep it where the next search finds
+    it."""
     path = default_path(here.device.name, here.family)
     path.parent.mkdir(parents=True, exist_ok=True)
     say(
-        f"{here.device.name}: no latency table of these networks yet: measuring one, one to three minutes, kept as"
-        f" {path.stem}"
+        f"{here.device.name}: no latency table of these networks yet: measuring one, one to three"
+        f" minutes, kept as {path.stem}"
     )
     protocol = Protocol(budget_s=0.35, min_s=0.15, patience=2.0)
     config = here.config
@@ -128,12 +150,13 @@ def first_table(here: Here, say: Say, clock: Callable[[], float] = time.monotoni
         backend=config.backend,
         cuda_graph=config.cuda_graph,
     )
-    plan = Plan(here.family, train=60, held_out=20, budget_s=FIRST_S)
+    plan = CalibrationPlan(family=here.family, train=60, held_out=20, budget_s=FIRST_S)
     table = calibrate(plan, bench, here.device.name, 1, now=utc_now(), clock=clock)
     save(table, path)
     held, repeat = table.agreement["held_out"], table.agreement["repeat"]
     say(
-        f"{path.stem}: {table.provenance['how']} in {table.provenance['seconds']:.0f} s; on {held['networks']} others"
-        f" MAPE {held['mape_percent']:.1f} %, Kendall tau {held['kendall_tau']:.2f} (measured twice:"
-        f" {repeat['mape_percent']:.1f} %, {repeat['kendall_tau']:.2f})"
+        f"{path.stem}: {table.provenance['how']} in {table.provenance['seconds']:.0f} s; on"
+        f" {held['networks']} others MAPE {held['mape_percent']:.1f} %, Kendall tau"
+        f" {held['kendall_tau']:.2f} (measured twice: {repeat['mape_percent']:.1f} %,"
+        f" {repeat['kendall_tau']:.2f})"
     )

@@ -36,8 +36,8 @@ from profilers.timing import Protocol
 from profilers.torch_latency import TorchOptions, measure_torch
 
 
-@dataclass(frozen=True)
-class Operation:
+@dataclass(frozen=True, kw_only=True)
+class BenchOperation:
     """The layers of one operation on a map of so many channels and such a size."""
 
     layers: tuple[Layer, ...]
@@ -45,7 +45,7 @@ class Operation:
     size: Size
 
 
-Item = Operation | Architecture
+Item = BenchOperation | Architecture
 
 
 class Bench(typing.Protocol):
@@ -58,7 +58,7 @@ class Bench(typing.Protocol):
         """The peak memory of each item, in MiB and in the order given."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OnnxBench:
     """ONNX Runtime, here or on another machine (`run`)."""
 
@@ -71,7 +71,10 @@ class OnnxBench:
     def latencies(self, items: Sequence[Item]) -> list[Outcome]:
         """See Bench. Each item is written to an ONNX file once."""
         with tempfile.TemporaryDirectory(prefix="hwnas-") as folder:
-            paths = [self._write(item, Path(folder) / f"{number}.onnx") for number, item in enumerate(items)]
+            paths = [
+                self._write(item, Path(folder) / f"{number}.onnx")
+                for number, item in enumerate(items)
+            ]
             models = [check_onnx(path, batch=self.batch) for path in paths]
             return measure_latency(models, self.options, device=self.device, run=self.run)
 
@@ -85,19 +88,20 @@ class OnnxBench:
         return found
 
     def _write(self, item: Item, path: Path) -> Path:
-        if isinstance(item, Operation):
+        if isinstance(item, BenchOperation):
             shape = (self.batch, item.channels, *item.size)
             return export_onnx(sequence(item.layers).eval(), shape, path)
         built = build(item, self.family)
         tensors = {name: tensor.numpy() for name, tensor in built.state_dict().items()}
         classes = tuple(map(str, range(self.family.task.classes)))
         onnx.save_model(
-            onnx_model(item, tensors, classes, self.family.task.image, self.family.size.stem), str(path)
+            onnx_model(item, tensors, classes, self.family.task.image, self.family.size.stem),
+            str(path),
         )
         return path
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TorchBench:
     """Eager torch on the CPU or on a CUDA device."""
 
@@ -113,11 +117,14 @@ class TorchBench:
         for shape in dict.fromkeys(shapes):
             rows = [row for row, other in enumerate(shapes) if other == shape]
             modules = [self._module(items[row]) for row in rows]
-            found |= zip(rows, measure_torch(modules, shape, self.options, device=self.device), strict=True)
+            found |= zip(
+                rows, measure_torch(modules, shape, self.options, device=self.device), strict=True
+            )
         return [found[row] for row in range(len(items))]
 
     def memories(self, items: Sequence[Item]) -> list[Outcome]:
-        """What torch's allocator holds on CUDA; on a CPU it does not tell, and every item is a Failure."""
+        """What torch's allocator holds on CUDA; on a CPU it does not tell, and every item is a
+        Failure."""
         return [
             cuda_memory(self._module(item), self._shape(item), self.options, device=self.device)
             for item in items
@@ -127,12 +134,15 @@ class TorchBench:
         return (self.batch, *_image(item, self.family))
 
     def _module(self, item: Item) -> nn.Module:
-        return sequence(item.layers) if isinstance(item, Operation) else build(item, self.family)
+        return (
+            sequence(item.layers) if isinstance(item, BenchOperation) else build(item, self.family)
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class NamedBench:
-    """Any other back end by its name (profilers.backends), an installed package's too: one item at a time."""
+    """Any other back end by its name (profilers.backends), an installed package's too: one item
+    at a time."""
 
     family: Family
     device: Device
@@ -149,33 +159,40 @@ class NamedBench:
 
     def _ask(self, item: Item, metric: Metric) -> Outcome:
         """What the back end says of one metric; a Failure where it says nothing of it."""
-        if isinstance(item, Operation):
+        if isinstance(item, BenchOperation):
             module: nn.Module = sequence(item.layers).eval()
         else:
             module = build(item, self.family)
         shape = (self.options.batch, *_image(item, self.family))
-        subject = Subject("item", module=module, shape=shape)
+        subject = Subject(name="item", module=module, shape=shape)
         ask = measured_there(self.backend, named_backend(self.backend))
         outcomes = ask(subject, self.device, self.options)
         found = [outcome for outcome in outcomes if outcome.metric == metric]
         if found and self.options.run is None and not found[0].receipt.host:
-            # It ran in this process, so it was this machine: a table of `cpu` is one of a certain host.
+            # It ran in this process, so it was this machine: a table of `cpu` is one of a certain
+            # host.
             return replace(found[0], receipt=replace(found[0].receipt, host=host().fingerprint))
         if found:
             return found[0]
         detail = f"back end {self.backend} gives no {metric.name}"
-        return Failure(metric, "not measured", detail, Receipt(self.backend))
+        return Failure(
+            metric=metric,
+            reason="not measured",
+            detail=detail,
+            receipt=Receipt(backend=self.backend),
+        )
 
 
 def _image(item: Item, of: Family) -> tuple[int, int, int]:
     """(channels, height, width) of what an item reads."""
-    if isinstance(item, Operation):
+    if isinstance(item, BenchOperation):
         return (item.channels, *item.size)
     return own_image(item, of.task)
 
 
 def build(architecture: Architecture, of: Family) -> nn.Module:
-    """The discrete network, in inference mode, with fixed random weights that leave torch's own draws alone."""
+    """The discrete network, in inference mode, with fixed random weights that leave torch's own
+    draws alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return Network(architecture, of.task.classes, of.task.image, of.size.stem).eval()
@@ -193,11 +210,13 @@ def bench_at(
     limit_s: float = 60.0,
     cuda_graph: bool = False,
 ) -> Bench:
-    """What measures on a target that is attached at ``place`` (cpu, cuda:N) or reached through ``run``.
+    """What measures on a target that is attached at ``place`` (cpu, cuda:N) or reached through
+    ``run``.
 
-    ``backend`` by default: ONNX Runtime on CPUs and elsewhere, eager torch on CUDA, or with ``cuda_graph`` a captured
-    graph: eager at a batch of 1 is the time of the host's Python. Any other name is a back end of profilers.backends
-    or of an installed package. Raises InputError for torch elsewhere and for an unknown back end.
+    ``backend`` by default: ONNX Runtime on CPUs and elsewhere, eager torch on CUDA, or with
+    ``cuda_graph`` a captured graph: eager at a batch of 1 is the time of the host's Python. Any
+    other name is a back end of profilers.backends or of an installed package. Raises InputError for
+    torch elsewhere and for an unknown back end.
     """
     if backend not in (None, "onnxruntime", "torch"):
         named = Options(
@@ -210,7 +229,7 @@ def bench_at(
             raise InputError("--backend torch measures here only; elsewhere it is onnxruntime")
         graph = cuda_graph and place != "cpu"
         own = TorchOptions(place=place, threads=threads, cuda_graph=graph, protocol=protocol)
-        return TorchBench(of, device.name, own, batch)
+        return TorchBench(family=of, device=device.name, options=own, batch=batch)
     provider: Literal["cpu", "cuda"] = "cpu" if place == "cpu" else "cuda"
     options = OnnxOptions(
         threads=threads,
@@ -220,4 +239,6 @@ def bench_at(
         limit_s=limit_s,
         protocol=protocol,
     )
-    return OnnxBench(of, device.name, options, batch, run or measure)
+    return OnnxBench(
+        family=of, device=device.name, options=options, batch=batch, run=run or measure
+    )

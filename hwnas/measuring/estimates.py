@@ -1,4 +1,5 @@
-"""Latency and memory without the device: from its calibration table or its peaks, and from the layers."""
+"""Latency and memory without the device: from its calibration table or its peaks, and from the
+layers."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from profilers.measurement import Outcome
     from profilers.onnx_operations import Operation
 
-# What a roofline from data-sheet peaks is worth: it puts networks in order; absolute values are half to twice.
+# What a roofline from data-sheet peaks is worth: it puts networks in order; absolute values are
+# half to twice.
 ROOFLINE_FACTOR = 2.0
 
 
@@ -26,17 +28,19 @@ def latency(named: Named, device: Device, options: Options, table: str | None) -
     from hwnas.space.encoding import to_choices
     from profilers.measurement import LATENCY, Failure, Measurement, Receipt
 
-    receipt = Receipt("", device.name, batch=options.batch, dtype=options.dtype, time=options.time)
+    receipt = Receipt(
+        backend="", device=device.name, batch=options.batch, dtype=options.dtype, time=options.time
+    )
     architecture, shape = named.architecture, named.shape
     if architecture is None:
         why = f"{device.name} is not attached here, and an ONNX file can only be measured"
-        return Failure(LATENCY, "not attached", why, receipt)
+        return Failure(metric=LATENCY, reason="not attached", detail=why, receipt=receipt)
     try:
         source = predictor(device, family_of(architecture, shape), batch=options.batch, table=table)
     except InputError as error:
         if table is not None:
             raise
-        return Failure(LATENCY, "not attached", str(error), receipt)
+        return Failure(metric=LATENCY, reason="not attached", detail=str(error), receipt=receipt)
     value = float(source.predict(to_choices(architecture.genotype)[None])[0])
     factor, note = spread(source)
     notes: tuple[str, ...] = (
@@ -46,33 +50,57 @@ def latency(named: Named, device: Device, options: Options, table: str | None) -
     if isinstance(source, TablePredictor) and source.table.device != device.name:
         notes += (f"the table is one of {source.table.device}, not of {device.name}",)
     receipt = Receipt(
-        **{**vars(receipt), "backend": "table" if source.origin == "table" else "roofline", "notes": notes}
+        **{
+            **vars(receipt),
+            "backend": "table" if source.origin == "table" else "roofline",
+            "notes": notes,
+        }
     )
-    return Measurement(LATENCY, value, value / factor, value * factor, (), source.origin, receipt)
+    return Measurement(
+        metric=LATENCY,
+        value=value,
+        low=value / factor,
+        high=value * factor,
+        samples=(),
+        origin=source.origin,
+        receipt=receipt,
+    )
 
 
 def memory(named: Named, device: Device, options: Options) -> Outcome:
-    """The memory that one network asks for on a device that is not attached, or the Failure that says why."""
+    """The memory that one network asks for on a device that is not attached, or the Failure that
+    says why."""
     from hwnas.costs.memory import memory_table
     from hwnas.measuring.subjects import family_of
     from hwnas.space.encoding import to_choices
     from profilers.measurement import MEMORY, Failure, Measurement, Receipt
 
-    receipt = Receipt("layers", device.name, batch=options.batch, dtype="fp32", time=options.time)
+    receipt = Receipt(
+        backend="layers", device=device.name, batch=options.batch, dtype="fp32", time=options.time
+    )
     architecture, shape = named.architecture, named.shape
     if architecture is None:
         why = f"{device.name} is not attached here, and an ONNX file can only be measured"
-        return Failure(MEMORY, "not attached", why, receipt)
+        return Failure(metric=MEMORY, reason="not attached", detail=why, receipt=receipt)
     table = memory_table(family_of(architecture, shape), options.batch)
     value = float(table.of(to_choices(architecture.genotype))[0])
     noted = receipt.with_notes(
         "weights and the maps alive at once; a runtime takes more than a network asks for"
     )
-    return Measurement(MEMORY, value, value, value, (), "estimated", noted)
+    return Measurement(
+        metric=MEMORY,
+        value=value,
+        low=value,
+        high=value,
+        samples=(),
+        origin="estimated",
+        receipt=noted,
+    )
 
 
 def operations(named: Named, device: Device, options: Options) -> list[Operation]:
-    """What each operation of one network would take on a device that is not attached, the slowest first.
+    """What each operation of one network would take on a device that is not attached, the slowest
+    first.
 
     Raises InputError where there are no peaks to estimate from.
     """
@@ -86,17 +114,23 @@ def operations(named: Named, device: Device, options: Options) -> list[Operation
     peaks, architecture, shape = peaks_of(device), named.architecture, named.shape
     if peaks is None or architecture is None:
         raise InputError(
-            f"--per-op: {named.key}: {device.name} is not attached, and there is nothing to estimate from"
+            f"--per-op: {named.key}: {device.name} is not attached, and there is nothing to"
+            " estimate from"
         )
     costs, found = COSTS[RUNTIMES[device.kind]], []
     task = Task(classes=shape.classes, image=shape.image)
     for step in steps_of(architecture_graph(architecture, task, shape.stem), options.batch):
-        times = [(issue_us(kernel, costs), device_us(kernel, peaks, costs)) for kernel in step.kernels]
+        times = [
+            (issue_us(kernel, costs), device_us(kernel, peaks, costs)) for kernel in step.kernels
+        ]
         us = sum(max(pair) if costs.overlapped else sum(pair) for pair in times)
         found.append((step.name, step.kind, us))
     total = sum(us for *_, us in found)
     slowest_first = sorted(found, key=lambda one: -one[2])
-    return [Operation(name, kind, us, us / total, "estimated") for name, kind, us in slowest_first]
+    return [
+        Operation(name=name, kind=kind, us=us, share=us / total, origin="estimated")
+        for name, kind, us in slowest_first
+    ]
 
 
 def spread(source: Predictor) -> tuple[float, str]:

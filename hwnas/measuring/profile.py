@@ -1,4 +1,5 @@
-"""Every outcome of several back ends for several networks on one device: measured here or there, or estimated."""
+"""Every outcome of several back ends for several networks on one device: measured here or there,
+or estimated."""
 
 from __future__ import annotations
 
@@ -30,9 +31,12 @@ ORDER = ("failed", "estimated", "table", "measured", "counted")
 """What an outcome can come from, the least first."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Profile:
-    """All outcomes on one device. ``said``: per row, its node, begin and end; ``lost``: how many tasks gave none."""
+    """All outcomes on one device.
+
+    ``said``: per row, its node, begin and end; ``lost``: how many tasks gave none.
+    """
 
     device: Device
     rows: list[tuple[str, Outcome]]
@@ -51,7 +55,10 @@ def measure_here(
     per_op: bool,
     note: Callable[[str], None],
 ) -> Profile:
-    """On this host, or by ``options.run`` on another; ``note`` takes lines for people. Raises InputError."""
+    """On this host, or by ``options.run`` on another; ``note`` takes lines for people.
+
+    Raises InputError.
+    """
     options = replace(options, place=place(device, options.run is not None, note))
     began = time.time()
     rows = measure_all(found, device, options, backends, table)
@@ -60,11 +67,12 @@ def measure_here(
     ended = time.time()
     operations = per_operation(found, device, options) if per_op else []
     said = {"node": "", "began": began, "ended": ended}
-    return Profile(device, rows, [said] * len(rows), operations)
+    return Profile(device=device, rows=rows, said=[said] * len(rows), operations=operations)
 
 
 def noted(device: Device, outcome: Outcome) -> Outcome:
-    """What another machine measured, with a note where that machine's CPU is not the one the device is known by."""
+    """What another machine measured, with a note where that machine's CPU is not the one the
+    device is known by."""
     pattern, host = device.cpu_model_regex, outcome.receipt.host
     if not isinstance(outcome, Measurement) or outcome.origin != "measured" or not pattern:
         return outcome
@@ -75,7 +83,11 @@ def noted(device: Device, outcome: Outcome) -> Outcome:
 
 
 def measure_all(
-    found: Sequence[Named], device: Device, options: Options, names: Sequence[str] | None, table: str | None
+    found: Sequence[Named],
+    device: Device,
+    options: Options,
+    names: Sequence[str] | None,
+    table: str | None,
 ) -> list[Row]:
     """Every outcome of every back end, in order; several networks are sampled in turn."""
     chosen = list(names or default_backends(found, options))
@@ -100,13 +112,18 @@ def measure_all(
     return sorted(rows, key=lambda row: [named.key for named in found].index(row[0]))
 
 
-def per_operation(found: Sequence[Named], device: Device, options: Options) -> list[tuple[str, Operation]]:
-    """Every operation of every network as ONNX Runtime runs it, the slowest first; estimated where nothing runs."""
+def per_operation(
+    found: Sequence[Named], device: Device, options: Options
+) -> list[tuple[str, Operation]]:
+    """Every operation of every network as ONNX Runtime runs it, the slowest first; estimated
+    where nothing runs."""
     if not options.place:
         return [(named.key, one) for named in found for one in estimated(named, device, options)]
     if options.place != "cpu":
         raise InputError("--per-op: only where ONNX Runtime measures on a CPU")
-    how = OnnxOptions(threads=options.threads, graph_level=options.graph_level, limit_s=options.limit_s)
+    how = OnnxOptions(
+        threads=options.threads, graph_level=options.graph_level, limit_s=options.limit_s
+    )
     operations: list[tuple[str, Operation]] = []
     with tempfile.TemporaryDirectory(prefix="hwnas-") as folder:
         for named in found:
@@ -120,14 +137,16 @@ def per_operation(found: Sequence[Named], device: Device, options: Options) -> l
 
 
 def default_backends(found: Sequence[Named], options: Options) -> tuple[str, ...]:
-    """Counts, and what runs finished models on the target: ONNX Runtime on CPUs and elsewhere, eager torch on CUDA."""
+    """Counts, and what runs finished models on the target: ONNX Runtime on CPUs and elsewhere,
+    eager torch on CUDA."""
     here = options.run is None and all(named.architecture for named in found)
     on_cuda = here and options.place.startswith("cuda")
     return ("counts", "torch") if on_cuda else ("counts", "onnxruntime")
 
 
 def place(device: Device, on_another: bool, note: Callable[[str], None]) -> str:
-    """Where to measure: "cpu", "cuda:0", or "" where the target is not attached or can't be used (``note`` says why).
+    """Where to measure: "cpu", "cuda:0", or "" where the target is not attached or can't be used
+    (``note`` says why).
 
     ``on_another``: on another host, which has what the device is.
     """
@@ -142,8 +161,13 @@ def place(device: Device, on_another: bool, note: Callable[[str], None]) -> str:
     return found
 
 
-def measure_elsewhere(ssh: str | None, run_with: str | None, python: str = "python3") -> Measure | None:
-    """How ONNX Runtime is run on another host, None where it runs here. Raises InputError for both at once."""
+def measure_elsewhere(
+    ssh: str | None, run_with: str | None, python: str = "python3"
+) -> Measure | None:
+    """How ONNX Runtime is run on another host, None where it runs here.
+
+    Raises InputError for both at once.
+    """
     if ssh and run_with:
         raise InputError("--ssh and --run-with: give one of them")
     if ssh:
@@ -152,7 +176,8 @@ def measure_elsewhere(ssh: str | None, run_with: str | None, python: str = "pyth
 
 
 def refuse_less(rows: Sequence[Row], require: str | None, device: Device) -> None:
-    """Raise InputError for a latency whose origin is less than `--require` asks for, or that is missing."""
+    """Raise InputError for a latency whose origin is less than `--require` asks for, or that is
+    missing."""
     if require is None:
         return
     latencies = [outcome for _, outcome in rows if outcome.metric.name == "latency"]

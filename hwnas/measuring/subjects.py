@@ -1,4 +1,5 @@
-"""What `hwnas profile` is asked to measure: a genotype in any form, an ONNX file, or the front of a run."""
+"""What `hwnas profile` is asked to measure: a genotype in any form, an ONNX file, or the front
+of a run."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ LARGEST_WEIGHTS_BYTES = 2_000 * 2**20
 """A file of protobuf holds less than 2 GiB."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Shape:
     """What a genotype alone does not say; None stands for its space's usual width and depth."""
 
@@ -33,9 +34,10 @@ class Shape:
     stem: Stem = "cifar"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Named:
-    """One thing to measure: its key (or the file's name), and the architecture where it is one of ours."""
+    """One thing to measure: its key (or the file's name), and the architecture where it is one
+    of ours."""
 
     key: str
     architecture: Architecture | None = None
@@ -44,7 +46,8 @@ class Named:
 
 
 def resolve(text: str, shape: Shape) -> list[Named]:
-    """Find what `text` names: a run directory, an ONNX file, a file with a genotype, or a genotype itself.
+    """Find what `text` names: a run directory, an ONNX file, a file with a genotype, or a genotype
+    itself.
 
     Raises InputError for what is none of these.
     """
@@ -54,7 +57,7 @@ def resolve(text: str, shape: Shape) -> list[Named]:
     if exists and path.is_dir():
         return members(path)
     if text.lower().endswith(".onnx"):
-        return [Named(path.name, onnx=path)]
+        return [Named(key=path.name, onnx=path)]
     if exists:
         return [genotype(read(path), shape)]
     if text.endswith((".json", ".txt", ".toml")):
@@ -73,14 +76,15 @@ def read(path: Path) -> str:
 
 
 def genotype(text: str, shape: Shape) -> Named:
-    """A genotype at the width and depth that were asked for, else those its space is published with."""
+    """A genotype at the width and depth that were asked for, else those its space is published
+    with."""
     from hwnas.space.genotype import sized
     from hwnas.space.text import parse
 
     found = parse(text)
     architecture = sized(found, shape.channels, shape.cells, shape.stem)
     check_size(architecture, shape)
-    return Named(found.key, architecture, shape)
+    return Named(key=found.key, architecture=architecture, shape=shape)
 
 
 def family_of(architecture: Architecture, shape: Shape) -> Family:
@@ -90,7 +94,11 @@ def family_of(architecture: Architecture, shape: Shape) -> Family:
 
     size = {"channels": architecture.channels, "cells": architecture.cells}
     return family(
-        SPACES[architecture.genotype.space], **size, classes=shape.classes, image=shape.image, stem=shape.stem
+        SPACES[architecture.genotype.space],
+        **size,
+        classes=shape.classes,
+        image=shape.image,
+        stem=shape.stem,
     )
 
 
@@ -103,41 +111,29 @@ def check_size(architecture: Architecture, shape: Shape) -> None:
     weights = 4 * count(architecture, shape.classes, shape.image, shape.stem)[0]
     if weights > LARGEST_WEIGHTS_BYTES:
         raise InputError(
-            f"{architecture.genotype.key}: at {channels} channels and {cells} cells the weights take"
-            f" {weights / 2**20:,.0f} MiB, of at most {LARGEST_WEIGHTS_BYTES / 2**20:,.0f} in an ONNX file"
+            f"{architecture.genotype.key}: at {channels} channels and {cells} cells the weights"
+            f" take {weights / 2**20:,.0f} MiB, of at most {LARGEST_WEIGHTS_BYTES / 2**20:,.0f} in"
+            " an ONNX file"
         )
 
 
 def members(path: Path) -> list[Named]:
     """Every architecture of a finished search's front, as it was counted there."""
-    import json
-
-    from hwnas.runs.directory import open_run, read_front
-    from hwnas.space.genotype import Architecture
-    from hwnas.space.text import parse
+    from hwnas.runs.directory import open_run
+    from hwnas.runs.summary import read_front
 
     run = open_run(path)
     summary = read_front(run)
-    try:
-        size = (int(summary["image"][0]), int(summary["image"][1]), int(summary["image"][2]))
-        check_input(f"{run.front_path}: image", size)
-        shape = Shape(classes=len(summary["classes"]), image=size, stem=run.config.evaluation.stem)
-        found = [
-            Named(
-                str(member["key"]),
-                Architecture(
-                    parse(json.dumps(member["genotype"])), int(member["channels"]), int(member["cells"])
-                ),
-                shape,
-            )
-            for member in summary["front"]
-        ]
-        for one in found:
-            if one.architecture is not None:
-                check_size(one.architecture, shape)
-        return found
-    except (KeyError, TypeError, IndexError) as error:
-        raise InputError(f"{run.front_path}: not the summary of a search ({error!r})") from None
+    check_input(f"{run.front_path}: image", summary.shape)
+    shape = Shape(
+        classes=len(summary.classes), image=summary.shape, stem=run.config.evaluation.stem
+    )
+    for member in summary.front:
+        check_size(member.architecture, shape)
+    return [
+        Named(key=member.key, architecture=member.architecture, shape=shape)
+        for member in summary.front
+    ]
 
 
 def build(named: Named, batch: int, folder: Path, with_module: bool = True) -> Subject:
@@ -148,7 +144,7 @@ def build(named: Named, batch: int, folder: Path, with_module: bool = True) -> S
     from profilers.backends import Subject
 
     if named.architecture is None:
-        return Subject(named.key, onnx=named.onnx)
+        return Subject(name=named.key, onnx=named.onnx)
     import onnx
     import torch
 
@@ -159,10 +155,18 @@ def build(named: Named, batch: int, folder: Path, with_module: bool = True) -> S
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        module = Network(named.architecture, named.shape.classes, named.shape.image, named.shape.stem)
+        module = Network(
+            named.architecture, named.shape.classes, named.shape.image, named.shape.stem
+        )
     file = folder / f"{named.key}.onnx"
     tensors = {name: tensor.numpy() for name, tensor in module.state_dict().items()}
     names = tuple(str(number) for number in range(named.shape.classes))
-    onnx.save(onnx_model(named.architecture, tensors, names, named.shape.image, named.shape.stem), str(file))
-    shape = (batch, *own_image(named.architecture, Task(classes=len(names), image=named.shape.image)))
-    return Subject(named.key, module if with_module else None, shape, file)
+    onnx.save(
+        onnx_model(named.architecture, tensors, names, named.shape.image, named.shape.stem),
+        str(file),
+    )
+    shape = (
+        batch,
+        *own_image(named.architecture, Task(classes=len(names), image=named.shape.image)),
+    )
+    return Subject(name=named.key, module=module if with_module else None, shape=shape, onnx=file)

@@ -1,7 +1,8 @@
-"""Weights of the same network as others have built it: their tensors, in the order in which layers run, are ours.
+"""Weights of the same network as others have built it: their tensors, in the order in which layers
+run, are ours.
 
-torchvision and timm define the layers of a block in the order in which they run, and so do we. Names differ, order and
-shapes do not; a linear layer may be a 1x1 convolution there.
+torchvision and timm define the layers of a block in the order in which they run, and so do we.
+Names differ, order and shapes do not; a linear layer may be a 1x1 convolution there.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ def translated(network: nn.Module, graph: Graph, theirs: Mapping[str, Tensor]) -
     for name, (their_name, tensor) in zip(names, theirs.items(), strict=True):
         if tuple(tensor.squeeze().shape) != tuple(own[name].squeeze().shape):
             raise InputError(
-                f"weights: {their_name} is of shape {tuple(tensor.shape)}, but {name} of {tuple(own[name].shape)}"
+                f"weights: {their_name} is of shape {tuple(tensor.shape)}, but {name} of"
+                f" {tuple(own[name].shape)}"
             )
         found[name] = tensor.reshape(own[name].shape)
     return found

@@ -1,7 +1,9 @@
-"""A graph's nodes run one after the other on torch tensors: what a discrete network and a supernet share.
+"""A graph's nodes run one after the other on torch tensors: what a discrete network and a supernet
+share.
 
-Each step is prepared once. A term that only one sum reads is added at once, so that it is never a map of its own. A
-ReLU that several readers of one map begin with is computed once, and a map is dropped after its last reader.
+Each step is prepared once. A term that only one sum reads is added at once, so that it is never a
+map of its own. A ReLU that several readers of one map begin with is computed once, and a map is
+dropped after its last reader.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ from hwnas.space.layers import Layer, Size
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Step:
-    """One node that gives a map: what is added up or joined, and which maps nobody reads after it."""
+    """One node that gives a map: what is added up or joined, and which maps nobody reads after
+    it."""
 
     node: Node
     terms: tuple[Node | str, ...]
@@ -66,7 +69,8 @@ class Maps:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Program:
-    """The steps of a graph, and the size of its images where they are smaller than those of its task.
+    """The steps of a graph, and the size of its images where they are smaller than those of its
+    task.
 
     Larger images are then averaged down first; an exported file takes them as small as they are.
     """
@@ -82,7 +86,8 @@ Addends = Callable[[Node, Maps], Iterable[Addend]]
 
 
 def program_of(graph: Graph, image: tuple[int, int, int]) -> Program:
-    """The program of a graph for a task's images (channels, height, width), made once for all passes."""
+    """The program of a graph for a task's images (channels, height, width), made once for all
+    passes."""
     size = graph[0].size
     return Program(steps=steps(graph), shrinks_to=None if size == image[1:] else size)
 
@@ -125,7 +130,8 @@ def _sources(node: Node, by_name: dict[str, Node], added: frozenset[str]) -> lis
 
 
 def _only_rectified(node: Node, read: tuple[Node, ...]) -> bool:
-    """Whether nothing is lost if a ReLU overwrites this map: all read it through one, and no gradient needs it.
+    """Whether nothing is lost if a ReLU overwrites this map: all read it through one, and no
+    gradient needs it.
 
     The backward passes of a concatenation and of BatchNorm do not look at their results.
     """
@@ -147,7 +153,8 @@ def run(
 ) -> Tensor:
     """Images (n, c, h, w) -> the last node's result. `addends` computes each node's layers.
 
-    `watch` sees the maps on which an auxiliary classifier may stand, before anything overwrites them.
+    `watch` sees the maps on which an auxiliary classifier may stand, before anything overwrites
+    them.
     """
     if program.shrinks_to is not None and x.shape[2:] != program.shrinks_to:
         x = F.adaptive_avg_pool2d(x, program.shrinks_to)
@@ -161,7 +168,9 @@ def run(
         else:
             total: Tensor | None = None
             for term in step.terms:
-                found = ((maps.found[term], None),) if isinstance(term, str) else addends(term, maps)
+                found = (
+                    ((maps.found[term], None),) if isinstance(term, str) else addends(term, maps)
+                )
                 for y, factor in found:
                     if factor is None:
                         total = y if total is None else total + y
@@ -178,13 +187,15 @@ def run(
 
 
 def read(node: Node, relu_first: bool, maps: Maps) -> Tensor:
-    """The map that a node's layers start from: after the ReLU that all its readers share, where they begin with one."""
+    """The map that a node's layers start from: after the ReLU that all its readers share, where
+    they begin with one."""
     (source,) = node.inputs
     return maps.relu(source) if relu_first else maps.found[source]
 
 
 def register(network: nn.Module, name: str, module: nn.Module) -> None:
-    """Hang a module into `network` under the dotted name GROUP.PART, so that its tensors are called so."""
+    """Hang a module into `network` under the dotted name GROUP.PART, so that its tensors are
+    called so."""
     group, _, part = name.partition(".")
     if group not in network._modules:
         network.add_module(group, nn.Module())
@@ -192,13 +203,19 @@ def register(network: nn.Module, name: str, module: nn.Module) -> None:
 
 
 Built = dict[tuple[str, tuple[Layer, ...]], nn.Module]
-"""Modules by name and layers, whatever the size of their maps: graphs of several sizes share those that agree."""
+"""Modules by name and layers, whatever the size of their maps: graphs of several sizes share
+those that agree."""
 
 
 def shared_module(
-    network: nn.Module, built: Built, name: str, layers: Sequence[Layer], make: Callable[[], nn.Module]
+    network: nn.Module,
+    built: Built,
+    name: str,
+    layers: Sequence[Layer],
+    make: Callable[[], nn.Module],
 ) -> nn.Module:
-    """The module of some layers under a name: registered where it is new, else the one that is there already."""
+    """The module of some layers under a name: registered where it is new, else the one that is
+    there already."""
     key = name, tuple(replace(layer, size=(1, 1)) for layer in layers)
     if key not in built:
         others = sum(other == name for other, _ in built)

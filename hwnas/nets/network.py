@@ -1,4 +1,5 @@
-"""Discrete networks: the nodes of one sample as torch modules, with auxiliary head and drop-path."""
+"""Discrete networks: the nodes of one sample as torch modules, with auxiliary head and
+drop-path."""
 
 from __future__ import annotations
 
@@ -15,9 +16,11 @@ from hwnas.space.size import Task
 
 
 def drop_path(probability: float, edges: int, images: int, generator: torch.Generator) -> Tensor:
-    """Factors (edges, images, 1, 1, 1) on the outputs of edges: 0 with ``probability``, else 1 / (1 - probability).
+    """Factors (edges, images, 1, 1, 1) on the outputs of edges: 0 with ``probability``, else 1 / (1
+    - probability).
 
-    One drawing per edge and image (arXiv 1605.07648); all of a step at once, so that a compiled network draws none.
+    One drawing per edge and image (arXiv 1605.07648); all of a step at once, so that a compiled
+    network draws none.
     """
     keep = 1.0 - probability
     return torch.empty(edges, images, 1, 1, 1).bernoulli_(keep, generator=generator).div_(keep)
@@ -26,8 +29,8 @@ def drop_path(probability: float, edges: int, images: int, generator: torch.Gene
 class AuxiliaryHead(nn.Module):
     """The classifier on the map after the second reduction: (n, width, h, w) -> (n, classes).
 
-    CIFAR windows are 5x5 at stride 3 on an 8x8 map, ImageNet's 5x5 at stride 2 on 7x7 (and, as published,
-    without the second BatchNorm); other maps are averaged to 2x2.
+    CIFAR windows are 5x5 at stride 3 on an 8x8 map, ImageNet's 5x5 at stride 2 on 7x7 (and, as
+    published, without the second BatchNorm); other maps are averaged to 2x2.
     """
 
     def __init__(self, width: int, classes: int, size: Size, stem: Stem) -> None:
@@ -72,21 +75,26 @@ class Network(nn.Module):
         auxiliary: bool = False,
     ) -> None:
         super().__init__()
-        graph = architecture_graph(architecture, Task(classes=classes, image=image), stem, unread=True)
+        self.task = Task(classes=classes, image=image)
+        graph = architecture_graph(architecture, self.task, stem, unread=True)
         self._program = program_of(graph, image)
         self._modules_of = _modules(self, graph)
         added = terms(graph)
-        drops = [node for node in graph if node.row is not None and node.layers and node.name in added]
+        drops = [
+            node for node in graph if node.row is not None and node.layers and node.name in added
+        ]
         self._droppable = {node.name: number for number, node in enumerate(drops)}
         self.droppable = len(drops)
-        """How many terms of sums drop-path may drop: all that a decision put there but identities."""
+        """How many terms of sums drop-path may drop: all that a decision put there but
+        identities."""
         stands = next((node for node in graph if node.auxiliary), None) if auxiliary else None
         if stands is not None:
             self.auxiliary = AuxiliaryHead(stands.channels, classes, stands.size, stem)
         self.has_auxiliary = stands is not None
 
     def forward(self, x: Tensor, keep: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
-        """See the class. keep: the factors of ``drop_path`` for all terms that may be dropped; None keeps all."""
+        """See the class. keep: the factors of ``drop_path`` for all terms that may be dropped;
+        None keeps all."""
         factors = None if keep is None else keep.unbind()
         extra: list[Tensor] = []
 
@@ -107,9 +115,11 @@ class Network(nn.Module):
 
 
 def _modules(network: nn.Module, graph: Graph) -> dict[str, tuple[bool, nn.Module | None]]:
-    """By node: whether its layers begin with the shared ReLU, and the module of the rest (None: nothing).
+    """By node: whether its layers begin with the shared ReLU, and the module of the rest (None:
+    nothing).
 
-    Fixed nodes are built first, then what decisions put there: the order of drawing initial weights.
+    Fixed nodes are built first, then what decisions put there: the order of drawing initial
+    weights.
     """
     modules = fixed_modules(network, graph, lambda node: True, True, {})
     for node in graph[1:]:

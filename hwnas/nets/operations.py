@@ -1,4 +1,5 @@
-"""torch modules of the layer lists in hwnas.space.layers: one description, counted there and built here."""
+"""torch modules of the layer lists in hwnas.space.layers: one description, counted there and
+built here."""
 
 from __future__ import annotations
 
@@ -19,8 +20,9 @@ from hwnas.space.layers import Layer, Size
 class Halve(nn.Module):
     """Two 1x1 convolutions of stride 2 side by side, the second on the map shifted by one pixel.
 
-    (n, channels_in, h, w) -> (n, channels_out, ceil(h/2), ceil(w/2)). An odd edge is padded with one zero, so
-    that images of any size can be halved; even sizes are as in DARTS (arXiv 1806.09055, FactorizedReduce).
+    (n, channels_in, h, w) -> (n, channels_out, ceil(h/2), ceil(w/2)). An odd edge is padded with
+    one zero, so that images of any size can be halved; even sizes are as in DARTS (arXiv
+    1806.09055, FactorizedReduce).
     """
 
     def __init__(self, channels_in: int, channels_out: int, bias: bool = False) -> None:
@@ -32,7 +34,8 @@ class Halve(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
         if self.training and x.device.type == "cpu" and not torch.compiler.is_compiling():
-            # Taking the pixels first spares the convolutions' backward two passes over the whole map each.
+            # Taking the pixels first spares the convolutions' backward two passes over the whole
+            # map each.
             even, odd = even_and_odd_pixels(x)
             left = pointwise(even, self.even.weight, self.even.bias)
             return torch.cat([left, pointwise(odd, self.odd.weight, self.odd.bias)], dim=1)
@@ -42,7 +45,8 @@ class Halve(nn.Module):
 
 
 class GlobalPool(nn.AdaptiveAvgPool2d):
-    """The mean of each channel, (n, c, h, w) -> (n, c): as a mean it exports to fewer nodes than a pooling."""
+    """The mean of each channel, (n, c, h, w) -> (n, c): as a mean it exports to fewer nodes than
+    a pooling."""
 
     def __init__(self) -> None:
         super().__init__(1)
@@ -53,7 +57,10 @@ class GlobalPool(nn.AdaptiveAvgPool2d):
 
 
 class Pooled(nn.Sequential):
-    """The layers after a global pooling, numbered from 1. The mean is no module: counters know it costs nothing."""
+    """The layers after a global pooling, numbered from 1.
+
+    The mean is no module: counters know it costs nothing.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, c, h, w) -> what the layers make of (n, c)."""
@@ -61,7 +68,9 @@ class Pooled(nn.Sequential):
 
 
 def module_of(layer: Layer, affine: bool, running: bool) -> nn.Module:
-    """The torch module of one layer. BatchNorm: with ``affine`` scale and shift, ``running`` statistics.
+    """The torch module of one layer.
+
+    BatchNorm: with ``affine`` scale and shift, ``running`` statistics.
 
     Where nothing runs along (a supernet), convolutions and averages have the quicker ways of
     hwnas.nets.fast.convolution and hwnas.nets.fast.maps.
@@ -69,16 +78,21 @@ def module_of(layer: Layer, affine: bool, running: bool) -> nn.Module:
     if layer.kind == "conv":
         return _convolution(layer, quick=not running)
     if layer.kind == "batch_norm":
-        return nn.BatchNorm2d(layer.channels_out, layer.epsilon, affine=affine, track_running_stats=running)
+        return nn.BatchNorm2d(
+            layer.channels_out, layer.epsilon, affine=affine, track_running_stats=running
+        )
     if layer.kind == "max_pool":
         return nn.MaxPool2d(layer.kernel, layer.stride, _centred(layer.kernel))
     if layer.kind == "avg_pool":
-        # A pool whose kernel is its stride (the residual block's shortcut) tiles the map: no padding.
+        # A pool whose kernel is its stride (the residual block's shortcut) tiles the map: no
+        # padding.
         tiled = layer.kernel == layer.stride
         if not tiled and not running and _is_square(layer):
             return MeanPool(layer.kernel[0], layer.stride[0])
         padding = (0, 0) if tiled else _centred(layer.kernel)
-        return nn.AvgPool2d(layer.kernel, layer.stride, padding, ceil_mode=tiled, count_include_pad=False)
+        return nn.AvgPool2d(
+            layer.kernel, layer.stride, padding, ceil_mode=tiled, count_include_pad=False
+        )
     if layer.kind == "halve":
         return Halve(layer.channels_in, layer.channels_out, layer.bias)
     if layer.kind == "global_pool":
@@ -91,12 +105,18 @@ def module_of(layer: Layer, affine: bool, running: bool) -> nn.Module:
 
 
 def _convolution(layer: Layer, quick: bool) -> nn.Conv2d:
-    """Keeps the map's size at stride 1. ``quick``: with quicker derivatives, where there are any."""
+    """Keeps the map's size at stride 1.
+
+    ``quick``: with quicker derivatives, where there are any.
+    """
     depthwise = layer.groups == layer.channels_in == layer.channels_out > 1
     if quick and depthwise and _is_square(layer) and layer.kernel[0] % 2 and not layer.bias:
         return Depthwise(layer.channels_in, layer.kernel[0], layer.stride[0], layer.dilation)
     pointwise = layer.kernel == layer.stride == (1, 1) and layer.groups == 1
-    padding = (layer.dilation * (layer.kernel[0] - 1) // 2, layer.dilation * (layer.kernel[1] - 1) // 2)
+    padding = (
+        layer.dilation * (layer.kernel[0] - 1) // 2,
+        layer.dilation * (layer.kernel[1] - 1) // 2,
+    )
     return (Pointwise if quick and pointwise else nn.Conv2d)(
         layer.channels_in,
         layer.channels_out,
@@ -121,11 +141,12 @@ def _is_square(layer: Layer) -> bool:
 def sequence(layers: Sequence[Layer], affine: bool = True, running: bool = True) -> nn.Sequential:
     """The modules of ``layers`` in order; the identity for none.
 
-    A ReLU or ReLU6 after a BatchNorm works in place: no gradient needs the map that it overwrites.
+    A ReLU after a BatchNorm works in place. The gradients of other activations need the map that
+    they read, so torch would copy it first.
     """
     modules = [module_of(layer, affine, running) for layer in layers]
     for before, module in zip(layers, modules[1:], strict=False):
-        if isinstance(module, (nn.ReLU, nn.ReLU6)) and before.kind == "batch_norm":
+        if isinstance(module, nn.ReLU) and before.kind == "batch_norm":
             module.inplace = True
     if layers and layers[0].kind == "global_pool":
         numbered = {str(number): module for number, module in enumerate(modules)}
@@ -133,7 +154,9 @@ def sequence(layers: Sequence[Layer], affine: bool = True, running: bool = True)
     return nn.Sequential(*(modules or [nn.Identity()]))
 
 
-def body(layers: Sequence[Layer], affine: bool = True, running: bool = True) -> tuple[bool, nn.Sequential]:
+def body(
+    layers: Sequence[Layer], affine: bool = True, running: bool = True
+) -> tuple[bool, nn.Sequential]:
     """(whether a ReLU comes first, the modules after it).
 
     Several readers of one map begin with the same ReLU: it is computed once for all of them.

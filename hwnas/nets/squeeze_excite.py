@@ -1,4 +1,5 @@
-"""Squeeze-and-excitation (arXiv 1709.01507): every channel of a map times a gate that its mean decides."""
+"""Squeeze-and-excitation (arXiv 1709.01507): every channel of a map times a gate that its mean
+decides."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ class SqueezeExcite(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
-        # The same as x.mean((2, 3), keepdim=True), but torch's exporter writes the pool that hwnas.export writes, too.
+        # The same as x.mean((2, 3), keepdim=True), but torch's exporter writes the pool that
+        # hwnas.export writes, too.
         mean = F.adaptive_avg_pool2d(x, 1)
         gate: Tensor = self.gate(self.expand(self.inner(self.reduce(mean))))
         return x * gate

@@ -1,8 +1,10 @@
-"""The weight-sharing supernet: every remaining option of every node, one path at a time or as a mixture.
+"""The weight-sharing supernet: every remaining option of every node, one path at a time or as a
+mixture.
 
-BatchNorm always uses the statistics of its batch, in training and in evaluation alike: a sub-network's own
-statistics are never those of another (TND-NAS's alpha step, arXiv 2111.03892). Two savings change nothing in
-the result: readers of one map share its ReLU, and pooling is computed once per map.
+BatchNorm always uses the statistics of its batch, in training and in evaluation alike: a
+sub-network's own statistics are never those of another (TND-NAS's alpha step, arXiv 2111.03892).
+Two savings change nothing in the result: readers of one map share its ReLU, and pooling is computed
+once per map.
 """
 
 from __future__ import annotations
@@ -15,7 +17,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hwnas.nets.interpreter import Addend, Built, Maps, fixed_modules, program_of, read, run, shared_module
+from hwnas.nets.interpreter import (
+    Addend,
+    Built,
+    Maps,
+    fixed_modules,
+    program_of,
+    read,
+    run,
+    shared_module,
+)
 from hwnas.nets.operations import body, sequence
 from hwnas.space.family import Family
 from hwnas.space.graph import Graph, Node, searched_groups, starts_with_relu
@@ -24,9 +35,10 @@ from hwnas.space.space import SKIP, Choices, Mask
 from profilers.errors import InputError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SkipDropout:
-    """Dropout on skip_connect (P-DARTS, arXiv 1904.12760): its probability and the generator that decides."""
+    """Dropout on skip_connect (P-DARTS, arXiv 1904.12760): its probability and the generator
+    that decides."""
 
     probability: float = 0.0
     generator: torch.Generator | None = None
@@ -41,8 +53,8 @@ class SkipDropout:
 class _Candidate:
     """One remaining option of a node, and how it is computed.
 
-    `module` is None for the identity. An option without weights is computed once per map, under `shared`. `carries`:
-    it has weights and ends in a BatchNorm, which can carry the mixture weight.
+    `module` is None for the identity. An option without weights is computed once per map, under
+    `shared`. `carries`: it has weights and ends in a BatchNorm, which can carry the mixture weight.
     """
 
     column: int
@@ -56,9 +68,9 @@ class _Candidate:
 class Supernet(nn.Module):
     """Shared weights of all sub-networks that ``mask`` (decisions, operations) leaves.
 
-    ``sampled(x, choices)`` executes only the drawn operations. ``mixture(x, weights)`` executes all, summed
-    with ``weights`` (decisions, operations), differentiable in them. Both give logits (n, classes). alpha lives
-    in the policy, not here.
+    ``sampled(x, choices)`` executes only the drawn operations. ``mixture(x, weights)`` executes
+    all, summed with ``weights`` (decisions, operations), differentiable in them. Both give logits
+    (n, classes). alpha lives in the policy, not here.
     """
 
     def __init__(
@@ -68,6 +80,7 @@ class Supernet(nn.Module):
     ) -> None:
         super().__init__()
         space, whole = of.space, of.graphs
+        self.task = of.task
         self.space = space
         self.mask = space.mask if mask is None else mask
         self.dropout = SkipDropout()
@@ -76,7 +89,9 @@ class Supernet(nn.Module):
         fixed = {key: _fixed(self, graph, built) for key, graph in whole.items()}
         operations = [decision.operations for decision in space.decisions]
         self._candidates = {
-            key: _candidates(self, graph, fixed[key], built, operations, self.mask)
+            key: _candidates(
+                self, graph, fixed=fixed[key], built=built, operations=operations, mask=self.mask
+            )
             for key, graph in whole.items()
         }
         self._classifiers = [
@@ -87,10 +102,13 @@ class Supernet(nn.Module):
 
     def classifier_weights(self) -> list[nn.Parameter]:
         """Those of the last node, which every path hands other features."""
-        return list(dict.fromkeys(weight for module in self._classifiers for weight in module.parameters()))
+        return list(
+            dict.fromkeys(weight for module in self._classifiers for weight in module.parameters())
+        )
 
     def sampled(self, x: Tensor, choices: Choices) -> Tensor:
-        """One sub-network with inherited weights. x: (n, c, h, w), choices: (decisions,) -> (n, classes)."""
+        """One sub-network with inherited weights. x: (n, c, h, w), choices: (decisions,) -> (n,
+        classes)."""
         drawn = [int(choice) for choice in choices]
         key = tuple(drawn[row] for row in self.space.size_rows)
         candidates = self._candidates[key]
@@ -102,7 +120,8 @@ class Supernet(nn.Module):
         return run(self._programs[key], x, addends, self.training)
 
     def mixture(self, x: Tensor, weights: Tensor) -> Tensor:
-        """The weighted sum of all. x: (n, c, h, w), weights: (decisions, operations) -> (n, classes)."""
+        """The weighted sum of all. x: (n, c, h, w), weights: (decisions, operations) -> (n,
+        classes)."""
         if self.space.size_rows:
             raise InputError(
                 f"space {self.space.name}: networks of several sizes can't be mixed, only sampled"
@@ -128,7 +147,10 @@ class Supernet(nn.Module):
 
 
 def _fixed(network: nn.Module, graph: Graph, built: Built) -> dict[str, nn.Module]:
-    """What every path runs. BatchNorms beside what is searched have no scale and shift, as in DARTS."""
+    """What every path runs.
+
+    BatchNorms beside what is searched have no scale and shift, as in DARTS.
+    """
     searched = searched_groups(graph)
     return fixed_modules(network, graph, lambda node: node.group not in searched, False, built)
 
@@ -141,7 +163,8 @@ def _candidates(
     operations: Sequence[tuple[str, ...]],
     mask: Mask,
 ) -> dict[str, dict[int, _Candidate]]:
-    """The remaining options of each node by column of alpha; their modules are built in the graph's order."""
+    """The remaining options of each node by column of alpha; their modules are built in the
+    graph's order."""
     alike: dict[tuple[str, tuple[Layer, ...]], _Candidate] = {}
     found: dict[str, dict[int, _Candidate]] = {}
     for node in graph[1:]:
@@ -155,7 +178,14 @@ def _candidates(
             raise NotImplementedError("options that share sliced weights")
         columns = [column for column, option in enumerate(node.options) if option is not None]
         found[node.name] = {
-            column: _open(network, node, column, operations[node.row][column], alike, built)
+            column: _open(
+                network,
+                node,
+                column=column,
+                name=operations[node.row][column],
+                alike=alike,
+                built=built,
+            )
             for column in columns
             if mask[node.row, column]
         }
@@ -178,10 +208,16 @@ def _open(
         key = (node.inputs[0], layers)
         if key not in alike:
             module = shared_module(
-                network, built, _option_name(node, name), layers, lambda: _weightless(layers, node.channels)
+                network,
+                built,
+                _option_name(node, name),
+                layers,
+                lambda: _weightless(layers, node.channels),
             )
             shared = f"{len(alike)} {name}"
-            alike[key] = _Candidate(column=column, module=module, shared=shared, is_skip=name == SKIP)
+            alike[key] = _Candidate(
+                column=column, module=module, shared=shared, is_skip=name == SKIP
+            )
         return replace(alike[key], column=column, is_skip=name == SKIP)
     relu_first = starts_with_relu(layers)
     module = shared_module(
@@ -207,23 +243,27 @@ def _weightless(layers: Sequence[Layer], channels: int) -> nn.Module:
 
 
 def _option_name(node: Node, operation: str) -> str:
-    """Options stand behind all fixed modules, so that parameters come in the order in which they were drawn."""
+    """Options stand behind all fixed modules, so that parameters come in the order in which they
+    were drawn."""
     return f"options.{f'{node.name}_{operation}'.replace('.', '_')}"
 
 
 def _scaled(module: Any, x: Tensor, scale: Tensor | None) -> Tensor:
     """``module(x) * scale`` for a Sequential that ends in a BatchNorm without scale of its own.
 
-    The mixture weight becomes that BatchNorm's scale: the product costs no pass over the map, and its
-    gradient falls out of BatchNorm's backward.
+    The mixture weight becomes that BatchNorm's scale: the product costs no pass over the map, and
+    its gradient falls out of BatchNorm's backward.
     """
     if scale is None:
         return module(x)  # type: ignore[no-any-return]
     *head, norm = module
     for layer in head:
         x = layer(x)
-    # contiguous: torch's backward for channels_last maps reads the scale by address, as if not expanded.
-    return F.batch_norm(x, None, None, scale.expand(x.shape[1]).contiguous(), None, True, 0.0, norm.eps)
+    # contiguous: torch's backward for channels_last maps reads the scale by address, as if not
+    # expanded.
+    return F.batch_norm(
+        x, None, None, scale.expand(x.shape[1]).contiguous(), None, True, 0.0, norm.eps
+    )
 
 
 def build_supernet(of: Family, seed: int, mask: Mask | None = None) -> Supernet:

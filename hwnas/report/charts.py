@@ -1,37 +1,44 @@
-"""The charts as Vega-Lite specifications: plain values, drawn alike by a browser and, for papers, by vl-convert.
+"""The charts as Vega-Lite specifications: plain values, drawn alike by a browser and, for papers,
+by vl-convert.
 
-Field names are fixed, whatever a run calls its costs: what comes from outside is only ever data or a title.
+Field names are fixed, whatever a run calls its costs: what comes from outside is only ever data or
+a title.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from hwnas.report.load import Cost, Dot, Scored
+from hwnas.report.load import CostAxis, EvaluatedFront
 from hwnas.report.theme import ACCENT, FAINT, HUES, INK, KNEE, Spec, chart, layer
+from hwnas.runs.summary import Member
 
 CROSS = "M-0.5,-0.5L0.5,0.5M0.5,-0.5L-0.5,0.5"
 LOG_FROM = 8.0
 """Largest over smallest cost from which an axis is logarithmic."""
 TARGET_NEAR = 2.0
-"""Times beyond the outermost networks up to which a target is drawn: further away it would squeeze them together."""
+"""Times beyond the outermost networks up to which a target is drawn: further away it would
+squeeze them together."""
 TARGET = "#15803d"
 
 
-def front(scored: Scored, cost: Cost, uniform: Mapping[str, Sequence[float]] | None = None) -> Spec:
-    """Accuracy against one cost: the front as a staircase, dominated networks faint, the knee marked.
+def front(
+    evaluated: EvaluatedFront, cost: CostAxis, uniform: Mapping[str, Sequence[float]] | None = None
+) -> Spec:
+    """Accuracy against one cost: the front as a staircase, dominated networks faint, the knee
+    marked.
 
-    A target of this cost is a dashed line, and what is over any target is hollow. ``uniform``: accuracies and
-    costs of uniform networks, drawn as crosses.
+    A target of this cost is a dashed line, and what is over any target is hollow. ``uniform``:
+    accuracies and costs of uniform networks, drawn as crosses.
     """
-    dots = [dot for dot in scored.dots if cost.name in dot.costs]
-    x = _cost_axis(cost, [dot.costs[cost.name][0] for dot in dots])
-    y = _accuracy_axis(scored.origin)
-    layers = _target_line(scored, cost, [dot.costs[cost.name][0] for dot in dots], x)
+    members = [member for member in evaluated.members if cost.name in member.costs]
+    values = [float(member.costs[cost.name].value) for member in members]
+    x, y = _cost_axis(cost, values), _accuracy_axis(evaluated.provenance)
+    layers = _target_line(evaluated, cost, values, x)
     if uniform and uniform.get(cost.name) and "accuracy" in uniform:
         pairs = zip(uniform[cost.name], uniform["accuracy"], strict=True)
         rows = [{"cost": c, "accuracy": a} for c, a in pairs]
-        floor = _floor([dot.accuracy for dot in dots], uniform["accuracy"])
+        floor = _floor([member.accuracy.value for member in members], uniform["accuracy"])
         below = sum(row["accuracy"] < floor for row in rows)
         rows = [row for row in rows if row["accuracy"] >= floor]
         if below:
@@ -43,17 +50,33 @@ def front(scored: Scored, cost: Cost, uniform: Mapping[str, Sequence[float]] | N
         mark = {"type": "point", "shape": CROSS, "size": 46, "color": FAINT, "filled": False}
         layers.append(layer(rows, mark, x, y, tooltip=_tips(cost, "a uniform genotype")))
     # The front last, so that it lies on top.
-    rows = sorted((_row(dot, cost, scored) for dot in dots), key=lambda row: bool(row["front"]))
+    rows = sorted(
+        (_row(member, cost, evaluated) for member in members), key=lambda row: bool(row["front"])
+    )
     step = {"type": "line", "interpolate": "step-after", "color": ACCENT, "opacity": 0.45}
-    layers.append(layer(_stairs([row for row in rows if row["front"]]), step, x, y, order={"field": "cost"}))
+    layers.append(
+        layer(_stairs([row for row in rows if row["front"]]), step, x, y, order={"field": "cost"})
+    )
     layers += _error_bars(rows, x, y)
     faint = {"condition": {"test": "datum.front", "value": 1}, "value": 0.28}
     shape = {"condition": {"test": "datum.knee", "value": "diamond"}, "value": "circle"}
     colour = {"condition": {"test": "datum.knee", "value": KNEE}, "value": ACCENT}
     size = {"condition": {"test": "datum.knee", "value": 190}, "value": 80}
-    point = {"type": "point", "filled": True, "cursor": "pointer", "stroke": "#ffffff", "strokeWidth": 1}
-    extra = {"opacity": faint, "shape": shape, "color": colour, "size": size, "tooltip": _tips(cost)}
-    if scored.targets:
+    point = {
+        "type": "point",
+        "filled": True,
+        "cursor": "pointer",
+        "stroke": "#ffffff",
+        "strokeWidth": 1,
+    }
+    extra = {
+        "opacity": faint,
+        "shape": shape,
+        "color": colour,
+        "size": size,
+        "tooltip": _tips(cost),
+    }
+    if evaluated.targets:
         point = {"type": "point", "filled": True, "cursor": "pointer", "strokeWidth": 1.6}
         extra = {name: value for name, value in extra.items() if name != "color"} | _hollow()
     layers.append(layer(rows, point, x, y, **extra))
@@ -63,17 +86,19 @@ def front(scored: Scored, cost: Cost, uniform: Mapping[str, Sequence[float]] | N
     layers.append(chosen)
     named = {
         "type": "text",
-        "text": "knee" if scored.is_met else "nearest to the target",
+        "text": "knee" if evaluated.is_met else "nearest to the target",
         "dy": 20,
         "dx": 8,
         "align": "left",
         "color": KNEE,
         "fontWeight": 600,
     }
-    if scored.knee is not None:
+    if evaluated.knee is not None:
         layers.append(layer([row for row in rows if row["knee"]], named, x, y))
     # Never empty, or Vega warns of a layer without extent; a name no network has draws no ring.
-    params = [{"name": "chosen", "value": scored.knee or next(iter(sorted(scored.front)), "")}]
+    params = [
+        {"name": "chosen", "value": evaluated.knee or next(iter(sorted(evaluated.front)), "")}
+    ]
     return chart(layers, height=380) | {"params": params}
 
 
@@ -82,12 +107,18 @@ def _hollow() -> Spec:
     over, middle = ({"test": f"datum.{name}"} for name in ("over", "knee"))
     fill = [{**over, "value": "#ffffff"}, {**middle, "value": KNEE}]
     edge = [{**middle, "value": KNEE}, {**over, "value": ACCENT}]
-    return {"fill": {"condition": fill, "value": ACCENT}, "stroke": {"condition": edge, "value": "#ffffff"}}
+    return {
+        "fill": {"condition": fill, "value": ACCENT},
+        "stroke": {"condition": edge, "value": "#ffffff"},
+    }
 
 
-def _target_line(scored: Scored, cost: Cost, values: Sequence[float], x: Spec) -> list[Spec]:
-    """A dashed line at the target of this cost; words in the axis title where it is far from all networks."""
-    limit = scored.targets.get(cost.name)
+def _target_line(
+    evaluated: EvaluatedFront, cost: CostAxis, values: Sequence[float], x: Spec
+) -> list[Spec]:
+    """A dashed line at the target of this cost; words in the axis title where it is far from all
+    networks."""
+    limit = evaluated.targets.get(cost.name)
     if limit is None or not values:
         return []
     said = f"target {limit:,.6g}"
@@ -97,7 +128,14 @@ def _target_line(scored: Scored, cost: Cost, values: Sequence[float], x: Spec) -
         return []
     data, at = {"values": [{"cost": limit}]}, {"x": x}
     rule = {"type": "rule", "color": TARGET, "strokeDash": [6, 4], "strokeWidth": 1.6}
-    text = {"type": "text", "text": said, "align": "left", "baseline": "top", "dx": 6, "color": TARGET}
+    text = {
+        "type": "text",
+        "text": said,
+        "align": "left",
+        "baseline": "top",
+        "dx": 6,
+        "color": TARGET,
+    }
     return [
         {"data": data, "mark": rule, "encoding": at},
         {"data": data, "mark": text, "encoding": {**at, "y": {"value": 4}}},
@@ -105,32 +143,36 @@ def _target_line(scored: Scored, cost: Cost, values: Sequence[float], x: Spec) -
 
 
 def _floor(found: Sequence[float], uniform: Sequence[float]) -> float:
-    """Where the axis ends below: a few uniform networks that learnt nothing must not flatten the front."""
+    """Where the axis ends below: a few uniform networks that learnt nothing must not flatten the
+    front."""
     return min(min(found), sorted(uniform)[len(uniform) // 4])
 
 
-def _row(dot: Dot, cost: Cost, scored: Scored) -> Spec:
-    value, low, high = dot.costs[cost.name]
+def _row(member: Member, cost: CostAxis, evaluated: EvaluatedFront) -> Spec:
+    value, label = float(member.costs[cost.name].value), member.label
+    low, high = member.costs[cost.name].interval
     row: Spec = {
-        "name": dot.name,
-        "accuracy": dot.accuracy,
+        "name": label,
+        "accuracy": float(member.accuracy.value),
         "cost": value,
-        "front": dot.name in scored.front,
-        "knee": dot.name == scored.knee,
-        "over": bool(scored.targets) and dot.name not in scored.within,
+        "front": label in evaluated.front,
+        "knee": label == evaluated.knee,
+        "over": bool(evaluated.targets) and label not in evaluated.within,
         "exact": f"{value:,.0f}" if value == int(value) else f"{value:,.5g}",
     }
     if low < high:
-        row |= {"cost_low": low, "cost_high": high}
-    if dot.interval is not None:
-        row |= {"low": dot.interval[0], "high": dot.interval[1]}
+        row |= {"cost_low": float(low), "cost_high": float(high)}
+    interval = evaluated.intervals.get(label)
+    if interval is not None:
+        row |= {"low": interval[0], "high": interval[1]}
     return row
 
 
 def _stairs(rows: Sequence[Spec]) -> list[Spec]:
     """The corners of the staircase under accuracy and this one cost, by rising cost.
 
-    A front of several costs, or one that keeps what is beaten only within its interval, has points beside it.
+    A front of several costs, or one that keeps what is beaten only within its interval, has points
+    beside it.
     """
     corners: list[Spec] = []
     for row in sorted(rows, key=lambda row: (row["cost"], -row["accuracy"])):
@@ -140,7 +182,8 @@ def _stairs(rows: Sequence[Spec]) -> list[Spec]:
 
 
 def _error_bars(rows: Sequence[Spec], x: Spec, y: Spec) -> list[Spec]:
-    """Vertical and horizontal bars, where intervals are known; those of dominated networks stay away."""
+    """Vertical and horizontal bars, where intervals are known; those of dominated networks stay
+    away."""
     mark = {"type": "rule", "color": ACCENT, "opacity": 0.5, "strokeWidth": 1.4}
     upright = [row for row in rows if "low" in row and row["front"]]
     across = [row for row in rows if "cost_low" in row and row["front"]]
@@ -152,15 +195,23 @@ def _error_bars(rows: Sequence[Spec], x: Spec, y: Spec) -> list[Spec]:
     return layers
 
 
-def compared(series: Sequence[tuple[str, Sequence[Dot], frozenset[str]]], cost: Cost, origin: str) -> Spec:
-    """Several fronts on the same axes, a colour each: (name, dots, names on the front)."""
+def compared(
+    series: Sequence[tuple[str, Sequence[Member], frozenset[str]]], cost: CostAxis, provenance: str
+) -> Spec:
+    """Several fronts on the same axes, a colour each: (name, networks, labels of those on the
+    front)."""
     rows: list[Spec] = [
-        {"series": name, "name": dot.name, "accuracy": dot.accuracy, "cost": dot.costs[cost.name][0]}
-        for name, dots, members in series
-        for dot in dots
-        if dot.name in members
+        {
+            "series": name,
+            "name": member.label,
+            "accuracy": float(member.accuracy.value),
+            "cost": float(member.costs[cost.name].value),
+        }
+        for name, members, labels in series
+        for member in members
+        if member.label in labels
     ]
-    x, y = _cost_axis(cost, [row["cost"] for row in rows]), _accuracy_axis(origin)
+    x, y = _cost_axis(cost, [row["cost"] for row in rows]), _accuracy_axis(provenance)
     colour = {
         "field": "series",
         "type": "nominal",
@@ -168,7 +219,11 @@ def compared(series: Sequence[tuple[str, Sequence[Dot], frozenset[str]]], cost: 
         "scale": {"range": list(HUES)},
         "sort": None,
     }
-    tips = [{"field": "series", "title": "front"}, *_tips(cost)[:2], {"field": "cost", "title": cost.name}]
+    tips = [
+        {"field": "series", "title": "front"},
+        *_tips(cost)[:2],
+        {"field": "cost", "title": cost.name},
+    ]
     line = {"type": "line", "interpolate": "step-after", "opacity": 0.5}
     mine = [[row for row in rows if row["series"] == name] for name, _, _ in series]
     stairs = [row for part in mine for row in _stairs(part)]
@@ -180,14 +235,16 @@ def compared(series: Sequence[tuple[str, Sequence[Dot], frozenset[str]]], cost: 
     return chart(layers, height=380)
 
 
-def _cost_axis(cost: Cost, values: Sequence[float]) -> Spec:
+def _cost_axis(cost: CostAxis, values: Sequence[float]) -> Spec:
     positive = [value for value in values if value > 0]
     log = len(positive) == len(values) > 0 and max(values) / min(values) >= LOG_FROM
     return {
         "field": "cost",
         "type": "quantitative",
-        "title": [f"{cost.name} ({cost.unit}), {cost.origin}", "\u2190 less is better"],
-        "scale": {"type": "log", "nice": False, "padding": 18} if log else {"zero": False, "padding": 18},
+        "title": [f"{cost.name} ({cost.unit}), {cost.provenance}", "\u2190 less is better"],
+        "scale": {"type": "log", "nice": False, "padding": 18}
+        if log
+        else {"zero": False, "padding": 18},
         "axis": {
             **({"format": "~s"} if max(values, default=0) >= 1000 else {}),
             "tickCount": 8,
@@ -195,19 +252,24 @@ def _cost_axis(cost: Cost, values: Sequence[float]) -> Spec:
     }
 
 
-def _accuracy_axis(origin: str) -> Spec:
+def _accuracy_axis(provenance: str) -> Spec:
     return {
         "field": "accuracy",
         "type": "quantitative",
-        "title": [f"accuracy, {origin}", "higher is better \u2192"],
+        "title": [f"accuracy, {provenance}", "higher is better \u2192"],
         "scale": {"zero": False, "padding": 12},
         "axis": {"format": ".1%", "titleLimit": 340},
     }
 
 
-def _tips(cost: Cost, what: str = "") -> list[Spec]:
+def _tips(cost: CostAxis, what: str = "") -> list[Spec]:
     exact = "cost" if what else "exact"
     named = [] if what else [{"field": "name", "title": "network"}]
-    shown = [{"field": "accuracy", "format": ".4f"}, {"field": exact, "title": f"{cost.name} ({cost.unit})"}]
-    interval = [] if what else [{"field": "low", "format": ".4f"}, {"field": "high", "format": ".4f"}]
+    shown = [
+        {"field": "accuracy", "format": ".4f"},
+        {"field": exact, "title": f"{cost.name} ({cost.unit})"},
+    ]
+    interval = (
+        [] if what else [{"field": "low", "format": ".4f"}, {"field": "high", "format": ".4f"}]
+    )
     return [*named, *shown, *interval]

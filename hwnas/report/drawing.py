@@ -1,12 +1,16 @@
-"""A cell as SVG: one self-contained text, readable in a page and in a paper. Everything in it is escaped."""
+"""A cell as SVG: one self-contained text, readable in a page and in a paper.
+
+Everything in it is escaped.
+"""
 
 from __future__ import annotations
 
 from html import escape
 
+from hwnas.report.chain import chain_svg
 from hwnas.report.layout import Box, Layout, lay_out, title
 from hwnas.space.genotype import Genotype
-from hwnas.space.space import NONE, SKIP
+from hwnas.space.space import NONE, SKIP, SPACES
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 WIRES = ("#7a869a", "#a07f52", "#4c8f86", "#8d6aa8", "#b06a6a", "#5f86b8", "#7f9445")
@@ -30,8 +34,17 @@ def colours(op: str) -> tuple[str, str]:
 
 
 def cell_svg(genotype: Genotype, picture: str, above: str = "") -> str:
-    """One picture of a genotype as an SVG document with an accessible name; ``above`` is written over it."""
-    return to_svg(lay_out(genotype, picture), f"{title(picture)} of {genotype.key}", above)
+    """One picture of a genotype as an SVG document with an accessible name; ``above`` is written
+    over it."""
+    return picture_svg(genotype, picture, f"{title(picture)} of {genotype.key}", above)
+
+
+def picture_svg(genotype: Genotype, picture: str, name: str, above: str = "") -> str:
+    """One picture of a genotype under any name: a chain of blocks as bars, all others as boxes
+    and wires."""
+    if SPACES[genotype.space].macro is not None:
+        return chain_svg(genotype, name, above)
+    return to_svg(lay_out(genotype, picture), name, above)
 
 
 def to_svg(layout: Layout, name: str, heading: str = "") -> str:
@@ -39,12 +52,16 @@ def to_svg(layout: Layout, name: str, heading: str = "") -> str:
     above = 26.0 if heading else 0.0
     width, height = layout.width, layout.height + above
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}"'
-        f' height="{height:.0f}" role="img" aria-label="{escape(name)}" font-family="{escape(FONT)}">',
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}"'
+            f' width="{width:.0f}" height="{height:.0f}" role="img" aria-label="{escape(name)}"'
+            f' font-family="{escape(FONT)}">'
+        ),
     ]
     if heading:
         parts.append(
-            f'<text x="10" y="18" font-size="14" font-weight="600" fill="#1f2937">{escape(heading)}</text>'
+            '<text x="10" y="18" font-size="14" font-weight="600"'
+            f' fill="#1f2937">{escape(heading)}</text>'
         )
     parts.append(f'<g transform="translate(0 {above:.0f})">')
     parts += [*_wires(layout), *_boxes(layout)]
@@ -88,7 +105,10 @@ def _boxes(layout: Layout) -> list[str]:
 
 def _rectangle(box: Box) -> str:
     left, top = box.x - box.width / 2, box.y - box.height / 2
-    return f'<rect x="{_n(left)}" y="{_n(top)}" width="{_n(box.width)}" height="{_n(box.height)}" rx="6"/>'
+    return (
+        f'<rect x="{_n(left)}" y="{_n(top)}" width="{_n(box.width)}" height="{_n(box.height)}"'
+        ' rx="6"/>'
+    )
 
 
 def _label(box: Box) -> str:

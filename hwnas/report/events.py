@@ -1,7 +1,9 @@
-"""A search for TensorBoard: scalars of every epoch, cells at the end of stages, the front at the end.
+"""A search for TensorBoard: scalars of every epoch, cells at the end of stages, the front at the
+end.
 
-Written anew from history.jsonl each time, so that a search that was stopped and resumed has neither gaps nor points
-twice. A step is an epoch; wall time counts epochs too, because the history knows no clock.
+Written anew from history.jsonl each time, so that a search that was stopped and resumed has neither
+gaps nor points twice. A step is an epoch; wall time counts epochs too, because the history knows no
+clock.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from hwnas import files
 from hwnas.report import charts
 from hwnas.report.drawing import cell_svg
 from hwnas.report.layout import pictures
-from hwnas.report.load import gather
+from hwnas.report.load import load_run
 from hwnas.runs.directory import Run, ended
 from hwnas.runs.history import Epoch, read_history
 from hwnas.space.encoding import to_genotype
@@ -30,14 +32,15 @@ MOST_POLICIES = 8
 
 
 def write_events(run: Run) -> None:
-    """Replace the events of ``run`` by what its history says so far, and its front once it has one."""
+    """Replace the events of ``run`` by what its history says so far, and its front once it has
+    one."""
     from tensorboard.compat.proto.event_pb2 import Event  # type: ignore[import-untyped]
     from tensorboard.compat.proto.summary_pb2 import Summary  # type: ignore[import-untyped]
-    from tensorboard.summary.writer.record_writer import RecordWriter  # type: ignore[import-untyped]
+    from tensorboard.summary.writer import record_writer  # type: ignore[import-untyped]
 
     history = read_history(run)
     content = io.BytesIO()
-    writer = RecordWriter(content)
+    writer = record_writer.RecordWriter(content)
     writer.write(Event(wall_time=0.0, file_version="brain.Event:2").SerializeToString())
 
     def add(step: int, values: list[Any]) -> None:
@@ -50,7 +53,10 @@ def write_events(run: Run) -> None:
         return Summary.Value(tag=tag, image=image)
 
     for number, epoch in enumerate(history, start=1):
-        add(number, [Summary.Value(tag=tag, simple_value=value) for tag, value in _scalars(run, epoch)])
+        add(
+            number,
+            [Summary.Value(tag=tag, simple_value=value) for tag, value in _scalars(run, epoch)],
+        )
         if epoch.epoch + 1 == run.config.stages[epoch.stage].epochs:
             add(number, [picture(tag, png) for tag, png in _cells(run, epoch)])
     if ended(run):
@@ -71,7 +77,9 @@ def _scalars(run: Run, epoch: Epoch) -> Iterator[tuple[str, float]]:
 def _cells(run: Run, epoch: Epoch) -> Iterator[tuple[str, bytes]]:
     """The derived cells of the policies, of at most eight."""
     space, count = SPACES[run.config.space], len(epoch.derived)
-    shown = sorted(set(np.linspace(0, count - 1, min(count, MOST_POLICIES)).round().astype(int).tolist()))
+    shown = sorted(
+        set(np.linspace(0, count - 1, min(count, MOST_POLICIES)).round().astype(int).tolist())
+    )
     for policy in shown:
         genotype = to_genotype(space, np.array(epoch.derived[policy]))
         for picture in pictures(space):
@@ -81,16 +89,19 @@ def _cells(run: Run, epoch: Epoch) -> Iterator[tuple[str, bytes]]:
 def _names(run: Run, count: int) -> Sequence[str]:
     """What the policies are called in tags."""
     exponents = run.config.exponents
-    return [f"exponent_{x:g}" for x in exponents] if count == len(exponents) > 1 else ["policy"] * count
+    return (
+        [f"exponent_{x:g}" for x in exponents]
+        if count == len(exponents) > 1
+        else ["policy"] * count
+    )
 
 
 def _fronts(run: Run) -> Iterator[tuple[str, bytes]]:
     import vl_convert
 
-    seen = gather(run.path)
-    scored = seen.scored[0]
-    for cost in seen.costs:
-        spec = charts.front(scored, cost, seen.summary["baseline"].get("random")) | {"width": 560}
+    data = load_run(run.path)
+    for cost in data.costs:
+        spec = charts.front(data.fronts[0], cost, data.summary.baseline.random) | {"width": 560}
         yield f"front/{cost.name}", vl_convert.vegalite_to_png(spec)
 
 

@@ -1,61 +1,57 @@
-"""What a report needs of a run directory, as plain values: points with intervals, models, hypervolume over time."""
+"""What a report needs of a run directory, as plain values: points with intervals, models,
+hypervolume over time."""
 
 from __future__ import annotations
 
 import json
-import math
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from hwnas import files
 from hwnas.report.curve import volume_curve
-from hwnas.runs.directory import Run, open_run, read_environment, read_front, read_trials
-from hwnas.runs.front import Point, knee, known_targets, pareto_front
+from hwnas.runs.directory import Run, open_run
+from hwnas.runs.environment import Environment, read_environment
+from hwnas.runs.front import knee, known_targets, pareto_front
 from hwnas.runs.history import Epoch, read_history
-from hwnas.runs.models import TRAINED, targets_of, trained
+from hwnas.runs.models import known_costs, point_of
+from hwnas.runs.schema import escaped, to_json
+from hwnas.runs.summary import Cost, Member, SearchSummary, read_front
+from hwnas.runs.training_record import TRAINED, TrainingRecord, member_of, read_records
+from hwnas.runs.trials import read_trials
 from hwnas.space.genotype import Genotype
-from hwnas.space.text import from_dict
+from hwnas.space.task import CLASSIFICATION
 from profilers.errors import InputError, shown, visible
 
-Z = 1.96  # standard normal quantile of a 95 % interval
 
-
-@dataclass(frozen=True)
-class Cost:
-    """An axis: what it is, its unit, and where its numbers are from."""
+@dataclass(frozen=True, kw_only=True)
+class CostAxis:
+    """A cost that charts show: its name, its unit, and where its numbers are from."""
 
     name: str
     unit: str
-    origin: str
+    provenance: str
 
 
-@dataclass(frozen=True)
-class Dot:
-    """One network on a chart. ``accuracy`` and its 95 % interval in 0..1; ``costs`` by name: (value, low, high)."""
+@dataclass(frozen=True, kw_only=True)
+class EvaluatedFront:
+    """Networks whose accuracies were obtained in one way, the labels of those that form the front,
+    and its knee.
 
-    name: str
-    key: str
-    accuracy: float
-    interval: tuple[float, float] | None
-    costs: dict[str, tuple[float, float, float]]
-
-
-@dataclass(frozen=True)
-class Scored:
-    """Networks judged in one way: all dots, which of them form the front, and its knee.
-
-    ``targets``: what the search had to meet, by cost, as far as it is known of every network; ``within``: the dots
-    that meet all of it. Where no member of the front does, the knee is the one nearest to it.
+    ``intervals``: the 95 % interval of each accuracy, by label, where the number of images is
+    known. ``targets``: what the search had to meet, by cost, as far as it is known of every
+    network; ``within``: the networks that meet all of it. Where no member of the front does, the
+    knee is the one nearest to it.
     """
 
-    origin: str
-    dots: tuple[Dot, ...]
+    provenance: str
+    members: tuple[Member, ...]
     front: frozenset[str]
     knee: str | None
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     targets: Mapping[str, float] = field(default_factory=dict)
     within: frozenset[str] = frozenset()
 
@@ -65,152 +61,177 @@ class Scored:
         return not self.targets or bool(self.front & self.within)
 
 
-@dataclass(frozen=True)
-class Seen:
-    """One run as the page shows it."""
+@dataclass(frozen=True, kw_only=True)
+class RunData:
+    """One run as the page shows it; its texts have escapes.
+
+    ``fronts``: by shared weights, and after training.
+    """
 
     run: Run
     name: str
-    summary: dict[str, Any]
-    environment: dict[str, Any]
-    costs: tuple[Cost, ...]
-    objectives: tuple[str, ...]
-    scored: tuple[Scored, ...]
+    summary: SearchSummary
+    environment: Environment
+    costs: tuple[CostAxis, ...]
+    fronts: tuple[EvaluatedFront, ...]
     history: tuple[Epoch, ...]
     curve: tuple[dict[str, Any], ...]
     genotypes: dict[str, Genotype] = field(repr=False)
-    records: dict[str, dict[str, Any]] = field(repr=False)
+    records: dict[str, TrainingRecord] = field(repr=False)
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """The costs that the search kept low, in order."""
+        return self.summary.objectives
 
 
-def gather(path: Path) -> Seen:
-    """Read a finished run. Raises InputError where it has not ended, or its files are not those of a search."""
+def load_run(path: Path) -> RunData:
+    """Read a finished run.
+
+    Raises InputError where it has not ended, or its files are not those of a search.
+    """
     run = open_run(path)
-    # With escapes, as on a terminal: marks that turn text around, and ends of lines that no chart's script allows.
-    summary = shown(read_front(run))
-    with believed(run.front_path):
-        return _seen(run, summary)
+    # With escapes, as on a terminal: marks that turn text around, and ends of lines that no chart's
+    # script allows.
+    summary = escaped(read_front(run))
+    with fitting_together(run.front_path):
+        return _run_data(run, summary)
 
 
 @contextmanager
-def believed(path: Path) -> Iterator[None]:
+def fitting_together(path: Path) -> Iterator[None]:
     """Turn what does not fit together in a run into InputError: its files may be a stranger's."""
     try:
         yield
     except InputError:
         raise
-    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError) as error:
+    except (
+        LookupError,
+        TypeError,
+        AttributeError,
+        ValueError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
         raise InputError(f"{path}: not the summary of a search ({error!r})") from None
 
 
-def _seen(run: Run, summary: dict[str, Any]) -> Seen:
-    members = [*summary["front"], *summary["dominated"]]
-    # What the page says in words: looked at here, so that a damaged file is refused before anything is drawn.
-    float(summary["hypervolume"]), float(summary["baseline"]["random_hypervolume"]), float(summary["seconds"])
-    records = {str(record["name"]): shown(record) for record in trained(run)}
-    objectives = tuple(name for name in summary["bounds"] if name != "accuracy")
-    genotypes = {str(member["key"]): from_dict(member["genotype"]) for member in members}
-    genotypes |= {str(record["key"]): from_dict(record["genotype"]) for record in records.values()}
-    first = members[0]["costs"] if members else {}
-    names = [*objectives, *(name for name in first if name not in objectives)]
-    costs = tuple(Cost(name, str(first[name]["unit"]), str(first[name]["origin"])) for name in names)
-    targets, origin = targets_of(summary), str(members[0]["accuracy"]["origin"])
-    scored = [_scored(members, origin, objectives, summary.get("scored_images"), targets)]
+def _run_data(run: Run, summary: SearchSummary) -> RunData:
+    if not summary.members:
+        raise InputError(f"{run.front_path}: its front is empty, so there is nothing to report")
+    records = {record.name: escaped(record) for record in read_records(run)}
+    first = summary.members[0]
+    names = dict.fromkeys([*summary.objectives, *first.costs])
+    fronts = [_front_of(summary.members, first.accuracy.provenance, summary, summary.scored_images)]
     if records:
-        rows = [
-            {**record, "accuracy": {"value": record["test_accuracy"]}, "images": record.get("test_images")}
-            for record in records.values()
-        ]
-        scored.append(_scored(rows, TRAINED, objectives, None, targets))
-    history = tuple(read_history(run))
-    curve = tuple(volume_curve(read_trials(run), summary, objectives))
-    environment = shown(read_environment(run))
-    name = visible(run.path.resolve().name)
-    rest = (costs, objectives, tuple(scored), history, curve, genotypes, records)
-    return Seen(run, name, summary, environment, *rest)
-
-
-def _scored(
-    members: Sequence[Mapping[str, Any]],
-    origin: str,
-    objectives: Sequence[str],
-    images: int | None,
-    targets: Mapping[str, float],
-) -> Scored:
-    dots = tuple(_dot(member, images) for member in members)
-    known = [name for name in objectives if all(name in dot.costs for dot in dots)] or ["params"]
-    points = [
-        Point(
-            dot.name,
-            dot.accuracy,
-            tuple(dot.costs[name][0] for name in known),
-            tuple(dot.costs[name][1:] for name in known),
-        )
-        for dot in dots
-    ]
-    if not objectives:
-        best = max(points, key=lambda point: point.accuracy).key
-        return Scored(origin, dots, frozenset([best]), None)
-    front = pareto_front(points, known)
-    known_limits = known_targets(front, targets)
-    # Between two ends nothing is a knee, but one of them may be what the target asks for.
-    middle = knee(front, known_limits).key if known_limits or len(front.points) > 2 else None
-    met = frozenset(
-        dot.name for dot in dots if all(dot.costs[name][0] <= limit for name, limit in known_limits.items())
+        fronts.append(_trained_front(tuple(records.values()), summary))
+    networks = [*summary.members, *map(member_of, records.values())]
+    return RunData(
+        run=run,
+        name=visible(run.path.resolve().name),
+        summary=summary,
+        environment=escaped(read_environment(run.path)),
+        costs=tuple(
+            CostAxis(
+                name=name, unit=first.costs[name].unit, provenance=first.costs[name].provenance
+            )
+            for name in names
+        ),
+        fronts=tuple(fronts),
+        history=tuple(read_history(run)),
+        curve=tuple(volume_curve(read_trials(run), summary)),
+        genotypes={member.key: member.architecture.genotype for member in networks},
+        records=records,
     )
-    members_of_front = frozenset(point.key for point in front.points)
-    return Scored(origin, dots, members_of_front, middle, known_limits, met if known_limits else frozenset())
 
 
-def _dot(member: Mapping[str, Any], images: int | None) -> Dot:
-    accuracy, images = float(member["accuracy"]["value"]), member.get("images") or images
-    costs = {}
-    for name, cost in member["costs"].items():
-        value = float(cost["value"])
-        costs[str(name)] = (value, float(cost.get("low") or value), float(cost.get("high") or value))
-    interval = wilson(accuracy, int(images)) if images else None
-    return Dot(str(member.get("name", member["key"])), str(member["key"]), accuracy, interval, costs)
+def _trained_front(records: Sequence[TrainingRecord], summary: SearchSummary) -> EvaluatedFront:
+    front = _front_of([member_of(record) for record in records], TRAINED, summary, None)
+    counted = [record for record in records if record.test_images]
+    intervals = {
+        record.name: CLASSIFICATION.interval(record.test_accuracy, record.test_images or 1)
+        for record in counted
+    }
+    return replace(front, intervals=intervals)
 
 
-def wilson(share: float, count: int) -> tuple[float, float]:
-    """The 95 % interval of a share seen in ``count`` draws (E. B. Wilson, 1927)."""
-    shrunk = 1 + Z**2 / count
-    centre = (share + Z**2 / (2 * count)) / shrunk
-    half = Z * math.sqrt(share * (1 - share) / count + Z**2 / (4 * count**2)) / shrunk
-    return max(0.0, centre - half), min(1.0, centre + half)
+def _front_of(
+    members: Sequence[Member], provenance: str, summary: SearchSummary, images: int | None
+) -> EvaluatedFront:
+    intervals = {
+        member.label: CLASSIFICATION.interval(member.accuracy.value, images)
+        for member in members
+        if images is not None
+    }
+    judged = EvaluatedFront(
+        provenance=provenance,
+        members=tuple(members),
+        front=frozenset(),
+        knee=None,
+        intervals=intervals,
+    )
+    known = known_costs(members, summary.objectives)
+    points = [point_of(member, known) for member in members]
+    if not summary.objectives:
+        best = max(points, key=lambda point: point.accuracy).key
+        return replace(judged, front=frozenset([best]))
+    front = pareto_front(points, known)
+    limits = known_targets(front, summary.targets)
+    # Between two ends nothing is a knee, but one of them may be what the target asks for.
+    middle = knee(front, limits).key if limits or len(front.points) > 2 else None
+    met = frozenset(
+        member.label
+        for member in members
+        if all(member.costs[name].value <= limit for name, limit in limits.items())
+    )
+    return replace(
+        judged,
+        front=frozenset(point.key for point in front.points),
+        knee=middle,
+        targets=limits,
+        within=met if limits else frozenset(),
+    )
 
 
-def metrics(seen: Seen, dot: Dot) -> list[dict[str, Any]]:
-    """Every number that is known of one network: name, value, unit, origin, interval, and its receipt."""
-    member, record = _member(seen, dot), seen.records.get(dot.name)
-    rows = []
-    for scored in seen.scored:
-        rows += [_accuracy_row(one, scored.origin) for one in scored.dots if one.name == dot.name]
+def metrics(data: RunData, member: Member) -> list[dict[str, Any]]:
+    """Every number that is known of one network: name, value, unit, origin, interval, and its
+    receipt."""
+    record = data.records.get(member.label)
+    rows = [
+        _accuracy_row(same, front)
+        for front in data.fronts
+        for same in front.members
+        if same.label == member.label
+    ]
     if record is not None:
-        recipe = (record.get("recipe") or {}).get("name", "not kept")
-        rows[-1]["receipt"] = (
-            f"recipe {recipe}, {record.get('epochs', '?')} epochs, seed {record.get('seed', '?')}"
-        )
-    rows += [_cost_row(seen, str(name), cost) for name, cost in member["costs"].items()]
-    return rows + _exported(seen.run, dot.name)
+        recipe = (record.recipe or {}).get("name", "not kept")
+        epochs, seed = ("?" if value is None else value for value in (record.epochs, record.seed))
+        rows[-1]["receipt"] = f"recipe {recipe}, {epochs} epochs, seed {seed}"
+    costs = member.costs if record is None else record.costs
+    rows += [_cost_row(data, name, cost) for name, cost in costs.items()]
+    return rows + _exported(data.run, member.label)
 
 
-def _cost_row(seen: Seen, name: str, cost: Mapping[str, Any]) -> dict[str, Any]:
-    """A cost with the receipt of its measurement, where the run keeps one."""
+def _cost_row(data: RunData, name: str, cost: Cost) -> dict[str, Any]:
+    """A cost with the metadata of its measurement, where the run keeps some."""
+    written = to_json(cost)
     kept = ("value", "unit", "low", "high", "origin")
-    row = {"name": name, **{key: cost[key] for key in kept if key in cost}}
-    receipt = (seen.summary.get("measured") or {}).get(name, {}).get("receipt")
-    measured = receipt and cost.get("origin") == "measured"
-    return {**row, "receipt": receipt_text(receipt)} if measured else row
+    row = {"name": name, **{key: written[key] for key in kept if key in written}}
+    notes = data.summary.measured.get(name)
+    if notes is None or not notes.metadata or cost.provenance != "measured":
+        return row
+    return {**row, "receipt": metadata_text(notes.metadata)}
 
 
-def _accuracy_row(dot: Dot, origin: str) -> dict[str, Any]:
-    row: dict[str, Any] = {"name": "accuracy", "value": dot.accuracy, "unit": "share", "origin": origin}
-    return row if dot.interval is None else {**row, "low": dot.interval[0], "high": dot.interval[1]}
-
-
-def _member(seen: Seen, dot: Dot) -> Mapping[str, Any]:
-    members = [*seen.records.values(), *seen.summary["front"], *seen.summary["dominated"]]
-    return next(one for one in members if str(one.get("name", one["key"])) == dot.name)
+def _accuracy_row(member: Member, front: EvaluatedFront) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "name": "accuracy",
+        "value": float(member.accuracy.value),
+        "unit": "share",
+        "origin": front.provenance,
+    }
+    interval = front.intervals.get(member.label)
+    return row if interval is None else {**row, "low": interval[0], "high": interval[1]}
 
 
 def _exported(run: Run, name: str) -> list[dict[str, Any]]:
@@ -225,7 +246,7 @@ def _exported(run: Run, name: str) -> list[dict[str, Any]]:
             {
                 "name": name,
                 **{key: one.get(key) for key in ("value", "unit", "low", "high", "origin")},
-                "receipt": receipt_text(one.get("receipt") or {}),
+                "receipt": metadata_text(one.get("receipt") or {}),
             }
             for name, one in latencies
             if one.get("value") is not None
@@ -236,10 +257,12 @@ def _exported(run: Run, name: str) -> list[dict[str, Any]]:
         return []
 
 
-def receipt_text(receipt: Mapping[str, Any]) -> str:
-    """A receipt on one line, its empty entries left out."""
-    said = {key: value for key, value in receipt.items() if value not in (None, "", [], {}, False)}
-    return "; ".join(f"{key} {_plain(value)}" for key, value in said.items())
+def metadata_text(metadata: Mapping[str, Any]) -> str:
+    """The metadata of a measurement on one line, its empty entries left out."""
+    entries = {
+        key: value for key, value in metadata.items() if value not in (None, "", [], {}, False)
+    }
+    return "; ".join(f"{key} {_plain(value)}" for key, value in entries.items())
 
 
 def _plain(value: Any) -> str:
@@ -248,14 +271,14 @@ def _plain(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def commands(seen: Seen, dot: Dot) -> list[str]:
-    """What to type to train, export and profile one network; what is not trained is trained before its export."""
-    run, key = shlex.quote(str(seen.run.path)), shlex.quote(dot.key)
-    genotype = shlex.quote(json.dumps(seen.genotypes[dot.key].to_dict(), separators=(",", ":")))
-    target = shlex.quote(str(seen.summary.get("target", "cpu")))
+def commands(data: RunData, member: Member) -> list[str]:
+    """What to type to train, export and profile one network; what is not trained is trained
+    before its export."""
+    run, key = shlex.quote(str(data.run.path)), shlex.quote(member.key)
+    genotype = shlex.quote(json.dumps(data.genotypes[member.key].to_dict(), separators=(",", ":")))
     train, export = f"hwnas train {run} {key}", f"hwnas export {run} {key}"
     return [
         train,
-        export if dot.name in seen.records else f"{train} && {export}",
-        f"hwnas profile {genotype} --target {target}",
+        export if member.label in data.records else f"{train} && {export}",
+        f"hwnas profile {genotype} --target {shlex.quote(data.summary.target)}",
     ]

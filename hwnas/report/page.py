@@ -1,7 +1,8 @@
 """The report as one HTML file that needs nothing else: no network, no server, no second file.
 
-Charts are drawn by Vega-Lite, whose JavaScript stands inside the file. All that comes from outside (names, paths,
-genotypes, notes) is JSON in a block that no text can end, and reaches the page as text, never as HTML.
+Charts are drawn by Vega-Lite, whose JavaScript stands inside the file. All that comes from outside
+(names, paths, genotypes, notes) is JSON in a block that no text can end, and reaches the page as
+text, never as HTML.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from hwnas import files
 from hwnas.report import charts, timelines
 from hwnas.report.drawing import cell_svg
 from hwnas.report.layout import pictures, title
-from hwnas.report.load import Dot, Scored, Seen, commands, metrics
+from hwnas.report.load import EvaluatedFront, RunData, commands, metrics
 from hwnas.report.policies import lines, policies
+from hwnas.runs.summary import Member, SearchSummary
 from hwnas.space.space import SPACES
 from hwnas.space.text import format_text
 from profilers.errors import visible
@@ -32,18 +34,21 @@ SHARED_NOTE = (
 )
 
 
-def page(seen: Sequence[Seen], extra: Sequence[Mapping[str, Any]], version: str, now: str) -> str:
+def page(
+    loaded: Sequence[RunData], extra: Sequence[Mapping[str, Any]], version: str, now: str
+) -> str:
     """The HTML of a report on one or several runs.
 
-    ``extra``: more sections with charts, {"title", "note", "charts": [{"title", "spec"}]}, such as fronts on devices.
+    ``extra``: more sections with charts, {"title", "note", "charts": [{"title", "spec"}]}, such as
+    fronts on devices.
     """
-    sections = [*([_comparison(seen)] if len(seen) > 1 else []), *extra]
+    sections = [*([_comparison(loaded)] if len(loaded) > 1 else []), *extra]
     data = {
         "version": version,
         "now": now,
-        "runs": [_run(one) for one in seen],
+        "runs": [_run(one) for one in loaded],
         "sections": sections,
-        "volume": timelines.volume(seen) if any(one.curve for one in seen) else None,
+        "volume": timelines.volume(loaded) if any(one.curve for one in loaded) else None,
     }
     parts = {
         "style": (HERE / "page.css").read_text(encoding="utf-8"),
@@ -57,7 +62,8 @@ def page(seen: Sequence[Seen], extra: Sequence[Mapping[str, Any]], version: str,
 
 
 def embedded(data: Any) -> str:
-    """JSON for a script element: without ``</`` and ``<!`` no text can end the element, or hide its end."""
+    """JSON for a script element: without ``</`` and ``<!`` no text can end the element, or hide
+    its end."""
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
     return text.replace("</", "<\\/").replace("<!", "\\u003c!")
 
@@ -70,16 +76,20 @@ def _bundle() -> str:
     return str(vl_convert.javascript_bundle(SNIPPET)).replace("</script", "<\\/script")
 
 
-def _run(seen: Seen) -> dict[str, Any]:
-    summary, space = seen.summary, SPACES[seen.run.config.space]
-    found = lines(seen)
+def _run(data: RunData) -> dict[str, Any]:
+    space = SPACES[data.run.config.space]
+    found = lines(data)
     return {
-        "name": seen.name,
-        "path": str(seen.run.path),
-        "sentence": _sentence(seen),
-        "scored": [_scored(seen, scored) for scored in seen.scored],
-        "networks": {dot.name: _network(seen, dot) for scored in seen.scored for dot in scored.dots},
-        "policies": policies(seen),
+        "name": data.name,
+        "path": str(data.run.path),
+        "sentence": _sentence(data),
+        "scored": [_evaluated(data, front) for front in data.fronts],
+        "networks": {
+            member.label: _network(data, member)
+            for front in data.fronts
+            for member in front.members
+        },
+        "policies": policies(data),
         "evolution": timelines.evolution(space),
         "probabilities": timelines.probabilities(space),
         "health": [
@@ -92,135 +102,148 @@ def _run(seen: Seen) -> dict[str, Any]:
             )
             if found[name]
         ],
-        "notes": _notes(summary),
-        "command": _command(seen.environment.get("command")),
-        "environment": _environment(seen),
-        "config": _config(seen),
+        "notes": _notes(data.summary),
+        "command": _command(data.environment.command),
+        "environment": _environment(data),
+        "config": _config(data),
     }
 
 
-def _config(seen: Seen) -> str:
+def _config(data: RunData) -> str:
     """config.toml as it stands, its lines with escapes."""
-    text = files.read(seen.run.path / "config.toml", seen.run.path).decode(errors="replace")
+    text = files.read(data.run.path / "config.toml", data.run.path).decode(errors="replace")
     return "\n".join(visible(line) for line in text.split("\n"))
 
 
-def _command(words: Any) -> str:
-    """What was typed, by the command's own name wherever it was installed; empty where it was not kept."""
-    if not isinstance(words, list) or not words:
-        return ""
-    return " ".join(["hwnas", *(shlex.quote(str(word)) for word in words[1:])])
+def _command(words: list[str] | None) -> str:
+    """What was typed, by the command's own name wherever it was installed; empty where it was
+    not kept."""
+    return " ".join(["hwnas", *map(shlex.quote, words[1:])]) if words else ""
 
 
-def _sentence(seen: Seen) -> str:
-    summary = seen.summary
-    baseline = summary["baseline"]
-    wanted = " and ".join(seen.objectives) or "accuracy alone"
+def _sentence(data: RunData) -> str:
+    summary, baseline = data.summary, data.summary.baseline
+    wanted = " and ".join(data.objectives) or "accuracy alone"
     return (
-        f"{summary['algorithm']} in the {summary['space']} space on {summary['data']}, target"
-        f" {summary.get('target', 'cpu')}, for {wanted}: {summary['evaluations']:,} evaluations in"
-        f" {summary['seconds']:,.0f} s. Hypervolume {summary['hypervolume']:.4f} against"
-        f" {baseline['random_hypervolume']:.4f} of {baseline['random_evaluations']} uniform genotypes on the same"
-        " weights and images."
+        f"{summary.algorithm} in the {summary.space} space on {summary.data}, target"
+        f" {summary.target}, for {wanted}: {summary.evaluations:,} evaluations in"
+        f" {summary.seconds:,.0f} s. Hypervolume {summary.hypervolume:.4f} against"
+        f" {baseline.random_hypervolume:.4f} of {baseline.random_evaluations} uniform genotypes on"
+        " the same weights and images."
     )
 
 
-def _scored(seen: Seen, scored: Scored) -> dict[str, Any]:
-    shared = scored is seen.scored[0]
-    uniform = seen.summary["baseline"].get("random") if shared else None
-    known = [cost for cost in seen.costs if any(cost.name in dot.costs for dot in scored.dots)]
-    rows = sorted(scored.dots, key=lambda dot: (dot.name not in scored.front, dot.costs[known[0].name][0]))
+def _evaluated(data: RunData, front: EvaluatedFront) -> dict[str, Any]:
+    shared = front is data.fronts[0]
+    uniform = data.summary.baseline.random if shared else None
+    known = [
+        axis for axis in data.costs if any(axis.name in member.costs for member in front.members)
+    ]
+    first = known[0].name
+    rows = sorted(
+        front.members,
+        key=lambda member: (member.label not in front.front, member.costs[first].value),
+    )
     return {
-        "origin": scored.origin,
-        "note": SHARED_NOTE if shared else "Accuracy on the test images after training from scratch.",
-        "charts": [{"title": cost.name, "spec": charts.front(scored, cost, uniform)} for cost in known],
-        "columns": [f"{cost.name} ({cost.unit})" for cost in known],
-        "rows": [
-            {
-                "name": dot.name,
-                "front": dot.name in scored.front,
-                "knee": dot.name == scored.knee,
-                "within": dot.name in scored.within if scored.targets else None,
-                "accuracy": dot.accuracy,
-                "costs": [dot.costs[cost.name][0] if cost.name in dot.costs else None for cost in known],
-            }
-            for dot in rows
+        "origin": front.provenance,
+        "note": (
+            SHARED_NOTE if shared else "Accuracy on the test images after training from scratch."
+        ),
+        "charts": [
+            {"title": axis.name, "spec": charts.front(front, axis, uniform)} for axis in known
         ],
-        "target": targets_line(seen, scored),
-        "first": scored.knee or next(dot.name for dot in rows),
+        "columns": [f"{axis.name} ({axis.unit})" for axis in known],
+        "rows": [_table_row(front, member, [axis.name for axis in known]) for member in rows],
+        "target": targets_line(data, front),
+        "first": front.knee or rows[0].label,
     }
 
 
-def targets_line(seen: Seen, scored: Scored) -> str:
-    """What the search had to meet, and how much of the front does; empty where nothing was asked for."""
-    if not scored.targets:
+def _table_row(front: EvaluatedFront, member: Member, names: Sequence[str]) -> dict[str, Any]:
+    return {
+        "name": member.label,
+        "front": member.label in front.front,
+        "knee": member.label == front.knee,
+        "within": member.label in front.within if front.targets else None,
+        "accuracy": float(member.accuracy.value),
+        "costs": [
+            float(member.costs[name].value) if name in member.costs else None for name in names
+        ],
+    }
+
+
+def targets_line(data: RunData, evaluated: EvaluatedFront) -> str:
+    """What the search had to meet, and how much of the front does; empty where nothing was asked
+    for."""
+    if not evaluated.targets:
         return ""
-    units = {cost.name: cost.unit for cost in seen.costs}
+    units = {cost.name: cost.unit for cost in data.costs}
     wanted = " and ".join(
         f"{name} at most {limit:,.7g} {units.get(name, '')}".rstrip()
-        for name, limit in scored.targets.items()
+        for name, limit in evaluated.targets.items()
     )
-    count = len(scored.front & scored.within)
+    count = len(evaluated.front & evaluated.within)
     met = (
-        f"{count} of {len(scored.front)} members of the front are within"
+        f"{count} of {len(evaluated.front)} members of the front are within"
         if count > 1
-        else (f"one of {len(scored.front)} members of the front is within")
+        else (f"one of {len(evaluated.front)} members of the front is within")
     )
-    if not scored.is_met:
+    if not evaluated.is_met:
         met = "no member of the front is within, the nearest is marked"
     return f"Target: {wanted}; {met}."
 
 
-def _network(seen: Seen, dot: Dot) -> dict[str, Any]:
-    genotype = seen.genotypes[dot.key]
+def _network(data: RunData, member: Member) -> dict[str, Any]:
+    genotype = data.genotypes[member.key]
     return {
-        "key": dot.key,
+        "key": member.key,
         "cells": [
             {"title": title(picture), "svg": cell_svg(genotype, picture)}
             for picture in pictures(SPACES[genotype.space])
         ],
         "text": format_text(genotype),
-        "metrics": metrics(seen, dot),
-        "commands": commands(seen, dot),
+        "metrics": metrics(data, member),
+        "commands": commands(data, member),
     }
 
 
-def _notes(summary: Mapping[str, Any]) -> list[str]:
-    if "health" not in summary:
+def _notes(summary: SearchSummary) -> list[str]:
+    if summary.health is None:
         return ["This run kept no notes on its health."]
-    return [_note(note) for note in summary["health"]] or ["No alarm was raised."]
+    notes = [f"stage {note.stage + 1}: {note.text}; {note.advice}" for note in summary.health]
+    return notes or ["No alarm was raised."]
 
 
-def _note(note: Any) -> str:
-    if not isinstance(note, dict):
-        return str(note)
-    return f"stage {int(note.get('stage', 0)) + 1}: {note.get('text', '')}; {note.get('advice', '')}"
-
-
-def _environment(seen: Seen) -> list[tuple[str, str]]:
-    found = seen.environment
-    rows: list[tuple[str, str]] = [
-        (str(name), str(found[name]))
-        for name in ("processor", "platform", "python", "data_digest")
-        if name in found
+def _environment(data: RunData) -> list[tuple[str, str]]:
+    known = data.environment
+    rows = [
+        ("processor", known.processor),
+        ("platform", known.platform),
+        ("python", known.python),
+        ("data_digest", known.data_digest),
+        *(known.versions or {}).items(),
+        ("seed", str(data.summary.seed)),
+        ("run directory", str(data.run.path)),
     ]
-    versions = found.get("versions")
-    rows += (
-        [(str(name), str(value)) for name, value in versions.items()] if isinstance(versions, dict) else []
-    )
-    return [*rows, ("seed", str(seen.summary.get("seed", ""))), ("run directory", str(seen.run.path))]
+    return [(name, text) for name, text in rows if text is not None]
 
 
-def _comparison(seen: Sequence[Seen]) -> dict[str, Any]:
+def _comparison(loaded: Sequence[RunData]) -> dict[str, Any]:
     """All runs on the same axes, for every cost that they share."""
-    shared = [cost for cost in seen[0].costs if all(cost.name in {c.name for c in one.costs} for one in seen)]
-    labels = [one.name if [s.name for s in seen].count(one.name) == 1 else str(one.run.path) for one in seen]
+    names = [{axis.name for axis in one.costs} for one in loaded]
+    shared = [axis for axis in loaded[0].costs if all(axis.name in known for known in names)]
+    called = [one.name for one in loaded]
+    labels = [one.name if called.count(one.name) == 1 else str(one.run.path) for one in loaded]
     found = []
-    for cost in shared:
+    for axis in shared:
         series = [
-            (label, one.scored[0].dots, one.scored[0].front) for label, one in zip(labels, seen, strict=True)
+            (label, one.fronts[0].members, one.fronts[0].front)
+            for label, one in zip(labels, loaded, strict=True)
         ]
-        spec = charts.compared(series, cost, seen[0].scored[0].origin)
-        found.append({"title": cost.name, "spec": spec})
-    note = "Each run by its own shared weights: compare fronts that were trained from scratch before you conclude."
+        spec = charts.compared(series, axis, loaded[0].fronts[0].provenance)
+        found.append({"title": axis.name, "spec": spec})
+    note = (
+        "Each run by its own shared weights: compare fronts that were trained from scratch before"
+        " you conclude."
+    )
     return {"title": "The runs side by side", "note": note, "charts": found}

@@ -1,4 +1,5 @@
-"""How the policies of a run evolved, as rows for charts: leading operations, probabilities, derived cells."""
+"""How the policies of a run evolved, as rows for charts: leading operations, probabilities,
+derived cells."""
 
 from __future__ import annotations
 
@@ -9,10 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwnas.report.drawing import to_svg
-from hwnas.report.layout import lay_out, op_label, pictures, state_names, title
-from hwnas.report.load import Seen
+from hwnas.report.drawing import picture_svg
+from hwnas.report.layout import pictures, title
+from hwnas.report.layout_items import op_label, state_names
+from hwnas.report.load import RunData
 from hwnas.runs.history import Epoch
+from hwnas.search.algorithms.algorithm import algorithm_of
 from hwnas.space.encoding import to_genotype
 from hwnas.space.genotype import Cell, Genotype
 from hwnas.space.space import NONE, SKIP, SPACES, Space
@@ -22,22 +25,27 @@ MOST_DRAWINGS = 96  # snapshots of all policies together; each is one or two dra
 MOST_SNAPSHOTS = 12
 
 
-def policies(seen: Seen) -> dict[str, Any] | None:
-    """What the page needs to show each policy over time; None where the run kept no history of policies.
+def policies(data: RunData) -> dict[str, Any] | None:
+    """What the page needs to show each policy over time; None where the run kept no history of
+    policies.
 
     ``tables``: base64 of bytes, probability x 255, (policies, epochs, edges, operations).
     """
-    history = [epoch for epoch in thinned(seen.history, MOST_EPOCHS) if epoch.probabilities]
+    history = [epoch for epoch in thinned(data.history, MOST_EPOCHS) if epoch.probabilities]
     if not history:
         return None
-    space = SPACES[seen.run.config.space]
-    tables = np.array([epoch.probabilities for epoch in history], dtype=np.float64).swapaxes(0, 1) / 1000
-    drawings, snapshots = _snapshots(space, seen.history, len(tables))
+    space = SPACES[data.run.config.space]
+    tables = (
+        np.array([epoch.probabilities for epoch in history], dtype=np.float64).swapaxes(0, 1) / 1000
+    )
+    drawings, snapshots = _snapshots(space, data.history, len(tables))
     return {
-        "names": names(seen),
-        "epochs": _numbers(seen.history, history),
+        "names": names(data),
+        "epochs": _numbers(data.history, history),
         "edges": [edge_name(space, row) for row in range(len(space.decisions))],
-        "operations": [[op_label(op) for op in decision.operations] for decision in space.decisions],
+        "operations": [
+            [op_label(op) for op in decision.operations] for decision in space.decisions
+        ],
         "shape": list(tables.shape),
         "tables": base64.b64encode(_bytes(tables).tobytes()).decode(),
         "drawings": drawings,
@@ -45,12 +53,10 @@ def policies(seen: Seen) -> dict[str, Any] | None:
     }
 
 
-def names(seen: Seen) -> list[str]:
-    """What each policy is called: its penalty exponent."""
-    config = seen.run.config
-    if config.algorithm != "tndnas":
-        return [config.algorithm]
-    return [f"penalty exponent {exponent:g}" for exponent in config.exponents]
+def names(data: RunData) -> list[str]:
+    """What each policy is called by its algorithm, such as its penalty exponent."""
+    config = data.run.config
+    return algorithm_of(config).policy_names(config)
 
 
 def thinned(history: Sequence[Epoch], most: int) -> list[Epoch]:
@@ -70,16 +76,24 @@ def edge_name(space: Space, row: int) -> str:
     return f"{kind}{states[slot.source]} \u2192 {states[slot.node]}"
 
 
-def lines(seen: Seen) -> dict[str, list[dict[str, Any]]]:
-    """Rows {epoch, value, series, stage} of entropy, loss, accuracy, and skip_connect's share of derived edges."""
-    found: dict[str, list[dict[str, Any]]] = {"entropy": [], "loss": [], "accuracy": [], "skips": []}
-    space, called = SPACES[seen.run.config.space], names(seen)
-    for number, epoch in enumerate(seen.history, start=1):
+def lines(data: RunData) -> dict[str, list[dict[str, Any]]]:
+    """Rows {epoch, value, series, stage} of entropy, loss, accuracy, and skip_connect's share of
+    derived edges."""
+    found: dict[str, list[dict[str, Any]]] = {
+        "entropy": [],
+        "loss": [],
+        "accuracy": [],
+        "skips": [],
+    }
+    space, called = SPACES[data.run.config.space], names(data)
+    for number, epoch in enumerate(data.history, start=1):
         at = {"epoch": number, "stage": epoch.stage + 1}
         if epoch.loss is not None:
             found["loss"].append({**at, "value": epoch.loss, "series": "training loss"})
         if epoch.accuracy is not None:
-            found["accuracy"].append({**at, "value": epoch.accuracy, "series": "mean of evaluated samples"})
+            found["accuracy"].append(
+                {**at, "value": epoch.accuracy, "series": "mean of evaluated samples"}
+            )
         for name, value in zip(called, epoch.entropies, strict=False):
             found["entropy"].append({**at, "value": value, "series": name})
         for name, choices in zip(called, epoch.derived, strict=False):
@@ -101,25 +115,34 @@ def _snapshots(
     drawings: dict[tuple[str, Cell | tuple[str, ...]], tuple[int, Genotype]] = {}
     numbers = {id(epoch): number for number, epoch in enumerate(history, start=1)}
     most = max(2, min(MOST_SNAPSHOTS, MOST_DRAWINGS // count))
-    told = [epoch for epoch in history if epoch.derived and (epoch.evaluations or epoch is history[0])]
+    told = [
+        epoch for epoch in history if epoch.derived and (epoch.evaluations or epoch is history[0])
+    ]
     found = []
     for policy in range(count):
         shots = []
         for epoch in thinned(told, most):
             genotype = to_genotype(space, np.array(epoch.derived[policy]))
             refs = [_drawing(drawings, genotype, picture) for picture in pictures(space)]
-            shot = {"epoch": numbers[id(epoch)], "stage": epoch.stage + 1, "key": genotype.key, "cells": refs}
+            shot = {
+                "epoch": numbers[id(epoch)],
+                "stage": epoch.stage + 1,
+                "key": genotype.key,
+                "cells": refs,
+            }
             shots.append(shot)
         found.append(shots)
     drawn = [
-        to_svg(lay_out(genotype, picture), title(picture), title(picture) * (len(pictures(space)) > 1))
+        picture_svg(genotype, picture, title(picture), title(picture) * (len(pictures(space)) > 1))
         for (picture, _), (_, genotype) in drawings.items()
     ]
     return drawn, found
 
 
 def _drawing(
-    drawings: dict[tuple[str, Cell | tuple[str, ...]], tuple[int, Genotype]], genotype: Genotype, picture: str
+    drawings: dict[tuple[str, Cell | tuple[str, ...]], tuple[int, Genotype]],
+    genotype: Genotype,
+    picture: str,
 ) -> int:
     """The number of a picture, a new one where none looks the same."""
     content = genotype.cell(picture) if picture in ("normal", "reduce") else genotype.operations

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hwnas.report.layout import op_label
+from hwnas.report.layout_items import op_label
+from hwnas.report.shades import greys, shades
 from hwnas.space.space import NONE, Space
 
 Spec = dict[str, Any]
@@ -32,7 +33,13 @@ CONFIG: Spec = {
         "labelOverlap": "greedy",
         "labelSeparation": 6,
     },
-    "legend": {"labelFontSize": 12, "titleFontSize": 12, "labelLimit": 260, "orient": "bottom", "columns": 4},
+    "legend": {
+        "labelFontSize": 12,
+        "titleFontSize": 12,
+        "labelLimit": 260,
+        "orient": "bottom",
+        "columns": 4,
+    },
 }
 
 SHADES = {
@@ -53,13 +60,15 @@ SHADES = {
     "max_pool_5x5": "#a95fb3",
     "max_pool_7x7": "#6f2a79",
 }
-OTHERS = ("#c9b458", "#7f9445", "#8c6d62", "#5f86b8")
 
 
 def operation_colours(space: Space) -> dict[str, str]:
     """Label of every operation of a space, in order, to its colour."""
     ops = list(dict.fromkeys(op for decision in space.decisions for op in decision.operations))
-    return {op_label(op): SHADES.get(op, OTHERS[i % len(OTHERS)]) for i, op in enumerate(ops)}
+    known = {**shades(ops), **SHADES}
+    others = [op for op in ops if op not in known]
+    known |= zip(others, greys(len(others)), strict=True)
+    return {op_label(op): known[op] for op in ops}
 
 
 def layer(rows: Sequence[Spec], mark: Spec, x: Spec | None, y: Spec, **encoding: Any) -> Spec:

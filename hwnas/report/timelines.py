@@ -1,28 +1,30 @@
-"""Charts over evaluations and epochs, as Vega-Lite specifications: hypervolume, health, and how policies evolved."""
+"""Charts over evaluations and epochs, as Vega-Lite specifications: hypervolume, health, and how
+policies evolved."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hwnas.report.load import Seen
+from hwnas.report.load import RunData
 from hwnas.report.theme import HUES, Spec, base, chart, layer, operation_colours
 from hwnas.space.space import Space
 
 
-def volume(seen: Sequence[Seen]) -> Spec:
-    """Hypervolume over evaluations of every run, with the levels that finalists and uniform networks reached."""
+def volume(loaded: Sequence[RunData]) -> Spec:
+    """Hypervolume over evaluations of every run, with the levels that finalists and uniform
+    networks reached."""
     rows = [
         {"run": one.name, **point, "part": f"{one.name} {point['stage']}"}
-        for one in seen
+        for one in loaded
         for point in one.curve
     ]
     finalists, uniform = "finalists, whole validation half", "uniform genotypes, the same"
     levels = [
         {"run": one.name, "level": label, "hypervolume": float(value)}
-        for one in seen
+        for one in loaded
         for label, value in (
-            (finalists, one.summary["hypervolume"]),
-            (uniform, one.summary["baseline"]["random_hypervolume"]),
+            (finalists, one.summary.hypervolume),
+            (uniform, one.summary.baseline.random_hypervolume),
         )
     ]
     x = {"field": "evaluations", "type": "quantitative", "title": "evaluations"}
@@ -32,7 +34,13 @@ def volume(seen: Sequence[Seen]) -> Spec:
         "title": "hypervolume \u00b7 more is better \u2192",
         "scale": {"zero": False},
     }
-    colour = {"field": "run", "type": "nominal", "title": None, "scale": {"range": list(HUES)}, "sort": None}
+    colour = {
+        "field": "run",
+        "type": "nominal",
+        "title": None,
+        "scale": {"range": list(HUES)},
+        "sort": None,
+    }
     tips = [
         {"field": "evaluations", "format": ","},
         {"field": "hypervolume", "format": ".4f"},
@@ -57,13 +65,16 @@ def volume(seen: Sequence[Seen]) -> Spec:
             tooltip=tips,
             detail={"field": "part"},
         ),
-        layer(levels, {"type": "rule", "strokeWidth": 1.6}, None, y, color=colour, strokeDash=dashes),
+        layer(
+            levels, {"type": "rule", "strokeWidth": 1.6}, None, y, color=colour, strokeDash=dashes
+        ),
     ]
     return chart(layers, height=280)
 
 
 def over_epochs(rows: Sequence[Spec], title: str, colours: Sequence[str] = HUES) -> Spec:
-    """Lines over epochs: rows of {epoch, value, series, stage}; a line breaks where a stage ends."""
+    """Lines over epochs: rows of {epoch, value, series, stage}; a line breaks where a stage
+    ends."""
     series = list(dict.fromkeys(str(row["series"]) for row in rows))
     colour = {
         "field": "series",
@@ -75,13 +86,23 @@ def over_epochs(rows: Sequence[Spec], title: str, colours: Sequence[str] = HUES)
     }
     x = {"field": "epoch", "type": "quantitative", "title": "epoch", "axis": {"tickMinStep": 1}}
     y = {"field": "value", "type": "quantitative", "title": title, "scale": {"zero": False}}
-    tips = [{"field": "series"}, {"field": "epoch"}, {"field": "value", "format": ".4g"}, {"field": "stage"}]
+    tips = [
+        {"field": "series"},
+        {"field": "epoch"},
+        {"field": "value", "format": ".4g"},
+        {"field": "stage"},
+    ]
     line = {"type": "line", "strokeWidth": 1.8, "point": {"size": 9}}
-    return chart([layer(rows, line, x, y, color=colour, detail={"field": "stage"}, tooltip=tips)], height=220)
+    return chart(
+        [layer(rows, line, x, y, color=colour, detail={"field": "stage"}, tooltip=tips)], height=220
+    )
 
 
 def evolution(space: Space) -> Spec:
-    """Edges against epochs: colour is the likeliest operation, strength its probability. Data: ``cells``."""
+    """Edges against epochs: colour is the likeliest operation, strength its probability.
+
+    Data: ``cells``.
+    """
     colour = _operation_colour(space)
     opacity = {
         "field": "p",

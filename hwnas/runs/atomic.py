@@ -14,18 +14,21 @@ from hwnas.files import replace_all
 
 
 def atomic_write(path: Path, content: bytes) -> None:
-    """Replace ``path`` by ``content`` so that a reader, or a machine that dies, sees the old or the new file.
+    """Replace ``path`` by ``content`` so that a reader, or a machine that dies, sees the old or the
+    new file.
 
-    A link at ``path`` is replaced, not followed. Raises OSError (disk full, read-only); the old file then still
-    stands and no half file is left.
+    A link at ``path`` is replaced, not followed. Raises OSError (disk full, read-only); the old
+    file then still stands and no half file is left.
     """
     atomic_write_all(path.parent, {path.name: content})
 
 
 def atomic_write_all(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Replace several files of ``folder``, by name: none of them before all of them are on the disk.
+    """Replace several files of ``folder``, by name: none of them before all of them are on the
+    disk.
 
-    Raises OSError as ``atomic_write`` does; the old files then still stand and no half file is left.
+    Raises OSError as ``atomic_write`` does; the old files then still stand and no half file is
+    left.
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -38,7 +41,9 @@ def sync_directory(path: Path) -> None:
     """Make renames inside ``path`` survive a power cut, where the system can."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        with suppress(OSError):  # some network file systems can't sync a directory; the file itself is synced
+        with suppress(
+            OSError
+        ):  # some network file systems can't sync a directory; the file itself is synced
             os.fsync(descriptor)
     finally:
         os.close(descriptor)

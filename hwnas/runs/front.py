@@ -1,12 +1,12 @@
-"""Pareto fronts of accuracy against costs: filter and hypervolume by pymoo, with a stored reference point.
+"""Pareto fronts of accuracy against costs: filter and hypervolume by pymoo, with a stored reference
+point.
 
-Above `to_minimise` accuracy is better when higher; below it everything is minimised. pymoo keeps both of two
-equal points and lets a NaN row spoil the rest, so both are removed first.
+Above `to_minimise` accuracy is better when higher; below it everything is minimised. pymoo keeps
+both of two equal points and lets a NaN row spoil the rest, so both are removed first.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +17,13 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Point:
-    """One architecture by its key: accuracy in 0..1 (higher is better), costs (lower is better) in order.
+    """One architecture by its key: accuracy in 0..1 (higher is better), costs (lower is better) in
+    order.
 
-    ``intervals``: (low, high) of every cost where costs were measured; without them costs are exact.
+    ``intervals``: (low, high) of every cost where costs were measured; without them costs are
+    exact.
     """
 
     key: str
@@ -35,9 +37,10 @@ class Point:
         return self.intervals or tuple((cost, cost) for cost in self.costs)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Bounds:
-    """The box that a hypervolume is normalised by: 0 is the best and 1 the worst side of every axis."""
+    """The box that a hypervolume is normalised by: 0 is the best and 1 the worst side of every
+    axis."""
 
     accuracy: tuple[float, float]  # (min, max)
     costs: tuple[tuple[float, float], ...]  # (min, max) of each
@@ -48,7 +51,7 @@ class Bounds:
         return {name: [float(low), float(high)] for name, (low, high) in pairs}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ParetoFront:
     """Non-dominated points by rising first cost, and the hypervolume they span."""
 
@@ -59,19 +62,20 @@ class ParetoFront:
 
     @property
     def reference_point(self) -> dict[str, float]:
-        """The corner the hypervolume is measured from: lowest accuracy, highest costs, in their own units."""
-        worst = {name: float(high) for name, (_, high) in zip(self.names, self.bounds.costs, strict=True)}
+        """The corner the hypervolume is measured from: lowest accuracy, highest costs, in their
+        own units."""
+        worst = {
+            name: float(high) for name, (_, high) in zip(self.names, self.bounds.costs, strict=True)
+        }
         return {"accuracy": float(self.bounds.accuracy[0]), **worst}
 
 
-def interval(cost: Mapping[str, Any]) -> tuple[float, float]:
-    """(low, high) of a cost as a summary holds it; one that was not measured is taken as exact."""
-    return float(cost.get("low", cost["value"])), float(cost.get("high", cost["value"]))
-
-
 def to_minimise(accuracy: Floats, costs: Floats) -> Floats:
-    """The one place where the sign flips: accuracy (N,), costs (N, C) to rows (N, 1 + C) to minimise."""
-    return np.column_stack([-np.asarray(accuracy, dtype=np.float64), np.asarray(costs, dtype=np.float64)])
+    """The one place where the sign flips: accuracy (N,), costs (N, C) to rows (N, 1 + C) to
+    minimise."""
+    return np.column_stack(
+        [-np.asarray(accuracy, dtype=np.float64), np.asarray(costs, dtype=np.float64)]
+    )
 
 
 def non_dominated(values: Floats) -> Ints:
@@ -91,9 +95,9 @@ def non_dominated(values: Floats) -> Ints:
 def unbeaten(best: Floats, worst: Floats) -> Ints:
     """Indices, rising, of the rows that no other row beats beyond the intervals; all is minimised.
 
-    best, worst: (N, D), the two ends of every value. A row is beaten by one whose worst is nowhere above its best
-    and somewhere below: their intervals do not overlap on any axis but in an equal value. Without intervals this is
-    ``non_dominated``.
+    best, worst: (N, D), the two ends of every value. A row is beaten by one whose worst is nowhere
+    above its best and somewhere below: their intervals do not overlap on any axis but in an equal
+    value. Without intervals this is ``non_dominated``.
     """
     if np.array_equal(best, worst, equal_nan=True):
         return non_dominated(best)
@@ -105,20 +109,24 @@ def unbeaten(best: Floats, worst: Floats) -> Ints:
 
 
 def bounds_of(accuracy: Floats, costs: Floats) -> Bounds:
-    """The smallest box that holds all N points, NaN rows left out. Raises ValueError when none is left."""
+    """The smallest box that holds all N points, NaN rows left out.
+
+    Raises ValueError when none is left.
+    """
     values = np.column_stack([accuracy, costs])
     values = values[~np.isnan(values).any(axis=1)]
     if not len(values):
         raise ValueError("no complete point to take bounds from")
     low, high = values.min(axis=0), values.max(axis=0)
     pairs = [(float(a), float(b)) for a, b in zip(low, high, strict=True)]
-    return Bounds(pairs[0], tuple(pairs[1:]))
+    return Bounds(accuracy=pairs[0], costs=tuple(pairs[1:]))
 
 
 def normalise(values: Floats, bounds: Bounds) -> Floats:
     """Rows of `to_minimise` in units of the box: 0 at its best corner, 1 at the reference point.
 
-    An axis on which the box has no extent becomes 0 at or better than it, 2 (out of the box) when worse.
+    An axis on which the box has no extent becomes 0 at or better than it, 2 (out of the box) when
+    worse.
     """
     low = np.array([-bounds.accuracy[1], *(pair[0] for pair in bounds.costs)])
     high = np.array([-bounds.accuracy[0], *(pair[1] for pair in bounds.costs)])
@@ -139,21 +147,31 @@ def hypervolume(accuracy: Floats, costs: Floats, bounds: Bounds) -> float:
     return float(HV(ref_point=np.ones(unit.shape[1]))(unit[non_dominated(unit)]))
 
 
-def pareto_front(points: Sequence[Point], names: Sequence[str], bounds: Bounds | None = None) -> ParetoFront:
-    """The front of `points`, with costs called `names`; bounds default to the box of all the points.
+def pareto_front(
+    points: Sequence[Point], names: Sequence[str], bounds: Bounds | None = None
+) -> ParetoFront:
+    """The front of `points`, with costs called `names`; bounds default to the box of all the
+    points.
 
-    A point whose costs have intervals is dropped only when it is beaten beyond them. Raises ValueError when no
-    point is complete.
+    A point whose costs have intervals is dropped only when it is beaten beyond them. Raises
+    ValueError when no point is complete.
     """
     accuracy, costs = _columns(points, len(names))
     box = bounds_of(accuracy, costs) if bounds is None else bounds
     best, worst = (
-        to_minimise(accuracy, _array([[pair[side] for pair in point.ends] for point in points], costs.shape))
+        to_minimise(
+            accuracy, _array([[pair[side] for pair in point.ends] for point in points], costs.shape)
+        )
         for side in (0, 1)
     )
     kept = [points[i] for i in unbeaten(best, worst)]
     ordered = tuple(sorted(kept, key=lambda p: (p.costs, -p.accuracy, p.key)))
-    return ParetoFront(tuple(names), ordered, box, hypervolume(accuracy, costs, box))
+    return ParetoFront(
+        names=tuple(names),
+        points=ordered,
+        bounds=box,
+        hypervolume=hypervolume(accuracy, costs, box),
+    )
 
 
 def _columns(points: Sequence[Point], costs: int) -> tuple[Floats, Floats]:
@@ -166,11 +184,12 @@ def _array(rows: Sequence[Sequence[float]], shape: tuple[int, ...]) -> Floats:
 
 
 def knee(front: ParetoFront, targets: Mapping[str, float] | None = None) -> Point:
-    """The point nearest to the ideal one: smallest sum of axes, each scaled by the front's own extent.
+    """The point nearest to the ideal one: smallest sum of axes, each scaled by the front's own
+    extent.
 
-    With one cost that is the largest distance from the chord between both ends. Ties go to the lower first
-    cost. ``targets``: of the members that meet them all; where none does, the one that misses them least. What
-    the front has no cost for is not looked at.
+    With one cost that is the largest distance from the chord between both ends. Ties go to the
+    lower first cost. ``targets``: of the members that meet them all; where none does, the one that
+    misses them least. What the front has no cost for is not looked at.
     """
     known = known_targets(front, targets or {})
     met = {point.key for point in within_target(front, known)}
@@ -190,7 +209,9 @@ def known_targets(front: ParetoFront, targets: Mapping[str, float]) -> dict[str,
 def _excess(front: ParetoFront, point: Point, targets: Mapping[str, float]) -> float:
     """The largest share by which a point exceeds one of its targets."""
     # A target of 0 stands in nobody's config, but may in somebody's file.
-    return max(point.costs[front.names.index(name)] / max(limit, 1e-100) for name, limit in targets.items())
+    return max(
+        point.costs[front.names.index(name)] / max(limit, 1e-100) for name, limit in targets.items()
+    )
 
 
 def within_target(front: ParetoFront, targets: Mapping[str, float]) -> tuple[Point, ...]:

@@ -1,7 +1,8 @@
-"""history.jsonl of a run directory: what the policies had come to at the end of every epoch, append only.
+"""history.jsonl of a run directory: what the policies had come to at the end of every epoch, append
+only.
 
-Trials say what was evaluated; these lines say what was believed. They hold nothing that depends on the clock, so a
-search that was stopped and resumed leaves the same file as one that was not.
+Trials say what was evaluated; these lines say what was believed. They hold nothing that depends on
+the clock, so a search that was stopped and resumed leaves the same file as one that was not.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwnas import files
-from hwnas.errors import keeping
-from hwnas.runs.directory import Run, append_lines, whole_lines
+from hwnas.runs.directory import Run, keeping_run
+from hwnas.runs.lines import append_lines, no_number, whole_lines
 from hwnas.space.space import Choices
 from profilers.errors import InputError
 
@@ -26,12 +27,14 @@ Tables = NDArray[np.float64]
 """softmax(alpha) of K policies, (K, edges, operations); K = 0 for a search without policies."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Epoch:
-    """The end of one epoch: mean loss and accuracy of it, and of each policy its entropy, cell and probabilities.
+    """The end of one epoch: mean loss and accuracy of it, and of each policy its entropy, cell and
+    probabilities.
 
-    ``accuracy`` in 0..1, of the sub-networks that the epoch evaluated; None where it evaluated none. ``derived``:
-    (K, edges) operation indices. ``probabilities``: (K, edges, operations) in thousandths.
+    ``accuracy`` in 0..1, of the sub-networks that the epoch evaluated; None where it evaluated
+    none. ``derived``: (K, edges) operation indices. ``probabilities``: (K, edges, operations) in
+    thousandths.
     """
 
     stage: int
@@ -53,14 +56,17 @@ def epoch_of(
     derived: Sequence[Choices],
 ) -> Epoch:
     """The line of one epoch; ``position``: stage, epoch, evaluations so far."""
+    stage, epoch, evaluations = position
     thousandths = np.rint(1000 * tables).astype(int)
     return Epoch(
-        *position,
-        _mean(losses),
-        _mean(accuracies),
-        tuple(round(value, 4) for value in entropies),
-        tuple(tuple(int(op) for op in one) for one in derived),
-        tuple(tuple(tuple(row) for row in table) for table in thousandths.tolist()),
+        stage=stage,
+        epoch=epoch,
+        evaluations=evaluations,
+        loss=_mean(losses),
+        accuracy=_mean(accuracies),
+        entropies=tuple(round(value, 4) for value in entropies),
+        derived=tuple(tuple(int(op) for op in one) for one in derived),
+        probabilities=tuple(tuple(tuple(row) for row in table) for table in thousandths.tolist()),
     )
 
 
@@ -88,7 +94,10 @@ def read_history(run: Run) -> list[Epoch]:
 
 
 def truncate_history(run: Run, stage: int, epoch: int) -> None:
-    """Keep the lines of epochs before this one: what a checkpoint knows of. The rest will be made again."""
+    """Keep the lines of epochs before this one: what a checkpoint knows of.
+
+    The rest will be made again.
+    """
     path = history_path(run)
     if not files.exists(path, run.path):
         return
@@ -98,30 +107,28 @@ def truncate_history(run: Run, stage: int, epoch: int) -> None:
         if (found.stage, found.epoch) >= (stage, epoch):
             break
         kept += len(line)
-    with keeping(run.path, f"hwnas resume {run.path}"):
+    with keeping_run(run):
         files.truncate(path, run.path, kept)
 
 
 def _epoch(path: Path, line: bytes) -> Epoch:
     try:
-        data: dict[str, Any] = json.loads(line, parse_constant=_no_number)
+        data: dict[str, Any] = json.loads(line, parse_constant=no_number)
         return Epoch(
-            int(data["stage"]),
-            int(data["epoch"]),
-            int(data["evaluations"]),
-            _number(data["loss"]),
-            _number(data["accuracy"]),
-            tuple(float(value) for value in data["entropies"]),
-            tuple(tuple(int(op) for op in one) for one in data["derived"]),
-            tuple(tuple(tuple(int(p) for p in row) for row in table) for table in data["probabilities"]),
+            stage=int(data["stage"]),
+            epoch=int(data["epoch"]),
+            evaluations=int(data["evaluations"]),
+            loss=_number(data["loss"]),
+            accuracy=_number(data["accuracy"]),
+            entropies=tuple(float(value) for value in data["entropies"]),
+            derived=tuple(tuple(int(op) for op in one) for one in data["derived"]),
+            probabilities=tuple(
+                tuple(tuple(int(p) for p in row) for row in table)
+                for table in data["probabilities"]
+            ),
         )
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         raise InputError(f"{path}: damaged line {line[:40]!r}") from None
-
-
-def _no_number(text: str) -> float:
-    """NaN and Infinity, which JSON does not have."""
-    raise ValueError(text)
 
 
 def _number(value: Any) -> float | None:

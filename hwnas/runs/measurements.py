@@ -1,4 +1,5 @@
-"""What a run keeps of its measurements: every raw sample of its finalists, and the latency table it searched by."""
+"""What a run keeps of its measurements: every raw sample of its finalists, and the latency table
+it searched by."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from typing import Any
 
 from hwnas import files
 from hwnas.errors import keeping
-from hwnas.runs.directory import Run
+from hwnas.runs.directory import Run, keeping_run
 from profilers.errors import InputError
 from profilers.limited import open_limited
 from profilers.measurement import Outcome
@@ -22,21 +23,30 @@ TABLE = "latency-table.json"
 
 
 def write_measurements(run: Run, found: Iterable[tuple[str, Outcome]]) -> None:
-    """One JSON object per network (its key) and metric: `Measurement.to_dict` with raw samples, and failures."""
-    lines = [json.dumps({"key": key, **_rounded(outcome)}, separators=(",", ":")) for key, outcome in found]
+    """One JSON object per network (its key) and metric: `Measurement.to_dict` with raw samples,
+    and failures."""
+    lines = [
+        json.dumps({"key": key, **_rounded(outcome)}, separators=(",", ":"))
+        for key, outcome in found
+    ]
     if lines:
-        with keeping(run.path, f"hwnas resume {run.path}"):
+        with keeping_run(run):
             content = gzip.compress(("\n".join(lines) + "\n").encode(), mtime=0)
             files.replace(run.path / MEASUREMENTS, run.path, content)
 
 
-def write_profile(run: Run, target: str, rows: Iterable[tuple[Mapping[str, object], Outcome]]) -> Path:
-    """Replace profiles/TARGET.jsonl.gz: what was asked (key, node, times) and `Measurement.to_dict`, a line each.
+def write_profile(
+    run: Run, target: str, rows: Iterable[tuple[Mapping[str, object], Outcome]]
+) -> Path:
+    """Replace profiles/TARGET.jsonl.gz: what was asked (key, node, times) and
+    `Measurement.to_dict`, a line each.
 
     Raises InputError where the path leads out of the run, Stopped where the file system refuses.
     """
     path = run.path / "profiles" / (re.sub(r"[^\w.-]", "_", target) + ".jsonl.gz")
-    lines = [json.dumps({**said, **_rounded(outcome)}, separators=(",", ":")) for said, outcome in rows]
+    lines = [
+        json.dumps({**said, **_rounded(outcome)}, separators=(",", ":")) for said, outcome in rows
+    ]
     with keeping(run.path, f"hwnas profile {run.path} --targets {target}"):
         files.replace(path, run.path, gzip.compress(("\n".join(lines) + "\n").encode(), mtime=0))
     return path
@@ -57,7 +67,7 @@ def read_profile(path: Path) -> list[dict[str, Any]]:
 def keep_table(run: Run, table: Path | None) -> None:
     """Copy the table into the run, so that a resumed search asks the same one."""
     if table is not None:
-        with keeping(run.path, f"hwnas resume {run.path}"):
+        with keeping_run(run):
             files.replace(run.path / TABLE, run.path, files.read(table, None))
 
 
@@ -71,5 +81,7 @@ def _rounded(outcome: Outcome) -> dict[str, object]:
     data = outcome.to_dict()
     for name in ("samples", "series"):
         if name in data:
-            data[name] = json.loads(json.dumps(data[name]), parse_float=lambda text: round(float(text), 6))
+            data[name] = json.loads(
+                json.dumps(data[name]), parse_float=lambda text: round(float(text), 6)
+            )
     return data

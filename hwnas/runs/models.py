@@ -1,39 +1,38 @@
-"""The networks of a run: which were found, which are meant, which are trained, and the front by trained accuracy.
+"""The networks of a run: which of them are meant, at which width and depth, and the front by
+trained accuracy.
 
-runs/<name>/models/<name>/ holds what belongs to one network; its name is the genotype's key, with width and depth
-added where they are not those of the run. runs/<name>/trained.json is the front of all that are trained.
+runs/<name>/models/<name>/ holds what belongs to one network; its name is the genotype's key, with
+width and depth added where they are not those of the run. runs/<name>/trained.json is the front of
+all that are trained.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
 from hwnas import files
 from hwnas.costs.counts import count
-from hwnas.runs.directory import Run, inside, read_front
-from hwnas.runs.front import ParetoFront, Point, interval, knee, known_targets, pareto_front, within_target
-from hwnas.runs.schema import read_record
+from hwnas.runs.directory import Run, inside
+from hwnas.runs.front import ParetoFront, Point, knee, known_targets, pareto_front, within_target
+from hwnas.runs.schema import json_bytes
+from hwnas.runs.summary import Cost, Member, SearchSummary, read_front
+from hwnas.runs.training_record import FRONT, TrainedFront, TrainingRecord, member_of, read_records
 from hwnas.space.genotype import Architecture
-from hwnas.space.text import from_dict
 from profilers.errors import InputError, nearest
 
-TRAINED = "trained (test)"
-RECORD = "training.json"
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Model:
-    """One network of a run. ``costs`` are {value, unit, origin} by name, of this width and depth."""
+    """A network of a run to be trained or exported: its architecture, its folder, and its costs
+    at this size."""
 
     name: str
     architecture: Architecture
     folder: Path
-    costs: Mapping[str, Any] = field(repr=False)
+    costs: Mapping[str, Cost] = field(repr=False)
 
     @property
     def key(self) -> str:
@@ -41,91 +40,83 @@ class Model:
         return self.architecture.genotype.key
 
 
-def beside_the_front(summary: Mapping[str, Any]) -> list[str]:
+def beside_the_front(summary: SearchSummary) -> list[str]:
     """Keys of those that SynFlow helped to choose and shared weights find dominated."""
-    drawn = {member["key"] for member in summary["front"]}
-    return [key for key in summary.get("believed", []) if key not in drawn]
+    on_front = {member.key for member in summary.front}
+    return [key for key in summary.believed if key not in on_front]
 
 
-def choose(run: Run, names: Sequence[str], every: bool) -> list[dict[str, Any]]:
-    """Members of the run's front: those with the keys ``names`` (dominated finalists too), all, or the knee.
+def choose(run: Run, names: Sequence[str], every: bool) -> list[Member]:
+    """Members of the run's front: those with the keys ``names`` (dominated finalists too), all, or
+    the knee.
 
-    The knee is that of the members within the run's targets, where there are any (see ``knee_note``).
+    The knee is that of the members within the run's targets, where there are any (see
+    ``knee_note``).
 
-    All: where SynFlow helped to choose, with those that it and what was learnt find best at their costs.
-    Raises InputError for a key that the run does not have, with the nearest one.
+    All: where SynFlow helped to choose, with those that it and what was learnt find best at their
+    costs. Raises InputError for a key that the run does not have, with the nearest one.
     """
     summary = read_front(run)
-    front = [*summary["front"]]
-    known = {member["key"]: member for member in [*front, *summary.get("dominated", [])]}
+    known = {member.key: member for member in summary.members}
     for name in names:
         if name not in known:
             # Of dozens of dominated finalists only the one that was meant is worth a line.
             meant = get_close_matches(name, known, n=1)
-            hint = nearest(name, [*dict.fromkeys([*meant, *(member["key"] for member in front)])])
+            hint = nearest(
+                name, [*dict.fromkeys([*meant, *(member.key for member in summary.front)])]
+            )
             raise InputError(f"{run.path}: no network has the key {name!r}{hint}")
     if names:
         return [known[name] for name in dict.fromkeys(names)]
-    if not front:
+    if not summary.front:
         raise InputError(f"{run.path}: its front is empty")
     if not every:
-        return [known[knee(search_front(summary), targets_of(summary)).key]]
-    return front + [known[key] for key in beside_the_front(summary)]
+        return [known[knee(search_front(summary), summary.targets).key]]
+    return summary.front + [known[key] for key in beside_the_front(summary)]
 
 
 def model_of(
-    run: Run, member: Mapping[str, Any], channels: int | None = None, cells: int | None = None
+    run: Run, member: Member, channels: int | None = None, cells: int | None = None
 ) -> Model:
     """A member of the front at its own or another width and depth."""
     summary = read_front(run)
-    genotype = from_dict(member["genotype"])
-    own = (int(member["channels"]), int(member["cells"]))
-    size = (own[0] if channels is None else channels, own[1] if cells is None else cells)
-    architecture = Architecture(genotype, *size)
-    image = summary["image"]
-    params, macs = count(
-        architecture, len(summary["classes"]), (image[0], image[1], image[2]), summary.get("stem", "cifar")
+    found = member.architecture
+    wanted = Architecture(
+        found.genotype,
+        channels=found.channels if channels is None else channels,
+        cells=found.cells if cells is None else cells,
     )
-    costs = {} if size != own else dict(member["costs"])
+    params, macs = count(wanted, len(summary.classes), summary.shape, summary.stem)
+    costs = dict(member.costs) if wanted == found else {}
     costs |= {
-        "params": {"value": params, "unit": "parameters", "origin": "counted"},
-        "macs": {"value": macs, "unit": "MAC", "origin": "counted"},
-        "flops": {"value": 2 * macs, "unit": "FLOP", "origin": "counted"},
+        "params": Cost(value=params, unit="parameters", provenance="counted"),
+        "macs": Cost(value=macs, unit="MAC", provenance="counted"),
+        "flops": Cost(value=2 * macs, unit="FLOP", provenance="counted"),
     }
-    name = genotype.key if size == own else f"{genotype.key}-c{size[0]}-n{size[1]}"
-    return Model(name, architecture, inside(run, "models", name), costs)
+    key = found.genotype.key
+    name = key if wanted == found else f"{key}-c{wanted.channels}-n{wanted.cells}"
+    return Model(name=name, architecture=wanted, folder=inside(run, "models", name), costs=costs)
 
 
-def trained(run: Run) -> list[dict[str, Any]]:
-    """The records of all trained networks, in order of their names."""
-    records = []
-    models = run.path / "models"
-    for name in files.names(models, run.path):
-        path = models / name / RECORD
-        if not files.exists(path, run.path):
-            continue
-        record = read_record(path, run.path)
-        if record["name"] != name:
-            raise InputError(f"{path}: the record of {record['name']!r}, in another network's folder")
-        records.append(record)
-    return records
-
-
-def choose_trained(run: Run, names: Sequence[str], every: bool) -> list[dict[str, Any]]:
+def choose_trained(run: Run, names: Sequence[str], every: bool) -> list[TrainingRecord]:
     """Records of trained networks: by name or key, all, or the knee of their front.
 
     Raises InputError where nothing fits; a network of the run that is not trained is told apart.
     """
-    records = trained(run)
-    found: list[dict[str, Any]] = []
+    records = read_records(run)
+    found: list[TrainingRecord] = []
     for name in names:
-        fitting = [record for record in records if name in (record["name"], record["key"])]
+        fitting = [record for record in records if name in (record.name, record.key)]
         if not fitting:
-            keys = {member["key"] for member in choose(run, (), True)}
+            keys = {member.key for member in choose(run, (), True)}
             if name in keys:
-                raise InputError(f"{run.path}: {name} is not trained yet: hwnas train {run.path} {name}")
-            known = [record["name"] for record in records]
-            raise InputError(f"{run.path}: no trained network is called {name!r}{nearest(name, known)}")
+                raise InputError(
+                    f"{run.path}: {name} is not trained yet: hwnas train {run.path} {name}"
+                )
+            known = [record.name for record in records]
+            raise InputError(
+                f"{run.path}: no trained network is called {name!r}{nearest(name, known)}"
+            )
         found += [record for record in fitting if record not in found]
     if names:
         return found
@@ -133,86 +124,79 @@ def choose_trained(run: Run, names: Sequence[str], every: bool) -> list[dict[str
         raise InputError(f"{run.path}: no network is trained yet: hwnas train {run.path} --knee")
     if every:
         return records
-    best = knee(trained_front(run, records), targets_of(read_front(run))).key
-    return [record for record in records if record["name"] == best]
+    best = knee(trained_front(run, records), read_front(run).targets).key
+    return [record for record in records if record.name == best]
 
 
-def write_trained(run: Run) -> dict[str, Any]:
-    """Redraw the front by trained test accuracy; returns {"front": [...], "dominated": [...]}, also written."""
-    records = trained(run)
+def write_trained(run: Run) -> TrainedFront:
+    """Redraw the front by trained test accuracy, and write it to trained.json."""
+    records = read_records(run)
     front = trained_front(run, records)
     on_front = [point.key for point in front.points]
-    by_name = {record["name"]: _member(record) for record in records}
-    targets = targets_of(read_front(run)) if records else {}
+    by_name = {record.name: member_of(record) for record in records}
+    targets = read_front(run).targets if records else {}
     if targets and targets == known_targets(front, targets):
         met = {point.key for point in within_target(front, targets)}
         for name in on_front:
-            by_name[name]["within_target"] = name in met
-    summary = {
-        "objectives": list(front.names),
-        "front": [by_name[name] for name in on_front],
-        "dominated": [member for name, member in by_name.items() if name not in on_front],
-    }
-    files.replace(run.path / "trained.json", run.path, (json.dumps(summary, indent=1) + "\n").encode())
-    return summary
+            by_name[name] = by_name[name].model_copy(update={"within_target": name in met})
+    trained = TrainedFront(
+        objectives=list(front.names),
+        front=[by_name[name] for name in on_front],
+        dominated=[member for name, member in by_name.items() if name not in on_front],
+    )
+    files.replace(run.path / FRONT, run.path, json_bytes(trained))
+    return trained
 
 
-def _member(record: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("name", "key", "genotype", "text", "channels", "cells", "costs")
-    accuracy = {"value": record["test_accuracy"], "origin": TRAINED}
-    return {**{name: record[name] for name in names}, "accuracy": accuracy}
+def point_of(member: Member, names: Sequence[str]) -> Point:
+    """A network as a point of a front over the costs ``names``."""
+    costs = [member.costs[name] for name in names]
+    return Point(
+        key=member.label,
+        accuracy=member.accuracy.value,
+        costs=tuple(float(cost.value) for cost in costs),
+        intervals=tuple(cost.interval for cost in costs),
+    )
 
 
-def trained_front(run: Run, records: Sequence[Mapping[str, Any]]) -> ParetoFront:
-    """The front over the run's objectives, as far as they are known at every width; by parameters otherwise."""
-    wanted = [objective.metric for objective in run.config.objectives] or ["params"]
-    names = [name for name in wanted if all(name in record["costs"] for record in records)] or ["params"]
-    points = [
-        Point(
-            record["name"],
-            float(record["test_accuracy"]),
-            tuple(float(record["costs"][name]["value"]) for name in names),
-            tuple(interval(record["costs"][name]) for name in names),
-        )
-        for record in records
-    ]
-    return pareto_front(points, names)
+def known_costs(members: Sequence[Member], names: Sequence[str]) -> list[str]:
+    """Those of ``names`` that are known of every member; parameters where none is."""
+    return [name for name in names if all(name in member.costs for member in members)] or ["params"]
 
 
-def search_front(summary: Mapping[str, Any]) -> ParetoFront:
+def search_front(summary: SearchSummary) -> ParetoFront:
     """The front of a search, over its objectives."""
-    names = [name for name in summary["bounds"] if name != "accuracy"]
-    points = [
-        Point(
-            member["key"],
-            float(member["accuracy"]["value"]),
-            tuple(float(member["costs"][name]["value"]) for name in names),
-            tuple(interval(member["costs"][name]) for name in names),
-        )
-        for member in summary["front"]
-    ]
-    return pareto_front(points, names)
+    points = [point_of(member, summary.objectives) for member in summary.front]
+    return pareto_front(points, summary.objectives)
 
 
-def targets_of(summary: Mapping[str, Any]) -> dict[str, float]:
-    """What the search had to meet, in the unit of each metric; empty where nothing was asked for."""
-    return {str(name): float(limit) for name, limit in (summary.get("targets") or {}).items()}
+def trained_front(run: Run, records: Sequence[TrainingRecord]) -> ParetoFront:
+    """The front over the run's objectives, as far as they are known at every width; by
+    parameters otherwise."""
+    members = [member_of(record) for record in records]
+    names = known_costs(members, [objective.metric for objective in run.config.objectives])
+    return pareto_front([point_of(member, names) for member in members], names)
 
 
 def knee_note(run: Run, is_trained: bool) -> str | None:
-    """A line where the knee does not meet the run's targets, or where nobody can say; None where all is well.
+    """A line where the knee does not meet the run's targets, or where nobody can say; None where
+    all is well.
 
-    ``is_trained``: the knee of the trained networks, which may have other widths; else that of the search.
+    ``is_trained``: the knee of the trained networks, which may have other widths; else that of the
+    search.
     """
     summary = read_front(run)
-    targets, records = targets_of(summary), trained(run) if is_trained else []
-    if not targets or not (records if is_trained else summary["front"]):
+    targets, records = summary.targets, read_records(run) if is_trained else []
+    if not targets or not (records if is_trained else summary.front):
         return None
     front = trained_front(run, records) if is_trained else search_front(summary)
     known = known_targets(front, targets)
     unknown = [name for name in targets if name not in known]
     if unknown:
-        return f"{', '.join(unknown)} is not known of every trained network, so its target is not looked at"
+        return (
+            f"{', '.join(unknown)} is not known of every trained network, so its target is not"
+            " looked at"
+        )
     chosen = knee(front, targets)
     over = {
         name: cost
@@ -223,4 +207,7 @@ def knee_note(run: Run, is_trained: bool) -> str | None:
         return None
     wanted = ", ".join(f"{name} {limit:,.7g}" for name, limit in known.items())
     reached = ", ".join(f"{name} {cost:,.7g}" for name, cost in over.items())
-    return f"no network of the front is within the target {wanted}: the nearest is taken, {chosen.key} with {reached}"
+    return (
+        f"no network of the front is within the target {wanted}: the nearest is taken, {chosen.key}"
+        f" with {reached}"
+    )

@@ -1,7 +1,7 @@
-"""What front.json and training.json must hold to be believed: a run directory may come from somebody else.
+"""How a JSON file of a run becomes a typed value, and back: one definition reads and writes it.
 
-Only the form is checked, and more than is named here may stand in them; numbers must be numbers, texts short, names
-such that they are names of folders and nothing else.
+A run directory may come from somebody else. Numbers must be numbers, texts short, names such that
+they are names of folders and nothing else. Keys that are not known here are kept.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -18,147 +18,101 @@ from pydantic import (
     Field,
     ValidationError,
     ValidationInfo,
-    model_validator,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
 )
 
 from hwnas import files
 from hwnas.space.space import SPACES
 from hwnas.space.text import from_dict
-from profilers.errors import InputError
+from profilers.errors import InputError, visible
 
 MAX_BYTES = 64_000_000
+MOST_LEVELS = 60
+"""Of lists and objects in one another."""
 LARGEST_NUMBER = 2**63
-Text = Annotated[str, Field(max_length=20_000)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,79}$")]
-Number = Annotated[float, Field(allow_inf_nan=False)]
-Size = Annotated[int, Field(ge=1, le=100_000)]
+JSON_KEYS: Mapping[str, str] = {"provenance": "origin", "metadata": "receipt"}
+"""Fields that files call by another key."""
 
 
-class _Open(BaseModel):
-    model_config = ConfigDict(extra="allow", strict=True)
-
-
-class _Value(_Open):
-    value: Number
-    origin: Text
-
-
-class _Cost(_Value):
-    unit: Text
-    low: Number | None = None
-    high: Number | None = None
-    process: _Value | None = None
-    predicted: _Value | None = None
-
-
-class _Measured(_Open):
-    networks: int
-    failed: int
-    reasons: list[Text] = []
-    noisy: int = 0
-    receipt: dict[Text, Any] | None = None
+def _as_written(value: Any, check: ValidatorFunctionWrapHandler) -> float:
+    """A whole number stays one: counts are printed with all their digits."""
+    number: float = check(value)
+    return value if type(value) is int else number
 
 
 def _genotype(value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-    # A space of a package that is not installed: its genotypes are texts to show, and nothing is built from them.
-    if not (info.context and info.context.get("any_space") and value.get("space") not in SPACES):
+    # A space of a package that is not installed: its genotypes are texts to show, and nothing is
+    # built from them.
+    if not (
+        info.context and info.context.get("any_space") and not SPACES.usable(value.get("space"))
+    ):
         from_dict(value)
     return value
 
 
-Genotype = Annotated[dict[str, Any], AfterValidator(_genotype)]
+Text = Annotated[str, Field(max_length=20_000)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,79}$")]
+Number = Annotated[float, Field(allow_inf_nan=False), WrapValidator(_as_written)]
+Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), WrapValidator(_as_written)]
+Positive = Annotated[int, Field(ge=1, lt=LARGEST_NUMBER)]
+Side = Annotated[int, Field(ge=1, le=100_000)]
 
 
-class _Member(_Open):
-    key: Name
-    genotype: Genotype
-    text: Text
-    channels: Size
-    cells: Size
-    accuracy: _Value
-    costs: dict[Name, _Cost]
+GenotypeJson = Annotated[dict[str, Any], AfterValidator(_genotype)]
 
 
-class _Baseline(_Open):
-    random_hypervolume: Number
-    random_evaluations: int
+class Record(BaseModel):
+    """A frozen value, made by keyword, of an object in a JSON file; unknown keys of the file are
+    kept in it."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        strict=True,
+        frozen=True,
+        populate_by_name=True,
+        alias_generator=lambda name: JSON_KEYS.get(name, name),
+    )
 
 
-class _Note(_Open):
-    stage: int
-    kind: Text
-    text: Text
-    advice: Text
+R = TypeVar("R", bound=Record)
 
 
-class _Summary(_Open):
-    space: Text
-    algorithm: Text
-    seed: int
-    data: Text
-    evaluations: int
-    seconds: Number
-    hypervolume: Number
-    classes: list[Text]
-    image: Annotated[list[Size], Field(min_length=3, max_length=3)]
-    bounds: dict[str, Annotated[list[Number], Field(min_length=2, max_length=2)]]
-    reference_point: dict[str, Number]
-    baseline: _Baseline
-    targets: dict[str, Number] = {}
-    within_target: list[Text] | None = None
-    health: list[_Note] = []
-    front: list[_Member]
-    dominated: list[_Member] = []
-    target: Text = "cpu"
-    stem: Literal["cifar", "imagenet"] = "cifar"
-    scored_images: int | None = None
-    believed: list[Name] = []
-    measured: dict[Name, _Measured] = {}
-
-    @model_validator(mode="after")
-    def _same_costs(self) -> _Summary:
-        for number, member in enumerate([*self.front, *self.dominated]):
-            wanted = set(self.front[0].costs) if self.front else set(member.costs)
-            if set(member.costs) != wanted:
-                raise ValueError(f"member {number} has other costs than the first")
-            missing = set(self.bounds) - wanted - {"accuracy"}
-            if missing:
-                raise ValueError(f"bounds: no member has the cost {sorted(missing)[0][:80]!r}")
-        return self
+def to_json(record: Record) -> dict[str, Any]:
+    """The object as its file holds it: what was set, and unknown keys after it."""
+    return record.model_dump(by_alias=True, exclude_unset=True)
 
 
-class _Record(_Open):
-    name: Name
-    key: Name
-    genotype: Genotype
-    text: Text
-    channels: Size
-    cells: Size
-    test_accuracy: Number
-    costs: dict[Name, _Cost]
-    data: Text
+def json_bytes(record: Record) -> bytes:
+    """The text of the file."""
+    return (json.dumps(to_json(record), indent=1) + "\n").encode()
 
 
-def read_summary(path: Path, root: Path, any_space: bool = False) -> dict[str, Any]:
-    """The summary of a search from front.json, in the run directory ``root``.
+def escaped(record: R) -> R:
+    """The record with escapes in every text, fit for a terminal or a page (see
+    ``profilers.errors.visible``)."""
+    known = set(type(record).model_fields) & record.model_fields_set
+    return record.model_copy(update={name: _escaped(getattr(record, name)) for name in known})
 
-    ``any_space``: genotypes of a space that is not known here may stand in it, to be shown. Raises InputError in one
-    line that names file and key.
+
+def _escaped(value: Any) -> Any:
+    if isinstance(value, Record):
+        return escaped(value)
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, dict):
+        return {visible(str(key)): _escaped(part) for key, part in value.items()}
+    return [_escaped(part) for part in value] if isinstance(value, list) else value
+
+
+def read(
+    path: Path, root: Path, form: type[R], what: str, context: Mapping[str, Any] | None = None
+) -> R:
+    """The record in a JSON file of the run directory ``root``; ``what``: what it is called in
+    errors.
+
+    Raises InputError in one line that names the file and the key.
     """
-    return _read(path, root, _Summary, "the summary of a search", {"any_space": any_space})
-
-
-def read_record(path: Path, root: Path) -> dict[str, Any]:
-    """The record of a training from training.json, in the run directory ``root``.
-
-    Raises InputError in one line that names file and key.
-    """
-    return _read(path, root, _Record, "the record of a training")
-
-
-def _read(
-    path: Path, root: Path, form: type[BaseModel], what: str, context: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
     try:
         data = json.loads(files.read(path, root, MAX_BYTES).decode())
     except InputError:
@@ -169,29 +123,44 @@ def _read(
         raise InputError(f"{path}: not {what} (not valid JSON)") from None
     if not isinstance(data, Mapping):
         raise InputError(f"{path}: not {what}")
+    return checked(data, path, form, what, context)
+
+
+def checked(
+    data: Mapping[str, Any],
+    path: Path,
+    form: type[R],
+    what: str,
+    context: Mapping[str, Any] | None = None,
+) -> R:
+    """The record of an object that was read from ``path``. Raises InputError as ``read`` does."""
     try:
-        form.model_validate(data, context=dict(context or {}))
-        strange = _numbers(data, "")
+        record = form.model_validate(data, context=dict(context or {}))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part)[:80] for part in first["loc"])
-        said = str(first["msg"]).removeprefix("Value error, ")[:200]
-        raise InputError(f"{path}: not {what}: {f'{where}: ' if where else ''}{said}") from None
+        reason = str(first["msg"]).removeprefix("Value error, ")[:200]
+        raise InputError(f"{path}: not {what}: {f'{where}: ' if where else ''}{reason}") from None
     except RecursionError:
         raise InputError(f"{path}: not {what}: nested too deep") from None
+    strange = _strange(data, "", MOST_LEVELS)
     if strange is not None:
-        raise InputError(f"{path}: not {what}: {strange[1:]}: not a finite number below 2^63")
-    return dict(data)
+        raise InputError(f"{path}: not {what}: {strange}")
+    return record
 
 
-def _numbers(value: Any, where: str) -> str | None:
-    """Where the first number stands that is none, or so large that no result of a search can be it."""
+def _strange(value: Any, where: str, levels: int) -> str | None:
+    """What is wrong with the first number that is none or too large, or is nested too deep;
+    None: nothing."""
+    if levels == 0:
+        return f"{where[1:80]}: nested too deep"
     if isinstance(value, Mapping):
-        parts = [(f"{where}.{str(key)[:80]}", one) for key, one in value.items()]
+        parts = [(f"{where}.{str(key)[:80]}", part) for key, part in value.items()]
     elif isinstance(value, list):
-        parts = [(f"{where}.{row}", one) for row, one in enumerate(value)]
+        parts = [(f"{where}.{row}", part) for row, part in enumerate(value)]
     else:
         # A comparison with NaN is false, one with a whole number of thousands of digits is exact.
         good = not isinstance(value, int | float) or -LARGEST_NUMBER < value < LARGEST_NUMBER
-        return None if good else where
-    return next((found for name, one in parts if (found := _numbers(one, name)) is not None), None)
+        return None if good else f"{where[1:]}: not a finite number below 2^63"
+    found = (_strange(part, name, levels - 1) for name, part in parts)
+    return next((words for words in found if words is not None), None)

@@ -1,1 +1,2 @@
-"""How architectures are looked for: policies, searchers, the loop that runs them, hypergradients."""
+"""How architectures are looked for: policies, searchers, the loop that runs them,
+hypergradients."""

@@ -1,8 +1,10 @@
-"""What a search will take, from a few real epochs of it: time, memory and evaluations, before a day is spent on it.
+"""What a search will take, from a few real epochs of it: time, memory and evaluations, before a day
+is spent on it.
 
-The search itself is rehearsed in a folder that is thrown away: its own loop, its own supernets, a few steps of every
-stage. Where an epoch is long, two shorter ones of different length tell what a step costs and what the end of an
-epoch does (checkpoint, watch). Evaluations are counted, not estimated.
+The search itself is rehearsed in a folder that is thrown away: its own loop, its own supernets, a
+few steps of every stage. Where an epoch is long, two shorter ones of different length tell what a
+step costs and what the end of an epoch does (checkpoint, monitor). Evaluations are counted, not
+estimated.
 """
 
 from __future__ import annotations
@@ -18,12 +20,17 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from hwnas.config import Config, Stage, validate, with_epochs
+from hwnas.config import Config, SearchStage, validate, with_epochs
 from hwnas.runs import directory as runs
+from hwnas.search import compute
+from hwnas.search.algorithms.algorithm import algorithm_of
 from hwnas.search.distributed import shared_weights
 from hwnas.search.finalists.finish import SCORING_BATCH
-from hwnas.search.loop import Progress, Searched, learning_every, rng, run_stages, steps_per_epoch
-from hwnas.search.search import Plan, compute_device, searcher_of
+from hwnas.search.loop import Searched, run_stages
+from hwnas.search.plan import SearchPlan, searcher_of
+from hwnas.search.progress import SearchProgress
+from hwnas.search.schedule import evaluations_per_epoch, learning_every, steps_per_epoch
+from hwnas.search.seeds import rng
 from hwnas.training.data import Dataset, equal_batches, size, to_device
 from hwnas.training.dataset import generator
 from profilers.errors import InputError
@@ -31,18 +38,21 @@ from profilers.errors import InputError
 WHOLE = 24
 """An epoch of at most so many steps is rehearsed whole."""
 SHORT, LONG = 6, 18
-"""Steps of the two lengths that stand for a longer epoch; made multiples of what lies between two alpha steps."""
+"""Steps of the two lengths that stand for a longer epoch; made multiples of what lies between
+two alpha steps."""
 LEARNING_EPOCHS = 2
 MARGIN = 0.3
-"""Least half-width of the interval, as a share: steps get cheaper or dearer as policies decide (docs/log.md)."""
+"""Least half-width of the interval, as a share: steps get cheaper or dearer as policies decide
+(docs/log.md)."""
 MOST_EPOCHS = 1000
 
 Clock = Callable[[], float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StageForecast:
-    """One stage: cells of its supernet, epochs (the frozen among them), steps of each, evaluations, seconds."""
+    """One stage: cells of its supernet, epochs (the frozen among them), steps of each,
+    evaluations, seconds."""
 
     cells: int
     epochs: int
@@ -53,9 +63,10 @@ class StageForecast:
     spread: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Rates:
-    """Seconds of an epoch of each stage, alpha frozen and not, of the end; ``spread``: relative, between repeats."""
+    """Seconds of an epoch of each stage, alpha frozen and not, of the end; ``spread``: relative,
+    between repeats."""
 
     frozen: tuple[float, ...]
     learning: tuple[float, ...]
@@ -63,11 +74,13 @@ class Rates:
     scoring: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Forecast:
-    """A search as it would be: its stages, scoring at the end, and all of it in seconds from ``low`` to ``high``.
+    """A search as it would be: its stages, scoring at the end, and all of it in seconds from
+    ``low`` to ``high``.
 
-    ``cpu_seconds`` is what a free core would need; ``seconds`` what the clock says at the present load.
+    ``cpu_seconds`` is what a free core would need; ``seconds`` what the clock says at the present
+    load.
     """
 
     stages: tuple[StageForecast, ...]
@@ -82,11 +95,12 @@ class Forecast:
     rehearsal_seconds: float
 
 
-def rehearse(planned: Plan) -> tuple[Rates, Rates, float]:
-    """Seconds by the clock, seconds of CPU, and the peak of memory in MiB of a few epochs of every stage."""
+def rehearse(planned: SearchPlan) -> tuple[Rates, Rates, float]:
+    """Seconds by the clock, seconds of CPU, and the peak of memory in MiB of a few epochs of
+    every stage."""
     config = planned.config
     torch.set_num_threads(config.threads)
-    dataset = to_device(planned.dataset, compute_device(config))
+    dataset = to_device(planned.dataset, compute.compute_device(config))
     whole = steps_per_epoch(dataset, config)
     if whole <= WHOLE:
         wall, cpu = _run(planned, dataset)
@@ -95,12 +109,13 @@ def rehearse(planned: Plan) -> tuple[Rates, Rates, float]:
         lengths = [-(-steps // every) * every for steps in (SHORT, LONG)]
         size = config.weight_step.batch_size
         shorter = [_run(planned, _fewer(dataset, steps * size)) for steps in lengths]
-        wall, cpu = (_extended([one[i] for one in shorter], lengths, whole) for i in (0, 1))
+        wall, cpu = (_extended([rates[i] for rates in shorter], lengths, whole) for i in (0, 1))
     return wall, cpu, _peak_mib(dataset.device)
 
 
-def forecast(planned: Plan, config: Config, rates: tuple[Rates, Rates, float]) -> Forecast:
-    """The forecast of ``config``, which may differ from the one rehearsed in the number of its epochs."""
+def forecast(planned: SearchPlan, config: Config, rates: tuple[Rates, Rates, float]) -> Forecast:
+    """The forecast of ``config``, which may differ from the one rehearsed in the number of its
+    epochs."""
     wall, cpu, memory = rates
     steps = steps_per_epoch(planned.dataset, config)
     stages = tuple(_stage(config, stage, steps, wall, i) for i, stage in enumerate(config.stages))
@@ -108,33 +123,37 @@ def forecast(planned: Plan, config: Config, rates: tuple[Rates, Rates, float]) -
     spread = sum(stage.spread * stage.seconds for stage in stages) / seconds
     half = max(MARGIN, spread)
     return Forecast(
-        stages,
-        wall.scoring,
-        seconds,
-        seconds * (1 - min(half, 0.9)),
-        seconds * (1 + half),
-        sum(_stage(config, stage, steps, cpu, i).seconds for i, stage in enumerate(config.stages))
+        stages=stages,
+        scoring_seconds=wall.scoring,
+        seconds=seconds,
+        low=seconds * (1 - min(half, 0.9)),
+        high=seconds * (1 + half),
+        cpu_seconds=sum(
+            _stage(config, stage, steps, cpu, i).seconds for i, stage in enumerate(config.stages)
+        )
         + cpu.scoring,
-        sum(stage.evaluations for stage in stages),
-        memory,
-        str(compute_device(config)),
-        0.0,
+        evaluations=sum(stage.evaluations for stage in stages),
+        memory_mib=memory,
+        device=str(compute.compute_device(config)),
+        rehearsal_seconds=0.0,
     )
 
 
-def within(planned: Plan, rates: tuple[Rates, Rates, float], budget: float) -> Config:
-    """The same search with as many epochs per stage as end within ``budget`` seconds, by the upper bound.
+def within(planned: SearchPlan, rates: tuple[Rates, Rates, float], budget: float) -> Config:
+    """The same search with as many epochs per stage as end within ``budget`` seconds, by the upper
+    bound.
 
     Raises InputError where not even one epoch of each does.
     """
     fitting = None
     for epochs in range(1, MOST_EPOCHS + 1):
         config = with_epochs(planned.config, epochs)
-        found = forecast(planned, config, rates)
-        if found.high > budget:
+        expected = forecast(planned, config, rates)
+        if expected.high > budget:
             if fitting is None:
                 raise InputError(
-                    f"budget: one epoch of each stage may take {found.high:,.0f} s, not {budget:,.0f} s"
+                    f"budget: one epoch of each stage may take {expected.high:,.0f} s, not"
+                    f" {budget:,.0f} s"
                 )
             break
         fitting = config
@@ -143,33 +162,40 @@ def within(planned: Plan, rates: tuple[Rates, Rates, float], budget: float) -> C
 
 
 def plan_ahead(
-    planned: Plan, budget: float | None = None, clock: Clock = time.monotonic
+    planned: SearchPlan, budget: float | None = None, clock: Clock = time.monotonic
 ) -> tuple[Config, Forecast]:
-    """Rehearse, and forecast the search as configured, or with the epochs that ``budget`` seconds allow."""
+    """Rehearse, and forecast the search as configured, or with the epochs that ``budget``
+    seconds allow."""
     began = clock()
     rates = rehearse(planned)
     config = planned.config if budget is None else within(planned, rates, budget)
     return config, replace(forecast(planned, config, rates), rehearsal_seconds=clock() - began)
 
 
-def _stage(config: Config, stage: Stage, steps: int, rates: Rates, number: int) -> StageForecast:
+def _stage(
+    config: Config, stage: SearchStage, steps: int, rates: Rates, number: int
+) -> StageForecast:
     learning = stage.epochs - stage.frozen_epochs
-    if config.algorithm == "ndarts":
-        evaluations = stage.epochs * config.alpha_step.samples
-    else:
-        evaluations = learning * (steps // learning_every(config, steps)) * config.alpha_step.samples
+    rounds = stage.frozen_epochs * evaluations_per_epoch(config, steps, learns=False)
+    rounds += learning * evaluations_per_epoch(config, steps, learns=True)
     seconds = stage.frozen_epochs * rates.frozen[number] + learning * rates.learning[number]
     return StageForecast(
-        stage.cells, stage.epochs, stage.frozen_epochs, steps, evaluations, seconds, rates.spread[number]
+        cells=stage.cells,
+        epochs=stage.epochs,
+        frozen_epochs=stage.frozen_epochs,
+        steps=steps,
+        evaluations=rounds * config.alpha_step.samples,
+        seconds=seconds,
+        spread=rates.spread[number],
     )
 
 
-def _run(planned: Plan, dataset: Dataset) -> tuple[Rates, Rates]:
+def _run(planned: SearchPlan, dataset: Dataset) -> tuple[Rates, Rates]:
     """Rehearse with the images of ``dataset``: rates by the clock and by the CPU."""
     config = _shortened(planned.config)
     marks: list[tuple[float, float]] = []
 
-    def watch(progress: Progress) -> None:
+    def watch(progress: SearchProgress) -> None:
         marks.append((time.monotonic(), time.process_time()))
 
     with tempfile.TemporaryDirectory(prefix="hwnas-plan-") as folder:
@@ -198,7 +224,8 @@ def _shortened(config: Config) -> Config:
 
 
 def _rates(config: Config, marks: list[float], scoring: float) -> Rates:
-    """From the times at which epochs ended; the first epoch of each stage warms up and is left out."""
+    """From the times at which epochs ended; the first epoch of each stage warms up and is left
+    out."""
     frozen, learning, spread, at = [], [], [], 0
     for stage in config.stages:
         taken = np.diff(marks[at : at + stage.epochs])
@@ -207,13 +234,14 @@ def _rates(config: Config, marks: list[float], scoring: float) -> Rates:
         learning.append(float(learn.mean()))
         frozen.append(float(taken[0]) if stage.frozen_epochs else 0.0)
         spread.append(float((learn.max() - learn.min()) / max(learn.mean(), 1e-9)))
-    return Rates(tuple(frozen), tuple(learning), tuple(spread), scoring)
+    return Rates(
+        frozen=tuple(frozen), learning=tuple(learning), spread=tuple(spread), scoring=scoring
+    )
 
 
 def _scoring(config: Config, dataset: Dataset, searched: Searched) -> tuple[float, float]:
     """Seconds, by the clock and by the CPU, of scoring finalists and as many uniform networks."""
-    policies = 1 if config.algorithm == "ndarts" else len(config.exponents)
-    networks = 2 * policies * config.finalists_per_policy
+    networks = 2 * algorithm_of(config).finalists(config)
     images = size(dataset, "policy")
     images = min(images, config.scoring_images or images)
     drawn = equal_batches(dataset, "policy", SCORING_BATCH, (config.seed, 0), images)
@@ -238,7 +266,12 @@ def _extended(rates: list[Rates], lengths: list[int], whole: int) -> Rates:
         return tuple(at_whole(a, b) for a, b in zip(first, second, strict=True))
 
     spread = tuple(max(a, b) for a, b in zip(short.spread, long.spread, strict=True))
-    return Rates(pairs(short.frozen, long.frozen), pairs(short.learning, long.learning), spread, long.scoring)
+    return Rates(
+        frozen=pairs(short.frozen, long.frozen),
+        learning=pairs(short.learning, long.learning),
+        spread=spread,
+        scoring=long.scoring,
+    )
 
 
 def _fewer(dataset: Dataset, images: int) -> Dataset:

@@ -1,10 +1,12 @@
 """The blocks that a chain is made of, by name, as rows of layers.
 
-A name says all: ``k5_e6`` is an inverted residual (arXiv 1801.04381) with a 5x5 depthwise convolution on 6 times its
-input's channels, ``k5_e6_se`` the same with squeeze-and-excitation, ``k3_e1_g2`` one whose 1x1 convolutions have two
-groups (arXiv 1812.03443, without its shuffle of channels). ``separable_k3``: a depthwise and a 1x1 convolution.
-``fused_k3_e4``: a 3x3 convolution in place of the first two (arXiv 2104.00298). ``plain_k3``: two 3x3 convolutions
-(arXiv 1512.03385). ``none``: absent. The way round a block is the chain's, not the block's.
+A name says all: ``k5_e6`` is an inverted residual (arXiv 1801.04381) with a 5x5 depthwise
+convolution on 6 times its input's channels, ``k5_e6_se`` the same with squeeze-and-excitation,
+``k3_e1_g2`` one whose 1x1 convolutions have two groups (arXiv 1812.03443, without its shuffle of
+channels). ``separable_k3``: a depthwise and a 1x1 convolution.
+``fused_k3_e4``: a 3x3 convolution in place of the first two (arXiv 2104.00298). ``plain_k3``: two
+3x3 convolutions (arXiv 1512.03385). ``none``: absent. The way round a block is the chain's, not the
+block's.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hwnas.space.layers import Activation, Layer, Size
-from hwnas.space.macro import SqueezeExcite, rounded
+from hwnas.space.macro import SqueezeExciteRule, rounded
 from hwnas.space.space import NONE
 from profilers.errors import InputError
 
@@ -29,7 +31,10 @@ FORMS = "k5_e6, k5_e6_se, k3_e1_g2, separable_k3, separable_k3_se, fused_k3_e4, 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Block:
-    """What the name of a block says. ``expansion``: how many times wider it is inside than its input."""
+    """What the name of a block says.
+
+    ``expansion``: how many times wider it is inside than its input.
+    """
 
     kind: BlockKind
     kernel: int
@@ -61,21 +66,27 @@ def block_of(name: str) -> Block:
     return block
 
 
-def inverted(kernels: Iterable[int], expansions: Iterable[float], suffix: str = "") -> tuple[str, ...]:
-    """The names of inverted residuals of all kernels and expansions, from the smallest to the largest kernel."""
-    return tuple(f"k{kernel}_e{expansion:g}{suffix}" for kernel in kernels for expansion in expansions)
+def inverted(
+    kernels: Iterable[int], expansions: Iterable[float], suffix: str = ""
+) -> tuple[str, ...]:
+    """The names of inverted residuals of all kernels and expansions, from the smallest to the
+    largest kernel."""
+    return tuple(
+        f"k{kernel}_e{expansion:g}{suffix}" for kernel in kernels for expansion in expansions
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Site:
-    """Where a block stands: channels in and out, its input's height and width in pixels, and what its stage says."""
+    """Where a block stands: channels in and out, its input's height and width in pixels, and
+    what its stage says."""
 
     channels_in: int
     channels_out: int
     size: Size
     stride: int
     activation: Activation
-    squeeze_excite: SqueezeExcite
+    squeeze_excite: SqueezeExciteRule
     divisor: int
     epsilon: float
 
@@ -108,15 +119,31 @@ def block_layers(name: str, site: Site) -> tuple[Layer, ...] | None:
 
 
 def conv_bn(
-    cin: int, cout: int, size: Size, site: Site, *, kernel: int = 1, stride: int = 1, groups: int = 1
+    cin: int,
+    cout: int,
+    size: Size,
+    site: Site,
+    *,
+    kernel: int = 1,
+    stride: int = 1,
+    groups: int = 1,
 ) -> tuple[Layer, ...]:
     """A convolution and its BatchNorm."""
-    conv = Layer("conv", cin, cout, size, kernel=(kernel, kernel), stride=(stride, stride), groups=groups)
+    conv = Layer(
+        "conv", cin, cout, size, kernel=(kernel, kernel), stride=(stride, stride), groups=groups
+    )
     return (conv, Layer("batch_norm", cout, cout, conv.size_out, epsilon=site.epsilon))
 
 
 def conv_bn_act(
-    cin: int, cout: int, size: Size, site: Site, *, kernel: int = 1, stride: int = 1, groups: int = 1
+    cin: int,
+    cout: int,
+    size: Size,
+    site: Site,
+    *,
+    kernel: int = 1,
+    stride: int = 1,
+    groups: int = 1,
 ) -> tuple[Layer, ...]:
     """A convolution, its BatchNorm and the activation of the stage."""
     layers = conv_bn(cin, cout, size, site, kernel=kernel, stride=stride, groups=groups)
@@ -127,4 +154,6 @@ def _gate(hidden: int, channels_in: int, size: Size, site: Site) -> Layer:
     how = site.squeeze_excite
     squeezed = rounded(how.ratio * (hidden if how.of == "hidden" else channels_in), how.divisor)
     inner = site.activation if how.inner is None else how.inner
-    return Layer("squeeze_excite", hidden, hidden, size, hidden=squeezed, inner=inner, gate=how.gate)
+    return Layer(
+        "squeeze_excite", hidden, hidden, size, hidden=squeezed, inner=inner, gate=how.gate
+    )

@@ -27,13 +27,16 @@ T = TypeVar("T")
 
 
 def graphs(space: Space, size: CellSize, task: Task) -> dict[Key, Graph]:
-    """The whole supernet for every choice of sizes; a single one, under (), where nothing is decided about the size.
+    """The whole supernet for every choice of sizes; a single one, under (), where nothing is
+    decided about the size.
 
     Raises InputError where a space's own function gives nodes that do not fit together.
     """
     offered = [len(space.decisions[row].operations) for row in space.size_rows]
     if math.prod(offered) > MOST_SIZES:
-        raise InputError(f"space {space.name}: {math.prod(offered)} sizes, at most {MOST_SIZES} are built")
+        raise InputError(
+            f"space {space.name}: {math.prod(offered)} sizes, at most {MOST_SIZES} are built"
+        )
     keys = itertools.product(*(range(count) for count in offered))
     return {key: graph_at(space, size, task, key) for key in keys}
 
@@ -59,7 +62,8 @@ def _check_rows(space: Space, graph: Graph) -> None:
             space.decisions[node.row].operations
         ):
             raise InputError(
-                f"space {space.name}, node {node.name}: {len(node.options)} options do not fit decision {node.row}"
+                f"space {space.name}, node {node.name}: {len(node.options)} options do not fit"
+                f" decision {node.row}"
             )
 
 
@@ -74,7 +78,8 @@ def by_size(
     choices: Choices,
     ask: Callable[[T, Choices], npt.NDArray[np.float64]],
 ) -> npt.NDArray[np.float64]:
-    """What ``ask`` says of samples (count, decisions), each asked of the part for its own size, (count, ...)."""
+    """What ``ask`` says of samples (count, decisions), each asked of the part for its own size,
+    (count, ...)."""
     choices = np.atleast_2d(choices)
     if not rows:
         return ask(parts[()], choices)
@@ -100,13 +105,15 @@ class OfSamples(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class BySize:
-    """A cost whose table depends on the decisions about the size: one table for each way they can fall."""
+    """A cost whose table depends on the decisions about the size: one table for each way they
+    can fall."""
 
     rows: tuple[int, ...]
     parts: Mapping[Key, OfSamples]
 
     def of(self, choices: Choices) -> npt.NDArray[np.float64]:
-        """The cost of one sample (decisions,) or of many (count, decisions): a scalar array or shape (count,)."""
+        """The cost of one sample (decisions,) or of many (count, decisions): a scalar array or
+        shape (count,)."""
         found = by_size(self.rows, self.parts, choices, lambda part, own: part.of(own))
         return found if choices.ndim > 1 else np.asarray(found[0])
 
@@ -114,7 +121,8 @@ class BySize:
 def architecture_graph(
     architecture: Architecture, task: Task, stem: Stem = "cifar", *, unread: bool = False
 ) -> Graph:
-    """The discrete network of one architecture, without auxiliary head; `unread` as in `discrete`."""
+    """The discrete network of one architecture, without auxiliary head; `unread` as in
+    `discrete`."""
     genotype = architecture.genotype
     space, choices = SPACES[genotype.space], to_choices(genotype)
     size = CellSize(channels=architecture.channels, cells=architecture.cells, stem=stem)
@@ -123,5 +131,6 @@ def architecture_graph(
 
 
 def own_image(architecture: Architecture, task: Task) -> tuple[int, int, int]:
-    """(channels, height, width) of the images that a network's files take: smaller where it has chosen a side."""
+    """(channels, height, width) of the images that a network's files take: smaller where it has
+    chosen a side."""
     return image_of(architecture_graph(architecture, task))

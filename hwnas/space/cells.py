@@ -1,7 +1,8 @@
 """Networks made of searched cells, as graphs: the macro structures of DARTS and of NAS-Bench-201.
 
-reduction_cells: a stem, cells that read the two maps before them, two of them of stride 2 (arXiv 1806.09055).
-residual_blocks: three groups of equal cells with a residual block of stride 2 between them (arXiv 2001.00326).
+reduction_cells: a stem, cells that read the two maps before them, two of them of stride 2 (arXiv
+1806.09055). residual_blocks: three groups of equal cells with a residual block of stride 2 between
+them (arXiv 2001.00326).
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def cell_graph(space: Space, size: CellSize, task: Task) -> Graph:
         last, head = _residual_blocks(build, space, size)
     else:
         last, head = _reduction_cells(build, space, size), ()
-    _classifier(build, last, head, task.classes)
+    _head(build, last, head, task)
     return build.graph()
 
 
@@ -39,12 +40,10 @@ def reduction_positions(cells: int) -> frozenset[int]:
     return frozenset({cells // 3, 2 * cells // 3})
 
 
-def _classifier(build: Builder, last: str, head: tuple[Layer, ...], classes: int) -> None:
-    if head:
-        last = build.layers("head.last", last, head)
-    width, size = build.shape(last)
-    pooled = (Layer("global_pool", width, width, size), Layer("linear", width, classes, (1, 1)))
-    build.layers("head.classifier", last, pooled)
+def _head(build: Builder, last: str, before: tuple[Layer, ...], task: Task) -> None:
+    if before:
+        last = build.layers("head.last", last, before)
+    build.layers("head.classifier", last, task.head(*build.shape(last)))
 
 
 def _reduction_cells(build: Builder, space: Space, size: CellSize) -> str:
@@ -78,7 +77,10 @@ def _stem(build: Builder, channels: int, stem: Stem) -> list[str]:
     first = conv_bn(image_channels, channels // 2, size, 2)
     second = relu_conv_bn(channels // 2, channels, half(size), 3, 2)
     part = build.layers("stem.part0", IMAGE, first + second)
-    return [part, build.layers("stem.part1", part, relu_conv_bn(channels, channels, half(half(size)), 3, 2))]
+    return [
+        part,
+        build.layers("stem.part1", part, relu_conv_bn(channels, channels, half(half(size)), 3, 2)),
+    ]
 
 
 def _residual_blocks(build: Builder, space: Space, size: CellSize) -> tuple[str, tuple[Layer, ...]]:
@@ -91,7 +93,10 @@ def _residual_blocks(build: Builder, space: Space, size: CellSize) -> tuple[str,
             last = _residual_block(build, index, last)
         last = _edges(build, space, "normal", f"cell{index}", [last])[-1]
     channels, now = build.shape(last)
-    return last, (Layer("batch_norm", channels, channels, now), Layer("relu", channels, channels, now))
+    return last, (
+        Layer("batch_norm", channels, channels, now),
+        Layer("relu", channels, channels, now),
+    )
 
 
 def _residual_block(build: Builder, index: int, source: str) -> str:
@@ -128,6 +133,8 @@ def _edges(build: Builder, space: Space, kind: CellKind, cell: str, states: list
                 if key not in known:
                     known[key] = None if op == NONE else PRIMITIVES[op](*key[1:])
                 options.append(known[key])
-            edges.append(build.open(f"{cell}.edge_{slot.source}_{node}", states[slot.source], options, row))
+            edges.append(
+                build.open(f"{cell}.edge_{slot.source}_{node}", states[slot.source], options, row)
+            )
         states.append(build.sum(f"{cell}.node{node}", edges))
     return states[space.inputs :]

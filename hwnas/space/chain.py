@@ -1,7 +1,8 @@
 """The graph of a chain of blocks: the one function that knows how a macro architecture is wired.
 
-Nodes are called GROUP.PART: ``stem.conv``; ``stage2.block1``, decided where there are several options;
-``stage2.sum1``, the sum of a block and its input where both have one shape; ``head.conv``, ``head.classifier``.
+Nodes are called GROUP.PART: ``stem.conv``; ``stage2.block1``, decided where there are several
+options; ``stage2.sum1``, the sum of a block and its input where both have one shape; ``head.conv``,
+``head.classifier``.
 """
 
 from __future__ import annotations
@@ -18,11 +19,15 @@ from hwnas.space.space import NONE, SPACES, Decision, Space, strongest
 from profilers.errors import InputError
 
 REMAINING = (1.0, 0.6, 0.3)
-"""Which part of a block's options each stage of progressive shrinking keeps, at least two (TND: 10, 6, 3 of 10)."""
+"""Which part of a block's options each stage of progressive shrinking keeps, at least two (TND:
+10, 6, 3 of 10)."""
 
 
 def chain_space(macro: Macro) -> Space:
-    """The space of all chains of one macro architecture. Raises InputError where it can't be built."""
+    """The space of all chains of one macro architecture.
+
+    Raises InputError where it can't be built.
+    """
     check_macro(macro)
     decisions = (*_size_decisions(macro), *_block_decisions(macro))
     return Space(
@@ -68,7 +73,11 @@ def _size_decisions(macro: Macro) -> Iterator[Decision]:
         if len(offered) > 1:
             names = tuple(f"{value:g}" for value in offered)
             yield Decision(
-                name=name, operations=names, remaining=_remaining(len(names)), group="size", of_size=True
+                name=name,
+                operations=names,
+                remaining=_remaining(len(names)),
+                group="size",
+                of_size=True,
             )
 
 
@@ -90,9 +99,12 @@ def _remaining(options: int) -> tuple[int, ...]:
 
 
 def chain_graph(space: Space, size: CellSize, task: Task, options: tuple[str, ...]) -> Graph:
-    """The supernet of a chain at one side and one width. ``options``: what the decisions about the size chose.
+    """The supernet of a chain at one side and one width.
 
-    ``size.channels`` are the stem's at multiplier 1: with fewer than the macro's, all of the chain is narrower.
+    ``options``: what the decisions about the size chose.
+
+    ``size.channels`` are the stem's at multiplier 1: with fewer than the macro's, all of the chain
+    is narrower.
     """
     macro: Macro = space.macro
     chosen = dict(zip((space.decisions[row].name for row in space.size_rows), options, strict=True))
@@ -102,7 +114,8 @@ def chain_graph(space: Space, size: CellSize, task: Task, options: tuple[str, ..
 
 
 def image_at(image: tuple[int, int, int], side: float) -> tuple[int, int, int]:
-    """The images that a network reads, (channels, height, width): those of its task, or smaller ones."""
+    """The images that a network reads, (channels, height, width): those of its task, or smaller
+    ones."""
     return (image[0], max(1, round(image[1] * side)), max(1, round(image[2] * side)))
 
 
@@ -124,7 +137,9 @@ class _Chain:
         channels, pixels = draft.shape(IMAGE)
         width = scaled(stem.width, self.base, self.multiplier, stem.scales, self.macro.divisor)
         site = self._site(width, Stage(width=1, depth=1, blocks=(), activation=stem.activation))
-        layers = conv_bn_act(channels, width, pixels, site, kernel=stem.kernel, stride=self.strides[0])
+        layers = conv_bn_act(
+            channels, width, pixels, site, kernel=stem.kernel, stride=self.strides[0]
+        )
         last = draft.layers("stem.conv", IMAGE, layers)
         for number, stage in enumerate(self.macro.stages):
             for block in range(stage.depth):
@@ -186,4 +201,6 @@ class _Chain:
                 Layer(head.activation, hidden, hidden, (1, 1)),
             )
             channels = hidden
-        draft.layers("head.classifier", last, (*layers, Layer("linear", channels, self.classes, (1, 1))))
+        draft.layers(
+            "head.classifier", last, (*layers, Layer("linear", channels, self.classes, (1, 1)))
+        )

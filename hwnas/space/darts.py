@@ -1,4 +1,5 @@
-"""The DARTS space (Liu et al., arXiv 1806.09055): 8 primitives, 4 nodes, a normal and a reduction cell."""
+"""The DARTS space (Liu et al., arXiv 1806.09055): 8 primitives, 4 nodes, a normal and a
+reduction cell."""
 
 from __future__ import annotations
 
@@ -21,10 +22,12 @@ MAX_SKIPS = 2
 
 
 def derive(space: Space, strength: Probabilities) -> Choices:
-    """Per node the two incoming edges of largest max_{o != none} strength, each with its strongest operation.
+    """Per node the two incoming edges of largest max_{o != none} strength, each with its strongest
+    operation.
 
-    ``strength``: (edges, operations), softmax(alpha) or any non-negative weight. While the normal cell holds
-    more than two skip_connect, the weakest loses its strength and the cell is derived again (P-DARTS).
+    ``strength``: (edges, operations), softmax(alpha) or any non-negative weight. While the normal
+    cell holds more than two skip_connect, the weakest loses its strength and the cell is derived
+    again (P-DARTS).
     """
     strength = strength.copy()
     skip, normal = PRIMITIVES.index(SKIP), set(space.rows("normal"))

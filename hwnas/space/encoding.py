@@ -1,4 +1,5 @@
-"""Between genotypes and choice vectors: sample, mutate, encode, derive, project and count a space."""
+"""Between genotypes and choice vectors: sample, mutate, encode, derive, project and count a
+space."""
 
 from __future__ import annotations
 
@@ -13,17 +14,21 @@ from hwnas.space.space import NONE, SPACES, CellKind, Choices, Mask, Probabiliti
 from profilers.errors import InputError
 
 LOOKS = 1000
-"""Choices that ``likeliest`` looks at for every genotype wanted: many derive the same one where a rule drops edges."""
+"""Choices that ``likeliest`` looks at for every genotype wanted: many derive the same one where
+a rule drops edges."""
 
 
 def sample(space: Space, rng: np.random.Generator, mask: Mask | None = None) -> Choices:
-    """One operation per edge, uniformly among the survivors in ``mask`` (default: all), shape (edges,)."""
+    """One operation per edge, uniformly among the survivors in ``mask`` (default: all), shape
+    (edges,)."""
     allowed = space.mask if mask is None else mask
     keys = np.where(allowed, rng.random(allowed.shape), -1.0)
     return np.asarray(keys.argmax(axis=1), dtype=np.int64)
 
 
-def mutate(space: Space, choices: Choices, rng: np.random.Generator, mask: Mask | None = None) -> Choices:
+def mutate(
+    space: Space, choices: Choices, rng: np.random.Generator, mask: Mask | None = None
+) -> Choices:
     """A copy with another surviving operation on one edge, edge and operation drawn uniformly.
 
     Returns an unchanged copy where no edge has a second survivor.
@@ -39,7 +44,8 @@ def mutate(space: Space, choices: Choices, rng: np.random.Generator, mask: Mask 
 
 
 def every(mask: Mask) -> Choices:
-    """All choices of the operations in ``mask`` (edges, operations), the last edge's changing fastest, (N, edges)."""
+    """All choices of the operations in ``mask`` (edges, operations), the last edge's changing
+    fastest, (N, edges)."""
     grids = np.meshgrid(*(np.flatnonzero(row) for row in mask), indexing="ij")
     return np.stack([grid.ravel() for grid in grids], axis=1).astype(np.int64)
 
@@ -50,10 +56,13 @@ def distinct_rows(choices: Choices) -> npt.NDArray[np.int64]:
 
 
 def to_genotype(space: Space, choices: Choices) -> Genotype:
-    """The genotype of a sample: all drawn edges; ``none`` is left out unless the space writes it."""
+    """The genotype of a sample: all drawn edges; ``none`` is left out unless the space writes
+    it."""
     if not space.slots:
         drawn = zip(space.decisions, choices, strict=True)
-        return Genotype(space.name, operations=tuple(one.operations[int(choice)] for one, choice in drawn))
+        return Genotype(
+            space.name, operations=tuple(one.operations[int(choice)] for one, choice in drawn)
+        )
     cells: dict[CellKind, Cell] = {"normal": (), "reduce": ()}
     for cell in space.cells:
         nodes: list[list[Edge]] = [[] for _ in range(space.nodes)]
@@ -67,7 +76,8 @@ def to_genotype(space: Space, choices: Choices) -> Genotype:
 
 
 def to_choices(genotype: Genotype) -> Choices:
-    """The sample whose genotype this is, shape (edges,); edges that are not written become ``none``.
+    """The sample whose genotype this is, shape (edges,); edges that are not written become
+    ``none``.
 
     Raises InputError where the space has no edge for one of the genotype's.
     """
@@ -81,19 +91,23 @@ def to_choices(genotype: Genotype) -> Choices:
         for node, edges in enumerate(genotype.cell(cell), start=space.inputs)
         for edge in edges
     }
-    choices = [slot.ops.index(drawn.pop((slot.cell, slot.node, slot.source), NONE)) for slot in space.slots]
+    choices = [
+        slot.ops.index(drawn.pop((slot.cell, slot.node, slot.source), NONE)) for slot in space.slots
+    ]
     if drawn:
         raise InputError(f"{space.name} has no edge for {sorted(drawn)[0]}")
     return np.array(choices, dtype=np.int64)
 
 
 def one_hot(space: Space, choices: Choices) -> npt.NDArray[np.float64]:
-    """(edges, operations) with 1 at the drawn operation of each edge: the encoding that predictors read."""
+    """(edges, operations) with 1 at the drawn operation of each edge: the encoding that
+    predictors read."""
     return np.eye(space.width)[choices]
 
 
 def derive(space: Space, probabilities: Probabilities) -> Genotype:
-    """The genotype that the space's own rule reads off softmax(alpha), shape (edges, operations)."""
+    """The genotype that the space's own rule reads off softmax(alpha), shape (edges,
+    operations)."""
     return to_genotype(space, space.rule(space, probabilities))
 
 
@@ -101,19 +115,23 @@ def project(space: Space, choices: Choices, probabilities: Probabilities) -> Cho
     """The nearest sample that obeys the space's derivation rule: a finalist must be publishable.
 
     Drawn operations always outrank the others; among them, and where too few real ones were drawn,
-    ``probabilities`` (edges, operations) decide. A sample that already obeys the rule is returned unchanged.
+    ``probabilities`` (edges, operations) decide. A sample that already obeys the rule is returned
+    unchanged.
     """
-    # Any drawn operation (> 1) outranks any other; an undrawn one only serves where nothing real was drawn.
+    # Any drawn operation (> 1) outranks any other; an undrawn one only serves where nothing real
+    # was drawn.
     preference = np.where(space.mask, probabilities, -1.0)
     preference[np.arange(len(choices)), choices] += 2.0
     return space.rule(space, np.maximum(preference, 0.0))
 
 
 def likeliest(space: Space, strength: Probabilities, count: int) -> list[Choices]:
-    """Up to ``count`` different genotypes that the rule can derive, by falling product of their operations' strengths.
+    """Up to ``count`` different genotypes that the rule can derive, by falling product of their
+    operations' strengths.
 
-    ``strength``: (edges, operations), 0 where an operation may not be chosen. Best first over the ranks of each edge's
-    operations; each choice is projected, and a genotype that is met again does not count again.
+    ``strength``: (edges, operations), 0 where an operation may not be chosen. Best first over the
+    ranks of each edge's operations; each choice is projected, and a genotype that is met again does
+    not count again.
     """
     order = np.argsort(-strength, axis=1, kind="stable")
     with np.errstate(divide="ignore"):
@@ -130,9 +148,15 @@ def likeliest(space: Space, strength: Probabilities, count: int) -> list[Choices
         found.setdefault(one.tobytes(), one)
         for row, rank in enumerate(ranks):
             after = (*ranks[:row], rank + 1, *ranks[row + 1 :])
-            if rank + 1 < strength.shape[1] and np.isfinite(logs[row, rank + 1]) and after not in met:
+            if (
+                rank + 1 < strength.shape[1]
+                and np.isfinite(logs[row, rank + 1])
+                and after not in met
+            ):
                 met.add(after)
-                heapq.heappush(waiting, (behind + float(logs[row, rank] - logs[row, rank + 1]), after))
+                heapq.heappush(
+                    waiting, (behind + float(logs[row, rank] - logs[row, rank + 1]), after)
+                )
     return list(found.values())
 
 
@@ -145,8 +169,8 @@ def size_sampled(space: Space, mask: Mask | None = None) -> int:
 def size_derived(space: Space) -> int:
     """How many genotypes the derivation rule can give (before the skip_connect limit of DARTS).
 
-    DARTS: per node two of its inputs and one of 7 operations on each, so (prod_n C(n, 2) 7^2)^2. TND: all
-    samples whose every node keeps an input. NAS-Bench-201: 5^6.
+    DARTS: per node two of its inputs and one of 7 operations on each, so (prod_n C(n, 2) 7^2)^2.
+    TND: all samples whose every node keeps an input. NAS-Bench-201: 5^6.
     """
     if space.written != "edges":
         return size_sampled(space)

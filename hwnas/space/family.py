@@ -1,4 +1,5 @@
-"""All networks of one space at one size for one task: the value that counts, tables and supernets are made of."""
+"""All networks of one space at one size for one task: the value that counts, tables and
+supernets are made of."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ class Family:
 
     @cached_property
     def graphs(self) -> dict[Key, Graph]:
-        """The supernet's graph for each way in which the decisions about the size can fall; built once.
+        """The supernet's graph for each way in which the decisions about the size can fall; built
+        once.
 
         Raises InputError where a space's own function gives nodes that do not fit together.
         """
@@ -38,7 +40,8 @@ def family(
     image: tuple[int, int, int],
     stem: Stem = "cifar",
 ) -> Family:
-    """The family in numbers: initial channels, searched cells, classes, and images of (channels, height, width)."""
+    """The family in numbers: initial channels, searched cells, classes, and images of (channels,
+    height, width)."""
     return Family(
         space=space,
         size=CellSize(channels=channels, cells=cells, stem=stem),

@@ -1,4 +1,7 @@
-"""Genotype: what stands on each edge of a searched cell. Architecture: a genotype at a width and a depth."""
+"""Genotype: what stands on each edge of a searched cell.
+
+Architecture: a genotype at a width and a depth.
+"""
 
 from __future__ import annotations
 
@@ -27,10 +30,11 @@ Cell = tuple[tuple[Edge, ...], ...]
 
 @dataclass(frozen=True)
 class Genotype:
-    """A cell (or a pair of cells) of a named space, validated and in canonical order on construction.
+    """A cell (or a pair of cells) of a named space, validated and in canonical order on
+    construction.
 
-    Raises InputError for an unknown space or operation, a source that does not come before its node, two
-    edges from one source, or the wrong number of nodes.
+    Raises InputError for an unknown space or operation, a source that does not come before its
+    node, two edges from one source, or the wrong number of nodes.
     """
 
     space: str
@@ -41,7 +45,9 @@ class Genotype:
 
     def __post_init__(self) -> None:
         if self.space not in SPACES:
-            raise InputError(f"genotype: unknown space {self.space!r}{nearest(self.space, SPACES)}")
+            raise InputError(
+                f"genotype: unknown space {self.space!r}{nearest(self.space, SPACES.names())}"
+            )
         space = SPACES[self.space]
         for kind in ("normal", "reduce"):
             object.__setattr__(self, kind, _canonical_cell(space, kind, getattr(self, kind)))
@@ -53,17 +59,22 @@ class Genotype:
 
     @cached_property
     def key(self) -> str:
-        """Ten hexadecimal digits that name this genotype: equal genotypes have equal keys, on any machine."""
+        """Ten hexadecimal digits that name this genotype: equal genotypes have equal keys, on
+        any machine."""
         canonical = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:10]
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON form: edges per node, or the architecture string where the space has a published one."""
+        """The JSON form: edges per node, or the architecture string where the space has a
+        published one."""
         if SPACES[self.space].written == "arch_str":
             return {"space": self.space, "arch_str": arch_string(self)}
         if self.operations:
             names = [decision.name for decision in SPACES[self.space].decisions]
-            return {"space": self.space, "operations": dict(zip(names, self.operations, strict=True))}
+            return {
+                "space": self.space,
+                "operations": dict(zip(names, self.operations, strict=True)),
+            }
         return {
             "space": self.space,
             "normal": [[[edge.op, edge.source] for edge in node] for node in self.normal],
@@ -73,10 +84,12 @@ class Genotype:
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """What is counted, trained and exported: a genotype, initial channels and a number of searched cells.
+    """What is counted, trained and exported: a genotype, initial channels and a number of searched
+    cells.
 
-    In nasbench201 ``cells`` counts the searched cells of all three groups: 15 for the benchmark's N = 5. Of a chain of
-    blocks, ``channels`` are the stem's at multiplier 1, and ``cells`` the blocks of its table, absent ones included.
+    In nasbench201 ``cells`` counts the searched cells of all three groups: 15 for the benchmark's N
+    = 5. Of a chain of blocks, ``channels`` are the stem's at multiplier 1, and ``cells`` the blocks
+    of its table, absent ones included.
     """
 
     genotype: Genotype
@@ -94,14 +107,19 @@ def sized(
 ) -> Architecture:
     """A genotype at a width and a depth; None stands for those that its space is published with.
 
-    Raises InputError for a depth or a stem that a chain of blocks, whose table says both, does not have.
+    Raises InputError for a depth or a stem that a chain of blocks, whose table says both, does not
+    have.
     """
     space = SPACES[genotype.space]
     usual = space.published_size
     if space.depth is not None and stem != "cifar":
-        raise InputError(f"stem: a network of {space.name} has the stem of its table: leave {stem!r} out")
+        raise InputError(
+            f"stem: a network of {space.name} has the stem of its table: leave {stem!r} out"
+        )
     return Architecture(
-        genotype, usual[0] if channels is None else channels, usual[1] if cells is None else cells
+        genotype,
+        channels=usual[0] if channels is None else channels,
+        cells=usual[1] if cells is None else cells,
     )
 
 
@@ -111,19 +129,23 @@ def check_cells(space: Space, cells: int) -> None:
         raise InputError(f"cells must be within 1..1000, not {cells}")
     if space.depth not in (None, cells):
         raise InputError(
-            f"cells: a {space.name} network has {space.depth} blocks, which its table says: leave cells out instead of"
-            f" giving {cells}"
+            f"cells: a network of {space.name} has {space.depth} blocks, as its table says: leave"
+            f" cells out instead of giving {cells}"
         )
     groups = space.cells_multiple
     if cells % groups:
         raise InputError(
-            f"{space.name} stacks {groups} equal groups: cells must be a multiple of {groups}, not {cells}"
+            f"{space.name} stacks {groups} equal groups: cells must be a multiple of {groups}, not"
+            f" {cells}"
         )
 
 
 def arch_string(genotype: Genotype) -> str:
-    """The NAS-Bench-201 form ``|op~0|+|op~0|op~1|+...`` of a genotype whose every edge is written."""
-    return "+".join("|" + "".join(f"{edge.op}~{edge.source}|" for edge in node) for node in genotype.normal)
+    """The NAS-Bench-201 form ``|op~0|+|op~0|op~1|+...`` of a genotype whose every edge is
+    written."""
+    return "+".join(
+        "|" + "".join(f"{edge.op}~{edge.source}|" for edge in node) for node in genotype.normal
+    )
 
 
 def _checked_operations(space: Space, operations: Iterable[str]) -> tuple[str, ...]:
@@ -131,12 +153,15 @@ def _checked_operations(space: Space, operations: Iterable[str]) -> tuple[str, .
     given, wanted = tuple(operations), () if space.slots else space.decisions
     if len(given) != len(wanted):
         raise InputError(
-            f"genotype of {space.name}: {len(given)} operations, one for each of {len(wanted)} decisions is needed"
+            f"genotype of {space.name}: {len(given)} operations, one for each of {len(wanted)}"
+            " decisions is needed"
         )
     for decision, op in zip(wanted, given, strict=True):
         if op not in decision.operations:
             known = nearest(op, decision.operations)
-            raise InputError(f"genotype of {space.name}: {decision.name}: unknown operation {op!r}{known}")
+            raise InputError(
+                f"genotype of {space.name}: {decision.name}: unknown operation {op!r}{known}"
+            )
     return given
 
 

@@ -1,7 +1,7 @@
 """Known networks by name: genotypes of the spaces in hwnas.space.known_macros.
 
-Golden counts are in tests/space/test_known.py, logits in tests/nets/test_foreign.py; of the Proxyless networks only the
-counts could be compared.
+Golden counts are in tests/space/test_known.py, logits in tests/nets/test_foreign.py; of the
+Proxyless networks only the counts could be compared.
 """
 
 from __future__ import annotations
@@ -15,8 +15,12 @@ from hwnas.space.genotype import Genotype
 from hwnas.space.macro import Macro
 from hwnas.space.space import NONE, SPACES
 
-_EFFICIENTNET = "separable_k3{} | 2 k3_e6{} | 2 k5_e6{} | 3 k3_e6{} | 3 k5_e6{} | 4 k5_e6{} | k3_e6{}"
-_V3_LARGE = "separable_k3 | k3_e4, k3_e3 | 3 k5_e3_se | k3_e6, k3_e2.5, 2 k3_e2.3 | 2 k3_e6_se | 3 k5_e6_se"
+_EFFICIENTNET = (
+    "separable_k3{} | 2 k3_e6{} | 2 k5_e6{} | 3 k3_e6{} | 3 k5_e6{} | 4 k5_e6{} | k3_e6{}"
+)
+_V3_LARGE = (
+    "separable_k3 | k3_e4, k3_e3 | 3 k5_e3_se | k3_e6, k3_e2.5, 2 k3_e2.3 | 2 k3_e6_se | 3 k5_e6_se"
+)
 _V3_SMALL = "separable_k3_se | k3_e4.5, k3_e3.67 | k5_e4_se, 2 k5_e6_se | 2 k5_e3_se | 3 k5_e6_se"
 
 _POINTS: dict[str, tuple[Macro, str]] = {
@@ -36,34 +40,46 @@ _POINTS: dict[str, tuple[Macro, str]] = {
     ),
     "SINGLE_PATH": (
         macros.MNASNET_B1,
-        "separable_k3 | 3 k3_e3 | k5_e6, 3 k3_e3 | k5_e6, 3 k3_e3 | k5_e6, 3 k5_e3 | 4 k5_e6 | k3_e6",
+        (
+            "separable_k3 | 3 k3_e3 | k5_e6, 3 k3_e3 | k5_e6, 3 k3_e3 | k5_e6, 3 k5_e3 | 4 k5_e6 |"
+            " k3_e6"
+        ),
     ),
     "FBNET_C": (
         mobile.FBNET,
-        "k3_e1 | k3_e6, 2 k3_e1 | k5_e6, k5_e3, k5_e6, k3_e6 | k5_e6, k5_e3, 2 k5_e6"
-        " | 3 k5_e6, k5_e3 | 4 k5_e6 | k3_e6",
+        (
+            "k3_e1 | k3_e6, 2 k3_e1 | k5_e6, k5_e3, k5_e6, k3_e6 | k5_e6, k5_e3, 2 k5_e6"
+            " | 3 k5_e6, k5_e3 | 4 k5_e6 | k3_e6"
+        ),
     ),
     "EFFICIENTNET_B0": (macros.EFFICIENTNET_B0, _EFFICIENTNET.replace("{}", "_se")),
     "EFFICIENTNET_LITE0": (macros.EFFICIENTNET_LITE0, _EFFICIENTNET.replace("{}", "")),
     "PROXYLESS_MOBILE": (
         mobile.PROXYLESS_MOBILE,
-        "separable_k3 | k5_e3, k3_e3 | k7_e3, k3_e3, 2 k5_e3 | k7_e6, 3 k5_e3 | k5_e6, 3 k5_e3"
-        " | 2 k7_e6, 2 k7_e3 | k7_e6",
+        (
+            "separable_k3 | k5_e3, k3_e3 | k7_e3, k3_e3, 2 k5_e3 | k7_e6, 3 k5_e3 | k5_e6, 3 k5_e3"
+            " | 2 k7_e6, 2 k7_e3 | k7_e6"
+        ),
     ),
     "PROXYLESS_CPU": (
         mobile.PROXYLESS_CPU,
-        "separable_k3 | k3_e6, 3 k3_e3 | k3_e6, 2 k3_e3, k5_e3 | k3_e6, none, none, k3_e3 | k5_e6, 3 k3_e3"
-        " | k5_e6, 2 k5_e3, k3_e3 | k5_e6",
+        (
+            "separable_k3 | k3_e6, 3 k3_e3 | k3_e6, 2 k3_e3, k5_e3 | k3_e6, none, none, k3_e3 |"
+            " k5_e6, 3 k3_e3 | k5_e6, 2 k5_e3, k3_e3 | k5_e6"
+        ),
     ),
     "PROXYLESS_GPU": (
         mobile.PROXYLESS_GPU,
-        "separable_k3 | k5_e3 | k7_e3, none, none, k3_e3 | k7_e6, none, none, k5_e3 | k5_e6, none, k3_e3, k5_e3"
-        " | 2 k7_e6, k7_e6, k5_e6 | k7_e6",
+        (
+            "separable_k3 | k5_e3 | k7_e3, none, none, k3_e3 | k7_e6, none, none, k5_e3 | k5_e6,"
+            " none, k3_e3, k5_e3 | 2 k7_e6, k7_e6, k5_e6 | k7_e6"
+        ),
     ),
     "RESNET8": (macros.RESNET, "plain_k3 | plain_k3 | plain_k3"),
     "RESNET20": (macros.RESNET, "3 plain_k3 | 3 plain_k3 | 3 plain_k3"),
 }
-"""Name -> its family and the blocks of each stage, divided by bars; a number repeats a block, missing ones are none."""
+"""Name -> its family and the blocks of each stage, divided by bars; a number repeats a block,
+missing ones are none."""
 
 
 _WIDTHS = {"SINGLE_PATH": (1.0,)}
@@ -71,9 +87,12 @@ _WIDTHS = {"SINGLE_PATH": (1.0,)}
 
 
 def point(macro: Macro, text: str, multiplier: float) -> Genotype:
-    """The genotype that the text of a network says, at a width multiplier and the whole image side."""
+    """The genotype that the text of a network says, at a width multiplier and the whole image
+    side."""
     chosen = {"side": "1", "width": f"{multiplier:g}", **dict(_blocks(macro, text))}
-    return Genotype(macro.name, operations=tuple(chosen[one.name] for one in SPACES[macro.name].decisions))
+    return Genotype(
+        macro.name, operations=tuple(chosen[one.name] for one in SPACES[macro.name].decisions)
+    )
 
 
 def _blocks(macro: Macro, text: str) -> Iterator[tuple[str, str]]:

@@ -1,17 +1,18 @@
-"""The macro architectures of known networks: each is a space, of which hwnas.space.known names the published points.
+"""The macro architectures of known networks: each is a space, of which hwnas.space.known names the
+published points.
 
-Sources, as far as the papers leave details open: torchvision and timm, whose modules give equal logits
-(tests/nets/test_foreign.py). BatchNorm's epsilon is that of torchvision, else of timm.
+Sources, as far as the papers leave details open: torchvision and timm, whose modules give equal
+logits (tests/nets/test_foreign.py). BatchNorm's epsilon is that of torchvision, else of timm.
 """
 
 from __future__ import annotations
 
 from hwnas.space.blocks import inverted
 from hwnas.space.layers import Activation
-from hwnas.space.macro import Head, Macro, SqueezeExcite, Stage, Stem
+from hwnas.space.macro import Head, Macro, SqueezeExciteRule, Stage, Stem
 from hwnas.space.mobile import FBNET, PROXYLESS_CPU, PROXYLESS_GPU, PROXYLESS_MOBILE
 
-_OF_INPUT = SqueezeExcite(of="input", divisor=1)
+_OF_INPUT = SqueezeExciteRule(of="input", divisor=1)
 _ANY = (*inverted((3, 5, 7), (3, 6)), "none")
 _ANY_GATED = (*inverted((3, 5, 7), (3, 6), "_se"), "none")
 
@@ -24,9 +25,10 @@ def _stages(
     plan: tuple[tuple[int, int, int], ...],
     activation: Activation,
     gated: frozenset[int] = frozenset(),
-    squeeze_excite: SqueezeExcite = _OF_INPUT,
+    squeeze_excite: SqueezeExciteRule = _OF_INPUT,
 ) -> tuple[Stage, ...]:
-    """Stages of (width, depth, stride) that offer every kernel and expansion; those in ``gated`` with gates."""
+    """Stages of (width, depth, stride) that offer every kernel and expansion; those in ``gated``
+    with gates."""
     return tuple(
         Stage(
             width=width,
@@ -45,17 +47,21 @@ MOBILENET_V2 = Macro(
     stem=Stem(width=32, activation="relu6"),
     stages=(
         _separable(16, "relu6"),
-        *_stages(((24, 2, 2), (32, 3, 2), (64, 4, 2), (96, 3, 1), (160, 3, 2), (320, 1, 1)), "relu6"),
+        *_stages(
+            ((24, 2, 2), (32, 3, 2), (64, 4, 2), (96, 3, 1), (160, 3, 2), (320, 1, 1)), "relu6"
+        ),
     ),
     head=Head(width=1280, activation="relu6", scales="up"),
     multipliers=(1.0, 0.35, 0.5, 0.75, 1.4),
 )
 """arXiv 1801.04381."""
 
-_V3_GATES = SqueezeExcite(inner="relu", gate="hard_sigmoid")
+_V3_GATES = SqueezeExciteRule(inner="relu", gate="hard_sigmoid")
 
 
-def _v3_stage(width: int, depth: int, stride: int, expansions: tuple[float, ...], form: str) -> Stage:
+def _v3_stage(
+    width: int, depth: int, stride: int, expansions: tuple[float, ...], form: str
+) -> Stage:
     """``form``: "relu" or "hard_swish", and " se" behind it where the stage has gates."""
     activation, _, gated = form.partition(" ")
     return Stage(
@@ -83,7 +89,10 @@ MOBILENET_V3_LARGE = Macro(
     epsilon=1e-3,
     multipliers=(1.0, 0.75),
 )
-"""arXiv 1905.02244. At 0.75 the last hidden layer keeps its width, as in the networks that were published."""
+"""arXiv 1905.02244.
+
+At 0.75 the last hidden layer keeps its width, as in the networks that were published.
+"""
 
 MOBILENET_V3_SMALL = Macro(
     name="mobilenet-v3-small",
@@ -129,7 +138,9 @@ MNASNET_B1 = Macro(
     stem=Stem(width=32),
     stages=(
         _separable(16, "relu"),
-        *_stages(((24, 3, 2), (40, 4, 2), (80, 4, 2), (96, 4, 1), (192, 4, 2), (320, 1, 1)), "relu"),
+        *_stages(
+            ((24, 3, 2), (40, 4, 2), (80, 4, 2), (96, 4, 1), (192, 4, 2), (320, 1, 1)), "relu"
+        ),
     ),
     head=Head(width=1280, scales="no"),
     multipliers=(1.0, 0.5, 0.75, 1.3, 1.4),
@@ -142,7 +153,13 @@ EFFICIENTNET_B0 = Macro(
     name="efficientnet-b0",
     stem=Stem(width=32, activation="swish"),
     stages=(
-        Stage(width=16, depth=1, blocks=("separable_k3_se",), activation="swish", squeeze_excite=_OF_INPUT),
+        Stage(
+            width=16,
+            depth=1,
+            blocks=("separable_k3_se",),
+            activation="swish",
+            squeeze_excite=_OF_INPUT,
+        ),
         *_stages(_B0, "swish", frozenset(range(len(_B0)))),
     ),
     head=Head(width=1280, activation="swish"),
@@ -175,7 +192,8 @@ RESNET = Macro(
     stem=Stem(width=16, stride=1),
     stages=(_residual(16, 1), _residual(32, 2), _residual(64, 2)),
 )
-"""Residual networks for images of 32 pixels (arXiv 1512.03385), with 1x1 convolutions round blocks of stride 2."""
+"""Residual networks for images of 32 pixels (arXiv 1512.03385), with 1x1 convolutions round
+blocks of stride 2."""
 
 KNOWN_MACROS = (
     MOBILENET_V2,

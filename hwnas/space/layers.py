@@ -1,7 +1,9 @@
-"""What a network executes, layer by layer, as pure values: the base of counts, tables and rooflines.
+"""What a network executes, layer by layer, as pure values: the base of counts, tables and
+rooflines.
 
-Structures: DARTS operations and CIFAR/ImageNet stems (arXiv 1806.09055), TND's additions (arXiv 2111.03892),
-NAS-Bench-201's residual blocks (arXiv 2001.00326). Sizes halve with rounding up at stride 2.
+Structures: DARTS operations and CIFAR/ImageNet stems (arXiv 1806.09055), TND's additions (arXiv
+2111.03892), NAS-Bench-201's residual blocks (arXiv 2001.00326). Sizes halve with rounding up at
+stride 2.
 """
 
 from __future__ import annotations
@@ -31,8 +33,9 @@ Kind = Literal[
 ]
 Activation = Literal["relu", "relu6", "swish", "hard_swish", "sigmoid", "hard_sigmoid"]
 ACTIVATIONS: tuple[Activation, ...] = get_args(Activation)
-"""Element by element, with no parameters. relu6: min(max(x, 0), 6). swish: x sigmoid(x) (arXiv 1710.05941).
-hard_sigmoid: min(max(x + 3, 0), 6) / 6; hard_swish: x times that (arXiv 1905.02244)."""
+"""Element by element, with no parameters. relu6: min(max(x, 0), 6). swish: x sigmoid(x) (arXiv
+1710.05941). hard_sigmoid: min(max(x + 3, 0), 6) / 6; hard_swish: x times that (arXiv
+1905.02244)."""
 Size = tuple[int, int]
 Stem = Literal["cifar", "imagenet"]
 
@@ -41,12 +44,12 @@ Stem = Literal["cifar", "imagenet"]
 class Layer:
     """One layer on a feature map. ``size`` is its input's height and width, in pixels.
 
-    ``halve`` is DARTS's FactorizedReduce without its ReLU and BatchNorm: two 1x1 convolutions of stride 2,
-    the second on the map shifted by one pixel, each giving half of the output channels.
+    ``halve`` is DARTS's FactorizedReduce without its ReLU and BatchNorm: two 1x1 convolutions of
+    stride 2, the second on the map shifted by one pixel, each giving half of the output channels.
 
-    ``squeeze_excite`` (arXiv 1709.01507) multiplies every channel by a gate in 0..1: the mean of the map, a 1x1
-    convolution with bias to ``hidden`` channels, the activation ``inner``, a 1x1 convolution with bias back, and the
-    activation ``gate``.
+    ``squeeze_excite`` (arXiv 1709.01507) multiplies every channel by a gate in 0..1: the mean of
+    the map, a 1x1 convolution with bias to ``hidden`` channels, the activation ``inner``, a 1x1
+    convolution with bias back, and the activation ``gate``.
 
     ``bias``: the convolution has one. ``epsilon``: what BatchNorm adds to the variance.
     """
@@ -87,7 +90,8 @@ class Layer:
     def macs(self) -> int:
         """Multiply-accumulates for one image: convolutions and linear layers (bias not counted).
 
-        Of squeeze_excite, those of its two convolutions on one pixel; the products with the map are not counted.
+        Of squeeze_excite, those of its two convolutions on one pixel; the products with the map are
+        not counted.
         """
         if self.kind == "linear":
             return self.channels_in * self.channels_out
@@ -105,17 +109,21 @@ class Layer:
 
 
 def unknown_layer(kind: NoReturn) -> NoReturn:
-    """Refuse a kind of layer that a rendering has no rule for: never guess. mypy checks that all are handled."""
+    """Refuse a kind of layer that a rendering has no rule for: never guess. mypy checks that all
+    are handled."""
     raise InputError(f"layer kind {kind!r}: not known here")
 
 
 def check_layer(layer: Layer, where: str) -> None:
-    """Raise InputError, which begins with ``where``, for a layer that no rendering can build as it is counted."""
+    """Raise InputError, which begins with ``where``, for a layer that no rendering can build as
+    it is counted."""
     kind, cin, cout = layer.kind, layer.channels_in, layer.channels_out
     if kind not in ("conv", "halve", "linear") and cin != cout:
         raise InputError(f"{where}: a {kind} has as many channels out as in, not {cout} of {cin}")
     if kind == "conv" and (layer.groups < 1 or cin % layer.groups or cout % layer.groups):
-        raise InputError(f"{where}: {layer.groups} groups do not divide a conv of {cin} to {cout} channels")
+        raise InputError(
+            f"{where}: {layer.groups} groups do not divide a conv of {cin} to {cout} channels"
+        )
     if kind == "squeeze_excite" and layer.hidden < 1:
         raise InputError(
             f"{where}: a squeeze_excite needs hidden channels, such as hidden={max(1, cin // 4)}"
@@ -125,17 +133,20 @@ def check_layer(layer: Layer, where: str) -> None:
 
 
 def _check_windows(layer: Layer, where: str) -> None:
-    """Raise InputError where a convolution or pool gives another number of pixels than ``size_out`` says."""
+    """Raise InputError where a convolution or pool gives another number of pixels than
+    ``size_out`` says."""
     if layer.kind == "avg_pool" and layer.kernel == layer.stride:
         return  # tiles: what reaches over an edge counts as a pixel
-    for size, out, kernel, stride in zip(layer.size, layer.size_out, layer.kernel, layer.stride, strict=True):
+    for size, out, kernel, stride in zip(
+        layer.size, layer.size_out, layer.kernel, layer.stride, strict=True
+    ):
         reach = layer.dilation * (kernel - 1)
         padding = reach // 2 if layer.kind == "conv" else kernel // 2
         windows = (size + 2 * padding - reach - 1) // stride + 1
         if windows != out:
             raise InputError(
-                f"{where}: a {layer.kind} with a kernel of {kernel} and a stride of {stride} gives {windows} of "
-                f"{size} pixels, where {out} are counted; take an odd kernel"
+                f"{where}: a {layer.kind} with a kernel of {kernel} and a stride of {stride} gives"
+                f" {windows} of {size} pixels, where {out} are counted; take an odd kernel"
             )
 
 
@@ -143,7 +154,9 @@ Builder = Callable[[int, int, Size], tuple[Layer, ...]]
 """(channels, stride, input size) -> what a primitive executes."""
 
 
-def relu_conv_bn(cin: int, cout: int, size: Size, kernel: int = 1, stride: int = 1) -> tuple[Layer, ...]:
+def relu_conv_bn(
+    cin: int, cout: int, size: Size, kernel: int = 1, stride: int = 1
+) -> tuple[Layer, ...]:
     """ReLU, convolution, BatchNorm."""
     conv = Layer("conv", cin, cout, size, kernel=(kernel, kernel), stride=(stride, stride))
     return (Layer("relu", cin, cin, size), conv, Layer("batch_norm", cout, cout, conv.size_out))
@@ -184,7 +197,9 @@ def _sep_conv(kernel: int) -> Builder:
 
 
 def _dil_conv(kernel: int) -> Builder:
-    return lambda channels, stride, size: _depthwise_separable(channels, stride, size, kernel, dilation=2)
+    return lambda channels, stride, size: _depthwise_separable(
+        channels, stride, size, kernel, dilation=2
+    )
 
 
 def _conv(kernel: int) -> Builder:

@@ -1,7 +1,8 @@
 """A macro architecture: the table from which a chain of blocks is built, as a pure value.
 
-A chain is a stem, stages of blocks, and a head (MobileNetV2, arXiv 1801.04381; MnasNet, 1807.11626; FBNet, 1812.03443;
-EfficientNet, 1905.11946). Widths are those at multiplier 1; hwnas.space.chain writes the graph.
+A chain is a stem, stages of blocks, and a head (MobileNetV2, arXiv 1801.04381; MnasNet, 1807.11626;
+FBNet, 1812.03443; EfficientNet, 1905.11946). Widths are those at multiplier 1; hwnas.space.chain
+writes the graph.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ Scales = Literal["yes", "up", "no"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SqueezeExcite:
+class SqueezeExciteRule:
     """How wide the gates of a stage are inside (squeeze-and-excitation, arXiv 1709.01507).
 
-    ``ratio`` is taken of the channels that are gated ("hidden") or of the block's input ("input"), and rounded to a
-    multiple of ``divisor``. ``inner`` None stands for the activation of the stage.
+    ``ratio`` is taken of the channels that are gated ("hidden") or of the block's input ("input"),
+    and rounded to a multiple of ``divisor``. ``inner`` None stands for the activation of the stage.
     """
 
     ratio: float = 0.25
@@ -32,7 +33,10 @@ class SqueezeExcite:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stem:
-    """The first convolution, on the image. ``width`` in channels; ``kernel`` and ``stride`` of both sides."""
+    """The first convolution, on the image.
+
+    ``width`` in channels; ``kernel`` and ``stride`` of both sides.
+    """
 
     width: int
     kernel: int = 3
@@ -45,11 +49,13 @@ class Stem:
 class Stage:
     """``depth`` blocks of one width; the first has the stride.
 
-    ``blocks`` are the options of each block by name (hwnas.space.blocks); ``none`` is not offered to the first one,
-    which may change the shape of the map. ``first``: the options of the first block, where they are others.
+    ``blocks`` are the options of each block by name (hwnas.space.blocks); ``none`` is not offered
+    to the first one, which may change the shape of the map. ``first``: the options of the first
+    block, where they are others.
 
-    ``projection``: where the first block has no way round it, a 1x1 convolution is one. ``after``: what follows every
-    sum. Both are there for residual networks (arXiv 1512.03385); chains of inverted residuals have neither.
+    ``projection``: where the first block has no way round it, a 1x1 convolution is one. ``after``:
+    what follows every sum. Both are there for residual networks (arXiv 1512.03385); chains of
+    inverted residuals have neither.
     """
 
     width: int
@@ -58,14 +64,15 @@ class Stage:
     first: tuple[str, ...] = ()
     stride: int = 1
     activation: Activation = "relu"
-    squeeze_excite: SqueezeExcite = SqueezeExcite()
+    squeeze_excite: SqueezeExciteRule = SqueezeExciteRule()
     projection: bool = False
     after: Activation | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Head:
-    """What follows the last stage: a 1x1 convolution to ``width`` channels (0: none), mean, classifier.
+    """What follows the last stage: a 1x1 convolution to ``width`` channels (0: none), mean,
+    classifier.
 
     ``hidden``: channels of one more linear layer after the mean (0: none).
     """
@@ -81,11 +88,12 @@ class Head:
 class Macro:
     """A whole table. Widths are rounded to multiples of ``divisor``, not below 90 %.
 
-    ``sides``: the image sides that may be chosen, as fractions of the task's; ``multipliers``: those of the widths.
-    Either is a decision about the size where there are several.
+    ``sides``: the image sides that may be chosen, as fractions of the task's; ``multipliers``:
+    those of the widths. Either is a decision about the size where there are several.
 
-    ``smallest_map``: on images so small that the last map would have fewer pixels a side, the first strides are left
-    out: the stem's, then those of the first stages. So a network for 224 pixels is also one for 32.
+    ``smallest_map``: on images so small that the last map would have fewer pixels a side, the first
+    strides are left out: the stem's, then those of the first stages. So a network for 224 pixels is
+    also one for 32.
     """
 
     name: str
@@ -105,7 +113,8 @@ class Macro:
 
 
 def rounded(width: float, divisor: int) -> int:
-    """The multiple of ``divisor`` nearest to ``width`` channels; the next one where it is below 90 %.
+    """The multiple of ``divisor`` nearest to ``width`` channels; the next one where it is below 90
+    %.
 
     >>> rounded(96 * 0.35, 8), rounded(32 * 0.35, 8)
     (32, 16)
@@ -115,7 +124,10 @@ def rounded(width: float, divisor: int) -> int:
 
 
 def scaled(width: int, base: float, multiplier: float, scales: Scales, divisor: int) -> int:
-    """A width in channels at a multiplier. ``base``: how much narrower the whole chain is, multiplier or not."""
+    """A width in channels at a multiplier.
+
+    ``base``: how much narrower the whole chain is, multiplier or not.
+    """
     if scales == "no" or (scales == "up" and multiplier < 1.0):
         multiplier = 1.0
     return rounded(width * base * multiplier, divisor)

@@ -1,4 +1,5 @@
-"""What a macro architecture must hold to be built, whoever wrote it: bounds, names, and something to decide."""
+"""What a macro architecture must hold to be built, whoever wrote it: bounds, names, and
+something to decide."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
 
 
 def check_macro(macro: Macro) -> None:
-    """Raise InputError, in one line that names the key, unless every network of this table can be built."""
+    """Raise InputError, in one line that names the key, unless every network of this table can
+    be built."""
     if not _NAME.fullmatch(macro.name):
         raise InputError(
             f"macro: name: {macro.name[:60]!r} is no letter with up to 39 letters, digits, - and _"
@@ -51,7 +53,9 @@ def check_macro(macro: Macro) -> None:
         )
     sizes = len(macro.sides) * len(macro.multipliers)
     if sizes > MOST_SIZES:
-        raise InputError(f"{where}: sides x multipliers: {sizes} sizes, at most {MOST_SIZES} are built")
+        raise InputError(
+            f"{where}: sides x multipliers: {sizes} sizes, at most {MOST_SIZES} are built"
+        )
     for number, stage in enumerate(macro.stages):
         _check_stage(f"{where}: stages[{number}]", stage, macro.divisor)
     if sizes == 1 and not any(_decides(stage) for stage in macro.stages):
@@ -70,8 +74,8 @@ def _check_stage(where: str, stage: Stage, divisor: int) -> None:
                 raise InputError(f"{where}.{key}: {error}") from None
             if divisor % block.groups:
                 raise InputError(
-                    f"{where}.{key}: {name} divides its channels into {block.groups} groups, which needs a divisor"
-                    f" that is a multiple of {block.groups}, not {divisor}"
+                    f"{where}.{key}: {name} divides its channels into {block.groups} groups, which"
+                    f" needs a divisor that is a multiple of {block.groups}, not {divisor}"
                 )
     if set(stage.first or stage.blocks) == {NONE}:
         raise InputError(f"{where}: its first block can't be absent: offer another than {NONE!r}")
@@ -93,10 +97,18 @@ def _decides(stage: Stage) -> bool:
 def _numbers(macro: Macro) -> Iterator[tuple[str, float]]:
     """(key, value) of every number that has bounds."""
     stem, head = macro.stem, macro.head
-    yield from (("divisor", macro.divisor), ("epsilon", macro.epsilon), ("smallest_map", macro.smallest_map))
+    yield from (
+        ("divisor", macro.divisor),
+        ("epsilon", macro.epsilon),
+        ("smallest_map", macro.smallest_map),
+    )
     yield from _several("sides", macro.sides)
     yield from _several("multipliers", macro.multipliers)
-    yield from (("stem.width", stem.width), ("stem.kernel", stem.kernel), ("stem.stride", stem.stride))
+    yield from (
+        ("stem.width", stem.width),
+        ("stem.kernel", stem.kernel),
+        ("stem.stride", stem.stride),
+    )
     yield from (("head.width", head.width), ("head.hidden", head.hidden))
     for number, stage in enumerate(macro.stages):
         where = f"stages[{number}]"

@@ -1,7 +1,8 @@
 """A macro architecture as a plain table, such as one of a TOML file, and back.
 
-The keys are those of the values in hwnas.space.macro: [stem], [[stages]] with their [stages.squeeze_excite], [head].
-Text comes from outside: every key, type and bound is checked here or in hwnas.space.macro_check.
+The keys are those of the values in hwnas.space.macro: [stem], [[stages]] with their
+[stages.squeeze_excite], [head]. Text comes from outside: every key, type and bound is checked here
+or in hwnas.space.macro_check.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ MOST_ITEMS = 200
 
 
 def macro_of(table: object, file: str | None = None) -> Macro:
-    """Read a table. Raises InputError, in one line that names the file, the key and the nearest valid one."""
+    """Read a table.
+
+    Raises InputError, in one line that names the file, the key and the nearest valid one.
+    """
     try:
         macro: Macro = _value(Macro, table, "macro")
         check_macro(macro)
@@ -53,7 +57,8 @@ def _hints(kind: type) -> dict[str, Any]:
 
 
 def _value(kind: Any, value: object, where: str) -> Any:
-    """``value`` as a ``kind``: a value of hwnas.space.macro, a number, a text, a choice, or a list of them."""
+    """``value`` as a ``kind``: a value of hwnas.space.macro, a number, a text, a choice, or a
+    list of them."""
     if is_dataclass(kind):
         return _table(kind, value, where)  # type: ignore[arg-type]
     origin = get_origin(kind)
@@ -73,7 +78,9 @@ def _value(kind: Any, value: object, where: str) -> Any:
     if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
         return _number(value, where)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        wanted = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}[kind]
+        wanted = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}[
+            kind
+        ]
         raise InputError(f"{where}: must be {wanted}, not {_short(value)}")
     return value
 

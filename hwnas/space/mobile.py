@@ -1,4 +1,5 @@
-"""The spaces of chains to search in: `mobile` and `mobile-small` (ours), `fbnet` and `proxyless` as published.
+"""The spaces of chains to search in: `mobile` and `mobile-small` (ours), `fbnet` and `proxyless` as
+published.
 
 FBNet: arXiv 1812.03443. ProxylessNAS: arXiv 1812.00332.
 """
@@ -15,7 +16,9 @@ MOBILE = Macro(
     name="mobile",
     stem=Stem(width=16),
     stages=(
-        Stage(width=16, depth=2, blocks=("separable_k3", "k3_e3", "fused_k3_e3", "plain_k3", "none")),
+        Stage(
+            width=16, depth=2, blocks=("separable_k3", "k3_e3", "fused_k3_e3", "plain_k3", "none")
+        ),
         Stage(width=24, depth=3, stride=2, blocks=_MOBILE_WIDE_MAPS),
         Stage(width=40, depth=3, stride=2, blocks=_MOBILE_WIDE_MAPS),
         Stage(width=80, depth=3, stride=2, blocks=_MOBILE),
@@ -26,7 +29,10 @@ MOBILE = Macro(
     sides=(1.0, 0.75, 0.5),
     multipliers=(1.0, 0.7, 0.5, 0.35),
 )
-"""Ours. ReLU, because it costs nothing on every runtime; each width is 0.7 of the one before, half the MACs."""
+"""Ours.
+
+ReLU, because it costs nothing on every runtime; each width is 0.7 of the one before, half the MACs.
+"""
 
 _SMALL = ("separable_k3", "k3_e3", "fused_k3_e2", "plain_k3", "none")
 
@@ -40,10 +46,11 @@ MOBILE_SMALL = Macro(
     stem=Stem(width=16),
     stages=(_small(32, 1), _small(64, 2), _small(128, 2)),
 )
-"""Ours, for images of 32 pixels: residual networks of 8 layers and what is cheaper, at half their side.
+"""Ours, for images of 32 pixels: residual networks of 8 layers and what is cheaper, at half their
+side.
 
-The stem's stride pays: on a CPU, blocks on 32 x 32 maps take most of a residual network's time, and the same time buys
-twice the width on 16 x 16 (docs/evidence/mobile.md).
+The stem's stride pays: on a CPU, blocks on 32 x 32 maps take most of a residual network's time, and
+the same time buys twice the width on 16 x 16 (docs/evidence/mobile.md).
 """
 
 _FBNET = ("k3_e1", "k3_e1_g2", "k3_e3", "k3_e6", "k5_e1", "k5_e1_g2", "k5_e3", "k5_e6", "none")
@@ -67,7 +74,10 @@ FBNET = Macro(
 
 
 def proxyless(name: str, stem: int, first: int, widths: tuple[int, ...], head: int) -> Macro:
-    """ProxylessNAS's table at the widths of one target. Its first block is separable and not searched."""
+    """ProxylessNAS's table at the widths of one target.
+
+    Its first block is separable and not searched.
+    """
     blocks = (*inverted((3, 5, 7), (3, 6)), "none")
     plan = zip(widths, (4, 4, 4, 4, 4, 1), (2, 2, 2, 1, 2, 1), strict=True)
     return Macro(
@@ -90,6 +100,7 @@ PROXYLESS = proxyless("proxyless", 32, 16, (24, 40, 80, 96, 192, 320), 1280)
 PROXYLESS_MOBILE = proxyless("proxyless-mobile", 32, 16, (32, 40, 80, 96, 192, 320), 1280)
 PROXYLESS_CPU = proxyless("proxyless-cpu", 40, 24, (32, 48, 88, 104, 216, 360), 1432)
 PROXYLESS_GPU = proxyless("proxyless-gpu", 40, 24, (32, 56, 112, 128, 256, 432), 1728)
-"""The widths that were searched differ a little from those of the three networks that were published."""
+"""The widths that were searched differ a little from those of the three networks that were
+published."""
 
 SEARCHED = (MOBILE, MOBILE_SMALL, FBNET, PROXYLESS)

@@ -1,4 +1,5 @@
-"""The NAS-Bench-201 space (Dong & Yang, arXiv 2001.00326): 5 operations on 6 edges, 15,625 cells."""
+"""The NAS-Bench-201 space (Dong & Yang, arXiv 2001.00326): 5 operations on 6 edges, 15,625
+cells."""
 
 from __future__ import annotations
 
@@ -10,7 +11,10 @@ PRIMITIVES = (NONE, SKIP, "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 
 
 def derive(space: Space, strength: Probabilities) -> Choices:
-    """The strongest operation of every edge, ``none`` included. ``strength``: (edges, operations)."""
+    """The strongest operation of every edge, ``none`` included.
+
+    ``strength``: (edges, operations).
+    """
     return np.asarray(strength.argmax(axis=1), dtype=np.int64)
 
 

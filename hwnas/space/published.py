@@ -2,8 +2,8 @@
 
 Cells are written as edges per node (source 0 = c_{k-2}, 1 = c_{k-1}).
 
-Sources: DARTS_V1 and DARTS_V2, arXiv 1806.09055; PDARTS, arXiv 1904.12760; PC_DARTS_CIFAR, arXiv 1907.05737;
-TND_CIFAR10, the cell that Lyu & Wen published on 2021-07-02 for arXiv 2111.03892.
+Sources: DARTS_V1 and DARTS_V2, arXiv 1806.09055; PDARTS, arXiv 1904.12760; PC_DARTS_CIFAR, arXiv
+1907.05737; TND_CIFAR10, the cell that Lyu & Wen published on 2021-07-02 for arXiv 2111.03892.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ _SHORT = {
 
 
 def _cell(text: str) -> Cell:
-    """``"s3 0, sk 1 | ..."``: nodes divided by bars, edges by commas, each an abbreviation and a source."""
+    """``"s3 0, sk 1 | ..."``: nodes divided by bars, edges by commas, each an abbreviation and a
+    source."""
     nodes = (tuple(edge.split() for edge in node.split(",")) for node in text.split("|"))
     return tuple(tuple(Edge(_SHORT[op], int(source)) for op, source in node) for node in nodes)
 

@@ -1,10 +1,12 @@
-"""How large a network is, and what it is for: the two values beside a genotype that make a graph."""
+"""How large a network is, and what it is for: the two values beside a genotype that make a
+graph."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from hwnas.space.layers import Stem
+from hwnas.space.task import Task as Task
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -17,11 +19,3 @@ class CellSize:
     channels: int
     cells: int
     stem: Stem = "cifar"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Task:
-    """What a network is for: how many classes it tells apart, in images of (channels, height, width)."""
-
-    classes: int
-    image: tuple[int, int, int]

@@ -14,9 +14,11 @@ from hwnas.plugins import Announced
 
 CellKind = Literal["normal", "reduce"]
 Choices = npt.NDArray[np.int64]
-"""One operation index per decision, shape (decisions,): a sampled sub-network before it is written as a genotype."""
+"""One operation index per decision, shape (decisions,): a sampled sub-network before it is
+written as a genotype."""
 Mask = npt.NDArray[np.bool_]
-"""Which operations remain, shape (decisions, operations); columns past a decision's own operations are False."""
+"""Which operations remain, shape (decisions, operations); columns past a decision's own
+operations are False."""
 Probabilities = npt.NDArray[np.float64]
 """softmax(alpha), shape (decisions, operations)."""
 
@@ -28,7 +30,8 @@ SKIP = "skip_connect"
 class Slot:
     """One edge of one kind of cell: where it leads from and to, and what may stand on it.
 
-    ``source`` and ``node`` count the cell's inputs first (DARTS: 0 = c_{k-2}, 1 = c_{k-1}, nodes 2..5).
+    ``source`` and ``node`` count the cell's inputs first (DARTS: 0 = c_{k-2}, 1 = c_{k-1}, nodes
+    2..5).
     """
 
     cell: CellKind
@@ -39,10 +42,11 @@ class Slot:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decision:
-    """One row of alpha: what is decided, between which operations, and how many of them remain in each stage.
+    """One row of alpha: what is decided, between which operations, and how many of them remain in
+    each stage.
 
-    ``group`` is what the decision is drawn and counted with. ``of_size``: it belongs to the size of the whole network
-    (image side, width) and not to nodes. An operation called ``none`` is absent.
+    ``group`` is what the decision is drawn and counted with. ``of_size``: it belongs to the size of
+    the whole network (image side, width) and not to nodes. An operation called ``none`` is absent.
     """
 
     name: str
@@ -56,14 +60,16 @@ class Decision:
 class Space:
     """What can be built: decisions, and the graph of all networks that they lead to.
 
-    ``build(space, size, task, options)`` gives the whole supernet (hwnas.space.graph) for the named options of the
-    decisions that belong to the size. ``rule`` turns scores of shape (decisions, operations) into the choices that
-    the space's derivation keeps, dropped operations becoming ``none``.
+    ``build(space, size, task, options)`` gives the whole supernet (hwnas.space.graph) for the named
+    options of the decisions that belong to the size. ``rule`` turns scores of shape (decisions,
+    operations) into the choices that the space's derivation keeps, dropped operations becoming
+    ``none``.
 
-    A space of cells is written shorter: ``inputs`` and ``nodes`` of a cell, its edges as ``slots`` and, per kind of
-    cell, how many candidates each edge holds at the start of each stage as ``survivors`` (progressive shrinking,
-    P-DARTS, arXiv 1904.12760). ``stacking`` names the macro structure: two stride-2 cells ("reduction_cells",
-    arXiv 1806.09055) or residual blocks between three groups of equal cells ("residual_blocks", arXiv 2001.00326).
+    A space of cells is written shorter: ``inputs`` and ``nodes`` of a cell, its edges as ``slots``
+    and, per kind of cell, how many candidates each edge holds at the start of each stage as
+    ``survivors`` (progressive shrinking, P-DARTS, arXiv 1904.12760). ``stacking`` names the macro
+    structure: two stride-2 cells ("reduction_cells", arXiv 1806.09055) or residual blocks between
+    three groups of equal cells ("residual_blocks", arXiv 2001.00326).
     """
 
     name: str
@@ -79,9 +85,11 @@ class Space:
     published_size: tuple[int, int] = (36, 20)
     """Initial channels and cells of the networks that this space was published with."""
     macro: Any = None
-    """What `build` reads beside its arguments: the macro architecture of a chain (hwnas.space.macro)."""
+    """What `build` reads beside its arguments: the macro architecture of a chain
+    (hwnas.space.macro)."""
     depth: int | None = None
-    """How many blocks a network has, where the space itself says so; None where any number of cells can be stacked."""
+    """How many blocks a network has, where the space itself says so; None where any number of
+    cells can be stacked."""
     in_degree: int | None = None
     """How many inputs the derivation rule leaves each node of a cell; None where it varies."""
 
@@ -101,18 +109,20 @@ class Space:
 
     @cached_property
     def groups(self) -> tuple[str, ...]:
-        """The groups of decisions, in order; of a space of cells, the kinds of cell that are searched."""
+        """The groups of decisions, in order; of a space of cells, the kinds of cell that are
+        searched."""
         return tuple(dict.fromkeys(decision.group for decision in self.decisions))
 
     @cached_property
     def cells(self) -> tuple[CellKind, ...]:
-        """The kinds of cell that are searched, in slot order; none where the space is not made of cells."""
+        """The kinds of cell that are searched, in slot order; none where the space is not made
+        of cells."""
         return tuple(dict.fromkeys(slot.cell for slot in self.slots))
 
     @property
     def written(self) -> Literal["edges", "arch_str", "operations"]:
-        """How genotypes are written: edges per node, with none left out; NAS-Bench-201's string, with every edge; or
-        one operation per decision."""
+        """How genotypes are written: edges per node, with none left out; NAS-Bench-201's string,
+        with every edge; or one operation per decision."""
         if not self.slots:
             return "operations"
         return "arch_str" if self.none_is_written else "edges"
@@ -134,7 +144,8 @@ class Space:
 
     @property
     def benchmarked(self) -> bool:
-        """Whether latencies of this space were published, of networks of one size (NAS-Bench-201's)."""
+        """Whether latencies of this space were published, of networks of one size
+        (NAS-Bench-201's)."""
         return self.stacking == "residual_blocks"
 
     @cached_property
@@ -145,13 +156,18 @@ class Space:
     @cached_property
     def mask(self) -> Mask:
         """All operations of every decision, before any shrinking."""
-        return np.array([[o < len(one.operations) for o in range(self.width)] for one in self.decisions])
+        return np.array(
+            [[o < len(one.operations) for o in range(self.width)] for one in self.decisions]
+        )
 
     @cached_property
     def is_none(self) -> Mask:
         """Where ``none`` stands, (decisions, operations)."""
         return np.array(
-            [[one.operations[o : o + 1] == (NONE,) for o in range(self.width)] for one in self.decisions]
+            [
+                [one.operations[o : o + 1] == (NONE,) for o in range(self.width)]
+                for one in self.decisions
+            ]
         )
 
     @cached_property
@@ -169,16 +185,22 @@ class Space:
 
 
 def strongest(space: Space, score: Probabilities) -> Choices:
-    """The simplest rule of derivation: the operation of largest score of every decision, ``none`` included."""
+    """The simplest rule of derivation: the operation of largest score of every decision,
+    ``none`` included."""
     return np.asarray(np.where(space.mask, score, -1.0).argmax(axis=1), dtype=np.int64)
 
 
 SPACES: Announced[Space] = Announced("hwnas.spaces", Space)
-"""Every known space by name. The one registry: a user's own space is one more entry (see the guide)."""
+"""Every known space by name.
+
+The one registry: a user's own space is one more entry (see the guide).
+"""
 
 
 def dense_slots(cell: CellKind, inputs: int, nodes: int, ops: tuple[str, ...]) -> tuple[Slot, ...]:
     """Every edge from an earlier state to every node, ordered by node, then by predecessor."""
     return tuple(
-        Slot(cell, node, source, ops) for node in range(inputs, inputs + nodes) for source in range(node)
+        Slot(cell, node, source, ops)
+        for node in range(inputs, inputs + nodes)
+        for source in range(node)
     )

@@ -1,4 +1,5 @@
-"""Genotypes as text: our JSON, published DARTS namedtuples, NAS-Bench-201 strings and published names.
+"""Genotypes as text: our JSON, published DARTS namedtuples, NAS-Bench-201 strings and published
+names.
 
 Text comes from outside: nothing is evaluated, and size and depth are bounded.
 """
@@ -23,11 +24,15 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 
 
 def parse(text: str) -> Genotype:
-    """Read a genotype in any known form. Raises InputError with one line that says what is wrong."""
+    """Read a genotype in any known form.
+
+    Raises InputError with one line that says what is wrong.
+    """
     text = text.strip()
     if len(text) > MAX_CHARACTERS:
         raise InputError(f"genotype: {len(text)} characters, at most {MAX_CHARACTERS} are read")
-    # Before any parser sees it: their own limits differ between Python versions, and some end the process.
+    # Before any parser sees it: their own limits differ between Python versions, and some end the
+    # process.
     if _depth(text) > MAX_DEPTH or "\\" in text:
         raise InputError(f"genotype: brackets nested deeper than {MAX_DEPTH}, or a backslash")
     if text.startswith("{"):
@@ -43,7 +48,9 @@ def parse(text: str) -> Genotype:
         close = get_close_matches(text.upper(), PUBLISHED, n=1)
         names = dict.fromkeys([*close, *(name for name in PUBLISHED if "." not in name)])
         raise InputError(f"genotype: no published network is called {text!r}{nearest(text, names)}")
-    raise InputError(f"genotype: expected JSON, Genotype(...), |op~0|+... or a name, not {text[:40]!r}")
+    raise InputError(
+        f"genotype: expected JSON, Genotype(...), |op~0|+... or a name, not {text[:40]!r}"
+    )
 
 
 def _depth(text: str) -> int:
@@ -58,8 +65,8 @@ def _depth(text: str) -> int:
 def format_text(genotype: Genotype) -> str:
     """The published form: an architecture string, else namedtuple text.
 
-    DARTS pairs where every node has two inputs; lists per node where the in-degree varies, because the flat
-    form cannot say which node an edge belongs to.
+    DARTS pairs where every node has two inputs; lists per node where the in-degree varies, because
+    the flat form cannot say which node an edge belongs to.
     """
     if SPACES[genotype.space].written == "arch_str":
         return arch_string(genotype)
@@ -80,13 +87,19 @@ def from_dict(data: Any) -> Genotype:
         raise InputError("genotype: expected an object with the key 'space'")
     name = data["space"]
     if name not in SPACES:
-        raise InputError(f"genotype: unknown space {name!r}{nearest(name, SPACES)}")
+        raise InputError(f"genotype: unknown space {name!r}{nearest(name, SPACES.names())}")
     if not SPACES[name].slots:
         return _from_operations(name, data)
-    legal = {"space", "arch_str"} if SPACES[name].written == "arch_str" else {"space", "normal", "reduce"}
+    legal = (
+        {"space", "arch_str"}
+        if SPACES[name].written == "arch_str"
+        else {"space", "normal", "reduce"}
+    )
     for key in data:
         if key not in legal:
-            raise InputError(f"genotype of {name}: unknown key {str(key)[:40]!r}{nearest(str(key), legal)}")
+            raise InputError(
+                f"genotype of {name}: unknown key {str(key)[:40]!r}{nearest(str(key), legal)}"
+            )
     if SPACES[name].written == "arch_str":
         if not isinstance(data.get("arch_str"), str):
             raise InputError(f"genotype of {name}: expected the key 'arch_str'")
@@ -102,7 +115,9 @@ def _from_operations(name: str, data: dict[str, Any]) -> Genotype:
         raise InputError(f"genotype of {name}: expected the keys 'space' and 'operations'")
     for key in given:
         if key not in names:
-            raise InputError(f"genotype of {name}: no decision {str(key)[:40]!r}{nearest(str(key), names)}")
+            raise InputError(
+                f"genotype of {name}: no decision {str(key)[:40]!r}{nearest(str(key), names)}"
+            )
     missing = next((one for one in names if not isinstance(given.get(one), str)), None)
     if missing is not None:
         raise InputError(f"genotype of {name}: no operation for {missing!r}")
@@ -145,7 +160,9 @@ def _from_arch_string(text: str, space: str = "nasbench201") -> Genotype:
     if not all(_NODE.fullmatch(node) for node in nodes):
         raise InputError(f"genotype: expected |op~0|+|op~0|op~1|+..., not {text[:60]!r}")
     pairs = [[part.rsplit("~", 1) for part in node.strip("|").split("|")] for node in nodes]
-    return Genotype(space, tuple(tuple(Edge(op, int(source)) for op, source in node) for node in pairs))
+    return Genotype(
+        space, tuple(tuple(Edge(op, int(source)) for op, source in node) for node in pairs)
+    )
 
 
 def _from_namedtuple(text: str) -> Genotype:
@@ -161,13 +178,20 @@ def _from_namedtuple(text: str) -> Genotype:
         raise InputError(f"genotype: Genotype(...) needs the fields {', '.join(sorted(known))}")
     for kind in ("normal_concat", "reduce_concat"):
         if kind in fields and fields[kind] != [2, 3, 4, 5]:
-            raise InputError(f"genotype: {kind} must be range(2, 6): the output joins all four nodes")
+            raise InputError(
+                f"genotype: {kind} must be range(2, 6): the output joins all four nodes"
+            )
     return _first_that_fits(fields["normal"], fields["reduce"])
 
 
 def _literal(node: ast.expr) -> Any:
-    """A literal, with ``range(a, b)`` and ``list(range(a, b))`` (both published) read as small integers."""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"range", "list"}:
+    """A literal, with ``range(a, b)`` and ``list(range(a, b))`` (both published) read as small
+    integers."""
+    if (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in {"range", "list"}
+    ):
         arguments = [_literal(argument) for argument in node.args]
         if node.func.id == "list" and len(arguments) == 1 and isinstance(arguments[0], list):
             return arguments[0]
@@ -179,7 +203,8 @@ def _literal(node: ast.expr) -> Any:
 
 
 def _first_that_fits(normal: Any, reduce: Any) -> Genotype:
-    """DARTS operations where they suffice, else the TND space; published text does not name its space."""
+    """DARTS operations where they suffice, else the TND space; published text does not name its
+    space."""
     cells = _nodes_of(normal, "normal"), _nodes_of(reduce, "reduce")
     try:
         return Genotype("darts", *cells)
@@ -195,10 +220,14 @@ def _first_that_fits(normal: Any, reduce: Any) -> Genotype:
 def _nodes_of(cell: Any, kind: CellKind) -> Cell:
     if not isinstance(cell, list | tuple):
         raise InputError(f"genotype: {kind} must be a list of edges")
-    if all(isinstance(item, list | tuple) and len(item) == 2 and isinstance(item[0], str) for item in cell):
+    if all(
+        isinstance(item, list | tuple) and len(item) == 2 and isinstance(item[0], str)
+        for item in cell
+    ):
         if len(cell) != 8:
             raise InputError(
-                f"genotype: {kind} needs 8 pairs (two per node), not {len(cell)}; write a list per node"
+                f"genotype: {kind} needs 8 pairs (two per node), not {len(cell)}; write a list per"
+                " node"
             )
         return tuple((_edge(cell[i], kind), _edge(cell[i + 1], kind)) for i in range(0, 8, 2))
     return _cell(cell, kind)

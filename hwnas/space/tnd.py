@@ -1,4 +1,5 @@
-"""The TND space (Lyu & Wen, arXiv 2111.03892): 10 normal and 6 reduction primitives, variable in-degree."""
+"""The TND space (Lyu & Wen, arXiv 2111.03892): 10 normal and 6 reduction primitives, variable
+in-degree."""
 
 from __future__ import annotations
 
@@ -24,8 +25,8 @@ REDUCE = (NONE, SKIP, "max_pool_3x3", "avg_pool_3x3", "max_pool_5x5", "max_pool_
 def derive(space: Space, strength: Probabilities) -> Choices:
     """Every edge takes its strongest operation; ``none`` is one of them and removes the edge.
 
-    No top-2 rule and no skip limit. A node that would lose every input keeps its strongest real edge, because
-    a node of a network has 1 to 4 inputs. ``strength``: (edges, operations).
+    No top-2 rule and no skip limit. A node that would lose every input keeps its strongest real
+    edge, because a node of a network has 1 to 4 inputs. ``strength``: (edges, operations).
     """
     choices = np.asarray(strength.argmax(axis=1), dtype=np.int64)
     for cell in space.cells:

@@ -21,10 +21,11 @@ import numpy as np
 from profilers.errors import InputError
 from profilers.host import available_mib
 
-# More than this does not fit beside a search on the machines we know; a folder of images is read as it is
-# needed.
+# More than this does not fit beside a search on the machines we know; a folder of images is read as
+# it is needed.
 LARGEST_BYTES = 8 << 30
-# An archive that unpacks to more than `_BOMB_BYTES` and `_BOMB_RATIO` times its size holds no images.
+# An archive that unpacks to more than `_BOMB_BYTES` and `_BOMB_RATIO` times its size holds no
+# images.
 _BOMB_BYTES, _BOMB_RATIO = 1 << 30, 100
 _MOST_MEMBERS = 10_000
 _LONGEST_HEADER, _MOST_DIMENSIONS = 10_000, 8
@@ -52,10 +53,11 @@ class Claim:
 
 
 def read_npz(path: Path) -> dict[str, np.ndarray[Any, Any]]:
-    """Return `x_train`, `y_train`, `x_test`, `y_test` and, if present, `classes`, as they are stored.
+    """Return `x_train`, `y_train`, `x_test`, `y_test` and, if present, `classes`, as they are
+    stored.
 
-    Raises `InputError` that names file and array where one is missing, there twice, damaged, of a type
-    that holds no numbers, or larger than the memory.
+    Raises `InputError` that names file and array where one is missing, there twice, damaged, of a
+    type that holds no numbers, or larger than the memory.
     """
     try:
         # NumPy remarks on headers that Python 2 wrote.
@@ -71,7 +73,9 @@ def read_npz(path: Path) -> dict[str, np.ndarray[Any, Any]]:
         raise InputError(f"{path}: there is not enough memory to read it") from None
     except Exception as error:  # zipfile and NumPy raise whatever damaged bytes lead them to.
         reason = str(error)[:200] or type(error).__name__
-        raise InputError(f"{path}: not a readable .npz archive of plain arrays ({reason})") from error
+        raise InputError(
+            f"{path}: not a readable .npz archive of plain arrays ({reason})"
+        ) from error
 
 
 def class_names(classes: np.ndarray[Any, Any], path: Path) -> tuple[str, ...]:
@@ -80,14 +84,18 @@ def class_names(classes: np.ndarray[Any, Any], path: Path) -> tuple[str, ...]:
         raise InputError(f"{path}: classes is of type {classes.dtype}, expected names")
     try:
         names = tuple(
-            name.decode() if isinstance(name, bytes) else str(name) for name in classes.reshape(-1).tolist()
+            name.decode() if isinstance(name, bytes) else str(name)
+            for name in classes.reshape(-1).tolist()
         )
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: classes holds bytes that are not UTF-8 ({error.reason})") from None
+        raise InputError(
+            f"{path}: classes holds bytes that are not UTF-8 ({error.reason})"
+        ) from None
     for name in names:
         if not name or len(name) > _LONGEST_NAME:
             raise InputError(
-                f"{path}: classes holds a name of {len(name):,} characters, expected 1 to {_LONGEST_NAME}"
+                f"{path}: classes holds a name of {len(name):,} characters, expected 1 to"
+                f" {_LONGEST_NAME}"
             )
     return names
 
@@ -109,7 +117,10 @@ def _members(archive: zipfile.ZipFile, path: Path) -> dict[str, zipfile.ZipInfo]
             present = [info.filename.removesuffix(".npy") for info in infos]
             raise InputError(f"{path}: no array '{name}' (arrays: {', '.join(present) or 'none'})")
     for name, member in found.items():
-        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) or member.flag_bits & 1:
+        if (
+            member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+            or member.flag_bits & 1
+        ):
             raise InputError(f"{path}: {name} is encrypted, or not packed as NumPy packs arrays")
     return found
 
@@ -122,16 +133,20 @@ def _claim(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> Cla
     claim = Claim(shape=shape, dtype=dtype, start=start)
     kinds = "USiu" if name == "classes" else "fiub"
     if dtype.hasobject:
-        raise InputError(f"{path}: {name}: not a readable .npz archive of plain arrays (it holds objects)")
+        raise InputError(
+            f"{path}: {name}: not a readable .npz archive of plain arrays (it holds objects)"
+        )
     if dtype.kind not in kinds + "c" or not dtype.itemsize:
         wanted = "names" if name == "classes" else "numbers"
         raise InputError(f"{path}: {name} is of type {dtype}, expected {wanted}")
     if name == "classes" and math.prod(shape) > MOST_CLASSES:
-        raise InputError(f"{path}: classes holds {math.prod(shape):,} names, more than {MOST_CLASSES:,}")
+        raise InputError(
+            f"{path}: classes holds {math.prod(shape):,} names, more than {MOST_CLASSES:,}"
+        )
     if claim.start + claim.bytes != member.file_size:
         raise InputError(
-            f"{path}: {name} claims the shape {_shown(shape)} of {dtype}, {claim.bytes:,} bytes, but"
-            f" holds {max(0, member.file_size - claim.start):,}"
+            f"{path}: {name} claims the shape {_shown(shape)} of {dtype}, {claim.bytes:,} bytes,"
+            f" but holds {max(0, member.file_size - claim.start):,}"
         )
     return claim
 
@@ -168,7 +183,8 @@ def _check_memory(
     packed = sum(member.compress_size for member in members.values())
     if unpacked > LARGEST_BYTES:
         raise InputError(
-            f"{path}: {unpacked >> 20:,} MiB unpacked, more than {LARGEST_BYTES >> 20:,}; use a folder"
+            f"{path}: {unpacked >> 20:,} MiB unpacked, more than {LARGEST_BYTES >> 20:,}; use a"
+            " folder"
         )
     if unpacked > max(_BOMB_BYTES, _BOMB_RATIO * packed):
         raise InputError(
@@ -179,7 +195,8 @@ def _check_memory(
     free = available_mib()
     if free and (unpacked + copies) >> 20 > free:
         raise InputError(
-            f"{path}: takes {(unpacked + copies) >> 20:,} MiB of memory, of {free:,} MiB free; use a folder"
+            f"{path}: takes {(unpacked + copies) >> 20:,} MiB of memory, of {free:,} MiB free; use"
+            " a folder"
         )
 
 

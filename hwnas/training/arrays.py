@@ -37,12 +37,13 @@ def build(
     noise: float = 0.0,
     statistics: tuple[tuple[float, ...], tuple[float, ...]] | None = None,
 ) -> Dataset:
-    """Join checked parts into a `Dataset`, in an order of their own, with the training set halved by `seed`.
+    """Join checked parts into a `Dataset`, in an order of their own, with the training set halved
+    by `seed`.
 
-    `test`: without it a fixed fifth of each class of `train` is held out. `noise`: as in `with_noise`, added
-    here because it depends on the order. `statistics`: (mean, std) per channel; measured on the training images,
-    which then have to be in memory, where it is not given. Raises `InputError` where a class has fewer than two
-    training images or no test image is left.
+    `test`: without it a fixed fifth of each class of `train` is held out. `noise`: as in
+    `with_noise`, added here because it depends on the order. `statistics`: (mean, std) per channel;
+    measured on the training images, which then have to be in memory, where it is not given. Raises
+    `InputError` where a class has fewer than two training images or no test image is left.
     """
     if len(classes) < 2:
         raise InputError(f"data set '{name}': one class only, nothing to tell apart")
@@ -82,7 +83,8 @@ def build(
 
 
 def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return mean and standard deviation per channel of pixel values in 0..1, exactly, from histograms.
+    """Return mean and standard deviation per channel of pixel values in 0..1, exactly, from
+    histograms.
 
     A channel that never changes gets the deviation 1, so that normalising it is harmless.
     """
@@ -98,9 +100,11 @@ def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, 
 
 
 def with_noise(images: Images, std: float, stream: int) -> Images:
-    """Return uint8 images with Gaussian noise of `std` (of the range 0..1) added, clipped as a sensor would.
+    """Return uint8 images with Gaussian noise of `std` (of the range 0..1) added, clipped as a
+    sensor would.
 
-    The noise of an image depends on `std`, `stream` and its position alone: the same in every epoch and run.
+    The noise of an image depends on `std`, `stream` and its position alone: the same in every epoch
+    and run.
     """
     if not std:
         return images
@@ -111,23 +115,26 @@ def with_noise(images: Images, std: float, stream: int) -> Images:
 
 
 def noisy(pixels: Tensor, std: float, source: torch.Generator) -> Tensor:
-    """Return uint8 `pixels` plus Gaussian noise of `std` (of the range 0..1), rounded and clipped."""
+    """Return uint8 `pixels` plus Gaussian noise of `std` (of the range 0..1), rounded and
+    clipped."""
     disturbed = pixels.float() + 255 * std * torch.randn(pixels.shape, generator=source)
     return disturbed.round().clamp(0, 255).to(torch.uint8)
 
 
 def default_augment(image: tuple[int, int, int]) -> Augment:
-    """Crop by an eighth of the side, as is usual for 32 x 32; mirror photographs, but not figures in grey."""
+    """Crop by an eighth of the side, as is usual for 32 x 32; mirror photographs, but not
+    figures in grey."""
     channels, height, width = image
     return Augment(crop_padding=min(height, width) // 8, flip=channels > 1)
 
 
 def load_npz(path: Path, *, seed: int, noise: float) -> Dataset:
-    """Read `x_train`, `y_train`, `x_test`, `y_test` and, if present, the names `classes` from an archive.
+    """Read `x_train`, `y_train`, `x_test`, `y_test` and, if present, the names `classes` from an
+    archive.
 
-    Images: (N, H, W), (N, H, W, C) or (N, C, H, W) with C of 1, 3 or 4; uint8, or floats in 0..1 or 0..255.
-    Labels: (N,) whole numbers from 0. Nothing is unpickled. Raises `InputError` that names the file and the
-    array.
+    Images: (N, H, W), (N, H, W, C) or (N, C, H, W) with C of 1, 3 or 4; uint8, or floats in 0..1 or
+    0..255. Labels: (N,) whole numbers from 0. Nothing is unpickled. Raises `InputError` that names
+    the file and the array.
     """
     arrays = read_npz(path)
     train, test = (
@@ -163,10 +170,13 @@ def as_images(array: np.ndarray[Any, Any], where: str) -> Tensor:
     elif array.ndim == 4 and array.shape[3] in (1, 3, 4):
         array = array.transpose(0, 3, 1, 2)
     if array.ndim != 4 or array.shape[1] not in (1, 3, 4) or not len(array):
-        raise InputError(f"{where}: shape {array.shape}, expected (N, H, W), (N, H, W, C) or (N, C, H, W)")
+        raise InputError(
+            f"{where}: shape {array.shape}, expected (N, H, W), (N, H, W, C) or (N, C, H, W)"
+        )
     if min(array.shape[2:]) < SMALLEST_SIDE:
         raise InputError(
-            f"{where}: images of {array.shape[2:]} are smaller than {SMALLEST_SIDE} x {SMALLEST_SIDE}"
+            f"{where}: images of {array.shape[2:]} are smaller than {SMALLEST_SIDE} x"
+            f" {SMALLEST_SIDE}"
         )
     return torch.from_numpy(np.ascontiguousarray(_as_bytes(array, where)))
 
@@ -176,9 +186,13 @@ def as_labels(array: np.ndarray[Any, Any], count: int, where: str) -> Tensor:
     if array.shape != (count,):
         raise InputError(f"{where}: shape {array.shape}, expected ({count},), one label per image")
     if array.dtype.kind not in "iu" or array.min() < 0:
-        raise InputError(f"{where}: labels are whole numbers from 0, not {array.dtype} from {array.min()}")
+        raise InputError(
+            f"{where}: labels are whole numbers from 0, not {array.dtype} from {array.min()}"
+        )
     if int(array.max()) >= MOST_CLASSES:
-        raise InputError(f"{where}: label {array.max()}; labels are class numbers 0, 1, 2, ... without gaps")
+        raise InputError(
+            f"{where}: label {array.max()}; labels are class numbers 0, 1, 2, ... without gaps"
+        )
     return torch.from_numpy(array.astype(np.int64))
 
 
@@ -192,7 +206,9 @@ def _as_bytes(array: np.ndarray[Any, Any], where: str) -> np.ndarray[Any, Any]:
     low, high = float(array.min()), float(array.max())
     # Written so that NaN, for which every comparison is false, is refused as well.
     if not 0 <= low <= high <= 255:
-        raise InputError(f"{where}: pixels from {low} to {high}, expected numbers in 0..1 or 0..255")
+        raise InputError(
+            f"{where}: pixels from {low} to {high}, expected numbers in 0..1 or 0..255"
+        )
     scale = 255 if array.dtype.kind == "f" and high <= 1 else 1
     pixels = np.empty(array.shape, np.uint8)
     step = max(1, _PIECE // max(1, math.prod(array.shape[1:])))
@@ -201,7 +217,9 @@ def _as_bytes(array: np.ndarray[Any, Any], where: str) -> np.ndarray[Any, Any]:
     return pixels
 
 
-def _class_names(arrays: Mapping[str, np.ndarray[Any, Any]], count: int, path: Path) -> tuple[str, ...]:
+def _class_names(
+    arrays: Mapping[str, np.ndarray[Any, Any]], count: int, path: Path
+) -> tuple[str, ...]:
     if "classes" not in arrays:
         return tuple(map(str, range(count)))
     names = class_names(arrays["classes"], path)
@@ -216,8 +234,8 @@ def _check_training(name: str, classes: tuple[str, ...], labels: Tensor) -> None
     counts = torch.bincount(labels, minlength=len(classes))
     if int(counts.min()) < 2:
         raise InputError(
-            f"data set '{name}': class '{classes[int(counts.argmin())]}' has {int(counts.min())} training "
-            "images; each half of the training set needs one"
+            f"data set '{name}': class '{classes[int(counts.argmin())]}' has {int(counts.min())}"
+            " training images; each half of the training set needs one"
         )
 
 
@@ -226,7 +244,8 @@ def _check_test(name: str, classes: tuple[str, ...], labels: Tensor) -> None:
         raise InputError(f"data set '{name}': no test images")
     if int(labels.max()) >= len(classes):
         raise InputError(
-            f"data set '{name}': test label {int(labels.max())}, but {len(classes)} classes in training"
+            f"data set '{name}': test label {int(labels.max())}, but {len(classes)} classes in"
+            " training"
         )
 
 

@@ -1,4 +1,5 @@
-"""Random crops, flips and cutout of a whole batch at once, on its device, from an explicit generator."""
+"""Random crops, flips and cutout of a whole batch at once, on its device, from an explicit
+generator."""
 
 from __future__ import annotations
 
@@ -10,14 +11,14 @@ from torch import Tensor
 from torch.nn import functional
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Augment:
     """What may happen to a training image.
 
-    `smallest_area`: below 1, a rectangle of that share of the image or more, of sides 3:4 to 4:3, is scaled
-    to the full size, as for ImageNet; `crop_padding`: pixels of black added on each side before a crop of the
-    old size; `flip`: mirror left and right with probability 1/2; `cutout`: side of the square that is set to the
-    mean colour (DeVries and Taylor, arXiv:1708.04552).
+    `smallest_area`: below 1, a rectangle of that share of the image or more, of sides 3:4 to 4:3,
+    is scaled to the full size, as for ImageNet; `crop_padding`: pixels of black added on each side
+    before a crop of the old size; `flip`: mirror left and right with probability 1/2; `cutout`:
+    side of the square that is set to the mean colour (DeVries and Taylor, arXiv:1708.04552).
     """
 
     smallest_area: float = 1.0
@@ -27,7 +28,8 @@ class Augment:
 
 
 def augmented(pixels: Tensor, augment: Augment, generator: torch.Generator) -> Tensor:
-    """Return an augmented copy of uint8 `pixels` (n, C, H, W), all but cutout; every image draws for itself.
+    """Return an augmented copy of uint8 `pixels` (n, C, H, W), all but cutout; every image draws
+    for itself.
 
     `generator` lives on the CPU, so that the same seed gives the same images on every device.
     """
@@ -49,7 +51,8 @@ def augmented(pixels: Tensor, augment: Augment, generator: torch.Generator) -> T
 
 
 def cut_out(x: Tensor, side: int, generator: torch.Generator) -> Tensor:
-    """Set a square of normalised images (n, C, H, W) around a random centre to 0, the mean colour, as DARTS does.
+    """Set a square of normalised images (n, C, H, W) around a random centre to 0, the mean colour,
+    as DARTS does.
 
     At the border part of the square lies outside, as in the paper.
     """
@@ -69,19 +72,23 @@ def _resized_crop(pixels: Tensor, smallest_area: float, generator: torch.Generat
     area, ratio, x, y = torch.rand((4, count), generator=generator)
     side = (smallest_area + (1 - smallest_area) * area).sqrt()
     stretch = torch.exp((2 * ratio - 1) * math.log(4 / 3) / 2)
-    # In the coordinates of `affine_grid` an image reaches from -1 to 1, so a side is its share of the image.
+    # In the coordinates of `affine_grid` an image reaches from -1 to 1, so a side is its share of
+    # the image.
     width, height = (side * stretch).clamp(max=1), (side / stretch).clamp(max=1)
     zero = torch.zeros(count)
     rows = (width, zero, (2 * x - 1) * (1 - width)), (zero, height, (2 * y - 1) * (1 - height))
     theta = torch.stack([torch.stack(row, dim=1) for row in rows], dim=1).to(pixels.device)
     grid = functional.affine_grid(theta, list(pixels.shape), align_corners=False)
-    scaled = functional.grid_sample(pixels.float(), grid, padding_mode="border", align_corners=False)
+    scaled = functional.grid_sample(
+        pixels.float(), grid, padding_mode="border", align_corners=False
+    )
     return scaled.round().to(torch.uint8)
 
 
 def _crop(pixels: Tensor, padding: int, top: Tensor, left: Tensor) -> Tensor:
     count, _, height, width = pixels.shape
     padded = functional.pad(pixels, (padding,) * 4)
-    # (n, C, top, left, H, W), a view of every window there is; the index copies one of them per image.
+    # (n, C, top, left, H, W), a view of every window there is; the index copies one of them per
+    # image.
     windows = padded.unfold(2, height, 1).unfold(3, width, 1)
     return windows[torch.arange(count, device=pixels.device), :, top, left]

@@ -1,5 +1,5 @@
-"""The state of a training on disk: one safetensors file, replaced whole, with what is no tensor in its
-header.
+"""The state of a training on disk: one safetensors file, replaced whole, with what is no tensor
+in its header.
 """
 
 from __future__ import annotations
@@ -26,12 +26,14 @@ BEST = "best.safetensors"
 DAMAGE = (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError)
 
 
-@dataclass(frozen=True, slots=True)
-class Epoch:
-    """One point of the learning curve. Accuracies in 0..1; those on unseen images are None where not
-    measured.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingEpoch:
+    """One point of the learning curve.
 
-    ``train_loss`` and ``train_accuracy`` are means over the epoch's augmented images while the weights moved.
+    Accuracies in 0..1; those on unseen images are None where not measured.
+
+    ``train_loss`` and ``train_accuracy`` are means over the epoch's augmented images while the
+    weights moved.
     """
 
     number: int
@@ -43,10 +45,11 @@ class Epoch:
     seconds: float
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Progress:
-    """How far a training is: the next step to make, and what was seen so far. ``seconds`` of all calls
-    together.
+    """How far a training is: the next step to make, and what was seen so far.
+
+    ``seconds`` of all calls together.
     """
 
     epoch: int = 0
@@ -55,26 +58,30 @@ class Progress:
     epoch_seconds: float = 0.0
     best_epoch: int = -1
     best_accuracy: float = -1.0
-    curve: list[Epoch] = field(default_factory=list)
+    curve: list[TrainingEpoch] = field(default_factory=list)
     scaler: dict[str, Any] = field(default_factory=dict)
 
 
 def save_progress(
     folder: Path, settings: Mapping[str, Any], progress: Progress, tensors: Mapping[str, Tensor]
 ) -> None:
-    """Replace the state in ``folder``. Raises OSError where it cannot be written; the old one then still
-    stands.
+    """Replace the state in ``folder``.
+
+    Raises OSError where it cannot be written; the old one then still stands.
     """
     header = json.dumps({"settings": settings, "progress": asdict(progress)})
     files.replace(
-        folder / STATE, folder, pack(tensors, {"training": header, "digest": _digest(header, tensors)})
+        folder / STATE,
+        folder,
+        pack(tensors, {"training": header, "digest": _digest(header, tensors)}),
     )
 
 
 def load_progress(
     folder: Path, settings: Mapping[str, Any], progress: Progress, tensors: Mapping[str, Tensor]
 ) -> None:
-    """Fill ``progress`` and ``tensors`` in place from ``folder``, or leave them where nothing is stored.
+    """Fill ``progress`` and ``tensors`` in place from ``folder``, or leave them where nothing is
+    stored.
 
     Raises InputError where the stored training had other settings, or its file is damaged.
     """
@@ -88,11 +95,11 @@ def load_progress(
             header = json.loads(notes["training"])
             found = header["settings"]
             _check_settings(path, found, settings)
-            saved = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+            saved = {name: file.get_tensor(name) for name in [*file.keys()]}
         if notes.get("digest") != _digest(notes["training"], saved) or set(saved) != set(tensors):
             raise ValueError("its contents do not match their digest")
         fields = header["progress"]
-        curve = [Epoch(**epoch) for epoch in fields.pop("curve")]
+        curve = [TrainingEpoch(**epoch) for epoch in fields.pop("curve")]
     except (SafetensorError, OSError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(
             f"{path}: not a readable training state ({error}); delete it to start over"
@@ -111,7 +118,8 @@ def load_progress(
 
 
 def epochs_done(folder: Path) -> int:
-    """How many epochs the training in ``folder`` has behind it; 0 where nothing is stored that can be read."""
+    """How many epochs the training in ``folder`` has behind it; 0 where nothing is stored that
+    can be read."""
     try:
         files.check(folder / STATE, folder, files.LARGEST_STATE)
         with safe_open(folder / STATE, framework="pt") as file:
@@ -121,8 +129,11 @@ def epochs_done(folder: Path) -> int:
 
 
 def pack(tensors: Mapping[str, Tensor], notes: Mapping[str, str]) -> bytes:
-    """The bytes of a safetensors file; layouts other than contiguous are not kept (they change no value)."""
-    return save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, dict(notes))
+    """The bytes of a safetensors file; layouts other than contiguous are not kept (they change
+    no value)."""
+    return save(
+        {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, dict(notes)
+    )
 
 
 def _check_settings(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
@@ -146,5 +157,7 @@ def _digest(header: str, tensors: Mapping[str, Tensor]) -> str:
     total = hashlib.blake2b(header.encode(), digest_size=16)
     for name in sorted(tensors):
         total.update(name.encode())
-        total.update(tensors[name].detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+        total.update(
+            tensors[name].detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes()
+        )
     return total.hexdigest()

@@ -1,7 +1,8 @@
 """torch.compile, kept from the current folder and from the shared temporary folder.
 
-Its compiler tries once what the CPU can do, in a `python -c` that looks for modules in the current folder; and it loads
-the code that it has made from `/tmp/torchinductor_USER`, which another user may have laid there first.
+Its compiler tries once what the CPU can do, in a `python -c` that looks for modules in the current
+folder; and it loads the code that it has made from `/tmp/torchinductor_USER`, which another user
+may have laid there first.
 """
 
 from __future__ import annotations

@@ -57,15 +57,17 @@ def load(
     test: Path | None = None,
     skip_broken: bool = False,
 ) -> Dataset:
-    """Return the data set that `source` names: one of `NAMES`, a folder of images, or an `.npz` file.
+    """Return the data set that `source` names: one of `NAMES`, a folder of images, or an `.npz`
+    file.
 
-    `root`: where public data sets are, by default `default_root()`; `download`: fetch a missing one. `seed`:
-    how the training set is halved; the test set never depends on it. `noise`: standard deviation of Gaussian
-    noise on every image, in the range 0..1. `image_size`: side in pixels for folders and ImageNet, inferred
-    without it. `test`: a folder of test images, one sub-folder per class, where `source` is a folder.
-    `skip_broken`: leave out the files of a folder that cannot be read.
-    The order of files, of their names (but see hwnas.training.order) and of rows changes nothing.
-    Raises `InputError` with one helpful line for anything that cannot be used.
+    `root`: where public data sets are, by default `default_root()`; `download`: fetch a missing
+    one. `seed`: how the training set is halved; the test set never depends on it. `noise`: standard
+    deviation of Gaussian noise on every image, in the range 0..1. `image_size`: side in pixels for
+    folders and ImageNet, inferred without it. `test`: a folder of test images, one sub-folder per
+    class, where `source` is a folder.
+    `skip_broken`: leave out the files of a folder that cannot be read. The order of files, of their
+    names (but see hwnas.training.order) and of rows changes nothing. Raises `InputError` with one
+    helpful line for anything that cannot be used.
     """
     word, root = str(source), root or default_root()
     if not 0 <= noise <= 1:
@@ -95,7 +97,8 @@ def load(
             )
         except Unreadable as error:
             raise InputError(
-                f"{error}; hwnas doctor --data FOLDER lists all such files, --skip-broken leaves them out"
+                f"{error}; hwnas doctor --data FOLDER lists all such files, --skip-broken leaves"
+                " them out"
             ) from error
     if path.suffix.lower() == ".npz":
         if not path.is_file():

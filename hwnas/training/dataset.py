@@ -1,7 +1,8 @@
 """A data set as a frozen value, and batches as a pure function of it, a seed and a position.
 
-Nothing here holds the state of a random generator: batch k of an epoch depends on (data, split, batch size,
-seed, k) alone, so a search that was stopped resumes with exactly the batches that it would have seen.
+Nothing here holds the state of a random generator: batch k of an epoch depends on (data, split,
+batch size, seed, k) alone, so a search that was stopped resumes with exactly the batches that it
+would have seen.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hwnas.space.size import Task
+from hwnas.space.task import Task
 from hwnas.training.augment import Augment, augmented, cut_out
 
 Split = Literal["weights", "policy", "train", "test"]
@@ -33,7 +34,8 @@ class Stored(Protocol):
         """Return the images at `index` (n,), in that order."""
 
     def disturbed(self, std: float, stream: int, /) -> Stored:
-        """Return the same images with noise, a function of `stream` and the position of an image alone."""
+        """Return the same images with noise, a function of `stream` and the position of an image
+        alone."""
 
     def contents(self) -> list[bytes]:
         """Return bytes per image that tell other contents apart, but not another name."""
@@ -50,15 +52,16 @@ class Batch(NamedTuple):
     y: Tensor
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Dataset:
     """Images, labels and the split of the training set.
 
-    `split` holds the indices within `train` of "weights" and "policy" (disjoint halves, class by class)
-    and of "train" (both). "test" is a set of its own, which a search never touches.
+    `split` holds the indices within `train` of "weights" and "policy" (disjoint halves, class by
+    class) and of "train" (both). "test" is a set of its own, which a search never touches.
     `mean`, `std`: per channel, of pixel values in 0..1.
     `augment`: what suits these images; apply it by passing it to `batches`.
-    `test_names`: where each test image was found: its file as seen from the data folder, or its row.
+    `test_names`: where each test image was found: its file as seen from the data folder, or its
+    row.
     `notes`: lines about what was not read, or not as it is.
     """
 
@@ -79,7 +82,7 @@ class Dataset:
 
     @property
     def task(self) -> Task:
-        """What a network for these images is for."""
+        """What a network on these images is for."""
         return Task(classes=len(self.classes), image=self.image)
 
 
@@ -107,9 +110,10 @@ def batches(
 ) -> Iterator[Batch]:
     """Yield one pass over `split`, from batch number `start`, every `stride`-th of them.
 
-    `seed`, for example (run seed, stage, epoch), sets the order and the augmentation of every batch; None
-    keeps the order of the data, as an evaluation does, and allows no augmentation. That order goes class by
-    class: a network that normalises by the statistics of its batch is scored on `equal_batches`.
+    `seed`, for example (run seed, stage, epoch), sets the order and the augmentation of every
+    batch; None keeps the order of the data, as an evaluation does, and allows no augmentation. That
+    order goes class by class: a network that normalises by the statistics of its batch is scored on
+    `equal_batches`.
     """
     if augment is not None and seed is None:
         raise ValueError("augmentation needs a seed")
@@ -122,10 +126,12 @@ def batches(
 def equal_batches(
     dataset: Dataset, split: Split, batch_size: int, seed: tuple[int, ...], count: int | None = None
 ) -> Iterator[Batch]:
-    """Yield every image of `split`, or `count` different ones, once, in a shuffled order that `seed` sets.
+    """Yield every image of `split`, or `count` different ones, once, in a shuffled order that
+    `seed` sets.
 
-    The fewest batches that are no larger than `batch_size`; their sizes differ by one image at most, so that
-    none of several is under half of it: to score by the statistics of a batch, which have to mean the same.
+    The fewest batches that are no larger than `batch_size`; their sizes differ by one image at
+    most, so that none of several is under half of it: to score by the statistics of a batch, which
+    have to mean the same.
     """
     order = _order(dataset, split, seed)[:count]
     for index in torch.tensor_split(order, max(1, -(-len(order) // batch_size))):
@@ -133,14 +139,21 @@ def equal_batches(
 
 
 def sample(
-    dataset: Dataset, split: Split, count: int, seed: tuple[int, ...], *, augment: Augment | None = None
+    dataset: Dataset,
+    split: Split,
+    count: int,
+    seed: tuple[int, ...],
+    *,
+    augment: Augment | None = None,
 ) -> Batch:
-    """Draw `count` different images of `split`, all where there are fewer; a function of `seed` alone."""
+    """Draw `count` different images of `split`, all where there are fewer; a function of `seed`
+    alone."""
     return _read(dataset, split, _order(dataset, split, seed)[:count], augment, (*seed, 0))
 
 
 def to_device(dataset: Dataset, device: torch.device | str) -> Dataset:
-    """Return the data set with its batches, and where they are in memory its images, on `device`."""
+    """Return the data set with its batches, and where they are in memory its images, on
+    `device`."""
     device = torch.device(device)
     train, test = (
         images.to(device) if isinstance(images, Tensor) else images
@@ -152,11 +165,11 @@ def to_device(dataset: Dataset, device: torch.device | str) -> Dataset:
 def generator(*words: int, device: torch.device | str = "cpu") -> torch.Generator:
     """Return a generator seeded by a tuple of integers, without the collisions of adding them up.
 
-    On `device`: CUDA draws from a CPU's generator for tensors of the CPU only. The same words draw the same numbers on
-    one kind of device, others on another.
+    On `device`: CUDA draws from a CPU's generator for tensors of the CPU only. The same words draw
+    the same numbers on one kind of device, others on another.
     """
-    # SeedSequence reads (0, 1) and (0, 1, 0) alike, and a long integer like two short ones: state the length,
-    # and give every word two places.
+    # SeedSequence reads (0, 1) and (0, 1, 0) alike, and a long integer like two short ones: state
+    # the length, and give every word two places.
     places = [half for word in words for half in (word & 0xFFFFFFFF, word >> 32 & 0xFFFFFFFF)]
     state = np.random.SeedSequence([len(words), *places]).generate_state(2, np.uint32)
     return torch.Generator(device).manual_seed(int(state[0]) << 32 | int(state[1]))
@@ -165,8 +178,8 @@ def generator(*words: int, device: torch.device | str = "cpu") -> torch.Generato
 def halves(labels: Tensor, seed: int) -> tuple[Tensor, Tensor]:
     """Split indices into two disjoint halves, the first larger by one where the number is odd.
 
-    Within each class the halves differ by one image at the most. `labels`: (N,) int64. Both results are
-    sorted.
+    Within each class the halves differ by one image at the most. `labels`: (N,) int64. Both results
+    are sorted.
     """
     by_class = stratified_order(labels, seed)
     return by_class[0::2].sort().values, by_class[1::2].sort().values
@@ -180,14 +193,24 @@ def stratified_order(labels: Tensor, seed: int) -> Tensor:
 
 def _order(dataset: Dataset, split: Split, seed: tuple[int, ...] | None) -> Tensor:
     members = torch.arange(len(dataset.test)) if split == "test" else dataset.split[split]
-    return members if seed is None else members[torch.randperm(len(members), generator=generator(*seed))]
+    return (
+        members
+        if seed is None
+        else members[torch.randperm(len(members), generator=generator(*seed))]
+    )
 
 
 def _read(
-    dataset: Dataset, split: Split, index: Tensor, augment: Augment | None, seed: tuple[int, ...] | None
+    dataset: Dataset,
+    split: Split,
+    index: Tensor,
+    augment: Augment | None,
+    seed: tuple[int, ...] | None,
 ) -> Batch:
     images, labels = (
-        (dataset.test, dataset.test_labels) if split == "test" else (dataset.train, dataset.train_labels)
+        (dataset.test, dataset.test_labels)
+        if split == "test"
+        else (dataset.train, dataset.train_labels)
     )
     both = torch.stack([index, labels[index]]).to(dataset.device)  # one copy to a GPU, not two
     y = both[1]

@@ -13,7 +13,8 @@ LISTED = 12
 
 
 def described(dataset: Dataset) -> list[str]:
-    """Return lines: classes, images per class and part, side and channels, what was not read, what is too few.
+    """Return lines: classes, images per class and part, side and channels, what was not read, what
+    is too few.
 
     The parts are those of a search: images that train the shared weights, images that the policies
     learn from, and test images.
@@ -23,8 +24,9 @@ def described(dataset: Dataset) -> list[str]:
     total = size(dataset, "train") + size(dataset, "test")
     counts = _counts(dataset)
     lines = [
-        f"data {dataset.name}: {total:,} images in {len(dataset.classes):,} classes, {width} x {height}"
-        f" pixels, {colour} ({', '.join(f'{sum(counts[part]):,} {part}' for part in counts)})"
+        f"data {dataset.name}: {total:,} images in {len(dataset.classes):,} classes, {width} x"
+        f" {height} pixels, {colour}"
+        f" ({', '.join(f'{sum(counts[part]):,} {part}' for part in counts)})"
     ]
     return [*lines, *dataset.notes, *_classes(dataset.classes, counts), *_too_few(dataset, counts)]
 
@@ -62,6 +64,7 @@ def _too_few(dataset: Dataset, counts: dict[str, list[int]]) -> list[str]:
         return []
     classes = sum(min(row) < FEW for row in zip(*counts.values(), strict=True))
     return [
-        f"few images: {classes:,} of {len(dataset.classes):,} classes have fewer than {FEW} in a part;"
-        f" the fewest: {dataset.classes[label]}, {count:,} {part}; accuracies are uncertain there"
+        f"few images: {classes:,} of {len(dataset.classes):,} classes have fewer than {FEW} in a"
+        f" part; the fewest: {dataset.classes[label]}, {count:,} {part}; accuracies are uncertain"
+        " there"
     ]

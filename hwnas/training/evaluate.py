@@ -5,12 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from hwnas.nets.task import scores
 from hwnas.training.data import Dataset, Split, batches
 
 
 def logits(network: nn.Module, dataset: Dataset, split: Split, batch: int = 256) -> Tensor:
-    """(images, classes) in the order of the data, on the CPU, in float32. The network's mode is left as
-    found.
+    """(images, classes) in the order of the data, on the CPU, in float32.
+
+    The network's mode is left as found.
     """
     was_training = network.training
     network.eval()
@@ -30,7 +32,11 @@ def labels(dataset: Dataset, split: Split) -> Tensor:
     return dataset.test_labels if split == "test" else dataset.train_labels[dataset.split[split]]
 
 
-def accuracy(network: nn.Module, dataset: Dataset, split: Split = "test", batch: int = 256) -> float:
+def accuracy(
+    network: nn.Module, dataset: Dataset, split: Split = "test", batch: int = 256
+) -> float:
     """The share of images whose largest logit is the right class, in 0..1."""
-    right = logits(network, dataset, split, batch).argmax(1) == labels(dataset, split).cpu()
+    right = scores(
+        dataset.task, logits(network, dataset, split, batch), labels(dataset, split).cpu()
+    )
     return float(right.double().mean())

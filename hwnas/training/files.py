@@ -1,4 +1,5 @@
-"""Image files that are read when they are asked for, and what tells files apart whatever their names are."""
+"""Image files that are read when they are asked for, and what tells files apart whatever their
+names are."""
 
 from __future__ import annotations
 
@@ -25,12 +26,13 @@ _MOST_COMPARED = 100_000
 READERS = 4
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, kw_only=True)
 class Files:
-    """Images that are read when they are asked for: the shorter side resized to `side`, the centre cut out.
+    """Images that are read when they are asked for: the shorter side resized to `side`, the centre
+    cut out.
 
-    `noise`: standard deviation of Gaussian noise, in the range 0..1, a function of `stream` and the index
-    alone.
+    `noise`: standard deviation of Gaussian noise, in the range 0..1, a function of `stream` and the
+    index alone.
     """
 
     paths: tuple[str, ...]
@@ -44,7 +46,8 @@ class Files:
 
     def __getitem__(self, index: Tensor, /) -> Tensor:
         """Return uint8 (n, C, H, W); raises `InputError` that names an unreadable file."""
-        # Decoding releases Python's lock; `map` keeps the order, so threads change nothing but the time.
+        # Decoding releases Python's lock; `map` keeps the order, so threads change nothing but the
+        # time.
         with ThreadPoolExecutor(READERS) as pool:
             return torch.stack(list(pool.map(self._read, index.tolist())))
 
@@ -63,8 +66,8 @@ class Files:
     def contents(self) -> list[bytes]:
         """Return 16 bytes per file that tell other contents, or another noise, apart.
 
-        Of more than `WHOLE_BYTES` in all, first and last bytes and the size of each file stand for it. Raises
-        `InputError` that names a file that cannot be read.
+        Of more than `WHOLE_BYTES` in all, first and last bytes and the size of each file stand for
+        it. Raises `InputError` that names a file that cannot be read.
         """
         whole = sum(map(_size, self.paths)) <= WHOLE_BYTES
         salt = repr(self.noise).encode()
@@ -73,7 +76,8 @@ class Files:
 
 
 def spread(names: Sequence[str]) -> list[str]:
-    """Sort files by size and contents, so that which of them are looked at does not depend on their names."""
+    """Sort files by size and contents, so that which of them are looked at does not depend on
+    their names."""
     sizes = {name: _size(name) for name in names}
     alike = Counter(sizes.values())
 
@@ -93,7 +97,8 @@ def _size(path: str) -> int:
 
 
 def _file_digest(path: str, *, whole: bool, salt: bytes = b"") -> bytes:
-    """Return 16 bytes that change with the file: with all of it, or with its size, first and last bytes."""
+    """Return 16 bytes that change with the file: with all of it, or with its size, first and
+    last bytes."""
     total = hashlib.blake2b(salt, digest_size=16)
     try:
         with open(path, "rb") as file:

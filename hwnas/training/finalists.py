@@ -1,23 +1,23 @@
-"""Train networks of a run from scratch, one after the other, and redraw the front by what they reach."""
+"""Train networks of a run from scratch, one after the other, and redraw the front by what they
+reach."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from hwnas import files
 from hwnas.runs.directory import Run
-from hwnas.runs.models import RECORD, TRAINED, Model, write_trained
+from hwnas.runs.models import Model, write_trained
+from hwnas.runs.training_record import RECORD, TRAINED, TrainingRecord, write_record
 from hwnas.space.text import format_text
-from hwnas.training.checkpoint import BEST, STATE, WEIGHTS, Epoch
+from hwnas.training.checkpoint import BEST, STATE, WEIGHTS, TrainingEpoch
 from hwnas.training.curves import EVENTS
 from hwnas.training.data import Dataset
-from hwnas.training.loop import Diverged
+from hwnas.training.loop import TrainingDiverged
 from hwnas.training.recipe import Recipe
 from hwnas.training.run_images import check_images
 from hwnas.training.train import Trained, train
@@ -32,15 +32,16 @@ def train_models(
     *,
     device: str | torch.device = "cpu",
     fresh: bool = False,
-    report: Callable[[Model, Epoch], None] = lambda model, epoch: None,
+    report: Callable[[Model, TrainingEpoch], None] = lambda model, epoch: None,
     done: Callable[[Model, Trained], None] = lambda model, result: None,
-    failed: Callable[[Model, Diverged], None] = lambda model, error: None,
-) -> list[dict[str, Any]]:
-    """Train each model in its folder (going on where one was stopped), and write the run's trained front.
+    failed: Callable[[Model, TrainingDiverged], None] = lambda model, error: None,
+) -> list[TrainingRecord]:
+    """Train each model in its folder (going on where one was stopped), and write the run's trained
+    front.
 
-    Returns one record per trained model, as kept in its training.json; ``failed`` hears of those that diverged.
-    ``fresh`` forgets what an earlier training left.
-    Raises InputError where an earlier training had other settings and is not to be forgotten.
+    Returns one record per trained model, as kept in its training.json; ``failed`` hears of those
+    that diverged. ``fresh`` forgets what an earlier training left. Raises InputError where an
+    earlier training had other settings and is not to be forgotten.
     """
     check_images(run, dataset)
     records = []
@@ -48,8 +49,10 @@ def train_models(
         if fresh:
             forget(model.folder, run.path)
         try:
-            result = train_model(run, model, dataset, recipe, seed, device, report)
-        except Diverged as error:
+            result = train_model(
+                run, model, dataset=dataset, recipe=recipe, seed=seed, device=device, report=report
+            )
+        except TrainingDiverged as error:
             failed(model, error)
             continue
         record = record_of(model, dataset, recipe, seed, result)
@@ -66,9 +69,10 @@ def train_model(
     recipe: Recipe,
     seed: int,
     device: str | torch.device,
-    report: Callable[[Model, Epoch], None],
+    report: Callable[[Model, TrainingEpoch], None],
 ) -> Trained:
-    """Train one model in its folder, going on where an earlier training was stopped; no record is written."""
+    """Train one model in its folder, going on where an earlier training was stopped; no record
+    is written."""
     files.make_folder(model.folder, run.path)
     return train(
         model.architecture,
@@ -82,9 +86,9 @@ def train_model(
     )
 
 
-def keep_record(run: Run, model: Model, record: Mapping[str, Any]) -> None:
+def keep_record(run: Run, model: Model, record: TrainingRecord) -> None:
     """Write a trained model's record, and the run's trained front with it."""
-    files.replace(model.folder / RECORD, run.path, (json.dumps(record, indent=1) + "\n").encode())
+    write_record(run, model.folder, record)
     write_trained(run)
 
 
@@ -94,23 +98,25 @@ def forget(folder: Path, root: Path) -> None:
         files.remove(folder / name, root)
 
 
-def record_of(model: Model, dataset: Dataset, recipe: Recipe, seed: int, result: Trained) -> dict[str, Any]:
-    """What is kept of a training in its training.json: plain JSON."""
-    return {
-        "name": model.name,
-        "key": model.key,
-        "channels": model.architecture.channels,
-        "cells": model.architecture.cells,
-        "test_accuracy": result.test_accuracy,
-        "origin": TRAINED,
-        "epochs": result.epochs,
-        "seconds": round(result.seconds, 3),
-        "best_epoch": result.best_epoch,
-        "genotype": model.architecture.genotype.to_dict(),
-        "text": format_text(model.architecture.genotype),
-        "data": dataset.name,
-        "seed": seed,
-        "recipe": recipe.to_dict(),
-        "costs": dict(model.costs),
-        "curve": [asdict(epoch) for epoch in result.curve],
-    }
+def record_of(
+    model: Model, dataset: Dataset, recipe: Recipe, seed: int, result: Trained
+) -> TrainingRecord:
+    """What is kept of a training in its training.json."""
+    return TrainingRecord(
+        name=model.name,
+        key=model.key,
+        channels=model.architecture.channels,
+        cells=model.architecture.cells,
+        test_accuracy=result.test_accuracy,
+        provenance=TRAINED,
+        epochs=result.epochs,
+        seconds=round(result.seconds, 3),
+        best_epoch=result.best_epoch,
+        genotype=model.architecture.genotype.to_dict(),
+        text=format_text(model.architecture.genotype),
+        data=dataset.name,
+        seed=seed,
+        recipe=recipe.to_dict(),
+        costs=dict(model.costs),
+        curve=[asdict(epoch) for epoch in result.curve],
+    )

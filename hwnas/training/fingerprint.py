@@ -1,7 +1,8 @@
-"""What a run keeps of its images: digests that tell other images apart, not other names or another order.
+"""What a run keeps of its images: digests that tell other images apart, not other names or another
+order.
 
-A digest begins with the number of the way in which it was made. Those of earlier versions have none: they followed
-the order of files and rows, and of large folders stated names and sizes.
+A digest begins with the number of the way in which it was made. Those of earlier versions have
+none: they followed the order of files and rows, and of large folders stated names and sizes.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ VERSION = "2:"
 
 @dataclass(frozen=True, kw_only=True)
 class PartPrint:
-    """The training or the test images: how many, and 16 hex digits that change with any of them or its class."""
+    """The training or the test images: how many, and 16 hex digits that change with any of them
+    or its class."""
 
     count: int
     digest: str
@@ -28,7 +30,8 @@ class PartPrint:
 
 @dataclass(frozen=True, kw_only=True)
 class Fingerprint:
-    """`whole` changes with images, labels, their order and the split; `train` and `test` not with the last two."""
+    """`whole` changes with images, labels, their order and the split; `train` and `test` not
+    with the last two."""
 
     whole: str
     train: PartPrint
@@ -46,14 +49,18 @@ def fingerprint(dataset: Dataset) -> Fingerprint:
 
 
 def digest(dataset: Dataset) -> str:
-    """Return what a resumed run or training compares: it changes with images, labels, order or split."""
+    """Return what a resumed run or training compares: it changes with images, labels, order or
+    split."""
     return fingerprint(dataset).whole
 
 
 def _fingerprint(dataset: Dataset) -> Fingerprint:
     head = repr((dataset.classes, dataset.image)).encode()
     whole, parts = hashlib.blake2b(head, digest_size=8), []
-    for images, labels in ((dataset.train, dataset.train_labels), (dataset.test, dataset.test_labels)):
+    for images, labels in (
+        (dataset.train, dataset.train_labels),
+        (dataset.test, dataset.test_labels),
+    ):
         records = [
             label.to_bytes(8, "little") + content
             for label, content in zip(labels.tolist(), _contents(images), strict=True)

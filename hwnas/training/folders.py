@@ -1,4 +1,5 @@
-"""Data sets from image files: any folder with one sub-folder per class, and ImageNet through torchvision."""
+"""Data sets from image files: any folder with one sub-folder per class, and ImageNet through
+torchvision."""
 
 from __future__ import annotations
 
@@ -40,12 +41,13 @@ def load_folder(
     test: Path | None = None,
     skip_broken: bool = False,
 ) -> Dataset:
-    """Return the images under `path`: `train/CLASS/FILE` with `test/` or `val/` beside, or `CLASS/FILE`.
+    """Return the images under `path`: `train/CLASS/FILE` with `test/` or `val/` beside, or
+    `CLASS/FILE`.
 
-    `test`: the folder of the test images, `CLASS/FILE`, wherever it is. Without any a fixed fifth of each class
-    is the test set. Size and channels are inferred from the files: the median shorter side, at most 224, unless
-    `image_size` is given; grey where every file looked at is. `skip_broken`: every file is decoded first, and
-    those that cannot be read are left out.
+    `test`: the folder of the test images, `CLASS/FILE`, wherever it is. Without any a fixed fifth
+    of each class is the test set. Size and channels are inferred from the files: the median shorter
+    side, at most 224, unless `image_size` is given; grey where every file looked at is.
+    `skip_broken`: every file is decoded first, and those that cannot be read are left out.
     """
     folder = parts(path, test)
     training = scan(folder.train)
@@ -63,7 +65,9 @@ def load_folder(
     train = _labelled(train_files, image, path)
     held = None if testing is None else _labelled(test_files, image, path)
     lazy = isinstance(train.images, Files)
-    statistics = (IMAGENET_STATISTICS[0][: image[0]], IMAGENET_STATISTICS[1][: image[0]]) if lazy else None
+    statistics = (
+        (IMAGENET_STATISTICS[0][: image[0]], IMAGENET_STATISTICS[1][: image[0]]) if lazy else None
+    )
     dataset = build(
         path.name,
         classes,
@@ -81,10 +85,11 @@ def load_folder(
 
 
 def load_imagenet(root: Path, *, seed: int, noise: float, image_size: int | None = None) -> Dataset:
-    """Return ILSVRC 2012 from `root`: unpacked folders, or the archives that torchvision checks and unpacks.
+    """Return ILSVRC 2012 from `root`: unpacked folders, or the archives that torchvision checks and
+    unpacks.
 
-    The public validation set is the test set. Nobody may download it for you: raises `InputError` where it is
-    missing.
+    The public validation set is the test set. Nobody may download it for you: raises `InputError`
+    where it is missing.
     """
     image = (3, image_size or 224, image_size or 224)
     try:
@@ -93,8 +98,9 @@ def load_imagenet(root: Path, *, seed: int, noise: float, image_size: int | None
         )
     except (RuntimeError, OSError, EOFError) as error:
         raise InputError(
-            f"data set 'imagenet': not found or damaged in {root} ({error}); request ILSVRC 2012 at "
-            "image-net.org, put its devkit, train and val archives in one folder, name it with --data-root"
+            f"data set 'imagenet': not found or damaged in {root} ({error}); request ILSVRC 2012 at"
+            " image-net.org, put its devkit, train and val archives in one folder, name it with"
+            " --data-root"
         ) from error
     parts = [_labelled(part.samples, image, root) for part in (train, test)]
     return build(
@@ -110,15 +116,19 @@ def load_imagenet(root: Path, *, seed: int, noise: float, image_size: int | None
     )
 
 
-def _labelled(files: Sequence[tuple[str, int]], image: tuple[int, int, int], folder: Path) -> Labelled:
-    """Read the files, or leave a large folder where it is; names are those that are seen from `folder`."""
+def _labelled(
+    files: Sequence[tuple[str, int]], image: tuple[int, int, int], folder: Path
+) -> Labelled:
+    """Read the files, or leave a large folder where it is; names are those that are seen from
+    `folder`."""
     paths = tuple(name for name, _ in files)
-    images: Images = Files(paths, image)
+    images: Images = Files(paths=paths, image=image)
     if len(files) * math.prod(image) <= IN_MEMORY_BYTES:
         images = images[torch.arange(len(files))]
     start = f"{folder}{os.sep}"
     names = tuple(
-        path[len(start) :] if path.startswith(start) else os.path.relpath(path, folder) for path in paths
+        path[len(start) :] if path.startswith(start) else os.path.relpath(path, folder)
+        for path in paths
     )
     return Labelled(images, torch.tensor([label for _, label in files]), names)
 
@@ -126,7 +136,9 @@ def _labelled(files: Sequence[tuple[str, int]], image: tuple[int, int, int], fol
 def _check_same_classes(test: Path, classes: Sequence[str], found: set[int]) -> None:
     for label, name in enumerate(classes):
         if label not in found:
-            raise InputError(f"data.test {test}: no folder for the class '{name}' of the training images")
+            raise InputError(
+                f"data.test {test}: no folder for the class '{name}' of the training images"
+            )
 
 
 def _headers(files: Sequence[tuple[str, int]]) -> dict[str, Header]:
@@ -145,7 +157,9 @@ def _infer_image(
     sides = sorted(min(header.width, header.height) for header in train.values())
     side = image_size or min(224, sides[len(sides) // 2])
     if side < SMALLEST_SIDE:
-        name = next(name for name, header in train.items() if min(header.width, header.height) <= side)
+        name = next(
+            name for name, header in train.items() if min(header.width, header.height) <= side
+        )
         raise InputError(f"image {name}: {side} pixels a side, smaller than {SMALLEST_SIDE}")
     return channels, side, side
 
@@ -157,5 +171,7 @@ def _notes(headers: Mapping[str, Header], broken: Sequence[str]) -> list[str]:
         lines.append(f"left out: {len(broken):,} files that cannot be read, such as {broken[0]}")
     pages = [name for name, header in headers.items() if header.more_pages]
     if pages:
-        lines.append(f"only the first page or frame is read: {len(pages):,} files, such as {pages[0]}")
+        lines.append(
+            f"only the first page or frame is read: {len(pages):,} files, such as {pages[0]}"
+        )
     return lines

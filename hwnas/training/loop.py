@@ -9,13 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hwnas.nets.network import Network, drop_path
+from hwnas.nets import task
+from hwnas.nets.network import drop_path
 from hwnas.space.genotype import Architecture
 from hwnas.space.layers import Stem
-from hwnas.training.checkpoint import BEST, WEIGHTS, Epoch, Progress, load_progress, save_progress
+from hwnas.training.building import _layout, build
+from hwnas.training.checkpoint import (
+    BEST,
+    WEIGHTS,
+    Progress,
+    TrainingEpoch,
+    load_progress,
+    save_progress,
+)
 from hwnas.training.compiled import compiled
 from hwnas.training.curves import write_curves
 from hwnas.training.data import Augment, Batch, Dataset, batch_count, batches
@@ -26,15 +34,18 @@ from hwnas.training.statistics import calibrate
 from hwnas.training.weights import save_weights
 
 # The word after the seed says what is drawn.
-_WEIGHTS, _IMAGES, _DROP, _CALIBRATION, HOLD_OUT = range(5)
+_IMAGES, _DROP, _CALIBRATION, HOLD_OUT = range(1, 5)
 
 
-class Diverged(RuntimeError):
+class TrainingDiverged(RuntimeError):
     """The loss is no longer a number."""
 
 
 class Training:
-    """What changes while training: weights, momentum, average, and how far it is. One method per verb."""
+    """What changes while training: weights, momentum, average, and how far it is.
+
+    One method per verb.
+    """
 
     def __init__(
         self,
@@ -66,19 +77,24 @@ class Training:
             foreach=True,
         )
         for parameter in self.network.parameters():
-            # As if the first step had been made from rest; so that there is always the same set of tensors to
-            # save.
+            # As if the first step had been made from rest; so that there is always the same set of
+            # tensors to save.
             self.optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
         weights = self.network.state_dict()
-        self.average = {name: value.clone() for name, value in weights.items()} if recipe.average else {}
-        self.totals = torch.zeros(3, dtype=torch.float64, device=device)  # loss x images, right, images
+        self.average = (
+            {name: value.clone() for name, value in weights.items()} if recipe.average else {}
+        )
+        self.totals = torch.zeros(
+            3, dtype=torch.float64, device=device
+        )  # loss x images, right, images
         self.scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "float16")
         self.steps = batch_count(data, "train", self._batch, drop_last=True)
 
     @property
     def _batch(self) -> int:
-        """Images per step; a smaller data set is one batch. The rest that fills no batch is left out of an
-        epoch.
+        """Images per step; a smaller data set is one batch.
+
+        The rest that fills no batch is left out of an epoch.
         """
         return min(self.recipe.batch, len(self.data.split["train"]))
 
@@ -147,13 +163,14 @@ class Training:
         if self.average:
             self._average()
         with torch.no_grad():
-            right = (logits.argmax(1) == batch.y).sum()
+            right = task.scores(self.network.task, logits, batch.y).sum()
             self.totals += torch.stack(
                 [loss.detach() * len(batch.y), right, torch.full_like(right, len(batch.y))]
             )
 
     def settle(self) -> None:
-        """Bring the weights that count, with BatchNorm statistics that belong to them, into ``settled``."""
+        """Bring the weights that count, with BatchNorm statistics that belong to them, into
+        ``settled``."""
         source = self.average or self.network.state_dict()
         wanted = self.settled.state_dict()
         self.settled.load_state_dict({name: source[name] for name in wanted})
@@ -170,7 +187,8 @@ class Training:
         return replace(self.data.augment, cutout=self.recipe.cutout or self.data.augment.cutout)
 
     def _keep(self, images: int) -> Tensor | None:
-        """Drop-path's factors for one step, drawn on the CPU so that every device drops the same."""
+        """Drop-path's factors for one step, drawn on the CPU so that every device drops the
+        same."""
         progress = self.progress
         probability = drop_path_probability(self.recipe, progress.epoch)
         if not probability:
@@ -184,14 +202,15 @@ class Training:
         with torch.autocast(self.device.type, dtype=kind, enabled=kind is not None):
             output = self.runner(_layout(batch.x), self._keep(len(batch.x)))
             logits, extra = output if isinstance(output, tuple) else (output, None)
-            loss = F.cross_entropy(logits, batch.y, label_smoothing=recipe.label_smoothing)
+            loss = task.loss(self.network.task, logits, batch.y, recipe.label_smoothing)
             if extra is not None:
-                extra_loss = F.cross_entropy(extra, batch.y, label_smoothing=recipe.label_smoothing)
+                extra_loss = task.loss(self.network.task, extra, batch.y, recipe.label_smoothing)
                 loss = loss + recipe.auxiliary_weight * extra_loss
         return loss, logits
 
     def _average(self) -> None:
-        """average <- d average + (1 - d) weights; d rises from 0.1, so that the start is forgotten."""
+        """average <- d average + (1 - d) weights; d rises from 0.1, so that the start is
+        forgotten."""
         done = self.progress.epoch * self.steps + self.progress.step
         share = 1 - min(self.recipe.average, (1 + done) / (10 + done))
         with torch.no_grad():
@@ -205,16 +224,27 @@ class Training:
         progress, recipe = self.progress, self.recipe
         loss, right, seen = (float(value) for value in self.totals)
         if not math.isfinite(loss):
-            raise Diverged(
-                f"the loss of epoch {progress.epoch + 1} is {loss}: train with a lower learning rate"
+            raise TrainingDiverged(
+                f"the loss of epoch {progress.epoch + 1} is {loss}: train with a lower learning"
+                " rate"
             )
         last = progress.epoch + 1 == recipe.epochs
         held_out, tested = (
-            self._test() if last or (progress.epoch + 1) % recipe.evaluate_every == 0 else (None, None)
+            self._test()
+            if last or (progress.epoch + 1) % recipe.evaluate_every == 0
+            else (None, None)
         )
         seconds = before + time.monotonic() - start
         rate = learning_rate(recipe, progress.epoch, self.steps - 1, self.steps)
-        point = Epoch(progress.epoch + 1, rate, loss / seen, right / seen, held_out, tested, seconds)
+        point = TrainingEpoch(
+            number=progress.epoch + 1,
+            learning_rate=rate,
+            train_loss=loss / seen,
+            train_accuracy=right / seen,
+            held_out_accuracy=held_out,
+            test_accuracy=tested,
+            seconds=seconds,
+        )
         judged = held_out if recipe.hold_out else tested
         better = judged is not None and judged > progress.best_accuracy
         if better and judged is not None:
@@ -232,7 +262,8 @@ class Training:
         return held_out, accuracy(self.settled, self.data, "test")
 
     def _store(self, better: bool, last: bool) -> None:
-        """Weights before the state that counts them: whatever is repeated after a kill comes out the same."""
+        """Weights before the state that counts them: whatever is repeated after a kill comes out
+        the same."""
         if self.folder is None:
             return
         if better:
@@ -243,24 +274,13 @@ class Training:
         self.save()
 
     def keep_weights(self, name: str = WEIGHTS) -> None:
-        """Write what is ``settled`` to a file that an export reads, where there is a folder for it."""
+        """Write what is ``settled`` to a file that an export reads, where there is a folder for
+        it."""
         if self.folder is not None:
-            save_weights(self.folder / name, self.architecture, self.settled, self.data, self._notes())
+            save_weights(
+                self.folder / name, self.architecture, self.settled, self.data, self._notes()
+            )
 
     def _notes(self) -> dict[str, Any]:
         last = self.progress.curve[-1]
         return {**self.settings, "epoch": last.number, "test_accuracy": last.test_accuracy}
-
-
-def build(architecture: Architecture, data: Dataset, seed: int, stem: Stem, auxiliary: bool) -> Network:
-    """A network for ``data`` with weights drawn from ``seed``, channels last; torch's own generator stays as
-    it is.
-    """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(generator(seed, _WEIGHTS).initial_seed())
-        network = Network(architecture, len(data.classes), data.image, stem, auxiliary)
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
-
-
-def _layout(x: Tensor) -> Tensor:
-    return x.contiguous(memory_format=torch.channels_last)

@@ -1,6 +1,8 @@
-"""Names of tensors in weights files that were written before networks were graphs, as those of today.
+"""Names of tensors in weights files that were written before networks were graphs, as those of
+today.
 
-Before, a network of cells had the parts `frame` (stem, what prepares each cell's inputs, classifier) and `cells`.
+Before, a network of cells had the parts `frame` (stem, what prepares each cell's inputs,
+classifier) and `cells`.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ def are_old(names: Mapping[str, T]) -> bool:
 
 
 def renamed(tensors: Mapping[str, T], graph: Graph) -> dict[str, T]:
-    """The tensors of a discrete network (`graph` with its unread nodes) under the names of today."""
+    """The tensors of a discrete network (`graph` with its unread nodes) under the names of
+    today."""
     prefixes = _prefixes(graph)
     found: dict[str, T] = {}
     for name, tensor in tensors.items():

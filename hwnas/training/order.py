@@ -1,8 +1,9 @@
 """The order of images, which is their own: not that of a file, of file names or of rows.
 
-Images in memory are ordered by the name of their class and by a digest of their pixels. Of a folder that is too
-large to be held, the sorted file names are permuted by a fixed seed. All that a search and a training draw is a
-function of positions in this order: halves, held-out images, batches and noise.
+Images in memory are ordered by the name of their class and by a digest of their pixels. Of a folder
+that is too large to be held, the sorted file names are permuted by a fixed seed. All that a search
+and a training draw is a function of positions in this order: halves, held-out images, batches and
+noise.
 """
 
 from __future__ import annotations
@@ -41,7 +42,9 @@ def in_order(part: Labelled, classes: Sequence[str]) -> Labelled:
         ]
         order = _sorted(keys)
     else:
-        order = _sorted([(classes[label], str(n)) for label, n in zip(part.labels, names, strict=True)])
+        order = _sorted(
+            [(classes[label], str(n)) for label, n in zip(part.labels, names, strict=True)]
+        )
         order = order[torch.randperm(len(order), generator=generator(_SHUFFLE, len(order)))]
     return taken(part._replace(names=names), order)
 
@@ -61,8 +64,8 @@ def pixel_digests(images: Tensor) -> list[bytes]:
 def hold_out(labels: Tensor) -> tuple[Tensor, Tensor]:
     """Return sorted indices (training, test) with a fifth of each class held out.
 
-    Always the same fifth of images in their order, whatever the seed of the run: a search must never have seen
-    what a later training tests on.
+    Always the same fifth of images in their order, whatever the seed of the run: a search must
+    never have seen what a later training tests on.
     """
     order = stratified_order(labels, seed=0)
     held_out = torch.arange(len(labels)) % 5 == 4

@@ -1,4 +1,5 @@
-"""The parts of a folder of images: `train/` with `test/` or `val/`, told by their names and contents."""
+"""The parts of a folder of images: `train/` with `test/` or `val/`, told by their names and
+contents."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ _NAMES = {role: re.compile(f"{_FILLER}*(?:{words}){_FILLER}*") for role, words i
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """The folder of the training images, that of the test images if there is one, and what is not read."""
+    """The folder of the training images, that of the test images if there is one, and what is
+    not read."""
 
     train: Path
     test: Path | None
@@ -30,7 +32,8 @@ class Parts:
 
 
 def parts(path: Path, test: Path | None = None) -> Parts:
-    """Tell a folder of classes from one of parts, `train/` with `test/` or `val/`, by names and contents.
+    """Tell a folder of classes from one of parts, `train/` with `test/` or `val/`, by names and
+    contents.
 
     A part is named like one, whatever its case and ending, and holds folders. `test`: the folder of
     the test images where the user names one. Raises `InputError` where names and contents do not
@@ -42,7 +45,9 @@ def parts(path: Path, test: Path | None = None) -> Parts:
     held_out = [] if test is not None else tests or val
     for names in (train, held_out):
         if len(names) > 1:
-            raise InputError(f"data folder {path}: {_listed(names)} are named alike; leave one of them")
+            raise InputError(
+                f"data folder {path}: {_listed(names)} are named alike; leave one of them"
+            )
     if test is not None:
         return _with_test(path, test, folders, train)
     if not split:
@@ -69,12 +74,17 @@ def _with_test(path: Path, test: Path, folders: Iterable[str], train: list[str])
             " apart, so that no image is in both"
         )
     used = {training, test, *test.parents}
-    unused = () if training == path else tuple(path / name for name in folders if path / name not in used)
+    unused = (
+        ()
+        if training == path
+        else tuple(path / name for name in folders if path / name not in used)
+    )
     return Parts(train=training, test=test, unused=unused)
 
 
 def _refuse_parts_by_a_word(path: Path, folders: Mapping[str, bool]) -> None:
-    """Refuse `seg_train/` with `seg_test/` and the like, which hold folders: they are hardly classes."""
+    """Refuse `seg_train/` with `seg_test/` and the like, which hold folders: they are hardly
+    classes."""
     words = {
         name: {role(word) for word in re.split(r"[\W\d_]+", name.casefold())}
         for name, nested in folders.items()
@@ -84,13 +94,15 @@ def _refuse_parts_by_a_word(path: Path, folders: Mapping[str, bool]) -> None:
     if named["train"] and (named["test"] or named["val"]):
         both = [*named["train"], *named["test"], *named["val"]]
         raise InputError(
-            f"data folder {path}: {_listed(both)} are named like parts of a data set and hold folders, not images;"
-            " call them train/ and test/, with one folder per class directly below"
+            f"data folder {path}: {_listed(both)} are named like parts of a data set and hold"
+            " folders, not images; call them train/ and test/, with one folder per class directly"
+            " below"
         )
 
 
 def _refuse_equal_folders(path: Path, folders: Mapping[str, bool]) -> None:
-    """Refuse `fold1/CLASS` with `fold2/CLASS`: folders that all hold the same two or more folders, and no images."""
+    """Refuse `fold1/CLASS` with `fold2/CLASS`: folders that all hold the same two or more
+    folders, and no images."""
     inside = [frozenset(visible_folders(path / name)) for name in folders]
     if len(inside) < 2 or len(set(inside)) > 1 or len(inside[0]) < 2:
         return
@@ -98,23 +110,26 @@ def _refuse_equal_folders(path: Path, folders: Mapping[str, bool]) -> None:
     if any(entry.is_file() and not is_hidden(entry.name) for entry in entries):
         return
     raise InputError(
-        f"data folder {path}: {_listed(list(folders)[:3])} hold the same folders and no images, so they are hardly"
-        f" classes; call two of them train/ and test/, or name one: {path / next(iter(folders))}"
+        f"data folder {path}: {_listed(list(folders)[:3])} hold the same folders and no images, so"
+        " they are hardly classes; call two of them train/ and test/, or name one:"
+        f" {path / next(iter(folders))}"
     )
 
 
 def role(name: str) -> str | None:
-    """Return "train", "test" or "val" where a folder is named so, whatever its case and ending, else None.
+    """Return "train", "test" or "val" where a folder is named so, whatever its case and ending,
+    else None.
 
-    >>> [role(name) for name in ("TRAIN", "Testing", "val_images", "training set 2", "trains", "contest")]
-    ['train', 'test', 'val', 'train', None, None]
+    >>> [role(name) for name in ("TRAIN", "Testing", "val_images", "training set 2", "trains",
+    "contest")] ['train', 'test', 'val', 'train', None, None]
     """
     letters = re.sub(r"[\W\d_]+", "", name.casefold())
     return next((part for part, pattern in _NAMES.items() if pattern.fullmatch(letters)), None)
 
 
 def _incomplete(folders: Mapping[str, bool], part: str) -> str:
-    """What is wrong where `part`, named like a part of a data set, stands without its counterpart."""
+    """What is wrong where `part`, named like a part of a data set, stands without its
+    counterpart."""
     others = {"test", "val"} if role(part) == "train" else {"train"}
     flat = [name for name, nested in folders.items() if not nested and role(name) in others]
     if flat:
@@ -132,7 +147,8 @@ def _refuse_parts_without_classes(path: Path, folders: Mapping[str, bool]) -> No
     roles = {role(name) for name in folders}
     if len(folders) > 1 and None not in roles and "train" in roles:
         raise InputError(
-            f"data folder {path}: {_listed(folders)} hold no folders; expected one per class in each"
+            f"data folder {path}: {_listed(folders)} hold no folders; expected one per class in"
+            " each"
         )
 
 

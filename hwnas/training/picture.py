@@ -115,7 +115,8 @@ def orientation(path: str) -> int:
 
 
 def _decode(path: str, side: int | None, held: ExitStack) -> tuple[Image.Image, int]:
-    """Return the picture as it is stored, and its orientation; the file's own pixels are let go of."""
+    """Return the picture as it is stored, and its orientation; the file's own pixels are let go
+    of."""
     with _opened(path) as file:
         # A progressive JPEG is held whole, two bytes a number, however small it is decoded.
         held_whole = 6 * file.width * file.height if "progressive" in file.info else 0
@@ -173,7 +174,9 @@ def _regular(path: str) -> Iterator[IO[bytes]]:
         if not stat.S_ISREG(found.st_mode):
             raise Unreadable(f"image {path}: cannot be read (not a regular file)")
         if found.st_size > LARGEST_FILE_BYTES:
-            raise Unreadable(f"image {path}: {found.st_size >> 20} MiB, more than {LARGEST_FILE_BYTES >> 20}")
+            raise Unreadable(
+                f"image {path}: {found.st_size >> 20} MiB, more than {LARGEST_FILE_BYTES >> 20}"
+            )
 
     with open_judged(path, judge) as content:
         yield content
@@ -185,8 +188,8 @@ def _check_size(file: Image.Image, path: str) -> None:
         raise Unreadable(f"image {path}: {width} x {height} pixels, too large to be read")
     if max(width, height) > LONGEST_STRIP * min(width, height):
         raise Unreadable(
-            f"image {path}: {width} x {height} pixels, a strip of which only the middle square would be"
-            f" read; one side may be {LONGEST_STRIP} times the other"
+            f"image {path}: {width} x {height} pixels, a strip of which only the middle square"
+            f" would be read; one side may be {LONGEST_STRIP} times the other"
         )
 
 
@@ -198,7 +201,9 @@ def _kind(content: IO[bytes]) -> str:
         return "the file is empty"
     kinds = [name for magic, name in _OTHERS if start.lstrip(b"\xef\xbb\xbf \n").startswith(magic)]
     if start[4:8] == b"ftyp":
-        kinds = [f"a file of type {start[8:12].decode('ascii', 'replace').strip()}, such as HEIC or AVIF"]
+        kinds = [
+            f"a file of type {start[8:12].decode('ascii', 'replace').strip()}, such as HEIC or AVIF"
+        ]
     formats = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
     return f"{kinds[0]}, not {formats}" if kinds else f"damaged, or not {formats}"
 

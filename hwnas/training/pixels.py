@@ -1,4 +1,5 @@
-"""Pixels of any type as grey or RGB values of 8 bits, by rules that are the same for every image."""
+"""Pixels of any type as grey or RGB values of 8 bits, by rules that are the same for every
+image."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ def is_grey(file: Any) -> bool:
 
 
 def _bits(file: Any) -> int:
-    """Bits of a pixel where that is sure: PIL opens 16-bit PNG and PGM files as 32-bit integers, too."""
+    """Bits of a pixel where that is sure: PIL opens 16-bit PNG and PGM files as 32-bit integers,
+    too."""
     if file.mode.startswith("I;16"):
         return int(file.tag_v2.get(258, (16,))[0]) if file.format == "TIFF" else 16
     if file.mode == "I":
@@ -39,14 +41,17 @@ def _bits(file: Any) -> int:
 def is_transparent(file: Any) -> bool:
     """Whether pixels of an opened image may be transparent."""
     alpha = file.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in file.info
-    return alpha or (file.mode == "P" and file.palette is not None and file.palette.mode.endswith("A"))
+    return alpha or (
+        file.mode == "P" and file.palette is not None and file.palette.mode.endswith("A")
+    )
 
 
 def eight_bits(file: Any, path: str) -> Image.Image:
-    """Return an opened image as "L" or "RGB" without transparency; raise `Unreadable` where that is not sure.
+    """Return an opened image as "L" or "RGB" without transparency; raise `Unreadable` where that is
+    not sure.
 
-    16 bits keep the upper eight, floating point in 0..1 is multiplied by 255, transparent pixels are
-    laid on white. The rule is the same for every image, whatever its values.
+    16 bits keep the upper eight, floating point in 0..1 is multiplied by 255, transparent pixels
+    are laid on white. The rule is the same for every image, whatever its values.
     """
     if file.mode.startswith("I;16") or file.mode == "I":
         return Image.fromarray(_upper_bits(file, path))
@@ -67,8 +72,8 @@ def _upper_bits(file: Any, path: str) -> np.ndarray[Any, Any]:
     bits = _bits(file)
     if not 8 <= bits <= 16:
         raise Unreadable(
-            f"image {path}: mode {file.mode} ({file.format}, whole numbers whose range is not known);"
-            " save it with 8 or 16 bits without a sign"
+            f"image {path}: mode {file.mode} ({file.format}, whole numbers whose range is not"
+            " known); save it with 8 or 16 bits without a sign"
         )
     values = np.asarray(file)
     if file.format == "TIFF" and file.tag_v2.get(262) == 0:  # white is zero
@@ -84,8 +89,8 @@ def _from_unit(values: np.ndarray[Any, Any], path: str) -> np.ndarray[Any, Any]:
     low, high = float(values.min()), float(values.max())
     if not (low >= 0 and high <= 1):  # also where there is NaN
         raise Unreadable(
-            f"image {path}: mode F (floating point) with values from {low:g} to {high:g}; only 0..1 is"
-            " read, because another range is not known"
+            f"image {path}: mode F (floating point) with values from {low:g} to {high:g}; only 0..1"
+            " is read, because another range is not known"
         )
     return np.round(values * 255).astype(np.uint8)
 

@@ -12,19 +12,20 @@ Schedule = Literal["cosine", "linear"]
 Precision = Literal["float32", "bfloat16", "float16"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """One way to train. Times are in epochs, sides in pixels, probabilities and shares in 0..1.
 
-    ``schedule`` goes from ``learning_rate`` to ``final_learning_rate`` in every step, after ``warmup_epochs``
-    of a linear rise. ``drop_path`` is reached linearly at the last epoch. ``auxiliary_weight`` multiplies the
-    loss of an auxiliary head; 0 builds none. ``augment`` applies what suits the data set, ``cutout`` comes on
-    top. ``calibrate`` re-estimates the statistics of every BatchNorm on so many training images at the end (0
-    keeps the running ones): after few epochs running averages lag behind the weights. ``average`` is the
-    decay of the exponential moving average of the weights that is tested and kept (0: none). ``hold_out``
-    keeps a share of the training images aside to choose the best epoch by; with 0 the best epoch is chosen by
-    the test images, and only the last one's accuracy is an honest estimate. ``precision`` other than float32
-    is mixed (float16 on CUDA only); ``compile`` runs torch.compile.
+    ``schedule`` goes from ``learning_rate`` to ``final_learning_rate`` in every step, after
+    ``warmup_epochs`` of a linear rise. ``drop_path`` is reached linearly at the last epoch.
+    ``auxiliary_weight`` multiplies the loss of an auxiliary head; 0 builds none. ``augment``
+    applies what suits the data set, ``cutout`` comes on top. ``calibrate`` re-estimates the
+    statistics of every BatchNorm on so many training images at the end (0 keeps the running ones):
+    after few epochs running averages lag behind the weights. ``average`` is the decay of the
+    exponential moving average of the weights that is tested and kept (0: none). ``hold_out`` keeps
+    a share of the training images aside to choose the best epoch by; with 0 the best epoch is
+    chosen by the test images, and only the last one's accuracy is an honest estimate. ``precision``
+    other than float32 is mixed (float16 on CUDA only); ``compile`` runs torch.compile.
     """
 
     name: str
@@ -53,11 +54,15 @@ class Recipe:
         for name, low, high in _LIMITS:
             value = getattr(self, name)
             if not low <= value <= high:
-                raise InputError(f"recipe {self.name}: {name} must be within {low:g}..{high:g}, not {value}")
+                raise InputError(
+                    f"recipe {self.name}: {name} must be within {low:g}..{high:g}, not {value}"
+                )
         for name, choices in (("schedule", Schedule), ("precision", Precision)):
             given, legal = str(getattr(self, name)), get_args(choices)
             if given not in legal:
-                raise InputError(f"recipe {self.name}: unknown {name} {given!r}{nearest(given, legal)}")
+                raise InputError(
+                    f"recipe {self.name}: unknown {name} {given!r}{nearest(given, legal)}"
+                )
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
@@ -86,11 +91,17 @@ _LIMITS: tuple[tuple[str, float, float], ...] = (
 RECIPES: dict[str, Recipe] = {
     # P-DARTS, arXiv 1904.12760, section 4.4.
     "cifar": Recipe(
-        "cifar", epochs=600, batch=128, learning_rate=0.025, auxiliary_weight=0.4, drop_path=0.3, cutout=16
+        name="cifar",
+        epochs=600,
+        batch=128,
+        learning_rate=0.025,
+        auxiliary_weight=0.4,
+        drop_path=0.3,
+        cutout=16,
     ),
     # As above: 250 epochs at batch 1024; at batch 256 take a learning rate of 0.1.
     "imagenet": Recipe(
-        "imagenet",
+        name="imagenet",
         epochs=250,
         batch=1024,
         learning_rate=0.5,
@@ -100,10 +111,16 @@ RECIPES: dict[str, Recipe] = {
         label_smoothing=0.1,
         auxiliary_weight=0.4,
     ),
-    # For small images and short runs on a CPU: a high rate, and BatchNorm statistics that belong to the last
-    # weights.
+    # For small images and short runs on a CPU: a high rate, and BatchNorm statistics that belong to
+    # the last weights.
     "quick": Recipe(
-        "quick", epochs=10, batch=64, learning_rate=0.1, warmup_epochs=1, calibrate=2048, evaluate_every=5
+        name="quick",
+        epochs=10,
+        batch=64,
+        learning_rate=0.1,
+        warmup_epochs=1,
+        calibrate=2048,
+        evaluate_every=5,
     ),
 }
 

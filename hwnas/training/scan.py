@@ -13,10 +13,24 @@ from types import MappingProxyType
 from profilers.errors import InputError, nearest
 
 EXTENSIONS = frozenset(
-    {".bmp", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff"}
+    {
+        ".bmp",
+        ".jfif",
+        ".jpe",
+        ".jpeg",
+        ".jpg",
+        ".pbm",
+        ".pgm",
+        ".png",
+        ".pnm",
+        ".ppm",
+        ".tif",
+        ".tiff",
+    }
     | {".webp"}
 )
-# Folders that archives, servers and desktops leave beside the images; some hold images of their own.
+# Folders that archives, servers and desktops leave beside the images; some hold images of their
+# own.
 _LEFT_BEHIND = frozenset(
     {"__macosx", "@eadir", "#recycle", "$recycle.bin", "system volume information", "lost+found"}
     | {"__pycache__", "desktop.ini", "thumbs.db", "ehthumbs.db", "icon\r"}
@@ -42,19 +56,21 @@ class Found:
 
 
 def scan(folder: Path) -> Found:
-    """Return the classes under `folder` and their files; raise `InputError` where there are no two."""
+    """Return the classes under `folder` and their files; raise `InputError` where there are no
+    two."""
     names = visible_folders(folder)
     for name in names:
         if not is_text(name):
             raise InputError(
-                f"data folder {folder}: {name!r} can't be the name of a class (characters that are no"
-                " text in UTF-8); rename it"
+                f"data folder {folder}: {name!r} can't be the name of a class (characters that are"
+                " no text in UTF-8); rename it"
             )
     if len(names) < 2:
         inner = visible_folders(folder / names[0]) if names else []
         hint = f"; did you mean {folder / names[0]}?" if len(inner) > 1 else ""
         raise InputError(
-            f"data folder {folder}: {len(names)} sub-folders; expected one per class, at least two{hint}"
+            f"data folder {folder}: {len(names)} sub-folders; expected one per class, at least"
+            f" two{hint}"
         )
     walks = [_walk(folder / name) for name in names]
     for name, walk in zip(names, walks, strict=True):
@@ -85,7 +101,8 @@ def scan(folder: Path) -> Found:
 
 
 def scan_test(folder: Path, classes: tuple[str, ...]) -> Found:
-    """Return the images under `folder` labelled as in `classes`; raise `InputError` for an unknown class."""
+    """Return the images under `folder` labelled as in `classes`; raise `InputError` for an
+    unknown class."""
     found = scan(folder)
     for name in found.classes:
         if name not in classes:
@@ -103,7 +120,8 @@ def is_text(name: str) -> bool:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a name is not meant to be seen: `.NAME`, `._NAME`, `__MACOSX`, `Thumbs.db` and the like."""
+    """Whether a name is not meant to be seen: `.NAME`, `._NAME`, `__MACOSX`, `Thumbs.db` and the
+    like."""
     return name.startswith((".", "~$")) or name.casefold() in _LEFT_BEHIND
 
 
@@ -123,7 +141,9 @@ def passed_over(found: Iterable[Found], unused: Iterable[Path] = ()) -> tuple[st
     for part in found:
         passed += Counter(part.passed)
         hidden += len(part.hidden)
-    lines = [f"not read: {_amounts(Counter({HIDDEN: hidden}) + passed)}"] if hidden or passed else []
+    lines = (
+        [f"not read: {_amounts(Counter({HIDDEN: hidden}) + passed)}"] if hidden or passed else []
+    )
     lines += [f"not read: {path.name}/, beside the parts that are" for path in unused]
     return tuple(lines)
 
@@ -137,7 +157,10 @@ class _Walk:
 
 
 def _walk(folder: Path) -> _Walk:
-    """Everything below one class folder. Links to folders are not followed: they can go round in circles."""
+    """Everything below one class folder.
+
+    Links to folders are not followed: they can go round in circles.
+    """
     walk = _Walk(images=[], hidden=[], irregular=[], passed=Counter())
     pending = [folder]
     while pending:
@@ -192,7 +215,9 @@ def _but(passed: Counter[str]) -> str:
 
 
 def _amounts(counts: Counter[str]) -> str:
-    return ", ".join(f"{count:,} {kind}" for kind, count in sorted(counts.items(), key=_last_ending))
+    return ", ".join(
+        f"{count:,} {kind}" for kind, count in sorted(counts.items(), key=_last_ending)
+    )
 
 
 def _last_ending(item: tuple[str, int]) -> tuple[bool, str]:

@@ -25,7 +25,8 @@ TORCHVISION = {"cifar10": "CIFAR10", "cifar100": "CIFAR100", "fashion-mnist": "F
 
 
 def load_digits(*, seed: int, noise: float) -> Dataset:
-    """Return scikit-learn's 1,797 real 8 x 8 digits (from UCI), a fixed fifth of them for testing."""
+    """Return scikit-learn's 1,797 real 8 x 8 digits (from UCI), a fixed fifth of them for
+    testing."""
     pixels, labels = _digits()
     # 0..16 of the file to 0..255.
     images = torch.from_numpy((pixels * (255 / 16)).round().astype(np.uint8)).view(-1, 1, 8, 8)
@@ -45,10 +46,12 @@ def load_digits(*, seed: int, noise: float) -> Dataset:
 def load_torchvision(name: str, root: Path, *, download: bool, seed: int, noise: float) -> Dataset:
     """Return one of `TORCHVISION`, read and checked by torchvision from `root`.
 
-    CIFAR is stored as pickles, which torchvision opens only after their md5 sums have matched its own list.
-    Raises `InputError` where the files are missing or damaged, or cannot be downloaded.
+    CIFAR is stored as pickles, which torchvision opens only after their md5 sums have matched its
+    own list. Raises `InputError` where the files are missing or damaged, or cannot be downloaded.
     """
-    train, test = (_torchvision_part(name, root, train=part, download=download) for part in (True, False))
+    train, test = (
+        _torchvision_part(name, root, train=part, download=download) for part in (True, False)
+    )
     parts = [
         Labelled(as_images(np.asarray(part.data), name), torch.as_tensor(part.targets).long())
         for part in (train, test)
@@ -59,13 +62,15 @@ def load_torchvision(name: str, root: Path, *, download: bool, seed: int, noise:
     # Clothes are worn either way round, although in grey.
     augment = replace(default_augment(image), flip=True)
     classes = tuple(train.classes)
-    return build(name, classes, parts[0], parts[1], image=image, augment=augment, seed=seed, noise=noise)
+    return build(
+        name, classes, parts[0], parts[1], image=image, augment=augment, seed=seed, noise=noise
+    )
 
 
 def _torchvision_part(name: str, root: Path, *, train: bool, download: bool) -> Any:
     reader = getattr(torchvision_shim.datasets(), TORCHVISION[name])
-    # Progress goes to stderr, and NumPy's remarks about pickles written by older versions are not for our
-    # users.
+    # Progress goes to stderr, and NumPy's remarks about pickles written by older versions are not
+    # for our users.
     with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -84,9 +89,12 @@ def _missing(name: str, root: Path, download: bool, error: Exception) -> str:
 
 
 def _digits() -> tuple[np.ndarray[Any, Any], Tensor]:
-    """Read scikit-learn's file itself where it lies as known: importing sklearn.datasets takes seconds."""
+    """Read scikit-learn's file itself where it lies as known: importing sklearn.datasets takes
+    seconds."""
     spec = importlib.util.find_spec("sklearn")
-    file = Path(spec.origin or "").parent / "datasets" / "data" / "digits.csv.gz" if spec else Path()
+    file = (
+        Path(spec.origin or "").parent / "datasets" / "data" / "digits.csv.gz" if spec else Path()
+    )
     if file.is_file():
         table = np.loadtxt(file, delimiter=",")
         pixels, labels = table[:, :-1], table[:, -1]

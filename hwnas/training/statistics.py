@@ -1,4 +1,5 @@
-"""BatchNorm statistics that belong to the weights: re-estimated over training images, after training."""
+"""BatchNorm statistics that belong to the weights: re-estimated over training images, after
+training."""
 
 from __future__ import annotations
 
@@ -10,11 +11,12 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 
 def calibrate(network: nn.Module, inputs: Iterable[Tensor]) -> None:
-    """Set running mean and variance of every BatchNorm to the plain average over ``inputs`` (n, c, h, w)
-    each.
+    """Set running mean and variance of every BatchNorm to the plain average over ``inputs`` (n, c,
+    h, w) each.
 
-    A running average with momentum 0.1 still remembers weights of tens of steps ago, which after a short
-    training were other ones. Drop-path and the auxiliary head stay off. Modes and momenta are left as found.
+    A running average with momentum 0.1 still remembers weights of tens of steps ago, which after a
+    short training were other ones. Drop-path and the auxiliary head stay off. Modes and momenta are
+    left as found.
     """
     norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
     modes = {module: module.training for module in network.modules()}

@@ -122,7 +122,9 @@ def _look(name: str) -> _File | str:
 
 
 def _digest(pixels: np.ndarray[Any, Any]) -> str:
-    return hashlib.sha256(repr(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes()).hexdigest()
+    return hashlib.sha256(
+        repr(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes()
+    ).hexdigest()
 
 
 def _of_headers(files: Mapping[str, _File]) -> list[Remark]:
@@ -143,7 +145,9 @@ def _of_headers(files: Mapping[str, _File]) -> list[Remark]:
         Remark(
             text="16 bits of which no pixel uses the upper four",
             files=tuple(
-                name for name, file in files.items() if file.header.mode.startswith("I") and file.highest < 16
+                name
+                for name, file in files.items()
+                if file.header.mode.startswith("I") and file.highest < 16
             ),
             advice="scale the whole set to the full range: only the upper eight bits are read",
         ),
@@ -153,7 +157,9 @@ def _of_headers(files: Mapping[str, _File]) -> list[Remark]:
         ),
         Remark(
             text="stored turned or mirrored, and turned upright by their EXIF orientation",
-            files=tuple(f"{name}: orientation {file.turn}" for name, file in files.items() if file.turn != 1),
+            files=tuple(
+                f"{name}: orientation {file.turn}" for name, file in files.items() if file.turn != 1
+            ),
         ),
         Remark(
             text="several pages or frames, of which the first is read",
@@ -176,7 +182,9 @@ def _duplicates(seen: Sequence[_Seen], *, held_out: bool) -> list[Remark]:
     return [
         Remark(
             text="the same picture in two classes",
-            files=tuple(" = ".join(f"{image.name} ({image.label})" for image in group) for group in classes),
+            files=tuple(
+                " = ".join(f"{image.name} ({image.label})" for image in group) for group in classes
+            ),
             advice="one of the labels is wrong",
         ),
         Remark(

@@ -1,9 +1,9 @@
 """The one place that imports torchvision, late and also beside a torch it was not built for.
 
-A torchvision wheel built for CUDA fails to import beside a CPU build of torch: its compiled operators cannot
-load, and `torchvision.ops` then asks for `torchvision::nms` and `torchvision::qnms`, which nobody declared.
-We use neither, so declaring the two names is enough for `torchvision.datasets` to work; `torchvision.ops` and
-`torchvision.io` do not.
+A torchvision wheel built for CUDA fails to import beside a CPU build of torch: its compiled
+operators cannot load, and `torchvision.ops` then asks for `torchvision::nms` and
+`torchvision::qnms`, which nobody declared. We use neither, so declaring the two names is enough for
+`torchvision.datasets` to work; `torchvision.ops` and `torchvision.io` do not.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ _declared: list[torch.library.Library] = []
 
 
 def datasets() -> ModuleType:
-    """Return `torchvision.datasets`; the plain import first, with the declared operators where it fails."""
+    """Return `torchvision.datasets`; the plain import first, with the declared operators where
+    it fails."""
     try:
         return importlib.import_module("torchvision.datasets")
     except RuntimeError as error:

@@ -1,9 +1,10 @@
-"""Training from scratch (P-DARTS settings, arXiv 1904.12760): a discrete network, a data set and a recipe.
+"""Training from scratch (P-DARTS settings, arXiv 1904.12760): a discrete network, a data set and a
+recipe.
 
-Every random draw is a function of (seed, epoch, step): the order of the images, their augmentation and
-drop-path. A training that was killed and is called again with the same ``out_dir`` therefore ends in the same
-weights, to the bit on a CPU (with the same number of threads), without any state of a random generator being
-stored.
+Every random draw is a function of (seed, epoch, step): the order of the images, their augmentation
+and drop-path. A training that was killed and is called again with the same ``out_dir`` therefore
+ends in the same weights, to the bit on a CPU (with the same number of threads), without any state
+of a random generator being stored.
 """
 
 from __future__ import annotations
@@ -19,24 +20,25 @@ from hwnas import files
 from hwnas.nets.network import Network
 from hwnas.space.genotype import Architecture
 from hwnas.space.layers import Stem
-from hwnas.training.checkpoint import Epoch
+from hwnas.training.checkpoint import TrainingEpoch
 from hwnas.training.data import Dataset, digest, to_device
 from hwnas.training.dataset import generator, stratified_order
-from hwnas.training.loop import HOLD_OUT, Diverged, Training
+from hwnas.training.loop import HOLD_OUT, Training, TrainingDiverged
 from hwnas.training.recipe import Recipe
 from profilers.cuda import cuda_problem
 from profilers.errors import InputError
 
-__all__ = ["Diverged", "Trained", "train"]
+__all__ = ["Trained", "TrainingDiverged", "train"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Trained:
-    """A trained network. ``network`` is in evaluation mode and holds the last weights (averaged, where asked
-    for).
+    """A trained network.
 
-    ``test_accuracy``, in 0..1, is that of the last epoch, never the best of several looks at the test images.
-    ``seconds`` counts training and evaluation over all calls that it took.
+    ``network`` is in evaluation mode and holds the last weights (averaged, where asked for).
+
+    ``test_accuracy``, in 0..1, is that of the last epoch, never the best of several looks at the
+    test images. ``seconds`` counts training and evaluation over all calls that it took.
     """
 
     architecture: Architecture
@@ -44,7 +46,7 @@ class Trained:
     test_accuracy: float
     epochs: int
     seconds: float
-    curve: tuple[Epoch, ...]
+    curve: tuple[TrainingEpoch, ...]
     best_epoch: int
 
 
@@ -57,20 +59,21 @@ def train(
     *,
     device: str | torch.device = "cpu",
     stem: Stem = "cifar",
-    report: Callable[[Epoch], None] | None = None,
+    report: Callable[[TrainingEpoch], None] | None = None,
     checkpoint_s: float = 300.0,
 ) -> Trained:
     """Train ``architecture`` on the training images of ``dataset`` and test it on the test images.
 
-    With ``out_dir`` the state is kept there after every epoch and every ``checkpoint_s`` seconds, and a call
-    with the same arguments goes on from it; ``weights.safetensors`` (last) and ``best.safetensors`` are left
-    there. ``report`` hears of every epoch. Raises InputError where ``out_dir`` holds a training with other
-    settings or the recipe does not fit the device or the data, Diverged where the loss is no number any more.
+    With ``out_dir`` the state is kept there after every epoch and every ``checkpoint_s`` seconds,
+    and a call with the same arguments goes on from it; ``weights.safetensors`` (last) and
+    ``best.safetensors`` are left there. ``report`` hears of every epoch. Raises InputError where
+    ``out_dir`` holds a training with other settings or the recipe does not fit the device or the
+    data, TrainingDiverged where the loss is no number any more.
     """
     device = torch.device(device)
     _check(recipe, dataset, device)
     data = to_device(_hold_out(dataset, recipe.hold_out, seed), device)
-    training = Training(architecture, data, recipe, seed, stem, device)
+    training = Training(architecture, data, recipe=recipe, seed=seed, stem=stem, device=device)
     if out_dir is not None:
         out_dir.mkdir(parents=True, exist_ok=True)
         for unfinished in out_dir.glob(".*.new"):  # a process was killed while it wrote this
@@ -85,13 +88,13 @@ def train(
         if report is not None:
             report(progress.curve[-1])
     return Trained(
-        architecture,
-        training.settled,
-        progress.curve[-1].test_accuracy or 0.0,
-        recipe.epochs,
-        progress.seconds,
-        tuple(progress.curve),
-        progress.best_epoch,
+        architecture=architecture,
+        network=training.settled,
+        test_accuracy=progress.curve[-1].test_accuracy or 0.0,
+        epochs=recipe.epochs,
+        seconds=progress.seconds,
+        curve=tuple(progress.curve),
+        best_epoch=progress.best_epoch,
     )
 
 
@@ -100,7 +103,9 @@ def _hold_out(dataset: Dataset, share: float, seed: int) -> Dataset:
     if not share:
         return dataset
     members = dataset.split["train"]
-    order = stratified_order(dataset.train_labels[members], generator(seed, HOLD_OUT).initial_seed() % 2**31)
+    order = stratified_order(
+        dataset.train_labels[members], generator(seed, HOLD_OUT).initial_seed() % 2**31
+    )
     aside = torch.zeros(len(members), dtype=torch.bool)
     aside[order[:: max(2, round(1 / share))]] = True
     kept, held = members[~aside], members[aside]
@@ -112,7 +117,9 @@ def _check(recipe: Recipe, dataset: Dataset, device: torch.device) -> None:
     if problem:
         raise InputError(f"device {device}: {problem}")
     if recipe.precision == "float16" and device.type == "cpu":
-        raise InputError(f"recipe {recipe.name}: precision float16 needs a CUDA device, not {device}")
+        raise InputError(
+            f"recipe {recipe.name}: precision float16 needs a CUDA device, not {device}"
+        )
     if recipe.cutout >= 2 * min(dataset.image[1:]):
         side = min(dataset.image[1:])
         raise InputError(

@@ -1,4 +1,5 @@
-"""Which of the files that were found can be read: all of them, or those that are left without the broken ones."""
+"""Which of the files that were found can be read: all of them, or those that are left without
+the broken ones."""
 
 from __future__ import annotations
 
@@ -15,8 +16,8 @@ from profilers.errors import InputError
 def usable(found: Found, skip_broken: bool) -> tuple[list[tuple[str, int]], tuple[str, ...]]:
     """Return (file, class index) of the files to read, and the lines about those that cannot be.
 
-    Without `skip_broken` nothing is decoded here: what cannot be read ends the reading later. Raises
-    `InputError` for a FIFO, a device or a link that leads nowhere at once.
+    Without `skip_broken` nothing is decoded here: what cannot be read ends the reading later.
+    Raises `InputError` for a FIFO, a device or a link that leads nowhere at once.
     """
     lines = faults(found.irregular)
     if not skip_broken:
@@ -26,7 +27,9 @@ def usable(found: Found, skip_broken: bool) -> tuple[list[tuple[str, int]], tupl
     lines |= faults(file for file, _ in found.files)
     left = [item for item in found.files if item[0] not in lines]
     if not left:
-        raise InputError(f"data folder {found.folder}: no file can be read; {next(iter(lines.values()))}")
+        raise InputError(
+            f"data folder {found.folder}: no file can be read; {next(iter(lines.values()))}"
+        )
     return left, tuple(lines.values())
 
 

@@ -13,9 +13,12 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from hwnas import files
+from hwnas.space import SPACES
 from hwnas.space.build import architecture_graph
+from hwnas.space.chain import known_space
 from hwnas.space.genotype import Architecture
 from hwnas.space.layers import Stem
+from hwnas.space.macro_toml import macro_of, table_of
 from hwnas.space.size import Task
 from hwnas.space.text import from_dict
 from hwnas.training.checkpoint import DAMAGE, pack
@@ -24,7 +27,7 @@ from hwnas.training.old_names import are_old, renamed
 from profilers.errors import InputError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Weights:
     """Tensors by name, what they were trained as, and free notes (accuracy, recipe, data)."""
 
@@ -39,12 +42,25 @@ class Weights:
 
 
 def save_weights(
-    path: Path, architecture: Architecture, network: nn.Module, data: Dataset, notes: Mapping[str, Any]
+    path: Path,
+    architecture: Architecture,
+    network: nn.Module,
+    data: Dataset,
+    notes: Mapping[str, Any],
 ) -> None:
     """Write all tensors of ``network``, and beside them everything that is needed to use them."""
     stem = notes.get("stem", "cifar")
     tensors = network.state_dict()
-    weights = Weights(tensors, architecture, data.classes, data.image, stem, data.mean, data.std, notes)
+    weights = Weights(
+        tensors=tensors,
+        architecture=architecture,
+        classes=data.classes,
+        image=data.image,
+        stem=stem,
+        mean=data.mean,
+        std=data.std,
+        notes=notes,
+    )
     files.replace(path, path.parent, weights_bytes(weights))
 
 
@@ -61,13 +77,19 @@ def weights_bytes(weights: Weights) -> bytes:
         "mean": weights.mean,
         "std": weights.std,
     }
+    macro = SPACES[weights.architecture.genotype.space].macro
+    if macro is not None:
+        header["macro"] = table_of(macro)
     return pack(weights.tensors, {"hwnas": json.dumps(header)})
 
 
 def load_weights(path: Path, root: Path | None = None) -> Weights:
-    """Read what ``save_weights`` wrote. Raises InputError where the file is missing, damaged or not ours.
+    """Read what ``save_weights`` wrote.
 
-    ``root``: the run directory that it belongs to; None for a file that the user named, which may be a link.
+    Raises InputError where the file is missing, damaged or not ours.
+
+    ``root``: the run directory that it belongs to; None for a file that the user named, which may
+    be a link.
     """
     try:
         files.reading(path, root, files.LARGEST_STATE).close()
@@ -78,11 +100,20 @@ def load_weights(path: Path, root: Path | None = None) -> Weights:
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {})["hwnas"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+            tensors = {name: file.get_tensor(name) for name in [*file.keys()]}
+        if "macro" in header:
+            # The table of a chain, which may be known to nobody here yet, before its genotype is
+            # read.
+            known_space(macro_of(header.pop("macro")))
         architecture = Architecture(
-            from_dict(header.pop("genotype")), header.pop("channels"), header.pop("cells")
+            from_dict(header.pop("genotype")),
+            channels=header.pop("channels"),
+            cells=header.pop("cells"),
         )
-        classes, image = tuple(map(str, header.pop("classes"))), tuple(map(int, header.pop("image")))
+        classes, image = (
+            tuple(map(str, header.pop("classes"))),
+            tuple(map(int, header.pop("image"))),
+        )
         mean, std = (tuple(map(float, header.pop(name))) for name in ("mean", "std"))
         stem = header.pop("stem", "cifar")
     except InputError as error:
@@ -91,15 +122,29 @@ def load_weights(path: Path, root: Path | None = None) -> Weights:
         reason = f"{type(error).__name__}: {error}"
         raise InputError(f"{path}: not a weights file of hwnas train ({reason})") from error
     if len(image) != 3 or stem not in ("cifar", "imagenet"):
-        raise InputError(f"{path}: not a weights file of hwnas train (image {image}, stem {stem!r})")
+        raise InputError(
+            f"{path}: not a weights file of hwnas train (image {image}, stem {stem!r})"
+        )
     if are_old(tensors):
         task = Task(classes=len(classes), image=image)
         tensors = renamed(tensors, architecture_graph(architecture, task, stem, unread=True))
-    return Weights(tensors, architecture, classes, image, stem, mean, std, header)
+    return Weights(
+        tensors=tensors,
+        architecture=architecture,
+        classes=classes,
+        image=image,
+        stem=stem,
+        mean=mean,
+        std=std,
+        notes=header,
+    )
 
 
 def fill(network: nn.Module, weights: Weights, where: str) -> None:
-    """Copy ``weights`` into ``network``. Raises InputError that names the first tensor that does not fit."""
+    """Copy ``weights`` into ``network``.
+
+    Raises InputError that names the first tensor that does not fit.
+    """
     wanted = network.state_dict()
     for name in wanted:
         if name not in weights.tensors:

@@ -21,7 +21,11 @@ def test_a_balanced_subset_becomes_a_file_that_search_reads(tmp_path, monkeypatc
     monkeypatch.setattr(sys, "argv", command)
     cifar_jpeg.main()
     dataset = data.load(target)
-    assert (data.size(dataset, "weights"), data.size(dataset, "policy"), data.size(dataset, "test")) == (
+    assert (
+        data.size(dataset, "weights"),
+        data.size(dataset, "policy"),
+        data.size(dataset, "test"),
+    ) == (
         200,
         200,
         100,

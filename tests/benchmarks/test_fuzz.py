@@ -13,7 +13,9 @@ from profilers.errors import InputError
 def test_mutated_inputs_are_taken_or_refused_in_one_line(tmp_path: Path) -> None:
     outcomes, failures = fuzz(1_500, 1, tmp_path)
     assert failures == []
-    assert all(counter["refused"] > 0 for name, counter in outcomes.items() if name != "environment")
+    assert all(
+        counter["refused"] > 0 for name, counter in outcomes.items() if name != "environment"
+    )
 
 
 def test_a_parser_that_breaks_its_promise_is_caught(tmp_path: Path) -> None:

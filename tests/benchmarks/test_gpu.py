@@ -18,7 +18,9 @@ from hwnas.config import Config
 
 
 def _book(folder: Path, seconds: float = 60.0) -> Book:
-    return Book(path=folder / "part.json", facts={"place": "here"}, until=time.monotonic() + seconds)
+    return Book(
+        path=folder / "part.json", facts={"place": "here"}, until=time.monotonic() + seconds
+    )
 
 
 def test_the_sizes_that_a_bare_machine_takes_are_those_of_the_configs() -> None:
@@ -51,7 +53,9 @@ def test_what_takes_its_process_with_it_is_tried_once_more_and_not_for_ever(tmp_
     assert len(made) == 2
 
 
-def test_where_no_time_is_left_the_part_is_not_complete_and_the_next_call_goes_on(tmp_path: Path) -> None:
+def test_where_no_time_is_left_the_part_is_not_complete_and_the_next_call_goes_on(
+    tmp_path: Path,
+) -> None:
     late = _book(tmp_path, seconds=-1)
     assert work(late, "one", lambda: {}) is None
     close(late)
@@ -101,13 +105,15 @@ def test_a_step_of_seconds_is_timed_a_few_times_and_a_quick_one_thirty_times() -
 
 def test_a_trace_is_read_as_kernels_launches_waits_copies_and_a_busy_share() -> None:
     found = [
-        place.Event("void cudnn::kernel", True, 0.2),
-        place.Event("void at::kernel", True, 0.1),
-        place.Event("Memcpy HtoD (Pageable -> Device)", True, 0.1),
-        place.Event("cudaLaunchKernel", False, 0.01),
-        place.Event("cudaLaunchKernel", False, 0.01),
-        place.Event("cudaStreamSynchronize", False, 0.3),
-        place.Event("cudaDeviceSynchronize", False, 0.3),  # our own, at the end
+        place.Event(name="void cudnn::kernel", on_device=True, seconds=0.2),
+        place.Event(name="void at::kernel", on_device=True, seconds=0.1),
+        place.Event(name="Memcpy HtoD (Pageable -> Device)", on_device=True, seconds=0.1),
+        place.Event(name="cudaLaunchKernel", on_device=False, seconds=0.01),
+        place.Event(name="cudaLaunchKernel", on_device=False, seconds=0.01),
+        place.Event(name="cudaStreamSynchronize", on_device=False, seconds=0.3),
+        place.Event(
+            name="cudaDeviceSynchronize", on_device=False, seconds=0.3
+        ),  # our own, at the end
     ]
     assert place.shares(found, 1.0, 1) == {
         "kernels": 2.0,

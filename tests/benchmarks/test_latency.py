@@ -23,7 +23,7 @@ from benchmarks.latency import Bar
     ],
 )
 def test_a_bar_is_met_at_its_value_and_never_by_nan(value: float, at_most: bool, met: bool) -> None:
-    bar = Bar("MAPE", value, 1.0, at_most, " %")
+    bar = Bar(name="MAPE", value=value, bar=1.0, at_most=at_most, unit=" %")
     assert bar.met is met
     assert bar.line().startswith("met" if met else "MISSED")
 
@@ -39,10 +39,10 @@ def test_one_missed_bar_is_exit_code_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def good(path: Path) -> list[Bar]:
-        return [Bar("tau", 0.9, 0.8, False)]
+        return [Bar(name="tau", value=0.9, bar=0.8, at_most=False)]
 
     def bad(path: Path) -> list[Bar]:
-        return [Bar("MAPE", 6.0, 5.0, True, " %")]
+        return [Bar(name="MAPE", value=6.0, bar=5.0, at_most=True, unit=" %")]
 
     monkeypatch.setattr(latency, "QUESTIONS", {"good": good, "bad": bad})
     assert run(monkeypatch, "good") == 0

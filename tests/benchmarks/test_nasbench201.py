@@ -1,4 +1,5 @@
-"""The supernet benchmark: the right rows of the table are looked up, and at most 20 cells are handed back."""
+"""The supernet benchmark: the right rows of the table are looked up, and at most 20 cells are
+handed back."""
 
 from __future__ import annotations
 
@@ -14,7 +15,9 @@ from hwnas.space.nasbench201 import SPACE
 from hwnas.space.text import format_text
 
 
-def member(choices: list[int], accuracy: float, cost: float, believed: float | None = None) -> dict[str, Any]:
+def member(
+    choices: list[int], accuracy: float, cost: float, believed: float | None = None
+) -> dict[str, Any]:
     genotype = to_genotype(SPACE, np.array(choices))
     found = {"value": accuracy} if believed is None else {"value": accuracy, "regression": believed}
     return {
@@ -40,7 +43,9 @@ def place(cell: list[int]) -> int:
     return sum(op * 5**power for op, power in zip(cell, range(5, -1, -1), strict=True))
 
 
-def test_the_cells_that_shared_weights_prefer_are_looked_up(tables: dict[str, tabular.Table]) -> None:
+def test_the_cells_that_shared_weights_prefer_are_looked_up(
+    tables: dict[str, tabular.Table],
+) -> None:
     cells = [[0, 1, 2, 3, 4, 0], [3] * 6, [1] * 6]
     front = [member(cells[0], 0.5, 1.0), member(cells[1], 0.9, 9.0)]
     row = nasbench201.looked_up(

@@ -1,4 +1,5 @@
-"""The tabular self-test counts distinct evaluations, measures shares of the exact front and refuses bad input."""
+"""The tabular self-test counts distinct evaluations, measures shares of the exact front and
+refuses bad input."""
 
 import json
 import subprocess
@@ -19,7 +20,8 @@ SIZE = 5**6
 
 @pytest.fixture
 def table() -> tabular.Table:
-    """Quality and cost add up over the drawn operations, large ones tend to be good; every tenth cost is blank."""
+    """Quality and cost add up over the drawn operations, large ones tend to be good; every tenth
+    cost is blank."""
     rng = np.random.default_rng(0)
     digits = np.stack(np.unravel_index(np.arange(SIZE), (5,) * 6), axis=1)
     quality, size = rng.random((6, 5)) / 6, rng.random((6, 5)) / 6
@@ -45,7 +47,7 @@ def test_the_whole_table_has_the_whole_exact_hypervolume(table: tabular.Table) -
 
 
 def test_only_distinct_evaluations_are_counted(table: tabular.Table) -> None:
-    ledger = tabular.Ledger(table, budget=3)
+    ledger = tabular.Ledger(table=table, budget=3)
     same = np.zeros((5, 6), dtype=np.int64)
     ledger(same)
     ledger(same + 1)
@@ -55,12 +57,14 @@ def test_only_distinct_evaluations_are_counted(table: tabular.Table) -> None:
 
 
 def test_what_has_no_cost_is_not_eligible(table: tabular.Table) -> None:
-    accuracy, costs = tabular.Ledger(table, 100)(np.zeros((1, 6), dtype=np.int64))
+    accuracy, costs = tabular.Ledger(table=table, budget=100)(np.zeros((1, 6), dtype=np.int64))
     assert np.isnan(accuracy[0]) and np.isnan(costs[0, 0])
 
 
 @pytest.mark.parametrize("name", list(tabular.METHODS))
-def test_every_method_spends_the_budget_and_repeats_with_its_seed(name: str, table: tabular.Table) -> None:
+def test_every_method_spends_the_budget_and_repeats_with_its_seed(
+    name: str, table: tabular.Table
+) -> None:
     method = tabular.METHODS[name]
     first, second, other = (tabular.history(method, table, seed, 150) for seed in (1, 1, 2))
     assert len(first) == len(set(first.tolist())) == 150
@@ -85,7 +89,9 @@ def test_an_unknown_column_is_refused_with_the_nearest_one(tmp_path: Path) -> No
         tabular.load(tmp_path / "absent.csv", "cifar10_test", "params")
 
 
-@pytest.mark.skipif(not TABLE.exists(), reason="the table of NAS-Bench-201 is not beside this checkout")
+@pytest.mark.skipif(
+    not TABLE.exists(), reason="the table of NAS-Bench-201 is not beside this checkout"
+)
 def test_the_real_table_has_its_published_best() -> None:
     found = tabular.load(TABLE, "cifar10_test_acc_200ep", "cifar10_params_M")
     assert np.nanmax(found.accuracy) == pytest.approx(0.9437, abs=5e-5)
@@ -93,7 +99,9 @@ def test_the_real_table_has_its_published_best() -> None:
     assert found.cost[tabular.codes(convolutions)][0] == pytest.approx(1.531546, abs=1e-5)
 
 
-@pytest.mark.skipif(not TABLE.exists(), reason="the table of NAS-Bench-201 is not beside this checkout")
+@pytest.mark.skipif(
+    not TABLE.exists(), reason="the table of NAS-Bench-201 is not beside this checkout"
+)
 def test_the_script_prints_the_promised_json_alone() -> None:
     command = [
         sys.executable,
@@ -104,13 +112,17 @@ def test_the_script_prints_the_promised_json_alone() -> None:
         "1",
         "--json",
     ]
-    done = subprocess.run([*command, "--methods", "random,plain"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [*command, "--methods", "random,plain"], capture_output=True, text=True, check=True
+    )
     result = json.loads(done.stdout)
     assert result["budgets"] == [100, 200, 500, 1000]
     assert len(result["methods"]["plain"]["mean"]) == len(result["methods"]["random"]["std"]) == 4
 
 
-@pytest.mark.skipif(not TABLE.exists(), reason="the table of NAS-Bench-201 is not beside this checkout")
+@pytest.mark.skipif(
+    not TABLE.exists(), reason="the table of NAS-Bench-201 is not beside this checkout"
+)
 def test_the_accuracy_only_search_spends_the_published_seconds() -> None:
     rows = tabular.single(TABLE, seeds=2, seconds=3000)
     assert [row["form"] for row in rows] == ["paper", "directed"]

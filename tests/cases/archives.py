@@ -15,7 +15,12 @@ from tests.cases.images import TINY
 
 COMMAND = ("search", "--config", "tiny.toml", "--data", "x.npz", "--out", "run")
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 8, 8), dtype=np.uint8)
-SETS = {"x_train": PIXELS, "y_train": np.arange(40) % 2, "x_test": PIXELS[:8], "y_test": np.arange(8) % 2}
+SETS = {
+    "x_train": PIXELS,
+    "y_train": np.arange(40) % 2,
+    "x_test": PIXELS[:8],
+    "y_test": np.arange(8) % 2,
+}
 
 
 def stored(array: np.ndarray[Any, Any]) -> bytes:

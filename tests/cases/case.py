@@ -1,4 +1,5 @@
-"""A case from public bug reports or of a hostile file: what lies in a folder, what is typed there, what has to come."""
+"""A case from public bug reports or of a hostile file: what lies in a folder, what is typed
+there, what has to come."""
 
 from __future__ import annotations
 
@@ -15,9 +16,10 @@ def _nothing(folder: Path) -> None:
 class Case:
     """One row of the table that `test_cases.py` sweeps.
 
-    `make` writes the input files into an empty folder, from the description of the case. `command` holds the words
-    after `hwnas`, typed in that folder. `code` is the exit code. `says` must all be part of what is printed (standard
-    output and error together), `never` must not. `check` looks at the folder afterwards and asserts what has to hold.
+    `make` writes the input files into an empty folder, from the description of the case. `command`
+    holds the words after `hwnas`, typed in that folder. `code` is the exit code. `says` must all be
+    part of what is printed (standard output and error together), `never` must not. `check` looks at
+    the folder afterwards and asserts what has to hold.
     """
 
     name: str

@@ -7,7 +7,18 @@ from pathlib import Path
 
 from tests.cases.case import Case
 
-SMALL = ("profile", "DARTS_V2", "--channels", "4", "--cells", "3", "--image", "16", "--budget", "0.02")
+SMALL = (
+    "profile",
+    "DARTS_V2",
+    "--channels",
+    "4",
+    "--cells",
+    "3",
+    "--image",
+    "16",
+    "--budget",
+    "0.02",
+)
 TINY = (
     'space = "darts"\nchannels = 4\nobjectives = [{ metric = "params" }]\n'
     "stages = [{ cells = 3, epochs = 1 }]\nevaluation = { channels = 4, cells = 3 }\n"
@@ -67,9 +78,13 @@ def nothing_outside(folder: Path) -> None:
     assert not (folder.parent / "outside").exists()
 
 
-def row(name: str, command: tuple[str, ...], says: str, make: Callable[[Path], None] | None = None) -> Case:
+def row(
+    name: str, command: tuple[str, ...], says: str, make: Callable[[Path], None] | None = None
+) -> Case:
     """What is refused in one line."""
-    return Case(name=name, command=command, code=2, says=(says,), **({"make": make} if make else {}))
+    return Case(
+        name=name, command=command, code=2, says=(says,), **({"make": make} if make else {})
+    )
 
 
 SHOW = ("devices", "show", "d.toml")
@@ -78,12 +93,22 @@ PI = ("--target", "raspberry-pi-4")
 CASES: tuple[Case, ...] = (
     Case(name="F03", command=SMALL, make=traps, says=("measured (onnxruntime)",), check=unmarked),
     row("F08", SHOW, "'cpu_model_regex' is too complex", device(pattern=".?" * 60 + "!!")),
-    row("F08 alternatives", SHOW, "'cpu_model_regex' is too complex", device(pattern="(a|a)" * 30 + "!")),
+    row(
+        "F08 alternatives",
+        SHOW,
+        "'cpu_model_regex' is too complex",
+        device(pattern="(a|a)" * 30 + "!"),
+    ),
     row("F08 nested", SHOW, "'cpu_model_regex' is too complex", device(pattern="(?:a+)+!")),
     row("F09 name", SHOW, "'name' holds characters", device(name=HOSTILE)),
     row("F09 description", SHOW, "'description' holds characters", device(description=HOSTILE)),
     row("F09 alias", SHOW, "'aliases' holds characters", device(more=f'aliases = ["{HOSTILE}"]')),
-    row("F09 source", SHOW, "holds characters", device(more=f'sources = {{ memory_mib = "{HOSTILE}" }}')),
+    row(
+        "F09 source",
+        SHOW,
+        "holds characters",
+        device(more=f'sources = {{ memory_mib = "{HOSTILE}" }}'),
+    ),
     Case(
         name="F20",
         command=("devices", "calibrate", "--target", "d.toml", "--channels", "4", "--image", "8"),
@@ -107,14 +132,20 @@ CASES: tuple[Case, ...] = (
         config("threads = 1000000\n" + TINY),
     ),
     row("batch of profile", (*SMALL, "--batch", "10000000"), "--batch must be within 1..65,536"),
-    row("seconds of profile", (*SMALL, "--limit", "inf"), "--limit must be within 0.01..604,800, not inf"),
+    row(
+        "seconds of profile",
+        (*SMALL, "--limit", "inf"),
+        "--limit must be within 0.01..604,800, not inf",
+    ),
     row("no seconds of profile", (*SMALL, "--limit", "nan"), "--limit must be within"),
     row(
         "images of profile",
         ("profile", "DARTS_V2", "--image", "4096x4096x4096"),
         "--image: an input of 68,719,476,736 numbers, of at most 1,073,741,824",
     ),
-    row("a digit that is none", ("profile", "DARTS_V2", "--image", "²"), "--image: expected SIDE or"),
+    row(
+        "a digit that is none", ("profile", "DARTS_V2", "--image", "²"), "--image: expected SIDE or"
+    ),
     row(
         "a network of terabytes",
         ("profile", "DARTS_V2", "--channels", "4096", "--cells", "300"),

@@ -61,7 +61,10 @@ def classes(
     for label, name in enumerate(names):
         (here / folder / name).mkdir(parents=True)
         for i in range(count):
-            save(pixels(1000 * label + i, 12 if label == 0 else 220), here / folder / name / f"leaf{i}.png")
+            save(
+                pixels(1000 * label + i, 12 if label == 0 else 220),
+                here / folder / name / f"leaf{i}.png",
+            )
 
 
 LOOK = ("doctor", "--data", "data")
@@ -165,7 +168,8 @@ def other_endings(here: Path) -> None:
 
 
 def on_their_side(here: Path) -> None:
-    """Photos whose class is which half is bright, every other one stored turned, as a phone does."""
+    """Photos whose class is which half is bright, every other one stored turned, as a phone
+    does."""
     (here / "tiny.toml").write_text(TINY)
     exif = Image.Exif()
     exif[274] = 6
@@ -191,12 +195,15 @@ def upright(here: Path) -> None:
         (dataset.train, dataset.train_labels),
         (dataset.test, dataset.test_labels),
     ):
-        brighter_above = images[:, :, :4].float().mean((1, 2, 3)) > images[:, :, -4:].float().mean((1, 2, 3))
+        brighter_above = images[:, :, :4].float().mean((1, 2, 3)) > images[:, :, -4:].float().mean(
+            (1, 2, 3)
+        )
         assert brighter_above.tolist() == labels.bool().tolist()
 
 
 def broken(here: Path) -> None:
-    """One file cut, one empty, one that leads nowhere, one that never ends and one that nobody writes to."""
+    """One file cut, one empty, one that leads nowhere, one that never ends and one that nobody
+    writes to."""
     plain(here)
     whole = here / "data" / "oak" / "leaf3.png"
     whole.write_bytes(whole.read_bytes()[:100])
@@ -251,7 +258,9 @@ def claims(width: int, height: int, depth: int, colour: int) -> Callable[[Path],
 
         plain(here)
         header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-        content = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(9)))
+        content = (
+            b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(9)))
+        )
         for i in range(6):
             (here / "data" / "oak" / f"bomb{i}.png").write_bytes(content + chunk(b"IEND", b""))
 

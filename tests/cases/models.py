@@ -32,11 +32,15 @@ def written(
 ) -> Callable[[Path], None]:
     """Write m.onnx: the nodes, what is stored, the inputs (type and sizes) by name, one output."""
     given = inputs or {"x": (FLOAT, ["N", 3, 20, 20])}
-    arguments = [helper.make_tensor_value_info(name, kind, sizes) for name, (kind, sizes) in given.items()]
+    arguments = [
+        helper.make_tensor_value_info(name, kind, sizes) for name, (kind, sizes) in given.items()
+    ]
     result = output or helper.make_tensor_value_info("y", FLOAT, ["N", 6, 20, 20])
     graph = helper.make_graph(list(nodes), "g", arguments, [result], list(weights))
     versions = [helper.make_opsetid("", 19), helper.make_opsetid("own", 1)]
-    model = helper.make_model(graph, opset_imports=versions, ir_version=9, functions=list(functions))
+    model = helper.make_model(
+        graph, opset_imports=versions, ir_version=9, functions=list(functions)
+    )
     return lambda folder: onnx.save(model, str(folder / "m.onnx")) or None
 
 
@@ -53,7 +57,9 @@ def floats() -> Callable[[Path], None]:
 def sparse() -> Callable[[Path], None]:
     values = numpy_helper.from_array(WEIGHT.ravel(), "w")
     places = numpy_helper.from_array(np.arange(WEIGHT.size), "i")
-    return written([constant(sparse_value=helper.make_sparse_tensor(values, places, WEIGHT.shape)), CONV])
+    return written(
+        [constant(sparse_value=helper.make_sparse_tensor(values, places, WEIGHT.shape)), CONV]
+    )
 
 
 def quantised(weight: np.dtype | type, per_channel: bool = False) -> Callable[[Path], None]:
@@ -72,8 +78,12 @@ def quantised(weight: np.dtype | type, per_channel: bool = False) -> Callable[[P
 
 def dequantised() -> Callable[[Path], None]:
     """A weight in bytes, with a scale and a zero point for every output channel."""
-    numbers = stored(q=(10 * WEIGHT).astype(np.uint8), s=np.full(6, 0.1, "f"), z=np.zeros(6, np.uint8))
-    return written([helper.make_node("DequantizeLinear", ["q", "s", "z"], ["w"], axis=0), CONV], numbers)
+    numbers = stored(
+        q=(10 * WEIGHT).astype(np.uint8), s=np.full(6, 0.1, "f"), z=np.zeros(6, np.uint8)
+    )
+    return written(
+        [helper.make_node("DequantizeLinear", ["q", "s", "z"], ["w"], axis=0), CONV], numbers
+    )
 
 
 def without_shape() -> Callable[[Path], None]:
@@ -88,7 +98,9 @@ def deformed() -> Callable[[Path], None]:
 
 
 def branch(name: str, nodes: Sequence[onnx.NodeProto]) -> onnx.GraphProto:
-    return helper.make_graph(list(nodes), name, [], [helper.make_tensor_value_info(name, FLOAT, None)])
+    return helper.make_graph(
+        list(nodes), name, [], [helper.make_tensor_value_info(name, FLOAT, None)]
+    )
 
 
 def branches(other: onnx.NodeProto) -> Callable[[Path], None]:
@@ -135,7 +147,8 @@ def function(calls: int = 1) -> Callable[[Path], None]:
     own = helper.make_function("own", "Block", ["a"], ["b"], body, [helper.make_opsetid("", 19)])
     names = ["x", *(f"t{i}" for i in range(calls - 1)), "y"]
     nodes = [
-        helper.make_node("Block", [names[i]], [names[i + 1]], domain="own") for i in range(len(names) - 1)
+        helper.make_node("Block", [names[i]], [names[i + 1]], domain="own")
+        for i in range(len(names) - 1)
     ]
     return written(nodes, functions=[own])
 
@@ -143,7 +156,9 @@ def function(calls: int = 1) -> Callable[[Path], None]:
 def transposed() -> Callable[[Path], None]:
     """12 weights, a place of the input meets 12 of them each: 4 places, 48 MACs."""
     node = helper.make_node("ConvTranspose", ["x", "w"], ["y"], strides=[2, 2])
-    return written([node], stored(w=np.ones((1, 3, 2, 2), np.float32)), {"x": (FLOAT, [1, 1, 2, 2])})
+    return written(
+        [node], stored(w=np.ones((1, 3, 2, 2), np.float32)), {"x": (FLOAT, [1, 1, 2, 2])}
+    )
 
 
 def profiled(
@@ -170,15 +185,24 @@ MEASURED = ("--budget", "0.05")
 
 CASES: tuple[Case, ...] = (
     profiled(
-        "C11 a weight in a Constant node", written([constant(value=stored(w=WEIGHT)[0]), CONV]), PARAMS, MACS
+        "C11 a weight in a Constant node",
+        written([constant(value=stored(w=WEIGHT)[0]), CONV]),
+        PARAMS,
+        MACS,
     ),
     profiled("C11 a weight in value_floats", floats(), PARAMS, MACS),
     profiled("C11 a weight in sparse_value", sparse(), PARAMS, MACS),
-    profiled("C12 weights in unsigned bytes", quantised(np.uint8), f" {PARAMS} ", MACS, never=(NAMED,)),
+    profiled(
+        "C12 weights in unsigned bytes", quantised(np.uint8), f" {PARAMS} ", MACS, never=(NAMED,)
+    ),
     profiled("C12 weights in signed bytes", quantised(np.int8), f" {PARAMS} ", MACS),
-    profiled("C12 a scale per channel is no parameter", quantised(np.int8, True), f" {PARAMS} ", MACS),
+    profiled(
+        "C12 a scale per channel is no parameter", quantised(np.int8, True), f" {PARAMS} ", MACS
+    ),
     profiled("C12 a weight behind DequantizeLinear", dequantised(), f" {PARAMS} ", MACS),
-    profiled("C13 an output without a shape", without_shape(), PARAMS, MACS, "measured", options=MEASURED),
+    profiled(
+        "C13 an output without a shape", without_shape(), PARAMS, MACS, "measured", options=MEASURED
+    ),
     profiled(
         "C14 DeformConv is named",
         deformed(),
@@ -187,7 +211,9 @@ CASES: tuple[Case, ...] = (
         f"macs (counts): {NAMED}DeformConv",
         never=("params (counts)",),
     ),
-    profiled("C14 the same convolution in both branches", branches(WITH_CONV), MACS, never=(NAMED,)),
+    profiled(
+        "C14 the same convolution in both branches", branches(WITH_CONV), MACS, never=(NAMED,)
+    ),
     profiled("C14 branches that differ", branches(WITH_ONE), "7,200 .. 64,800", "branches differ"),
     profiled(
         "C14 a loop that an input ends",
@@ -201,7 +227,10 @@ CASES: tuple[Case, ...] = (
     profiled("C14 a function that is called twice", function(2), " 81 ", MACS, never=(NAMED,)),
     profiled("P03 ConvTranspose counts by its input", transposed(), " 12 ", " 48 "),
     profiled(
-        "P03 an open batch", written([CONV], stored(w=WEIGHT)), "259,200", options=(*COUNT, "--batch", "4")
+        "P03 an open batch",
+        written([CONV], stored(w=WEIGHT)),
+        "259,200",
+        options=(*COUNT, "--batch", "4"),
     ),
     profiled(
         "--image sets the sizes that are open",
@@ -224,6 +253,11 @@ CASES: tuple[Case, ...] = (
             options=(*COUNT, option, value),
             code=2,
         )
-        for option, value in (("--channels", "8"), ("--cells", "4"), ("--classes", "10"), ("--dtype", "fp16"))
+        for option, value in (
+            ("--channels", "8"),
+            ("--cells", "4"),
+            ("--classes", "10"),
+            ("--dtype", "fp16"),
+        )
     ),
 )

@@ -66,7 +66,9 @@ def _begun(folder: Path, *links: str) -> Path:
     run = finished_run(folder / "run")
     run.front_path.unlink()
     said = json.loads((run.path / "environment.json").read_text())
-    (run.path / "environment.json").write_text(json.dumps({**said, "data_digest": digest(load("digits"))}))
+    (run.path / "environment.json").write_text(
+        json.dumps({**said, "data_digest": digest(load("digits"))})
+    )
     for name in links:
         path = run.path / name
         path.symlink_to(folder.joinpath("victim.txt"))
@@ -118,7 +120,9 @@ def _units(summary: dict[str, Any]) -> None:
 def _wants_a_download(folder: Path) -> None:
     run = finished_run(folder / "run").path
     text = (run / "config.toml").read_text()
-    changed = text.replace('source = "digits"', 'source = "cifar10"\nroot = "there"\ndownload = true')
+    changed = text.replace(
+        'source = "digits"', 'source = "cifar10"\nroot = "there"\ndownload = true'
+    )
     (run / "config.toml").write_text(changed)
 
 
@@ -143,7 +147,16 @@ def _deep(folder: Path) -> None:
 CASES: tuple[Case, ...] = (
     Case(
         name="F01 nsga2 whose epochs are shorter than its evaluations are apart",
-        command=("search", "--config", "nsga2.toml", "--data", "images.npz", "--out", "run", "--quiet"),
+        command=(
+            "search",
+            "--config",
+            "nsga2.toml",
+            "--data",
+            "images.npz",
+            "--out",
+            "run",
+            "--quiet",
+        ),
         make=_search_without_evaluations,
         check=_has_a_front,
     ),
@@ -159,7 +172,9 @@ CASES: tuple[Case, ...] = (
             command=("resume", "run"),
             make=_linked(name),
             code=2,
-            says=(f"run/{name}: a link, not a regular file; nothing is read or written through it",),
+            says=(
+                f"run/{name}: a link, not a regular file; nothing is read or written through it",
+            ),
             check=_victim_is_whole,
         )
         for name in ("trials.jsonl", "history.jsonl", ".lock", "checkpoint/state.safetensors")
@@ -258,7 +273,10 @@ CASES: tuple[Case, ...] = (
         command=("search", "--config", "theirs.toml"),
         make=_config,
         code=2,
-        says=("theirs.toml: data.download is passed over; only --download downloads", "not found or damaged"),
+        says=(
+            "theirs.toml: data.download is passed over; only --download downloads",
+            "not found or damaged",
+        ),
         check=_config_alone,
     ),
 )

@@ -23,7 +23,10 @@ def networks() -> list[tuple[str, float]]:
     """40 cells, each 2 ms and 0.2 ms for every operation's number."""
     rng = np.random.default_rng(0)
     drawn = [sample(SPACE, rng) for _ in range(40)]
-    return [(format_text(to_genotype(SPACE, one)), round(2 + 0.2 * float(one.sum()), 3)) for one in drawn]
+    return [
+        (format_text(to_genotype(SPACE, one)), round(2 + 0.2 * float(one.sum()), 3))
+        for one in drawn
+    ]
 
 
 def table(
@@ -36,17 +39,22 @@ def table(
     index: bool = False,
     ending: str = "\n",
 ) -> Callable[[Path], None]:
-    """Write rows.csv; ``odd`` cells take the place of the first latencies, ``index`` adds pandas' first column."""
+    """Write rows.csv; ``odd`` cells take the place of the first latencies, ``index`` adds
+    pandas' first column."""
 
     def write(folder: Path) -> None:
         lines = [list(header)]
         for place, (arch, latency) in enumerate(networks()):
             lines.append([text(arch), odd[place] if place < len(odd) else number(latency)])
         if index:
-            lines = [["" if place == 0 else str(place - 1), *line] for place, line in enumerate(lines)]
+            lines = [
+                ["" if place == 0 else str(place - 1), *line] for place, line in enumerate(lines)
+            ]
         content = "".join(delimiter.join(line) + ending for line in lines)
         (folder / "rows.csv").write_bytes(content.encode())
-        (folder / "board.toml").write_text('name = "my-board"\nkind = "edge_cpu"\ndescription = "a board"\n')
+        (folder / "board.toml").write_text(
+            'name = "my-board"\nkind = "edge_cpu"\ndescription = "a board"\n'
+        )
 
     return write
 
@@ -83,7 +91,18 @@ def fitted(
     device: str = "b",
     csv: str = "rows.csv",
 ) -> Case:
-    words = ("devices", "fit", "--csv", csv, "--device", device, "--space", "nasbench201", "--out", "t.json")
+    words = (
+        "devices",
+        "fit",
+        "--csv",
+        csv,
+        "--device",
+        device,
+        "--space",
+        "nasbench201",
+        "--out",
+        "t.json",
+    )
     return Case(name=name, make=make, command=(*words, *options), code=code, says=says, check=check)
 
 
@@ -107,12 +126,16 @@ def with_a_target(limit: int) -> Callable[[Path], None]:
 
 def key(position: int) -> str:
     """The key of a member, by rising parameters."""
-    ordered = sorted((member(name, 0.0) for name in NAMES), key=lambda one: one["costs"]["params"]["value"])
+    ordered = sorted(
+        (member(name, 0.0) for name in NAMES), key=lambda one: one["costs"]["params"]["value"]
+    )
     return str(ordered[position]["key"])
 
 
 VALUES = [latency for _, latency in networks()]
-RANGE = f"latencies from {min(VALUES):.4g} to {max(VALUES):.4g} ms, median {np.median(VALUES):.4g} ms"
+RANGE = (
+    f"latencies from {min(VALUES):.4g} to {max(VALUES):.4g} ms, median {np.median(VALUES):.4g} ms"
+)
 COMMA: Callable[[float], str] = lambda value: str(value).replace(".", ",")  # noqa: E731
 SECONDS: Callable[[float], str] = lambda value: f"{value / 1000:.6f}"  # noqa: E731
 SPACED: Callable[[str], str] = lambda arch: arch.replace("+", " + ")  # noqa: E731
@@ -158,7 +181,11 @@ CASES: tuple[Case, ...] = (
         check=nothing_written,
     ),
     fitted("C28 seconds with their unit", table(number=SECONDS), RANGE, options=("--unit", "s")),
-    fitted("C28 seconds by the column's name", table(number=SECONDS, header=("arch", "time (s)")), RANGE),
+    fitted(
+        "C28 seconds by the column's name",
+        table(number=SECONDS, header=("arch", "time (s)")),
+        RANGE,
+    ),
     fitted(
         "C28 seconds of a device with peaks",
         table(number=SECONDS),
@@ -178,7 +205,9 @@ CASES: tuple[Case, ...] = (
         check=nothing_written,
     ),
     fitted("two columns of any names", table(header=("cell", "on my phone")), RANGE),
-    fitted("P09 Windows, pandas and blanks", table(delimiter=", ", index=True, ending="\r\n"), RANGE),
+    fitted(
+        "P09 Windows, pandas and blanks", table(delimiter=", ", index=True, ending="\r\n"), RANGE
+    ),
     fitted("P09 a trailing comma", table(ending=",\n"), RANGE),
     fitted(
         "csv.gz that unpacks without end",
@@ -189,7 +218,11 @@ CASES: tuple[Case, ...] = (
         check=nothing_written,
     ),
     fitted(
-        "the name of a device stands in its file", table(), "my-board", device="board.toml", check=is_named
+        "the name of a device stands in its file",
+        table(),
+        "my-board",
+        device="board.toml",
+        check=is_named,
     ),
     fitted(
         "a device file that is not there",
@@ -201,7 +234,15 @@ CASES: tuple[Case, ...] = (
     ),
     Case(
         name="a target in the wrong unit is refused before images are read",
-        command=("search", "--objective", "params", "--target-value", "0.5ms", "--data", "absent.npz"),
+        command=(
+            "search",
+            "--objective",
+            "params",
+            "--target-value",
+            "0.5ms",
+            "--data",
+            "absent.npz",
+        ),
         code=2,
         says=("target-value: '0.5ms' is in 'ms', not in parameters",),
     ),
@@ -228,6 +269,8 @@ CASES: tuple[Case, ...] = (
         name="a target that no member meets: export says so",
         make=with_a_target(0),
         command=("export", "run", "--untrained", "--formats", "weights", "--no-measure"),
-        says=(f"no network of the front is within the target params 1: the nearest is taken, {key(0)}",),
+        says=(
+            f"no network of the front is within the target params 1: the nearest is taken, {key(0)}",
+        ),
     ),
 )

@@ -13,7 +13,9 @@ def test_the_front_is_what_nothing_cheaper_beats() -> None:
 
 
 def test_the_chart_has_its_corners_where_they_belong() -> None:
-    lines = chart([(10.0, 0.5), (20.0, 0.9), (20.0, 0.5)], "params", width=11, height=3).splitlines()
+    lines = chart(
+        [(10.0, 0.5), (20.0, 0.9), (20.0, 0.5)], "params", width=11, height=3
+    ).splitlines()
     assert lines[0] == " 90.0% \u2502          \u25cf"
     assert lines[2] == " 50.0% \u2502\u25cf         \u00b7"
     assert lines[-2].split() == ["10", "20"] and lines[-1].strip() == "params"
@@ -28,7 +30,9 @@ def test_only_what_is_new_is_read_and_a_new_stage_begins_anew(tmp_path: Path) ->
 
     def write(stage: int, cost: float, mode: str = "a") -> None:
         with open(file, mode) as out:
-            out.write(json.dumps({"stage": stage, "accuracy": 0.5, "costs": {"params": cost}}) + "\n")
+            out.write(
+                json.dumps({"stage": stage, "accuracy": 0.5, "costs": {"params": cost}}) + "\n"
+            )
 
     write(0, 1.0)
     write(0, 2.0)

@@ -28,7 +28,8 @@ def hwnas(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
 
 @pytest.fixture
 def measured(tmp_path: Path) -> Path:
-    """40 networks of a device whose latency is 5 ms plus a cost per operation, one of them not measured."""
+    """40 networks of a device whose latency is 5 ms plus a cost per operation, one of them not
+    measured."""
     rng = np.random.default_rng(0)
     path = tmp_path / "measured.csv"
     with path.open("w", newline="") as file:
@@ -53,19 +54,30 @@ def test_fit_and_predict_from_one_csv(hwnas: Run, measured: Path, tmp_path: Path
     assert found["mape_percent"] < 0.1
     assert found["kendall_tau"] > 0.95
     assert found["model"]["design"] == "eager"
-    code, printed, _ = hwnas("devices", "predict", str(table), "--csv", str(measured), "--out", str(out))
+    code, printed, _ = hwnas(
+        "devices", "predict", str(table), "--csv", str(measured), "--out", str(out)
+    )
     assert (code, "40 latencies in ms on my phone" in printed) == (0, True)
     with measured.open() as given, out.open() as made:
         for before, after in zip(csv.DictReader(given), csv.DictReader(made), strict=True):
             assert list(after) == ["arch", "latency_ms"]
             assert after["arch"] == before["arch"]
             if before["latency"]:
-                assert float(after["latency_ms"]) == pytest.approx(float(before["latency"]), rel=1e-3)
+                assert float(after["latency_ms"]) == pytest.approx(
+                    float(before["latency"]), rel=1e-3
+                )
 
 
 def test_fit_says_in_words_what_it_found(hwnas: Run, measured: Path, tmp_path: Path) -> None:
     code, printed, _ = hwnas(
-        "devices", "fit", "--csv", str(measured), "--device", "1080Ti", "--out", str(tmp_path / "t.json")
+        "devices",
+        "fit",
+        "--csv",
+        str(measured),
+        "--device",
+        "1080Ti",
+        "--out",
+        str(tmp_path / "t.json"),
     )
     assert code == 0
     assert "latency table of 1080ti for nasbench201, in ms" in printed
@@ -78,7 +90,10 @@ def test_fit_says_in_words_what_it_found(hwnas: Run, measured: Path, tmp_path: P
     ("words", "message"),
     [
         (("--csv", "absent.csv", "--device", "x"), "absent.csv: cannot be read"),
-        (("--csv", "{}", "--device", "x", "--space", "dart"), "unknown space 'dart'; did you mean 'darts'"),
+        (
+            ("--csv", "{}", "--device", "x", "--space", "dart"),
+            "unknown space 'dart'; did you mean 'darts'",
+        ),
         (("--csv", "{}", "--device", "x", "--unit", "min"), "unknown unit 'min'"),
         (
             ("--csv", "{}", "--device", "x", "--latency-column", "lat"),
@@ -101,7 +116,13 @@ def test_bad_input_to_fit_is_one_line(
 
 def test_predict_refuses_what_is_no_table(hwnas: Run, measured: Path, tmp_path: Path) -> None:
     code, _, errors = hwnas(
-        "devices", "predict", str(measured), "--csv", str(measured), "--out", str(tmp_path / "o.csv")
+        "devices",
+        "predict",
+        str(measured),
+        "--csv",
+        str(measured),
+        "--out",
+        str(tmp_path / "o.csv"),
     )
     assert code == 2
     assert "not valid JSON" in errors
@@ -125,12 +146,16 @@ def test_networks_are_of_the_size_that_their_space_says_unless_told_otherwise() 
 
 
 @pytest.mark.parametrize("space, cells", [("mobile", 8), ("nasbench201", 4)])
-def test_calibrate_refuses_a_depth_that_the_space_does_not_have(hwnas: Run, space: str, cells: int) -> None:
+def test_calibrate_refuses_a_depth_that_the_space_does_not_have(
+    hwnas: Run, space: str, cells: int
+) -> None:
     code, _, errors = hwnas("devices", "calibrate", "--space", space, "--cells", str(cells))
     assert code == 2 and errors.startswith("error: --cells:") and space in errors, errors
 
 
-def test_calibrate_on_another_machine_that_is_reached_by_a_command(hwnas: Run, tmp_path: Path) -> None:
+def test_calibrate_on_another_machine_that_is_reached_by_a_command(
+    hwnas: Run, tmp_path: Path
+) -> None:
     out = tmp_path / "table.json"
     code, printed, errors = hwnas(
         "devices", "calibrate", "--target", "raspi4", "--run-with", "sh -c", "--space", "nasbench201",

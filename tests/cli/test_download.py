@@ -63,7 +63,9 @@ def stranger(path: Path, root: Path, ended: bool) -> Path:
     if not ended:
         run.front_path.unlink()
     text = (run.path / "config.toml").read_text()
-    text = text.replace('source = "digits"', f'source = "cifar10"\nroot = "{root}"\ndownload = true')
+    text = text.replace(
+        'source = "digits"', f'source = "cifar10"\nroot = "{root}"\ndownload = true'
+    )
     (run.path / "config.toml").write_text(text)
     return run.path
 
@@ -71,7 +73,11 @@ def stranger(path: Path, root: Path, ended: bool) -> Path:
 @pytest.mark.parametrize("word", WORDS)
 @pytest.mark.parametrize("command", ["search", "plan"])
 def test_a_config_file_downloads_nothing_and_a_line_says_so(
-    tmp_path: Path, asked: list[tuple[Path, bool]], call: Callable[..., str], command: str, word: str
+    tmp_path: Path,
+    asked: list[tuple[Path, bool]],
+    call: Callable[..., str],
+    command: str,
+    word: str,
 ) -> None:
     file = tmp_path / "theirs.toml"
     file.write_text(TINY.replace("ROOT", str(tmp_path)).replace("WORD", word))
@@ -85,7 +91,10 @@ def test_a_config_file_downloads_nothing_and_a_line_says_so(
 
 
 def test_a_sweep_file_downloads_nothing_either(
-    tmp_path: Path, asked: list[tuple[Path, bool]], call: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    asked: list[tuple[Path, bool]],
+    call: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from hwnas.cluster import searches, sweep_file
 
@@ -141,7 +150,9 @@ def test_a_run_does_not_keep_that_its_images_were_fetched(tmp_path: Path) -> Non
     assert runs.open_run(run.path).config == configs.with_data(config, download=False)
 
 
-def test_what_is_neither_yes_nor_no_is_still_refused(tmp_path: Path, call: Callable[..., str]) -> None:
+def test_what_is_neither_yes_nor_no_is_still_refused(
+    tmp_path: Path, call: Callable[..., str]
+) -> None:
     file = tmp_path / "theirs.toml"
     file.write_text(TINY.replace("ROOT", str(tmp_path)).replace("WORD", '"perhaps"'))
     assert "data.download" in call("search", "--config", str(file))

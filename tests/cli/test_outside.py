@@ -1,4 +1,5 @@
-"""Text from outside reaches the screen with escapes and never as markup, whichever command prints it."""
+"""Text from outside reaches the screen with escapes and never as markup, whichever command
+prints it."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ import pytest
 from hwnas import doctor
 from hwnas.cli import main
 from hwnas.cli.outside import console, echo, echo_json, shown, table
-from hwnas.runs.directory import read_front
+from hwnas.runs.schema import to_json
+from hwnas.runs.summary import read_front
 from profilers.errors import InputError, visible
 from tests.runs.made import finished_run
 
@@ -63,7 +65,9 @@ def test_errors_are_escaped_alike() -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_lines_tables_and_json_show_text_as_it_is(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_lines_tables_and_json_show_text_as_it_is(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     echo(text)
     echo(text, err=True)
     grid = table(title=f"t {text}")
@@ -94,20 +98,39 @@ def test_nothing_else_in_the_package_prints() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and node.module in ("rich.console", "rich.table"):
                 names = {one.name for one in node.names}
-                assert not names & {"Console"}, f"{path}:{node.lineno}: take hwnas.cli.outside.console"
+                assert not names & {"Console"}, (
+                    f"{path}:{node.lineno}: take hwnas.cli.outside.console"
+                )
             if not isinstance(node, ast.Call):
                 continue
             name = ast.unparse(node.func)
-            forbidden = ("print", "typer.echo", "typer.secho", "click.echo", "rich.print", "Console")
-            assert name not in forbidden, f"{path}:{node.lineno}: {name} in place of hwnas.cli.outside.echo"
-            assert not name.startswith(("sys.stdout.write", "sys.stderr.write")), f"{path}:{node.lineno}"
+            forbidden = (
+                "print",
+                "typer.echo",
+                "typer.secho",
+                "click.echo",
+                "rich.print",
+                "Console",
+            )
+            assert name not in forbidden, (
+                f"{path}:{node.lineno}: {name} in place of hwnas.cli.outside.echo"
+            )
+            assert not name.startswith(("sys.stdout.write", "sys.stderr.write")), (
+                f"{path}:{node.lineno}"
+            )
 
 
 def texts(value: Any, where: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """The place of every text in JSON."""
     if isinstance(value, str):
         yield where
-    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    parts = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
     for name, one in parts:
         yield from texts(one, (*where, name))
 
@@ -121,10 +144,14 @@ def put(value: Any, where: tuple[Any, ...], text: str) -> None:
 def full(path: Path) -> Path:
     """A finished run with every text that a summary can hold."""
     run = finished_run(path)
-    summary = read_front(run)
+    summary = to_json(read_front(run))
     receipt = {"host": "h", "backend": "b", "statistic": "median"}
     member = summary["front"][0]
-    member["costs"]["latency"] |= {"low": 1.0, "high": 2.0, "predicted": {"value": 1.0, "origin": "table"}}
+    member["costs"]["latency"] |= {
+        "low": 1.0,
+        "high": 2.0,
+        "predicted": {"value": 1.0, "origin": "table"},
+    }
     summary |= {
         "target": "cpu",
         "believed": [summary["dominated"][0]["key"]],
@@ -132,7 +159,13 @@ def full(path: Path) -> Path:
         "targets": {"params": 1e9},
         "health": [{"stage": 0, "kind": "loss", "text": "t", "advice": "a"}],
         "measured": {
-            "latency": {"networks": 1, "failed": 1, "reasons": ["r"], "noisy": 1, "receipt": receipt}
+            "latency": {
+                "networks": 1,
+                "failed": 1,
+                "reasons": ["r"],
+                "noisy": 1,
+                "receipt": receipt,
+            }
         },
     }
     run.front_path.write_text(json.dumps(summary))
@@ -160,7 +193,19 @@ def called(
     return call
 
 
-FREE = ("origin", "unit", "text", "advice", "kind", "data", "algorithm", "space", "target", "host", "backend")
+FREE = (
+    "origin",
+    "unit",
+    "text",
+    "advice",
+    "kind",
+    "data",
+    "algorithm",
+    "space",
+    "target",
+    "host",
+    "backend",
+)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -239,4 +284,6 @@ def test_the_name_of_a_folder_is_shown_with_escapes(
 
 
 def test_values_are_escaped_at_every_depth() -> None:
-    assert shown({"a\x1b": ["\u202e", 1, {"b": ("\n",)}]}) == {"a\\x1b": ["\\u202e", 1, {"b": ["\\n"]}]}
+    assert shown({"a\x1b": ["\u202e", 1, {"b": ("\n",)}]}) == {
+        "a\\x1b": ["\\u202e", 1, {"b": ["\\n"]}]
+    }

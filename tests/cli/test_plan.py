@@ -15,7 +15,9 @@ from profilers.errors import InputError
 from tests.search import tiny
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("30m", 1800), ("1.5 h", 5400), ("1d", 86400)])
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("30m", 1800), ("1.5 h", 5400), ("1d", 86400)]
+)
 def test_a_budget_is_a_time_with_its_unit(text: str, seconds: float) -> None:
     assert plan._seconds(text) == seconds
 

@@ -9,7 +9,7 @@ import tempfile
 import pytest
 from onnx import helper
 
-from hwnas.runs.directory import read_front
+from hwnas.runs.summary import read_front
 from hwnas.space.published import PUBLISHED
 from hwnas.space.text import format_text
 from profilers import backends
@@ -75,7 +75,10 @@ def test_the_table_for_people_names_units_intervals_and_origins(hwnas):
 def test_counts_are_those_of_the_golden_network(hwnas):
     code, out, _ = hwnas("profile", "DARTS_V2", "--backend", "counts", "--json")
     assert code == 0
-    assert [metric["value"] for metric in json.loads(out)["metrics"][:2]] == [3_349_342, 528_359_040]
+    assert [metric["value"] for metric in json.loads(out)["metrics"][:2]] == [
+        3_349_342,
+        528_359_040,
+    ]
 
 
 def test_a_genotype_is_a_name_a_text_or_a_file(hwnas, tmp_path):
@@ -107,7 +110,13 @@ def test_an_onnx_file_is_counted_and_measured(hwnas, tmp_path):
     saved(tmp_path, small())
     code, out, _ = hwnas("profile", "m.onnx", *QUICK, "--json")
     assert code == 0
-    assert [m["name"] for m in json.loads(out)["metrics"]] == ["params", "macs", "flops", "latency", "memory"]
+    assert [m["name"] for m in json.loads(out)["metrics"]] == [
+        "params",
+        "macs",
+        "flops",
+        "latency",
+        "memory",
+    ]
 
 
 def test_a_run_is_profiled_member_by_member(hwnas, tmp_path):
@@ -117,7 +126,7 @@ def test_a_run_is_profiled_member_by_member(hwnas, tmp_path):
     rows = [(m["key"], m["name"]) for m in json.loads(out)["metrics"]]
     assert rows == [
         (key, name)
-        for key in [member["key"] for member in read_front(run)["front"]]
+        for key in [member.key for member in read_front(run).front]
         for name in ("params", "macs", "flops", "latency", "memory")
     ]
 
@@ -126,7 +135,11 @@ def test_a_target_that_is_not_here_is_estimated_and_marked(hwnas):
     code, out, _ = hwnas("profile", "DARTS_V2", "--target", "1080ti", "--json")
     assert code == 0
     latency = json.loads(out)["metrics"][3]
-    assert (latency["name"], latency["origin"], latency["backend"]) == ("latency", "estimated", "roofline")
+    assert (latency["name"], latency["origin"], latency["backend"]) == (
+        "latency",
+        "estimated",
+        "roofline",
+    )
     assert latency["low"] < latency["value"] < latency["high"]
     assert "not attached" in " ".join(latency["receipt"]["notes"])
     memory = json.loads(out)["metrics"][4]
@@ -147,8 +160,14 @@ def test_operations_of_a_target_that_is_not_here_are_estimated(hwnas):
     [
         (("DARTS_V9",), "no published network is called 'DARTS_V9'; did you mean 'DARTS_V"),
         (("DARTS_V2", "--target", "1080tj"), "unknown device '1080tj'; did you mean '1080ti'?"),
-        (("DARTS_V2", "--target", "1080ti", "--require", "table"), "its latency here is only estimated"),
-        (("DARTS_V2", "--target", "1080ti", "--require", "measured"), "its latency here is only estimated"),
+        (
+            ("DARTS_V2", "--target", "1080ti", "--require", "table"),
+            "its latency here is only estimated",
+        ),
+        (
+            ("DARTS_V2", "--target", "1080ti", "--require", "measured"),
+            "its latency here is only estimated",
+        ),
         (("DARTS_V2", "--require", "guess"), "--require: unknown value 'guess'"),
         (
             ("DARTS_V2", "--backend", "counts", "--require", "measured"),
@@ -158,7 +177,10 @@ def test_operations_of_a_target_that_is_not_here_are_estimated(hwnas):
         (("DARTS_V2", "--image", "0x3"), "--image: expected SIDE or CHANNELSxHEIGHTxWIDTH"),
         (("DARTS_V2", "--statistic", "mean"), "--statistic: unknown value 'mean'"),
         (("DARTS_V2", "--ssh", "-oProxyCommand=x"), "--ssh: expected user@host"),
-        (("DARTS_V2", "--ssh", "a@b", "--run-with", "sh -c"), "--ssh and --run-with: give one of them"),
+        (
+            ("DARTS_V2", "--ssh", "a@b", "--run-with", "sh -c"),
+            "--ssh and --run-with: give one of them",
+        ),
         (("none.onnx",), "none.onnx: no such file"),
         (("none.json",), "none.json: no such file"),
         (("torn.onnx",), "torn.onnx: not a readable ONNX file"),
@@ -173,7 +195,9 @@ def test_bad_input_is_one_line_and_exit_code_2(hwnas, tmp_path, words, line):
     (tmp_path / "torn.onnx").write_bytes(b"\x08\x09\xff")
     saved(tmp_path, small())
     saved(tmp_path, model([helper.make_node("Relux", ["x"], ["y"])], [1, 3]), "unknown.onnx")
-    saved(tmp_path, model([helper.make_node("Relu", ["x"], ["y"])], ["n", 3, "h", "w"]), "open.onnx")
+    saved(
+        tmp_path, model([helper.make_node("Relu", ["x"], ["y"])], ["n", 3, "h", "w"]), "open.onnx"
+    )
     size = () if ".onnx" in words[0] else SMALL
     code, out, err = hwnas("profile", *size, *words)
     assert (code, out) == (2, "")
@@ -206,8 +230,18 @@ def test_a_plug_in_is_a_back_end_like_any_other(hwnas, monkeypatch):
     from profilers.measurement import Metric, Receipt
 
     def energy(subject, device, options):
-        receipt = Receipt("meter", device.name)
-        return [Measurement(Metric("energy", "mJ"), 2.0, 1.0, 3.0, (2.0,), "measured", receipt)]
+        receipt = Receipt(backend="meter", device=device.name)
+        return [
+            Measurement(
+                metric=Metric(name="energy", unit="mJ"),
+                value=2.0,
+                low=1.0,
+                high=3.0,
+                samples=(2.0,),
+                origin="measured",
+                receipt=receipt,
+            )
+        ]
 
     monkeypatch.setitem(backends.BACKENDS, "meter", energy)
     _, out, _ = hwnas("profile", "DARTS_V2", *SMALL, "--backend", "meter", "--json")

@@ -1,4 +1,5 @@
-"""The command line as a person meets it: one line for bad input, only JSON where JSON was asked for."""
+"""The command line as a person meets it: one line for bad input, only JSON where JSON was asked
+for."""
 
 from __future__ import annotations
 
@@ -33,7 +34,9 @@ Command = Callable[..., Done]
 
 
 @pytest.fixture
-def hwnas(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+def hwnas(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Command:
     """Run a command line in ``place``, in this process: importing torch once is enough."""
     monkeypatch.chdir(place)
     monkeypatch.setenv("COLUMNS", "200")
@@ -54,7 +57,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_users_own_sentence_with_small_settings(hwnas: Command) -> None:
     sentence = ["search", "--target", "1080ti", "--objective", "params"]
-    done = hwnas(*sentence, "--config", "quick.toml", "--data", "tiny.npz", "--out", "run", "--json")
+    done = hwnas(
+        *sentence, "--config", "quick.toml", "--data", "tiny.npz", "--out", "run", "--json"
+    )
     assert done.code == 0, done.err
     found = json.loads(done.out)
     assert found["target"] == "1080ti" and found["front"]
@@ -87,7 +92,9 @@ def test_show_names_what_synflow_helped_to_choose(hwnas: Command, place: Path) -
     )
     assert done.code == 0, done.err
     found = json.loads(done.out)
-    off = [key for key in found["believed"] if key not in {member["key"] for member in found["front"]}]
+    off = [
+        key for key in found["believed"] if key not in {member["key"] for member in found["front"]}
+    ]
     shown = hwnas("show", "flow").out
     assert off, "shared weights of one epoch agree with it by chance: take more finalists"
     assert "SynFlow together" in shown and all(key in shown for key in off)
@@ -106,7 +113,10 @@ def test_show_names_what_synflow_helped_to_choose(hwnas: Command, place: Path) -
         ("--objective params --data none.npz", "data file none.npz: not found"),
         ("--objective params --space dart", "space: unknown space 'dart'; did you mean 'darts'?"),
         ("--objective params --target-value 3", "can't be met, this space reaches"),
-        ("--objective params --target-value 2ms", "target-value: '2ms' is in 'ms', not in parameters"),
+        (
+            "--objective params --target-value 2ms",
+            "target-value: '2ms' is in 'ms', not in parameters",
+        ),
         ("--target-value 1M", "target-value: needs an --objective"),
         (
             "--objective params --objective macs --target-value 1M",
@@ -124,7 +134,9 @@ def test_show_names_what_synflow_helped_to_choose(hwnas: Command, place: Path) -
         ("--objective params --data cifar10 --data-root .", "--download"),
     ],
 )
-def test_bad_input_ends_with_code_2_and_one_line(hwnas: Command, place: Path, words: str, line: str) -> None:
+def test_bad_input_ends_with_code_2_and_one_line(
+    hwnas: Command, place: Path, words: str, line: str
+) -> None:
     done = hwnas("search", *words.split(), "--out", "never")
     assert done.code == 2
     assert line in done.err and done.err.count("\n") == 1
@@ -154,11 +166,23 @@ def test_a_folder_of_test_images_is_named_for_the_search_and_kept_for_what_follo
                 (place / folder / label).mkdir(parents=True, exist_ok=True)
                 Image.new("L", (8, 8), shade).save(place / folder / label / f"{number}.png")
     done = hwnas(
-        "search", "--data", "photos", "--test", "others", "--config", "quick.toml", "--out", "tested", "-q"
+        "search",
+        "--data",
+        "photos",
+        "--test",
+        "others",
+        "--config",
+        "quick.toml",
+        "--out",
+        "tested",
+        "-q",
     )
     assert done.code == 0, done.err
     said = json.loads((place / "tested" / "test_images.json").read_text())
-    assert said["count"] == 4 and said["images"]["dark"] == ["../others/dark/0.png", "../others/dark/1.png"]
+    assert said["count"] == 4 and said["images"]["dark"] == [
+        "../others/dark/0.png",
+        "../others/dark/1.png",
+    ]
     (place / "others" / "dark" / "1.png").unlink()
     done = hwnas("train", "tested", "--quiet")
     assert done.code == 2 and "training images are the same; 3 test images, then 4" in done.err

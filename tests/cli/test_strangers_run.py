@@ -1,4 +1,5 @@
-"""A stranger's run directory of links, FIFOs, devices and sockets: no command reads, writes or waits outside."""
+"""A stranger's run directory of links, FIFOs, devices and sockets: no command reads, writes or
+waits outside."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ import pytest
 
 from hwnas import doctor
 from hwnas.cli import main
-from hwnas.search.loop import Progress
+from hwnas.search.progress import SearchProgress
 from hwnas.search.search import search
 from hwnas.space.published import PUBLISHED
 from hwnas.training.loop import Training
@@ -57,13 +58,19 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "report": (FINISHED, ("report", "RUN")),
     "doctor": (FINISHED, ("doctor", "RUN")),
     "doctor of a search": (BEGUN, ("doctor", "RUN")),
-    "train": (FINISHED, ("train", "RUN", KEY, "--epochs", "1", "--batch", "512", "--channels", "2", "-q")),
+    "train": (
+        FINISHED,
+        ("train", "RUN", KEY, "--epochs", "1", "--batch", "512", "--channels", "2", "-q"),
+    ),
     "train afresh": (FINISHED, ("train", "RUN", KEY, "--fresh", "-q")),
     "export": (
         FINISHED,
         ("export", "RUN", KEY, "--untrained", "--formats", "weights", "--no-measure", "-q"),
     ),
-    "export of a training": (FINISHED, ("export", "RUN", "--formats", "weights", "--no-measure", "-q")),
+    "export of a training": (
+        FINISHED,
+        ("export", "RUN", "--formats", "weights", "--no-measure", "-q"),
+    ),
     "profile": (FINISHED, ("profile", "RUN", "--targets", "cpu", "--backend", "counts")),
     "resume": (BEGUN, ("resume", "RUN", "--quiet")),
     "resume of what has ended": (FINISHED, ("resume", "RUN", "--quiet")),
@@ -86,20 +93,23 @@ class Reached(KeyboardInterrupt):
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A search that has ended, with a trained network, and one that was stopped; KEY is that network's."""
+    """A search that has ended, with a trained network, and one that was stopped; KEY is that
+    network's."""
     folder = tmp_path_factory.mktemp("strangers")
     run = finished_run(folder / FINISHED).path
     member = json.loads((run / "front.json").read_text())["front"][0]
     record = {
-        **{name: member[name] for name in ("key", "genotype", "text", "channels", "cells", "costs")},
+        **{
+            name: member[name] for name in ("key", "genotype", "text", "channels", "cells", "costs")
+        },
         **{"name": member["key"], "test_accuracy": 0.5, "data": "digits"},
     }
     (run / "models" / member["key"]).mkdir(parents=True)
     (run / "models" / member["key"] / "training.json").write_text(json.dumps(record))
 
-    epochs: list[Progress] = []
+    epochs: list[SearchProgress] = []
 
-    def third(progress: Progress) -> None:
+    def third(progress: SearchProgress) -> None:
         epochs.append(progress)
         if len(epochs) == 3:
             raise KeyboardInterrupt
@@ -154,8 +164,11 @@ def call(
         out, err = capsys.readouterr()
         code = ended.value.code or 0
         assert code in (0, 1, 2, 3, 130), err
-        assert "Traceback" not in err and "PROBLEM  OSError" not in out and "please report" not in out
-        # A second name can't be told from a file of the run, and may be quoted to the user whose it is.
+        assert (
+            "Traceback" not in err and "PROBLEM  OSError" not in out and "please report" not in out
+        )
+        # A second name can't be told from a file of the run, and may be quoted to the user whose it
+        # is.
         assert kind == "a second name" or SECRET.decode().strip() not in out + err
         if code in (2, 3):
             assert err.startswith(("error: ", "stopped: ")) and err.count("\n") == 1, err
@@ -206,10 +219,22 @@ def test_an_export_follows_no_link_in_the_folder_that_it_is_typed_in(
     beyond, here = outside(tmp_path / "outside"), tmp_path / "here"
     here.mkdir()
     monkeypatch.chdir(here)
-    name = place.replace("/NAME", f"/{PUBLISHED['DARTS_V2'].key}{'' if 'out' in place else '-untrained'}")
+    name = place.replace(
+        "/NAME", f"/{PUBLISHED['DARTS_V2'].key}{'' if 'out' in place else '-untrained'}"
+    )
     Path(name).parent.mkdir(exist_ok=True)
     Path(name).symlink_to(beyond / "below")
-    words = ["export", "DARTS_V2", "--untrained", "--channels", "4", "--cells", "3", "--formats", "weights"]
+    words = [
+        "export",
+        "DARTS_V2",
+        "--untrained",
+        "--channels",
+        "4",
+        "--cells",
+        "3",
+        "--formats",
+        "weights",
+    ]
     words += ["--out", "out"] if "out" in place else []
     monkeypatch.setattr("sys.argv", ["hwnas", *words, "--no-measure", "-q"])
     with untouched(beyond), pytest.raises(SystemExit) as ended:

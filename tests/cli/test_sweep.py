@@ -22,7 +22,9 @@ Hwnas = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def hwnas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Hwnas:
+def hwnas(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Hwnas:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.setattr(pages, "_bundle", lambda: "/* charts */")
@@ -55,7 +57,13 @@ def test_a_sweep_leaves_runs_a_comparison_and_a_report(hwnas: Hwnas, tmp_path: P
     code, out, err = hwnas("s.toml")
     assert code == 0, err
     assert "2 runs: 2 missing" in err and "seed=1,space=darts: done (1 of 2)" in err
-    for text in ("seed=1,space=darts", "seed=3,space=darts", "over seeds", "0.2000 ± 0.1414", "report.html"):
+    for text in (
+        "seed=1,space=darts",
+        "seed=3,space=darts",
+        "over seeds",
+        "0.2000 ± 0.1414",
+        "report.html",
+    ):
         assert text in out
     runs = tmp_path / "runs" / "s"
     assert sorted(path.name for path in runs.iterdir() if path.name[0] != ".") == [
@@ -79,8 +87,12 @@ def test_called_again_it_only_compares_and_json_is_alone_on_standard_output(
     assert code == 0 and "2 runs: 1 finished, 1 missing" in err and "(2 of 2)" in err
 
 
-def test_what_can_not_be_searched_costs_itself_and_is_tried_again(hwnas: Hwnas, tmp_path: Path) -> None:
-    (tmp_path / "s.toml").write_text("objectives = [{metric = 'params'}]\n[sweep]\nseed = [1, 13]\n")
+def test_what_can_not_be_searched_costs_itself_and_is_tried_again(
+    hwnas: Hwnas, tmp_path: Path
+) -> None:
+    (tmp_path / "s.toml").write_text(
+        "objectives = [{metric = 'params'}]\n[sweep]\nseed = [1, 13]\n"
+    )
     code, out, err = hwnas("s.toml", "--json", "--quiet")
     assert code == 3
     assert err.splitlines() == [

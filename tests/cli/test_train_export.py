@@ -1,4 +1,5 @@
-"""``hwnas train`` and ``hwnas export`` on a finished run: JSON, files, and one line for bad input."""
+"""``hwnas train`` and ``hwnas export`` on a finished run: JSON, files, and one line for bad
+input."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from hwnas.cli import main
-from hwnas.runs.directory import read_front
+from hwnas.runs.summary import read_front
 from hwnas.training.data import Batch
 from hwnas.training.loop import Training
 from tests.runs.made import finished_run
@@ -20,7 +21,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return finished_run(tmp_path_factory.mktemp("cli") / "run").path
 
 
-def called(arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+def called(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Any:
     monkeypatch.setattr("sys.argv", ["hwnas", *arguments])
     with pytest.raises(SystemExit) as ended:
         main()
@@ -60,10 +63,15 @@ def test_train_and_export_print_tables(
         ["train", str(run), key, "--epochs", "1", "--batch", "128", "--quiet"], monkeypatch, capsys
     )
     assert (
-        code == 0 and key in out and "trained (test)" in " ".join(out.split()) and "next: hwnas export" in out
+        code == 0
+        and key in out
+        and "trained (test)" in " ".join(out.split())
+        and "next: hwnas export" in out
     )
     code, out, _ = called(
-        ["export", str(run), key, "--formats", "onnx", "--no-measure", "--quiet"], monkeypatch, capsys
+        ["export", str(run), key, "--formats", "onnx", "--no-measure", "--quiet"],
+        monkeypatch,
+        capsys,
     )
     assert code == 0 and key in out and "verified on 359 images" in out
 
@@ -92,7 +100,7 @@ def test_a_stopped_training_goes_on_with_the_same_command(
 def read_front_keys(path: Path) -> list[str]:
     from hwnas.runs.directory import open_run
 
-    return [member["key"] for member in read_front(open_run(path))["front"]]
+    return [member.key for member in read_front(open_run(path)).front]
 
 
 @pytest.mark.parametrize(
@@ -113,7 +121,10 @@ def read_front_keys(path: Path) -> list[str]:
         (["export", "DARTS_V3", "--untrained"], "no published network is called 'DARTS_V3'"),
         (["export", "DARTS_V2"], "either --weights FILE or --untrained"),
         (["export", "DARTS_V2", "key", "--untrained"], "is no run directory"),
-        (["export", "DARTS_V2", "--untrained", "--image", "3,4"], "image: expected channels,height,width"),
+        (
+            ["export", "DARTS_V2", "--untrained", "--image", "3,4"],
+            "image: expected channels,height,width",
+        ),
         (["export", "DARTS_V2", "--untrained", "--stem", "x"], "stem: unknown 'x'"),
         (["export", "DARTS_V2", "--untrained", "--channels", "0"], "channels must be within"),
         (["export", "RUN", "--channels", "8"], "are for --untrained"),
@@ -143,7 +154,10 @@ def test_bad_input_is_one_line_and_exit_code_2(
     ],
 )
 def test_a_number_out_of_range_is_refused_before_anything_is_done(
-    arguments: list[str], run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    run: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     filled = [str(run) if word == "RUN" else word for word in arguments]
     code, out, err = called(filled, monkeypatch, capsys)
@@ -155,7 +169,9 @@ def test_random_calibration_of_trained_weights_is_warned_of(
 ) -> None:
     key = read_front_keys(run)[0]
     code, _, err = called(
-        ["train", str(run), key, "--epochs", "1", "--batch", "128", "--fresh", "--quiet"], monkeypatch, capsys
+        ["train", str(run), key, "--epochs", "1", "--batch", "128", "--fresh", "--quiet"],
+        monkeypatch,
+        capsys,
     )
     assert code == 0, err
     folder = run / "models" / key
@@ -187,16 +203,27 @@ def altered(path: Path, **changes: object) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "words", [["train", "RUN"], ["export", "RUN", "--untrained"], ["train", "RUN", "--all", "--epochs", "1"]]
+    "words",
+    [
+        ["train", "RUN"],
+        ["export", "RUN", "--untrained"],
+        ["train", "RUN", "--all", "--epochs", "1"],
+    ],
 )
 def test_other_images_than_those_of_the_search_are_refused_wherever_they_are_read(
-    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    words: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     (place,) = altered(tmp_path / "run", images={"train": {"count": 1438, "digest": "0" * 16}})
-    code, out, err = called([place if word == "RUN" else word for word in words], monkeypatch, capsys)
+    code, out, err = called(
+        [place if word == "RUN" else word for word in words], monkeypatch, capsys
+    )
     assert (code, out) == (2, "")
     assert (
-        "these are not the images of its search" in err and "of 1,438 training images some are others" in err
+        "these are not the images of its search" in err
+        and "of 1,438 training images some are others" in err
     )
     assert not (tmp_path / "run" / "models").exists()
 

@@ -1,4 +1,5 @@
-"""Three nodes of Ray on this host, one of which can be killed; the hwnas of a test is a process of its own."""
+"""Three nodes of Ray on this host, one of which can be killed; the hwnas of a test is a process
+of its own."""
 
 from __future__ import annotations
 
@@ -25,9 +26,10 @@ ENVIRONMENT = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Nodes:
-    """``address`` for --ray; the first node is the one that drivers hang on, so it is the others that die."""
+    """``address`` for --ray; the first node is the one that drivers hang on, so it is the others
+    that die."""
 
     address: str
     kill: Callable[[int], None]
@@ -35,10 +37,15 @@ class Nodes:
 
 @contextmanager
 def nodes(*resources: Mapping[str, float], cpus: int = 1) -> Iterator[Nodes]:
-    """A head without devices and one more node per mapping of custom resources, each with ``cpus`` logical CPUs."""
+    """A head without devices and one more node per mapping of custom resources, each with
+    ``cpus`` logical CPUs."""
     from ray.cluster_utils import Cluster
 
-    same: dict[str, Any] = {"num_cpus": cpus, "object_store_memory": STORE, "include_dashboard": False}
+    same: dict[str, Any] = {
+        "num_cpus": cpus,
+        "object_store_memory": STORE,
+        "include_dashboard": False,
+    }
     with patch.dict(os.environ, ENVIRONMENT):
         cluster = Cluster(initialize_head=True, head_node_args=same)
     try:
@@ -47,7 +54,10 @@ def nodes(*resources: Mapping[str, float], cpus: int = 1) -> Iterator[Nodes]:
                 cluster.add_node(num_cpus=cpus, object_store_memory=STORE, resources=dict(one))
                 for one in resources
             ]
-        yield Nodes(cluster.address, lambda number: cluster.remove_node(more[number], allow_graceful=False))
+        yield Nodes(
+            address=cluster.address,
+            kill=lambda number: cluster.remove_node(more[number], allow_graceful=False),
+        )
     finally:
         cluster.shutdown()
 
@@ -56,7 +66,9 @@ def begin(words: list[str], cwd: Path, out: Path) -> subprocess.Popen[bytes]:
     """hwnas as a process: its standard output in ``out``, all else beside it."""
     environment = {**os.environ, **ENVIRONMENT}
     with open(out, "wb") as printed, open(out.with_suffix(".err"), "wb") as noted:
-        return subprocess.Popen([*HWNAS, *words], cwd=cwd, env=environment, stdout=printed, stderr=noted)
+        return subprocess.Popen(
+            [*HWNAS, *words], cwd=cwd, env=environment, stdout=printed, stderr=noted
+        )
 
 
 def until(true: Callable[[], bool], limit_s: float = 300.0) -> None:

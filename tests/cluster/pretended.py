@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hwnas.cluster.task import Cluster, Ended, Task, check_room
+from hwnas.cluster.job import Cluster, Job, JobResult, check_room
 
 
 def pretended(
@@ -15,25 +15,26 @@ def pretended(
     dies: Callable[[str, int], bool] = lambda name, attempt: False,
     check: Callable[[Path], None] = lambda path: None,
 ) -> Cluster:
-    """Runs the last task first; ``dies(name, attempt)`` loses what a task returned, so that it is begun again."""
+    """Runs the last task first; ``dies(name, attempt)`` loses what a task returned, so that it
+    is begun again."""
     has = nodes or {"a": {"CPU": 1}}
 
-    def run(tasks: Sequence[Task]) -> Iterator[Ended]:
-        for task in tasks:
-            check_room(task, has)
-        for task in reversed(tasks):
-            yield one(task)
+    def run(jobs: Sequence[Job]) -> Iterator[JobResult]:
+        for job in jobs:
+            check_room(job, has)
+        for job in reversed(jobs):
+            yield one(job)
 
-    def one(task: Task) -> Ended:
+    def one(job: Job) -> JobResult:
         attempt = 0
         while True:
             attempt += 1
-            begun.append(task.name)
+            begun.append(job.name)
             try:
-                result: Any = task.function(task.job)
+                result: Any = job.function(job.argument)
             except Exception as error:
-                return Ended(task, error=error)
-            if not dies(task.name, attempt):
-                return Ended(task, result)
+                return JobResult(job=job, error=error)
+            if not dies(job.name, attempt):
+                return JobResult(job=job, result=result)
 
-    return Cluster(run, has, check)
+    return Cluster(run=run, nodes=has, check=check)

@@ -1,4 +1,5 @@
-"""A farm of measurement hosts without Ray and without measuring: placement, merging, what is refused, what is kept."""
+"""A farm of measurement hosts without Ray and without measuring: placement, merging, what is
+refused, what is kept."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ from profilers.measurement import PARAMS, Receipt, counted
 from tests.cluster.pretended import pretended
 from tests.runs.made import finished_run
 
-BOARD = Device("board", "cpu", "pretended", cpu_model_regex=".*")
+BOARD = Device(name="board", kind="cpu", description="pretended", cpu_model_regex=".*")
 OTHER = replace(BOARD, name="other")
 NODES = {
     "head": {"CPU": 4.0},
@@ -40,31 +41,38 @@ def without_measuring(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, s
     """A network's "parameters" are the length of its key; what was asked is kept."""
     asked: list[tuple[str, str, str]] = []
 
-    def measure_all(found: Any, device: Device, options: Options, names: Any, table: Any) -> list[Any]:
+    def measure_all(
+        found: Any, device: Device, options: Options, names: Any, table: Any
+    ) -> list[Any]:
         asked.append((found[0].key, device.name, options.place))
         if found[0].key == "broken":
             raise InputError("no network")
         if found[0].onnx:
             assert found[0].onnx.read_bytes() == b"model"
-        return [(one.key, counted(PARAMS, len(one.key), Receipt("test", device.name))) for one in found]
+        return [
+            (one.key, counted(PARAMS, len(one.key), Receipt(backend="test", device=device.name)))
+            for one in found
+        ]
 
     for module in (farm, profile):
         monkeypatch.setattr(module, "measure_all", measure_all)
     return asked
 
 
-def test_every_network_is_measured_on_every_device_and_answers_are_in_order(without_measuring: Any) -> None:
-    found = [Named(key) for key in ("a", "bb", "broken", "ccc")]
+def test_every_network_is_measured_on_every_device_and_answers_are_in_order(
+    without_measuring: Any,
+) -> None:
+    found = [Named(key=key) for key in ("a", "bb", "broken", "ccc")]
     heard: list[str] = []
     lost: list[str] = []
     answers = measure_on(
         pretended([], NODES),  # the last task first
         found,
-        [BOARD, OTHER],
-        Options(),
-        (),
-        lambda there: heard.append(there.job.named.key),
-        lambda name, error: lost.append(name),
+        devices=[BOARD, OTHER],
+        options=Options(),
+        backends=(),
+        done=lambda there: heard.append(there.job.named.key),
+        failed=lambda name, error: lost.append(name),
     )
     assert sorted(without_measuring) == sorted(
         (one.key, name, "cpu") for one in found for name in ("board", "other")
@@ -77,9 +85,14 @@ def test_every_network_is_measured_on_every_device_and_answers_are_in_order(with
 
 
 def test_a_measurement_takes_the_whole_device_and_no_cpu() -> None:
-    assert (needs_of(BOARD, NODES).cpus, dict(needs_of(BOARD, NODES).resources)) == (0, {"device:board": 1})
+    assert (needs_of(BOARD, NODES).cpus, dict(needs_of(BOARD, NODES).resources)) == (
+        0,
+        {"device:board": 1},
+    )
     gpu = replace(BOARD, name="card", kind="gpu")
-    assert needs_of(gpu, {"a": {"device:card": 1, "GPU": 1}}).gpus == 1  # a search must not use it meanwhile
+    assert (
+        needs_of(gpu, {"a": {"device:card": 1, "GPU": 1}}).gpus == 1
+    )  # a search must not use it meanwhile
     assert needs_of(gpu, {"a": {"device:card": 1}}).gpus == 0  # Ray was not told of it
 
 
@@ -99,7 +112,9 @@ def test_a_device_that_no_node_offers_or_one_offers_twice_is_refused_in_one_line
 ) -> None:
     begun: list[str] = []
     with pytest.raises(InputError, match=said) as error:
-        measure_on(pretended(begun, nodes), [Named("a")], [replace(BOARD, name="bord")], Options(), ())
+        measure_on(
+            pretended(begun, nodes), [Named(key="a")], [replace(BOARD, name="bord")], Options(), ()
+        )
     assert begun == [] and "\n" not in str(error.value)
 
 
@@ -107,15 +122,22 @@ def test_a_node_that_offers_what_it_does_not_have_is_not_believed() -> None:
     phone = load(find_device("raspberry-pi-4"))
     with pytest.raises(InputError, match="offers device:raspberry-pi-4, but what it has is "):
         measure_there(
-            MeasureJob(Named("a"), replace(phone, cpu_model_regex="no such processor"), Options(), ())
+            MeasureJob(
+                named=Named(key="a"),
+                device=replace(phone, cpu_model_regex="no such processor"),
+                options=Options(),
+                backends=(),
+            )
         )
-    plain = Device("thing", "edge_cpu", "nothing to recognise it by")
-    assert measure_there(MeasureJob(Named("a"), plain, Options(), ())).rows
+    plain = Device(name="thing", kind="edge_cpu", description="nothing to recognise it by")
+    assert measure_there(
+        MeasureJob(named=Named(key="a"), device=plain, options=Options(), backends=())
+    ).rows
 
 
 def test_an_onnx_file_travels_with_its_task(tmp_path: Path) -> None:
     (tmp_path / "m.onnx").write_bytes(b"model")
-    named = Named("m.onnx", onnx=tmp_path / "m.onnx")
+    named = Named(key="m.onnx", onnx=tmp_path / "m.onnx")
 
     def run(tasks: Any) -> Any:
         (tmp_path / "m.onnx").unlink()  # the other host does not have it
@@ -127,10 +149,14 @@ def test_an_onnx_file_travels_with_its_task(tmp_path: Path) -> None:
 
 def test_a_run_keeps_each_outcome_once_per_target_with_where_and_when(tmp_path: Path) -> None:
     run = finished_run(tmp_path / "run")
-    receipt = Receipt("test", "board")
+    receipt = Receipt(backend="test", device="board")
     there = [
         MeasuredThere(
-            MeasureJob(Named(key), BOARD, Options(), ()), (counted(PARAMS, 3, receipt),), "one", 1.0, 2.5
+            job=MeasureJob(named=Named(key=key), device=BOARD, options=Options(), backends=()),
+            rows=(counted(PARAMS, 3, receipt),),
+            node="one",
+            began=1.0,
+            ended=2.5,
         )
         for key in ("a", "b")
     ]
@@ -139,14 +165,19 @@ def test_a_run_keeps_each_outcome_once_per_target_with_where_and_when(tmp_path: 
     for _ in range(2):  # the second replaces the first
         keep(
             run.path,
-            [Profile(BOARD, rows, list(said)), Profile(replace(BOARD, name="x/../y"), rows, list(said))],
+            [
+                Profile(device=BOARD, rows=rows, said=list(said)),
+                Profile(device=replace(BOARD, name="x/../y"), rows=rows, said=list(said)),
+            ],
         )
     assert sorted(path.name for path in (run.path / "profiles").iterdir()) == [
         "board.jsonl.gz",
         "x_.._y.jsonl.gz",
     ]
     lines = read_profile(run.path / "profiles" / "board.jsonl.gz")
-    assert [(line["key"], line["node"], line["began"], line["ended"], line["value"]) for line in lines] == [
+    assert [
+        (line["key"], line["node"], line["began"], line["ended"], line["value"]) for line in lines
+    ] == [
         ("a", "one", 1.0, 2.5, 3),
         ("b", "one", 1.0, 2.5, 3),
     ]
@@ -173,7 +204,10 @@ def test_several_targets_here_are_measured_in_turn_and_kept(
     assert not ended.value.code
     answers = json.loads(capsys.readouterr().out)
     assert [answer["target"] for answer in answers] == ["cpu", "1080ti"]
-    assert sorted(one.name for one in (path / "profiles").iterdir()) == ["1080ti.jsonl.gz", "cpu.jsonl.gz"]
+    assert sorted(one.name for one in (path / "profiles").iterdir()) == [
+        "1080ti.jsonl.gz",
+        "cpu.jsonl.gz",
+    ]
     assert len(read_profile(path / "profiles" / "cpu.jsonl.gz")) == len(answers[0]["metrics"]) == 3
 
 

@@ -1,4 +1,5 @@
-"""On three nodes of Ray: a node is killed, a driver is killed, devices are shared; nothing is lost or done twice."""
+"""On three nodes of Ray: a node is killed, a driver is killed, devices are shared; nothing is
+lost or done twice."""
 
 from __future__ import annotations
 
@@ -16,7 +17,10 @@ def test_the_laws_of_a_cluster_hold_whatever_dies(name: str, tmp_path: Path) -> 
     row = SCENARIOS[name](tmp_path)
     assert broken(row) == [], row
     if name == "farm":
-        assert "no node offers device:cpu" in row["refused"] and "choices: board-a, board-b" in row["refused"]
+        assert (
+            "no node offers device:cpu" in row["refused"]
+            and "choices: board-a, board-b" in row["refused"]
+        )
 
 
 def test_overlaps_are_seen() -> None:

@@ -33,7 +33,12 @@ def test_a_line_a_minute_and_none_that_says_the_same_again() -> None:
 
 def test_a_training_under_way_tells_its_epoch(tmp_path: Path) -> None:
     models = [
-        Model(name, Architecture(PUBLISHED["DARTS_V2"], 4, 3), tmp_path / name, {})
+        Model(
+            name=name,
+            architecture=Architecture(PUBLISHED["DARTS_V2"], channels=4, cells=3),
+            folder=tmp_path / name,
+            costs={},
+        )
         for name in ("none", "two", "all")
     ]
     for model, epoch in zip(models[1:], (2, 5), strict=True):
@@ -47,10 +52,22 @@ def test_a_training_under_way_tells_its_epoch(tmp_path: Path) -> None:
 
 def test_a_search_under_way_tells_its_stage_and_epoch(tmp_path: Path) -> None:
     config = resolve({"objectives": [{"metric": "params"}]})
-    runs = {name: create(tmp_path / name, config, [], "0" * 16) for name in ("new", "going", "ended")}
+    runs = {
+        name: create(tmp_path / name, config, [], "0" * 16) for name in ("new", "going", "ended")
+    }
     for name in ("going", "ended"):
         for place in ((0, 0, 10), (1, 4, 50)):
-            append_epoch(runs[name], epoch_of(place, [1.0], [0.5], [], torch.zeros(0, 1, 1).numpy(), []))
+            append_epoch(
+                runs[name],
+                epoch_of(
+                    place,
+                    [1.0],
+                    accuracies=[0.5],
+                    entropies=[],
+                    tables=torch.zeros(0, 1, 1).numpy(),
+                    derived=[],
+                ),
+            )
     (tmp_path / "ended" / "front.json").write_text("{}")
     assert searches(tmp_path / name for name in ("new", "going", "ended", "missing")) == [
         "going stage 2/3 epoch 5"

@@ -1,4 +1,5 @@
-"""What can be said of Ray without Ray: nodes that come and go, and an extra that is not installed."""
+"""What can be said of Ray without Ray: nodes that come and go, and an extra that is not
+installed."""
 
 from __future__ import annotations
 
@@ -12,8 +13,9 @@ import pytest
 
 from hwnas import __version__
 from hwnas.cli.optional import with_address
-from hwnas.cluster.ray_cluster import _see, changes, check_reachable, connected, lacking, of_this_host
-from hwnas.cluster.task import Needs, Task
+from hwnas.cluster.job import Job, Needs
+from hwnas.cluster.lacking import changes, lacking
+from hwnas.cluster.ray_cluster import _see, check_reachable, connected, of_this_host
 from profilers.errors import InputError
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +44,14 @@ def test_the_address_can_be_left_out(words: list[str], meant: list[str]) -> None
 def test_nodes_that_come_and_go_are_said_in_a_line_each() -> None:
     before = {"a": {"CPU": 1.0, "device:x": 1.0}, "b": {"CPU": 1.0}}
     now = {"b": {"CPU": 1.0}, "c": {"CPU": 1.0}}
-    left = [Task("m", len, "", Needs(0, 0, {"device:x": 1}))]
+    left = [
+        Job(
+            name="m",
+            function=len,
+            argument="",
+            needs=Needs(cpus=0, gpus=0, resources={"device:x": 1}),
+        )
+    ]
     lines = changes(before, now, left)
     assert [line.split(";")[0] for line in lines] == [
         "node a is gone",
@@ -57,14 +66,19 @@ def test_a_node_without_hwnas_is_said_in_one_line() -> None:
     page = "The remote function failed to import on the worker.\n\n ...\nModuleNotFoundError: No module named 'hwnas'\n"
     for error in (RuntimeError(page), ModuleNotFoundError("No module named 'hwnas'")):
         said = str(lacking("node a", error))
-        assert said.startswith("node a: No module named 'hwnas' there; every node needs") and "\n" not in said
+        assert (
+            said.startswith("node a: No module named 'hwnas' there; every node needs")
+            and "\n" not in said
+        )
     assert lacking("node a", RuntimeError("something else")) is None
 
 
 def test_without_ray_installed_one_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with (
-        pytest.raises(InputError, match=r"^--ray: Ray is not installed; pip install 'hwnas\[ray\]'$"),
+        pytest.raises(
+            InputError, match=r"^--ray: Ray is not installed; pip install 'hwnas\[ray\]'$"
+        ),
         connected("auto"),
     ):
         pass
@@ -99,7 +113,9 @@ def test_a_port_where_nobody_listens_is_said_at_once_and_words_of_ray_need_no_po
         check_reachable(word)
 
 
-def test_a_ray_that_has_died_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_ray_that_has_died_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -107,7 +123,9 @@ def test_a_ray_that_has_died_is_not_waited_for(tmp_path: Path, monkeypatch: pyte
     assert of_this_host() == "local"  # none was started
     (tmp_path / "ray").mkdir()
     with socket.create_server(("127.0.0.1", 0)) as server:
-        (tmp_path / "ray" / "ray_current_cluster").write_text(f"127.0.0.1:{server.getsockname()[1]}\n")
+        (tmp_path / "ray" / "ray_current_cluster").write_text(
+            f"127.0.0.1:{server.getsockname()[1]}\n"
+        )
         assert of_this_host() == "auto"
     assert of_this_host() == "local"
     monkeypatch.setenv("RAY_ADDRESS", "head:6379")

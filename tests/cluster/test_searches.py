@@ -11,9 +11,9 @@ from filelock import FileLock
 
 from hwnas.cluster import place, searches
 from hwnas.cluster.comparison import over_seeds
+from hwnas.cluster.job import here
 from hwnas.cluster.searches import sweep_on, tables_for, take_tables
 from hwnas.cluster.sweep_file import Planned, read_sweep, state_of
-from hwnas.cluster.task import here
 from hwnas.config import resolve
 from hwnas.costs.tables import user_folder
 from hwnas.errors import Stopped
@@ -34,7 +34,8 @@ def runs(tmp_path: Path) -> list[Planned]:
 
 @pytest.fixture
 def called(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
-    """What was asked of the search: ("search" or "resume", run), each of which then ends at once."""
+    """What was asked of the search: ("search" or "resume", run), each of which then ends at
+    once."""
     heard: list[tuple[str, str]] = []
 
     def search(config: Any, out: Path, watch: Any) -> None:
@@ -64,7 +65,9 @@ def test_finished_runs_are_left_started_ones_resumed_missing_ones_begun(
     found: dict[str, str] = {}
     sweep_on(here(), runs, out, done=lambda run, there: found.update({run.name: there.found}))
     names = [run.name for run in runs]
-    assert called == [("resume", name) for name in names[1:3]] + [("search", name) for name in names[3:]]
+    assert called == [("resume", name) for name in names[1:3]] + [
+        ("search", name) for name in names[3:]
+    ]
     assert found == {**dict.fromkeys(names[1:3], "started"), **dict.fromkeys(names[3:], "missing")}
     assert all(state_of(out / name) == "finished" for name in names)
     sweep_on(here(), runs, out)
@@ -78,11 +81,16 @@ def test_a_search_whose_node_died_is_found_again_where_it_was(
     cluster = pretended(begun, dies=lambda name, attempt: attempt < 2)
     sweep_on(cluster, runs, tmp_path / "out")
     assert sorted(begun) == sorted([run.name for run in runs] * 2)
-    assert sorted(called) == sorted(("search", run.name) for run in runs)  # the second attempt found it done
+    assert sorted(called) == sorted(
+        ("search", run.name) for run in runs
+    )  # the second attempt found it done
 
 
 def test_one_run_that_fails_costs_itself_alone(
-    runs: list[Planned], called: list[tuple[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    runs: list[Planned],
+    called: list[tuple[str, str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     before = module.search
 
@@ -93,8 +101,15 @@ def test_one_run_that_fails_costs_itself_alone(
 
     monkeypatch.setattr(module, "search", search)
     failed: list[str] = []
-    sweep_on(here(), runs, tmp_path / "out", failed=lambda run, error: failed.append(f"{run.name}: {error}"))
-    assert failed == [f"{run.name}: the target is out of reach" for run in runs if run.config.seed == 1]
+    sweep_on(
+        here(),
+        runs,
+        tmp_path / "out",
+        failed=lambda run, error: failed.append(f"{run.name}: {error}"),
+    )
+    assert failed == [
+        f"{run.name}: the target is out of reach" for run in runs if run.config.seed == 1
+    ]
     assert len(called) == 4
 
 
@@ -110,7 +125,10 @@ def test_what_a_process_left_that_died_while_it_made_a_run_is_removed(
 
 
 def test_one_driver_at_a_time_and_the_lock_of_a_dying_process_is_waited_for(
-    runs: list[Planned], called: list[tuple[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    runs: list[Planned],
+    called: list[tuple[str, str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     out = tmp_path / "out"
     out.mkdir()
@@ -125,7 +143,9 @@ def test_one_driver_at_a_time_and_the_lock_of_a_dying_process_is_waited_for(
         if len(waited) == 3:
             dying.release()
 
-    monkeypatch.setattr(searches, "until_free", lambda one: place.until_free(one, lambda: 0.0, sleep))
+    monkeypatch.setattr(
+        searches, "until_free", lambda one: place.until_free(one, lambda: 0.0, sleep)
+    )
     sweep_on(here(), runs[:1], out)
     assert called == [("resume", runs[0].name)] and len(waited) == 3
     clock = iter(range(0, 10_000, 50))

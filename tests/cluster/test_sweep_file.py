@@ -64,7 +64,9 @@ def nested(lists: dict[str, list[Any]]) -> dict[str, Any]:
 
 @settings(deadline=None)
 @given(sweeps)
-def test_every_combination_is_one_run_with_its_own_name_and_values(lists: dict[str, list[Any]]) -> None:
+def test_every_combination_is_one_run_with_its_own_name_and_values(
+    lists: dict[str, list[Any]],
+) -> None:
     shared = {} if "objectives" in lists else {"objectives": [{"metric": "params"}]}
     runs = read({**shared, "sweep": nested(lists)})
     assert len(runs) == prod(map(len, lists.values())) == len({run.name for run in runs})
@@ -101,12 +103,18 @@ def test_what_all_share_is_a_config_named_search_or_flag_like_epochs(tmp_path: P
     assert (config.channels, config.finalists_per_policy, config.seed) == (4, 3, 5)
     assert {stage.epochs for stage in config.stages} == {2}
     plain = read("objectives = [{metric = 'params'}]\n[sweep]\nseed = [5]\n")[0].config
-    assert plain == resolve({"objectives": [{"metric": "params"}], "seed": 5})  # what the same flags give
+    assert plain == resolve(
+        {"objectives": [{"metric": "params"}], "seed": 5}
+    )  # what the same flags give
 
 
 def test_objectives_can_be_said_in_words() -> None:
     runs = read("[sweep]\nobjectives = ['params', ['params', 'macs'], []]\n")
-    assert [run.name for run in runs] == ["objectives=params", "objectives=params+macs", "objectives=none"]
+    assert [run.name for run in runs] == [
+        "objectives=params",
+        "objectives=params+macs",
+        "objectives=none",
+    ]
     assert [[one.metric for one in run.config.objectives] for run in runs] == [
         ["params"],
         ["params", "macs"],
@@ -115,10 +123,14 @@ def test_objectives_can_be_said_in_words() -> None:
     assert runs[2].config.algorithm == "ndarts"  # as without --objective
 
 
-def test_paths_are_the_same_in_any_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paths_are_the_same_in_any_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "photos").mkdir()
-    runs = read("[sweep]\ndata.source = ['photos', 'set.npz', 'digits']\ntarget = ['mine.toml', 'cpu']\n")
+    runs = read(
+        "[sweep]\ndata.source = ['photos', 'set.npz', 'digits']\ntarget = ['mine.toml', 'cpu']\n"
+    )
     assert [run.config.data.source for run in runs[::2]] == [
         str(tmp_path / "photos"),
         str(tmp_path / "set.npz"),
@@ -142,12 +154,18 @@ def test_paths_are_the_same_in_any_working_directory(tmp_path: Path, monkeypatch
         ("[sweep]\nspace = ['dart']", "unknown space 'dart'; did you mean 'darts'"),
         ("[sweep]\nspace.x = [1]", "run space.x=1: .*space"),
         ("seed = 1\n[sweep]\nseed.x = [1]", "seed is no table"),
-        ("config = 3\n[sweep]\nseed = [1]", "config: expected the name of a search or a file, not 3"),
+        (
+            "config = 3\n[sweep]\nseed = [1]",
+            "config: expected the name of a search or a file, not 3",
+        ),
         ("config = 'quikstart'\n[sweep]\nseed = [1]", "did you mean 'quickstart'"),
         ("epochs = 'x'\n[sweep]\nseed = [1]", "epochs: expected a whole number"),
         ("epochs = 0\n[sweep]\nseed = [1]", "epochs: at least 1"),
         ("epochs = 1\n[sweep]\nepochs = [1]", "epochs stands both"),
-        (f"[sweep]\nseed = {list(range(40))}\nchannels = {list(range(1, 41))}", "asks for 1,600 runs"),
+        (
+            f"[sweep]\nseed = {list(range(40))}\nchannels = {list(range(1, 41))}",
+            "asks for 1,600 runs",
+        ),
         ("[sweep", "not valid TOML"),
     ],
 )
@@ -167,7 +185,9 @@ def test_a_run_is_missing_then_started_then_finished(tmp_path: Path) -> None:
 
 
 def test_a_run_that_was_begun_with_other_settings_is_not_gone_on_with(tmp_path: Path) -> None:
-    first, second = (read(f"channels = {channels}\n[sweep]\nseed = [1]\n")[0] for channels in (4, 8))
+    first, second = (
+        read(f"channels = {channels}\n[sweep]\nseed = [1]\n")[0] for channels in (4, 8)
+    )
     create(tmp_path / "a", first.config, [], "0" * 16)
     check_same(first, tmp_path / "a")
     with pytest.raises(InputError, match="begun with channels 4, not 8"):

@@ -1,4 +1,5 @@
-"""The measured latencies of others that stand beside the project, for tests of tables and estimates."""
+"""The measured latencies of others that stand beside the project, for tests of tables and
+estimates."""
 
 from __future__ import annotations
 

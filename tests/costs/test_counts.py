@@ -19,7 +19,7 @@ from tests.space.swept import SWEPT, depth, sized
 
 @pytest.mark.parametrize("golden", GOLDEN, ids=lambda g: f"{g.text[:16]}-{g.channels}-{g.classes}")
 def test_published_counts_are_exact(golden: Golden) -> None:
-    architecture = Architecture(parse(golden.text), golden.channels, golden.cells)
+    architecture = Architecture(parse(golden.text), channels=golden.channels, cells=golden.cells)
     params, macs = count(architecture, golden.classes, golden.image, golden.stem)
     assert params == golden.params
     if golden.macs is not None:
@@ -31,7 +31,9 @@ def test_published_counts_are_exact(golden: Golden) -> None:
 @pytest.mark.parametrize("name", SWEPT)
 def test_many_samples_at_once_equal_one_at_a_time(name: str) -> None:
     space, rng = SPACES[name], np.random.default_rng(0)
-    table = count_table(family(space, channels=6, cells=depth(name, 6), classes=10, image=(1, 13, 9)))
+    table = count_table(
+        family(space, channels=6, cells=depth(name, 6), classes=10, image=(1, 13, 9))
+    )
     choices = np.array([sample(space, rng) for _ in range(20)])
     expected = [count(sized(to_genotype(space, row), 6, 6), 10, (1, 13, 9)) for row in choices]
     assert table.params.of(choices).tolist() == [params for params, _ in expected]
@@ -40,7 +42,7 @@ def test_many_samples_at_once_equal_one_at_a_time(name: str) -> None:
 
 def test_the_expectation_is_the_mean_over_all_samples() -> None:
     rng = np.random.default_rng(0)
-    cost = Additive(7.0, rng.random((3, 4)))
+    cost = Additive(constant=7.0, table=rng.random((3, 4)))
     probabilities = rng.dirichlet(np.ones(4), size=3)
     every = np.array(np.meshgrid(*[range(4)] * 3)).reshape(3, -1).T
     weight = probabilities[np.arange(3), every].prod(axis=1)

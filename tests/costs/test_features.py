@@ -15,13 +15,16 @@ NB201, DARTS = SPACES["nasbench201"], SPACES["darts"]
 
 
 def nb201(*ops: str) -> Choices:
-    """Short names of the edges (0,1) (0,2) (1,2) (0,3) (1,3) (2,3): . none, s skip, 1 and 3 convolutions, p pool."""
+    """Short names of the edges (0,1) (0,2) (1,2) (0,3) (1,3) (2,3): . none, s skip, 1 and 3
+    convolutions, p pool."""
     return np.array([".s13p".index(op) for op in "".join(ops)])
 
 
 def counts(choices: Choices, execution: str) -> dict[str, float]:
     (design,) = designs(NB201, choices, only=execution)
-    return {name: value for name, value in zip(design.names, design.counts[0], strict=True) if value}
+    return {
+        name: value for name, value in zip(design.names, design.counts[0], strict=True) if value
+    }
 
 
 def test_an_eager_device_runs_everything_that_is_written() -> None:
@@ -40,7 +43,11 @@ def test_what_the_output_does_not_need_is_not_reached() -> None:
 def test_an_operation_on_zeros_is_reached_but_not_live() -> None:
     # Node 2 has no input, so it is zeros; the pool reads it.
     cell = nb201(".", "..", "s.p")
-    assert counts(cell, "reached") == {"normal/skip_connect": 1, "normal/avg_pool_3x3": 1, "nodes": 2}
+    assert counts(cell, "reached") == {
+        "normal/skip_connect": 1,
+        "normal/avg_pool_3x3": 1,
+        "nodes": 2,
+    }
     assert counts(cell, "live") == {"normal/skip_connect": 1, "nodes": 1}
 
 
@@ -58,7 +65,9 @@ def test_reached_and_live_by_brute_force_over_all_cells() -> None:
     choices = np.stack([sample(NB201, rng) for _ in range(300)])
     edges = [(0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3)]
     choices = choices[~folds(NB201, choices)]
-    seen = layout(cell_graph(NB201, CellSize(channels=4, cells=3), Task(classes=2, image=(1, 8, 8))), NB201)
+    seen = layout(
+        cell_graph(NB201, CellSize(channels=4, cells=3), Task(classes=2, image=(1, 8, 8))), NB201
+    )
     reached, live = (seen.by_decision(choices, how) for how in ("reached", "live"))
     for cell, is_reached, is_live in zip(choices, reached, live, strict=True):
         real = [edge for edge, op in zip(edges, cell, strict=True) if op]
@@ -70,8 +79,9 @@ def test_reached_and_live_by_brute_force_over_all_cells() -> None:
 
 
 def test_cells_that_nobody_reads_count_for_nothing() -> None:
-    # No edge leaves c_{k-1}, so every cell reads the map two cells back: of eight cells those at even distance from
-    # the end run, which are half of the normal ones and half of the reductions (cells 2 and 5).
+    # No edge leaves c_{k-1}, so every cell reads the map two cells back: of eight cells those at
+    # even distance from the end run, which are half of the normal ones and half of the reductions
+    # (cells 2 and 5).
     choices = np.array([4 if slot.source == 0 else 0 for slot in DARTS.slots])[None]
     eager, reached, live = designs(DARTS, choices, cells=8)
     normal = [name for name in eager.names if name == "normal/sep_conv_3x3"]
@@ -85,14 +95,19 @@ def test_cells_that_nobody_reads_count_for_nothing() -> None:
 def path_between(edges: list[tuple[int, int]], start: int, end: int) -> list[bool]:
     """One True per path."""
     steps = [node for source, node in edges if source == start]
-    return [found for node in steps for found in ([True] if node == end else path_between(edges, node, end))]
+    return [
+        found
+        for node in steps
+        for found in ([True] if node == end else path_between(edges, node, end))
+    ]
 
 
 def test_strided_edges_of_a_reduction_cell_have_counts_of_their_own() -> None:
     choices = to_choices(parse("DARTS_V1"))
     eager = designs(DARTS, choices)[0]
     found = dict(zip(eager.names, eager.counts[0], strict=True))
-    # DARTS_V1, reduce: mp 0, mp 1 | sk 2, mp 0 | mp 0, sk 2 | sk 2, ap 0; sources 0 and 1 are halved.
+    # DARTS_V1, reduce: mp 0, mp 1 | sk 2, mp 0 | mp 0, sk 2 | sk 2, ap 0; sources 0 and 1 are
+    # halved.
     assert found["reduce/max_pool_3x3/stride2"] == 4
     assert found["reduce/avg_pool_3x3/stride2"] == 1
     assert found["reduce/skip_connect"] == 3

@@ -19,7 +19,11 @@ IMAGE = (3, 32, 32)
 
 
 EVERY: dict[str, tuple[Layer, ...]] = {
-    **{f"{op} at {stride}": PRIMITIVES[op](16, stride, (8, 8)) for op in PRIMITIVES for stride in (1, 2)},
+    **{
+        f"{op} at {stride}": PRIMITIVES[op](16, stride, (8, 8))
+        for op in PRIMITIVES
+        for stride in (1, 2)
+    },
     **keeping((9, 8)),
     **{f"narrowing {name}": row for name, row in narrowing((9, 8)).items()},
     **{f"head {name}": row for name, row in heads((5, 4), 3).items()},
@@ -41,13 +45,17 @@ def test_a_depthwise_convolution_is_a_direct_kernel() -> None:
 
 
 def test_a_grouped_convolution_is_neither_depthwise_nor_dense() -> None:
-    grouped, dense = (Layer("conv", 8, 8, (4, 4), kernel=(3, 3), groups=groups) for groups in (2, 1))
+    grouped, dense = (
+        Layer("conv", 8, 8, (4, 4), kernel=(3, 3), groups=groups) for groups in (2, 1)
+    )
     (kernel,), (whole,) = layer_kernels(grouped, batch=2), layer_kernels(dense, batch=2)
     assert (kernel.kind, kernel.groups, kernel.macs) == ("conv", 2, whole.macs // 2)
     assert whole.reads - kernel.reads == dense.params // 2
 
 
-def test_a_convolution_that_reads_one_channel_per_output_is_depthwise_however_many_it_gives() -> None:
+def test_a_convolution_that_reads_one_channel_per_output_is_depthwise_however_many_it_gives() -> (
+    None
+):
     (kernel,) = layer_kernels(Layer("conv", 8, 16, (4, 4), kernel=(3, 3), groups=8), batch=1)
     assert (kernel.kind, kernel.channels) == ("depthwise", 16)
     (single,) = layer_kernels(Layer("conv", 1, 16, (4, 4), kernel=(3, 3)), batch=1)
@@ -56,7 +64,14 @@ def test_a_convolution_that_reads_one_channel_per_output_is_depthwise_however_ma
 
 def test_squeeze_and_excitation_reads_its_map_twice() -> None:
     kernels = layer_kernels(Layer("squeeze_excite", 8, 8, (4, 4), hidden=2), batch=3)
-    assert [k.kind for k in kernels] == ["pool", "conv", "elementwise", "conv", "elementwise", "elementwise"]
+    assert [k.kind for k in kernels] == [
+        "pool",
+        "conv",
+        "elementwise",
+        "conv",
+        "elementwise",
+        "elementwise",
+    ]
     map_, gates = 3 * 8 * 16, 3 * 8
     assert (kernels[0].reads, kernels[-1].reads, kernels[-1].writes) == (map_, map_ + gates, map_)
 
@@ -73,13 +88,21 @@ def kernels_of(space: Space, cells: int, op: str, batch: int) -> tuple[Kernel, .
 
 
 def test_none_is_a_product_with_zero_where_the_space_writes_it() -> None:
-    assert [kernel.kind for kernel in kernels_of(NB201, 15, "none", 1)] == ["elementwise", "elementwise"]
+    assert [kernel.kind for kernel in kernels_of(NB201, 15, "none", 1)] == [
+        "elementwise",
+        "elementwise",
+    ]
     assert kernels_of(DARTS, 8, "none", 1) == ()
 
 
 def test_an_edge_ends_in_an_addition() -> None:
     kernels = kernels_of(NB201, 15, "nor_conv_3x3", 2)
-    assert [kernel.kind for kernel in kernels] == ["elementwise", "conv", "batch_norm", "elementwise"]
+    assert [kernel.kind for kernel in kernels] == [
+        "elementwise",
+        "conv",
+        "batch_norm",
+        "elementwise",
+    ]
     # Two maps of 2 x 16 x 32 x 32 in, one out.
     assert (kernels[-1].reads, kernels[-1].writes) == (2 * 32768, 32768)
 

@@ -17,7 +17,7 @@ from profilers.device import load
 from profilers.errors import InputError
 from profilers.fit import Fitted, Form
 from profilers.roofline import Peaks, Runtime, latency_ms
-from profilers.table import Network, Operations, Table
+from profilers.table import NetworkSize, Operations, Table
 from tests.costs.nasbench_data import choices
 from tests.costs.nasbench_data import latency_ms as measured_ms
 from tests.space.swept import SWEPT, depth, whole
@@ -50,8 +50,8 @@ def test_the_roofline_of_a_small_board_beats_counting_macs() -> None:
 def test_the_additive_roofline_equals_pricing_the_kernels_of_each_network(
     name: str, runtime: Runtime
 ) -> None:
-    space, peaks = SPACES[name], Peaks(500.0, 100.0)
-    network = Network(8, depth(name, 6), 10, (3, 16, 16))
+    space, peaks = SPACES[name], Peaks(gmacs_per_s=500.0, gb_per_s=100.0)
+    network = NetworkSize(channels=8, cells=depth(name, 6), classes=10, image=(3, 16, 16))
     predictor = roofline(family_of(space, network), peaks, runtime, "", batch=2)
     graph = whole(name, 8, 6, 10, (3, 16, 16))
     sizes = {node.name: node.size for node in graph}
@@ -77,7 +77,10 @@ def test_a_compiled_network_does_not_pay_for_dead_edges() -> None:
 
 def table(**changes: object) -> Table:
     fitted = Fitted(
-        Form("eager", "squares", 0.1, False), 1.0, {"operations_ms": 2.0, "normal/skip_connect": 0.5}, 0.1
+        form=Form(design="eager", loss="squares", ridge=0.1, nodes=False),
+        constant=1.0,
+        coefficients={"operations_ms": 2.0, "normal/skip_connect": 0.5},
+        smallest=0.1,
     )
     plain = Table(
         device="cpu",
@@ -87,13 +90,13 @@ def table(**changes: object) -> Table:
         fitted=fitted,
         agreement={},
         provenance={},
-        operations=Operations(0.25, tuple((0.0, 0.0, 1.0, 3.0, 2.0) for _ in range(6))),
+        operations=Operations(fixed=0.25, edges=tuple((0.0, 0.0, 1.0, 3.0, 2.0) for _ in range(6))),
     )
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 
 def test_a_table_adds_its_operations_and_its_corrections() -> None:
-    predictor = TablePredictor(table(), "test")
+    predictor = TablePredictor(table=table(), source="test")
     # Edges: convolutions 1x1 and 3x3, a skip, else none: 1 + 2 (0.25 + 1 + 3 + 0) + 0.5.
     assert predictor.predict(np.array([2, 3, 1, 0, 0, 0])).tolist() == [pytest.approx(10.0)]
     assert predictor.origin == "table"
@@ -103,17 +106,30 @@ def test_a_table_that_does_not_fit_its_space_is_refused() -> None:
     for changes, message in (
         ({"space": "nasbench"}, "unknown space 'nasbench'; did you mean 'nasbench201'"),
         ({"space": "darts"}, "does not fit the space darts"),
-        ({"fitted": Fitted(Form("dead", "squares", 0.1, False), 1.0, {}, 0.1)}, "does not fit the space"),
-        ({"operations": Operations(0.0, ((1.0,) * 9,))}, "does not fit the space"),
+        (
+            {
+                "fitted": Fitted(
+                    form=Form(design="dead", loss="squares", ridge=0.1, nodes=False),
+                    constant=1.0,
+                    coefficients={},
+                    smallest=0.1,
+                )
+            },
+            "does not fit the space",
+        ),
+        ({"operations": Operations(fixed=0.0, edges=((1.0,) * 9,))}, "does not fit the space"),
     ):
         with pytest.raises(InputError, match=message):
-            TablePredictor(table(**changes), "test")
+            TablePredictor(table=table(**changes), source="test")
 
 
 def test_a_prediction_takes_microseconds() -> None:
     rng = np.random.default_rng(0)
     many = np.stack([sample(NB201, rng) for _ in range(2000)])
-    for predictor in (TablePredictor(table(), "test"), estimate("1080ti", "eager_gpu")):
+    for predictor in (
+        TablePredictor(table=table(), source="test"),
+        estimate("1080ti", "eager_gpu"),
+    ):
         start = time.perf_counter()
         predictor.predict(many)
         assert (time.perf_counter() - start) / len(many) < 100e-6

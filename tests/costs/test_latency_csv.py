@@ -22,7 +22,9 @@ def write(tmp_path: Path, text: str) -> Path:
 
 
 def test_columns_are_arch_and_latency(tmp_path: Path) -> None:
-    found = read_measured(write(tmp_path, f"n,latency,arch\n1,2.5,{CELL}\n"), NB201, None, None, "ms")
+    found = read_measured(
+        write(tmp_path, f"n,latency,arch\n1,2.5,{CELL}\n"), NB201, None, None, "ms"
+    )
     assert found.texts == (CELL,)
     assert found.choices.tolist() == [[0, 0, 1, 2, 3, 4]]
     assert found.latency_ms.tolist() == [2.5]
@@ -34,7 +36,8 @@ def test_the_only_other_column_needs_no_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "expected"), [("latency_us", 0.003), ("time (s)", 3000.0), ("latency_ms", 3.0), ("us", 0.003)]
+    ("column", "expected"),
+    [("latency_us", 0.003), ("time (s)", 3000.0), ("latency_ms", 3.0), ("us", 0.003)],
 )
 def test_a_unit_in_the_columns_name_is_read(tmp_path: Path, column: str, expected: float) -> None:
     path = write(tmp_path, f"arch,{column}\n{CELL},3\n")
@@ -68,7 +71,9 @@ def test_the_delimiter_is_found(tmp_path: Path, delimiter: str, quote: str) -> N
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t"])
-def test_decimal_commas_are_read_where_the_delimiter_is_another(tmp_path: Path, delimiter: str) -> None:
+def test_decimal_commas_are_read_where_the_delimiter_is_another(
+    tmp_path: Path, delimiter: str
+) -> None:
     text = f"arch{delimiter}latency\n{CELL}{delimiter}3,356\n{OTHER}{delimiter}12\n"
     found = read_measured(write(tmp_path, text), NB201, None, None, "ms")
     assert found.latency_ms.tolist() == [3.356, 12.0]
@@ -86,10 +91,14 @@ def test_what_spreadsheets_write_for_nothing_is_blank(tmp_path: Path, blank: str
     assert read_measured(path, NB201, None, None, "ms").blank == 1
 
 
-@pytest.mark.parametrize("cell", ["OOM", "-1", "0", "0.0", "inf", "-inf", "1e999", "timeout", "1_000"])
+@pytest.mark.parametrize(
+    "cell", ["OOM", "-1", "0", "0.0", "inf", "-inf", "1e999", "timeout", "1_000"]
+)
 def test_failed_rows_are_left_out_only_on_request(tmp_path: Path, cell: str) -> None:
     path = write(tmp_path, f"arch,latency\n{CELL},{cell}\n{OTHER},1\n{CELL},\n")
-    with pytest.raises(InputError, match=r"line 2, column latency: .*; --skip-failed leaves out rows"):
+    with pytest.raises(
+        InputError, match=r"line 2, column latency: .*; --skip-failed leaves out rows"
+    ):
         read_measured(path, NB201, None, None, "ms")
     found = read_measured(path, NB201, None, None, "ms", skip_failed=True)
     assert (found.texts, found.failed, found.blank) == ((OTHER,), 1, 1)
@@ -139,7 +148,10 @@ def test_gzip_and_a_byte_order_mark_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (f"arch,latency\n{CELL},1\n{CELL},fast\n", "line 3, column latency: 'fast' is not a number"),
+        (
+            f"arch,latency\n{CELL},1\n{CELL},fast\n",
+            "line 3, column latency: 'fast' is not a number",
+        ),
         (f"arch,latency\n{CELL},-1\n", "line 2, column latency: a latency must be positive"),
         (f"arch,latency\n{CELL},inf\n", "line 2, column latency: a latency must be positive"),
         (f"arch,latency\n{CELL},1\n|conv~0|,2\n", "line 3: genotype"),
@@ -166,7 +178,11 @@ def test_a_bad_file_is_refused_with_its_line(tmp_path: Path, text: str, message:
 def test_files_that_are_no_text_or_absent_are_refused(tmp_path: Path) -> None:
     (tmp_path / "image.csv").write_bytes(b"\x89PNG\xff\xfe\x00")
     (tmp_path / "broken.csv.gz").write_bytes(b"no gzip")
-    for name, message in (("image.csv", "not"), ("broken.csv.gz", "not"), ("absent.csv", "cannot be read")):
+    for name, message in (
+        ("image.csv", "not"),
+        ("broken.csv.gz", "not"),
+        ("absent.csv", "cannot be read"),
+    ):
         with pytest.raises(InputError, match=message):
             read_measured(tmp_path / name, NB201, None, None, "ms")
     with pytest.raises(InputError, match="unknown unit 'min'"):

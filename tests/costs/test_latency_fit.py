@@ -16,16 +16,19 @@ from tests.costs.nasbench_data import SPACE, choices, latency_ms
 
 
 def fit_draw(column: str, seed: int = 0) -> tuple[Table, float, float]:
-    """Fit 100 random rows above 0.2 ms: table, MAPE and tau on 3,000 of the other rows that do not fold."""
+    """Fit 100 random rows above 0.2 ms: table, MAPE and tau on 3,000 of the other rows that do
+    not fold."""
     measured = latency_ms(column)
     usable = np.flatnonzero(measured > 0.2)
     rng = np.random.default_rng(seed)
     train = rng.choice(usable, 100, replace=False)
     rest = np.setdiff1d(usable, train)
     rest = rng.permutation(rest[~folds(SPACE, choices()[rest])])[:3000]
-    rows = Measured(("",) * 100, choices()[train], measured[train], 0)
+    rows = Measured(
+        texts=("",) * 100, choices=choices()[train], latency_ms=measured[train], blank=0
+    )
     table = fit_measured(SPACE, rows, column, None, {})
-    predicted = TablePredictor(table, column).predict(choices()[rest])
+    predicted = TablePredictor(table=table, source=column).predict(choices()[rest])
     return (
         table,
         mape_percent(predicted, measured[rest]),
@@ -33,7 +36,8 @@ def fit_draw(column: str, seed: int = 0) -> tuple[Table, float, float]:
     )
 
 
-# One draw each; benchmarks/latency_tables.py holds the five draws, all rows, and the bars that they must pass.
+# One draw each; benchmarks/latency_tables.py holds the five draws, all rows, and the bars that they
+# must pass.
 @pytest.mark.parametrize(
     ("column", "design", "mape", "tau"),
     [
@@ -62,17 +66,24 @@ def test_constant_networks_are_set_apart_and_reported() -> None:
     assert len(folded) == 341
     rows = np.concatenate([folded[:20], np.arange(80)])
     rows = np.unique(rows)
-    given = Measured(("",) * len(rows), choices()[rows], measured[rows], 3)
+    given = Measured(
+        texts=("",) * len(rows), choices=choices()[rows], latency_ms=measured[rows], blank=3
+    )
     table = fit_measured(SPACE, given, "raspi4", 1, {"source": "rows.csv"})
     apart = int(folds(SPACE, choices()[rows]).sum())
     assert table.provenance["folded"] == apart
-    assert (table.provenance["blank"], table.agreement["training"]["networks"]) == (3, len(rows) - apart)
+    assert (table.provenance["blank"], table.agreement["training"]["networks"]) == (
+        3,
+        len(rows) - apart,
+    )
     assert table.agreement["cross_validation"]["mape_percent"] < 20
 
 
 def test_too_few_networks_are_refused() -> None:
     few = np.arange(9)
-    given = Measured(("",) * 9, np.tile(choices()[:1], (9, 1)), few + 1.0, 0)
+    given = Measured(
+        texts=("",) * 9, choices=np.tile(choices()[:1], (9, 1)), latency_ms=few + 1.0, blank=0
+    )
     with pytest.raises(InputError, match=r"rows.csv: 9 networks .* at least 10"):
         fit_measured(SPACE, given, "x", None, {"source": "rows.csv"})
 

@@ -1,4 +1,5 @@
-"""Peak memory: equal to a network run buffer by buffer, and near what a runtime's own graph needs."""
+"""Peak memory: equal to a network run buffer by buffer, and near what a runtime's own graph
+needs."""
 
 from __future__ import annotations
 
@@ -21,9 +22,10 @@ from hwnas.space.space import Choices, Space
 from tests.space.every_layer import SAMPLES, SPACE
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Buffers:
-    """Steps as they are written down: (result, what it reads, elements, extra elements, whether it may be in place)."""
+    """Steps as they are written down: (result, what it reads, elements, extra elements, whether
+    it may be in place)."""
 
     steps: list[tuple[str, tuple[str, ...], int, int, bool]] = field(default_factory=list)
     rectified: dict[str, str] = field(default_factory=dict)
@@ -62,7 +64,8 @@ class Buffers:
         return source
 
     def peak(self) -> int:
-        """Run the steps: a buffer is freed after its last reader, and handed on to a step that works in place."""
+        """Run the steps: a buffer is freed after its last reader, and handed on to a step that
+        works in place."""
         last = {name: number for number, step in enumerate(self.steps) for name in step[1]}
         live: dict[str, int] = {}
         most = 0
@@ -72,14 +75,21 @@ class Buffers:
             live[result] = elements
             most = max(most, sum(live.values()) + extra)
             for name in [
-                name for name in live if last.get(name, number) <= number and name != self.steps[-1][0]
+                name
+                for name in live
+                if last.get(name, number) <= number and name != self.steps[-1][0]
             ]:
                 del live[name]
         return most
 
 
 def simulated(
-    space: Space, choices: Choices, channels: int, cells: int, image: tuple[int, int, int], stem: Stem
+    space: Space,
+    choices: Choices,
+    channels: int,
+    cells: int,
+    image: tuple[int, int, int],
+    stem: Stem,
 ) -> int:
     """The peak of one network by walking through it, node by node."""
     size = CellSize(channels=channels, cells=cells, stem=stem)
@@ -88,15 +98,24 @@ def simulated(
     maps = {IMAGE: buffers.step("pixels", [], int(np.prod(image)))}
     graph = discrete(whole, choices)
     added = terms(graph)
-    sums = {source: node for node in graph if node.join == "sum" for source in node.inputs if source in added}
+    sums = {
+        source: node
+        for node in graph
+        if node.join == "sum"
+        for source in node.inputs
+        if source in added
+    }
     totals: dict[str, str] = {}
     for node in graph[1:]:
         if node.join == "layers":
             out = buffers.layers(node.layers, maps[node.inputs[0]], node.name)
             if node.name in sums and (total := sums[node.name].name) not in totals:
-                # What others may read as well: the input itself, or after the ReLU that its readers share.
+                # What others may read as well: the input itself, or after the ReLU that its readers
+                # share.
                 copied = [layer.kind for layer in node.layers] in ([], ["relu"])
-                totals[total] = buffers.step(f"{node.name}/copy", [out], node.elements) if copied else out
+                totals[total] = (
+                    buffers.step(f"{node.name}/copy", [out], node.elements) if copied else out
+                )
             elif node.name in sums:
                 parts = [totals[total], out]
                 totals[total] = buffers.step(f"{node.name}/sum", parts, node.elements, place=True)
@@ -111,7 +130,9 @@ def simulated(
             else:
                 maps[node.name] = totals[node.name]
         else:
-            maps[node.name] = buffers.step(node.name, [maps[source] for source in node.inputs], node.elements)
+            maps[node.name] = buffers.step(
+                node.name, [maps[source] for source in node.inputs], node.elements
+            )
     return buffers.peak()
 
 
@@ -153,10 +174,11 @@ def test_weights_count_once_and_maps_for_every_image_of_a_batch() -> None:
 
 
 def test_a_peak_by_hand() -> None:
-    # Three NAS-Bench-201 cells of one 3x3 convolution from the input to the output, 8 channels on 16 x 16 pixels, then
-    # 16 on 8 x 8 and 32 on 4 x 4. The input's ReLU works in place, and the convolution needs its result beside it: two
-    # maps. The residual blocks need as much: their input, its rectified copy, and a result of half the size make
-    # 2.5 maps, which is the peak. The stem reads 3 channels and writes 8.
+    # Three NAS-Bench-201 cells of one 3x3 convolution from the input to the output, 8 channels on
+    # 16 x 16 pixels, then 16 on 8 x 8 and 32 on 4 x 4. The input's ReLU works in place, and the
+    # convolution needs its result beside it: two maps. The residual blocks need as much: their
+    # input, its rectified copy, and a result of half the size make 2.5 maps, which is the peak. The
+    # stem reads 3 channels and writes 8.
     space, map_ = SPACES["nasbench201"], 8 * 16 * 16
     ops = space.ops("normal")
     choices = np.full(6, ops.index("none"))
@@ -175,7 +197,8 @@ def test_a_peak_by_hand() -> None:
 
 @pytest.mark.parametrize("others", [False, True], ids=["alone", "beside a reader"])
 def test_the_peak_of_a_squeeze_and_excitation_by_hand(others: bool) -> None:
-    # A map of 6 x 72 stays while 6 means become 500 numbers; the product takes its place, unless others read it.
+    # A map of 6 x 72 stays while 6 means become 500 numbers; the product takes its place, unless
+    # others read it.
     map_, means, hidden = 6 * 72, 6, 500
     draft = Builder((3, 9, 8))
     conv = Layer("conv", 3, 6, (9, 8))
@@ -185,7 +208,9 @@ def test_the_peak_of_a_squeeze_and_excitation_by_hand(others: bool) -> None:
         last = draft.sum("body.sum", [last, draft.layers("body.gate", last, (gate,))])
     else:
         last = draft.layers("stem.conv", IMAGE, (conv, gate))
-    draft.layers("head.it", last, (Layer("global_pool", 6, 6, (9, 8)), Layer("linear", 6, 2, (1, 1))))
+    draft.layers(
+        "head.it", last, (Layer("global_pool", 6, 6, (9, 8)), Layer("linear", 6, 2, (1, 1)))
+    )
     peak = memory_of(draft.graph(), (1, 1)).elements(np.zeros((1, 1), dtype=np.int64))
     assert peak.tolist() == [map_ + max(means + hidden, means + map_ if others else 0)]
 

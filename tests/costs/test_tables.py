@@ -24,12 +24,25 @@ from profilers.device import Device, load
 from profilers.errors import InputError
 from profilers.fit import Fitted, Form
 from profilers.host import host
-from profilers.table import Network, Table, save
+from profilers.table import NetworkSize, Table, save
 
 DARTS = SPACES["darts"]
-NETWORK = Network(16, 8, 10, (3, 32, 32))
-FITTED = Fitted(Form("eager", "squares", 0.1, False), 7.0, {}, 0.1)
-TABLE = Table("1080ti", "darts", 1, NETWORK, FITTED, {}, {})
+NETWORK = NetworkSize(channels=16, cells=8, classes=10, image=(3, 32, 32))
+FITTED = Fitted(
+    form=Form(design="eager", loss="squares", ridge=0.1, nodes=False),
+    constant=7.0,
+    coefficients={},
+    smallest=0.1,
+)
+TABLE = Table(
+    device="1080ti",
+    space="darts",
+    batch=1,
+    network=NETWORK,
+    fitted=FITTED,
+    agreement={},
+    provenance={},
+)
 
 
 @pytest.fixture(autouse=True)
@@ -72,8 +85,12 @@ def test_a_table_that_no_search_finds_says_why(tmp_path: Path, table: Table, rea
     save(table, path)
     assert why_not_found(table.device, table, path).startswith(reason)
     words = search_words(table, path, "my board.toml")
-    assert words.startswith("hwnas search --target 'my board.toml' --space darts --channels 16 --cells")
-    assert words.endswith(f"--table {path}") == ("--table" in why_not_found(table.device, table, path))
+    assert words.startswith(
+        "hwnas search --target 'my board.toml' --space darts --channels 16 --cells"
+    )
+    assert words.endswith(f"--table {path}") == (
+        "--table" in why_not_found(table.device, table, path)
+    )
 
 
 def test_a_table_in_its_place_is_found(own_folder: Path) -> None:
@@ -98,39 +115,62 @@ def test_a_table_in_its_place_is_found(own_folder: Path) -> None:
         replace(TABLE, network=None),
     ],
 )
-def test_a_table_of_other_networks_or_devices_is_passed_over(own_folder: Path, other: Table) -> None:
+def test_a_table_of_other_networks_or_devices_is_passed_over(
+    own_folder: Path, other: Table
+) -> None:
     save(other, own_folder / "1080ti.darts.json")
     assert predictor(device("1080ti"), family_of(DARTS, NETWORK)).origin == "estimated"
 
 
 def test_the_number_of_classes_does_not_matter(own_folder: Path) -> None:
     save(TABLE, own_folder / "1080ti.darts.json")
-    assert predictor(device("1080ti"), family_of(DARTS, replace(NETWORK, classes=100))).origin == "table"
+    assert (
+        predictor(device("1080ti"), family_of(DARTS, replace(NETWORK, classes=100))).origin
+        == "table"
+    )
 
 
 def test_a_table_that_is_named_must_fit(own_folder: Path) -> None:
     path = own_folder / "mine.json"
     save(replace(TABLE, batch=32), path)
-    with pytest.raises(InputError, match=r"a table of darts networks \(8 cells, 16 channels.* at batch 32"):
+    with pytest.raises(
+        InputError, match=r"a table of darts networks \(8 cells, 16 channels.* at batch 32"
+    ):
         predictor(device("1080ti"), family_of(DARTS, NETWORK), table=str(path))
-    assert predictor(device("1080ti"), family_of(DARTS, NETWORK), batch=32, table=str(path)).origin == "table"
+    assert (
+        predictor(device("1080ti"), family_of(DARTS, NETWORK), batch=32, table=str(path)).origin
+        == "table"
+    )
 
 
 def test_a_csv_of_the_benchmark_is_about_the_benchmarks_networks(own_folder: Path) -> None:
     table = replace(TABLE, space="nasbench201", network=None, batch=None)
     save(table, own_folder / "1080ti.nasbench201.json")
     space = SPACES["nasbench201"]
-    assert predictor(device("1080ti"), family_of(space, Network(16, 15, 10, (3, 32, 32)))).origin == "table"
     assert (
-        predictor(device("1080ti"), family_of(space, Network(8, 15, 10, (3, 32, 32)))).origin == "estimated"
+        predictor(
+            device("1080ti"),
+            family_of(space, NetworkSize(channels=16, cells=15, classes=10, image=(3, 32, 32))),
+        ).origin
+        == "table"
+    )
+    assert (
+        predictor(
+            device("1080ti"),
+            family_of(space, NetworkSize(channels=8, cells=15, classes=10, image=(3, 32, 32))),
+        ).origin
+        == "estimated"
     )
 
 
 def test_cpu_is_another_machine_elsewhere(own_folder: Path) -> None:
     save(
-        replace(TABLE, device="cpu", provenance={"receipt": {"host": "mars"}}), own_folder / "cpu.darts.json"
+        replace(TABLE, device="cpu", provenance={"receipt": {"host": "mars"}}),
+        own_folder / "cpu.darts.json",
     )
-    with pytest.raises(InputError, match="hwnas devices calibrate --target cpu --space darts --channels 16"):
+    with pytest.raises(
+        InputError, match="hwnas devices calibrate --target cpu --space darts --channels 16"
+    ):
         predictor(device("cpu"), family_of(DARTS, NETWORK))
     here = {"receipt": {"host": host().fingerprint}}
     save(replace(TABLE, device="cpu", provenance=here), own_folder / "cpu.darts.json")
@@ -139,7 +179,7 @@ def test_cpu_is_another_machine_elsewhere(own_folder: Path) -> None:
 
 
 def test_the_command_that_is_named_makes_the_table_that_is_missing(own_folder: Path) -> None:
-    network = Network(8, 5, 10, (1, 8, 8))
+    network = NetworkSize(channels=8, cells=5, classes=10, image=(1, 8, 8))
     command = calibration(device("cpu"), family_of(SPACES["tnd"], network))
     size = "--channels 8 --cells 5 --image 1x8x8"
     assert command == f"hwnas devices calibrate --target cpu --space tnd {size}"
@@ -157,9 +197,12 @@ def test_tables_of_several_sizes_live_side_by_side(own_folder: Path) -> None:
     for network in (NETWORK, small):
         save(replace(TABLE, network=network), default_path("1080ti", family_of(DARTS, network)))
     assert (
-        own_table(device("1080ti"), family_of(DARTS, small)) == own_folder / "1080ti.darts.c8-n8-3x32x32.json"
+        own_table(device("1080ti"), family_of(DARTS, small))
+        == own_folder / "1080ti.darts.c8-n8-3x32x32.json"
     )
-    assert find_table("1080ti.darts.c8-n8-3x32x32") == own_folder / "1080ti.darts.c8-n8-3x32x32.json"
+    assert (
+        find_table("1080ti.darts.c8-n8-3x32x32") == own_folder / "1080ti.darts.c8-n8-3x32x32.json"
+    )
     with pytest.raises(InputError, match="which one"):
         find_table("1080ti.darts")
 

@@ -1,4 +1,5 @@
-"""Small networks with statistics and scales that are not the initial ones: only such can show a wrong export."""
+"""Small networks with statistics and scales that are not the initial ones: only such can show a
+wrong export."""
 
 from __future__ import annotations
 

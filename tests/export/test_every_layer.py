@@ -1,4 +1,5 @@
-"""Every kind of layer in the files that hwnas writes: the same logits, the same counts, and close to them in INT8."""
+"""Every kind of layer in the files that hwnas writes: the same logits, the same counts, and
+close to them in INT8."""
 
 from __future__ import annotations
 
@@ -60,7 +61,8 @@ def x() -> Tensor:
 
 
 def params_in_a_file(layers: list[Layer]) -> int:
-    """Those of the layers, but that a BatchNorm after a convolution is one bias, the convolution's own or not."""
+    """Those of the layers, but that a BatchNorm after a convolution is one bias, the
+    convolution's own or not."""
     total = sum(layer.params for layer in layers)
     for layer, norm in pairwise(layers):
         if norm.kind == "batch_norm" and layer.kind in ("conv", "halve"):
@@ -93,11 +95,15 @@ def test_a_torch_program_is_the_network(known, x: Tensor) -> None:
 
 
 @pytest.mark.parametrize("kind", ["squeeze_excite", *ACTIVATIONS])
-def test_the_file_that_a_calibration_measures_has_the_same_operators(kind: str, tmp_path: Path) -> None:
+def test_the_file_that_a_calibration_measures_has_the_same_operators(
+    kind: str, tmp_path: Path
+) -> None:
     layer = Layer(kind, 6, 6, (8, 8), hidden=3)  # type: ignore[arg-type]
     build = Builder((6, 8, 8))
     last = build.layers("body.it", IMAGE, [layer])
-    build.layers("head.it", last, (Layer("global_pool", 6, 6, (8, 8)), Layer("linear", 6, 2, (1, 1))))
+    build.layers(
+        "head.it", last, (Layer("global_pool", 6, 6, (8, 8)), Layer("linear", 6, 2, (1, 1)))
+    )
     module, linear = sequence([layer]).eval(), nn.Linear(6, 2)
     tensors = {f"body.it.{name}": one for name, one in arrays(module).items()}
     ours = written(
@@ -176,7 +182,10 @@ def test_files_hold_convolutions_and_pools_of_any_geometry(layer: Layer) -> None
         torch.manual_seed(0)
         module = nn.Sequential(sequence([layer]), sequence(head)).eval()
     tensors = arrays(module)
-    renamed = {f"{'body' if name[0] == '0' else 'head'}.it.{name[2:]}": one for name, one in tensors.items()}
+    renamed = {
+        f"{'body' if name[0] == '0' else 'head'}.it.{name[2:]}": one
+        for name, one in tensors.items()
+    }
     model = written(graph, renamed)
     check(model)
     x = images(3, (layer.channels_in, *layer.size))

@@ -1,4 +1,5 @@
-"""Export as a whole: files that are verified, complete, and run where hwnas is not; nothing half done."""
+"""Export as a whole: files that are verified, complete, and run where hwnas is not; nothing half
+done."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ from hwnas.export import network_files as exporting
 from hwnas.export.formats import FORMATS, NotTheSame
 from hwnas.export.images import images_for, untrained
 from hwnas.export.network_files import export
-from hwnas.export.selection import Subject, export_all, of_genotype
+from hwnas.export.selection import NetworkToExport, export_all, of_genotype
 from hwnas.runs.atomic import atomic_write_all
 from hwnas.space.genotype import Architecture
 from hwnas.space.published import PUBLISHED
@@ -47,7 +48,9 @@ def trained(digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Weight
 
 
 @pytest.fixture(scope="module")
-def files(trained: Weights, digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def files(
+    trained: Weights, digits: Dataset, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("files")
     exported = export(trained, folder, images_for(trained, digits, raw=True), raw=True)
     (folder / "record.json").write_text(json.dumps(exported.to_dict()))
@@ -74,11 +77,15 @@ def test_all_files_are_there_and_described(files: Path, trained: Weights) -> Non
 
 def test_the_onnx_file_stands_alone_and_takes_any_batch(files: Path, digits: Dataset) -> None:
     model = onnx.load(files / "model.onnx", load_external_data=False)
-    assert all(tensor.data_location == onnx.TensorProto.DEFAULT for tensor in model.graph.initializer)
+    assert all(
+        tensor.data_location == onnx.TensorProto.DEFAULT for tensor in model.graph.initializer
+    )
     session = onnxruntime.InferenceSession(files / "model.onnx", providers=["CPUExecutionProvider"])
     x = pixels(digits, 7).numpy()
     together = session.run(["logits"], {"image": x})[0]
-    one_by_one = np.concatenate([session.run(["logits"], {"image": x[i : i + 1]})[0] for i in range(7)])
+    one_by_one = np.concatenate(
+        [session.run(["logits"], {"image": x[i : i + 1]})[0] for i in range(7)]
+    )
     assert np.allclose(together, one_by_one, atol=1e-4)
 
 
@@ -92,7 +99,9 @@ def test_the_quantised_file_says_what_it_is_and_is_int8(files: Path) -> None:
     assert onnx.TensorProto.INT8 in stored
 
 
-def test_program_and_python_file_run_where_hwnas_cannot_be_imported(files: Path, digits: Dataset) -> None:
+def test_program_and_python_file_run_where_hwnas_cannot_be_imported(
+    files: Path, digits: Dataset
+) -> None:
     x = pixels(digits, 5)
     session = onnxruntime.InferenceSession(files / "model.onnx", providers=["CPUExecutionProvider"])
     expected = session.run(None, {"image": x.numpy()})[0]
@@ -131,7 +140,11 @@ def test_only_the_formats_asked_for_are_written(trained: Weights, tmp_path: Path
 def test_weights_survive_the_way_through_their_file(trained: Weights, tmp_path: Path) -> None:
     (tmp_path / "w.safetensors").write_bytes(weights_bytes(trained))
     again = load_weights(tmp_path / "w.safetensors")
-    assert again.architecture == SMALL and again.classes == trained.classes and again.image == (1, 8, 8)
+    assert (
+        again.architecture == SMALL
+        and again.classes == trained.classes
+        and again.image == (1, 8, 8)
+    )
     assert all(torch.equal(again.tensors[name], tensor) for name, tensor in trained.tensors.items())
 
 
@@ -161,7 +174,8 @@ def test_int8_that_costs_more_than_a_point_is_warned_of() -> None:
 
 
 def test_a_full_disk_leaves_the_old_files_and_no_half_one(trained: Weights, tmp_path: Path) -> None:
-    """The limit on the size of a file stands in for a full disk: writing fails in the middle of the file."""
+    """The limit on the size of a file stands in for a full disk: writing fails in the middle of
+    the file."""
     (tmp_path / "model.onnx").write_bytes(b"old")
     (tmp_path / "w.safetensors").write_bytes(weights_bytes(trained))
     script = (
@@ -242,22 +256,35 @@ def test_weights_of_another_genotype_are_refused(trained: Weights, tmp_path: Pat
     file = tmp_path / "w.safetensors"
     file.write_bytes(weights_bytes(trained))
     with pytest.raises(InputError, match="weights of the genotype"):
-        of_genotype("PDARTS", file, False, SIZE, None, None)
+        of_genotype("PDARTS", file, without_training=False, size=SIZE, data=None, data_root=None)
     with pytest.raises(InputError, match="of the darts space, not of tnd"):
-        of_genotype("TND_CIFAR10", file, False, SIZE, None, None)
+        of_genotype(
+            "TND_CIFAR10", file, without_training=False, size=SIZE, data=None, data_root=None
+        )
     with pytest.raises(InputError, match="either --weights FILE or --untrained"):
-        of_genotype("DARTS_V2", None, False, SIZE, None, None)
+        of_genotype("DARTS_V2", None, without_training=False, size=SIZE, data=None, data_root=None)
     with pytest.raises(InputError, match="no such file"):
-        of_genotype("DARTS_V2", tmp_path / "none", False, SIZE, None, None)
+        of_genotype(
+            "DARTS_V2",
+            tmp_path / "none",
+            without_training=False,
+            size=SIZE,
+            data=None,
+            data_root=None,
+        )
     file.write_bytes(b"nonsense")
     with pytest.raises(InputError, match="not a weights file"):
-        of_genotype("DARTS_V2", file, False, SIZE, None, None)
+        of_genotype("DARTS_V2", file, without_training=False, size=SIZE, data=None, data_root=None)
 
 
-def test_weights_with_a_missing_or_misshapen_tensor_are_refused(trained: Weights, tmp_path: Path) -> None:
+def test_weights_with_a_missing_or_misshapen_tensor_are_refused(
+    trained: Weights, tmp_path: Path
+) -> None:
     images = images_for(trained, None, raw=False)
     name = "head.classifier.1.weight"
-    less = replace(trained, tensors={key: value for key, value in trained.tensors.items() if key != name})
+    less = replace(
+        trained, tensors={key: value for key, value in trained.tensors.items() if key != name}
+    )
     with pytest.raises(InputError, match=r"no tensor 'head.classifier.1.weight'"):
         export(less, tmp_path, images, formats=("onnx",))
     narrow = replace(trained, tensors={**trained.tensors, name: trained.tensors[name][:, :2]})
@@ -266,17 +293,27 @@ def test_weights_with_a_missing_or_misshapen_tensor_are_refused(trained: Weights
 
 
 def test_an_untrained_genotype_exports_and_is_marked(tmp_path: Path) -> None:
-    (subject,) = of_genotype("TND_CIFAR10", None, True, SIZE, None, None)
-    (record,) = export_all([subject], tmp_path, ("onnx",), False, None, lambda line: None)
+    (subject,) = of_genotype(
+        "TND_CIFAR10", None, without_training=True, size=SIZE, data=None, data_root=None
+    )
+    (record,) = export_all(
+        [subject], tmp_path, formats=("onnx",), raw=False, threads=None, say=lambda line: None
+    )
     model = onnx.load(record["files"]["onnx"])
     said = {entry.key: entry.value for entry in model.metadata_props}
     assert said["accuracy"] == "untrained" and record["accuracy"] is None
     assert record["parity"]["passed"] and record["parity"]["torch_rms"] > 0
 
 
-def test_exported_models_are_measured_in_one_go(trained: Weights, digits: Dataset, tmp_path: Path) -> None:
-    subject = Subject("name", trained, tmp_path, digits, {})
-    (record,) = export_all([subject], None, ("onnx", "int8"), False, 1, lambda line: None)
+def test_exported_models_are_measured_in_one_go(
+    trained: Weights, digits: Dataset, tmp_path: Path
+) -> None:
+    subject = NetworkToExport(
+        name="name", weights=trained, folder=tmp_path, dataset=digits, notes={}
+    )
+    (record,) = export_all(
+        [subject], None, formats=("onnx", "int8"), raw=False, threads=1, say=lambda line: None
+    )
     for name in ("onnx", "int8"):
         found = record["latency"][name]
         assert found["origin"] == "measured" and found["unit"] == "ms"
@@ -285,7 +322,16 @@ def test_exported_models_are_measured_in_one_go(trained: Weights, digits: Datase
 
 
 def test_random_weights_come_with_statistics_that_are_not_the_initial_ones() -> None:
-    blank = Weights({}, SMALL, tuple("ab"), (3, 16, 16), "cifar", (0.5,) * 3, (0.25,) * 3, {})
+    blank = Weights(
+        tensors={},
+        architecture=SMALL,
+        classes=tuple("ab"),
+        image=(3, 16, 16),
+        stem="cifar",
+        mean=(0.5,) * 3,
+        std=(0.25,) * 3,
+        notes={},
+    )
     first, again = untrained(blank), untrained(blank)
     assert all(torch.equal(first.tensors[name], tensor) for name, tensor in again.tensors.items())
     means = [tensor for name, tensor in first.tensors.items() if name.endswith("running_mean")]

@@ -1,4 +1,5 @@
-"""ONNX files against torch and float64: every primitive, random and published genotypes, odd sizes, both inputs."""
+"""ONNX files against torch and float64: every primitive, random and published genotypes, odd
+sizes, both inputs."""
 
 from __future__ import annotations
 
@@ -42,7 +43,9 @@ def assert_exports(
     own = own_image(architecture, Task(classes=classes, image=image))
     parity = compare(net, model.SerializeToString(), [images(8, own, 3)])
     assert parity.passed, parity
-    assert parity.torch_rms > 0 or parity.largest_logit < 10  # a constant network would prove nothing
+    assert (
+        parity.torch_rms > 0 or parity.largest_logit < 10
+    )  # a constant network would prove nothing
     return model
 
 
@@ -65,21 +68,27 @@ def _renamed(tensors: dict[str, np.ndarray], layers: tuple[Layer, ...]) -> dict[
     for name, tensor in tensors.items():
         part, _, rest = name.partition(".")
         number, _, last = rest.partition(".")
-        found[f"op.it.{int(number) - shift}.{last}" if part == "op" else f"head.it.1.{rest}"] = tensor
+        found[f"op.it.{int(number) - shift}.{last}" if part == "op" else f"head.it.1.{rest}"] = (
+            tensor
+        )
     return found
 
 
 @pytest.mark.parametrize("size", [(8, 8), (9, 7)], ids=["even", "odd"])
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("op", sorted(set(PRIMITIVES) - {"none"}))
-def test_every_primitive_exports_at_both_strides(op: str, stride: int, size: tuple[int, int]) -> None:
+def test_every_primitive_exports_at_both_strides(
+    op: str, stride: int, size: tuple[int, int]
+) -> None:
     image = (6, *size)
     layers = PRIMITIVES[op](6, stride, size)
     module = lively(Headed(layers, 6), image)
     build = Builder(image)
     last = build.layers("op.it", IMAGE, layers)
     width, now = build.shape(last)
-    build.layers("head.it", last, (Layer("global_pool", width, width, now), Layer("linear", 6, 5, (1, 1))))
+    build.layers(
+        "head.it", last, (Layer("global_pool", width, width, now), Layer("linear", 6, 5, (1, 1)))
+    )
     model = written(build.graph(), _renamed(arrays(module), layers))
     check(model)
     parity = compare(module, model.SerializeToString(), [images(8, image, 3)])
@@ -95,7 +104,9 @@ def test_every_activation_exports_after_a_folded_norm(kind: str) -> None:
     module = lively(Headed(layers, 6), image)
     build = Builder(image)
     last = build.layers("op.it", IMAGE, layers)
-    build.layers("head.it", last, (Layer("global_pool", 6, 6, (8, 8)), Layer("linear", 6, 5, (1, 1))))
+    build.layers(
+        "head.it", last, (Layer("global_pool", 6, 6, (8, 8)), Layer("linear", 6, 5, (1, 1)))
+    )
     model = written(build.graph(), _renamed(arrays(module), layers))
     check(model)
     # Values beyond both ends of the activations' middle pieces.
@@ -108,7 +119,9 @@ def test_every_activation_exports_after_a_folded_norm(kind: str) -> None:
 def test_a_layer_that_the_file_has_no_rule_for_is_refused() -> None:
     build = Builder((6, 8, 8))
     last = build.layers("op.it", IMAGE, (Layer("softmax", 6, 6, (8, 8)),))  # type: ignore[arg-type]
-    build.layers("head.it", last, (Layer("global_pool", 6, 6, (8, 8)), Layer("linear", 6, 5, (1, 1))))
+    build.layers(
+        "head.it", last, (Layer("global_pool", 6, 6, (8, 8)), Layer("linear", 6, 5, (1, 1)))
+    )
     with pytest.raises(InputError, match="layer kind 'softmax': not known here"):
         written(build.graph(), {})
 
@@ -129,31 +142,41 @@ def test_fifty_random_genotypes_export(name: str) -> None:
         assert_exports(sized(to_genotype(space, sample(space, rng)), 6, 6))
 
 
-@pytest.mark.parametrize("text", ["DARTS_V1", "DARTS_V2", "PDARTS", "PC_DARTS_CIFAR", "TND_CIFAR10"])
+@pytest.mark.parametrize(
+    "text", ["DARTS_V1", "DARTS_V2", "PDARTS", "PC_DARTS_CIFAR", "TND_CIFAR10"]
+)
 def test_published_genotypes_export(text: str) -> None:
-    assert_exports(Architecture(PUBLISHED[text], 8, 5))
+    assert_exports(Architecture(PUBLISHED[text], channels=8, cells=5))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("text", ["DARTS_V1", "DARTS_V2", "PDARTS", "PC_DARTS_CIFAR", "TND_CIFAR10"])
+@pytest.mark.parametrize(
+    "text", ["DARTS_V1", "DARTS_V2", "PDARTS", "PC_DARTS_CIFAR", "TND_CIFAR10"]
+)
 def test_published_genotypes_export_at_full_size(text: str) -> None:
-    assert_exports(Architecture(PUBLISHED[text], 36, 20), image=(3, 32, 32))
+    assert_exports(Architecture(PUBLISHED[text], channels=36, cells=20), image=(3, 32, 32))
 
 
 def test_imagenet_networks_export() -> None:
-    assert_exports(Architecture(PUBLISHED["PDARTS"], 8, 4), image=(3, 64, 64), stem="imagenet")
+    assert_exports(
+        Architecture(PUBLISHED["PDARTS"], channels=8, cells=4), image=(3, 64, 64), stem="imagenet"
+    )
 
 
 def test_a_node_without_edges_is_zeros_for_any_batch() -> None:
     nothing = parse("|none~0|+|none~0|none~1|+|none~0|none~1|none~2|")
-    assert_exports(Architecture(nothing, 4, 3))
+    assert_exports(Architecture(nothing, channels=4, cells=3))
     darts = PUBLISHED["DARTS_V2"]
     gap = Genotype("darts", ((), *darts.normal[1:3], ()), ((), *darts.reduce[1:3], ()))
-    assert_exports(Architecture(gap, 4, 3), image=(3, 9, 9))
+    assert_exports(Architecture(gap, channels=4, cells=3), image=(3, 9, 9))
 
 
 def test_a_model_of_uint8_pixels_normalises_them_itself() -> None:
-    architecture, mean, std = Architecture(PUBLISHED["DARTS_V2"], 4, 3), (0.1, 0.2, 0.3), (0.2, 0.3, 0.4)
+    architecture, mean, std = (
+        Architecture(PUBLISHED["DARTS_V2"], channels=4, cells=3),
+        (0.1, 0.2, 0.3),
+        (0.2, 0.3, 0.4),
+    )
     net = network(architecture)
     model = onnx_model(architecture, arrays(net), NAMES, (3, 16, 16), pixels=(mean, std))
     check(model)
@@ -164,12 +187,14 @@ def test_a_model_of_uint8_pixels_normalises_them_itself() -> None:
     parity = compare(Raw(net, mean, std).eval(), model.SerializeToString(), [pixels])
     assert parity.passed, parity
     # Raw itself against the definition.
-    by_hand = (pixels.double() / 255 - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
+    by_hand = (pixels.double() / 255 - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(
+        3, 1, 1
+    )
     assert torch.allclose(Raw(net, mean, std).eval()(pixels), net(by_hand.float()), atol=1e-4)
 
 
 def test_a_file_says_what_it_is() -> None:
-    architecture = Architecture(PUBLISHED["DARTS_V2"], 4, 3)
+    architecture = Architecture(PUBLISHED["DARTS_V2"], channels=4, cells=3)
     net = network(architecture)
     notes = {"run": "mine", "accuracy": {"value": 0.9, "origin": "trained (test)"}}
     model = onnx_model(architecture, arrays(net), NAMES, (3, 16, 16), notes=notes)
@@ -179,12 +204,15 @@ def test_a_file_says_what_it_is() -> None:
     assert json.loads(said["accuracy"])["origin"] == "trained (test)"
     assert (said["run"], said["channels"], said["cells"]) == ("mine", "4", "3")
     assert model.opset_import[0].version == OPSET
-    assert [value.name for value in (*model.graph.input, *model.graph.output)] == ["image", "logits"]
+    assert [value.name for value in (*model.graph.input, *model.graph.output)] == [
+        "image",
+        "logits",
+    ]
     assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "batch"
 
 
 def test_norms_are_folded_and_relus_shared() -> None:
-    model = assert_exports(Architecture(PUBLISHED["DARTS_V2"], 4, 3))
+    model = assert_exports(Architecture(PUBLISHED["DARTS_V2"], channels=4, cells=3))
     kinds = [node.op_type for node in model.graph.node]
     assert "BatchNormalization" not in kinds
     rectified = [node.input[0] for node in model.graph.node if node.op_type == "Relu"]
@@ -192,7 +220,7 @@ def test_norms_are_folded_and_relus_shared() -> None:
 
 
 def test_a_graph_holds_every_parameter_of_the_network_once() -> None:
-    architecture = Architecture(PUBLISHED["TND_CIFAR10"], 4, 5)
+    architecture = Architecture(PUBLISHED["TND_CIFAR10"], channels=4, cells=5)
     net = network(architecture)
     graph = architecture_graph(architecture, Task(classes=10, image=(3, 16, 16)))
     counted = sum(layer.params for layer in all_layers(graph))
@@ -201,7 +229,7 @@ def test_a_graph_holds_every_parameter_of_the_network_once() -> None:
 
 def test_a_wrong_weight_is_noticed() -> None:
     """The comparison itself: the file of a network that differs in one filter does not pass."""
-    architecture = Architecture(PUBLISHED["DARTS_V2"], 4, 3)
+    architecture = Architecture(PUBLISHED["DARTS_V2"], channels=4, cells=3)
     net = network(architecture)
     tensors = arrays(net)
     tensors["stem.part0.0.weight"] = tensors["stem.part0.0.weight"] * np.float32(1.01)

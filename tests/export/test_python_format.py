@@ -32,7 +32,9 @@ def executed(source: str) -> ModuleType:
     return module
 
 
-def assert_same(architecture: Architecture, image: tuple[int, int, int] = SIZE, stem: Stem = "cifar") -> str:
+def assert_same(
+    architecture: Architecture, image: tuple[int, int, int] = SIZE, stem: Stem = "cifar"
+) -> str:
     net = network(architecture, 10, image, stem)
     source = python_source(architecture, NAMES, image, stem)
     rebuilt: nn.Module = executed(source).Network()
@@ -59,12 +61,14 @@ def test_random_genotypes_are_rebuilt(name: str) -> None:
 
 
 def test_the_imagenet_stem_and_empty_cells_are_rebuilt() -> None:
-    assert_same(Architecture(PUBLISHED["PDARTS"], 8, 4), (3, 64, 64), "imagenet")
-    assert_same(Architecture(parse("|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"), 4, 3))
+    assert_same(Architecture(PUBLISHED["PDARTS"], channels=8, cells=4), (3, 64, 64), "imagenet")
+    assert_same(
+        Architecture(parse("|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"), channels=4, cells=3)
+    )
 
 
 def test_the_text_imports_torch_alone() -> None:
-    source = assert_same(Architecture(PUBLISHED["TND_CIFAR10"], 8, 5))
+    source = assert_same(Architecture(PUBLISHED["TND_CIFAR10"], channels=8, cells=5))
     imported = {
         name.split(".")[0]
         for node in ast.walk(ast.parse(source))
@@ -75,7 +79,7 @@ def test_the_text_imports_torch_alone() -> None:
 
 
 def test_the_text_names_the_operations_and_fits_a_page_in_width() -> None:
-    source = assert_same(Architecture(PUBLISHED["DARTS_V2"], 36, 8))
+    source = assert_same(Architecture(PUBLISHED["DARTS_V2"], channels=36, cells=8))
     for expected in (
         "class Cell",
         "self.edge_0_2 = sep_conv_3x3(c1)",
@@ -89,19 +93,25 @@ def test_the_text_names_the_operations_and_fits_a_page_in_width() -> None:
 
 def test_any_class_name_is_only_text() -> None:
     names = ('"""', "'; import os #", "line\nbreak", "{key}", "naïve", "\\", "a", "b", "c", "d")
-    source = python_source(Architecture(PUBLISHED["DARTS_V2"], 4, 3), names, SIZE)
+    source = python_source(Architecture(PUBLISHED["DARTS_V2"], channels=4, cells=3), names, SIZE)
     assert names == executed(source).CLASSES
 
 
 def test_uint8_images_are_normalised_inside() -> None:
-    architecture, mean, std = Architecture(PUBLISHED["DARTS_V2"], 4, 3), (0.1, 0.2, 0.3), (0.2, 0.3, 0.4)
+    architecture, mean, std = (
+        Architecture(PUBLISHED["DARTS_V2"], channels=4, cells=3),
+        (0.1, 0.2, 0.3),
+        (0.2, 0.3, 0.4),
+    )
     net = network(architecture)
     source = python_source(architecture, NAMES, SIZE, normalise=(mean, std), raw=True)
     module = executed(source)
     assert (mean, std) == (module.MEAN, module.STD)
     rebuilt = module.Network()
     rebuilt.load_state_dict(net.state_dict())
-    pixels = torch.randint(0, 256, (4, *SIZE), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    pixels = torch.randint(
+        0, 256, (4, *SIZE), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
     by_hand = (pixels / 255 - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
     with torch.inference_mode():
         assert torch.allclose(rebuilt.eval()(pixels), net(by_hand), atol=1e-4)

@@ -1,4 +1,5 @@
-"""The device of these tests: the pretended GPU, or CUDA where HWNAS_TEST_DEVICE=cuda asks for it."""
+"""The device of these tests: the pretended GPU, or CUDA where HWNAS_TEST_DEVICE=cuda asks for
+it."""
 
 from __future__ import annotations
 
@@ -33,6 +34,8 @@ def pretended(device: torch.device) -> torch.device:
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from tests.search import tiny  # here: a bare machine has steps to test, and not what searches need
+    from tests.search import (
+        tiny,
+    )  # here: a bare machine has steps to test, and not what searches need
 
     return tiny.images(tmp_path_factory.mktemp("data") / "tiny.npz", count=48)

@@ -13,8 +13,10 @@ import torch
 
 from hwnas.errors import Stopped
 from hwnas.nets.supernet import build_supernet
+from hwnas.search import compute, memory
 from hwnas.search import search as searching
 from hwnas.search.distributed import shared_weights
+from hwnas.search.plan import plan
 from hwnas.search.search import resume, search, summary
 from hwnas.space.encoding import sample
 from hwnas.space.family import family
@@ -68,7 +70,9 @@ def test_accuracies_of_many_networks_are_waited_for_once(pretended: torch.device
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
         RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
         RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
-        RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory"
+        ),
         MemoryError(),
     ],
 )
@@ -91,27 +95,36 @@ def test_too_little_memory_for_scoring_ends_in_a_line_and_can_be_gone_on_with(
     assert summary(resume(tmp_path / "run"))["front"]
 
 
-def test_images_that_go_to_the_gpu_count_before_a_step(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_that_go_to_the_gpu_count_before_a_step(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     images_ = load(data)
     config = tiny.config(data)
-    monkeypatch.setattr(searching, "free_mib", lambda config, ranks=None: 100.0)
-    monkeypatch.setattr(searching, "compute_device", lambda config, ranks=None: torch.device("cpu"))
-    assert searching.room_mib(config, images_) == 100.0
-    monkeypatch.setattr(searching, "compute_device", lambda config, ranks=None: torch.device("cuda"))
+    monkeypatch.setattr(memory, "free_mib", lambda config, ranks=None: 100.0)
+    monkeypatch.setattr(compute, "compute_device", lambda config, ranks=None: torch.device("cpu"))
+    assert memory.room_mib(config, images_) == 100.0
+    monkeypatch.setattr(compute, "compute_device", lambda config, ranks=None: torch.device("cuda"))
     # 48 grey images of 8 x 8 bytes to train on, and as many to test.
-    assert searching.room_mib(config, images_) == 100.0 - 2 * 48 * 64 / 2**20
+    assert memory.room_mib(config, images_) == 100.0 - 2 * 48 * 64 / 2**20
 
 
-def test_a_search_of_steps_too_small_for_a_gpu_says_so(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_search_of_steps_too_small_for_a_gpu_says_so(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     said: list[str] = []
-    monkeypatch.setattr(searching, "free_mib", lambda config, ranks=None: 1e6)
-    for place, large, expected in (("cpu", False, False), ("cuda", False, True), ("cuda", True, False)):
+    monkeypatch.setattr(memory, "free_mib", lambda config, ranks=None: 1e6)
+    for place, large, expected in (
+        ("cpu", False, False),
+        ("cuda", False, True),
+        ("cuda", True, False),
+    ):
         said.clear()
         monkeypatch.setattr(
-            searching, "compute_device", lambda config, ranks=None, at=place: torch.device(at)
+            compute, "compute_device", lambda config, ranks=None, at=place: torch.device(at)
         )
         size = {"weight_step": {"batch_size": 4096}, "channels": 64} if large else {}
-        searching.plan(
-            tiny.config(data, space="nasbench201", stages=[{"cells": 3, "epochs": 1}], **size), said.append
+        plan(
+            tiny.config(data, space="nasbench201", stages=[{"cells": 3, "epochs": 1}], **size),
+            said.append,
         )
         assert any("try --device cpu" in line for line in said) == expected

@@ -13,19 +13,25 @@ from torch.nn import functional as F
 from tests.pretended import OnDevice, counted
 
 
-def test_tensors_of_two_devices_are_refused_but_bare_numbers_are_not(pretended: torch.device) -> None:
+def test_tensors_of_two_devices_are_refused_but_bare_numbers_are_not(
+    pretended: torch.device,
+) -> None:
     x = torch.ones(3, device=pretended)
     with pytest.raises(RuntimeError, match="at least two devices, cuda:0 and cpu"):
         x + torch.ones(3)
     assert (x + torch.tensor(2.0)).tolist() == [3.0, 3.0, 3.0]
 
 
-def test_a_generator_of_the_cpu_is_refused_and_one_of_the_device_draws(pretended: torch.device) -> None:
+def test_a_generator_of_the_cpu_is_refused_and_one_of_the_device_draws(
+    pretended: torch.device,
+) -> None:
     for draw in (
         lambda source: torch.rand(3, device=pretended, generator=source),
         lambda source: torch.empty(3, device=pretended).bernoulli_(0.5, generator=source),
     ):
-        with pytest.raises(RuntimeError, match="Expected a 'cuda' device type for generator but found 'cpu'"):
+        with pytest.raises(
+            RuntimeError, match="Expected a 'cuda' device type for generator but found 'cpu'"
+        ):
             draw(torch.Generator())
         twice = [draw(torch.Generator(pretended).manual_seed(1)).tolist() for _ in range(2)]
         assert twice[0] == twice[1]

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from hwnas.runs import directory as runs
-from hwnas.search import search as searching
-from hwnas.search.loop import Progress
+from hwnas.runs.checkpoint import load_checkpoint
+from hwnas.search import compute
+from hwnas.search.progress import SearchProgress
 from hwnas.search.search import resume, search, summary
 from tests.search import tiny
 
@@ -37,7 +38,7 @@ ALGORITHMS: dict[str, dict[str, Any]] = {
 LONG = ("ndarts", "ndarts, evolution", "tndnas, mixture")
 
 
-def stopped(progress: Progress) -> None:
+def stopped(progress: SearchProgress) -> None:
     raise KeyboardInterrupt
 
 
@@ -60,10 +61,14 @@ def test_a_search_goes_on_on_the_other_device(
     begins: str,
 ) -> None:
     places = [device, torch.device("cpu")] if begins == "there" else [torch.device("cpu"), device]
-    monkeypatch.setattr(searching, "compute_device", lambda config, ranks=None: places[0])
+    monkeypatch.setattr(compute, "compute_device", lambda config, ranks=None: places[0])
     with pytest.raises(KeyboardInterrupt):
-        search(tiny.config(data, **ALGORITHMS[name], checkpoint_minutes=1e-9), tmp_path / "run", stopped)
-    saved = runs.load_checkpoint(runs.open_run(tmp_path / "run"))
+        search(
+            tiny.config(data, **ALGORITHMS[name], checkpoint_minutes=1e-9),
+            tmp_path / "run",
+            stopped,
+        )
+    saved = load_checkpoint(runs.open_run(tmp_path / "run"))
     assert saved is not None and any(array.any() for array in saved[0].values())
     places.reverse()
     found = summary(resume(tmp_path / "run"))

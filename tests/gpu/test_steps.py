@@ -1,4 +1,5 @@
-"""Every kind of step does on a GPU what it does on the CPU; the same checks that benchmarks/gpu makes on a card."""
+"""Every kind of step does on a GPU what it does on the CPU; the same checks that benchmarks/gpu
+makes on a card."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ def test_a_step_gives_what_it_gives_on_the_cpu(device: torch.device, name: str) 
 
 
 def test_batch_norm_without_a_scale_is_differentiated_twice(device: torch.device) -> None:
-    # CUDA's kernels hand back sums of no elements where there is no scale; the second derivative needs them.
+    # CUDA's kernels hand back sums of no elements where there is no scale; the second derivative
+    # needs them.
     x = torch.randn(4, 3, 5, 5, generator=torch.Generator().manual_seed(0))
     found = []
     for place in (device, torch.device("cpu")):
@@ -36,8 +38,12 @@ def test_batch_norm_without_a_scale_is_differentiated_twice(device: torch.device
 def test_a_generator_of_the_cpu_draws_what_it_always_drew(device: torch.device) -> None:
     words = (3, 1, 4)
     assert torch.equal(
-        torch.rand(5, generator=generator(*words)), torch.rand(5, generator=generator(*words, device="cpu"))
+        torch.rand(5, generator=generator(*words)),
+        torch.rand(5, generator=generator(*words, device="cpu")),
     )
     assert generator(*words).initial_seed() == generator(*words, device=device).initial_seed()
-    drawn = [torch.rand(5, device=device, generator=generator(*words, device=device)).tolist() for _ in "ab"]
+    drawn = [
+        torch.rand(5, device=device, generator=generator(*words, device=device)).tolist()
+        for _ in "ab"
+    ]
     assert drawn[0] == drawn[1]

@@ -1,4 +1,5 @@
-"""A network trains on a GPU from scratch, goes on on the other device, and its weights are exported."""
+"""A network trains on a GPU from scratch, goes on on the other device, and its weights are
+exported."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from hwnas.export.images import images_for
 from hwnas.export.network_files import export
 from hwnas.space.genotype import Architecture
 from hwnas.space.published import PUBLISHED
-from hwnas.training.checkpoint import WEIGHTS, Epoch
+from hwnas.training.checkpoint import WEIGHTS, TrainingEpoch
 from hwnas.training.data import load
 from hwnas.training.recipe import RECIPES
 from hwnas.training.train import train
@@ -32,7 +33,7 @@ BRIEF = replace(
 )
 
 
-def stopped(epoch: Epoch) -> None:
+def stopped(epoch: TrainingEpoch) -> None:
     raise KeyboardInterrupt
 
 
@@ -47,5 +48,7 @@ def test_a_training_goes_on_on_the_other_device_and_is_exported(
     trained = train(SMALL, images, BRIEF, 0, tmp_path, device=places[1])
     assert trained.epochs == 2 and 0 <= trained.test_accuracy <= 1
     weights = load_weights(tmp_path / WEIGHTS)
-    made = export(weights, tmp_path / "out", images_for(weights, images, raw=False), formats=("onnx",))
+    made = export(
+        weights, tmp_path / "out", images_for(weights, images, raw=False), formats=("onnx",)
+    )
     assert made.files["onnx"].exists()

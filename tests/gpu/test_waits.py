@@ -14,10 +14,9 @@ import torch
 from benchmarks.gpu import kinds, sizes
 from benchmarks.gpu.place import Place, Step
 from hwnas.nets.fast.convolution import Depthwise
-from hwnas.runs import directory as runs
 from hwnas.runs.history import read_history
-from hwnas.search import loop
-from hwnas.search import search as searching
+from hwnas.runs.trials import read_trials
+from hwnas.search import compute, loop
 from hwnas.search.distributed import shared_weights
 from hwnas.search.search import search
 from hwnas.search.state import State, read_losses
@@ -54,7 +53,9 @@ def test_a_weight_step_waits_for_nothing(pretended: torch.device) -> None:
 
 
 @pytest.mark.parametrize(("way", "most"), [("first_order", 1), ("second_order", 2), ("neumann", 2)])
-def test_an_alpha_step_waits_twice_at_the_most(pretended: torch.device, way: str, most: int) -> None:
+def test_an_alpha_step_waits_twice_at_the_most(
+    pretended: torch.device, way: str, most: int
+) -> None:
     step = step_of("ndarts-nasbench201", kinds.bilevel_alpha_step, pretended, hypergradient=way)
     assert second(step).synchronisations.total() == most
 
@@ -68,10 +69,15 @@ def test_losses_of_many_steps_are_read_at_once_and_the_first_bad_one_is_named(
     pretended: torch.device,
 ) -> None:
     state = State(searcher=None, shared=None, position=None)  # type: ignore[arg-type]
-    state.unread = [(7, torch.tensor(1.5, device=pretended)), (8, torch.tensor(2.5, device=pretended))]
+    state.unread = [
+        (7, torch.tensor(1.5, device=pretended)),
+        (8, torch.tensor(2.5, device=pretended)),
+    ]
     with counted() as counts:
         assert read_losses(state) is None
-    assert state.losses == [1.5, 2.5] and state.unread == [] and counts.synchronisations.total() == 1
+    assert (
+        state.losses == [1.5, 2.5] and state.unread == [] and counts.synchronisations.total() == 1
+    )
     bad = [torch.tensor(value, device=pretended) for value in (1.0, float("nan"), 1.0, 2e4)]
     state.unread = list(enumerate(bad, start=9))
     assert read_losses(state) == 10 and len(state.losses) == 4
@@ -80,7 +86,7 @@ def test_losses_of_many_steps_are_read_at_once_and_the_first_bad_one_is_named(
 def test_a_divergence_sets_a_search_on_a_gpu_back_to_its_checkpoint(
     device: torch.device, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(searching, "compute_device", lambda config, ranks=None: device)
+    monkeypatch.setattr(compute, "compute_device", lambda config, ranks=None: device)
     step, made = shared_weights.weight_step, 0
 
     def once_infinite(*given: Any, **more: Any) -> Any:
@@ -99,12 +105,15 @@ def test_a_divergence_sets_a_search_on_a_gpu_back_to_its_checkpoint(
         weight_step={"batch_size": 8},
     )
     run = search(config, tmp_path / "run")
-    # Three steps in each of two epochs; the first epoch, at whose end its losses are read, is made again.
+    # Three steps in each of two epochs; the first epoch, at whose end its losses are read, is made
+    # again.
     assert made == 3 * (1 + 2)
-    assert [len(read_history(run)), len(runs.read_trials(run))] == [2, 2 * 3 * 4]
+    assert [len(read_history(run)), len(read_trials(run))] == [2, 2 * 3 * 4]
 
 
-def test_the_cpus_way_through_a_depthwise_convolution_is_the_cpus_alone(pretended: torch.device) -> None:
+def test_the_cpus_way_through_a_depthwise_convolution_is_the_cpus_alone(
+    pretended: torch.device,
+) -> None:
     for stride, dilation in ((1, 2), (2, 2)):
         module = Depthwise(4, 5, stride, dilation).to(pretended).train()
         x = torch.randn(2, 4, 8, 8).to(pretended).requires_grad_()

@@ -1,4 +1,5 @@
-"""Finalists on a target that is attached: measured, with intervals, and nothing lost where that fails."""
+"""Finalists on a target that is attached: measured, with intervals, and nothing lost where that
+fails."""
 
 from __future__ import annotations
 
@@ -13,20 +14,21 @@ import pytest
 from hwnas.costs.tables import size_of, tables
 from hwnas.measuring import attached as measure
 from hwnas.measuring.bench import Item
-from hwnas.measuring.calibrate import Plan
+from hwnas.measuring.calibration_runs import CalibrationPlan
 from hwnas.runs.directory import open_run
 from hwnas.runs.measurements import kept_table
-from hwnas.search.loop import Progress
+from hwnas.search.progress import SearchProgress
 from hwnas.search.search import resume, search, summary
 from profilers.measurement import LATENCY, MEMORY, Failure, Measurement, Outcome, Receipt
 from tests.measuring.test_calibrate import Fake
 from tests.search import tiny
 
-RECEIPT = Receipt("fake", host="moon", statistic="median")
+RECEIPT = Receipt(backend="fake", host="moon", statistic="median")
 
 
 class Device(Fake):
-    """The made-up device of the calibration's tests, with intervals of one percent; it fails where it is told."""
+    """The made-up device of the calibration's tests, with intervals of one percent; it fails
+    where it is told."""
 
     failing: ClassVar[set[int]] = set()
     asked: ClassVar[list[int]] = []
@@ -36,13 +38,32 @@ class Device(Fake):
         return [self._outcome(row, item) for row, item in enumerate(items)]
 
     def memories(self, items: Sequence[Item]) -> list[Outcome]:
-        return [Measurement(MEMORY, 14.0, 14.0, 14.0, (14.0,), "measured", RECEIPT) for _ in items]
+        return [
+            Measurement(
+                metric=MEMORY,
+                value=14.0,
+                low=14.0,
+                high=14.0,
+                samples=(14.0,),
+                origin="measured",
+                receipt=RECEIPT,
+            )
+            for _ in items
+        ]
 
     def _outcome(self, row: int, item: Item) -> Outcome:
         if row in self.failing:
-            return Failure(LATENCY, "crash", "SIGSEGV", RECEIPT)
+            return Failure(metric=LATENCY, reason="crash", detail="SIGSEGV", receipt=RECEIPT)
         value = self._one(item)
-        return Measurement(LATENCY, value, 0.99 * value, 1.01 * value, (value,), "measured", RECEIPT)
+        return Measurement(
+            metric=LATENCY,
+            value=value,
+            low=0.99 * value,
+            high=1.01 * value,
+            samples=(value,),
+            origin="measured",
+            receipt=RECEIPT,
+        )
 
 
 @pytest.fixture(autouse=True)
@@ -53,13 +74,19 @@ def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type[Device]:
 
     def bench_at(place: str, family: Any, *rest: Any, **others: Any) -> Device:
         assert place == "cpu"
-        return Device(size_of(family))
+        return Device(name=size_of(family))
 
     monkeypatch.setattr(measure, "bench_at", bench_at)
     # As many networks as the fit needs at least.
-    monkeypatch.setattr(measure, "Plan", lambda of, **more: Plan(of, 20, 5))
+    monkeypatch.setattr(
+        measure,
+        "CalibrationPlan",
+        lambda of, **more: CalibrationPlan(family=of, train=20, held_out=5),
+    )
     # A table that is about "this host" even though the made-up device is on the moon.
-    monkeypatch.setattr("hwnas.costs.tables._about_this", lambda device, table: table.device == device.name)
+    monkeypatch.setattr(
+        "hwnas.costs.tables._about_this", lambda device, table: table.device == device.name
+    )
     return Device
 
 
@@ -92,12 +119,16 @@ def test_finalists_are_measured_and_the_front_is_drawn_with_their_intervals(tmp_
     assert (memory["origin"], memory["process"]["origin"]) == ("estimated", "measured")
     assert memory["value"] < memory["process"]["value"] == 14.0
     assert found["measured"]["latency"]["receipt"]["host"] == "moon"
-    assert Device.asked[-1] == 2 * len(everyone)  # the uniform genotypes to compare with, too, all in turn
+    assert Device.asked[-1] == 2 * len(
+        everyone
+    )  # the uniform genotypes to compare with, too, all in turn
     low, high = found["bounds"]["latency"]
     assert all(low <= member["costs"]["latency"]["value"] <= high for member in everyone)
     lines = gzip.decompress((run.path / "measurements.jsonl.gz").read_bytes()).decode().splitlines()
     kept = [json.loads(line) for line in lines]
-    assert {one["key"] for one in kept if one["name"] == "latency"} == {one["key"] for one in everyone}
+    assert {one["key"] for one in kept if one["name"] == "latency"} == {
+        one["key"] for one in everyone
+    }
     assert all(one["samples"] for one in kept)
 
 
@@ -129,7 +160,7 @@ def test_where_nothing_can_be_measured_the_predictions_stand(
 
 
 def test_a_resumed_search_asks_the_table_that_it_began_with(tmp_path: Path) -> None:
-    def interrupt(progress: Progress) -> None:
+    def interrupt(progress: SearchProgress) -> None:
         raise KeyboardInterrupt
 
     whole = search(config(tmp_path, "latency"), tmp_path / "whole")

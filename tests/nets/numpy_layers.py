@@ -1,4 +1,5 @@
-"""Networks in plain numpy, float64, from the definitions of the layers: no torch, no quick way, nothing shared."""
+"""Networks in plain numpy, float64, from the definitions of the layers: no torch, no quick way,
+nothing shared."""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 
 
 def windows(x: Array, layer: Layer, fill: float) -> Array:
-    """(n, c, h, w) -> (kernel rows, kernel columns, n, c, h', w'): what each output pixel sees, ``fill`` outside."""
+    """(n, c, h, w) -> (kernel rows, kernel columns, n, c, h', w'): what each output pixel sees,
+    ``fill`` outside."""
     (rows, columns), (down, right), apart = layer.kernel, layer.stride, layer.dilation
     tiled = layer.kernel == layer.stride != (1, 1)
     centred = [(apart * (k - 1) if layer.kind == "conv" else k) // 2 for k in layer.kernel]
@@ -48,7 +50,9 @@ def windows(x: Array, layer: Layer, fill: float) -> Array:
         [
             np.stack(
                 [
-                    padded[:, :, a * apart :, b * apart :][:, :, ::down, ::right][:, :, :height, :width]
+                    padded[:, :, a * apart :, b * apart :][:, :, ::down, ::right][
+                        :, :, :height, :width
+                    ]
                     for b in range(columns)
                 ]
             )
@@ -63,7 +67,9 @@ def convolution(x: Array, weight: Array, bias: Array | None, layer: Layer) -> Ar
     outs, ins = len(weight) // layer.groups, weight.shape[1]
     groups = [
         np.einsum(
-            "abncij,ocab->noij", seen[:, :, :, g * ins : (g + 1) * ins], weight[g * outs : (g + 1) * outs]
+            "abncij,ocab->noij",
+            seen[:, :, :, g * ins : (g + 1) * ins],
+            weight[g * outs : (g + 1) * outs],
         )
         for g in range(layer.groups)
     ]
@@ -72,7 +78,10 @@ def convolution(x: Array, weight: Array, bias: Array | None, layer: Layer) -> Ar
 
 
 def layer_of(x: Array, layer: Layer, tensors: Arrays, batch: bool) -> Array:
-    """One layer. ``batch``: BatchNorm takes the statistics of its batch, and scale and shift where it has them."""
+    """One layer.
+
+    ``batch``: BatchNorm takes the statistics of its batch, and scale and shift where it has them.
+    """
     if layer.kind in ACTIVATIONS:
         return ACTIVATIONS[layer.kind](x)
     if layer.kind == "conv":
@@ -102,7 +111,9 @@ def layer_of(x: Array, layer: Layer, tensors: Arrays, batch: bool) -> Array:
     if layer.kind == "squeeze_excite":
         y = x.mean((2, 3))
         for name, kind in (("reduce", layer.inner), ("expand", layer.gate)):
-            y = ACTIVATIONS[kind](y @ tensors[f"{name}.weight"][:, :, 0, 0].T + tensors[f"{name}.bias"])
+            y = ACTIVATIONS[kind](
+                y @ tensors[f"{name}.weight"][:, :, 0, 0].T + tensors[f"{name}.bias"]
+            )
         return x * y[:, :, None, None]
     if layer.kind == "global_pool":
         return x.mean((2, 3))
@@ -111,17 +122,25 @@ def layer_of(x: Array, layer: Layer, tensors: Arrays, batch: bool) -> Array:
 
 
 def row_of(x: Array, layers: Sequence[Layer], tensors: Arrays, prefix: str, batch: bool) -> Array:
-    """Layers in a row; their tensors are called PREFIX.NUMBER.NAME, and a ReLU that comes first has no number."""
+    """Layers in a row; their tensors are called PREFIX.NUMBER.NAME, and a ReLU that comes first
+    has no number."""
     begins = 1 if layers and layers[0].kind == "relu" else 0
     for number, layer in enumerate(layers):
         start = f"{prefix}.{number - begins}."
-        own = {name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)}
+        own = {
+            name.removeprefix(start): value
+            for name, value in tensors.items()
+            if name.startswith(start)
+        }
         x = layer_of(x, layer, own, batch)
     return x
 
 
 def run(graph: Graph, images: Array, layers: Callable[[Node, Array], Array]) -> Array:
-    """The result of a graph of layers and sums. ``layers``: what a node makes of the map that it reads."""
+    """The result of a graph of layers and sums.
+
+    ``layers``: what a node makes of the map that it reads.
+    """
     maps = {IMAGE: images}
     for node in graph[1:]:
         inputs = [maps[name] for name in node.inputs]

@@ -1,6 +1,8 @@
-"""A slow, literal supernet: every operation of every edge on its own, nothing shared, plain torch functions.
+"""A slow, literal supernet: every operation of every edge on its own, nothing shared, plain torch
+functions.
 
-It reads the weights of a real supernet by name and nothing else of it, so that equality tests the real one.
+It reads the weights of a real supernet by name and nothing else of it, so that equality tests the
+real one.
 """
 
 from __future__ import annotations
@@ -74,7 +76,8 @@ def plain_mixture(net: Supernet, x: Tensor, weights: Tensor, cells: int) -> Tens
                     op = slot.ops[column]
                     drawn = take(f"options.cell{index}_edge_{slot.source}_{slot.node}_{op}")
                     if op == "none":
-                        # Zeros of the output's size, so that a node of nothing but none is a map too.
+                        # Zeros of the output's size, so that a node of nothing but none is a map
+                        # too.
                         total = total + 0 * states[slot.source][:, :, ::stride, ::stride]
                     else:
                         y = primitive(op, states[slot.source], drawn, stride)
@@ -97,7 +100,11 @@ def plain_mixture(net: Supernet, x: Tensor, weights: Tensor, cells: int) -> Tens
             kind = "reduce" if index in (cells // 3, 2 * cells // 3) else "normal"
             after_reduction = index > 0 and index - 1 in (cells // 3, 2 * cells // 3)
             older, newer = take(f"cell{index}.input0"), take(f"cell{index}.input1")
-            left = halve(F.relu(before), *older) if after_reduction else normal(conv(F.relu(before), *older))
+            left = (
+                halve(F.relu(before), *older)
+                if after_reduction
+                else normal(conv(F.relu(before), *older))
+            )
             right = normal(conv(F.relu(now), *newer))
             before, now = now, torch.cat(cell(index, [left, right], kind)[2:], 1)
     weight, bias = take("head.classifier")
@@ -105,7 +112,14 @@ def plain_mixture(net: Supernet, x: Tensor, weights: Tensor, cells: int) -> Tens
 
 
 def _residual(
-    x: Tensor, w1: Tensor, a1: Tensor, b1: Tensor, w2: Tensor, a2: Tensor, b2: Tensor, shortcut: Tensor
+    x: Tensor,
+    w1: Tensor,
+    a1: Tensor,
+    b1: Tensor,
+    w2: Tensor,
+    a2: Tensor,
+    b2: Tensor,
+    shortcut: Tensor,
 ) -> Tensor:
     y = normal(conv(F.relu(x), w1, 2)) * a1.view(1, -1, 1, 1) + b1.view(1, -1, 1, 1)
     y = normal(conv(F.relu(y), w2)) * a2.view(1, -1, 1, 1) + b2.view(1, -1, 1, 1)

@@ -1,4 +1,5 @@
-"""Chains in torch: paths of the supernet are its networks, and smaller images are averaged down in one place."""
+"""Chains in torch: paths of the supernet are its networks, and smaller images are averaged down
+in one place."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ IMAGE = (3, 16, 16)
 
 
 def inherit(net: Network, supernet: Supernet, operations: dict[str, str]) -> None:
-    """Copy the shared weights of every node, at the first size; BatchNorms stay at scale 1, shift 0."""
+    """Copy the shared weights of every node, at the first size; BatchNorms stay at scale 1,
+    shift 0."""
     shared = dict(supernet.named_parameters())
     with torch.no_grad():
         for name, value in net.named_parameters():
@@ -57,11 +59,15 @@ def test_a_sample_of_a_chain_equals_the_mixture_under_certainty() -> None:
     choices = sample(space, np.random.default_rng(3))
     x = torch.randn(3, *IMAGE, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     certain = torch.from_numpy(np.eye(space.width)[choices])
-    torch.testing.assert_close(net.sampled(x, choices), net.mixture(x, certain), rtol=1e-9, atol=1e-11)
+    torch.testing.assert_close(
+        net.sampled(x, choices), net.mixture(x, certain), rtol=1e-9, atol=1e-11
+    )
 
 
 @pytest.mark.parametrize("size", [(16, 16), (15, 9)])
-def test_a_network_of_a_smaller_side_sees_the_average_of_larger_images(size: tuple[int, int]) -> None:
+def test_a_network_of_a_smaller_side_sees_the_average_of_larger_images(
+    size: tuple[int, int],
+) -> None:
     space, image = SPACES["mobile"], (3, *size)
     choices = sample(space, np.random.default_rng(0))
     choices[0] = 2

@@ -1,4 +1,5 @@
-"""Every kind of layer in torch: as plain numpy computes it, as it is counted, in networks and in supernets."""
+"""Every kind of layer in torch: as plain numpy computes it, as it is counted, in networks and in
+supernets."""
 
 from __future__ import annotations
 
@@ -52,7 +53,9 @@ def arrays(module: torch.nn.Module) -> dict[str, Array]:
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
-def test_a_network_is_what_numpy_computes_and_as_large_as_counted(known, sample: str, x: Tensor) -> None:
+def test_a_network_is_what_numpy_computes_and_as_large_as_counted(
+    known, sample: str, x: Tensor
+) -> None:
     drawn = architecture(SAMPLES[sample])
     net = lively(Network(drawn, CLASSES, PICTURE), PICTURE).double()
     with torch.inference_mode(), FlopCounterMode(display=False) as flops:
@@ -82,17 +85,22 @@ def supernet() -> Supernet:
 
 
 def mixed(net: Supernet, images: Array, weights: Array) -> Array:
-    """The supernet's logits (n, classes) with every option times its weight (decisions, operations)."""
+    """The supernet's logits (n, classes) with every option times its weight (decisions,
+    operations)."""
     tensors = arrays(net)
 
     def layers(node: Node, x: Array) -> Array:
         if node.row is None:
             return row_of(x, node.layers, tensors, node.name, batch=True)
         total = np.zeros(1)
-        for name, option, weight in zip(NAMES[node.row], node.options, weights[node.row], strict=False):
+        for name, option, weight in zip(
+            NAMES[node.row], node.options, weights[node.row], strict=False
+        ):
             assert option is not None
             if weight:
-                y = row_of(x, option, tensors, f"options.{node.name.replace('.', '_')}_{name}", batch=True)
+                y = row_of(
+                    x, option, tensors, f"options.{node.name.replace('.', '_')}_{name}", batch=True
+                )
                 # A pool alone is normalised before it competes with convolutions.
                 alone = [layer.kind for layer in option] in (["max_pool"], ["avg_pool"])
                 norm = Layer("batch_norm", y.shape[1], y.shape[1], node.size)
@@ -115,7 +123,10 @@ def test_paths_of_a_supernet_are_what_numpy_computes(
 
 
 def test_a_mixture_is_what_numpy_computes(x: Tensor) -> None:
-    net, weights = supernet().train(), np.random.default_rng(0).random(SPACE.mask.shape) * SPACE.mask
+    net, weights = (
+        supernet().train(),
+        np.random.default_rng(0).random(SPACE.mask.shape) * SPACE.mask,
+    )
     y = net.mixture(x.contiguous(memory_format=torch.channels_last), torch.from_numpy(weights))
     expected = mixed(net, x.numpy(), weights)
     assert np.abs(y.detach().numpy() - expected).max() <= 1e-9 * np.abs(expected).max()
@@ -144,7 +155,9 @@ def test_second_derivatives_are_torchs_own(x: Tensor, monkeypatch) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(sliding_layers(), st.booleans())
-def test_a_layer_is_refused_or_built_as_counted_whatever_its_geometry(layer: Layer, running: bool) -> None:
+def test_a_layer_is_refused_or_built_as_counted_whatever_its_geometry(
+    layer: Layer, running: bool
+) -> None:
     try:
         check_layer(layer, "here")
         refused = False
@@ -178,7 +191,9 @@ def test_modules_are_shared_where_only_the_size_of_the_map_differs() -> None:
     assert module(replace(norm, epsilon=0.1)) is not module(norm)
 
 
-def test_options_without_weights_are_shared_where_map_and_layers_agree_and_not_by_name_alone() -> None:
+def test_options_without_weights_are_shared_where_map_and_layers_agree_and_not_by_name_alone() -> (
+    None
+):
     image = (3, 9, 9)
 
     def pools(space: Space, size: CellSize, task: Task, options: tuple[str, ...]) -> Graph:
@@ -199,6 +214,8 @@ def test_options_without_weights_are_shared_where_map_and_layers_agree_and_not_b
     net.classifier_weights()[0].data.copy_(torch.eye(9)[[0, 6]])
     net.classifier_weights()[1].data.zero_()
     x = images(4, image)
-    normal = [F.batch_norm(F.max_pool2d(x, k, 1, k // 2), None, None, training=True) for k in (3, 5)]
+    normal = [
+        F.batch_norm(F.max_pool2d(x, k, 1, k // 2), None, None, training=True) for k in (3, 5)
+    ]
     expected = torch.stack([m.mean((2, 3))[:, 0] for m in normal], dim=1)
     torch.testing.assert_close(net.sampled(x, np.zeros(1, dtype=np.int64)), expected)

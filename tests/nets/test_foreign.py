@@ -1,4 +1,5 @@
-"""Known networks give the logits of torchvision's and timm's own modules, with random weights and statistics."""
+"""Known networks give the logits of torchvision's and timm's own modules, with random weights
+and statistics."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ from profilers.errors import InputError
 
 CLASSES = 10
 SIDE = 65
-"""Pixels: the smallest images on which a network of stride 32 keeps its strides; odd, so that padding is seen."""
+"""Pixels: the smallest images on which a network of stride 32 keeps its strides; odd, so that
+padding is seen."""
 
 TORCHVISION = {
     "MOBILENET_V2": "mobilenet_v2",
@@ -55,7 +57,7 @@ TIMM = {
 def architecture(name: str, channels: int | None = None) -> Architecture:
     genotype = PUBLISHED[name]
     usual = SPACES[genotype.space].published_size
-    return Architecture(genotype, channels or usual[0], usual[1])
+    return Architecture(genotype, channels=channels or usual[0], cells=usual[1])
 
 
 def randomised(theirs: nn.Module, seed: int = 0) -> nn.Module:
@@ -108,7 +110,9 @@ def test_a_network_gives_the_logits_of_torchvisions(name: str, torchvision_model
 
 
 @pytest.mark.parametrize("name", TIMM)
-def test_a_network_gives_the_logits_of_timms(name: str, create_timm: Callable[..., nn.Module]) -> None:
+def test_a_network_gives_the_logits_of_timms(
+    name: str, create_timm: Callable[..., nn.Module]
+) -> None:
     epsilon = SPACES[PUBLISHED[name].space].macro.epsilon
     theirs = create_timm(TIMM[name], num_classes=CLASSES)
     for module in theirs.modules():
@@ -122,13 +126,19 @@ def test_a_residual_network_gives_the_logits_of_torchvisions_blocks(
     name: str, depth: int, torchvision_models: Any
 ) -> None:
     basic = importlib.import_module("torchvision.models.resnet").BasicBlock
-    layers: list[nn.Module] = [nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU()]
+    layers: list[nn.Module] = [
+        nn.Conv2d(3, 16, 3, padding=1, bias=False),
+        nn.BatchNorm2d(16),
+        nn.ReLU(),
+    ]
     before = 16
     for width, stride in ((16, 1), (32, 2), (64, 2)):
         for number in range(depth):
             pace, around = (stride, None) if number == 0 else (1, None)
             if (before, pace) != (width, 1):
-                around = nn.Sequential(nn.Conv2d(before, width, 1, pace, bias=False), nn.BatchNorm2d(width))
+                around = nn.Sequential(
+                    nn.Conv2d(before, width, 1, pace, bias=False), nn.BatchNorm2d(width)
+                )
             layers.append(basic(before, width, pace, around))
             before = width
     theirs = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, CLASSES))
@@ -140,7 +150,9 @@ def test_other_numbers_or_shapes_of_tensors_are_refused(torchvision_models: Any)
     ours, graph = Network(at, CLASSES, task.image), architecture_graph(at, task)
     state = dict(zip(range(100), ours.state_dict().values(), strict=False))
     named = {f"their{number}": tensor for number, tensor in state.items()}
-    with pytest.raises(InputError, match=f"{len(named) - 1} tensors, but the network has {len(named)}"):
+    with pytest.raises(
+        InputError, match=f"{len(named) - 1} tensors, but the network has {len(named)}"
+    ):
         translated(ours, graph, dict(list(named.items())[1:]))
     named["their0"] = torch.zeros(4, 4)
     with pytest.raises(

@@ -1,4 +1,5 @@
-"""Discrete networks: golden parameter and MAC counts as built, auxiliary head, drop-path, odd sizes."""
+"""Discrete networks: golden parameter and MAC counts as built, auxiliary head, drop-path, odd
+sizes."""
 
 from __future__ import annotations
 
@@ -42,7 +43,7 @@ def macs(net: nn.Module, image: tuple[int, int, int]) -> int:
 
 @pytest.mark.parametrize("golden", GOLDEN, ids=lambda g: f"{g.text[:16]}-{g.channels}-{g.classes}")
 def test_built_networks_have_their_published_counts(golden: Golden) -> None:
-    architecture = Architecture(parse(golden.text), golden.channels, golden.cells)
+    architecture = Architecture(parse(golden.text), channels=golden.channels, cells=golden.cells)
     net = Network(architecture, golden.classes, golden.image, golden.stem)
     assert parameters(net) == golden.params
     if golden.macs is not None:
@@ -54,7 +55,9 @@ def test_built_networks_have_their_published_counts(golden: Golden) -> None:
 @pytest.mark.parametrize(("text", "printed"), [("DARTS_V2", 3_825_768), ("PDARTS", 3_910_224)])
 def test_auxiliary_heads_have_their_published_size(text: str, printed: int) -> None:
     with torch.device("meta"):
-        net = Network(Architecture(PUBLISHED[text], 36, 20), 10, (3, 32, 32), auxiliary=True)
+        net = Network(
+            Architecture(PUBLISHED[text], channels=36, cells=20), 10, (3, 32, 32), auxiliary=True
+        )
     assert parameters(net) == printed
 
 
@@ -65,8 +68,11 @@ def test_table_network_and_profiler_agree_on_a_hundred_random_genotypes(name: st
     table = count_table(family(space, channels=4, cells=cells, classes=7, image=image))
     for _ in range(100 if space.slots else 20):
         choices = sample(space, rng)
-        net = Network(Architecture(to_genotype(space, choices), 4, cells), 7, image)
-        own = own_image(Architecture(to_genotype(space, choices), 4, cells), Task(classes=7, image=image))
+        net = Network(Architecture(to_genotype(space, choices), channels=4, cells=cells), 7, image)
+        own = own_image(
+            Architecture(to_genotype(space, choices), channels=4, cells=cells),
+            Task(classes=7, image=image),
+        )
         profiled = count(net, (1, *own))
         assert table.params.of(choices) == parameters(net) == profiled.params
         assert table.macs.of(choices) == profiled.macs
@@ -77,8 +83,10 @@ def test_table_network_and_profiler_agree_on_a_hundred_random_genotypes(name: st
 
 @pytest.mark.parametrize("image", [(1, 28, 28), (3, 9, 13), (2, 5, 4)])
 @pytest.mark.parametrize("text", ["PDARTS", "TND_CIFAR10", GOLDEN[-3].text])
-def test_images_of_any_size_pass_forward_and_backward(text: str, image: tuple[int, int, int]) -> None:
-    net = Network(Architecture(parse(text), 4, 6), 7, image, auxiliary=True).train()
+def test_images_of_any_size_pass_forward_and_backward(
+    text: str, image: tuple[int, int, int]
+) -> None:
+    net = Network(Architecture(parse(text), channels=4, cells=6), 7, image, auxiliary=True).train()
     out = net(torch.randn(4, *image))
     logits, extra = out if isinstance(out, tuple) else (out, out)
     assert logits.shape == extra.shape == (4, 7)
@@ -87,20 +95,31 @@ def test_images_of_any_size_pass_forward_and_backward(text: str, image: tuple[in
 
 
 def test_the_imagenet_network_gives_a_logit_per_class() -> None:
-    net = Network(Architecture(PUBLISHED["DARTS_V2"], 4, 6), 11, (3, 64, 64), "imagenet", auxiliary=True)
+    net = Network(
+        Architecture(PUBLISHED["DARTS_V2"], channels=4, cells=6),
+        11,
+        (3, 64, 64),
+        "imagenet",
+        auxiliary=True,
+    )
     assert net.eval()(torch.randn(2, 3, 64, 64)).shape == (2, 11)
     assert [y.shape for y in net.train()(torch.randn(2, 3, 64, 64))] == [(2, 11), (2, 11)]
 
 
 def test_the_auxiliary_head_speaks_in_training_only() -> None:
-    net = Network(Architecture(PUBLISHED["DARTS_V1"], 4, 3), 5, (3, 16, 16), auxiliary=True)
+    net = Network(
+        Architecture(PUBLISHED["DARTS_V1"], channels=4, cells=3), 5, (3, 16, 16), auxiliary=True
+    )
     x = torch.randn(2, 3, 16, 16)
     assert isinstance(net.train()(x), tuple)
     assert net.eval()(x).shape == (2, 5)
 
 
 def test_auxiliary_heads_read_the_published_maps() -> None:
-    cifar, imagenet = AuxiliaryHead(8, 10, (8, 8), "cifar"), AuxiliaryHead(8, 10, (7, 7), "imagenet")
+    cifar, imagenet = (
+        AuxiliaryHead(8, 10, (8, 8), "cifar"),
+        AuxiliaryHead(8, 10, (7, 7), "imagenet"),
+    )
     assert cifar.features[:2](torch.randn(1, 8, 8, 8)).shape[2:] == (2, 2)
     assert imagenet.features[:2](torch.randn(1, 8, 7, 7)).shape[2:] == (2, 2)
     assert isinstance(imagenet.features[6], nn.Identity)
@@ -115,8 +134,10 @@ def test_a_discrete_network_equals_the_supernets_path_with_the_same_weights(name
     for row, slot in enumerate(space.slots):
         mask[row, [column for column, op in enumerate(slot.ops) if "pool" in op]] = False
     choices = sample(space, rng, mask)
-    supernet = build_supernet(family(space, channels=4, cells=3, classes=5, image=image), seed=0, mask=mask)
-    net = Network(Architecture(to_genotype(space, choices), 4, 3), 5, image).train()
+    supernet = build_supernet(
+        family(space, channels=4, cells=3, classes=5, image=image), seed=0, mask=mask
+    )
+    net = Network(Architecture(to_genotype(space, choices), channels=4, cells=3), 5, image).train()
     _inherit(net, supernet, choices)
     x = torch.randn(4, *image, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
@@ -124,7 +145,8 @@ def test_a_discrete_network_equals_the_supernets_path_with_the_same_weights(name
 
 
 def _inherit(net: Network, supernet: Supernet, choices: np.ndarray) -> None:
-    """Copy the shared weights of the drawn operations, edge by edge; BatchNorms stay at scale 1, shift 0."""
+    """Copy the shared weights of the drawn operations, edge by edge; BatchNorms stay at scale 1,
+    shift 0."""
     shared = dict(supernet.named_parameters())
     space = supernet.space
     with torch.no_grad():
@@ -132,7 +154,9 @@ def _inherit(net: Network, supernet: Supernet, choices: np.ndarray) -> None:
             if name in shared:
                 value.copy_(shared[name])
         for cell in range(3):
-            kind = "reduce" if "reduce" in space.cells and cell in reduction_positions(3) else "normal"
+            kind = (
+                "reduce" if "reduce" in space.cells and cell in reduction_positions(3) else "normal"
+            )
             for row in space.rows(kind):
                 slot = space.slots[row]
                 edge = f"cell{cell}.edge_{slot.source}_{slot.node}"
@@ -140,7 +164,9 @@ def _inherit(net: Network, supernet: Supernet, choices: np.ndarray) -> None:
                 values = [value for name, value in shared.items() if name.startswith(prefix)]
                 if values:
                     modules = net.get_submodule(edge).parameters()
-                    for mine, theirs in zip((p for p in modules if p.dim() == 4), values, strict=True):
+                    for mine, theirs in zip(
+                        (p for p in modules if p.dim() == 4), values, strict=True
+                    ):
                         mine.copy_(theirs)
 
 
@@ -166,7 +192,7 @@ def test_drop_path_follows_its_generator_alone() -> None:
 
 def test_each_edge_is_dropped_by_its_own_factor() -> None:
     """One factor at a time is set to 0: each changes the result, and only for its image."""
-    net = Network(Architecture(PUBLISHED["DARTS_V1"], 4, 3), 5, (3, 8, 8)).eval()
+    net = Network(Architecture(PUBLISHED["DARTS_V1"], channels=4, cells=3), 5, (3, 8, 8)).eval()
     x, edges = torch.randn(2, 3, 8, 8), net.droppable
     with torch.no_grad():
         whole = net(x)
@@ -184,5 +210,5 @@ def test_drop_path_spares_the_identity() -> None:
     skips = parse(everywhere("skip_connect"))
     convs = parse(everywhere("nor_conv_1x1"))
     for genotype, droppable in ((skips, 0), (convs, 18)):
-        net = Network(Architecture(genotype, 4, 3), 5, (3, 8, 8))
+        net = Network(Architecture(genotype, channels=4, cells=3), 5, (3, 8, 8))
         assert net.droppable == droppable

@@ -46,7 +46,9 @@ def test_the_body_is_what_follows_the_first_relu() -> None:
 
 
 def test_a_relu_after_a_normalisation_works_in_place_and_the_first_never() -> None:
-    relus = [m for m in sequence(PRIMITIVES["sep_conv_3x3"](6, 1, (8, 8))) if isinstance(m, nn.ReLU)]
+    relus = [
+        m for m in sequence(PRIMITIVES["sep_conv_3x3"](6, 1, (8, 8))) if isinstance(m, nn.ReLU)
+    ]
     assert [relu.inplace for relu in relus] == [False, True]
 
 
@@ -75,9 +77,14 @@ def test_halving_gives_an_odd_number_of_channels_too() -> None:
 def test_batch_norm_has_what_it_is_asked_for() -> None:
     layer = Layer("batch_norm", 4, 4, (8, 8))
     assert module_of(layer, affine=False, running=False).state_dict() == {}
-    assert set(module_of(layer, affine=True, running=True).state_dict()) >= {"weight", "running_mean"}
+    assert set(module_of(layer, affine=True, running=True).state_dict()) >= {
+        "weight",
+        "running_mean",
+    }
 
 
 def test_an_average_leaves_the_padding_out() -> None:
-    pool = module_of(Layer("avg_pool", 1, 1, (4, 4), kernel=(3, 3), stride=(2, 2)), affine=True, running=True)
+    pool = module_of(
+        Layer("avg_pool", 1, 1, (4, 4), kernel=(3, 3), stride=(2, 2)), affine=True, running=True
+    )
     assert torch.equal(pool(torch.ones(1, 1, 5, 5)), torch.ones(1, 1, 3, 3))

@@ -1,4 +1,5 @@
-"""The supernet equals a slow literal one: values, gradients, second derivatives; what it must leave alone."""
+"""The supernet equals a slow literal one: values, gradients, second derivatives; what it must
+leave alone."""
 
 from __future__ import annotations
 
@@ -31,13 +32,17 @@ def parameters(net: torch.nn.Module) -> int:
         ("tnd", 5, 14 * 10 + 14 * 6, 2_217_306),
     ],
 )
-def test_supernets_have_their_published_size(name: str, cells: int, alphas: int, printed: int) -> None:
+def test_supernets_have_their_published_size(
+    name: str, cells: int, alphas: int, printed: int
+) -> None:
     with torch.device("meta"):
-        net = Supernet(family(SPACES[name], channels=16, cells=cells, classes=10, image=(3, 32, 32)))
+        net = Supernet(
+            family(SPACES[name], channels=16, cells=cells, classes=10, image=(3, 32, 32))
+        )
     assert parameters(net) + alphas == printed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Case:
     """A small supernet: of a space, at a stage of shrinking, for a size of image."""
 
@@ -51,24 +56,32 @@ class Case:
         """As many random survivors per edge as the space keeps at this stage."""
         space, rng = SPACES[self.space], np.random.default_rng(self.stage)
         keep = [space.survivors[slot.cell][self.stage] for slot in space.slots]
-        rank = np.where(space.mask, rng.random(space.mask.shape), 2.0).argsort(axis=1).argsort(axis=1)
+        rank = (
+            np.where(space.mask, rng.random(space.mask.shape), 2.0).argsort(axis=1).argsort(axis=1)
+        )
         return rank < np.array(keep)[:, None]
 
     def net(self, channels: int = 4) -> Supernet:
         """Double precision, so that equality is not a question of rounding."""
         net = build_supernet(
-            family(SPACES[self.space], channels=channels, cells=self.cells, classes=5, image=self.image),
+            family(
+                SPACES[self.space], channels=channels, cells=self.cells, classes=5, image=self.image
+            ),
             seed=SEED,
             mask=self.mask,
         )
         return net.double()
 
     def images(self, count: int = 3) -> Tensor:
-        x = torch.randn(count, *self.image, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+        x = torch.randn(
+            count, *self.image, generator=torch.Generator().manual_seed(1), dtype=torch.float64
+        )
         return x.contiguous(memory_format=torch.channels_last)
 
     def weights(self) -> Tensor:
-        alpha = torch.randn(self.mask.shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+        alpha = torch.randn(
+            self.mask.shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64
+        )
         return alpha.masked_fill(~torch.from_numpy(self.mask), -torch.inf).softmax(1)
 
     def choices(self, seed: int = 0) -> np.ndarray:
@@ -76,14 +89,14 @@ class Case:
 
 
 CASES = [
-    Case("darts", 0),
-    Case("darts", 1, cells=4),
-    Case("darts", 2, (1, 9, 13)),
-    Case("tnd", 0),
-    Case("tnd", 1, (1, 9, 13)),
-    Case("tnd", 2, cells=5),
-    Case("nasbench201", 0),
-    Case("nasbench201", 0, (1, 9, 13), 6),
+    Case(space="darts", stage=0),
+    Case(space="darts", stage=1, cells=4),
+    Case(space="darts", stage=2, image=(1, 9, 13)),
+    Case(space="tnd", stage=0),
+    Case(space="tnd", stage=1, image=(1, 9, 13)),
+    Case(space="tnd", stage=2, cells=5),
+    Case(space="nasbench201", stage=0),
+    Case(space="nasbench201", stage=0, image=(1, 9, 13), cells=6),
 ]
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
 every_space = pytest.mark.parametrize("name", CELLS)
@@ -95,7 +108,9 @@ def one_hot(case: Case, choices: np.ndarray) -> Tensor:
 
 def loss_of(logits: Tensor) -> Tensor:
     """A scalar with another slope at every logit."""
-    return (logits * torch.linspace(-1, 2, logits.numel(), dtype=logits.dtype).view_as(logits)).sum()
+    return (
+        logits * torch.linspace(-1, 2, logits.numel(), dtype=logits.dtype).view_as(logits)
+    ).sum()
 
 
 def same_gradients(net: Supernet, ours: Tensor, theirs: Tensor) -> None:
@@ -103,13 +118,18 @@ def same_gradients(net: Supernet, ours: Tensor, theirs: Tensor) -> None:
     got = torch.autograd.grad(loss_of(ours), leaves, allow_unused=True, materialize_grads=True)
     want = torch.autograd.grad(loss_of(theirs), leaves, allow_unused=True, materialize_grads=True)
     for name, a, b in zip(names, got, want, strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-8, msg=lambda text, name=name: f"{name}: {text}")
+        torch.testing.assert_close(
+            a, b, rtol=1e-6, atol=1e-8, msg=lambda text, name=name: f"{name}: {text}"
+        )
 
 
 @every_case
 def test_the_mixture_equals_the_literal_one(case: Case) -> None:
     net, weights = case.net(), case.weights().requires_grad_()
-    ours, theirs = net.mixture(case.images(), weights), plain_mixture(net, case.images(), weights, case.cells)
+    ours, theirs = (
+        net.mixture(case.images(), weights),
+        plain_mixture(net, case.images(), weights, case.cells),
+    )
     torch.testing.assert_close(ours, theirs, rtol=1e-8, atol=1e-10)
     (along_ours,) = torch.autograd.grad(loss_of(ours), weights, retain_graph=True)
     (along_theirs,) = torch.autograd.grad(loss_of(theirs), weights, retain_graph=True)
@@ -131,7 +151,7 @@ def test_a_sample_equals_the_mixture_under_certainty(case: Case, seed: int) -> N
 
 @every_space
 def test_second_derivatives_equal_those_of_the_literal_mixture(name: str) -> None:
-    case = Case(name, 0)
+    case = Case(space=name, stage=0)
     net, weights = case.net(2), case.weights().requires_grad_()
     leaves = (*net.parameters(), weights)
 
@@ -150,7 +170,7 @@ def test_second_derivatives_equal_those_of_the_literal_mixture(name: str) -> Non
 
 @every_space
 def test_only_drawn_operations_get_a_gradient(name: str) -> None:
-    case = Case(name, 0)
+    case = Case(space=name, stage=0)
     net, choices = case.net(), case.choices()
     loss_of(net.sampled(case.images(), choices)).backward()
     drawn = drawn_options(name, choices)
@@ -170,16 +190,22 @@ def drawn_options(name: str, choices: Choices) -> set[str]:
 
 
 def test_only_drawn_operations_are_executed() -> None:
-    case = Case("darts", 0)
+    case = Case(space="darts", stage=0)
     net, choices = case.net(), case.choices()
     called: list[str] = []
     for name, module in net.named_modules():
         if name.startswith("options.") and name.count(".") == 1:
-            module.register_forward_hook(lambda *_, name=name: called.append(name.partition("_")[2]))
+            module.register_forward_hook(
+                lambda *_, name=name: called.append(name.partition("_")[2])
+            )
     net.sampled(case.images(), choices)
     # A pool is shared by all edges from one map; the module stands at the first of them.
-    shared = {f"{op}_{source}" for op, source in ((s.ops[c], s.source) for s, c in drawn_slots(choices))}
-    called_of = {name if "pool" not in name else f"{name[9:]}_{name.split('_')[1]}" for name in called}
+    shared = {
+        f"{op}_{source}" for op, source in ((s.ops[c], s.source) for s, c in drawn_slots(choices))
+    }
+    called_of = {
+        name if "pool" not in name else f"{name[9:]}_{name.split('_')[1]}" for name in called
+    }
     assert called_of <= drawn_options("darts", choices) | shared
 
 
@@ -190,16 +216,18 @@ def drawn_slots(choices: Choices) -> list[tuple[Slot, int]]:
 @every_space
 def test_images_of_any_size_pass(name: str) -> None:
     for image in ((1, 28, 28), (3, 9, 13), (3, 5, 4)):
-        case = Case(name, 0, image)
+        case = Case(space=name, stage=0, image=image)
         assert case.net().sampled(case.images(), case.choices()).shape == (3, 5)
 
 
 @every_space
 def test_the_layout_in_memory_does_not_matter(name: str) -> None:
-    case = Case(name, 0)
+    case = Case(space=name, stage=0)
     images, choices = case.images(), case.choices()
     last = case.net().sampled(images, choices)
-    first = case.net().to(memory_format=torch.contiguous_format).sampled(images.contiguous(), choices)
+    first = (
+        case.net().to(memory_format=torch.contiguous_format).sampled(images.contiguous(), choices)
+    )
     torch.testing.assert_close(last, first, rtol=1e-9, atol=1e-11)
 
 
@@ -207,24 +235,31 @@ def test_the_layout_in_memory_does_not_matter(name: str) -> None:
 @pytest.mark.parametrize("mode", ["sampled", "mixture"])
 def test_single_precision_agrees_with_double(name: str, mode: str) -> None:
     # Single precision takes other kernels than double, those that a search runs.
-    case = Case(name, 0, (3, 16, 16))
+    case = Case(space=name, stage=0, image=(3, 16, 16))
 
     def run(dtype: torch.dtype) -> list[Tensor]:
         net, weights = case.net(8).to(dtype), case.weights().to(dtype).requires_grad_()
         images = case.images(8).to(dtype)
-        logits = net.sampled(images, case.choices()) if mode == "sampled" else net.mixture(images, weights)
+        logits = (
+            net.sampled(images, case.choices())
+            if mode == "sampled"
+            else net.mixture(images, weights)
+        )
         leaves = (*net.parameters(), *([weights] if mode == "mixture" else []))
-        grads = torch.autograd.grad(loss_of(logits), leaves, allow_unused=True, materialize_grads=True)
+        grads = torch.autograd.grad(
+            loss_of(logits), leaves, allow_unused=True, materialize_grads=True
+        )
         return [logits.detach(), *grads]
 
     for single, double in zip(run(torch.float32), run(torch.float64), strict=True):
-        # A value that rounds across a kink of ReLU changes a gradient by more than rounding: a loose bound.
+        # A value that rounds across a kink of ReLU changes a gradient by more than rounding: a
+        # loose bound.
         assert float((single - double).norm()) < 0.03 * float(double.norm()) + 1e-3
 
 
 @pytest.mark.parametrize("name", CELLS)
 def test_training_and_evaluation_mode_are_the_same_and_leave_no_trace(name: str) -> None:
-    case = Case(name, 0)
+    case = Case(space=name, stage=0)
     net, images, choices = case.net(), case.images(), case.choices()
     before = {name: value.clone() for name, value in net.state_dict().items()}
     assert torch.equal(net.train().sampled(images, choices), net.eval().sampled(images, choices))
@@ -233,7 +268,7 @@ def test_training_and_evaluation_mode_are_the_same_and_leave_no_trace(name: str)
 
 
 def test_a_node_that_drew_only_none_is_zero() -> None:
-    case = Case("darts", 0)
+    case = Case(space="darts", stage=0)
     net = case.net()
     logits = net.sampled(case.images(), np.zeros(28, dtype=np.int64))
     torch.testing.assert_close(logits, net.get_parameter("head.classifier.1.bias").expand(3, -1))
@@ -241,11 +276,13 @@ def test_a_node_that_drew_only_none_is_zero() -> None:
 
 @pytest.mark.parametrize("mode", ["sampled", "mixture"])
 def test_skip_dropout_follows_its_generator(mode: str) -> None:
-    case = Case("darts", 0)
+    case = Case(space="darts", stage=0)
     net, skips = case.net(), np.full(28, 3)
 
     def run(seed: int, probability: float) -> Tensor:
-        net.dropout = SkipDropout(probability, torch.Generator().manual_seed(seed))
+        net.dropout = SkipDropout(
+            probability=probability, generator=torch.Generator().manual_seed(seed)
+        )
         argument = skips if mode == "sampled" else case.weights()
         return getattr(net, mode)(case.images(), argument)  # type: ignore[no-any-return]
 
@@ -258,7 +295,7 @@ def test_skip_dropout_follows_its_generator(mode: str) -> None:
 
 def test_skip_dropout_keeps_the_mean() -> None:
     x = torch.ones(4, 8, 32, 32)
-    dropped = SkipDropout(0.3, torch.Generator().manual_seed(0))(x)
+    dropped = SkipDropout(probability=0.3, generator=torch.Generator().manual_seed(0))(x)
     assert dropped.unique().tolist() == [0.0, pytest.approx(1 / 0.7)]
     # 32,768 values with standard deviation sqrt(0.3 / 0.7): five standard errors of the mean.
     assert abs(float(dropped.mean()) - 1) < 5 * (0.3 / 0.7) ** 0.5 / 32_768**0.5
@@ -277,8 +314,8 @@ def test_a_seed_decides_the_weights_and_nothing_else_changes() -> None:
 
 
 def test_a_shrunk_supernet_holds_only_the_survivors() -> None:
-    case = Case("tnd", 2)
-    sizes = [parameters(Case("tnd", stage).net()) for stage in (0, 1, 2)]
+    case = Case(space="tnd", stage=2)
+    sizes = [parameters(Case(space="tnd", stage=stage).net()) for stage in (0, 1, 2)]
     assert sizes[0] > sizes[1] > sizes[2]
     kept = {
         name.split(".")[1].partition("_")[2]

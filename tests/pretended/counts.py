@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """What was asked of the device, by operator. A multi-tensor (foreach) operator counts as one kernel.
+    """What was asked of the device, by operator.
 
-    ``synchronisations``: the host waits for the device, since it needs a value or the size of a result.
+    A multi-tensor (foreach) operator counts as one kernel.
+
+    ``synchronisations``: the host waits for the device, since it needs a value or the size of a
+    result.
     ``copies``: from the host's memory to the device.
     """
 

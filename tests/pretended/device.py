@@ -1,4 +1,5 @@
-"""The pretended device: its registration with torch, its generators, and the functions of torch that pass it by."""
+"""The pretended device: its registration with torch, its generators, and the functions of torch
+that pass it by."""
 
 from __future__ import annotations
 
@@ -39,9 +40,9 @@ def pretended_gpu() -> Iterator[torch.device]:
     kinds = [_foreach_utils._foreach_supported_types, optimizer._foreach_supported_types]
     torch.tensor, torch.as_tensor = _moved(torch.tensor), _moved(torch.as_tensor)
     torch.Generator = _Generator  # type: ignore[misc]
-    for (
-        one
-    ) in kinds:  # torch takes multi-tensor kernels for plain tensors on CUDA: the counts are to show that
+    for one in (
+        kinds
+    ):  # torch takes multi-tensor kernels for plain tensors on CUDA: the counts are to show that
         one.append(OnDevice)
     try:
         yield torch.device(NAME, 0)
@@ -52,7 +53,8 @@ def pretended_gpu() -> Iterator[torch.device]:
 
 
 def register() -> None:
-    """Tell torch of the device; once, for the rest of the process, and before its first backward pass.
+    """Tell torch of the device; once, for the rest of the process, and before its first backward
+    pass.
 
     Torch's engine of derivatives counts devices when it starts, and never again.
     """
@@ -60,7 +62,8 @@ def register() -> None:
         from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
         _setup_privateuseone_for_python_backend(rename=NAME, backend_module=_Module())
-        # Without a tensor that is ours only the device's name tells: torch.zeros(..., device="pretended").
+        # Without a tensor that is ours only the device's name tells: torch.zeros(...,
+        # device="pretended").
         _state["library"] = torch.library.Library("_", "IMPL")
         _state["library"].fallback(_made, "PrivateUse1")
 
@@ -70,7 +73,8 @@ def _made(func: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def _moved(make: Made) -> Made:
-    """torch.tensor and torch.as_tensor build on the CPU and then copy below the reach of a Python back end."""
+    """torch.tensor and torch.as_tensor build on the CPU and then copy below the reach of a
+    Python back end."""
 
     def made(*args: Any, **kwargs: Any) -> Any:
         place = kwargs.get("device")

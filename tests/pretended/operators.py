@@ -12,7 +12,8 @@ from tests.pretended.counts import noted
 
 NAME = "pretended"
 PlainGenerator = torch.Generator
-# Those of the device, by address: torch hands an operator another Python object for the same generator.
+# Those of the device, by address: torch hands an operator another Python object for the same
+# generator.
 generators: WeakValueDictionary[int, torch.Generator] = WeakValueDictionary()
 
 
@@ -81,7 +82,9 @@ def _copied(name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any])
     """Copies from device to device, which all operators but these refuse."""
     if name == "copy_":
         to, source = args[0], args[1]
-        if isinstance(source, torch.Tensor) and isinstance(to, OnDevice) != isinstance(source, OnDevice):
+        if isinstance(source, torch.Tensor) and isinstance(to, OnDevice) != isinstance(
+            source, OnDevice
+        ):
             noted("copies" if isinstance(to, OnDevice) else "synchronisations", name)
         noted("kernels", name)
         func(_raw(to), _raw(source), *args[2:], **kwargs)
@@ -93,7 +96,9 @@ def _copied(name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any])
         noted("copies" if ours else "synchronisations", name)
     noted("kernels", name)
     rest = {
-        key: value for key, value in kwargs.items() if key not in ("device", "pin_memory", "non_blocking")
+        key: value
+        for key, value in kwargs.items()
+        if key not in ("device", "pin_memory", "non_blocking")
     }
     out = func(_raw(args[0]), **rest)
     return OnDevice(out) if ours else out
@@ -126,16 +131,33 @@ def _is_host(one: Any) -> bool:
     return isinstance(one, torch.Tensor) and not isinstance(one, OnDevice) and one.dim() > 0
 
 
-_NO_KERNEL = {"detach", "alias", "empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided"}
+_NO_KERNEL = {
+    "detach",
+    "alias",
+    "empty",
+    "empty_like",
+    "new_empty",
+    "empty_strided",
+    "new_empty_strided",
+}
 _NO_KERNEL |= {"lift_fresh", "_unsafe_view", "_reshape_alias"}
-_WAITS = {"_local_scalar_dense", "nonzero", "masked_select", "equal", "unique_dim", "_unique2", "bincount"}
+_WAITS = {
+    "_local_scalar_dense",
+    "nonzero",
+    "masked_select",
+    "equal",
+    "unique_dim",
+    "_unique2",
+    "bincount",
+}
 
 
 def _count(name: str, func: Any, args: tuple[Any, ...]) -> None:
     if not (func.is_view or name in _NO_KERNEL):
         noted("kernels", name)
     masks = name.startswith("index") and any(
-        isinstance(one, OnDevice) and one.dtype == torch.bool for one in pytree.tree_leaves(args[1:2])
+        isinstance(one, OnDevice) and one.dtype == torch.bool
+        for one in pytree.tree_leaves(args[1:2])
     )
     if name in _WAITS or masks:
         noted("synchronisations", name)
@@ -164,4 +186,8 @@ def _handed_back(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: 
 
 
 def _wrapped(value: Any) -> Any:
-    return OnDevice(value) if isinstance(value, torch.Tensor) and not isinstance(value, OnDevice) else value
+    return (
+        OnDevice(value)
+        if isinstance(value, torch.Tensor) and not isinstance(value, OnDevice)
+        else value
+    )

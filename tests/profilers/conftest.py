@@ -1,4 +1,5 @@
-"""Tests measure for show: they neither wait for the host's lock nor remember a reference speed of their own."""
+"""Tests measure for show: they neither wait for the host's lock nor remember a reference speed
+of their own."""
 
 from __future__ import annotations
 

@@ -50,7 +50,9 @@ def endless() -> onnx.ModelProto:
     )
     rounds = helper.make_tensor("rounds", TensorProto.INT64, [], [2**62])
     go_on = helper.make_tensor("go_on", TensorProto.BOOL, [], [True])
-    return model([helper.make_node("Loop", ["rounds", "go_on", "x"], ["y"], body=body)], [1], [rounds, go_on])
+    return model(
+        [helper.make_node("Loop", ["rounds", "go_on", "x"], ["y"], body=body)], [1], [rounds, go_on]
+    )
 
 
 def greedy() -> onnx.ModelProto:

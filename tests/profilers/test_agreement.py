@@ -15,7 +15,9 @@ def test_mape_is_relative_to_what_was_measured() -> None:
 
 def test_tau_of_one_swapped_pair() -> None:
     # Of the 6 pairs of 4 values one is discordant: (5 - 1) / 6.
-    assert kendall_tau(np.array([1.0, 2.0, 4.0, 3.0]), np.array([1.0, 2.0, 3.0, 4.0])) == pytest.approx(4 / 6)
+    assert kendall_tau(
+        np.array([1.0, 2.0, 4.0, 3.0]), np.array([1.0, 2.0, 3.0, 4.0])
+    ) == pytest.approx(4 / 6)
 
 
 def test_tau_b_discounts_ties() -> None:

@@ -24,21 +24,23 @@ from tests.profilers.test_elsewhere import ANSWERS, FACTS
 
 OPTIONS = OnnxOptions(store=None)
 FAILED = {"failure": "crash", "detail": "SIGSEGV"}
-THERE = Transport(("ssh", "board"))
+THERE = Transport(command=("ssh", "board"))
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     path = tmp_path_factory.mktemp("m") / "m.onnx"
     path.write_bytes(b"")
-    return OnnxModel(path, (("x", (1, 2)),), 1, 1, 17, "float32")
+    return OnnxModel(
+        path=path, inputs=(("x", (1, 2)),), nodes=1, params=1, opset=17, dtype="float32"
+    )
 
 
 def outcome_of(model, kind, text):
     """What one line from the other machine becomes, all the way to a value."""
 
     def run(request, limit_s):
-        facts, answers = unpack(THERE, Ended("ended", 0, text, b""))
+        facts, answers = unpack(THERE, Ended(how="ended", returncode=0, output=text, errors=b""))
         return read_answers(facts, answers, 1, kind, "ssh board")
 
     measures = {
@@ -60,7 +62,9 @@ def test_a_whole_answer_is_a_measurement_and_a_failure_is_one(model, kind):
         assert [(one.name, one.kind, one.us) for one in found] == [("a node", "Conv", 500_000.0)]
     else:
         assert isinstance(found, Measurement) and found.receipt.host == "a board"
-    failed = outcome_of(model, kind, json.dumps(message(kind, answers=[{"model": 0, **FAILED}])).encode())
+    failed = outcome_of(
+        model, kind, json.dumps(message(kind, answers=[{"model": 0, **FAILED}])).encode()
+    )
     assert isinstance(failed, Failure) and (failed.reason, failed.detail) == ("crash", "SIGSEGV")
 
 
@@ -100,7 +104,9 @@ def test_a_mutated_answer_is_a_value_or_one_line(model, kind, seed):
     if isinstance(found, Failure):
         assert found.detail.isprintable()
     elif isinstance(found, Measurement):
-        assert all(math.isfinite(value) for value in (found.low, found.value, found.high, *found.samples))
+        assert all(
+            math.isfinite(value) for value in (found.low, found.value, found.high, *found.samples)
+        )
         assert 0 <= found.low <= found.value <= found.high
         assert found.receipt.host.isprintable()
         json.dumps(found.to_dict(), allow_nan=False)
@@ -140,7 +146,11 @@ def test_an_interval_that_is_none_and_series_of_two_lengths_are_refused():
     for key, value, says in (
         ("own", [0.25], "two lists of the same length, not 1, 2"),
         ("summary", {**ANSWERS["latency"]["summary"], "low": 0.5}, "low is more than value"),
-        ("wall_summary", {**ANSWERS["latency"]["summary"], "n": 3}, "n: expected 2, the number of runs"),
+        (
+            "wall_summary",
+            {**ANSWERS["latency"]["summary"], "n": 3},
+            "n: expected 2, the number of runs",
+        ),
     ):
         with pytest.raises(InputError, match=says):
             read_answers({}, [{"model": 0, **ANSWERS["latency"], key: value}], 1, "latency")
@@ -152,5 +162,7 @@ def test_another_machine_cannot_change_what_this_one_remembers_of_its_own_speed(
     answer = {"model": 0, **ANSWERS["latency"], "reference": [1e-6, 1e-6]}
     facts = {"host": host().fingerprint, "versions": {"onnxruntime": "1"}}
     store = tmp_path / "speed.json"
-    measure_latency([model], OnnxOptions(store=store), run=lambda request, limit_s: (facts, [answer]))
+    measure_latency(
+        [model], OnnxOptions(store=store), run=lambda request, limit_s: (facts, [answer])
+    )
     assert all(key.startswith("elsewhere: ") for key in json.loads(store.read_text()))

@@ -11,7 +11,7 @@ from profilers.errors import InputError
 from profilers.timing import Protocol
 from tests.profilers.onnx_files import saved, small
 
-DEVICE = Device("cpu", "cpu", "here")
+DEVICE = Device(name="cpu", kind="cpu", description="here")
 OPTIONS = Options(protocol=Protocol(budget_s=0.05, min_s=0.01, warmup_s=0.0), time="now")
 
 
@@ -38,7 +38,7 @@ def plugin(tmp_path, monkeypatch):
 
 def test_another_package_plugs_in_through_an_entry_point(plugin):
     assert set(plugins()) >= {"energy", "broken"}
-    (found,) = backend("energy")(Subject("x"), DEVICE, OPTIONS)
+    (found,) = backend("energy")(Subject(name="x"), DEVICE, OPTIONS)
     assert (found.metric.name, found.value, found.receipt.device) == ("energy", 2.0, "cpu")
 
 
@@ -48,12 +48,16 @@ def test_a_broken_plug_in_is_named(plugin):
 
 
 def test_an_unknown_back_end_is_named_with_the_nearest():
-    with pytest.raises(InputError, match="unknown back end 'onnx-runtime'; did you mean 'onnxruntime'"):
+    with pytest.raises(
+        InputError, match="unknown back end 'onnx-runtime'; did you mean 'onnxruntime'"
+    ):
         backend("onnx-runtime")
 
 
 def test_the_counting_back_ends_agree_and_say_who_they_are():
-    subject = Subject("x", nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)), (1, 3, 8, 8))
+    subject = Subject(
+        name="x", module=nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)), shape=(1, 3, 8, 8)
+    )
     ours = {o.metric.name: o.value for o in backend("counts")(subject, DEVICE, OPTIONS)}
     torchs = {o.metric.name: o.value for o in backend("torch-counter")(subject, DEVICE, OPTIONS)}
     thops = {o.metric.name: o for o in backend("thop")(subject, DEVICE, OPTIONS)}
@@ -66,10 +70,12 @@ def test_the_counting_back_ends_agree_and_say_who_they_are():
 @pytest.mark.parametrize("name", ["torch", "torch-counter", "thop"])
 def test_a_back_end_that_needs_a_module_says_so(tmp_path, name):
     with pytest.raises(InputError, match="needs a torch network, not an ONNX file"):
-        BACKENDS[name](Subject("m", onnx=saved(tmp_path, small())), DEVICE, OPTIONS)
+        BACKENDS[name](Subject(name="m", onnx=saved(tmp_path, small())), DEVICE, OPTIONS)
 
 
 def test_onnx_runtime_measures_a_module_by_exporting_it_once():
-    latency, memory = backend("onnxruntime")(Subject("x", nn.Conv2d(3, 4, 3), (1, 3, 8, 8)), DEVICE, OPTIONS)
+    latency, memory = backend("onnxruntime")(
+        Subject(name="x", module=nn.Conv2d(3, 4, 3), shape=(1, 3, 8, 8)), DEVICE, OPTIONS
+    )
     assert (latency.metric.name, memory.metric.name) == ("latency", "memory")
     assert latency.receipt.device == "cpu"

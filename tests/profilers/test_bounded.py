@@ -20,7 +20,11 @@ def test_what_a_process_reads_and_writes_is_what_subprocess_gives():
     data = os.urandom(3 * MIB)
     done = run_bounded(python(code), data, 20, 4 * MIB)
     same = subprocess.run(python(code), input=data, capture_output=True, check=False)
-    assert (done.returncode, done.output, done.errors) == (same.returncode, same.stdout, same.stderr)
+    assert (done.returncode, done.output, done.errors) == (
+        same.returncode,
+        same.stdout,
+        same.stderr,
+    )
     assert done.how == "ended"
 
 
@@ -35,7 +39,9 @@ def test_output_without_end_is_cut_and_its_writer_ended(monkeypatch):
 
 def test_a_silent_process_is_ended_and_what_it_said_before_is_kept():
     for own_session in (False, True):
-        done = run_bounded(["sh", "-c", "echo said; exec sleep 60"], b"", 0.2, MIB, own_session=own_session)
+        done = run_bounded(
+            ["sh", "-c", "echo said; exec sleep 60"], b"", 0.2, MIB, own_session=own_session
+        )
         assert (done.how, done.output) == ("timeout", b"said\n")
 
 

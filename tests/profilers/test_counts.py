@@ -1,4 +1,5 @@
-"""The structural counter: rules against torch's own counter, and the module bit-identical afterwards."""
+"""The structural counter: rules against torch's own counter, and the module bit-identical
+afterwards."""
 
 from __future__ import annotations
 
@@ -63,11 +64,15 @@ def test_recurrent_layers_use_every_weight_once_per_step():
 
 def test_a_bilinear_layer_counts_its_two_products():
     layer = nn.Bilinear(3, 4, 5)
-    assert count(layer, (1,), inputs=(torch.randn(2, 3), torch.randn(2, 4))).macs == 2 * 5 * 3 * (4 + 1)
+    assert count(layer, (1,), inputs=(torch.randn(2, 3), torch.randn(2, 4))).macs == 2 * 5 * 3 * (
+        4 + 1
+    )
 
 
 def test_normalisation_activation_and_pooling_count_nothing():
-    module = nn.Sequential(nn.BatchNorm2d(3), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(), nn.Flatten())
+    module = nn.Sequential(
+        nn.BatchNorm2d(3), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(), nn.Flatten()
+    )
     found = count(module, (1, 3, 4, 4))
     assert (found.macs, found.uncounted) == (0, ())
     assert found.params == 6
@@ -77,7 +82,9 @@ def test_a_shared_parameter_counts_once_and_its_work_twice():
     shared = nn.Linear(4, 4, bias=False)
     found = count(nn.Sequential(shared, nn.ReLU(), shared), (1, 4))
     assert (found.params, found.macs) == (16, 32)
-    assert [(part.name, part.calls, part.macs) for part in found.by_module if part.macs] == [("0", 2, 32)]
+    assert [(part.name, part.calls, part.macs) for part in found.by_module if part.macs] == [
+        ("0", 2, 32)
+    ]
 
 
 class Scale(nn.Module):
@@ -105,7 +112,8 @@ def test_a_subclass_counts_as_what_it_derives_from():
 
 
 class Awkward(nn.Module):
-    """Everything a careless counter would disturb: buffers in eval, dropout, three random generators, modes."""
+    """Everything a careless counter would disturb: buffers in eval, dropout, three random
+    generators, modes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -124,7 +132,9 @@ def snapshot(module: nn.Module) -> dict[str, object]:
     return {
         "state": {name: tensor.clone() for name, tensor in module.state_dict().items()},
         "modes": [part.training for part in module.modules()],
-        "hooks": [list(part._forward_hooks) + list(part._forward_pre_hooks) for part in module.modules()],
+        "hooks": [
+            list(part._forward_hooks) + list(part._forward_pre_hooks) for part in module.modules()
+        ],
         "grads": [None if p.grad is None else p.grad.clone() for p in module.parameters()],
         "requires": [p.requires_grad for p in module.parameters()],
         "random": (torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()),
@@ -171,7 +181,9 @@ def profilers(tmp: Path):
     }
 
 
-@pytest.mark.parametrize("name", ["counts", "torch counter", "thop", "torch latency", "onnx export"])
+@pytest.mark.parametrize(
+    "name", ["counts", "torch counter", "thop", "torch latency", "onnx export"]
+)
 def test_a_profiler_leaves_the_module_and_the_process_bit_identical(awkward, name, tmp_path):
     before = snapshot(awkward)
     profilers(tmp_path)[name](awkward)

@@ -1,4 +1,5 @@
-"""A CUDA device counts as usable where a small convolution runs on it; else one line says why and what helps."""
+"""A CUDA device counts as usable where a small convolution runs on it; else one line says why
+and what helps."""
 
 from __future__ import annotations
 
@@ -13,9 +14,7 @@ from profilers import cuda
 from profilers.cuda import compute_place, cuda_problem, usable_cuda
 from profilers.errors import InputError
 
-NO_KERNEL = (
-    "CUDA error: no kernel image is available for execution on the device\nCUDA kernel errors might be"
-)
+NO_KERNEL = "CUDA error: no kernel image is available for execution on the device\nCUDA kernel errors might be"
 
 
 @pytest.fixture
@@ -64,9 +63,15 @@ def test_a_device_whose_convolution_runs_is_usable(card: SimpleNamespace) -> Non
                 "older CUDA, such as 12.6",
             ],
         ),
-        ("CUDA out of memory. Tried to allocate 2 MiB", ["memory of NVIDIA GeForce GTX 1080 Ti", "is full"]),
+        (
+            "CUDA out of memory. Tried to allocate 2 MiB",
+            ["memory of NVIDIA GeForce GTX 1080 Ti", "is full"],
+        ),
         ("cuDNN error: CUDNN_STATUS_ALLOC_FAILED", ["is full"]),
-        ("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED", ["CUDNN_STATUS_EXECUTION_FAILED", "nvidia-smi"]),
+        (
+            "cuDNN error: CUDNN_STATUS_EXECUTION_FAILED",
+            ["CUDNN_STATUS_EXECUTION_FAILED", "nvidia-smi"],
+        ),
     ],
 )
 def test_a_device_without_kernels_is_refused_with_advice_and_auto_takes_the_cpu(
@@ -102,11 +107,17 @@ def test_gpus_that_are_no_cuda_devices_are_named_and_not_used(
     card: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.version, "hip", "6.4", raising=False)
-    assert compute_place("auto") == ("cuda", "device: by ROCm 6.4, on which hwnas has not been tried")
+    assert compute_place("auto") == (
+        "cuda",
+        "device: by ROCm 6.4, on which hwnas has not been tried",
+    )
     cuda_problem.cache_clear()
     card.cards, card.driver = 0, False
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
-    assert compute_place("auto") == ("cpu", "device: the GPU of this Mac (MPS) is not used: on the CPU")
+    assert compute_place("auto") == (
+        "cpu",
+        "device: the GPU of this Mac (MPS) is not used: on the CPU",
+    )
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     monkeypatch.setattr(torch.xpu, "is_available", lambda: True)
     assert "Intel (XPU) is not used" in compute_place("auto")[1]

@@ -1,6 +1,8 @@
-"""On a machine with several GPUs everything happens on the one that is named; "fp32" is float32; clocks are read.
+"""On a machine with several GPUs everything happens on the one that is named; "fp32" is float32;
+clocks are read.
 
-Recorded on stand-ins for torch.cuda and ONNX Runtime: no GPU is needed to see which device is asked.
+Recorded on stand-ins for torch.cuda and ONNX Runtime: no GPU is needed to see which device is
+asked.
 """
 
 from __future__ import annotations
@@ -74,7 +76,10 @@ def test_streams_and_graphs_are_those_of_the_device_that_holds_the_input(
     module: Any = lambda given: cuda.note("run")  # noqa: E731
     captured(module, x)
     assert {place for _, place in cuda.done} == {SECOND}
-    assert [what for what, _ in cuda.done if what in ("run", "capture")] == ["run"] * 3 + ["capture", "run"]
+    assert [what for what, _ in cuda.done if what in ("run", "capture")] == ["run"] * 3 + [
+        "capture",
+        "run",
+    ]
     assert cuda.now == torch.device("cuda", 0)
 
 
@@ -86,7 +91,7 @@ def test_events_are_recorded_with_the_named_device_as_the_current_one(
 
     def sampler(n: int) -> list[Duration]:
         cuda.note("sample")
-        return [Duration(1.0, 1.0)] * n
+        return [Duration(own=1.0, wall=1.0)] * n
 
     assert len(on_device(SECOND, sampler)(3)) == 3
     assert cuda.done == [("sample", SECOND)]
@@ -105,7 +110,9 @@ def test_float32_is_not_tf32_while_a_gpu_is_measured_and_left_as_found() -> None
     assert torch_latency._precisions(torch_latency.TorchOptions(place="cuda:0"))["tf32"] is False
 
 
-@pytest.mark.parametrize(("place", "index"), [("cpu", 0), ("cuda", 0), ("cuda:0", 0), ("cuda:3", 3)])
+@pytest.mark.parametrize(
+    ("place", "index"), [("cpu", 0), ("cuda", 0), ("cuda:0", 0), ("cuda:3", 3)]
+)
 def test_the_index_of_a_place(place: str, index: int) -> None:
     assert cuda_index(place) == index
 
@@ -130,7 +137,9 @@ def test_onnx_runtime_is_started_on_the_named_device_and_its_buffers_lie_there(
 
         synchronize_outputs = staticmethod(lambda: None)
 
-    monkeypatch.setattr(session.onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+    monkeypatch.setattr(
+        session.onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"]
+    )
     monkeypatch.setattr(session.onnxruntime, "InferenceSession", start)
     monkeypatch.setattr(
         session.onnxruntime, "preload_dlls", lambda: made.update(preloaded=True), raising=False
@@ -162,7 +171,9 @@ def test_the_memory_of_a_gpu_is_not_told_by_the_resident_set(tmp_path: Any) -> N
     assert isinstance(found, Failure) and not found.went_wrong and "--backend torch" in found.detail
 
 
-def test_clocks_and_other_processes_are_read_from_nvidia_smi(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clocks_and_other_processes_are_read_from_nvidia_smi(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     facts = SimpleNamespace(uuid="ab-cd")
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: facts)
     asked: list[list[str]] = []
@@ -172,13 +183,18 @@ def test_clocks_and_other_processes_are_read_from_nvidia_smi(monkeypatch: pytest
         return "1980, 2619, 1980, 41\n" if "clocks.sm" in arguments[0] else "7\n8\n9\n"
 
     before = gpu_state.gpu_state(0, ask, own=8)
-    assert before == GpuState(clock_mhz=1980, memory_clock_mhz=2619, most_mhz=1980, celsius=41, others=2)
+    assert before == GpuState(
+        clock_mhz=1980, memory_clock_mhz=2619, most_mhz=1980, celsius=41, others=2
+    )
     assert all(arguments[1:3] == ["-i", "GPU-ab-cd"] for arguments in asked)
     after = GpuState(clock_mhz=1200.0, others=0)
     assert (
         settings(before, after)["clock_mhz_before"] == 1980
         and settings(before, after)["clock_mhz_after"] == 1200
     )
-    assert notes(before, after) == ("2 other processes were on this GPU",) and notes(after, after) == ()
+    assert (
+        notes(before, after) == ("2 other processes were on this GPU",)
+        and notes(after, after) == ()
+    )
     assert gpu_state.gpu_state(0, lambda arguments: "") == GpuState()
     assert gpu_state.gpu_state(0, lambda arguments: "[N/A], 1, [Not Supported]").clock_mhz is None

@@ -10,7 +10,7 @@ from profilers.device import Attached, Device, attached, check_name, load, match
 from profilers.errors import InputError
 from profilers.host import Host
 
-HOST = Host("Intel(R) Core(TM) i7", 4, 16000, "Linux x86_64")
+HOST = Host(cpu="Intel(R) Core(TM) i7", cores=4, memory_mib=16000, system="Linux x86_64")
 GOOD = """
 name = "board"
 aliases = ["the-board"]
@@ -37,23 +37,39 @@ def written(tmp_path, text):
 def test_a_device_is_read_with_its_figures_and_sources(tmp_path):
     device = load(written(tmp_path, GOOD))
     assert (device.name, device.kind, device.aliases) == ("board", "edge_gpu", ("the-board",))
-    assert (device.memory_mib, device.fp32_gmacs_per_s, device.fp16_gmacs_per_s) == (4096, 118, None)
+    assert (device.memory_mib, device.fp32_gmacs_per_s, device.fp16_gmacs_per_s) == (
+        4096,
+        118,
+        None,
+    )
     assert device.sources == (("memory_mib", "the maker, 2019"),)
 
 
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("memory_mib = 4096", "memory_mb = 4096", "unknown key 'memory_mb'; did you mean 'memory_mib'"),
+        (
+            "memory_mib = 4096",
+            "memory_mb = 4096",
+            "unknown key 'memory_mb'; did you mean 'memory_mib'",
+        ),
         (
             "fp32_gmacs_per_s = 118",
             "fp23_gmacs_per_s = 118",
             "unknown key 'peak.fp23_gmacs_per_s'; did you mean",
         ),
-        ("fp32_gmacs_per_s = 118", "fp32_gmacs_per_s = -1", "'fp32_gmacs_per_s' must be a positive number"),
+        (
+            "fp32_gmacs_per_s = 118",
+            "fp32_gmacs_per_s = -1",
+            "'fp32_gmacs_per_s' must be a positive number",
+        ),
         ("memory_mib = 4096", "memory_mib = nan", "'memory_mib' must be a positive number"),
         ("memory_mib = 4096", "memory_mib = true", "'memory_mib' must be a positive number"),
-        ('kind = "edge_gpu"', 'kind = "edge-gpus"', "unknown kind 'edge-gpus'; did you mean 'edge_gpu'"),
+        (
+            'kind = "edge_gpu"',
+            'kind = "edge-gpus"',
+            "unknown kind 'edge-gpus'; did you mean 'edge_gpu'",
+        ),
         ('name = "board"', "", "'name' is missing"),
         ('name = "board"', "name = 3", "'name' must be a text"),
         ('["the-board"]', "[1]", "'aliases' must be a list of texts"),
@@ -61,10 +77,18 @@ def test_a_device_is_read_with_its_figures_and_sources(tmp_path):
         ('"Tegra X1|Nano"', '"(a+)+b"', "too complex"),
         ('"Tegra X1|Nano"', '".*.*.*.*x"', "too complex"),
         ('name = "board"', 'name = "../../board"', "'name' must be 1 to 80 letters, digits"),
-        ('description = "a board"', 'description = "a \\u001b[31mboard"', "'description' holds characters"),
+        (
+            'description = "a board"',
+            'description = "a \\u001b[31mboard"',
+            "'description' holds characters",
+        ),
         ('["the-board"]', '["\\u202edraob"]', "'aliases' holds characters that are not to be seen"),
         ('"the maker, 2019"', '"a\\u0007b"', "'sources.memory_mib' holds characters"),
-        ('"the maker, 2019"', f'"{"x" * 1001}"', "'sources.memory_mib' has 1001 characters, of at most 1000"),
+        (
+            '"the maker, 2019"',
+            f'"{"x" * 1001}"',
+            "'sources.memory_mib' has 1001 characters, of at most 1000",
+        ),
         ('"Tegra X1|Nano"', '"[a"', "no regular expression"),
         ('name = "board"', "name = ", "not valid TOML"),
     ],
@@ -124,18 +148,30 @@ def test_any_text_gives_a_device_or_our_own_error(tmp_path_factory, text):
 
 
 def test_a_target_matches_the_cuda_device_with_its_name_at_its_index():
-    device = Device("board", "gpu", "d", cuda_name_regex="nano")
-    assert match(device, Attached(HOST, ("Other", "Jetson Nano"))) == "cuda:1"
-    assert match(device, Attached(HOST)) is None
+    device = Device(name="board", kind="gpu", description="d", cuda_name_regex="nano")
+    assert match(device, Attached(host=HOST, cuda=("Other", "Jetson Nano"))) == "cuda:1"
+    assert match(device, Attached(host=HOST)) is None
 
 
 def test_a_target_matches_the_cpu_by_its_model_name():
-    assert match(Device("i7", "cpu", "d", cpu_model_regex="core.*i7"), Attached(HOST)) == "cpu"
-    assert match(Device("i9", "cpu", "d", cpu_model_regex="i9"), Attached(HOST)) is None
+    assert (
+        match(
+            Device(name="i7", kind="cpu", description="d", cpu_model_regex="core.*i7"),
+            Attached(host=HOST),
+        )
+        == "cpu"
+    )
+    assert (
+        match(
+            Device(name="i9", kind="cpu", description="d", cpu_model_regex="i9"),
+            Attached(host=HOST),
+        )
+        is None
+    )
 
 
 def test_a_target_without_a_rule_is_never_attached():
-    assert match(Device("x", "cpu", "d"), Attached(HOST)) is None
+    assert match(Device(name="x", kind="cpu", description="d"), Attached(host=HOST)) is None
 
 
 def test_what_is_attached_names_this_machines_cpu():

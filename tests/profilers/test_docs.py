@@ -20,7 +20,9 @@ else:
 
 
 def block(title: str) -> str:
-    found = re.search(rf'```\w+ title="{re.escape(title)}"\n(.*?)```', PAGE.read_text(encoding="utf-8"), re.S)
+    found = re.search(
+        rf'```\w+ title="{re.escape(title)}"\n(.*?)```', PAGE.read_text(encoding="utf-8"), re.S
+    )
     assert found, f"{title} is not in {PAGE.name}"
     return found.group(1)
 

@@ -61,7 +61,9 @@ def run(capsys, monkeypatch, *words: str) -> tuple[object, str, str]:
     return type_command(monkeypatch, capsys, *words)
 
 
-@pytest.mark.parametrize("way", [("--run-with", "sh -c"), ("--ssh", "pi@board")], ids=lambda way: way[0])
+@pytest.mark.parametrize(
+    "way", [("--run-with", "sh -c"), ("--ssh", "pi@board")], ids=lambda way: way[0]
+)
 @pytest.mark.parametrize("target", ["raspberry-pi-4", "jetson-nano", "1080ti", "cpu"])
 def test_the_default_measures_there_whatever_the_target_is(
     nothing_runs_here, capsys, monkeypatch, target, way
@@ -73,11 +75,19 @@ def test_the_default_measures_there_whatever_the_target_is(
 
     found = {metric["name"]: metric for metric in json.loads(out)["metrics"]}
     latency, memory = found.pop("latency"), found.pop("memory")
-    assert (latency["origin"], latency["value"], latency["receipt"]["host"]) == ("measured", 250.0, "a board")
+    assert (latency["origin"], latency["value"], latency["receipt"]["host"]) == (
+        "measured",
+        250.0,
+        "a board",
+    )
     if target in ("jetson-nano", "1080ti"):  # ONNX Runtime there can't tell what its GPU holds
         assert "on the GPU's own machine (--backend torch)" in memory["failure"]["detail"]
     else:
-        assert (memory["origin"], memory["value"], memory["receipt"]["host"]) == ("measured", 7.0, "a board")
+        assert (memory["origin"], memory["value"], memory["receipt"]["host"]) == (
+            "measured",
+            7.0,
+            "a board",
+        )
     assert {metric["origin"] for metric in found.values()} == {"counted"}
 
 
@@ -87,18 +97,24 @@ def test_no_back_end_measures_here_for_there(nothing_runs_here, capsys, monkeypa
     code, out, err = run(capsys, monkeypatch, "profile", "DARTS_V2", *SMALL, *words)
     if backend == "torch":
         assert (code, out) == (2, "")
-        assert "back end 'torch' measures on this machine only, not through --ssh or --run-with" in err
+        assert (
+            "back end 'torch' measures on this machine only, not through --ssh or --run-with" in err
+        )
     else:
         assert code == 0, err
         assert ("measured" in out) == (backend == "onnxruntime")
 
 
-def test_operations_and_calibrations_are_measured_there_or_refused(nothing_runs_here, capsys, monkeypatch):
+def test_operations_and_calibrations_are_measured_there_or_refused(
+    nothing_runs_here, capsys, monkeypatch
+):
     way = ("--target", "raspberry-pi-4", "--run-with", "sh -c")
     code, out, _ = run(capsys, monkeypatch, "profile", "DARTS_V2", *SMALL, *way, "--per-op")
     assert code == 0 and "a node" in out
     small = ("--channels", "4", "--cells", "3", "--image", "8")
-    code, _, err = run(capsys, monkeypatch, "devices", "calibrate", *way, *small, "--backend", "torch")
+    code, _, err = run(
+        capsys, monkeypatch, "devices", "calibrate", *way, *small, "--backend", "torch"
+    )
     assert code == 2 and "--backend torch measures here only" in err
 
 
@@ -112,24 +128,39 @@ def test_a_command_that_fails_gives_no_figure(capsys, monkeypatch):
 
 
 def test_the_torch_back_end_itself_refuses_another_machine():
-    subject = Subject("x", nn.Linear(2, 2), (1, 2))
+    subject = Subject(name="x", module=nn.Linear(2, 2), shape=(1, 2))
     options = Options(run=lambda request, limit_s: ({}, []), protocol=Protocol(budget_s=0.01))
     with pytest.raises(InputError, match="measures on this machine only"):
-        backends.torch_backend(subject, Device("board", "cpu", "d"), options)
+        backends.torch_backend(subject, Device(name="board", kind="cpu", description="d"), options)
 
 
 def test_a_plug_in_that_knows_nothing_of_other_machines_is_found_out():
-    device, receipt = Device("board", "cpu", "d"), Receipt("meter", "board")
+    device, receipt = (
+        Device(name="board", kind="cpu", description="d"),
+        Receipt(backend="meter", device="board"),
+    )
 
     def meter(subject, device, options):
-        return [Measurement(LATENCY, 2.0, 1.0, 3.0, (2.0,), "measured", receipt)]
+        return [
+            Measurement(
+                metric=LATENCY,
+                value=2.0,
+                low=1.0,
+                high=3.0,
+                samples=(2.0,),
+                origin="measured",
+                receipt=receipt,
+            )
+        ]
 
     def careful(subject, device, options):
         options.run({}, 1.0)
         return meter(subject, device, options)
 
     there = Options(run=lambda request, limit_s: ({}, []))
-    assert measured_there("meter", meter)(Subject("x"), device, Options())
-    assert measured_there("careful", careful)(Subject("x"), device, there)
-    with pytest.raises(InputError, match="back end 'meter' measured on this machine, not on the other one"):
-        measured_there("meter", meter)(Subject("x"), device, there)
+    assert measured_there("meter", meter)(Subject(name="x"), device, Options())
+    assert measured_there("careful", careful)(Subject(name="x"), device, there)
+    with pytest.raises(
+        InputError, match="back end 'meter' measured on this machine, not on the other one"
+    ):
+        measured_there("meter", meter)(Subject(name="x"), device, there)

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from profilers.fit import Array, Design, Form, fit, fit_form
+from profilers.fit import Design, Form, fit, fit_form
+from profilers.gaussian_process import Array
 
 COST = np.array([2.0, 0.5, 0.0])
 
@@ -11,7 +12,14 @@ COST = np.array([2.0, 0.5, 0.0])
 def design(name: str, counts: Array, share: Array | None = None, trusted: int = 0) -> Design:
     names = tuple(f"op{j}" for j in range(counts.shape[1]))
     ones = np.ones(len(counts))
-    return Design(name, names, counts, np.sign(counts), ones if share is None else share, trusted)
+    return Design(
+        name=name,
+        names=names,
+        counts=counts,
+        detail=np.sign(counts),
+        share=ones if share is None else share,
+        trusted=trusted,
+    )
 
 
 def counts_of(rows: int, seed: int = 0) -> Array:
@@ -43,8 +51,12 @@ def test_single_slow_runs_do_not_move_the_absolute_loss() -> None:
     counts = counts_of(60)
     values = 1 + counts @ COST
     values[::10] *= 3  # every tenth network was measured while the host was busy
-    fitted = fit_form(Form("a", "absolute", 1e-6, True), [design("a", counts)], values)
-    assert fitted.predict([design("a", counts)])[1::10] == pytest.approx((1 + counts @ COST)[1::10], rel=0.01)
+    fitted = fit_form(
+        Form(design="a", loss="absolute", ridge=1e-6, nodes=True), [design("a", counts)], values
+    )
+    assert fitted.predict([design("a", counts)])[1::10] == pytest.approx(
+        (1 + counts @ COST)[1::10], rel=0.01
+    )
     chosen, _ = fit([design("a", counts)], values)
     assert chosen.form.loss == "absolute"
 
@@ -53,7 +65,9 @@ def test_what_is_not_additive_is_learnt_from_what_is_left() -> None:
     counts = counts_of(150)
     values = (1 + counts @ COST) * (1 + 0.3 * (counts[:, 0] > 2) * (counts[:, 1] > 2))
     fitted, validation = fit([design("a", counts)], values)
-    linear = fit_form(Form("a", "squares", 1e-6, True), [design("a", counts)], values)
+    linear = fit_form(
+        Form(design="a", loss="squares", ridge=1e-6, nodes=True), [design("a", counts)], values
+    )
     error = np.abs(linear.predict([design("a", counts)]) / values - 1).mean()
     assert fitted.form.view != "none"
     assert validation.mape_percent < 100 * error / 2
@@ -87,13 +101,15 @@ def test_no_network_is_predicted_far_below_the_fastest_one() -> None:
     counts = counts_of(30)
     values = 5 + counts @ COST
     fitted, _ = fit([design("a", counts)], values)
-    assert fitted.predict([design("a", np.full((1, 3), -9.0))])[0] == pytest.approx(0.5 * values.min())
+    assert fitted.predict([design("a", np.full((1, 3), -9.0))])[0] == pytest.approx(
+        0.5 * values.min()
+    )
 
 
 def test_the_ridge_spares_trusted_columns() -> None:
     sums = np.random.default_rng(4).uniform(1, 2, 12)
     counts = np.column_stack([sums, counts_of(12)])
-    form = Form("a", "squares", 1e3, True)
+    form = Form(design="a", loss="squares", ridge=1e3, nodes=True)
     fitted = fit_form(form, [design("a", counts, trusted=1)], 0.5 + 2 * sums)
     assert fitted.coefficients["op0"] == pytest.approx(2.0, rel=1e-3)
     assert abs(fitted.coefficients["op1"]) < 1e-3

@@ -35,5 +35,7 @@ def test_every_way_to_measure_refuses_a_million_threads_and_a_budget_without_end
 
 def test_an_input_may_have_so_many_numbers_in_all():
     check_input("x", (1, 1024, 1024, 1024))
-    with pytest.raises(InputError, match=f"x: an input of {2 * MOST_NUMBERS:,} numbers, of at most"):
+    with pytest.raises(
+        InputError, match=f"x: an input of {2 * MOST_NUMBERS:,} numbers, of at most"
+    ):
         check_input("x", (2, 1024, 1024, 1024))

@@ -31,13 +31,18 @@ def test_one_measurement_at_a_time_holds_the_lock(tmp_path):
     assert order == ["first", "second"]
 
 
-def test_who_waits_says_for_what_and_gives_up_with_a_line_that_names_the_file(tmp_path, monkeypatch, capsys):
+def test_who_waits_says_for_what_and_gives_up_with_a_line_that_names_the_file(
+    tmp_path, monkeypatch, capsys
+):
     monkeypatch.setattr(lock, "SAY_AFTER_S", 0.05)
     late = host_lock(tmp_path / "lock", wait_s=0.2)
     says = f"another measurement holds {tmp_path / 'lock'} for 0.2 s"
     with host_lock(tmp_path / "lock"), pytest.raises(TimeoutError, match=says), late:
         pass
-    assert capsys.readouterr().err == f"waiting for another measurement, which holds {tmp_path / 'lock'}\n"
+    assert (
+        capsys.readouterr().err
+        == f"waiting for another measurement, which holds {tmp_path / 'lock'}\n"
+    )
 
 
 def test_the_lock_lies_in_a_folder_of_this_user_that_nobody_else_may_enter(tmp_path, monkeypatch):

@@ -38,27 +38,60 @@ RECEIPT = Receipt(
 
 def test_a_measurement_survives_json_unchanged():
     measurement = Measurement(
-        LATENCY, 1.5, 1.0, 2.0, (1.0, 1.5, 2.0), "measured", RECEIPT, series=(("own", (1.0, 1.1)),)
+        metric=LATENCY,
+        value=1.5,
+        low=1.0,
+        high=2.0,
+        samples=(1.0, 1.5, 2.0),
+        origin="measured",
+        receipt=RECEIPT,
+        series=(("own", (1.0, 1.1)),),
     )
     assert Measurement.from_dict(json.loads(json.dumps(measurement.to_dict()))) == measurement
 
 
 @given(st.floats(-1e9, 1e9), st.floats(0, 1e9), st.floats(0, 1e9))
 def test_any_value_inside_its_interval_survives_json(value, below, above):
-    metric = Metric("x", "ms", "higher")
-    measurement = Measurement(metric, value, value - below, value + above, (value,), "table", RECEIPT)
+    metric = Metric(name="x", unit="ms", better="higher")
+    measurement = Measurement(
+        metric=metric,
+        value=value,
+        low=value - below,
+        high=value + above,
+        samples=(value,),
+        origin="table",
+        receipt=RECEIPT,
+    )
     assert Measurement.from_dict(json.loads(json.dumps(measurement.to_dict()))) == measurement
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, 0.5, 3.0])
 def test_a_value_outside_its_interval_is_no_measurement(value):
     with pytest.raises(ValueError, match="not inside"):
-        Measurement(LATENCY, value, 1.0, 2.0, (), "measured", RECEIPT)
+        Measurement(
+            metric=LATENCY,
+            value=value,
+            low=1.0,
+            high=2.0,
+            samples=(),
+            origin="measured",
+            receipt=RECEIPT,
+        )
 
 
 def test_an_unknown_origin_is_refused():
-    with pytest.raises(ValueError, match="origin 'guessed' is none of counted, measured, table, estimated"):
-        Measurement(LATENCY, 1.0, 1.0, 1.0, (), "guessed", RECEIPT)  # type: ignore[arg-type]
+    with pytest.raises(
+        ValueError, match="origin 'guessed' is none of counted, measured, table, estimated"
+    ):
+        Measurement(
+            metric=LATENCY,
+            value=1.0,
+            low=1.0,
+            high=1.0,
+            samples=(),
+            origin="guessed",
+            receipt=RECEIPT,
+        )  # type: ignore[arg-type]
 
 
 def test_a_receipt_names_an_unknown_key():
@@ -78,7 +111,9 @@ def test_a_count_is_exact_and_has_no_samples():
 
 
 def test_a_failure_is_marked_and_has_no_number():
-    failure = Failure(LATENCY, "timeout", "no answer within 3 s", RECEIPT)
+    failure = Failure(
+        metric=LATENCY, reason="timeout", detail="no answer within 3 s", receipt=RECEIPT
+    )
     assert failure.to_dict()["value"] is None
     assert failure.to_dict()["failure"] == {"reason": "timeout", "detail": "no answer within 3 s"}
     assert measurements([failure, counted(PARAMS, 1, RECEIPT)]) == [counted(PARAMS, 1, RECEIPT)]

@@ -16,7 +16,8 @@ from tests.profilers.onnx_files import model, saved
 def test_a_good_file_tells_its_inputs_nodes_params_and_opset(tmp_path):
     weight = numpy_helper.from_array(np.ones((4, 3, 1, 1), np.float32), "w")
     path = saved(
-        tmp_path, model([helper.make_node("Conv", ["x", "w"], ["y"])], [1, 3, 8, 8], weights=[weight])
+        tmp_path,
+        model([helper.make_node("Conv", ["x", "w"], ["y"])], [1, 3, 8, 8], weights=[weight]),
     )
     found = check_onnx(path)
     assert found.shapes == {"x": [1, 3, 8, 8]}
@@ -74,7 +75,9 @@ def test_an_output_needs_no_shape_where_the_data_lies_beside_the_file(tmp_path):
 
 
 def test_data_of_a_function_outside_the_models_folder_is_refused(tmp_path):
-    outside = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[1], data_location=TensorProto.EXTERNAL)
+    outside = TensorProto(
+        name="w", data_type=TensorProto.FLOAT, dims=[1], data_location=TensorProto.EXTERNAL
+    )
     outside.external_data.add(key="location", value="../secret.bin")
     body = [
         helper.make_node("Constant", [], ["w"], value=outside),
@@ -171,7 +174,9 @@ def test_a_graph_that_makes_no_sense_is_refused(tmp_path):
         check_onnx(saved(tmp_path, model([helper.make_node("Relu", ["nowhere"], ["y"])], [1, 3])))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150
+)
 @given(st.data())
 def test_any_damage_gives_a_model_or_our_own_error(tmp_path, data):
     content = bytearray(model([helper.make_node("Relu", ["x"], ["y"])], [1, 3]).SerializeToString())

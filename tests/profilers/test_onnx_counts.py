@@ -11,7 +11,8 @@ from profilers.counts import count
 from profilers.errors import InputError
 from profilers.onnx_counts import count_onnx
 from profilers.onnx_export import export_onnx
-from profilers.onnx_rules import CONTROL, CONVOLUTIONS, FREE, PRODUCTS
+from profilers.onnx_free import FREE
+from profilers.onnx_rules import CONTROL, CONVOLUTIONS, PRODUCTS
 from tests.profilers.onnx_files import model, saved
 
 
@@ -39,7 +40,8 @@ def test_a_graph_counts_as_the_module_it_was_exported_from(tmp_path):
 def test_an_open_batch_counts_at_the_batch_asked_for(tmp_path):
     weight = numpy_helper.from_array(np.ones((4, 3, 1, 1), np.float32), "w")
     path = saved(
-        tmp_path, model([helper.make_node("Conv", ["x", "w"], ["y"])], ["n", 3, 8, 8], weights=[weight])
+        tmp_path,
+        model([helper.make_node("Conv", ["x", "w"], ["y"])], ["n", 3, 8, 8], weights=[weight]),
     )
     assert count_onnx(path).macs == 4 * 64 * 3
     assert count_onnx(path, batch=5).macs == 5 * 4 * 64 * 3
@@ -52,7 +54,10 @@ def test_products_count_rows_times_columns_times_inner(tmp_path):
         helper.make_node("MatMul", ["x", "a"], ["t"]),
         helper.make_node("Gemm", ["t", "b"], ["y"], transB=1),
     ]
-    assert count_onnx(saved(tmp_path, model(nodes, [2, 5], weights=[a, b]))).macs == 2 * 7 * 5 + 2 * 6 * 7
+    assert (
+        count_onnx(saved(tmp_path, model(nodes, [2, 5], weights=[a, b]))).macs
+        == 2 * 7 * 5 + 2 * 6 * 7
+    )
 
 
 def test_what_has_no_rule_is_named(tmp_path):
@@ -75,7 +80,9 @@ def float_conv(name: str = "w", size: int = 1) -> onnx.TensorProto:
     return numpy_helper.from_array(np.ones((3, 3, size, size), np.float32), name)
 
 
-def graph_of(nodes: list[onnx.NodeProto], inputs: dict[str, int], outputs: dict[str, int]) -> onnx.GraphProto:
+def graph_of(
+    nodes: list[onnx.NodeProto], inputs: dict[str, int], outputs: dict[str, int]
+) -> onnx.GraphProto:
     """The branch or body of a node: names with their types, shapes left open."""
     typed = [
         [helper.make_tensor_value_info(name, kind, None) for name, kind in values.items()]
@@ -86,7 +93,11 @@ def graph_of(nodes: list[onnx.NodeProto], inputs: dict[str, int], outputs: dict[
 
 def test_an_if_counts_from_its_cheaper_to_its_dearer_branch(tmp_path):
     branches = [
-        graph_of([helper.make_node("Conv", ["x", name], [out], pads=[pad] * 4)], {}, {out: TensorProto.FLOAT})
+        graph_of(
+            [helper.make_node("Conv", ["x", name], [out], pads=[pad] * 4)],
+            {},
+            {out: TensorProto.FLOAT},
+        )
         for name, out, pad in (("one", "a", 0), ("three", "b", 1))
     ]
     node = helper.make_node("If", ["c"], ["y"], then_branch=branches[0], else_branch=branches[1])
@@ -110,7 +121,9 @@ def loop(rounds: int | None) -> onnx.ModelProto:
     stored = [helper.make_tensor("go", TensorProto.BOOL, [], [True]), float_conv()]
     if rounds is not None:
         stored.append(helper.make_tensor("n", TensorProto.INT64, [], [rounds]))
-    made = model([helper.make_node("Loop", ["n", "go", "x"], ["y"], body=body)], [1, 3, 5, 5], stored)
+    made = model(
+        [helper.make_node("Loop", ["n", "go", "x"], ["y"], body=body)], [1, 3, 5, 5], stored
+    )
     if rounds is None:
         made.graph.input.append(helper.make_tensor_value_info("n", TensorProto.INT64, []))
     return made
@@ -133,7 +146,9 @@ def test_a_scan_counts_its_body_once_for_each_row(tmp_path):
         {"o": TensorProto.FLOAT},
     )
     weight = numpy_helper.from_array(np.ones((5, 7), np.float32), "w")
-    made = model([helper.make_node("Scan", ["x"], ["y"], body=body, num_scan_inputs=1)], [6, 2, 5], [weight])
+    made = model(
+        [helper.make_node("Scan", ["x"], ["y"], body=body, num_scan_inputs=1)], [6, 2, 5], [weight]
+    )
     found = count_onnx(saved(tmp_path, made))
     assert (found.macs, found.uncounted) == (6 * 2 * 5 * 7, ())
 
@@ -141,7 +156,9 @@ def test_a_scan_counts_its_body_once_for_each_row(tmp_path):
 def test_every_standard_operator_is_ruled_or_named(tmp_path):
     """Only what computes and has no rule may be missing from the lists."""
     listed = {*FREE, *CONVOLUTIONS, *PRODUCTS, *CONTROL}
-    standard = {schema.name for schema in onnx.defs.get_all_schemas_with_history() if not schema.domain}
+    standard = {
+        schema.name for schema in onnx.defs.get_all_schemas_with_history() if not schema.domain
+    }
     assert (
         standard - listed
         == {
@@ -170,7 +187,9 @@ def test_sizes_that_no_network_has_are_refused(tmp_path):
         count_onnx(saved(tmp_path, model(nodes, [2**31, 2**31], weights=[weight])))
     nodes = [
         helper.make_node("Transpose", ["x"], ["t"]),
-        helper.make_node("MatMul", ["x", "t"], ["square"]),  # 2^60 of the largest input that is allowed
+        helper.make_node(
+            "MatMul", ["x", "t"], ["square"]
+        ),  # 2^60 of the largest input that is allowed
         helper.make_node("MatMul", ["square", "square"], ["y"]),
     ]
     with pytest.raises(InputError, match=r"more than 2\^63 MACs"):

@@ -24,7 +24,9 @@ OPTIONS = OnnxOptions(protocol=QUICK, store=None, limit_s=60)
 
 def test_a_measurement_has_samples_an_interval_and_a_full_receipt(tmp_path):
     path = saved(tmp_path, small())
-    (found,) = measure_latency([path], OPTIONS, device="cpu", now=lambda: "2024-01-02T03:04:05+00:00")
+    (found,) = measure_latency(
+        [path], OPTIONS, device="cpu", now=lambda: "2024-01-02T03:04:05+00:00"
+    )
     assert isinstance(found, Measurement)
     assert 0 < found.low <= found.value <= found.high
     assert len(found.samples) >= 20
@@ -64,14 +66,18 @@ def test_a_model_that_hangs_is_ended_at_its_limit(tmp_path):
 
 def test_a_plain_statistic_runs_without_the_reference(tmp_path):
     protocol = Protocol(budget_s=0.1, min_s=0.02, warmup_s=0.01, statistic="min")
-    (found,) = measure_latency([saved(tmp_path, small())], OnnxOptions(protocol=protocol, store=None))
+    (found,) = measure_latency(
+        [saved(tmp_path, small())], OnnxOptions(protocol=protocol, store=None)
+    )
     assert isinstance(found, Measurement)
     assert found.receipt.statistic == "min"
     assert dict(found.series)["reference"] == ()
 
 
 def test_a_provider_that_is_not_here_is_a_failure(tmp_path):
-    (found,) = measure_latency([saved(tmp_path, small())], OnnxOptions(provider="cuda", protocol=QUICK))
+    (found,) = measure_latency(
+        [saved(tmp_path, small())], OnnxOptions(provider="cuda", protocol=QUICK)
+    )
     assert isinstance(found, (Failure, Measurement))
     if isinstance(found, Failure):
         assert "CUDAExecutionProvider" in found.detail
@@ -101,7 +107,9 @@ def test_a_worker_takes_no_more_than_what_is_free():
         "except MemoryError:\n"
         "    print('refused')\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
     assert done.stdout == "refused\n"
 
 
@@ -120,7 +128,9 @@ def test_a_worker_that_crashes_is_told_by_its_signal():
 
 
 def test_what_a_worker_said_before_it_died_is_kept():
-    script = "print('{\"model\": 0, \"own\": []}', flush=True); print('noise'); import os; os._exit(3)"
+    script = (
+        "print('{\"model\": 0, \"own\": []}', flush=True); print('noise'); import os; os._exit(3)"
+    )
     _, answers, ended = run_worker({"models": [{}, {}]}, 20, [sys.executable, "-c", script])
     assert list(answers) == [0]
     assert ended == {"failure": "crash", "detail": "exit code 3"}

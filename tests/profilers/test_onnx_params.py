@@ -1,4 +1,5 @@
-"""The same network has the same parameters, wherever its weights stand and whatever type they are stored in."""
+"""The same network has the same parameters, wherever its weights stand and whatever type they
+are stored in."""
 
 from __future__ import annotations
 
@@ -33,17 +34,22 @@ def constant(**value: object) -> onnx.NodeProto:
 def reshaped(**value: object) -> onnx.ModelProto:
     sizes = numpy_helper.from_array(np.array(WEIGHT.shape), "sizes")
     return model(
-        [constant(**value), helper.make_node("Reshape", ["w0", "sizes"], ["w"]), CONV], [1, 3, 5, 5], [sizes]
+        [constant(**value), helper.make_node("Reshape", ["w0", "sizes"], ["w"]), CONV],
+        [1, 3, 5, 5],
+        [sizes],
     )
 
 
 def sparse() -> onnx.SparseTensorProto:
     values = numpy_helper.from_array(np.ones(2, np.float32), "w")
-    return helper.make_sparse_tensor(values, numpy_helper.from_array(np.array([0, 5]), "i"), WEIGHT.shape)
+    return helper.make_sparse_tensor(
+        values, numpy_helper.from_array(np.array([0, 5]), "i"), WEIGHT.shape
+    )
 
 
 def dequantised(dtype: type, axis: bool) -> onnx.ModelProto:
-    """Weight and bias stored as integers, one scale and zero point for all or one per output channel."""
+    """Weight and bias stored as integers, one scale and zero point for all or one per output
+    channel."""
     shape = (4,) if axis else ()
     stored = {
         "q": WEIGHT.astype(dtype),
@@ -58,7 +64,9 @@ def dequantised(dtype: type, axis: bool) -> onnx.ModelProto:
         helper.make_node("Conv", ["x", "w", "bias"], ["y"]),
     ]
     return model(
-        nodes, [1, 3, 5, 5], [numpy_helper.from_array(value, name) for name, value in stored.items()]
+        nodes,
+        [1, 3, 5, 5],
+        [numpy_helper.from_array(value, name) for name, value in stored.items()],
     )
 
 
@@ -71,7 +79,9 @@ def in_a_function(calls: int) -> onnx.ModelProto:
     standard = helper.make_opsetid("", 17)
     function = helper.make_function("own", "Block", ["a"], ["b"], body, [standard])
     names = ["x", *(f"t{i}" for i in range(calls - 1)), "y"]
-    nodes = [helper.make_node("Block", [one], [other], domain="own") for one, other in pairwise(names)]
+    nodes = [
+        helper.make_node("Block", [one], [other], domain="own") for one, other in pairwise(names)
+    ]
     made = model(nodes, [1, 3, 5, 5])
     made.functions.append(function)
     made.opset_import.append(helper.make_opsetid("own", 1))
@@ -86,7 +96,11 @@ def branch(node: onnx.NodeProto, weights: list[onnx.TensorProto], output: str) -
 def in_branches() -> onnx.ModelProto:
     """Each branch keeps a weight of its own under the same name."""
     branches = [
-        branch(helper.make_node("Conv", ["x", "w"], [name]), [numpy_helper.from_array(WEIGHT, "w")], name)
+        branch(
+            helper.make_node("Conv", ["x", "w"], [name]),
+            [numpy_helper.from_array(WEIGHT, "w")],
+            name,
+        )
         for name in ("yes", "no")
     ]
     node = helper.make_node("If", ["c"], ["y"], then_branch=branches[0], else_branch=branches[1])
@@ -96,7 +110,10 @@ def in_branches() -> onnx.ModelProto:
 
 
 FORMS: dict[str, tuple[Callable[[], onnx.ModelProto], int]] = {
-    "an initializer": (lambda: model([CONV], [1, 3, 5, 5], [numpy_helper.from_array(WEIGHT, "w")]), SIZE),
+    "an initializer": (
+        lambda: model([CONV], [1, 3, 5, 5], [numpy_helper.from_array(WEIGHT, "w")]),
+        SIZE,
+    ),
     "a constant": (
         lambda: model(
             [
@@ -109,7 +126,9 @@ FORMS: dict[str, tuple[Callable[[], onnx.ModelProto], int]] = {
     ),
     "floats of a constant": (lambda: reshaped(value_floats=WEIGHT.ravel().tolist()), SIZE),
     "a sparse constant": (
-        lambda: model([helper.make_node("Constant", [], ["w"], sparse_value=sparse()), CONV], [1, 3, 5, 5]),
+        lambda: model(
+            [helper.make_node("Constant", [], ["w"], sparse_value=sparse()), CONV], [1, 3, 5, 5]
+        ),
         SIZE,
     ),
     "bytes": (lambda: dequantised(np.uint8, False), SIZE + 4),
@@ -141,7 +160,8 @@ def test_a_network_quantised_by_onnxruntime_counts_as_before(tmp_path, kind, per
 
 
 class Settings(nn.Module):
-    """Statistics, a limit, a factor and a padding: numbers in the file, none of them a parameter."""
+    """Statistics, a limit, a factor and a padding: numbers in the file, none of them a
+    parameter."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -162,7 +182,14 @@ def test_an_operator_of_the_runtime_without_a_rule_is_named_for_its_numbers(tmp_
     packed = numpy_helper.from_array(np.ones((8, 1, 8), np.uint8), "w")
     scales = numpy_helper.from_array(np.ones(8, np.float32), "s")
     node = helper.make_node(
-        "MatMulNBits", ["x", "w", "s"], ["y"], domain="com.microsoft", N=8, K=16, bits=4, block_size=16
+        "MatMulNBits",
+        ["x", "w", "s"],
+        ["y"],
+        domain="com.microsoft",
+        N=8,
+        K=16,
+        bits=4,
+        block_size=16,
     )
     made = model([node], [1, 16], [packed, scales])
     made.opset_import.append(helper.make_opsetid("com.microsoft", 1))
@@ -184,7 +211,9 @@ def test_functions_that_would_grow_without_end_are_refused(tmp_path):
     standard = [helper.make_opsetid("", 17), helper.make_opsetid("own", 1)]
     for level in range(40):
         name, inner = f"F{level}", f"F{level - 1}" if level else "Block"
-        body = [helper.make_node(inner, [a], [b], domain="own") for a, b in (("a", "t"), ("t", "b"))]
+        body = [
+            helper.make_node(inner, [a], [b], domain="own") for a, b in (("a", "t"), ("t", "b"))
+        ]
         made.functions.append(helper.make_function("own", name, ["a"], ["b"], body, standard))
     made.graph.node[0].op_type = "F39"
     with pytest.raises(InputError, match="more than 1,000,000 nodes"):

@@ -68,7 +68,10 @@ def test_the_patterns_of_every_device_that_ships_are_allowed():
 
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(
-    st.lists(st.sampled_from(["a?", ".?", "a*", ".*", "[ab]+", "(a|a)", "(a|)", "a", "(?!b)"]), max_size=40)
+    st.lists(
+        st.sampled_from(["a?", ".?", "a*", ".*", "[ab]+", "(a|a)", "(a|)", "a", "(?!b)"]),
+        max_size=40,
+    )
 )
 def test_the_bound_of_an_allowed_pattern_holds(parts):
     pattern = "".join(parts) + "!"

@@ -65,7 +65,9 @@ def test_without_a_store_nothing_is_remembered():
     assert nominal_speed(None, "a", [0.004] * 40) == 0.004
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"a": "fast"}', '{"a": -1}', '{"a": 1e400}', "\xff"])
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"a": "fast"}', '{"a": -1}', '{"a": 1e400}', "\xff"]
+)
 def test_a_damaged_store_is_none(tmp_path, content):
     store = tmp_path / "speed.json"
     store.write_text(content, encoding="latin-1")

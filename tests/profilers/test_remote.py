@@ -20,7 +20,7 @@ from profilers.timing import Protocol
 from tests.profilers.onnx_files import not_finite, saved, small
 
 OPTIONS = OnnxOptions(protocol=Protocol(budget_s=0.1, min_s=0.02, warmup_s=0.01), store=None)
-HERE = Transport(("sh", "-c"), sys.executable)
+HERE = Transport(command=("sh", "-c"), python=sys.executable)
 
 
 def test_receipts_come_back_from_the_other_side(tmp_path, monkeypatch):
@@ -46,20 +46,27 @@ def test_receipts_come_back_from_the_other_side(tmp_path, monkeypatch):
     [
         (run_with("false"), "false: no measurement came back: exit code 1"),
         (run_with("no-such-command-here"), "no-such-command-here: No such file"),
-        (Transport(("sh", "-c"), "python-that-is-not-there"), "not found"),
+        (Transport(command=("sh", "-c"), python="python-that-is-not-there"), "not found"),
         (run_with("sh -c 'echo surprise'"), "no measurement came back"),
         (run_with("sh -c 'sleep 60'"), "no answer within"),
     ],
 )
 def test_a_machine_that_does_not_answer_is_bad_input_in_one_line(tmp_path, transport, says):
-    quick = Transport(transport.command, transport.python, wait_s=0.5)
+    quick = Transport(command=transport.command, python=transport.python, wait_s=0.5)
     with pytest.raises(InputError, match=says) as caught:
-        measure_latency([saved(tmp_path, small())], OnnxOptions(limit_s=0.5, store=None), run=remote(quick))
+        measure_latency(
+            [saved(tmp_path, small())], OnnxOptions(limit_s=0.5, store=None), run=remote(quick)
+        )
     assert "\n" not in str(caught.value)
 
 
 def test_what_the_other_machine_lacks_is_said():
-    done = Ended("ended", 0, b'{"error": "needs the Python packages onnxruntime"}\n', b"")
+    done = Ended(
+        how="ended",
+        returncode=0,
+        output=b'{"error": "needs the Python packages onnxruntime"}\n',
+        errors=b"",
+    )
     with pytest.raises(InputError, match="needs the Python packages onnxruntime"):
         unpack(HERE, done)
 
@@ -72,27 +79,43 @@ def test_what_the_other_machine_lacks_is_said():
     ],
 )
 def test_an_answer_without_end_is_ended_by_its_bytes_not_by_the_clock(tmp_path, command, says):
-    endless = Transport(run_with(command).command, wait_s=600)
+    endless = Transport(command=run_with(command).command, wait_s=600)
     with pytest.raises(InputError, match=says):
-        measure_latency([saved(tmp_path, small())], OnnxOptions(limit_s=600, store=None), run=remote(endless))
+        measure_latency(
+            [saved(tmp_path, small())], OnnxOptions(limit_s=600, store=None), run=remote(endless)
+        )
 
 
 def test_the_other_machine_runs_nothing_that_lies_where_the_command_arrives(tmp_path, monkeypatch):
-    # ssh arrives in a home folder, docker exec in a working folder: others may have put files there.
+    # ssh arrives in a home folder, docker exec in a working folder: others may have put files
+    # there.
     there = tmp_path / "there"
     there.mkdir()
-    for name in ("json", "tarfile", "tempfile", "subprocess", "numpy", "profilers", "typing", "onnxruntime"):
+    for name in (
+        "json",
+        "tarfile",
+        "tempfile",
+        "subprocess",
+        "numpy",
+        "profilers",
+        "typing",
+        "onnxruntime",
+    ):
         (there / f"{name}.py").write_text("open('mark', 'a').write(__name__)")
     monkeypatch.delenv("PYTHONPATH", raising=False)
     command = ("sh", "-c", f'cd {shlex.quote(str(there))} && exec sh -c "$1"', "sh")
     (found,) = measure_latency(
-        [saved(tmp_path, small())], OPTIONS, run=remote(Transport(command, sys.executable))
+        [saved(tmp_path, small())],
+        OPTIONS,
+        run=remote(Transport(command=command, python=sys.executable)),
     )
     assert isinstance(found, Measurement)
     assert not (there / "mark").exists()
 
 
-@pytest.mark.parametrize("address", ["-oProxyCommand=touch /tmp/x", "a b", "user@host;ls", "", "$(ls)"])
+@pytest.mark.parametrize(
+    "address", ["-oProxyCommand=touch /tmp/x", "a b", "user@host;ls", "", "$(ls)"]
+)
 def test_an_address_that_is_none_is_refused(address):
     with pytest.raises(InputError, match="--ssh: expected user@host"):
         ssh(address)

@@ -3,7 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from profilers.robust import block_spread, bootstrap_interval, choose_statistic, in_blocks, summarise
+from profilers.robust import (
+    block_spread,
+    bootstrap_interval,
+    choose_statistic,
+    in_blocks,
+    summarise,
+)
 
 
 def noisy(seed: int, n: int = 400, scale: float = 0.01) -> list[float]:
@@ -31,7 +37,8 @@ def test_a_quiet_host_is_ranked_by_the_median():
 
 
 def test_a_host_that_is_busy_in_phases_is_ranked_by_a_low_statistic_and_marked():
-    # Phases of contention add time to most runs of a block; every block still has some undisturbed ones.
+    # Phases of contention add time to most runs of a block; every block still has some undisturbed
+    # ones.
     rng = np.random.default_rng(1)
     phases = np.repeat(rng.uniform(0.0, 3.0, 20), 20)
     disturbed = rng.random(400) < 0.8
@@ -65,7 +72,9 @@ def test_slow_phases_make_the_interval_wider_than_independent_noise_of_the_same_
 
 
 def test_the_same_samples_and_seed_give_the_same_interval():
-    assert bootstrap_interval(noisy(5), "p10", seed=7) == bootstrap_interval(noisy(5), "p10", seed=7)
+    assert bootstrap_interval(noisy(5), "p10", seed=7) == bootstrap_interval(
+        noisy(5), "p10", seed=7
+    )
 
 
 def test_blocks_keep_the_order_of_time_and_leave_out_the_first_remainder():

@@ -10,9 +10,11 @@ from profilers.roofline import COSTS, Kernel, Peaks, device_us, issue_us, latenc
 PEAKS = Peaks(gmacs_per_s=1000.0, gb_per_s=100.0)
 GPU = COSTS["eager_gpu"]
 # 1,000 MMAC on data that fit in no time: 1000e6 / (1000e3 MAC/us x 0.7) = 1428.6 us.
-BUSY = Kernel("linear", 1_000_000_000, 10, 10, 10, 1)
+BUSY = Kernel(kind="linear", macs=1_000_000_000, reads=10, writes=10, outputs=10, channels=1)
 # 75 MB at 75 % of 100 GB/s: 1000 us.
-COPY = Kernel("elementwise", 0, 9_375_000, 9_375_000, 9_375_000, 1)
+COPY = Kernel(
+    kind="elementwise", macs=0, reads=9_375_000, writes=9_375_000, outputs=9_375_000, channels=1
+)
 
 
 def test_arithmetic_bounds_a_busy_kernel_and_traffic_a_copy() -> None:
@@ -27,14 +29,16 @@ def test_a_pool_reads_its_window() -> None:
 
 
 def test_a_convolution_of_half_a_tile_costs_a_whole_one() -> None:
-    whole = Kernel("conv", 128 * 32 * 100, 1, 1, 128, 32)
-    half = Kernel("conv", 128 * 16 * 100, 1, 1, 128, 16)
+    whole = Kernel(kind="conv", macs=128 * 32 * 100, reads=1, writes=1, outputs=128, channels=32)
+    half = Kernel(kind="conv", macs=128 * 16 * 100, reads=1, writes=1, outputs=128, channels=16)
     assert device_us(half, PEAKS, GPU) == pytest.approx(device_us(whole, PEAKS, GPU))
 
 
 def test_groups_are_computed_like_convolutions_of_their_own() -> None:
-    one = Kernel("conv", 128 * 16 * 100, 1, 1, 128, 16)
-    four = Kernel("conv", 4 * one.macs, 4, 4, 128, 4 * 16, groups=4)
+    one = Kernel(kind="conv", macs=128 * 16 * 100, reads=1, writes=1, outputs=128, channels=16)
+    four = Kernel(
+        kind="conv", macs=4 * one.macs, reads=4, writes=4, outputs=128, channels=4 * 16, groups=4
+    )
     alone = replace(four, groups=1)
     # Four half-filled tiles on five cores beside two full ones: a wave each, of tiles as large.
     assert device_us(four, PEAKS, GPU) == pytest.approx(device_us(one, PEAKS, GPU))
@@ -47,7 +51,18 @@ def test_the_last_wave_takes_as_long_as_a_full_one() -> None:
     cores = round(PEAKS.gmacs_per_s / 1.5 / 128)  # 5
 
     def tiles(number: int) -> float:
-        return device_us(Kernel("conv", number * 128 * 32 * 1000, 1, 1, number * 128, 32), PEAKS, GPU)
+        return device_us(
+            Kernel(
+                kind="conv",
+                macs=number * 128 * 32 * 1000,
+                reads=1,
+                writes=1,
+                outputs=number * 128,
+                channels=32,
+            ),
+            PEAKS,
+            GPU,
+        )
 
     assert tiles(1) == pytest.approx(tiles(cores))
     assert tiles(cores + 1) - 2 == pytest.approx(2 * (tiles(cores) - 2))
@@ -55,7 +70,7 @@ def test_the_last_wave_takes_as_long_as_a_full_one() -> None:
 
 def test_issuing_hides_behind_the_device_or_the_device_behind_issuing() -> None:
     assert latency_ms([COPY] * 3, PEAKS, "eager_gpu") == pytest.approx(3 * 1.002)
-    small = Kernel("elementwise", 0, 10, 10, 10, 1)
+    small = Kernel(kind="elementwise", macs=0, reads=10, writes=10, outputs=10, channels=1)
     assert latency_ms([small] * 3, PEAKS, "eager_gpu") == pytest.approx(
         3 * GPU.issue_us["elementwise"] / 1000
     )
@@ -83,6 +98,17 @@ def test_a_device_with_higher_peaks_is_never_slower() -> None:
     rng = np.random.default_rng(0)
     for _ in range(50):
         macs, reads, writes, outputs = (int(value) for value in rng.integers(1, 10**7, 4))
-        kernel = Kernel("depthwise", macs, reads, writes, outputs, int(rng.integers(1, 64)), 9)
-        slow, fast = (device_us(kernel, Peaks(g, b), GPU) for g, b in ((500, 50), (600, 80)))
+        kernel = Kernel(
+            kind="depthwise",
+            macs=macs,
+            reads=reads,
+            writes=writes,
+            outputs=outputs,
+            channels=int(rng.integers(1, 64)),
+            window=9,
+        )
+        slow, fast = (
+            device_us(kernel, Peaks(gmacs_per_s=g, gb_per_s=b), GPU)
+            for g, b in ((500, 50), (600, 80))
+        )
         assert fast <= slow

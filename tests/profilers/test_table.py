@@ -8,20 +8,33 @@ import numpy as np
 import pytest
 
 from profilers.errors import InputError
-from profilers.fit import Fitted, Form, Process
-from profilers.table import Network, Operations, Table, load, save
+from profilers.fit import Fitted, Form
+from profilers.gaussian_process import Process
+from profilers.table import NetworkSize, Operations, Table, load, save
 
-PROCESS = Process(np.array([[0.0, 1.0]]), np.array([0.25]), np.array([1.0, 2.0]), 0.5, 0.1)
-FITTED = Fitted(Form("eager", "squares", 0.1, True, "both"), 1.5, {"normal/none": 2.0}, 0.75, PROCESS)
+PROCESS = Process(
+    points=np.array([[0.0, 1.0]]),
+    weights=np.array([0.25]),
+    scale=np.array([1.0, 2.0]),
+    length=0.5,
+    noise=0.1,
+)
+FITTED = Fitted(
+    form=Form(design="eager", loss="squares", ridge=0.1, nodes=True, view="both"),
+    constant=1.5,
+    coefficients={"normal/none": 2.0},
+    smallest=0.75,
+    process=PROCESS,
+)
 TABLE = Table(
     device="cpu",
     space="darts",
     batch=4,
-    network=Network(16, 8, 10, (3, 32, 32)),
+    network=NetworkSize(channels=16, cells=8, classes=10, image=(3, 32, 32)),
     fitted=FITTED,
     agreement={"held_out": {"networks": 40, "mape_percent": 2.5}},
     provenance={"time": "2026-01-01T00:00:00+00:00"},
-    operations=Operations(0.0, ((0.0, 1.0), (2.0,))),
+    operations=Operations(fixed=0.0, edges=((0.0, 1.0), (2.0,))),
     measured=({"op": "skip_connect", "latency_ms": 0.1},),
 )
 

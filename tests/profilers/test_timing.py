@@ -67,23 +67,31 @@ def test_the_warm_up_goes_on_until_the_running_median_is_stable():
     )
     third = len(durations) // 3
     assert len(durations) > 60
-    assert np.median(durations[-third:]) == pytest.approx(np.median(durations[-2 * third : -third]), rel=0.02)
+    assert np.median(durations[-third:]) == pytest.approx(
+        np.median(durations[-2 * third : -third]), rel=0.02
+    )
 
 
 def test_a_warm_up_that_never_settles_ends_at_its_limit():
     clock = FakeClock()
     growing = (0.01 * 1.1**i for i in itertools.count())
-    warm_up(timed(clock.work(lambda: next(growing)), clock, clock), Protocol(warmup_limit_s=2.0), clock)
+    warm_up(
+        timed(clock.work(lambda: next(growing)), clock, clock), Protocol(warmup_limit_s=2.0), clock
+    )
     assert 2.0 <= clock.now < 6.0
 
 
 def test_sampling_stops_early_when_the_interval_is_tight_and_at_the_budget_when_it_is_not():
     clock = FakeClock()
-    steady = sample(timed(clock.work(fixed(0.01)), clock, clock), Protocol(budget_s=5.0, min_s=0.5), clock)
+    steady = sample(
+        timed(clock.work(fixed(0.01)), clock, clock), Protocol(budget_s=5.0, min_s=0.5), clock
+    )
     assert 0.5 <= sum(steady.wall) < 0.7
     rng = np.random.default_rng(0)
     wild = sample(
-        timed(clock.work(lambda: rng.uniform(0.005, 0.015)), clock, clock), Protocol(budget_s=5.0), clock
+        timed(clock.work(lambda: rng.uniform(0.005, 0.015)), clock, clock),
+        Protocol(budget_s=5.0),
+        clock,
     )
     assert 4.9 <= sum(wild.wall) <= 5.1
 
@@ -94,7 +102,9 @@ def starved(clock: FakeClock, seconds: float, share: float):
 
     def run(n: int) -> list[Duration]:
         clock.now += n * seconds / share
-        return [Duration(seconds * rng.uniform(0.8, 1.2), seconds / share) for _ in range(n)]
+        return [
+            Duration(own=seconds * rng.uniform(0.8, 1.2), wall=seconds / share) for _ in range(n)
+        ]
 
     return run
 
@@ -118,12 +128,14 @@ def test_interleaved_candidates_take_turns_so_that_drift_falls_on_both():
             # The host gets slower all the time: 1 % per second.
             seconds = scale * (1 + clock.now / 100)
             clock.now += n * seconds
-            return [Duration(seconds, seconds)] * n
+            return [Duration(own=seconds, wall=seconds)] * n
 
         return run
 
     protocol = Protocol(budget_s=20, min_s=20, statistic="median")
-    taken = sample_interleaved({"a": sampler("a", 0.010), "b": sampler("b", 0.011)}, protocol, clock)
+    taken = sample_interleaved(
+        {"a": sampler("a", 0.010), "b": sampler("b", 0.011)}, protocol, clock
+    )
     # After the warm-ups, which come one after the other.
     turns = log[100:200]
     assert turns in (["a", "b"] * 50, ["b", "a"] * 50)
@@ -132,10 +144,11 @@ def test_interleaved_candidates_take_turns_so_that_drift_falls_on_both():
 
 def drifting(clock: FakeClock, seconds: float):
     def run(n: int) -> list[Duration]:
-        # Twice as slow in every other second; another process takes the core half of the time in between.
+        # Twice as slow in every other second; another process takes the core half of the time in
+        # between.
         slow = 2.0 if int(clock.now) % 2 else 1.0
         clock.now += n * 3 * seconds * slow
-        return [Duration(seconds * slow, 3 * seconds * slow)] * n
+        return [Duration(own=seconds * slow, wall=3 * seconds * slow)] * n
 
     return run
 

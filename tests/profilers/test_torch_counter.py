@@ -45,7 +45,7 @@ def test_macs_equal_torchs_on_random_networks(space):
 @pytest.mark.slow
 @pytest.mark.parametrize("golden", GOLDEN, ids=str)
 def test_macs_equal_torchs_on_every_golden_network(golden):
-    architecture = Architecture(parse(golden.text), golden.channels, golden.cells)
+    architecture = Architecture(parse(golden.text), channels=golden.channels, cells=golden.cells)
     network = Network(architecture, golden.classes, golden.image, golden.stem)
     ours = count(network, (1, *golden.image))
     assert ours.macs == count_with_torch(network, (1, *golden.image)).macs
@@ -62,7 +62,9 @@ def test_macs_equal_torchs_on_200_random_networks(space):
 
 
 def test_the_counts_are_broken_down_by_operator_and_scale_with_the_batch():
-    module = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 1), torch.nn.Flatten(), torch.nn.Linear(16, 2))
+    module = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 1), torch.nn.Flatten(), torch.nn.Linear(16, 2)
+    )
     found = count_with_torch(module, (5, 3, 2, 2))
     assert found.macs == 5 * (4 * 4 * 3 + 16 * 2)
     assert dict(found.by_operator) == {"aten.convolution": 5 * 48, "aten.addmm": 5 * 32}

@@ -20,19 +20,28 @@ def network(width: int = 8) -> nn.Sequential:
 
 
 def test_modules_are_measured_in_the_order_given_with_receipts():
-    small, large = measure_torch([network(4), network(256)], SHAPE, OPTIONS, device="cpu", now=lambda: "now")
+    small, large = measure_torch(
+        [network(4), network(256)], SHAPE, OPTIONS, device="cpu", now=lambda: "now"
+    )
     assert isinstance(small, Measurement)
     assert isinstance(large, Measurement)
     assert small.value < large.value
     receipt = small.receipt
-    assert (receipt.backend, receipt.device, receipt.batch, receipt.time) == ("torch", "cpu", 2, "now")
+    assert (receipt.backend, receipt.device, receipt.batch, receipt.time) == (
+        "torch",
+        "cpu",
+        2,
+        "now",
+    )
     assert dict(receipt.versions)["torch"] == torch.__version__
     assert dict(receipt.settings)["own_time"] == "cpu"
 
 
 @pytest.mark.parametrize("options", [{"channels_last": True}, {"dtype": "bf16"}])
 def test_memory_format_and_type_can_be_chosen(options):
-    (found,) = measure_torch([network()], SHAPE, TorchOptions(protocol=QUICK, store=None, **options))
+    (found,) = measure_torch(
+        [network()], SHAPE, TorchOptions(protocol=QUICK, store=None, **options)
+    )
     assert isinstance(found, Measurement)
 
 
@@ -72,9 +81,13 @@ def test_without_a_cuda_device_the_measurement_fails_and_says_so():
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-@pytest.mark.parametrize("options", [{}, {"cuda_graph": True}, {"channels_last": True, "dtype": "fp16"}])
+@pytest.mark.parametrize(
+    "options", [{}, {"cuda_graph": True}, {"channels_last": True, "dtype": "fp16"}]
+)
 def test_on_a_cuda_device_event_time_is_below_wall_time(options):
-    (found,) = measure_torch([network()], SHAPE, TorchOptions(place="cuda:0", protocol=QUICK, **options))
+    (found,) = measure_torch(
+        [network()], SHAPE, TorchOptions(place="cuda:0", protocol=QUICK, **options)
+    )
     assert isinstance(found, Measurement)
     assert found.value <= float(dict(found.receipt.settings)["wall_median_ms"])
     assert isinstance(cuda_memory(network(), SHAPE, TorchOptions(place="cuda:0")), Measurement)

@@ -1,4 +1,5 @@
-"""The report in a real browser: no error, no request, a click on a point shows its cells, readable when narrow.
+"""The report in a real browser: no error, no request, a click on a point shows its cells, readable
+when narrow.
 
 Needs `pip install playwright` and a chromium on the PATH (Debian: apt-get install chromium).
 """
@@ -11,17 +12,19 @@ from pathlib import Path
 
 import pytest
 
-from hwnas.report.load import gather
+from hwnas.report.load import load_run
 from hwnas.report.page import page
 
 pytestmark = pytest.mark.slow
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
 
 
 @pytest.fixture(scope="module")
 def file(searched: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "report.html"
-    path.write_text(page([gather(searched)], [], "1", "now"), encoding="utf-8")
+    path.write_text(page([load_run(searched)], [], "1", "now"), encoding="utf-8")
     return path
 
 

@@ -24,7 +24,9 @@ def test_the_report_is_written_beside_the_run(run: Path) -> None:
     assert "report.html" in done.output
 
 
-def test_it_is_written_where_it_is_asked_for_with_other_runs_and_devices(run: Path, tmp_path: Path) -> None:
+def test_it_is_written_where_it_is_asked_for_with_other_runs_and_devices(
+    run: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "new" / "both.html"
     words = ["report", str(run), str(run), "--devices", "1080ti,pixel-3", "--out", str(out)]
     assert CliRunner().invoke(app, words).exit_code == 0
@@ -36,5 +38,7 @@ def test_a_folder_that_is_no_run_and_a_place_that_can_not_be_written_are_refused
 ) -> None:
     done = CliRunner().invoke(app, ["report", str(tmp_path)])
     assert isinstance(done.exception, InputError) and "not a run directory" in str(done.exception)
-    done = CliRunner().invoke(app, ["report", str(run), "--out", str(run / "config.toml" / "report.html")])
+    done = CliRunner().invoke(
+        app, ["report", str(run), "--out", str(run / "config.toml" / "report.html")]
+    )
     assert isinstance(done.exception, InputError) and "can't be written" in str(done.exception)

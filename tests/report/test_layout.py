@@ -7,7 +7,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from hwnas.report.layout import Box, Layout, Wire, lay_out, op_label
+from hwnas.report.layout import Box, Layout, Wire, lay_out
+from hwnas.report.layout_items import op_label
 from hwnas.space.encoding import sample, to_genotype
 from hwnas.space.genotype import Edge, Genotype
 from hwnas.space.published import PUBLISHED
@@ -18,14 +19,17 @@ from tests.space.swept import CELLS, KNOWN_CELLS
 
 def apart(a: Box, b: Box) -> bool:
     return (
-        abs(a.x - b.x) >= (a.width + b.width) / 2 - 1e-6 or abs(a.y - b.y) >= (a.height + b.height) / 2 + 5.0
+        abs(a.x - b.x) >= (a.width + b.width) / 2 - 1e-6
+        or abs(a.y - b.y) >= (a.height + b.height) / 2 + 5.0
     )
 
 
 def in_a_gap(wire: Wire, boxes: tuple[Box, ...]) -> bool:
-    """Whether no box reaches between the ends of a wire: then its curve, which stays between them, meets none."""
+    """Whether no box reaches between the ends of a wire: then its curve, which stays between
+    them, meets none."""
     return all(
-        box.x + box.width / 2 <= wire.x0 + 1e-6 or box.x - box.width / 2 >= wire.x1 - 1e-6 for box in boxes
+        box.x + box.width / 2 <= wire.x0 + 1e-6 or box.x - box.width / 2 >= wire.x1 - 1e-6
+        for box in boxes
     )
 
 
@@ -59,7 +63,10 @@ def test_nothing_overlaps_in_200_random_cells(name: str) -> None:
 def dense(name: str) -> np.ndarray:
     space = SPACES[name]
     return np.array(
-        [[o < len(slot.ops) and slot.ops[o] != NONE for o in range(space.width)] for slot in space.slots]
+        [
+            [o < len(slot.ops) and slot.ops[o] != NONE for o in range(space.width)]
+            for slot in space.slots
+        ]
     )
 
 

@@ -3,37 +3,29 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 
 import pytest
 
-from hwnas.report.load import commands, gather, metrics, receipt_text, wilson
+from hwnas.report.load import commands, load_run, metadata_text, metrics
 from profilers.errors import InputError
 
 
-def test_wilsons_interval_holds_the_share_and_stays_within_0_and_1() -> None:
-    low, high = wilson(0.5, 100)
-    # At one half the interval is symmetric, of half width z sqrt(1/4n + z^2/4n^2) / (1 + z^2/n).
-    half = 1.96 * math.sqrt(0.25 / 100 + 1.96**2 / (4 * 100**2)) / (1 + 1.96**2 / 100)
-    assert (low, high) == pytest.approx((0.5 - half, 0.5 + half))
-    assert wilson(1.0, 50)[1] == 1.0 and 0.9 < wilson(1.0, 50)[0] < 1.0
-    assert wilson(0.0, 50)[0] == 0.0
-
-
 def test_a_run_is_read_with_its_front_and_intervals(searched: Path) -> None:
-    seen, summary = gather(searched), json.loads((searched / "front.json").read_text())
-    (scored,) = seen.scored
-    assert scored.front == {member["key"] for member in summary["front"]}
-    assert len(scored.dots) == len(summary["front"]) + len(summary["dominated"])
-    assert all(dot.interval and dot.interval[0] <= dot.accuracy <= dot.interval[1] for dot in scored.dots)
-    assert seen.objectives == ("params",) and seen.costs[0].origin == "counted"
+    data, summary = load_run(searched), json.loads((searched / "front.json").read_text())
+    (front,) = data.fronts
+    assert front.front == {member["key"] for member in summary["front"]}
+    assert len(front.members) == len(summary["front"]) + len(summary["dominated"])
+    for member in front.members:
+        low, high = front.intervals[member.label]
+        assert low <= member.accuracy.value <= high
+    assert data.objectives == ("params",) and data.costs[0].provenance == "counted"
 
 
 def test_the_hypervolume_never_falls_within_a_stage(searched: Path) -> None:
-    seen = gather(searched)
-    assert seen.curve[-1]["evaluations"] == seen.summary["evaluations"]
-    for one, following in zip(seen.curve, seen.curve[1:], strict=False):
+    data = load_run(searched)
+    assert data.curve[-1]["evaluations"] == data.summary.evaluations
+    for one, following in zip(data.curve, data.curve[1:], strict=False):
         assert one["stage"] < following["stage"] or one["hypervolume"] <= following["hypervolume"]
 
 
@@ -42,14 +34,14 @@ def test_a_run_of_an_older_version_is_read_without_intervals_and_history(run: Pa
     del summary["scored_images"], summary["baseline"]["random"]
     (run / "front.json").write_text(json.dumps(summary))
     (run / "history.jsonl").unlink()
-    seen = gather(run)
-    assert seen.history == () and all(dot.interval is None for dot in seen.scored[0].dots)
+    data = load_run(run)
+    assert data.history == () and not data.fronts[0].intervals
 
 
 def test_an_unfinished_run_is_refused_with_what_to_type(run: Path) -> None:
     (run / "front.json").unlink()
     with pytest.raises(InputError, match="hwnas resume"):
-        gather(run)
+        load_run(run)
 
 
 @pytest.mark.parametrize("key", ["bounds", "front", "dominated", "baseline"])
@@ -58,13 +50,13 @@ def test_a_damaged_summary_is_refused_in_one_line(run: Path, key: str) -> None:
     summary[key] = 7
     (run / "front.json").write_text(json.dumps(summary))
     with pytest.raises(InputError, match="not the summary of a search"):
-        gather(run)
+        load_run(run)
 
 
 def test_commands_can_be_pasted_whatever_the_run_is_called(run: Path) -> None:
     renamed = run.rename(run.with_name("a b; rm -rf $HOME"))
-    seen = gather(renamed)
-    found = commands(seen, seen.scored[0].dots[0])
+    data = load_run(renamed)
+    found = commands(data, data.fronts[0].members[0])
     assert found[0].startswith(f"hwnas train '{renamed}' ")
     assert found[1] == f"{found[0]} && {found[0].replace('train', 'export', 1)}"
     assert "--untrained" not in " ".join(found)
@@ -75,34 +67,41 @@ def test_a_target_of_the_search_is_kept_with_what_is_within(run: Path) -> None:
     costs = sorted(member["costs"]["params"]["value"] for member in summary["front"])
     for limit, met in ((costs[0], 1), (costs[-1], len(costs)), (costs[0] - 1, 0)):
         (run / "front.json").write_text(json.dumps(summary | {"targets": {"params": limit}}))
-        (scored,) = gather(run).scored
-        assert len(scored.front & scored.within) == met
-        assert scored.is_met == bool(met) and scored.targets == {"params": limit}
-        knee = next(dot for dot in scored.dots if dot.name == scored.knee)
-        assert knee.costs["params"][0] <= max(limit, costs[0])
-    assert gather(run).scored[0].knee is not None
+        (front,) = load_run(run).fronts
+        assert len(front.front & front.within) == met
+        assert front.is_met == bool(met) and front.targets == {"params": limit}
+        knee = next(member for member in front.members if member.label == front.knee)
+        assert knee.costs["params"].value <= max(limit, costs[0])
+    assert load_run(run).fronts[0].knee is not None
 
 
 def test_measured_latencies_of_exported_files_are_shown_with_their_receipts(run: Path) -> None:
-    seen = gather(run)
-    dot = seen.scored[0].dots[0]
-    folder = run / "models" / dot.name
+    data = load_run(run)
+    member = data.fronts[0].members[0]
+    folder = run / "models" / member.label
     folder.mkdir(parents=True)
     receipt = {"backend": "onnxruntime", "threads": 1, "host": "here", "notes": [], "noisy": False}
-    measured = {"value": 1.5, "unit": "ms", "low": 1.4, "high": 1.6, "origin": "measured", "receipt": receipt}
+    measured = {
+        "value": 1.5,
+        "unit": "ms",
+        "low": 1.4,
+        "high": 1.6,
+        "origin": "measured",
+        "receipt": receipt,
+    }
     (folder / "export.json").write_text(json.dumps({"latency": {"onnx": measured}}))
-    row = metrics(seen, dot)[-1]
+    row = metrics(data, member)[-1]
     assert (row["name"], row["value"], row["receipt"]) == (
         "latency, onnx",
         1.5,
         "backend onnxruntime; threads 1; host here",
     )
     (folder / "export.json").write_text("{")
-    assert metrics(seen, dot)[-1]["name"] != "latency, onnx"
+    assert metrics(data, member)[-1]["name"] != "latency, onnx"
 
 
 def test_a_receipt_leaves_out_what_is_empty() -> None:
-    assert receipt_text({"backend": "b", "shape": [1, 3], "dtype": "", "versions": {"x": 1}}) == (
+    assert metadata_text({"backend": "b", "shape": [1, 3], "dtype": "", "versions": {"x": 1}}) == (
         "backend b; shape 1, 3; versions x 1"
     )
 
@@ -120,10 +119,13 @@ def test_a_trained_network_has_both_accuracies_each_with_its_origin(run: Path) -
     folder = run / "models" / member["key"]
     folder.mkdir(parents=True)
     (folder / "training.json").write_text(json.dumps(record))
-    seen = gather(run)
-    assert [scored.origin for scored in seen.scored] == ["shared weights (validation)", "trained (test)"]
-    shared, trained = metrics(seen, seen.scored[1].dots[0])[:2]
+    data = load_run(run)
+    assert [front.provenance for front in data.fronts] == [
+        "shared weights (validation)",
+        "trained (test)",
+    ]
+    shared, trained = metrics(data, data.fronts[1].members[0])[:2]
     assert shared["origin"] == "shared weights (validation)"
     assert (trained["origin"], trained["value"]) == ("trained (test)", 0.75)
     assert trained["receipt"] == "recipe quick, 3 epochs, seed 0"
-    assert not commands(seen, seen.scored[1].dots[0])[1].endswith("--untrained")
+    assert not commands(data, data.fronts[1].members[0])[1].endswith("--untrained")

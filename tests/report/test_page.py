@@ -12,7 +12,7 @@ import pytest
 from hwnas.report import page as pages
 from hwnas.report.devices import across
 from hwnas.report.figures import write_figures
-from hwnas.report.load import gather
+from hwnas.report.load import load_run
 from hwnas.report.page import embedded, page
 from profilers.errors import InputError
 from tests.runs.made import finished_run
@@ -49,10 +49,10 @@ def read(text: str) -> tuple[Tags, dict[str, Any]]:
 
 
 def test_the_page_asks_for_nothing_from_elsewhere(searched: Path) -> None:
-    tags, _ = read(page([gather(searched)], [], "1", "now"))
+    tags, _ = read(page([load_run(searched)], [], "1", "now"))
     sources = [attributes.get(name) for _, attributes in tags.tags for name in ("src", "href")]
     assert [source for source in sources if source and not source.startswith("data:")] == []
-    assert "connect-src 'none'" in page([gather(searched)], [], "1", "now")
+    assert "connect-src 'none'" in page([load_run(searched)], [], "1", "now")
 
 
 def test_nothing_that_a_run_says_becomes_html(run: Path) -> None:
@@ -63,7 +63,7 @@ def test_nothing_that_a_run_says_becomes_html(run: Path) -> None:
     environment = json.loads((run / "environment.json").read_text())
     environment |= {"command": ["hwnas", HOSTILE], "processor": HOSTILE}
     (run / "environment.json").write_text(json.dumps(environment))
-    seen = gather(run.rename(run.with_name("<img src=x onerror=alert(1)>")))
+    seen = load_run(run.rename(run.with_name("<img src=x onerror=alert(1)>")))
     tags, data = read(page([seen], [], "1", "now"))
     assert sum(tag == "script" for tag, _ in tags.tags) == 3
     assert "img" not in [tag for tag, _ in tags.tags]
@@ -76,7 +76,7 @@ def test_a_hostile_operation_is_refused_before_it_is_drawn(run: Path) -> None:
     summary["front"][0]["genotype"]["normal"][0][0][0] = HOSTILE
     (run / "front.json").write_text(json.dumps(summary))
     with pytest.raises(InputError, match="unknown operation"):
-        gather(run)
+        load_run(run)
 
 
 def test_json_in_a_script_is_read_back_and_can_not_end_it() -> None:
@@ -86,7 +86,7 @@ def test_json_in_a_script_is_read_back_and_can_not_end_it() -> None:
 
 
 def test_every_network_has_its_cells_numbers_and_commands(searched: Path) -> None:
-    _, data = read(page([gather(searched)], [], "1", "now"))
+    _, data = read(page([load_run(searched)], [], "1", "now"))
     (run,) = data["runs"]
     assert {row["name"] for row in run["scored"][0]["rows"]} == set(run["networks"])
     for network in run["networks"].values():
@@ -94,13 +94,17 @@ def test_every_network_has_its_cells_numbers_and_commands(searched: Path) -> Non
         assert all(row["origin"] for row in network["metrics"])
         assert len(network["commands"]) == 3
     policies = run["policies"]
-    assert policies["names"] == ["penalty exponent 0", "penalty exponent -0.2", "penalty exponent -0.8"]
+    assert policies["names"] == [
+        "penalty exponent 0",
+        "penalty exponent -0.2",
+        "penalty exponent -0.8",
+    ]
     # 3 policies, 4 epochs, 28 edges of 8 operations.
     assert policies["shape"] == [3, 4, 28, 8]
 
 
 def test_several_runs_stand_side_by_side(searched: Path, run: Path) -> None:
-    _, data = read(page([gather(searched), gather(run)], [], "1", "now"))
+    _, data = read(page([load_run(searched), load_run(run)], [], "1", "now"))
     assert data["sections"][0]["title"] == "The runs side by side"
     assert [chart["title"] for chart in data["sections"][0]["charts"]] == ["params", "macs"]
     # Both are called "run": their paths tell them apart.
@@ -109,18 +113,20 @@ def test_several_runs_stand_side_by_side(searched: Path, run: Path) -> None:
 
 
 def test_a_front_is_shown_across_devices(searched: Path) -> None:
-    section = across(gather(searched), ["1080ti", "raspberry-pi-4"])
-    rows = [row for layer in section["charts"][0]["spec"]["layer"] for row in layer["data"]["values"]]
+    section = across(load_run(searched), ["1080ti", "raspberry-pi-4"])
+    rows = [
+        row for layer in section["charts"][0]["spec"]["layer"] for row in layer["data"]["values"]
+    ]
     assert {row["series"] for row in rows} == {"1080ti", "raspberry-pi-4"}
     assert "roofline" in section["note"]
     with pytest.raises(InputError, match="did you mean"):
-        across(gather(searched), ["1080tj"])
+        across(load_run(searched), ["1080tj"])
 
 
 def test_figures_are_written_as_svg_and_png(searched: Path, tmp_path: Path) -> None:
-    seen = gather(searched)
+    seen = load_run(searched)
     names = write_figures(seen, tmp_path / "figures")
-    keys = seen.scored[0].front
+    keys = seen.fronts[0].front
     # Two costs; two cells of every network of the front; each as SVG and PNG.
     assert len(names) == 2 * (2 + 2 * len(keys))
     for name in names:
@@ -138,11 +144,11 @@ def test_the_page_says_the_target_and_how_much_of_the_front_is_within(tmp_path: 
         (costs[0] - 1, "no member of the front is within, the nearest is marked"),
     ):
         (run / "front.json").write_text(json.dumps(summary | {"targets": {"params": limit}}))
-        _, data = read(page([gather(run)], [], "1", "now"))
+        _, data = read(page([load_run(run)], [], "1", "now"))
         (scored,) = data["runs"][0]["scored"]
         assert scored["target"] == f"Target: params at most {limit:,} parameters; {words}."
         assert {row["within"] for row in scored["rows"] if row["costs"][0] <= limit} <= {True}
     (run / "front.json").write_text(json.dumps(summary))
-    _, data = read(page([gather(run)], [], "1", "now"))
+    _, data = read(page([load_run(run)], [], "1", "now"))
     assert data["runs"][0]["scored"][0]["target"] == ""
     assert "--untrained" not in json.dumps(data)

@@ -8,7 +8,8 @@ from typing import Any
 
 from hwnas.config import validate
 from hwnas.costs.counts import count
-from hwnas.runs.directory import Run, create, write_front
+from hwnas.runs.directory import Run, create
+from hwnas.runs.summary import SearchSummary, write_front
 from hwnas.space.genotype import Architecture
 from hwnas.space.published import PUBLISHED
 from hwnas.space.text import format_text
@@ -21,7 +22,7 @@ NAMES = ("DARTS_V1", "DARTS_V2", "PDARTS", "PC_DARTS_CIFAR")
 
 def member(name: str, accuracy: float) -> dict[str, Any]:
     genotype = PUBLISHED[name]
-    params, macs = count(Architecture(genotype, CHANNELS, CELLS), 10, (1, 8, 8))
+    params, macs = count(Architecture(genotype, channels=CHANNELS, cells=CELLS), 10, (1, 8, 8))
     return {
         "key": genotype.key,
         "genotype": genotype.to_dict(),
@@ -53,30 +54,37 @@ def finished_run(path: Path, objectives: tuple[str, ...] = ("params",)) -> Run:
     )
     run = create(path, config, ["hwnas", "search"], digest(digits()), parts_of(digits()))
     names = sorted(NAMES, key=lambda name: member(name, 0)["costs"]["params"]["value"])
-    front = [member(name, accuracy) for name, accuracy in zip(names, (0.5, 0.8, 0.82), strict=False)]
+    front = [
+        member(name, accuracy) for name, accuracy in zip(names, (0.5, 0.8, 0.82), strict=False)
+    ]
     front = front if objectives else front[-1:]
     costs = [one["costs"]["params"]["value"] for one in front]
     bounds = {name: [0, 2 * max(costs)] for name in objectives}
     write_front(
         run,
-        {
-            "space": "darts",
-            "algorithm": "tndnas",
-            "seed": 0,
-            "evaluations": 40,
-            "seconds": 1.5,
-            "hypervolume": 0.5,
-            "reference_point": {"accuracy": 0.1, **{name: 2 * max(costs) for name in objectives}},
-            "baseline": {"random_hypervolume": 0.4, "random_evaluations": 4},
-            "targets": {},
-            "within_target": None,
-            "data": "digits",
-            "classes": list("0123456789"),
-            "image": [1, 8, 8],
-            "stem": "cifar",
-            "bounds": {"accuracy": [0.1, 1.0], **bounds},
-            "front": front,
-            "dominated": [member(names[3], 0.3)],
-        },
+        SearchSummary.model_validate(
+            {
+                "space": "darts",
+                "algorithm": "tndnas",
+                "seed": 0,
+                "evaluations": 40,
+                "seconds": 1.5,
+                "hypervolume": 0.5,
+                "reference_point": {
+                    "accuracy": 0.1,
+                    **{name: 2 * max(costs) for name in objectives},
+                },
+                "baseline": {"random_hypervolume": 0.4, "random_evaluations": 4},
+                "targets": {},
+                "within_target": None,
+                "data": "digits",
+                "classes": list("0123456789"),
+                "image": [1, 8, 8],
+                "stem": "cifar",
+                "bounds": {"accuracy": [0.1, 1.0], **bounds},
+                "front": front,
+                "dominated": [member(names[3], 0.3)],
+            }
+        ),
     )
     return run

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from hwnas.runs import front
 from hwnas.runs.front import Bounds, Point
+from hwnas.runs.summary import Cost
 
 DRAWN = """
 acc
@@ -23,7 +24,10 @@ def drawn() -> tuple[np.ndarray, np.ndarray, str]:
     """Points of the table above: letters, accuracies and costs."""
     rows = [line.split("|") for line in DRAWN.splitlines() if "|" in line]
     found = [
-        (mark, int(y), x + 1) for y, cells in rows for x, mark in enumerate(cells.split()) if mark != "."
+        (mark, int(y), x + 1)
+        for y, cells in rows
+        for x, mark in enumerate(cells.split())
+        if mark != "."
     ]
     names, accuracy, cost = zip(*found, strict=True)
     return np.array(accuracy, dtype=float), np.array(cost, dtype=float)[:, None], "".join(names)
@@ -36,7 +40,9 @@ def test_only_what_nothing_beats_on_both_axes_stays() -> None:
 
 
 def test_of_equal_points_the_first_stays() -> None:
-    np.testing.assert_array_equal(front.non_dominated(np.array([[1.0, 1.0], [1.0, 1.0], [0.0, 2.0]])), [0, 2])
+    np.testing.assert_array_equal(
+        front.non_dominated(np.array([[1.0, 1.0], [1.0, 1.0], [0.0, 2.0]])), [0, 2]
+    )
 
 
 def test_a_nan_row_is_dropped_and_evicts_nobody() -> None:
@@ -46,7 +52,8 @@ def test_a_nan_row_is_dropped_and_evicts_nobody() -> None:
 
 
 def brute_force(values: np.ndarray) -> list[int]:
-    """Row i stays unless a row is nowhere worse and somewhere better, or an earlier one is equal."""
+    """Row i stays unless a row is nowhere worse and somewhere better, or an earlier one is
+    equal."""
     kept = []
     for i, row in enumerate(values):
         beaten = any((other <= row).all() and (other < row).any() for other in values)
@@ -57,25 +64,36 @@ def brute_force(values: np.ndarray) -> list[int]:
 
 def test_a_point_is_dropped_only_when_it_is_beaten_beyond_its_interval() -> None:
     points = [
-        Point("best", 0.9, (1.00,), ((0.98, 1.02),)),
-        Point("overlaps", 0.8, (1.03,), ((1.01, 1.05),)),  # a worse value, but it may well be the faster one
-        Point("apart", 0.7, (1.04,), ((1.03, 1.05),)),
-        Point("more accurate", 0.95, (1.50,), ((1.4, 1.6),)),
+        Point(key="best", accuracy=0.9, costs=(1.00,), intervals=((0.98, 1.02),)),
+        Point(
+            key="overlaps", accuracy=0.8, costs=(1.03,), intervals=((1.01, 1.05),)
+        ),  # a worse value, but it may well be the faster one
+        Point(key="apart", accuracy=0.7, costs=(1.04,), intervals=((1.03, 1.05),)),
+        Point(key="more accurate", accuracy=0.95, costs=(1.50,), intervals=((1.4, 1.6),)),
     ]
     found = front.pareto_front(points, ["latency"])
     assert [point.key for point in found.points] == ["best", "overlaps", "more accurate"]
-    exact = front.pareto_front([Point(p.key, p.accuracy, p.costs) for p in points], ["latency"])
+    exact = front.pareto_front(
+        [Point(key=p.key, accuracy=p.accuracy, costs=p.costs) for p in points], ["latency"]
+    )
     assert [point.key for point in exact.points] == ["best", "more accurate"]
 
 
 def test_a_cost_of_a_summary_has_its_interval_or_is_exact() -> None:
-    assert front.interval({"value": 2.0, "low": 1.9, "high": 2.2, "origin": "measured"}) == (1.9, 2.2)
-    assert front.interval({"value": 7, "origin": "counted"}) == (7.0, 7.0)
+    assert Cost(value=2.0, unit="ms", low=1.9, high=2.2, provenance="measured").interval == (
+        1.9,
+        2.2,
+    )
+    assert Cost(value=7, unit="MAC", provenance="counted").interval == (7, 7)
+    assert Cost(value=7, unit="MAC", provenance="counted", low=None, high=8).interval == (7, 8)
 
 
 def test_a_network_that_could_not_be_measured_is_on_no_front() -> None:
     nan = float("nan")
-    points = [Point("failed", 0.9, (nan,), ((nan, nan),)), Point("good", 0.5, (1.0,), ((0.9, 1.1),))]
+    points = [
+        Point(key="failed", accuracy=0.9, costs=(nan,), intervals=((nan, nan),)),
+        Point(key="good", accuracy=0.5, costs=(1.0,), intervals=((0.9, 1.1),)),
+    ]
     assert [point.key for point in front.pareto_front(points, ["latency"]).points] == ["good"]
 
 
@@ -111,43 +129,46 @@ def test_intervals_only_keep_more_and_every_loser_has_a_winner_on_the_front(
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=12))
 def test_hypervolume_counts_the_dominated_cells_of_a_grid(pairs: list[tuple[int, int]]) -> None:
-    accuracy, costs = np.array([p[0] for p in pairs], float), np.array([[p[1]] for p in pairs], float)
+    accuracy, costs = (
+        np.array([p[0] for p in pairs], float),
+        np.array([[p[1]] for p in pairs], float),
+    )
     cells = sum(any(a > i and c <= j for a, c in pairs) for i in range(5) for j in range(5))
-    found = front.hypervolume(accuracy, costs, Bounds((0.0, 5.0), ((0.0, 5.0),)))
+    found = front.hypervolume(accuracy, costs, Bounds(accuracy=(0.0, 5.0), costs=((0.0, 5.0),)))
     assert found == pytest.approx(cells / 25)
 
 
 def test_hypervolume_by_hand_in_the_units_of_the_box() -> None:
-    box = Bounds((0.5, 0.9), ((1.0, 5.0),))
+    box = Bounds(accuracy=(0.5, 0.9), costs=((1.0, 5.0),))
     # accuracy 0.7 is half way up, cost 2 a quarter along: it dominates 0.5 x 0.75
     assert front.hypervolume(np.array([0.7]), np.array([[2.0]]), box) == pytest.approx(0.375)
 
 
 def test_points_outside_the_box_add_nothing() -> None:
-    box = Bounds((0.5, 0.9), ((1.0, 5.0),))
+    box = Bounds(accuracy=(0.5, 0.9), costs=((1.0, 5.0),))
     accuracy, costs = np.array([0.4, 0.8, np.nan]), np.array([[1.0], [6.0], [1.0]])
     assert front.hypervolume(accuracy, costs, box) == 0.0
 
 
 def test_a_point_better_than_the_box_counts_as_on_its_edge() -> None:
-    box = Bounds((0.5, 0.9), ((1.0, 5.0),))
+    box = Bounds(accuracy=(0.5, 0.9), costs=((1.0, 5.0),))
     assert front.hypervolume(np.array([0.95]), np.array([[0.5]]), box) == pytest.approx(1.0)
 
 
 def test_an_axis_without_extent_neither_adds_nor_divides_by_zero() -> None:
-    box = Bounds((0.5, 0.9), ((1.0, 1.0),))
+    box = Bounds(accuracy=(0.5, 0.9), costs=((1.0, 1.0),))
     assert front.hypervolume(np.array([0.7]), np.array([[1.0]]), box) == pytest.approx(0.5)
 
 
 def example() -> front.ParetoFront:
     """Four members, one dominated point (e) and one incomplete one (f); b bulges most."""
     points = [
-        Point("c", 0.80, (4.0,)),
-        Point("a", 0.50, (1.0,)),
-        Point("b", 0.75, (2.0,)),
-        Point("d", 0.90, (9.0,)),
-        Point("e", 0.70, (3.0,)),
-        Point("f", 0.99, (float("nan"),)),
+        Point(key="c", accuracy=0.80, costs=(4.0,)),
+        Point(key="a", accuracy=0.50, costs=(1.0,)),
+        Point(key="b", accuracy=0.75, costs=(2.0,)),
+        Point(key="d", accuracy=0.90, costs=(9.0,)),
+        Point(key="e", accuracy=0.70, costs=(3.0,)),
+        Point(key="f", accuracy=0.99, costs=(float("nan"),)),
     ]
     return front.pareto_front(points, ["latency"])
 
@@ -160,7 +181,8 @@ def test_bounds_and_reference_point_are_those_of_the_complete_points() -> None:
     result = example()
     assert result.bounds.to_dict(result.names) == {"accuracy": [0.5, 0.9], "latency": [1.0, 9.0]}
     assert result.reference_point == {"accuracy": 0.5, "latency": 9.0}
-    # members b and c alone lie inside: (0.25 / 0.4) * (2 / 8) from cost 2 to 4, then (0.3 / 0.4) * (5 / 8)
+    # members b and c alone lie inside: (0.25 / 0.4) * (2 / 8) from cost 2 to 4, then (0.3 / 0.4) *
+    # (5 / 8)
     assert result.hypervolume == pytest.approx(0.625 * 0.25 + 0.75 * 0.625)
 
 
@@ -169,7 +191,12 @@ def test_the_knee_is_farthest_from_the_chord() -> None:
 
 
 def test_the_knee_of_one_point_is_that_point() -> None:
-    assert front.knee(front.pareto_front([Point("a", 0.5, (1.0,))], ["latency"])).key == "a"
+    assert (
+        front.knee(
+            front.pareto_front([Point(key="a", accuracy=0.5, costs=(1.0,))], ["latency"])
+        ).key
+        == "a"
+    )
 
 
 def test_a_knee_within_the_target_stays_the_knee() -> None:
@@ -179,7 +206,11 @@ def test_a_knee_within_the_target_stays_the_knee() -> None:
 
 def test_the_knee_lies_within_the_target_where_a_member_does() -> None:
     assert front.knee(example(), {"latency": 1.5}).key == "a"
-    points = [Point("a", 0.5, (1.0, 9.0)), Point("b", 0.8, (2.0, 8.0)), Point("c", 0.9, (9.0, 1.0))]
+    points = [
+        Point(key="a", accuracy=0.5, costs=(1.0, 9.0)),
+        Point(key="b", accuracy=0.8, costs=(2.0, 8.0)),
+        Point(key="c", accuracy=0.9, costs=(9.0, 1.0)),
+    ]
     both = front.pareto_front(points, ["latency", "params"])
     assert front.knee(both, {"params": 5.0}).key == "c"
     assert front.knee(both, {"params": 8.5, "latency": 5.0}).key == "b"
@@ -187,7 +218,11 @@ def test_the_knee_lies_within_the_target_where_a_member_does() -> None:
 
 def test_where_no_member_is_within_the_knee_is_the_nearest() -> None:
     assert front.knee(example(), {"latency": 0.5}).key == "a"
-    points = [Point("a", 0.5, (1.0, 9.0)), Point("b", 0.8, (3.0, 4.0)), Point("c", 0.9, (9.0, 1.0))]
+    points = [
+        Point(key="a", accuracy=0.5, costs=(1.0, 9.0)),
+        Point(key="b", accuracy=0.8, costs=(3.0, 4.0)),
+        Point(key="c", accuracy=0.9, costs=(9.0, 1.0)),
+    ]
     both = front.pareto_front(points, ["latency", "params"])
     # 9 / 3, 4 / 3 (and 3 / 2), 9 / 2 times too much.
     assert front.knee(both, {"latency": 2.0, "params": 3.0}).key == "b"
@@ -204,7 +239,9 @@ def test_a_target_that_the_front_has_no_cost_for_changes_nothing() -> None:
 def test_the_knee_is_within_whenever_anything_on_the_front_is(
     pairs: list[tuple[int, int]], limit: int
 ) -> None:
-    points = [Point(str(i), a / 10, (float(c),)) for i, (a, c) in enumerate(pairs)]
+    points = [
+        Point(key=str(i), accuracy=a / 10, costs=(float(c),)) for i, (a, c) in enumerate(pairs)
+    ]
     found = front.pareto_front(points, ["params"])
     chosen = front.knee(found, {"params": limit})
     cheapest = min(point.costs[0] for point in found.points)
@@ -219,4 +256,4 @@ def test_members_within_the_target_come_best_first() -> None:
 
 def test_an_archive_without_a_complete_point_has_no_front() -> None:
     with pytest.raises(ValueError, match="no complete point"):
-        front.pareto_front([Point("a", float("nan"), (1.0,))], ["latency"])
+        front.pareto_front([Point(key="a", accuracy=float("nan"), costs=(1.0,))], ["latency"])

@@ -21,19 +21,45 @@ def run(tmp_path: Path) -> Run:
 
 def write(run: Run, stage: int, epoch: int) -> None:
     tables = np.array([[[0.25, 0.75], [1.0, 0.0]]])
-    append_epoch(run, epoch_of((stage, epoch, 7), [1.0, 2.0], [0.5], [0.56], tables, [np.array([1, 0])]))
+    append_epoch(
+        run,
+        epoch_of(
+            (stage, epoch, 7),
+            [1.0, 2.0],
+            accuracies=[0.5],
+            entropies=[0.56],
+            tables=tables,
+            derived=[np.array([1, 0])],
+        ),
+    )
 
 
 def test_a_line_is_read_back_as_it_was_written(run: Run) -> None:
     write(run, 1, 4)
     (found,) = read_history(run)
-    assert (found.stage, found.epoch, found.evaluations, found.loss, found.accuracy) == (1, 4, 7, 1.5, 0.5)
+    assert (found.stage, found.epoch, found.evaluations, found.loss, found.accuracy) == (
+        1,
+        4,
+        7,
+        1.5,
+        0.5,
+    )
     assert found.derived == ((1, 0),)
     assert found.probabilities == (((250, 750), (1000, 0)),)
 
 
 def test_a_search_without_policies_has_lines_too(run: Run) -> None:
-    append_epoch(run, epoch_of((0, 0, 0), [float("nan")], [], [], np.zeros((0, 2, 2)), []))
+    append_epoch(
+        run,
+        epoch_of(
+            (0, 0, 0),
+            [float("nan")],
+            accuracies=[],
+            entropies=[],
+            tables=np.zeros((0, 2, 2)),
+            derived=[],
+        ),
+    )
     (found,) = read_history(run)
     assert found.loss is None and found.accuracy is None and found.probabilities == ()
 

@@ -1,4 +1,5 @@
-"""A run directory may come from somebody else: its files are believed only as far as their form goes."""
+"""A run directory may come from somebody else: its files are believed only as far as their form
+goes."""
 
 from __future__ import annotations
 
@@ -8,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from hwnas.runs.directory import Run, inside, read_front
+from hwnas.runs.directory import Run, inside
 from hwnas.runs.models import choose, model_of
+from hwnas.runs.schema import to_json
+from hwnas.runs.summary import read_front
 from profilers.errors import InputError
 from tests.runs.made import finished_run
 
@@ -35,12 +38,20 @@ def changed(run: Run, keys: list[str | int], value: Any) -> None:
         (["front"], {}, "front: Input should be a valid list"),
         (["front", 0, "key"], "../../etc", "front.0.key"),
         (["front", 0, "key"], "/etc/passwd", "front.0.key"),
-        (["front", 0, "genotype"], {"space": "darts", "normal": [], "reduce": []}, "front.0.genotype"),
+        (
+            ["front", 0, "genotype"],
+            {"space": "darts", "normal": [], "reduce": []},
+            "front.0.genotype",
+        ),
         (["front", 0, "accuracy", "value"], "0.5", "front.0.accuracy.value"),
         (["front", 0, "accuracy", "value"], float("nan"), "front.0.accuracy.value"),
         (["front", 0, "costs", "params"], 3, "front.0.costs.params"),
         (["front", 0, "channels"], 10**9, "front.0.channels"),
-        (["dominated", 0, "costs"], {"../x": {"value": 1, "unit": "", "origin": ""}}, "dominated.0.costs"),
+        (
+            ["dominated", 0, "costs"],
+            {"../x": {"value": 1, "unit": "", "origin": ""}},
+            "dominated.0.costs",
+        ),
         (["bounds", "params"], [1], "bounds.params"),
         (["image"], [1, 8], "image"),
         (["hypervolume"], None, "hypervolume"),
@@ -57,7 +68,7 @@ def test_a_summary_of_another_form_is_refused_with_the_key(
 
 def test_what_a_newer_version_adds_is_kept(run: Run) -> None:
     changed(run, ["front", 0, "more"], {"x": [1]})
-    assert read_front(run)["front"][0]["more"] == {"x": [1]}
+    assert to_json(read_front(run))["front"][0]["more"] == {"x": [1]}
 
 
 def test_a_link_out_of_the_run_directory_is_not_followed(run: Run, tmp_path: Path) -> None:

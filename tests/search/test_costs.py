@@ -1,4 +1,5 @@
-"""What candidates cost: bounds that hold for every derived network, targets that a policy can aim at."""
+"""What candidates cost: bounds that hold for every derived network, targets that a policy can
+aim at."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ import pytest
 from hwnas.catalog import find_device
 from hwnas.config import resolve
 from hwnas.costs.counts import count
-from hwnas.search.costs import build_costs, objectives_of, reach, target_value
+from hwnas.search.costs import build_costs, cost_range, objectives_of, target_value
 from hwnas.space import SPACES
 from hwnas.space.encoding import project, sample, to_genotype
 from hwnas.space.genotype import Architecture
@@ -23,23 +24,31 @@ CPU = load(find_device("cpu"))
 @pytest.mark.parametrize("space", CELLS)
 def test_costs_equal_counting_each_architecture(space: str) -> None:
     objectives = [{"metric": "flops"}, {"metric": "params"}]
-    config = resolve({"space": space, "objectives": objectives, "evaluation": {"channels": 4, "cells": 6}})
+    config = resolve(
+        {"space": space, "objectives": objectives, "evaluation": {"channels": 4, "cells": 6}}
+    )
     costs = build_costs(config, CPU, 5, IMAGE)
     assert [cost.name for cost in costs] == ["flops", "params", "macs"]
     rng = np.random.default_rng(0)
     choices = np.stack([sample(SPACES[space], rng) for _ in range(20)])
     for row, one in enumerate(choices):
-        params, macs = count(Architecture(to_genotype(SPACES[space], one), 4, 6), 5, IMAGE)
+        params, macs = count(
+            Architecture(to_genotype(SPACES[space], one), channels=4, cells=6), 5, IMAGE
+        )
         assert [cost.of(choices)[row] for cost in costs] == [2 * macs, params, macs]
 
 
 @pytest.mark.parametrize("space", CELLS)
-def test_no_derived_network_lies_outside_the_reach(space: str) -> None:
+def test_no_derived_network_lies_outside_the_cost_range(space: str) -> None:
     config = resolve(
-        {"space": space, "objectives": [{"metric": "params"}], "evaluation": {"channels": 4, "cells": 6}}
+        {
+            "space": space,
+            "objectives": [{"metric": "params"}],
+            "evaluation": {"channels": 4, "cells": 6},
+        }
     )
     cost = build_costs(config, CPU, 5, IMAGE)[0]
-    found = reach(SPACES[space], cost, np.random.default_rng(0), count=50)
+    found = cost_range(SPACES[space], cost, np.random.default_rng(0), count=50)
     rng = np.random.default_rng(1)
     derived = np.stack(
         [
@@ -55,13 +64,18 @@ def test_the_cheapest_nasbench201_network_has_no_convolution_and_the_dearest_onl
     config = resolve({"space": "nasbench201", "objectives": [{"metric": "params"}]})
     cost = build_costs(config, CPU, 10, (3, 32, 32))[0]
     # algorithms.md, section 3: all-none and all-conv3x3 at C = 16, N = 5.
-    assert reach(SPACES["nasbench201"], cost, np.random.default_rng(0), count=10).bounds == (73306, 1531546)
+    assert cost_range(SPACES["nasbench201"], cost, np.random.default_rng(0), count=10).bounds == (
+        73306,
+        1531546,
+    )
 
 
-def test_a_target_is_read_with_its_unit_and_checked_against_the_reach() -> None:
-    config = resolve({"space": "nasbench201", "objectives": [{"metric": "params", "target": "0.5M"}]})
+def test_a_target_is_read_with_its_unit_and_checked_against_the_cost_range() -> None:
+    config = resolve(
+        {"space": "nasbench201", "objectives": [{"metric": "params", "target": "0.5M"}]}
+    )
     cost = build_costs(config, CPU, 10, (3, 32, 32))[0]
-    found = reach(SPACES["nasbench201"], cost, np.random.default_rng(0), count=10)
+    found = cost_range(SPACES["nasbench201"], cost, np.random.default_rng(0), count=10)
     assert target_value("0.5M", found) == 500_000
     with pytest.raises(InputError, match="can't be met, this space reaches"):
         target_value("50k", found)
@@ -73,8 +87,13 @@ def test_policies_take_turns_between_several_costs() -> None:
     objectives = [{"metric": "params"}, {"metric": "macs"}]
     config = resolve({"space": "darts", "objectives": objectives, "exponents": [-0.3, -0.3, -0.3]})
     costs = build_costs(config, CPU, 10, IMAGE)
-    reaches = {cost.name: reach(SPACES["darts"], cost, np.random.default_rng(0), count=10) for cost in costs}
-    exponents = [tuple(round(one.exponent, 6) for one in mine) for mine in objectives_of(config, reaches)]
+    ranges = {
+        cost.name: cost_range(SPACES["darts"], cost, np.random.default_rng(0), count=10)
+        for cost in costs
+    }
+    exponents = [
+        tuple(round(one.exponent, 6) for one in mine) for mine in objectives_of(config, ranges)
+    ]
     assert exponents == [(-0.3, -0.1), (-0.1, -0.3), (-0.3, -0.3)]
 
 
@@ -82,7 +101,7 @@ def test_latency_of_a_device_that_is_not_here_is_an_estimate_and_says_so() -> No
     wanted = {"space": "darts", "objectives": [{"metric": "latency"}]}
     device = load(find_device("1080ti"))
     cost = build_costs(resolve(wanted), device, 10, (3, 32, 32))[0]
-    assert (cost.name, cost.unit, cost.origin) == ("latency", "ms", "estimated")
+    assert (cost.name, cost.unit, cost.provenance) == ("latency", "ms", "estimated")
     assert "roofline" in cost.source and "1080ti" in cost.source
     rng = np.random.default_rng(0)
     choices = np.stack([sample(SPACES["darts"], rng) for _ in range(50)])
@@ -93,12 +112,14 @@ def test_latency_of_a_device_that_is_not_here_is_an_estimate_and_says_so() -> No
 
 def test_memory_is_an_objective_with_its_origin_and_unit() -> None:
     objectives = [{"metric": "memory", "target": "1MiB"}, {"metric": "params"}]
-    config = resolve({"space": "tnd", "objectives": objectives, "evaluation": {"channels": 4, "cells": 6}})
+    config = resolve(
+        {"space": "tnd", "objectives": objectives, "evaluation": {"channels": 4, "cells": 6}}
+    )
     memory, params, _ = build_costs(config, CPU, 5, IMAGE)
-    assert (memory.name, memory.unit, memory.origin) == ("memory", "MiB", "estimated")
+    assert (memory.name, memory.unit, memory.provenance) == ("memory", "MiB", "estimated")
     one = sample(SPACES["tnd"], np.random.default_rng(0))[None]
     assert memory.of(one)[0] * 2**20 > 4 * params.of(one)[0]
-    found = reach(SPACES["tnd"], memory, np.random.default_rng(0), 50)
+    found = cost_range(SPACES["tnd"], memory, np.random.default_rng(0), 50)
     assert 0 < found.bounds[0] < found.bounds[1]
     assert target_value("1MiB", found) == 1.0
 
@@ -123,5 +144,7 @@ def test_less_than_required_is_refused_before_anything_is_trained(
     if refused is None:
         assert build_costs(config, device, 5, IMAGE, attached)[0].name == metric
     else:
-        with pytest.raises(InputError, match=f"require {require}: 1080ti is not attached here, so {refused}"):
+        with pytest.raises(
+            InputError, match=f"require {require}: 1080ti is not attached here, so {refused}"
+        ):
             build_costs(config, device, 5, IMAGE, attached)

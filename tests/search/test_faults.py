@@ -1,4 +1,5 @@
-"""A search that diverges goes back and slows down; one that can't write says so and loses nothing."""
+"""A search that diverges goes back and slows down; one that can't write says so and loses
+nothing."""
 
 from __future__ import annotations
 
@@ -24,10 +25,13 @@ import torch.nn.functional as F
 from hwnas.errors import Stopped
 from hwnas.nets.supernet import Supernet, build_supernet
 from hwnas.runs import directory as runs
-from hwnas.search import loop
+from hwnas.runs.checkpoint import load_checkpoint
+from hwnas.search.checkpoint import MAX_ROLLBACKS
 from hwnas.search.distributed import shared_weights
-from hwnas.search.search import check_step, plan, resume, search, summary, whereabouts
-from hwnas.search.state import MAX_SETBACKS
+from hwnas.search.memory import check_step
+from hwnas.search.plan import plan
+from hwnas.search.progress import SearchProgress
+from hwnas.search.search import resume, search, summary, whereabouts
 from hwnas.space import SPACES
 from hwnas.space.family import family
 from hwnas.training.data import Batch
@@ -43,7 +47,8 @@ def data(tmp_path: Path) -> Path:
 def broken_at(
     monkeypatch: pytest.MonkeyPatch, broken: Callable[[int], bool], loss: float = math.nan
 ) -> list[float]:
-    """Weight steps whose number ``broken`` holds for poison the weights; returns the rates of all steps."""
+    """Weight steps whose number ``broken`` holds for poison the weights; returns the rates of
+    all steps."""
     rates: list[float] = []
     true_step = shared_weights.weight_step
 
@@ -59,7 +64,9 @@ def broken_at(
     return rates
 
 
-@pytest.mark.parametrize("loss", [math.nan, 1e9, 1.0], ids=["no number", "exploded", "only the weights"])
+@pytest.mark.parametrize(
+    "loss", [math.nan, 1e9, 1.0], ids=["no number", "exploded", "only the weights"]
+)
 def test_a_diverged_search_goes_back_and_on_at_half_the_rate(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loss: float
 ) -> None:
@@ -72,9 +79,11 @@ def test_a_diverged_search_goes_back_and_on_at_half_the_rate(
     # The epoch (3 steps) begins again with the rate that it had, halved.
     again = 6 if loss != 1.0 else rates.index(rates[3] / 2)
     assert rates[again] == rates[3] / 2
-    arrays = runs.load_checkpoint(run)
+    arrays = load_checkpoint(run)
     assert arrays is not None
-    assert all(np.isfinite(array).all() for name, array in arrays[0].items() if name.startswith("weight"))
+    assert all(
+        np.isfinite(array).all() for name, array in arrays[0].items() if name.startswith("weight")
+    )
 
 
 def test_a_search_that_diverges_again_and_again_is_given_up(
@@ -83,16 +92,18 @@ def test_a_search_that_diverges_again_and_again_is_given_up(
     rates = broken_at(monkeypatch, lambda number: number >= 3)
     with pytest.raises(Stopped, match=r"diverged 4 times.*lower weight_step\.lr"):
         search(tiny.config(data), tmp_path / "run")
-    assert len(rates) == 3 + MAX_SETBACKS + 1
-    found = runs.load_checkpoint(runs.open_run(tmp_path / "run"))
+    assert len(rates) == 3 + MAX_ROLLBACKS + 1
+    found = load_checkpoint(runs.open_run(tmp_path / "run"))
     assert found is not None and found[1]["position"]["rate"] == 0.125
 
 
-def test_a_setback_survives_a_stop(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rollback_survives_a_stop(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     broken_at(monkeypatch, lambda number: number == 5)
     seen = 0
 
-    def stop(progress: loop.Progress) -> None:
+    def stop(progress: SearchProgress) -> None:
         nonlocal seen
         seen += 1
         if seen == 3:
@@ -105,7 +116,8 @@ def test_a_setback_survives_a_stop(data: Path, tmp_path: Path, monkeypatch: pyte
 
 
 def small_memory(monkeypatch: pytest.MonkeyPatch, most: int) -> list[int]:
-    """A device on which a path of more than ``most`` images does not fit; returns the sizes that were tried."""
+    """A device on which a path of more than ``most`` images does not fit; returns the sizes that
+    were tried."""
     tried: list[int] = []
     true_sampled = Supernet.sampled
 
@@ -127,7 +139,7 @@ def test_a_batch_that_does_not_fit_is_trained_in_pieces(
     run = search(tiny.config(data), tmp_path / "run")
     assert tried[:6] == [16, 8, 4, 4, 4, 4]
     assert max(tried[2:]) == 4
-    found = runs.load_checkpoint(run)
+    found = load_checkpoint(run)
     assert found is not None and found[1]["position"]["parts"] == 4
 
 
@@ -141,7 +153,9 @@ def test_a_device_that_holds_not_even_two_images_is_told(
 
 def test_pieces_give_the_gradient_of_their_mean(data: Path) -> None:
     config = tiny.config(data)
-    net = build_supernet(family(SPACES["darts"], channels=2, cells=3, classes=3, image=(1, 8, 8)), seed=0)
+    net = build_supernet(
+        family(SPACES["darts"], channels=2, cells=3, classes=3, image=(1, 8, 8)), seed=0
+    )
     shared = shared_weights.optimise(net, config.weight_step)
     x, y = torch.randn(8, 1, 8, 8), torch.arange(8) % 3
     path = np.full(28, 4)
@@ -160,13 +174,16 @@ def test_pieces_give_the_gradient_of_their_mean(data: Path) -> None:
 def test_a_step_that_will_not_fit_is_refused_before_it_is_tried(data: Path) -> None:
     planned = plan(tiny.config(data))
     check_step(planned.config, planned.dataset, 1e6)
-    with pytest.raises(InputError, match=r"a step on 16 images takes about .* MiB free; at most \d+ fit"):
+    with pytest.raises(
+        InputError, match=r"a step on 16 images takes about .* MiB free; at most \d+ fit"
+    ):
         check_step(planned.config, planned.dataset, 1.5)
     with pytest.raises(InputError, match="fewer channels or cells are needed"):
         check_step(planned.config, planned.dataset, 0.01)
 
 
-# What the file system refuses, for real: in a process of its own, which ends with code 3 and one line.
+# What the file system refuses, for real: in a process of its own, which ends with code 3 and one
+# line.
 CHILD = """
 import contextlib, io, os, resource, signal, sys, tempfile
 from pathlib import Path
@@ -205,7 +222,16 @@ NOBODY = 65534
 
 def child(*words: str, file_limit: int = 0, memory_mib: int = 0, user: int = 0) -> list[str]:
     project = Path(__file__).parents[2]
-    return [sys.executable, "-c", CHILD, str(project), str(file_limit), str(memory_mib), str(user), *words]
+    return [
+        sys.executable,
+        "-c",
+        CHILD,
+        str(project),
+        str(file_limit),
+        str(memory_mib),
+        str(user),
+        *words,
+    ]
 
 
 def hwnas(*words: str, **limits: int) -> subprocess.CompletedProcess[str]:
@@ -225,12 +251,17 @@ def write_config(path: Path, data: Path) -> Path:
 
 
 @pytest.mark.slow  # two whole processes
-def test_a_full_disk_stops_the_search_with_one_line_and_resume_ends_it(data: Path, tmp_path: Path) -> None:
+def test_a_full_disk_stops_the_search_with_one_line_and_resume_ends_it(
+    data: Path, tmp_path: Path
+) -> None:
     config = write_config(tmp_path / "tiny.toml", data)
     whole = search(tiny.config(data), tmp_path / "whole")
     size = whole.checkpoint_path.stat().st_size
     last = said(
-        hwnas("search", "--config", str(config), "--out", str(tmp_path / "run"), file_limit=size // 2), 3
+        hwnas(
+            "search", "--config", str(config), "--out", str(tmp_path / "run"), file_limit=size // 2
+        ),
+        3,
     )
     assert last.startswith("stopped: run directory") and f"hwnas resume {tmp_path / 'run'}" in last
     assert not list((tmp_path / "run" / "checkpoint").glob("*.new"))
@@ -239,8 +270,10 @@ def test_a_full_disk_stops_the_search_with_one_line_and_resume_ends_it(data: Pat
     assert json.loads(ended.stdout)["front"] == summary(whole)["front"]
 
 
-def test_a_run_directory_that_vanishes_is_told_and_not_made_anew(data: Path, tmp_path: Path) -> None:
-    def remove(progress: loop.Progress) -> None:
+def test_a_run_directory_that_vanishes_is_told_and_not_made_anew(
+    data: Path, tmp_path: Path
+) -> None:
+    def remove(progress: SearchProgress) -> None:
         shutil.rmtree(tmp_path / "run")
 
     with pytest.raises(Stopped, match="it is gone"):
@@ -263,11 +296,13 @@ def test_a_refusal_names_its_reason(tmp_path: Path) -> None:
 def stopped_run(data: Path, path: Path) -> Path:
     """A search that was stopped after its first epoch."""
 
-    def stop(progress: loop.Progress) -> None:
+    def stop(progress: SearchProgress) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        search(tiny.config(data), path, stop)  # the second epoch's end is the first that is checkpointed
+        search(
+            tiny.config(data), path, stop
+        )  # the second epoch's end is the first that is checkpointed
     return path
 
 
@@ -291,7 +326,14 @@ def test_another_users_run_is_not_written_and_the_line_says_why(data: Path) -> N
 def test_a_process_that_hangs_keeps_its_run_until_it_is_killed(data: Path, tmp_path: Path) -> None:
     config = write_config(tmp_path / "tiny.toml", data)
     command = child(
-        "search", "--config", str(config), "--epochs", "200", "--out", str(tmp_path / "run"), "--quiet"
+        "search",
+        "--config",
+        str(config),
+        "--epochs",
+        "200",
+        "--out",
+        str(tmp_path / "run"),
+        "--quiet",
     )
     hanging = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
@@ -300,22 +342,35 @@ def test_a_process_that_hangs_keeps_its_run_until_it_is_killed(data: Path, tmp_p
                 break
             time.sleep(0.1)
         hanging.send_signal(signal.SIGSTOP)
-        assert "in use by another process" in said(hwnas("resume", str(tmp_path / "run"), "--quiet"), 2)
+        assert "in use by another process" in said(
+            hwnas("resume", str(tmp_path / "run"), "--quiet"), 2
+        )
     finally:
         hanging.kill()
         hanging.wait()
     with runs.lock(runs.open_run(tmp_path / "run")):
-        assert runs.load_checkpoint(runs.open_run(tmp_path / "run")) is not None
+        assert load_checkpoint(runs.open_run(tmp_path / "run")) is not None
 
 
 @pytest.mark.slow
 def test_a_batch_that_exceeds_the_memory_there_is_goes_on_in_pieces(tmp_path: Path) -> None:
     data = tiny.images(tmp_path / "large.npz", count=32, side=96)
-    small = {"stages": [{"cells": 3, "epochs": 2}], "channels": 8, "alpha_step": {"samples": 2, "images": 2}}
+    small = {
+        "stages": [{"cells": 3, "epochs": 2}],
+        "channels": 8,
+        "alpha_step": {"samples": 2, "images": 2},
+    }
     (tmp_path / "large.toml").write_bytes(runs.configs.dump(tiny.config(data, **small)))
-    words = ("search", "--config", str(tmp_path / "large.toml"), "--out", str(tmp_path / "run"), "--quiet")
+    words = (
+        "search",
+        "--config",
+        str(tmp_path / "large.toml"),
+        "--out",
+        str(tmp_path / "run"),
+        "--quiet",
+    )
     done = hwnas(*words, memory_mib=400)
-    found = runs.load_checkpoint(runs.open_run(tmp_path / "run"))
+    found = load_checkpoint(runs.open_run(tmp_path / "run"))
     assert found is not None and found[1]["position"]["parts"] > 1, done.stderr
     assert done.returncode in (0, 3) and "Traceback" not in done.stderr
 
@@ -345,8 +400,11 @@ def test_a_stop_in_the_middle_of_an_epoch_loses_nothing(
         assert signal.getsignal(number) == usual
     finally:
         signal.signal(number, found_so)
-    found = runs.load_checkpoint(runs.open_run(tmp_path / "run"))
-    assert found is not None and (found[1]["position"]["stage"], found[1]["position"]["step"]) == (1, 2)
+    found = load_checkpoint(runs.open_run(tmp_path / "run"))
+    assert found is not None and (found[1]["position"]["stage"], found[1]["position"]["step"]) == (
+        1,
+        2,
+    )
     assert "going on from stage 2, epoch 1, step 3" in whereabouts(runs.open_run(tmp_path / "run"))
     run = resume(tmp_path / "run")
     assert steps == 12  # none was made twice

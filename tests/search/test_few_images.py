@@ -1,4 +1,5 @@
-"""However few the images and evaluations are, a search ends in a front, or is refused before it begins."""
+"""However few the images and evaluations are, a search ends in a front, or is refused before it
+begins."""
 
 from __future__ import annotations
 
@@ -8,10 +9,11 @@ from typing import Any
 import pytest
 
 from hwnas.config import resolve
-from hwnas.runs.directory import read_trials
+from hwnas.runs.trials import read_trials
 from hwnas.search.forecast import plan_ahead
-from hwnas.search.loop import learning_every
-from hwnas.search.search import plan, search, summary
+from hwnas.search.plan import plan
+from hwnas.search.schedule import learning_every
+from hwnas.search.search import search, summary
 from profilers.errors import InputError
 from tests.search import tiny
 
@@ -27,24 +29,35 @@ ALGORITHMS: dict[str, dict[str, Any]] = {
 
 def config(data: Path, name: str, **changes: Any) -> Any:
     """A look at validation images every 100 steps, of which an epoch has one."""
-    settings = {**ALGORITHMS[name], "stages": [{"cells": 3, "epochs": 2, "frozen_epochs": 1}], **changes}
+    settings = {
+        **ALGORITHMS[name],
+        "stages": [{"cells": 3, "epochs": 2, "frozen_epochs": 1}],
+        **changes,
+    }
     form = settings.pop("form", "paper")
     every = {"samples": 1, "every": 100, "form": form}
-    ndarts = {"weight_steps": 100, "hypergradient": "first_order"}  # the others are dearer, and look as often
+    ndarts = {
+        "weight_steps": 100,
+        "hypergradient": "first_order",
+    }  # the others are dearer, and look as often
     return tiny.config(data, alpha_step=every, ndarts=ndarts, **settings)
 
 
 @pytest.mark.parametrize("count", [4])
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_a_handful_of_images_gives_a_front(tmp_path: Path, name: str, count: int) -> None:
-    found = search(config(tiny.images(tmp_path / "few.npz", count, classes=2), name), tmp_path / "run")
+    found = search(
+        config(tiny.images(tmp_path / "few.npz", count, classes=2), name), tmp_path / "run"
+    )
     front = summary(found)
     assert front["front"] and front["evaluations"] >= (0 if name == "ndarts" else 1)
     assert not [note for note in front["health"] if note["kind"] == "untaught"]
 
 
 @pytest.mark.parametrize(("steps", "every"), [(1, 1), (3, 3), (99, 99), (100, 100), (101, 100)])
-def test_every_learning_epoch_looks_at_validation_images_at_least_once(steps: int, every: int) -> None:
+def test_every_learning_epoch_looks_at_validation_images_at_least_once(
+    steps: int, every: int
+) -> None:
     for name in ("nsga2", "ndarts"):
         assert learning_every(config(Path("unread.npz"), name), steps) == every
 
@@ -64,7 +77,9 @@ def test_a_step_on_one_image_is_refused_at_the_border() -> None:
         resolve({"weight_step": {"batch_size": 1}})
 
 
-def test_a_class_without_an_image_for_each_half_is_refused_before_a_run_is_made(tmp_path: Path) -> None:
+def test_a_class_without_an_image_for_each_half_is_refused_before_a_run_is_made(
+    tmp_path: Path,
+) -> None:
     data = tiny.images(tmp_path / "few.npz", 2, classes=2)
     with pytest.raises(InputError, match="each half of the training set needs one"):
         search(config(data, "random"), tmp_path / "run")

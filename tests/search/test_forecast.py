@@ -1,4 +1,5 @@
-"""A forecast counts evaluations exactly, and its seconds follow from the epochs that were rehearsed."""
+"""A forecast counts evaluations exactly, and its seconds follow from the epochs that were
+rehearsed."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ import pytest
 
 from hwnas.search import forecast as forecasts
 from hwnas.search.forecast import Rates, forecast, plan_ahead, within
-from hwnas.search.search import Plan, plan, search, summary
+from hwnas.search.plan import SearchPlan, plan
+from hwnas.search.search import search, summary
 from profilers.errors import InputError
 from tests.search import tiny
 
@@ -22,11 +24,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def planned(data: Path) -> Plan:
+def planned(data: Path) -> SearchPlan:
     return plan(tiny.config(data))
 
 
-def test_seconds_are_those_of_the_epochs(planned: Plan) -> None:
+def test_seconds_are_those_of_the_epochs(planned: SearchPlan) -> None:
     found = forecast(planned, planned.config, (RATES, RATES, 100.0))
     # Stage 1: one frozen epoch and one that learns; stage 2: two that learn; then the scoring.
     assert [stage.seconds for stage in found.stages] == [1.0 + 3.0, 2 * 4.0]
@@ -35,7 +37,7 @@ def test_seconds_are_those_of_the_epochs(planned: Plan) -> None:
 
 
 def test_evaluations_are_counted_and_a_rehearsal_leaves_nothing_behind(
-    planned: Plan, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    planned: SearchPlan, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     config, found = plan_ahead(planned)
@@ -44,7 +46,7 @@ def test_evaluations_are_counted_and_a_rehearsal_leaves_nothing_behind(
     assert found.evaluations == summary(search(planned.config, tmp_path / "run"))["evaluations"]
 
 
-def test_a_budget_takes_the_most_epochs_whose_upper_bound_fits(planned: Plan) -> None:
+def test_a_budget_takes_the_most_epochs_whose_upper_bound_fits(planned: SearchPlan) -> None:
     rates = (RATES, RATES, 100.0)
     config = within(planned, rates, 60.0)
     epochs = config.stages[0].epochs
@@ -55,19 +57,21 @@ def test_a_budget_takes_the_most_epochs_whose_upper_bound_fits(planned: Plan) ->
     assert forecast(planned, longer, rates).high > 60.0
 
 
-def test_a_budget_too_small_for_one_epoch_is_refused(planned: Plan) -> None:
+def test_a_budget_too_small_for_one_epoch_is_refused(planned: SearchPlan) -> None:
     with pytest.raises(InputError, match="one epoch of each stage may take"):
         within(planned, (RATES, RATES, 100.0), 1.0)
 
 
 def test_a_long_epoch_is_the_line_through_two_short_ones() -> None:
     # The end of an epoch takes 2 s, a step 0.5 s.
-    short, long = (replace(RATES, frozen=(2 + n / 2,), learning=(2 + n / 2,), spread=(0.0,)) for n in (6, 18))
+    short, long = (
+        replace(RATES, frozen=(2 + n / 2,), learning=(2 + n / 2,), spread=(0.0,)) for n in (6, 18)
+    )
     found = forecasts._extended([short, long], [6, 18], 400)
     assert found.learning == pytest.approx((2 + 400 / 2,))
 
 
-def test_the_first_epoch_of_a_stage_warms_up_and_is_left_out(planned: Plan) -> None:
+def test_the_first_epoch_of_a_stage_warms_up_and_is_left_out(planned: SearchPlan) -> None:
     config = forecasts._shortened(planned.config)
     # Stage 1: warm, frozen 2 s, learning 3 s and 5 s. Stage 2: warm, learning 4 s twice.
     marks = [10.0, 12.0, 15.0, 20.0, 90.0, 94.0, 98.0]

@@ -1,20 +1,25 @@
-"""What a search says of itself: each trouble is found where it is, and nothing where there is none."""
+"""What a search says of itself: each trouble is found where it is, and nothing where there is
+none."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hwnas.config import Config
-from hwnas.runs.directory import Trial
 from hwnas.runs.history import Epoch
-from hwnas.search.health import Note, Setback, diagnose, ranking, verdict
+from hwnas.runs.trials import Trial
+from hwnas.search.diagnostic import Diagnostic, Rollback
+from hwnas.search.health import diagnose, ranking, verdict
 from hwnas.space.space import SKIP, SPACES
+from hwnas.space.task import Task
 from tests.search.tiny import config as tiny
 
 SPACE = SPACES["darts"]
+TASK = Task(classes=3, image=(1, 8, 8))
 
 
 @pytest.fixture
@@ -30,58 +35,83 @@ def line(epoch: int, entropy: float, favourite: str | None = None) -> Epoch:
     if favourite:
         table[:, [op for op in SPACE.slots[0].ops].index(favourite)] = 900
     rows = tuple(tuple(int(p) for p in row) for row in table)
-    return Epoch(0, epoch, 10 * epoch, 1.0, 0.5, (entropy,) * 3, (), (rows,) * 3)
+    return Epoch(
+        stage=0,
+        epoch=epoch,
+        evaluations=10 * epoch,
+        loss=1.0,
+        accuracy=0.5,
+        entropies=(entropy,) * 3,
+        derived=(),
+        probabilities=(rows,) * 3,
+    )
 
 
 def trials(accuracy: np.ndarray) -> list[Trial]:
-    return [Trial(i, 0, 0, i, "k", (), float(value), {"params": 1.0}) for i, value in enumerate(accuracy)]
+    return [
+        Trial(
+            number=i,
+            stage=0,
+            epoch=0,
+            step=i,
+            key="k",
+            choices=(),
+            accuracy=float(value),
+            costs={"params": 1.0},
+        )
+        for i, value in enumerate(accuracy)
+    ]
 
 
-def kinds(notes: list[Note]) -> list[str]:
+def kinds(notes: list[Diagnostic]) -> list[str]:
     return [note.kind for note in notes]
 
 
 def test_a_healthy_search_gives_no_note(config: Config) -> None:
     history = [line(epoch, 50.0 - 4 * epoch, "sep_conv_3x3") for epoch in range(10)]
     seen = trials(np.random.default_rng(0).uniform(0.4, 0.8, 400))
-    assert diagnose(config, 3, history, seen) == []
+    assert diagnose(config, TASK, history, seen) == []
 
 
 def test_a_policy_that_decides_early_is_named_and_late_is_fine(config: Config) -> None:
     early = [line(epoch, 50.0 if epoch < 4 else 0.5, "sep_conv_3x3") for epoch in range(10)]
     late = [line(epoch, 50.0 if epoch < 8 else 0.5, "sep_conv_3x3") for epoch in range(10)]
     seen = trials(np.full(10, 0.6))
-    notes = diagnose(config, 3, early, seen)
+    notes = diagnose(config, TASK, early, seen)
     assert kinds(notes) == ["entropy"] * 3
     assert "policy 1 had decided by epoch 5 of 10" in notes[0].text
-    assert diagnose(config, 3, late, seen) == []
+    assert diagnose(config, TASK, late, seen) == []
 
 
 def test_a_collapse_to_skip_connect_is_found(config: Config) -> None:
     history = [line(epoch, 50.0 - 4 * epoch, SKIP) for epoch in range(10)]
     seen = trials(np.full(10, 0.6))
-    assert kinds(diagnose(config, 3, history, seen)) == ["collapse"]
+    assert kinds(diagnose(config, TASK, history, seen)) == ["collapse"]
     undecided = [line(epoch, 50.0, SKIP) for epoch in range(10)]
-    assert diagnose(config, 3, undecided, seen) == []
+    assert diagnose(config, TASK, undecided, seen) == []
 
 
 def test_weights_that_only_guess_are_found(config: Config) -> None:
     history = [line(0, 50.0)]
     seen = trials(np.random.default_rng(0).uniform(0.25, 0.4, 100))
-    assert kinds(diagnose(config, 3, history, seen)) == ["chance"]
-    assert diagnose(config, 10, history, seen) == []
+    assert kinds(diagnose(config, TASK, history, seen)) == ["chance"]
+    assert diagnose(config, replace(TASK, classes=10), history, seen) == []
 
 
 def test_a_baseline_that_accuracy_outruns_is_found(config: Config) -> None:
     noise = np.random.default_rng(0).normal(0, 0.01, 200)
     history = [line(0, 50.0)]
-    assert kinds(diagnose(config, 3, history, trials(np.linspace(0.4, 0.9, 200) + noise))) == ["baseline"]
-    assert diagnose(config, 3, history, trials(0.6 + noise)) == []
+    assert kinds(diagnose(config, TASK, history, trials(np.linspace(0.4, 0.9, 200) + noise))) == [
+        "baseline"
+    ]
+    assert diagnose(config, TASK, history, trials(0.6 + noise)) == []
 
 
-def test_setbacks_and_alarms_are_told(config: Config) -> None:
-    notes = diagnose(config, 3, [line(0, 50.0)], [], [Setback(0, 3, 7, None, 0.5)], alarm=True)
-    assert kinds(notes) == ["loss", "curvature"]
+def test_rollbacks_are_told(config: Config) -> None:
+    notes = diagnose(
+        config, 3, [line(0, 50.0)], [], [Rollback(stage=0, epoch=3, step=7, loss=None, rate=0.5)]
+    )
+    assert kinds(notes) == ["loss"]
     assert "no number in epoch 4" in notes[0].text and "0.5 of the rate" in notes[0].text
 
 
@@ -96,8 +126,8 @@ def test_ranks_that_do_not_agree_are_told_from_five_networks_on() -> None:
 
 def test_a_stage_without_any_evaluation_is_told(config: Config) -> None:
     history = [line(epoch, 50.0) for epoch in range(10)]
-    assert kinds(diagnose(config, 3, history, [])) == ["untaught"]
-    assert diagnose(config, 3, history[:9], []) == []
+    assert kinds(diagnose(config, TASK, history, [])) == ["untaught"]
+    assert diagnose(config, TASK, history[:9], []) == []
 
 
 def test_a_front_no_better_than_chance_is_told() -> None:

@@ -1,4 +1,5 @@
-"""Real photos: their order and their names change nothing, and their classes are mixed where networks are scored."""
+"""Real photos: their order and their names change nothing, and their classes are mixed where
+networks are scored."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hwnas.runs.directory import Trial, read_trials
+from hwnas.runs.trials import Trial, read_trials
 from hwnas.search.search import search, summary
 from hwnas.training.data import load
 from tests.search import tiny
@@ -85,5 +86,7 @@ def test_photos_class_by_class_are_scored_like_shuffled_ones(tmp_path: Path) -> 
                 file = tmp_path / name / part / str(labels[row]) / f"{number:05}.png"
                 file.parent.mkdir(parents=True, exist_ok=True)
                 image.resize((16, 16)).save(file)
-    ordered, shuffled = (found(tmp_path / name, tmp_path / f"run-{name}") for name in ("ordered", "shuffled"))
+    ordered, shuffled = (
+        found(tmp_path / name, tmp_path / f"run-{name}") for name in ("ordered", "shuffled")
+    )
     assert ordered == shuffled

@@ -1,4 +1,5 @@
-"""A whole search: the same seed gives the same run, a stopped one ends as if it had not been stopped."""
+"""A whole search: the same seed gives the same run, a stopped one ends as if it had not been
+stopped."""
 
 from __future__ import annotations
 
@@ -14,12 +15,16 @@ from PIL import Image
 
 from hwnas.costs.counts import count
 from hwnas.runs import directory as runs
-from hwnas.search import loop
+from hwnas.runs.checkpoint import load_checkpoint
+from hwnas.runs.trials import read_trials
 from hwnas.search.bilevel import ndarts
 from hwnas.search.finalists.finish import scoring_images
 from hwnas.search.forecast import _fewer
-from hwnas.search.loop import Progress
-from hwnas.search.search import Plan, plan, resume, search, summary
+from hwnas.search.plan import SearchPlan, plan
+from hwnas.search.progress import SearchProgress
+from hwnas.search.search import resume, search, summary
+from hwnas.search.state import State
+from hwnas.search.steps import path_of_batch
 from hwnas.space.genotype import Architecture
 from hwnas.space.space import SPACES
 from hwnas.space.text import from_dict
@@ -50,10 +55,12 @@ def test_the_same_seed_gives_the_same_trials_and_front(data: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("stop_after", [1, 2, 3, 4])
-def test_a_stopped_search_ends_like_an_uninterrupted_one(data: Path, tmp_path: Path, stop_after: int) -> None:
+def test_a_stopped_search_ends_like_an_uninterrupted_one(
+    data: Path, tmp_path: Path, stop_after: int
+) -> None:
     config, epochs = tiny.config(data), 0
 
-    def interrupt(progress: Progress) -> None:
+    def interrupt(progress: SearchProgress) -> None:
         nonlocal epochs
         epochs += 1
         if epochs == stop_after:
@@ -63,12 +70,14 @@ def test_a_stopped_search_ends_like_an_uninterrupted_one(data: Path, tmp_path: P
     with pytest.raises(KeyboardInterrupt):
         search(config, tmp_path / "stopped", interrupt)
     resume(tmp_path / "stopped")
-    assert (tmp_path / "stopped/trials.jsonl").read_bytes() == (tmp_path / "whole/trials.jsonl").read_bytes()
+    assert (tmp_path / "stopped/trials.jsonl").read_bytes() == (
+        tmp_path / "whole/trials.jsonl"
+    ).read_bytes()
     assert (tmp_path / "stopped/history.jsonl").read_bytes() == (
         tmp_path / "whole/history.jsonl"
     ).read_bytes()
     assert result(tmp_path / "stopped") == result(tmp_path / "whole")
-    weights = [runs.load_checkpoint(runs.open_run(tmp_path / name)) for name in ("stopped", "whole")]
+    weights = [load_checkpoint(runs.open_run(tmp_path / name)) for name in ("stopped", "whole")]
     assert weights[0] is not None and weights[1] is not None
     for name, array in weights[0][0].items():
         np.testing.assert_array_equal(array, weights[1][0][name], err_msg=name)
@@ -76,9 +85,16 @@ def test_a_stopped_search_ends_like_an_uninterrupted_one(data: Path, tmp_path: P
 
 def test_the_summary_keeps_its_contract(data: Path, tmp_path: Path) -> None:
     found = summary(search(tiny.config(data), tmp_path / "run"))
-    assert {"space", "algorithm", "seed", "evaluations", "hypervolume", "bounds", "baseline", "front"} <= set(
-        found
-    )
+    assert {
+        "space",
+        "algorithm",
+        "seed",
+        "evaluations",
+        "hypervolume",
+        "bounds",
+        "baseline",
+        "front",
+    } <= set(found)
     assert set(found["bounds"]) == set(found["reference_point"]) == {"accuracy", "params"}
     assert set(found["baseline"]) == {"random_hypervolume", "random_evaluations", "random"}
     # 2 stages; 1 frozen epoch of 2 in the first: 3 epochs of 3 alpha steps of 4 samples each.
@@ -96,14 +112,16 @@ def test_the_summary_keeps_its_contract(data: Path, tmp_path: Path) -> None:
         assert member["accuracy"]["origin"] == "shared weights (validation)"
         genotype = from_dict(member["genotype"])
         assert genotype.key == member["key"]
-        built = count(Architecture(genotype, member["channels"], member["cells"]), 3, (1, 8, 8))
+        built = count(
+            Architecture(genotype, channels=member["channels"], cells=member["cells"]), 3, (1, 8, 8)
+        )
         assert (member["costs"]["params"]["value"], member["costs"]["macs"]["value"]) == built
         assert all(len(node) == 2 for node in genotype.normal + genotype.reduce)
 
 
 def test_every_evaluated_genotype_is_written_down(data: Path, tmp_path: Path) -> None:
     run = search(tiny.config(data), tmp_path / "run")
-    trials = runs.read_trials(run)
+    trials = read_trials(run)
     assert [trial.number for trial in trials] == list(range(36))
     assert all(0 <= trial.accuracy <= 1 and trial.costs["params"] > 0 for trial in trials)
 
@@ -121,7 +139,7 @@ def test_baselines_make_as_many_evaluations_and_resume_exactly(
 ) -> None:
     config, epochs = tiny.config(data, algorithm=algorithm), 0
 
-    def interrupt(progress: Progress) -> None:
+    def interrupt(progress: SearchProgress) -> None:
         nonlocal epochs
         epochs += 1
         if epochs == 3:
@@ -132,21 +150,26 @@ def test_baselines_make_as_many_evaluations_and_resume_exactly(
         search(config, tmp_path / "stopped", interrupt)
     resume(tmp_path / "stopped")
     assert whole["evaluations"] == 36 and whole["front"]
-    assert (tmp_path / "stopped/trials.jsonl").read_bytes() == (tmp_path / "whole/trials.jsonl").read_bytes()
+    assert (tmp_path / "stopped/trials.jsonl").read_bytes() == (
+        tmp_path / "whole/trials.jsonl"
+    ).read_bytes()
     assert result(tmp_path / "stopped") == result(tmp_path / "whole")
 
 
-@pytest.mark.slow  # the whole DARTS space; tests/search/bilevel/test_ndarts.py has the same law in a smaller one
+# the whole DARTS space; tests/search/bilevel/test_ndarts.py has the same law in a smaller one
+@pytest.mark.slow
 @pytest.mark.parametrize("weights", ["sgd", "sgd+es"])
 def test_the_accuracy_only_mode_searches_and_resumes_exactly(
     data: Path, tmp_path: Path, weights: str
 ) -> None:
     stages = [{"cells": 3, "epochs": 3}]
     own = {"weights": weights, "weight_steps": 2, "population": 2, "samples_per_epoch": 32}
-    config = tiny.config(data, algorithm="ndarts", objectives=[], exponents=[0.0], stages=stages, ndarts=own)
+    config = tiny.config(
+        data, algorithm="ndarts", objectives=[], exponents=[0.0], stages=stages, ndarts=own
+    )
     epochs = 0
 
-    def interrupt(progress: Progress) -> None:
+    def interrupt(progress: SearchProgress) -> None:
         nonlocal epochs
         epochs += 1
         if epochs == 2:
@@ -157,7 +180,9 @@ def test_the_accuracy_only_mode_searches_and_resumes_exactly(
         search(config, tmp_path / "stopped", interrupt)
     resume(tmp_path / "stopped")
     assert len(whole["front"]) == 1 and set(whole["bounds"]) == {"accuracy"}
-    assert (tmp_path / "stopped/trials.jsonl").read_bytes() == (tmp_path / "whole/trials.jsonl").read_bytes()
+    assert (tmp_path / "stopped/trials.jsonl").read_bytes() == (
+        tmp_path / "whole/trials.jsonl"
+    ).read_bytes()
     assert result(tmp_path / "stopped") == result(tmp_path / "whole")
 
 
@@ -188,9 +213,16 @@ def test_a_target_that_nothing_meets_is_refused_before_anything_is_written(
 
 def test_half_of_the_policies_pursue_a_target(data: Path) -> None:
     planned = plan(
-        tiny.config(data, objectives=[{"metric": "params", "target": "6k"}], exponents=[0, -0.1, -0.2, -0.4])
+        tiny.config(
+            data, objectives=[{"metric": "params", "target": "6k"}], exponents=[0, -0.1, -0.2, -0.4]
+        )
     )
-    assert [mine[0].form for mine in planned.objectives] == ["power", "absolute", "power", "absolute"]
+    assert [mine[0].form for mine in planned.objectives] == [
+        "power",
+        "absolute",
+        "power",
+        "absolute",
+    ]
 
 
 def test_an_existing_directory_is_left_alone(data: Path, tmp_path: Path) -> None:
@@ -204,7 +236,7 @@ def test_an_existing_directory_is_left_alone(data: Path, tmp_path: Path) -> None
 def test_resume_refuses_other_images(data: Path, tmp_path: Path) -> None:
     moved = tiny.images(tmp_path / "moved.npz")
 
-    def interrupt(progress: Progress) -> None:
+    def interrupt(progress: SearchProgress) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -236,15 +268,22 @@ def test_finalists_by_regression_come_with_what_it_predicts(data: Path, tmp_path
     assert trials[0] == trials[1]
 
 
-def test_what_synflow_helped_to_choose_is_named_beside_the_front(data: Path, tmp_path: Path) -> None:
-    changes = {"space": "nasbench201", "stages": [{"cells": 3, "epochs": 2}], "finalists_synflow": True}
+def test_what_synflow_helped_to_choose_is_named_beside_the_front(
+    data: Path, tmp_path: Path
+) -> None:
+    changes = {
+        "space": "nasbench201",
+        "stages": [{"cells": 3, "epochs": 2}],
+        "finalists_synflow": True,
+    }
     config = tiny.config(data, finalists_by="regression", **changes)
     found = summary(search(config, tmp_path / "run"))
     members = {member["key"]: member for member in [*found["front"], *found["dominated"]]}
 
     def dominates(one: dict[str, Any], other: dict[str, Any]) -> bool:
         mine, its = (
-            (-member["accuracy"]["believed"], member["costs"]["params"]["value"]) for member in (one, other)
+            (-member["accuracy"]["believed"], member["costs"]["params"]["value"])
+            for member in (one, other)
         )
         return mine != its and mine[0] <= its[0] and mine[1] <= its[1]
 
@@ -258,13 +297,19 @@ def test_what_synflow_helped_to_choose_is_named_beside_the_front(data: Path, tmp
         data, **{**changes, "algorithm": "ndarts", "objectives": [], "finalists_per_policy": 3}
     )
     found = summary(search(alone, tmp_path / "alone"))
-    most = max([*found["front"], *found["dominated"]], key=lambda one: float(one["accuracy"]["log_synflow"]))
+    most = max(
+        [*found["front"], *found["dominated"]],
+        key=lambda one: float(one["accuracy"]["log_synflow"]),
+    )
     assert found["believed"] == [most["key"]]
 
 
 def test_uniform_paths_do_not_follow_the_policies(data: Path) -> None:
     class Sure:
         """A searcher that would train one path for ever."""
+
+        def mixture(self) -> np.ndarray:
+            return self.mask() / 1.0
 
         def mask(self) -> np.ndarray:
             mask = SPACES["darts"].mask.copy()
@@ -276,14 +321,15 @@ def test_uniform_paths_do_not_follow_the_policies(data: Path) -> None:
 
     config = tiny.config(data)
     uniform = tiny.config(data, weight_step={"batch_size": 16, "paths": "uniform"})
-    own = np.stack([loop._path(Sure(), config, (0, 0), step) for step in range(40)])
-    drawn = np.stack([loop._path(Sure(), uniform, (0, 0), step) for step in range(40)])
+    at = State(searcher=Sure(), shared=None)
+    own = np.stack([path_of_batch(config, at, step) for step in range(40)])
+    drawn = np.stack([path_of_batch(uniform, at, step) for step in range(40)])
     assert (own == 2).all()
     assert not (drawn == 1).any() and len(np.unique(drawn, axis=0)) == 40
-    assert (loop._path(Sure(), uniform, (0, 0), 7) == drawn[7]).all()
+    assert (path_of_batch(uniform, at, 7) == drawn[7]).all()
 
 
-def blank(planned: Plan) -> Plan:
+def blank(planned: SearchPlan) -> SearchPlan:
     """The same images, but for an augmentation that leaves nothing of them."""
     augment = Augment(cutout=4 * planned.dataset.image[1])
     return replace(planned, dataset=replace(planned.dataset, augment=augment))
@@ -295,7 +341,10 @@ def test_samples_are_judged_on_images_augmented_like_those_that_train_where_the_
     step = {"samples": 24, "every": 3, "images": 48}
     most = {}
     for augment in (False, True):
-        config, run = tiny.config(data, alpha_step={**step, "augment": augment}), tmp_path / str(augment)
+        config, run = (
+            tiny.config(data, alpha_step={**step, "augment": augment}),
+            tmp_path / str(augment),
+        )
         search(config, run, lambda progress: None, blank(plan(config)))
         seen: dict[tuple[int, ...], set[float]] = {}
         for line in (run / "trials.jsonl").read_text().splitlines():
@@ -323,7 +372,9 @@ def test_the_alpha_step_of_a_mixture_sees_images_augmented_like_those_that_train
     assert largest and max(largest) == 0.0
 
 
-def test_finalists_are_scored_on_as_many_images_as_the_config_says(data: Path, tmp_path: Path) -> None:
+def test_finalists_are_scored_on_as_many_images_as_the_config_says(
+    data: Path, tmp_path: Path
+) -> None:
     found = {
         count: summary(search(tiny.config(data, scoring_images=count), tmp_path / str(count)))
         for count in (None, 20, 1000)
@@ -333,7 +384,9 @@ def test_finalists_are_scored_on_as_many_images_as_the_config_says(data: Path, t
     assert shares == pytest.approx(np.round(shares))
 
 
-def test_rows_files_and_names_in_another_order_give_the_same_trials_and_front(tmp_path: Path) -> None:
+def test_rows_files_and_names_in_another_order_give_the_same_trials_and_front(
+    tmp_path: Path,
+) -> None:
     """The same pixels: an archive, with its rows shuffled, and folders under names of two kinds."""
     tiny.images(tmp_path / "sorted.npz", count=60)
     held = dict(np.load(tmp_path / "sorted.npz"))
@@ -358,7 +411,7 @@ def test_rows_files_and_names_in_another_order_give_the_same_trials_and_front(tm
         stages = [{"cells": 3, "epochs": 2, "frozen_epochs": 1}]
         run = search(tiny.config(tmp_path / source, stages=stages), tmp_path / f"run-{source}")
         front = summary(run)
-        found[source] = (runs.read_trials(run), front["front"], front["hypervolume"], front["baseline"])
+        found[source] = (read_trials(run), front["front"], front["hypervolume"], front["baseline"])
     assert all(one == found["sorted.npz"] for one in found.values())
 
 

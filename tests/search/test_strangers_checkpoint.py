@@ -1,4 +1,5 @@
-"""A checkpoint, a history or trials that no search has written end in one line; those of a search are read."""
+"""A checkpoint, a history or trials that no search has written end in one line; those of a
+search are read."""
 
 from __future__ import annotations
 
@@ -12,11 +13,13 @@ import numpy as np
 import pytest
 
 from hwnas.runs import directory as runs
+from hwnas.runs.checkpoint import load_checkpoint, save_checkpoint
 from hwnas.runs.directory import Run
 from hwnas.runs.history import history_path, read_history
-from hwnas.search.loop import Progress
+from hwnas.runs.trials import read_trials
+from hwnas.search.checkpoint import checkpoint
+from hwnas.search.progress import SearchProgress
 from hwnas.search.search import resume, search
-from hwnas.search.state import checkpoint
 from profilers.errors import InputError
 from tests.search import tiny
 
@@ -27,9 +30,9 @@ State = dict[str, Any]
 def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A search that was stopped in its second stage."""
     folder = tmp_path_factory.mktemp("stopped")
-    epochs: list[Progress] = []
+    epochs: list[SearchProgress] = []
 
-    def fourth(progress: Progress) -> None:
+    def fourth(progress: SearchProgress) -> None:
         epochs.append(progress)
         if len(epochs) == 4:
             raise KeyboardInterrupt
@@ -58,32 +61,32 @@ STATES: dict[str, Callable[[State], object]] = {
     "seconds of true": lambda state: state["position"].update(seconds=True),
     "losses of text": lambda state: state.update(losses=["a"]),
     "losses of one number": lambda state: state.update(losses=1),
-    "a setback of one number": lambda state: state.update(setbacks=[1]),
+    "a rollback of one number": lambda state: state.update(setbacks=[1]),
     "processes of text": lambda state: state.update(processes="all"),
 }
 
 
 @pytest.mark.parametrize("name", STATES)
 def test_a_state_that_no_search_writes_is_refused(begun: Run, name: str) -> None:
-    found = runs.load_checkpoint(begun)
+    found = load_checkpoint(begun)
     assert found is not None and checkpoint(begun) is not None
     arrays, state = found
     STATES[name](state)
-    runs.save_checkpoint(begun, arrays, state)
+    save_checkpoint(begun, arrays, state)
     with pytest.raises(InputError, match="no checkpoint of this search"):
         checkpoint(begun)
 
 
 @pytest.mark.parametrize("change", ["fewer", "another shape"])
 def test_tensors_of_another_search_are_refused(begun: Run, change: str) -> None:
-    found = runs.load_checkpoint(begun)
+    found = load_checkpoint(begun)
     assert found is not None
     arrays, state = found
     if change == "fewer":
         arrays = {name: one for name, one in arrays.items() if not name.startswith("searcher")}
     else:
         arrays = {name: np.zeros(3, dtype=one.dtype) for name, one in arrays.items()}
-    runs.save_checkpoint(begun, arrays, state)
+    save_checkpoint(begun, arrays, state)
     with pytest.raises(InputError, match="no checkpoint of this search"):
         resume(begun.path)
 
@@ -105,10 +108,16 @@ def test_a_trial_that_no_search_writes_is_refused(begun: Run, key: str) -> None:
     lines[0] = json.dumps({**json.loads(lines[0]), key: TRIALS[key]})
     begun.trials_path.write_text("\n".join(lines) + "\n")
     with pytest.raises(InputError, match="damaged line"):
-        runs.read_trials(begun)
+        read_trials(begun)
 
 
-HISTORY: dict[str, Any] = {"stage": 9, "epoch": -1, "entropies": [1.0], "derived": [], "loss": float("nan")}
+HISTORY: dict[str, Any] = {
+    "stage": 9,
+    "epoch": -1,
+    "entropies": [1.0],
+    "derived": [],
+    "loss": float("nan"),
+}
 
 
 @pytest.mark.parametrize("key", HISTORY)
@@ -122,7 +131,9 @@ def test_an_epoch_that_no_search_writes_is_refused(begun: Run, key: str) -> None
 
 
 @pytest.mark.parametrize("choices", [[1, 2], [99] * 28])
-def test_a_trial_of_another_space_ends_a_resumed_search_in_one_line(begun: Run, choices: list[int]) -> None:
+def test_a_trial_of_another_space_ends_a_resumed_search_in_one_line(
+    begun: Run, choices: list[int]
+) -> None:
     lines = [json.loads(line) for line in begun.trials_path.read_text().splitlines()]
     found = checkpoint(begun)
     assert found is not None

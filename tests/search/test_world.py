@@ -1,4 +1,5 @@
-"""Joining and leaving the processes of one search: one back end for all, and the group is left whatever happens."""
+"""Joining and leaving the processes of one search: one back end for all, and the group is left
+whatever happens."""
 
 from __future__ import annotations
 
@@ -14,17 +15,25 @@ from hwnas.search.distributed.ranks import PrefixStore, world
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Rank 0 of 2 on a machine with two GPUs; what is asked of torch.distributed is noted, not done."""
+    """Rank 0 of 2 on a machine with two GPUs; what is asked of torch.distributed is noted, not
+    done."""
     made: list[Any] = []
     store = dist.HashStore()
     made.append(store)
-    for name, value in {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "here", "MASTER_PORT": "1"}.items():
+    for name, value in {
+        "RANK": "0",
+        "WORLD_SIZE": "2",
+        "MASTER_ADDR": "here",
+        "MASTER_PORT": "1",
+    }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
     monkeypatch.setattr(ranks, "rendezvous", lambda *_, **__: iter([(store, 0, 2)]))
     monkeypatch.setattr(dist, "is_nccl_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.setattr(torch.cuda, "set_device", lambda place: pytest.fail("a GPU for a search on CPUs"))
+    monkeypatch.setattr(
+        torch.cuda, "set_device", lambda place: pytest.fail("a GPU for a search on CPUs")
+    )
     monkeypatch.setattr(dist, "init_process_group", lambda backend, **_: made.append(backend))
     monkeypatch.setattr(dist, "destroy_process_group", lambda: made.append("left"))
     return made

@@ -17,7 +17,11 @@ def images(path: Path, count: int = 96, side: int = 8, classes: int = 3) -> Path
     pixels = rng.integers(0, 80, (2 * count, side, side, 1)) + 80 * labels[:, None, None, None]
     pixels = pixels.astype(np.uint8)
     np.savez(
-        path, x_train=pixels[:count], y_train=labels[:count], x_test=pixels[count:], y_test=labels[count:]
+        path,
+        x_train=pixels[:count],
+        y_train=labels[:count],
+        x_test=pixels[count:],
+        y_test=labels[count:],
     )
     return path
 

@@ -1,6 +1,7 @@
 """A space that holds every kind of layer, each in the forms that a rendering may get wrong.
 
-Tests sweep it, so a kind without a rendering fails in each of them; `test_layers.py` sees to it that none is missing.
+Tests sweep it, so a kind without a rendering fails in each of them; `test_layers.py` sees to it
+that none is missing.
 """
 
 from __future__ import annotations
@@ -69,7 +70,13 @@ def keeping(size: Size) -> dict[str, Row]:
             *(step("conv", kernel=(1, 3), groups=WIDTH), norm()),
             *(step("conv", kernel=(3, 1)), norm()),
         ),
-        "multiplier": (conv(groups=WIDTH, out=12), norm(), step("swish"), conv(1, out=WIDTH), norm()),
+        "multiplier": (
+            conv(groups=WIDTH, out=12),
+            norm(),
+            step("swish"),
+            conv(1, out=WIDTH),
+            norm(),
+        ),
         "dilated": (step("relu"), conv(dilation=2), norm()),
         "norm": (norm(0.1),),
         "epsilon": (conv(), norm(0.1), conv(1), norm(1e-3)),
@@ -80,7 +87,11 @@ def keeping(size: Size) -> dict[str, Row]:
         "inverted_residual": (
             *(conv(1, out=18), norm(1e-3), step("hard_swish")),
             *(conv(5, groups=18), norm(1e-3), step("hard_swish")),
-            *(step("squeeze_excite", hidden=5, gate="hard_sigmoid"), conv(1, out=WIDTH), norm(1e-3)),
+            *(
+                step("squeeze_excite", hidden=5, gate="hard_sigmoid"),
+                conv(1, out=WIDTH),
+                norm(1e-3),
+            ),
         ),
     }
     return {name: chain(size, *row) for name, row in steps.items()}
@@ -107,7 +118,8 @@ def narrowing(size: Size) -> dict[str, Row]:
 
 
 def heads(size: Size, classes: int) -> dict[str, Row]:
-    """Name -> layers that end in logits; two linear layers and an activation between them are MobileNetV3's."""
+    """Name -> layers that end in logits; two linear layers and an activation between them are
+    MobileNetV3's."""
     pool, last = step("global_pool"), step("linear", out=classes)
     steps: dict[str, tuple[Step, ...]] = {"linear": (pool, last)}
     for kind in ACTIVATIONS:
@@ -149,4 +161,4 @@ SAMPLES: dict[str, Choices] = {
 
 def architecture(choices: Choices) -> Architecture:
     """One sample; the space must be announced."""
-    return Architecture(to_genotype(SPACE, choices), 4, 3)
+    return Architecture(to_genotype(SPACE, choices), channels=4, cells=3)

@@ -6,10 +6,10 @@ import pytest
 
 from hwnas.space.blocks import Block, Site, block_layers, block_of, inverted
 from hwnas.space.layers import Layer
-from hwnas.space.macro import SqueezeExcite
+from hwnas.space.macro import SqueezeExciteRule
 from profilers.errors import InputError
 
-GATES = SqueezeExcite(ratio=0.25, of="hidden", divisor=8, inner="relu", gate="hard_sigmoid")
+GATES = SqueezeExciteRule(ratio=0.25, of="hidden", divisor=8, inner="relu", gate="hard_sigmoid")
 
 
 def site(channels_in: int = 16, channels_out: int = 24, stride: int = 2, **changes: object) -> Site:
@@ -96,16 +96,21 @@ def test_none_is_absent() -> None:
     ("gates", "squeezed", "inner"),
     [
         (GATES, 16, "relu"),  # a quarter of 48 is 12: the nearest multiple of 8 is 16
-        (SqueezeExcite(of="input", divisor=1), 4, "swish"),
-        (SqueezeExcite(ratio=0.01, of="input", divisor=1), 1, "swish"),
+        (SqueezeExciteRule(of="input", divisor=1), 4, "swish"),
+        (SqueezeExciteRule(ratio=0.01, of="input", divisor=1), 1, "swish"),
     ],
 )
 def test_the_width_of_a_gate_is_a_part_of_what_it_gates_or_of_the_input(
-    gates: SqueezeExcite, squeezed: int, inner: str
+    gates: SqueezeExciteRule, squeezed: int, inner: str
 ) -> None:
     layers = block_layers("k3_e3_se", site(squeeze_excite=gates)) or ()
     (gate,) = (layer for layer in layers if layer.kind == "squeeze_excite")
-    assert (gate.channels_in, gate.hidden, gate.inner, gate.gate) == (48, squeezed, inner, gates.gate)
+    assert (gate.channels_in, gate.hidden, gate.inner, gate.gate) == (
+        48,
+        squeezed,
+        inner,
+        gates.gate,
+    )
 
 
 def test_all_kernels_and_expansions_have_names_that_read_back() -> None:

@@ -31,7 +31,13 @@ def test_reduction_cells_stand_at_a_third_and_two_thirds() -> None:
     nodes = built("darts", 16, 20)
     sizes = [nodes[f"cell{index}.output"].size for index in range(20)]
     assert [index for index in range(1, 20) if sizes[index] != sizes[index - 1]] == [6, 13]
-    assert [nodes[f"cell{index}.node2"].channels for index in (5, 6, 12, 13, 19)] == [16, 32, 32, 64, 64]
+    assert [nodes[f"cell{index}.node2"].channels for index in (5, 6, 12, 13, 19)] == [
+        16,
+        32,
+        32,
+        64,
+        64,
+    ]
     assert nodes["cell19.output"].size == (8, 8)
     assert [name for name, node in nodes.items() if node.auxiliary] == ["cell13.output"]
 

@@ -1,4 +1,5 @@
-"""Chains: graphs that fit together, what stands at each node, exact counts, and sizes that are decided."""
+"""Chains: graphs that fit together, what stands at each node, exact counts, and sizes that are
+decided."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from hwnas.space.encoding import sample, size_sampled, to_choices, to_genotype
 from hwnas.space.family import family
 from hwnas.space.genotype import Architecture
 from hwnas.space.graph import IMAGE, Graph, all_layers, check, discrete, image_of, readers
-from hwnas.space.macro import Head, Macro, SqueezeExcite, Stage, Stem, rounded, scaled
+from hwnas.space.macro import Head, Macro, SqueezeExciteRule, Stage, Stem, rounded, scaled
 from hwnas.space.size import CellSize, Task
 from hwnas.space.space import Space
 from hwnas.space.text import format_text, parse
@@ -45,7 +46,7 @@ def stages(draw: st.DrawFn) -> Stage:
         stride=draw(st.integers(1, 2)),
         blocks=tuple(blocks),
         activation=draw(ACTIVATIONS),
-        squeeze_excite=SqueezeExcite(of=draw(st.sampled_from(["hidden", "input"])), divisor=4),
+        squeeze_excite=SqueezeExciteRule(of=draw(st.sampled_from(["hidden", "input"])), divisor=4),
         projection=draw(st.booleans()),
         after=draw(st.sampled_from([None, "relu"])),
     )
@@ -56,10 +57,14 @@ def macros(draw: st.DrawFn) -> Macro:
     scales = st.sampled_from(["yes", "up", "no"])
     return Macro(
         name="drawn",
-        stem=Stem(width=draw(st.integers(4, 24)), scales=draw(scales), activation=draw(ACTIVATIONS)),
+        stem=Stem(
+            width=draw(st.integers(4, 24)), scales=draw(scales), activation=draw(ACTIVATIONS)
+        ),
         stages=(DECIDED, *draw(st.lists(stages(), max_size=2))),
         head=Head(
-            width=draw(st.sampled_from([0, 24])), scales=draw(scales), hidden=draw(st.sampled_from([0, 10]))
+            width=draw(st.sampled_from([0, 24])),
+            scales=draw(scales),
+            hidden=draw(st.sampled_from([0, 10])),
         ),
         divisor=draw(st.sampled_from([2, 4, 8])),
         sides=draw(st.sampled_from([(1.0,), (1.0, 0.5)])),
@@ -77,21 +82,30 @@ def chains(space: Space, image: tuple[int, int, int], seed: int) -> tuple[np.nda
 
 @given(macros(), st.integers(0, 99), st.integers(1, 20), st.integers(1, 70))
 @settings(max_examples=40, deadline=None)
-def test_every_network_of_every_macro_fits_together(macro: Macro, seed: int, height: int, width: int) -> None:
+def test_every_network_of_every_macro_fits_together(
+    macro: Macro, seed: int, height: int, width: int
+) -> None:
     space = chain_space(macro)
     choices, graph = chains(space, (2, height, width), seed)
     check(graph)
     assert all(found for name, found in readers(graph).items() if name != graph[-1].name)
     side = 1.0 if len(macro.sides) == 1 else macro.sides[choices[0]]
     assert image_of(graph) == image_at((2, height, width), side)
-    params, macs = (sum(getattr(layer, kind) for layer in all_layers(graph)) for kind in ("params", "macs"))
+    params, macs = (
+        sum(getattr(layer, kind) for layer in all_layers(graph)) for kind in ("params", "macs")
+    )
     table = count_table(
-        family(space, channels=space.published_size[0], cells=1, classes=5, image=(2, height, width))
+        family(
+            space, channels=space.published_size[0], cells=1, classes=5, image=(2, height, width)
+        )
     )
     assert (table.params.of(choices), table.macs.of(choices)) == (params, macs)
 
 
-@given(st.sampled_from(["mobile", "fbnet", "proxyless", "mobilenet-v3-small", "resnet"]), st.integers(0, 999))
+@given(
+    st.sampled_from(["mobile", "fbnet", "proxyless", "mobilenet-v3-small", "resnet"]),
+    st.integers(0, 999),
+)
 @settings(max_examples=60, deadline=None)
 def test_genotypes_are_written_and_read(name: str, seed: int) -> None:
     space = SPACES[name]
@@ -133,7 +147,9 @@ def test_an_absent_block_leaves_nothing_behind_but_the_map_before_it() -> None:
     absent = first.copy()
     row = [one.name for one in space.decisions].index("stage1.block2")
     absent[row] = space.decisions[row].operations.index("none")
-    gone = {node.name for node in discrete(whole, first)} - {node.name for node in discrete(whole, absent)}
+    gone = {node.name for node in discrete(whole, first)} - {
+        node.name for node in discrete(whole, absent)
+    }
     assert gone == {"stage1.block2"}
 
 
@@ -167,9 +183,12 @@ def test_a_smaller_side_has_the_strides_of_the_whole_image() -> None:
 def test_another_number_of_blocks_is_refused_in_one_line() -> None:
     genotype = parse("RESNET8")
     with pytest.raises(
-        InputError, match=r"a resnet network has 9 blocks, .* leave cells out instead of giving 8"
+        InputError,
+        match=r"a network of resnet has 9 blocks, .* leave cells out instead of giving 8",
     ):
-        Architecture(genotype, 16, 8)
-    params, _ = count(Architecture(genotype, 16, 9), 10, (3, 32, 32))
-    graph = architecture_graph(Architecture(genotype, 16, 9), Task(classes=10, image=(3, 32, 32)))
+        Architecture(genotype, channels=16, cells=8)
+    params, _ = count(Architecture(genotype, channels=16, cells=9), 10, (3, 32, 32))
+    graph = architecture_graph(
+        Architecture(genotype, channels=16, cells=9), Task(classes=10, image=(3, 32, 32))
+    )
     assert params == sum(layer.params for layer in all_layers(graph))

@@ -42,7 +42,9 @@ def test_without_skips_it_equals_a_search_over_all_pairs(seed: int) -> None:
     for cell in SPACE.cells:
         for node in range(2, 6):
             rows = [row for row in SPACE.rows(cell) if SPACE.slots[row].node == node]
-            best = max(combinations(rows, 2), key=lambda pair: sum(strength[row, 1:].max() for row in pair))
+            best = max(
+                combinations(rows, 2), key=lambda pair: sum(strength[row, 1:].max() for row in pair)
+            )
             assert [row for row in rows if choices[row] != NONE] == sorted(best)
             assert all(choices[row] == strength[row, 1:].argmax() + 1 for row in best)
 
@@ -66,7 +68,8 @@ def test_dropping_a_skip_may_let_another_edge_in() -> None:
     strength[:14, SKIP] = 0.5 + np.arange(14) / 1000
     strength[2:5, SEP] = 0.0, 0.2, 0.3
     genotype = to_genotype(SPACE, derive(SPACE, strength))
-    # Node 3 held skips from 1 and 2, its strongest; without them its best are sep_conv from 1 and 2.
+    # Node 3 held skips from 1 and 2, its strongest; without them its best are sep_conv from 1 and
+    # 2.
     assert [(edge.op, edge.source) for edge in genotype.normal[1]] == [
         ("sep_conv_3x3", 1),
         ("sep_conv_3x3", 2),

@@ -59,7 +59,9 @@ def test_samples_are_uniform_over_the_survivors() -> None:
 
 @given(names, seeds)
 @settings(max_examples=40, deadline=None)
-def test_a_mutant_differs_on_exactly_one_edge_and_stays_among_the_survivors(name: str, seed: int) -> None:
+def test_a_mutant_differs_on_exactly_one_edge_and_stays_among_the_survivors(
+    name: str, seed: int
+) -> None:
     space, mask, rng = SPACES[name], half_mask(name, seed), np.random.default_rng(seed)
     choices = sample(space, rng, mask)
     before = choices.copy()
@@ -96,7 +98,9 @@ def test_edges_that_are_not_written_are_none() -> None:
     assert choices[2:].sum() == 0
 
 
-def test_choices_of_an_edge_that_the_space_lacks_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_choices_of_an_edge_that_the_space_lacks_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     from dataclasses import replace
 
     space = SPACES["darts"]
@@ -120,7 +124,9 @@ def test_a_projection_obeys_the_rule_and_obeys_it_again_unchanged(name: str, see
 
 @given(names, seeds)
 @settings(max_examples=40, deadline=None)
-def test_a_derived_genotype_is_projected_to_itself_whatever_the_probabilities(name: str, seed: int) -> None:
+def test_a_derived_genotype_is_projected_to_itself_whatever_the_probabilities(
+    name: str, seed: int
+) -> None:
     space, rng = SPACES[name], np.random.default_rng(seed)
     derived = to_choices(derive(space, np.where(space.mask, rng.random(space.mask.shape), 0.0)))
     other = np.where(space.mask, rng.random(space.mask.shape), 0.0)
@@ -145,7 +151,9 @@ def test_a_projection_keeps_drawn_operations_before_it_adds_others(seed: int) ->
 
 @given(names, seeds)
 @settings(max_examples=25, deadline=None)
-def test_the_likeliest_are_different_and_legal_and_begin_with_the_derived(name: str, seed: int) -> None:
+def test_the_likeliest_are_different_and_legal_and_begin_with_the_derived(
+    name: str, seed: int
+) -> None:
     space, rng = SPACES[name], np.random.default_rng(seed)
     strength = np.where(space.mask, rng.dirichlet(np.ones(space.width), len(space.decisions)), 0.0)
     found = likeliest(space, strength, 8)
@@ -181,7 +189,8 @@ def test_masks_shrink_the_sampled_space() -> None:
 
 
 def test_the_derived_spaces_are_counted_exactly() -> None:
-    # Per node two of its n inputs with one of 7 operations each (Liu et al.: prod_k (k+1)k/2 * 7^2 per cell).
+    # Per node two of its n inputs with one of 7 operations each (Liu et al.: prod_k (k+1)k/2 * 7^2
+    # per cell).
     cell = 1 * 3 * 6 * 10 * 7**8
     assert size_derived(SPACES["darts"]) == cell**2
     # TND: 10^n - 1 (6^n - 1) ways for a node with n inputs not to lose all of them.

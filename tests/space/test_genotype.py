@@ -102,10 +102,10 @@ def test_an_unknown_space_names_the_nearest() -> None:
 @pytest.mark.parametrize(("channels", "cells"), [(0, 8), (5000, 8), (16, 0), (16, 1001)])
 def test_widths_and_depths_are_bounded(channels: int, cells: int) -> None:
     with pytest.raises(InputError, match="must be within"):
-        Architecture(PUBLISHED["DARTS_V1"], channels, cells)
+        Architecture(PUBLISHED["DARTS_V1"], channels=channels, cells=cells)
 
 
 def test_nasbench201_depths_are_multiples_of_three() -> None:
     check_cells(SPACES["nasbench201"], 15)
     with pytest.raises(InputError, match="multiple of 3, not 5"):
-        Architecture(Genotype("nasbench201", _benchmark()), 16, 5)
+        Architecture(Genotype("nasbench201", _benchmark()), channels=16, cells=5)

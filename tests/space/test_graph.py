@@ -9,18 +9,9 @@ import pytest
 
 from hwnas.space import SPACES
 from hwnas.space.encoding import sample
-from hwnas.space.graph import (
-    IMAGE,
-    Builder,
-    Graph,
-    all_layers,
-    check,
-    discrete,
-    readers,
-    terms,
-    wiring,
-)
+from hwnas.space.graph import IMAGE, Builder, Graph, all_layers, check, discrete, readers, terms
 from hwnas.space.layers import Layer, relu_conv_bn
+from hwnas.space.wiring import wiring
 from profilers.errors import InputError
 from tests.space.swept import SWEPT, whole
 
@@ -30,7 +21,9 @@ every_space = pytest.mark.parametrize("name", SWEPT)
 def classified(build: Builder, last: str) -> Graph:
     width, size = build.shape(last)
     build.layers(
-        "head.it", last, (Layer("global_pool", width, width, size), Layer("linear", width, 2, (1, 1)))
+        "head.it",
+        last,
+        (Layer("global_pool", width, width, size), Layer("linear", width, 2, (1, 1))),
     )
     return build.graph()
 
@@ -48,7 +41,13 @@ def chain() -> Graph:
 
 def test_a_sample_keeps_one_option_of_each_node_and_drops_what_is_absent() -> None:
     graph = discrete(chain(), [1, 2])
-    assert [node.name for node in graph] == [IMAGE, "block0.body", "block0.out", "block1.out", "head.it"]
+    assert [node.name for node in graph] == [
+        IMAGE,
+        "block0.body",
+        "block0.out",
+        "block1.out",
+        "head.it",
+    ]
     by_name = {node.name: node for node in graph}
     assert by_name["block0.body"].options == (relu_conv_bn(4, 4, (8, 8), 1),)
     assert by_name["block0.body"].row == 0
@@ -75,7 +74,9 @@ def test_what_runs_is_what_a_discrete_graph_holds(name: str) -> None:
     _, needed, _ = wiring(graph_of_all, space.width).executed(drawn)
     for one, runs in zip(drawn, needed, strict=True):
         held = {node.name for node in discrete(graph_of_all, one)} - {IMAGE}
-        assert held == {node.name for node, on in zip(graph_of_all, runs, strict=True) if on} - {IMAGE}
+        assert held == {node.name for node, on in zip(graph_of_all, runs, strict=True) if on} - {
+            IMAGE
+        }
 
 
 def test_terms_are_read_by_one_sum_alone() -> None:
@@ -136,7 +137,9 @@ def test_sums_and_concatenations_want_maps_of_one_shape() -> None:
 def test_only_a_sum_can_do_without_an_input() -> None:
     build = Builder((4, 8, 8))
     maybe = build.open("a.maybe", IMAGE, (None, relu_conv_bn(4, 4, (8, 8))), 0)
-    with pytest.raises(InputError, match=r"a\.maybe may be absent, but head\.it that reads it is no sum"):
+    with pytest.raises(
+        InputError, match=r"a\.maybe may be absent, but head\.it that reads it is no sum"
+    ):
         classified(build, maybe)
 
 
@@ -145,8 +148,16 @@ def test_only_a_sum_can_do_without_an_input() -> None:
     [
         (("global_pool",), ("linear",), ""),
         ((), ("global_pool", "hard_swish", "linear", "relu", "linear"), ""),
-        ((), ("linear",), "head.it: a linear takes one vector for an image; put a global_pool before it"),
-        (("global_pool",), ("conv", "linear"), "head.it: a conv needs a map, and a global_pool before it"),
+        (
+            (),
+            ("linear",),
+            "head.it: a linear takes one vector for an image; put a global_pool before it",
+        ),
+        (
+            ("global_pool",),
+            ("conv", "linear"),
+            "head.it: a conv needs a map, and a global_pool before it",
+        ),
         (("global_pool", "squeeze_excite"), ("linear",), "body.it: a squeeze_excite needs a map"),
         (("global_pool", "batch_norm"), ("linear",), "body.it: a batch_norm needs a map"),
     ],
@@ -173,7 +184,9 @@ def test_maps_and_vectors_are_not_mixed() -> None:
     pool, act = Layer("global_pool", 3, 3, (1, 1)), Layer("swish", 3, 3, (1, 1))
     last = build.open("body.it", IMAGE, [(pool,), (act,)], 0)
     build.layers("head.it", last, (Layer("linear", 3, 2, (1, 1)),))
-    with pytest.raises(InputError, match=r"body\.it: a global_pool stands before some of its maps and not"):
+    with pytest.raises(
+        InputError, match=r"body\.it: a global_pool stands before some of its maps and not"
+    ):
         build.graph()
 
 

@@ -32,12 +32,13 @@ GOLDEN = {
     "PROXYLESS_CPU": (4_361_648, 439_243_864),
     "PROXYLESS_GPU": (7_119_848, 465_260_160),
 }
-"""Parameters and MACs at 224 pixels and 1,000 classes, of torchvision, timm and the published configurations."""
+"""Parameters and MACs at 224 pixels and 1,000 classes, of torchvision, timm and the published
+configurations."""
 
 
 def usual(genotype: Genotype, channels: int | None = None) -> Architecture:
     size = SPACES[genotype.space].published_size
-    return Architecture(genotype, channels or size[0], size[1])
+    return Architecture(genotype, channels=channels or size[0], cells=size[1])
 
 
 @pytest.mark.parametrize("name", GOLDEN)
@@ -64,7 +65,10 @@ def test_a_residual_network_is_called_after_its_layers(name: str, convolutions: 
     """Convolutions and the classifier; those round a block do not count (arXiv 1512.03385)."""
     graph = architecture_graph(usual(KNOWN[name]), Task(classes=10, image=(3, 32, 32)))
     found = [
-        layer.kind for node in graph for layer in node.layers if ".around" not in node.name and layer.params
+        layer.kind
+        for node in graph
+        for layer in node.layers
+        if ".around" not in node.name and layer.params
     ]
     assert found.count("conv") == convolutions
     assert found.count("linear") == 1
@@ -79,7 +83,9 @@ def test_the_largest_misspelling_is_answered_with_the_nearest_name() -> None:
 
 
 def test_a_network_whose_blocks_its_family_does_not_offer_is_refused() -> None:
-    with pytest.raises(InputError, match=r"stage0\.block0: unknown operation 'plain_k3' .choices: k3_e1"):
+    with pytest.raises(
+        InputError, match=r"stage0\.block0: unknown operation 'plain_k3' .choices: k3_e1"
+    ):
         point(FBNET, "plain_k3 | k3_e6 | k3_e6 | k3_e6 | k3_e6 | k3_e6 | k3_e6", 1.0)
 
 
@@ -87,6 +93,8 @@ def test_narrower_networks_of_a_family_are_had_by_channels() -> None:
     assert RESNET.multipliers == (1.0,)
     half = count(usual(KNOWN["RESNET8"], 8), 10, (3, 32, 32))
     # Stem, three blocks of two convolutions, two ways round, scale and shift of each, classifier.
-    convolutions = 27 * 8 + 2 * 9 * 64 + 9 * (8 * 16 + 256) + 9 * (16 * 32 + 1024) + 8 * 16 + 16 * 32
+    convolutions = (
+        27 * 8 + 2 * 9 * 64 + 9 * (8 * 16 + 256) + 9 * (16 * 32 + 1024) + 8 * 16 + 16 * 32
+    )
     norms = 2 * (8 + 2 * 8 + 3 * 16 + 3 * 32)
     assert half[0] == convolutions + norms + 33 * 10

@@ -30,7 +30,9 @@ def test_the_layers_of_a_primitive_follow_on_from_each_other(
 
 
 def test_a_space_only_names_operations_that_have_layers() -> None:
-    assert {op for space in SPACES.values() for slot in space.slots for op in slot.ops} <= set(PRIMITIVES)
+    assert {op for space in SPACES.values() for slot in space.slots for op in slot.ops} <= set(
+        PRIMITIVES
+    )
 
 
 def test_a_layer_counts_its_weights_and_their_uses() -> None:
@@ -47,14 +49,17 @@ def test_a_layer_counts_its_weights_and_their_uses() -> None:
 
 
 def test_every_kind_of_layer_and_every_activation_of_a_gate_is_swept() -> None:
-    """A new kind fails here until `every_layer` holds it, and then in each rendering that does not know it."""
+    """A new kind fails here until `every_layer` holds it, and then in each rendering that does
+    not know it."""
     rows = [*keeping((8, 8)).values(), *narrowing((8, 8)).values(), *heads((4, 4), 2).values()]
     layers = [layer for row in rows for layer in row]
     assert {layer.kind for layer in layers} == set(get_args(Kind))
     gates = [layer for layer in layers if layer.kind == "squeeze_excite"]
     assert {layer.inner for layer in gates} == {layer.gate for layer in gates} == set(ACTIVATIONS)
     drawn = np.stack(list(SAMPLES.values()))
-    assert [set(column.tolist()) for column in drawn.T] == [set(range(len(names))) for names in NAMES]
+    assert [set(column.tolist()) for column in drawn.T] == [
+        set(range(len(names))) for names in NAMES
+    ]
 
 
 def test_bias_and_gates_are_counted() -> None:
@@ -72,8 +77,14 @@ def test_bias_and_gates_are_counted() -> None:
         (Layer("squeeze_excite", 8, 8, (4, 4)), "needs hidden channels, such as hidden=2"),
         (Layer("squeeze_excite", 8, 4, (4, 4), hidden=2), "as many channels out as in, not 4 of 8"),
         (Layer("swish", 8, 4, (4, 4)), "a swish has as many channels out as in"),
-        (Layer("conv", 8, 8, (4, 5), kernel=(3, 2)), "a kernel of 2 and a stride of 1 gives 4 of 5 pixels"),
-        (Layer("max_pool", 8, 8, (4, 4), kernel=(2, 2), stride=(2, 2)), "gives 3 of 4 pixels, where 2 are"),
+        (
+            Layer("conv", 8, 8, (4, 5), kernel=(3, 2)),
+            "a kernel of 2 and a stride of 1 gives 4 of 5 pixels",
+        ),
+        (
+            Layer("max_pool", 8, 8, (4, 4), kernel=(2, 2), stride=(2, 2)),
+            "gives 3 of 4 pixels, where 2 are",
+        ),
     ],
     ids=lambda value: value.kind if isinstance(value, Layer) else "",
 )
@@ -90,7 +101,9 @@ def test_layers_that_are_built_as_counted_are_not_refused() -> None:
     check_layer(Layer("avg_pool", 8, 8, (5, 5), kernel=(2, 2), stride=(2, 2)), "tiles")
 
 
-def test_sep_conv_is_two_depthwise_separable_convolutions_and_only_the_first_has_the_stride() -> None:
+def test_sep_conv_is_two_depthwise_separable_convolutions_and_only_the_first_has_the_stride() -> (
+    None
+):
     convs = [layer for layer in PRIMITIVES["sep_conv_5x5"](8, 2, (8, 8)) if layer.kind == "conv"]
     assert [(layer.kernel, layer.stride, layer.groups) for layer in convs] == [
         ((5, 5), (2, 2), 8),

@@ -11,7 +11,9 @@ from hwnas.space.macro import last_side, rounded, scaled, strides
 
 
 @given(st.floats(0.1, 5000), st.sampled_from([1, 2, 4, 8, 16]))
-def test_a_width_is_a_multiple_near_it_and_never_below_nine_tenths(width: float, divisor: int) -> None:
+def test_a_width_is_a_multiple_near_it_and_never_below_nine_tenths(
+    width: float, divisor: int
+) -> None:
     found = rounded(width, divisor)
     assert found % divisor == 0
     assert found >= max(divisor, 0.9 * width)
@@ -46,7 +48,11 @@ def test_no_stride_is_left_out_without_need(side: int) -> None:
     kept = list(strides(MOBILENET_V2, side))
     assert last_side(kept, side) >= min(3, side)
     whole = [2, *(stage.stride for stage in MOBILENET_V2.stages)]
-    dropped = [number for number, (one, all_of) in enumerate(zip(kept, whole, strict=True)) if one != all_of]
+    dropped = [
+        number
+        for number, (one, all_of) in enumerate(zip(kept, whole, strict=True))
+        if one != all_of
+    ]
     if dropped:
         # With the last one that was left out put back, the map would be too small.
         kept[dropped[-1]] = whole[dropped[-1]]

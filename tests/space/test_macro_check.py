@@ -9,7 +9,7 @@ import pytest
 
 from hwnas.space.chain import chain_space
 from hwnas.space.known_macros import KNOWN_MACROS
-from hwnas.space.macro import Head, Macro, SqueezeExcite, Stage, Stem
+from hwnas.space.macro import Head, Macro, SqueezeExciteRule, Stage, Stem
 from hwnas.space.macro_check import check_macro
 from hwnas.space.mobile import SEARCHED
 from profilers.errors import InputError
@@ -38,15 +38,24 @@ def test_a_table_that_can_be_built_passes(macro: Macro) -> None:
         ({"sides": (1.0, 0.05)}, r"sides\[1\] must be within 0\.1\.\.1, not 0\.05"),
         ({"multipliers": ()}, "multipliers: at least one is needed"),
         ({"multipliers": (1.0, 0.5, 1.0)}, "multipliers: 1 is there twice"),
-        ({"multipliers": tuple(0.1 * n for n in range(1, 40)), "sides": (1.0, 0.5)}, "78 sizes, at most 64"),
+        (
+            {"multipliers": tuple(0.1 * n for n in range(1, 40)), "sides": (1.0, 0.5)},
+            "78 sizes, at most 64",
+        ),
         ({"stages": ()}, "stages: 0 blocks in all"),
         ({"stages": (replace(STAGE, depth=64),) * 4}, "256 blocks in all, from 1 to 200"),
         (staged(depth=0), r"stages\[1\]\.depth must be within 1\.\.64, not 0"),
         (staged(stride=5), r"stages\[1\]\.stride must be within"),
-        (staged(squeeze_excite=SqueezeExcite(ratio=0)), r"stages\[1\]\.squeeze_excite\.ratio must be"),
+        (
+            staged(squeeze_excite=SqueezeExciteRule(ratio=0)),
+            r"stages\[1\]\.squeeze_excite\.ratio must be",
+        ),
         (staged(blocks=("k3_e3", "k3_e3")), r"stages\[1\]\.blocks: k3_e3 is there twice"),
         (staged(blocks=()), r"stages\[1\]\.blocks: at least one is needed"),
-        (staged(blocks=("k3_e3", "skip")), r"stages\[1\]\.blocks: unknown block 'skip': a block is called"),
+        (
+            staged(blocks=("k3_e3", "skip")),
+            r"stages\[1\]\.blocks: unknown block 'skip': a block is called",
+        ),
         (staged(first=("k2_e3",)), r"stages\[1\]\.first: unknown block 'k2_e3'"),
         (staged(blocks=("none",)), r"stages\[1\]: its first block can't be absent"),
         (staged(blocks=("k3_e3_g3",)), "k3_e3_g3 divides its channels into 3 groups"),

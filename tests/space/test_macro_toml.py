@@ -1,4 +1,5 @@
-"""A table of a macro architecture reads back as it was written, and what is wrong in one is named by its key."""
+"""A table of a macro architecture reads back as it was written, and what is wrong in one is
+named by its key."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hwnas.space import SPACES
 from hwnas.space.chain import known_space
 from hwnas.space.known_macros import KNOWN_MACROS, MOBILENET_V3_SMALL
-from hwnas.space.macro import Macro, SqueezeExcite, Stage, Stem
+from hwnas.space.macro import Macro, SqueezeExciteRule, Stage, Stem
 from hwnas.space.macro_toml import macro_of, table_of
 from hwnas.space.mobile import SEARCHED
 from profilers.errors import InputError
@@ -49,7 +50,10 @@ def test_a_table_is_the_value_that_it_says() -> None:
     assert (macro.name, macro.stem, macro.multipliers) == ("mine", Stem(width=8), (1.0, 0.5))
     assert macro.stages == (
         Stage(
-            width=8, depth=2, blocks=("k3_e3_se", "none"), squeeze_excite=SqueezeExcite(ratio=0.5, of="input")
+            width=8,
+            depth=2,
+            blocks=("k3_e3_se", "none"),
+            squeeze_excite=SqueezeExciteRule(ratio=0.5, of="input"),
         ),
     )
     assert (macro.head.width, macro.head.activation) == (64, "hard_swish")

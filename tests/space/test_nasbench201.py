@@ -1,4 +1,5 @@
-"""NAS-Bench-201: six edges, the strongest operation on each, and the counts that the benchmark printed."""
+"""NAS-Bench-201: six edges, the strongest operation on each, and the counts that the benchmark
+printed."""
 
 from __future__ import annotations
 

@@ -17,7 +17,9 @@ def test_a_published_cell_obeys_the_rule_of_its_space(name: str) -> None:
 
 
 def test_darts_v1_is_older_than_the_limit_of_two_skips() -> None:
-    assert [edge.op for node in PUBLISHED["DARTS_V1"].normal for edge in node].count("skip_connect") == 3
+    assert [edge.op for node in PUBLISHED["DARTS_V1"].normal for edge in node].count(
+        "skip_connect"
+    ) == 3
 
 
 def test_darts_cells_have_two_inputs_per_node_and_tnd_cells_one_to_four() -> None:
@@ -28,7 +30,8 @@ def test_darts_cells_have_two_inputs_per_node_and_tnd_cells_one_to_four() -> Non
 
 def test_the_tnd_cell_is_the_published_one() -> None:
     written = [
-        " ".join(f"{edge.op}({edge.source})" for edge in node) for node in PUBLISHED["TND_CIFAR10"].normal
+        " ".join(f"{edge.op}({edge.source})" for edge in node)
+        for node in PUBLISHED["TND_CIFAR10"].normal
     ]
     assert written == [
         "sep_conv_3x3(0) conv_1x1(1)",
@@ -37,7 +40,8 @@ def test_the_tnd_cell_is_the_published_one() -> None:
         "conv_1x1(0) conv_3x1_1x3(1) dil_conv_3x3(3)",
     ]
     written = [
-        " ".join(f"{edge.op}({edge.source})" for edge in node) for node in PUBLISHED["TND_CIFAR10"].reduce
+        " ".join(f"{edge.op}({edge.source})" for edge in node)
+        for node in PUBLISHED["TND_CIFAR10"].reduce
     ]
     assert written == [
         "max_pool_3x3(0) max_pool_5x5(1)",

@@ -87,7 +87,10 @@ PAIR = "('skip_connect', 0)"
 HOSTILE = {
     "nested brackets": "[" * 19_000,
     "nested json": '{"space": ' * 1_900,
-    "a json list nested inside a cell": '{"space": "darts", "normal": ' + "[" * 900 + "]" * 900 + "}",
+    "a json list nested inside a cell": '{"space": "darts", "normal": '
+    + "[" * 900
+    + "]" * 900
+    + "}",
     "nested calls": "Genotype(normal=" * 1_000,
     "nested signs": "Genotype(normal=" + "-" * 19_000 + "1)",
     "a long sum": "Genotype(normal=" + "1+" * 9_000 + "1, reduce=1)",

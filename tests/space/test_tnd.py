@@ -1,4 +1,5 @@
-"""The derivation rule of the TND space: `none` is an operation like any other, but a node keeps an input."""
+"""The derivation rule of the TND space: `none` is an operation like any other, but a node keeps
+an input."""
 
 from __future__ import annotations
 

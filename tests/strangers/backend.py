@@ -1,4 +1,5 @@
-"""A back end that no one here has thought of: a made-up bus that takes ten microseconds to start each convolution."""
+"""A back end that no one here has thought of: a made-up bus that takes ten microseconds to start
+each convolution."""
 
 from __future__ import annotations
 
@@ -12,7 +13,17 @@ def slow_bus(subject: Subject, device: Device, options: Options) -> list[Outcome
 
     found = sum(isinstance(module, nn.Conv2d) for module in needs_module(subject).modules())
     milliseconds = 0.05 + 0.01 * found * options.batch
-    receipt = Receipt("slow-bus", device=device.name, batch=options.batch, shape=subject.shape)
+    receipt = Receipt(
+        backend="slow-bus", device=device.name, batch=options.batch, shape=subject.shape
+    )
     return [
-        Measurement(LATENCY, milliseconds, milliseconds, milliseconds, (milliseconds,), "measured", receipt)
+        Measurement(
+            metric=LATENCY,
+            value=milliseconds,
+            low=milliseconds,
+            high=milliseconds,
+            samples=(milliseconds,),
+            origin="measured",
+            receipt=receipt,
+        )
     ]

@@ -1,4 +1,5 @@
-"""A format that no one here has thought of: the network's ONNX operators as a list, one a line, for a bus driver."""
+"""A format that no one here has thought of: the network's ONNX operators as a list, one a line,
+for a bus driver."""
 
 from __future__ import annotations
 
@@ -15,4 +16,6 @@ def check(exporting: Exporting, content: bytes) -> None:
         raise NotTheSame("operators.txt: a line for each operator is needed")
 
 
-FORMAT = Format(name="operators", file="operators.txt", write=write, check=check, runs_on="a made-up bus")
+FORMAT = Format(
+    name="operators", file="operators.txt", write=write, check=check, runs_on="a made-up bus"
+)

@@ -25,14 +25,19 @@ def stored(array):
 
 def header(shape, descr="|u1", version=(1, 0), pad=b""):
     """The header of an array by hand: whatever text is given as its shape."""
-    text = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}".encode() + pad + b"\n"
+    text = (
+        f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}".encode() + pad + b"\n"
+    )
     size = len(text).to_bytes(2 if version == (1, 0) else 4, "little")
     return b"\x93NUMPY" + bytes(version) + size + text
 
 
 def write(path, method=zipfile.ZIP_DEFLATED, **members):
     with zipfile.ZipFile(path, "w", method) as file:
-        for name, content in {**{name: stored(array) for name, array in SETS.items()}, **members}.items():
+        for name, content in {
+            **{name: stored(array) for name, array in SETS.items()},
+            **members,
+        }.items():
             file.writestr(f"{name}.npy", content)
     return path
 
@@ -46,14 +51,23 @@ def test_arrays_come_back_as_they_were_stored(tmp_path):
 @pytest.mark.parametrize(
     ("members", "message"),
     [
-        ({"y_train": stored(np.r_[np.arange(11) % 3, 2**62])}, "y_train: label 4611686018427387904"),
+        (
+            {"y_train": stored(np.r_[np.arange(11) % 3, 2**62])},
+            "y_train: label 4611686018427387904",
+        ),
         ({"y_train": stored(np.r_[np.arange(11) % 3, 10**9])}, "y_train: label 1000000000"),
-        ({"y_test": stored(np.full(6, 2**64 - 1, np.uint64))}, "y_test: label 18446744073709551615"),
+        (
+            {"y_test": stored(np.full(6, 2**64 - 1, np.uint64))},
+            "y_test: label 18446744073709551615",
+        ),
         ({"y_train": stored(np.arange(12) % 3 + 1)}, "class '0' has 0 training images"),
         ({"classes": header((10**12,), "<U0")}, "classes is of type <U0"),
         ({"classes": header((10**12,), "|S0")}, "classes is of type"),
         ({"classes": header((10**12,), "<U1")}, "classes holds 1,000,000,000,000 names"),
-        ({"classes": stored(np.array([b"\xff", b"a", b"b"]))}, "classes holds bytes that are not UTF-8"),
+        (
+            {"classes": stored(np.array([b"\xff", b"a", b"b"]))},
+            "classes holds bytes that are not UTF-8",
+        ),
         ({"classes": stored(np.array(["a" * 201, "b", "c"]))}, "a name of 201 characters"),
         ({"classes": stored(np.array([0.5, 1.5, 2.5]))}, "classes is of type float64"),
         ({"x_train": header("(" + "-" * 5000 + "1, 8, 8)")}, r"a\.npz: x_train: its header"),
@@ -66,8 +80,14 @@ def test_arrays_come_back_as_they_were_stored(tmp_path):
         ({"x_train": header((12, 8, 8)) + bytes(769)}, "768 bytes, but holds 769"),
         ({"x_train": header((12, 8, 8), version=(3, 0)) + bytes(768)}, r"version \(3, 0\)"),
         ({"x_train": header((12, 8, 8), version=(9, 9)) + bytes(768)}, r"version \(9, 9\)"),
-        ({"x_train": header((12, 8, 8), version=(2, 0), pad=b" " * 20_000)}, "a header of 20,0.. bytes"),
-        ({"x_train": stored(np.array([{}] * 12, object))}, "not a readable .npz archive of plain arrays"),
+        (
+            {"x_train": header((12, 8, 8), version=(2, 0), pad=b" " * 20_000)},
+            "a header of 20,0.. bytes",
+        ),
+        (
+            {"x_train": stored(np.array([{}] * 12, object))},
+            "not a readable .npz archive of plain arrays",
+        ),
         ({"x_train": stored(np.zeros(12, "u1, (8, 8)u1"))}, "x_train"),
         ({"x_train": stored(np.zeros((12, 8, 8), "M8[s]"))}, "x_train is of type"),
         ({"x_train": b""}, r"a\.npz"),

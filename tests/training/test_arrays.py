@@ -33,7 +33,12 @@ def saved(path, **changes):
 
 @pytest.mark.parametrize(
     ("shape", "image"),
-    [((8, 8), (1, 8, 8)), ((9, 12, 3), (3, 9, 12)), ((3, 9, 12), (3, 9, 12)), ((1, 8, 8), (1, 8, 8))],
+    [
+        ((8, 8), (1, 8, 8)),
+        ((9, 12, 3), (3, 9, 12)),
+        ((3, 9, 12), (3, 9, 12)),
+        ((1, 8, 8), (1, 8, 8)),
+    ],
 )
 def test_layouts_are_told_apart(tmp_path, shape, image):
     dataset = data.load(saved(tmp_path, **sets(shape)))
@@ -87,7 +92,12 @@ def test_what_is_wrong_with_an_archive_is_named(tmp_path, changes, message):
 def test_a_truncated_or_damaged_archive_is_refused(tmp_path):
     file = saved(tmp_path)
     whole = file.read_bytes()
-    for content in (b"", b"no archive", whole[: len(whole) // 2], whole.replace(b"NUMPY", b"MUMPY")):
+    for content in (
+        b"",
+        b"no archive",
+        whole[: len(whole) // 2],
+        whole.replace(b"NUMPY", b"MUMPY"),
+    ):
         file.write_bytes(content)
         with pytest.raises(InputError, match=r"mine\.npz"):
             data.load(file)

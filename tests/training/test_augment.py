@@ -13,7 +13,9 @@ IMAGES = (1 + torch.arange(64, dtype=torch.uint8)).view(1, 1, 8, 8).repeat(200, 
 def test_a_crop_is_a_window_of_the_padded_image():
     cropped = augmented(IMAGES, Augment(crop_padding=1), generator(0))
     padded = functional.pad(IMAGES[0], (1, 1, 1, 1))
-    windows = {padded[:, i : i + 8, j : j + 8].numpy().tobytes() for i in range(3) for j in range(3)}
+    windows = {
+        padded[:, i : i + 8, j : j + 8].numpy().tobytes() for i in range(3) for j in range(3)
+    }
     assert {image.numpy().tobytes() for image in cropped} == windows
 
 
@@ -28,7 +30,8 @@ def test_cutout_sets_one_square_to_zero_that_may_leave_the_image():
     hidden = cut_out(IMAGES.float(), 4, generator(0)) == 0
     assert torch.equal(hidden[:, 0], hidden[:, 1])
     counts = hidden[:, 0].flatten(1).sum(1)
-    # The centre is inside, so at least half of each side is, rounded as the centre of an even side must be.
+    # The centre is inside, so at least half of each side is, rounded as the centre of an even side
+    # must be.
     assert set(counts.tolist()) <= {a * b for a in (2, 3, 4) for b in (2, 3, 4)}
     assert 16 in counts
 

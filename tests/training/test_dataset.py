@@ -29,7 +29,9 @@ def test_halves_are_disjoint_and_exact_also_within_each_class(labels, seed):
     one, other = halves(labels, seed)
     assert sorted([*one.tolist(), *other.tolist()]) == list(range(len(labels)))
     assert len(one) - len(other) == len(labels) % 2
-    difference = torch.bincount(labels[one], minlength=5) - torch.bincount(labels[other], minlength=5)
+    difference = torch.bincount(labels[one], minlength=5) - torch.bincount(
+        labels[other], minlength=5
+    )
     assert difference.abs().max() <= 1
 
 
@@ -70,7 +72,9 @@ def test_every_word_of_the_seed_counts(digits, other):
 
 def test_seeds_of_other_length_or_grouping_are_other_seeds():
     seeds = [(0,), (0, 0), (0, 0, 0), (2**32, 1), (0, 1, 1), (0, 1), (1, 0), (2**32,)]
-    assert len({int(torch.randint(2**62, (1,), generator=generator(*seed))) for seed in seeds}) == len(seeds)
+    assert len(
+        {int(torch.randint(2**62, (1,), generator=generator(*seed))) for seed in seeds}
+    ) == len(seeds)
 
 
 def test_labels_follow_their_images(digits):
@@ -90,7 +94,8 @@ def test_training_images_are_normalised(digits):
 
 
 def test_cutout_leaves_the_mean_colour_as_public_darts_code_does(digits):
-    """It comes after normalisation there: black, an extreme of normalised images, would disturb them more."""
+    """It comes after normalisation there: black, an extreme of normalised images, would disturb
+    them more."""
     whole = next(iter(data.batches(digits, "weights", 64, (5,))))
     holed = next(iter(data.batches(digits, "weights", 64, (5,), augment=Augment(cutout=4))))
     hidden = holed.x != whole.x
@@ -135,8 +140,12 @@ def test_a_data_set_moves_to_a_device_and_gives_the_same_batches(digits):
     )
 
 
-@given(st.integers(1, 300), st.integers(1, 70), st.none() | st.integers(1, 400), st.integers(0, 2**32))
-def test_equal_batches_show_every_image_once_and_none_is_under_half_the_size(count, size, part, seed):
+@given(
+    st.integers(1, 300), st.integers(1, 70), st.none() | st.integers(1, 400), st.integers(0, 2**32)
+)
+def test_equal_batches_show_every_image_once_and_none_is_under_half_the_size(
+    count, size, part, seed
+):
     x = torch.arange(count, dtype=torch.int32).view(torch.uint8).view(-1, 1, 2, 2)
     labels = torch.arange(count)
     dataset = Dataset(

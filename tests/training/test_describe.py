@@ -15,7 +15,14 @@ def dataset(tmp_path, classes=2, each=100):
     labels = np.arange(classes * each) % classes
     pixels = np.zeros((len(labels), 8, 10), np.uint8)
     names = np.array([f"name{i}" for i in range(classes)])
-    np.savez(tmp_path / "x.npz", x_train=pixels, y_train=labels, x_test=pixels, y_test=labels, classes=names)
+    np.savez(
+        tmp_path / "x.npz",
+        x_train=pixels,
+        y_train=labels,
+        x_test=pixels,
+        y_test=labels,
+        classes=names,
+    )
     return data.load(tmp_path / "x.npz")
 
 
@@ -31,7 +38,10 @@ def test_a_long_list_of_classes_is_shortened_and_says_by_how_many(tmp_path):
     lines = described(dataset(tmp_path, classes=LISTED + 8))
     assert len(lines) == 1 + LISTED
     hidden = LISTED + 8 - (LISTED - 1)  # all lines but one are classes
-    assert lines[-2:] == [f"  ... {hidden} more classes", "  name19: 50 weights, 50 policies, 100 test"]
+    assert lines[-2:] == [
+        f"  ... {hidden} more classes",
+        "  name19: 50 weights, 50 policies, 100 test",
+    ]
 
 
 @pytest.mark.parametrize(("each", "few"), [(2 * FEW, False), (2 * FEW - 1, True)])

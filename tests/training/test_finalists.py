@@ -1,4 +1,5 @@
-"""Several networks of a run in turn: the right images, a record each, one failure that costs only itself."""
+"""Several networks of a run in turn: the right images, a record each, one failure that costs
+only itself."""
 
 from __future__ import annotations
 
@@ -9,12 +10,14 @@ from typing import Any
 import pytest
 
 from hwnas.nets.network import Network
-from hwnas.runs.directory import Run, read_front, write_front
+from hwnas.runs.directory import Run
 from hwnas.runs.models import Model, model_of
+from hwnas.runs.schema import to_json
+from hwnas.runs.summary import read_front, write_front
 from hwnas.training import finalists
-from hwnas.training.checkpoint import Epoch
+from hwnas.training.checkpoint import TrainingEpoch
 from hwnas.training.finalists import forget, train_models
-from hwnas.training.loop import Diverged
+from hwnas.training.loop import TrainingDiverged
 from hwnas.training.recipe import RECIPES
 from hwnas.training.run_images import check_images, images_of, read_images
 from hwnas.training.train import Trained
@@ -32,17 +35,35 @@ def pretended(
 ) -> Trained:
     """Trains nothing; wider networks get better, and those of 7 channels diverge."""
     if architecture.channels == 7:
-        raise Diverged("loss nan")
+        raise TrainingDiverged("loss nan")
     out_dir.mkdir(parents=True, exist_ok=True)
-    point = Epoch(1, 0.1, 1.0, 0.5, None, architecture.channels / 10, 2.0)
+    point = TrainingEpoch(
+        number=1,
+        learning_rate=0.1,
+        train_loss=1.0,
+        train_accuracy=0.5,
+        held_out_accuracy=None,
+        test_accuracy=architecture.channels / 10,
+        seconds=2.0,
+    )
     named["report"](point)
     network = Network(architecture, 10, (1, 8, 8))
-    return Trained(architecture, network, architecture.channels / 10, 1, 2.0, (point,), 1)
+    return Trained(
+        architecture=architecture,
+        network=network,
+        test_accuracy=architecture.channels / 10,
+        epochs=1,
+        seconds=2.0,
+        curve=(point,),
+        best_epoch=1,
+    )
 
 
-def test_a_training_that_diverges_costs_itself_alone(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_that_diverges_costs_itself_alone(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(finalists, "train", pretended)
-    member = read_front(run)["front"][0]
+    member = read_front(run).front[0]
     models = [model_of(run, member, channels) for channels in (4, 7, 8)]
     failures: list[Model] = []
     heard: list[tuple[str, int]] = []
@@ -55,11 +76,11 @@ def test_a_training_that_diverges_costs_itself_alone(run: Run, monkeypatch: pyte
         report=lambda model, epoch: heard.append((model.name, epoch.number)),
         failed=lambda model, error: failures.append(model),
     )
-    assert [record["channels"] for record in records] == [4, 8]
+    assert [record.channels for record in records] == [4, 8]
     assert failures == [models[1]]
     assert heard == [(models[0].name, 1), (models[2].name, 1)]
     for model, record in zip((models[0], models[2]), records, strict=True):
-        assert json.loads((model.folder / "training.json").read_text()) == record
+        assert json.loads((model.folder / "training.json").read_text()) == to_json(record)
     front = json.loads((run.path / "trained.json").read_text())["front"]
     assert [one["accuracy"]["value"] for one in front] == [0.4, 0.8]
 
@@ -67,14 +88,17 @@ def test_a_training_that_diverges_costs_itself_alone(run: Run, monkeypatch: pyte
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"classes": list("012345678")}, "10 classes beginning with '0', but .* was searched for 9"),
+        (
+            {"classes": list("012345678")},
+            "10 classes beginning with '0', but .* was searched for 9",
+        ),
         ({"image": [3, 8, 8]}, r"images of \(1, 8, 8\), but .* was searched for \(3, 8, 8\)"),
     ],
 )
 def test_other_images_than_those_of_the_search_are_refused(
     run: Run, changes: dict[str, Any], message: str
 ) -> None:
-    write_front(run, {**read_front(run), **changes})
+    write_front(run, read_front(run).model_copy(update=changes))
     with pytest.raises(InputError, match=message):
         check_images(run, read_images(run.config))
 

@@ -1,4 +1,5 @@
-"""Digests change with what the images are, and not with what they are called or where they lie in a file."""
+"""Digests change with what the images are, and not with what they are called or where they lie
+in a file."""
 
 from __future__ import annotations
 
@@ -74,7 +75,8 @@ def test_a_file_that_has_gone_is_named(folder):
 
 
 def test_the_middle_of_a_file_is_read_unless_there_is_too_much(tmp_path, monkeypatch):
-    """Bytes behind the first and before the last 4096 tell two files apart as long as all are read."""
+    """Bytes behind the first and before the last 4096 tell two files apart as long as all are
+    read."""
     path, content = tmp_path / "one.png", bytearray(20_000)
     found = {}
     for limit in (files.WHOLE_BYTES, 0):
@@ -82,7 +84,7 @@ def test_the_middle_of_a_file_is_read_unless_there_is_too_much(tmp_path, monkeyp
         for middle in (0, 1):
             content[10_000] = middle
             path.write_bytes(content)
-            found[limit > 0, middle] = files.Files((str(path),), (3, 8, 8)).contents()
+            found[limit > 0, middle] = files.Files(paths=(str(path),), image=(3, 8, 8)).contents()
     assert found[True, 0] != found[True, 1]
     assert found[False, 0] == found[False, 1]
     assert np.array([len(one[0]) for one in found.values()]).tolist() == [16] * 4

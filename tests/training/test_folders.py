@@ -44,7 +44,9 @@ def test_a_class_known_to_the_test_folder_only_is_named(tmp_path):
     plain_folder(tmp_path / "train", 4)
     plain_folder(tmp_path / "test", 2)
     paint(tmp_path / "test" / "dogg" / "0.png", 0)
-    with pytest.raises(InputError, match=r"test/dogg: class unknown in training; did you mean 'dog'"):
+    with pytest.raises(
+        InputError, match=r"test/dogg: class unknown in training; did you mean 'dog'"
+    ):
         data.load(tmp_path)
 
 
@@ -79,14 +81,21 @@ def test_large_folders_stay_on_disk_and_give_the_same_images(tmp_path, monkeypat
     assert torch.equal(found[torch.tensor([3, 0, 11])], lazy.train[torch.tensor([3, 0, 11])])
     # The painted value tells the class.
     assert torch.equal(found[:, 0, 0, 0].long() // 100, lazy.train_labels)
-    assert next(data.batches(lazy, "weights", 4, (0,), augment=lazy.augment)).x.shape == (4, 3, 32, 32)
+    assert next(data.batches(lazy, "weights", 4, (0,), augment=lazy.augment)).x.shape == (
+        4,
+        3,
+        32,
+        32,
+    )
     assert data.digest(lazy) == data.digest(data.load(tmp_path))
 
 
 def test_noise_on_files_depends_on_the_image_alone(tmp_path):
     paint(tmp_path / "0.png", 100)
     paint(tmp_path / "1.png", 100)
-    files = folders.Files((str(tmp_path / "0.png"), str(tmp_path / "1.png")), (3, 32, 32), noise=0.2)
+    files = folders.Files(
+        paths=(str(tmp_path / "0.png"), str(tmp_path / "1.png")), image=(3, 32, 32), noise=0.2
+    )
     both, second = files[torch.tensor([0, 1])], files[torch.tensor([1])]
     assert torch.equal(both[1], second[0])
     assert not torch.equal(both[0], both[1])
@@ -143,11 +152,17 @@ def test_imagenet_is_read_by_torchvision_from_unpacked_folders(tmp_path):
                 paint(tmp_path / split / wnid / f"{i}.JPEG", 50, size=(80, 60))
     dataset = data.load("imagenet", root=tmp_path, image_size=32)
     assert dataset.classes == ("tench, Tinca", "goldfish")
-    assert (data.size(dataset, "train"), data.size(dataset, "test"), dataset.image) == (8, 4, (3, 32, 32))
+    assert (data.size(dataset, "train"), data.size(dataset, "test"), dataset.image) == (
+        8,
+        4,
+        (3, 32, 32),
+    )
     x, _ = next(data.batches(dataset, "train", 8, (0,), augment=dataset.augment))
     assert x.shape == (8, 3, 32, 32)
 
 
 def test_missing_imagenet_says_where_to_ask_for_it(tmp_path):
-    with pytest.raises(InputError, match=r"'imagenet': not found or damaged .*image-net\.org.*--data-root"):
+    with pytest.raises(
+        InputError, match=r"'imagenet': not found or damaged .*image-net\.org.*--data-root"
+    ):
         data.load("imagenet", root=tmp_path)

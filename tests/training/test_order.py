@@ -1,4 +1,5 @@
-"""The order of images is their own: whatever the order of rows, files or file names, the data set is the same."""
+"""The order of images is their own: whatever the order of rows, files or file names, the data
+set is the same."""
 
 from __future__ import annotations
 
@@ -31,7 +32,9 @@ def archive(path, x, y, test=6, order=None):
     order = np.arange(len(x)) if order is None else order
     tests = np.arange(len(x))[:: len(x) // test]
     rows = tests if order is None else RNG.permutation(tests)
-    np.savez(path, x_train=x[order], y_train=y[order], x_test=x[rows], y_test=y[rows], classes=CLASSES)
+    np.savez(
+        path, x_train=x[order], y_train=y[order], x_test=x[rows], y_test=y[rows], classes=CLASSES
+    )
     return path
 
 
@@ -65,12 +68,16 @@ def test_the_order_of_rows_changes_nothing(tmp_path, noise):
     first = data.load(archive(tmp_path / "one.npz", x, y), noise=noise)
     for number in range(3):
         order = np.random.default_rng(number).permutation(len(x))
-        assert alike(first, data.load(archive(tmp_path / "two.npz", x, y, order=order), noise=noise))
+        assert alike(
+            first, data.load(archive(tmp_path / "two.npz", x, y, order=order), noise=noise)
+        )
 
 
 @pytest.mark.parametrize("parts", [("",), ("train", "val")])
 @pytest.mark.parametrize("noise", [0.0, 0.2])
-def test_the_names_of_files_change_nothing_nor_does_an_archive_of_the_same_pixels(tmp_path, parts, noise):
+def test_the_names_of_files_change_nothing_nor_does_an_archive_of_the_same_pixels(
+    tmp_path, parts, noise
+):
     x, y = pictures()
     named = data.load(paint(tmp_path / "named", x, y, range(len(x)), parts), noise=noise)
     others = [f"{word:08x}" for word in RNG.permutation(10**6)[: len(x)]]
@@ -96,8 +103,12 @@ def test_names_of_the_test_images_lead_back_to_them(tmp_path):
     x, y = pictures()
     folder = paint(tmp_path / "photos", x, y, range(len(x)))
     dataset = data.load(folder)
-    for name, image, label in zip(dataset.test_names, dataset.test, dataset.test_labels, strict=True):
-        assert np.array_equal(np.asarray(Image.open(folder / name)).transpose(2, 0, 1), image.numpy())
+    for name, image, label in zip(
+        dataset.test_names, dataset.test, dataset.test_labels, strict=True
+    ):
+        assert np.array_equal(
+            np.asarray(Image.open(folder / name)).transpose(2, 0, 1), image.numpy()
+        )
         assert str(name).startswith(CLASSES[label])
     rows = data.load(archive(tmp_path / "one.npz", x, y))
     stored = np.load(tmp_path / "one.npz")["x_test"].transpose(0, 3, 1, 2)
@@ -109,18 +120,24 @@ def test_a_large_folder_goes_by_names_mixed_by_a_fixed_seed(tmp_path, monkeypatc
     x, y = pictures(60)
     dataset = data.load(paint(tmp_path / "photos", x, y, range(60)))
     assert isinstance(dataset.train, files.Files)
-    assert len(set(dataset.train_labels[:12].tolist())) == 3, "a batch in order would hold one class"
+    assert len(set(dataset.train_labels[:12].tolist())) == 3, (
+        "a batch in order would hold one class"
+    )
     before = data.digest(dataset)
     again = data.load(tmp_path / "photos")
     assert (again.train.paths, again.test.paths) == (dataset.train.paths, dataset.test.paths)
     (tmp_path / "photos").rename(tmp_path / "moved")
     moved = data.load(tmp_path / "moved")
-    assert [path.replace("moved", "photos") for path in moved.train.paths] == list(dataset.train.paths)
+    assert [path.replace("moved", "photos") for path in moved.train.paths] == list(
+        dataset.train.paths
+    )
     assert data.digest(moved) == before
 
 
 def test_the_held_out_part_has_noise_of_its_own_in_memory_and_on_disk(tmp_path, monkeypatch):
-    folder = paint(tmp_path / "photos", np.full((30, 8, 8, 3), 128, np.uint8), pictures()[1], range(30))
+    folder = paint(
+        tmp_path / "photos", np.full((30, 8, 8, 3), 128, np.uint8), pictures()[1], range(30)
+    )
     for limit in (folders.IN_MEMORY_BYTES, 0):
         monkeypatch.setattr(folders, "IN_MEMORY_BYTES", limit)
         dataset = data.load(folder, noise=0.2)
@@ -128,7 +145,9 @@ def test_the_held_out_part_has_noise_of_its_own_in_memory_and_on_disk(tmp_path, 
         assert not torch.equal(shown[0], shown[1])
 
 
-@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3)), min_size=1, max_size=40), st.randoms())
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3)), min_size=1, max_size=40), st.randoms()
+)
 def test_any_permutation_is_undone_duplicates_or_not(drawn, random):
     def ordered(rows):
         y, shade = (torch.tensor(column) for column in zip(*rows, strict=True))
@@ -141,7 +160,8 @@ def test_any_permutation_is_undone_duplicates_or_not(drawn, random):
 
 
 def test_which_files_are_looked_at_does_not_depend_on_their_names(tmp_path, monkeypatch):
-    """The side of the images is the median of some files; with other names those would be others."""
+    """The side of the images is the median of some files; with other names those would be
+    others."""
     monkeypatch.setattr(folders, "_PROBED", 3)
     for root, order in (("a", range(20)), ("b", RNG.permutation(20))):
         for label in CLASSES[:2]:

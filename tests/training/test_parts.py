@@ -60,7 +60,10 @@ def test_folders_named_like_parts_that_hold_images_are_classes(tmp_path):
         (classes("Testing"), "Testing/ without train/ beside it"),
         ([*classes("train"), "bus/0.png"], "train/ without test/ .* bus/ may be classes"),
         ([*classes("train"), "test/0.png"], "test/ beside train/ holds no folders"),
-        ([*classes("train"), *classes("Training"), *classes("test")], "Training/, train/ are named alike"),
+        (
+            [*classes("train"), *classes("Training"), *classes("test")],
+            "Training/, train/ are named alike",
+        ),
         ([*classes("train"), *classes("val"), *classes("dev")], "dev/, val/ are named alike"),
         (["train/0.png", "test/0.png"], "test/, train/ hold no folders"),
     ],

@@ -57,7 +57,9 @@ def test_a_jpeg_on_its_side_is_turned(tmp_path):
     assert pixels[:, :, :6].mean() < 20 and pixels[:, :, 10:].mean() > 235
 
 
-@pytest.mark.parametrize("exif", [b"Exif\0\0", b"Exif\0\0MM\0*\xff\xff\xff\xff", oriented(9), oriented(0)])
+@pytest.mark.parametrize(
+    "exif", [b"Exif\0\0", b"Exif\0\0MM\0*\xff\xff\xff\xff", oriented(9), oriented(0)]
+)
 def test_damaged_exif_data_turn_nothing(tmp_path, exif):
     UPRIGHT.save(tmp_path / "a.png")
     UPRIGHT.save(tmp_path / "b.png", exif=exif)
@@ -155,7 +157,9 @@ def test_pages_after_the_first_are_noticed_and_a_small_copy_is_none(tmp_path):
     UPRIGHT.save(tmp_path / "b.png", save_all=True, append_images=[UPRIGHT.rotate(90)])
     UPRIGHT.save(tmp_path / "c.webp", save_all=True, append_images=[UPRIGHT.rotate(90)])
     UPRIGHT.save(tmp_path / "d.tif")
-    pages = [probe(str(tmp_path / name)).more_pages for name in ("a.tif", "b.png", "c.webp", "d.tif")]
+    pages = [
+        probe(str(tmp_path / name)).more_pages for name in ("a.tif", "b.png", "c.webp", "d.tif")
+    ]
     assert pages == [True, True, True, False]
     first = read_image(str(tmp_path / "d.tif"), (3, 24, 24))
     assert torch.equal(read_image(str(tmp_path / "a.tif"), (3, 24, 24)), first)

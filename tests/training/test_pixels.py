@@ -1,4 +1,5 @@
-"""Pixels of every type keep what they show; where that is not sure, the file is refused by name and type."""
+"""Pixels of every type keep what they show; where that is not sure, the file is refused by name
+and type."""
 
 from __future__ import annotations
 

@@ -8,19 +8,34 @@ from itertools import pairwise
 
 import pytest
 
-from hwnas.training.recipe import RECIPES, Recipe, drop_path_probability, learning_rate, recipe_named
+from hwnas.training.recipe import (
+    RECIPES,
+    Recipe,
+    drop_path_probability,
+    learning_rate,
+    recipe_named,
+)
 from profilers.errors import InputError
 
-PLAIN = Recipe("plain", epochs=10, batch=64, learning_rate=0.1)
+PLAIN = Recipe(name="plain", epochs=10, batch=64, learning_rate=0.1)
 
 
 def test_the_presets_are_those_of_p_darts() -> None:
     cifar, imagenet = RECIPES["cifar"], RECIPES["imagenet"]
-    assert (cifar.epochs, cifar.batch, cifar.learning_rate, cifar.momentum) == (600, 128, 0.025, 0.9)
+    assert (cifar.epochs, cifar.batch, cifar.learning_rate, cifar.momentum) == (
+        600,
+        128,
+        0.025,
+        0.9,
+    )
     assert (cifar.weight_decay, cifar.auxiliary_weight, cifar.cutout) == (3e-4, 0.4, 16)
     assert (cifar.drop_path, cifar.clip, cifar.schedule) == (0.3, 5.0, "cosine")
     assert (imagenet.epochs, imagenet.batch, imagenet.learning_rate) == (250, 1024, 0.5)
-    assert (imagenet.label_smoothing, imagenet.auxiliary_weight, imagenet.schedule) == (0.1, 0.4, "linear")
+    assert (imagenet.label_smoothing, imagenet.auxiliary_weight, imagenet.schedule) == (
+        0.1,
+        0.4,
+        "linear",
+    )
     assert imagenet.warmup_epochs > 0
 
 
@@ -47,7 +62,9 @@ def test_the_warm_up_rises_to_the_first_rate_and_never_starts_at_zero() -> None:
 
 def test_drop_path_rises_linearly_from_nothing() -> None:
     dropping = replace(PLAIN, drop_path=0.3)
-    assert [drop_path_probability(dropping, epoch) for epoch in (0, 5)] == pytest.approx([0.0, 0.15])
+    assert [drop_path_probability(dropping, epoch) for epoch in (0, 5)] == pytest.approx(
+        [0.0, 0.15]
+    )
 
 
 @pytest.mark.parametrize(

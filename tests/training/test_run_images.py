@@ -1,4 +1,5 @@
-"""Images of a run are compared wherever they are read again: none that a search has seen becomes a test image."""
+"""Images of a run are compared wherever they are read again: none that a search has seen becomes
+a test image."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 
 from hwnas.config import Config, resolve
-from hwnas.runs.directory import Run, create, read_environment
+from hwnas.runs.directory import Run, create
+from hwnas.runs.environment import read_environment
 from hwnas.training import folders
 from hwnas.training.data import digest
 from hwnas.training.run_images import (
@@ -45,7 +47,7 @@ def test_images_that_are_the_same_under_other_names_are_the_runs(tmp_path: Path)
     run = begun(tmp_path / "run", config_of(photos(tmp_path / "photos")))
     for number, file in enumerate(sorted((tmp_path / "photos").rglob("*.png"), reverse=True)):
         file.rename(file.with_name(f"other{number}.png"))
-    check_same(run, images_of(run), read_environment(run))
+    check_same(run, images_of(run), read_environment(run.path))
 
 
 def test_a_photo_that_was_added_is_refused_with_what_differs_and_what_to_do(tmp_path: Path) -> None:
@@ -61,7 +63,9 @@ def test_a_photo_that_was_added_is_refused_with_what_differs_and_what_to_do(tmp_
 def test_a_photo_that_was_exchanged_is_noticed(tmp_path: Path) -> None:
     folder = paint(tmp_path / "photos", X, Y, range(len(X)), ("train", "val"))
     run = begun(tmp_path / "run", config_of(folder))
-    (folder / "val" / "cedar" / "25.png").write_bytes((folder / "val" / "ash" / "4.png").read_bytes())
+    (folder / "val" / "cedar" / "25.png").write_bytes(
+        (folder / "val" / "ash" / "4.png").read_bytes()
+    )
     with pytest.raises(
         InputError, match="the training images are the same; of 30 test images some are others"
     ):
@@ -77,18 +81,22 @@ def test_other_names_in_a_large_folder_stop_a_search_but_not_a_training(
     for number, file in enumerate(sorted((folder / "train").rglob("*.png"), reverse=True)):
         file.rename(file.with_name(f"other{number}.png"))
     dataset = images_of(run)
-    with pytest.raises(InputError, match="in another order: a folder of this size goes by its file names"):
-        check_same(run, dataset, read_environment(run))
+    with pytest.raises(
+        InputError, match="in another order: a folder of this size goes by its file names"
+    ):
+        check_same(run, dataset, read_environment(run.path))
 
 
-def test_a_run_of_an_earlier_version_is_trained_with_a_warning_and_not_gone_on_with(tmp_path: Path) -> None:
+def test_a_run_of_an_earlier_version_is_trained_with_a_warning_and_not_gone_on_with(
+    tmp_path: Path,
+) -> None:
     config = config_of(photos(tmp_path / "photos"))
     for number, kept in enumerate(("0123456789abcdef", "")):
         run, heard = create(tmp_path / f"run{number}", config, [], kept), list[str]()
         dataset = images_of(run, warn=heard.append)
         assert len(heard) == 1 and "earlier version" in heard[0]
         with pytest.raises(InputError, match="earlier version"):
-            check_same(run, dataset, read_environment(run))
+            check_same(run, dataset, read_environment(run.path))
 
 
 @pytest.mark.parametrize(
@@ -123,7 +131,9 @@ def test_the_test_folder_may_lie_anywhere(tmp_path: Path) -> None:
     }
     run = begun(tmp_path / "run", config)
     (tmp_path / "tests" / "ash" / "1.png").unlink()
-    with pytest.raises(InputError, match="the training images are the same; 9 test images, then 10"):
+    with pytest.raises(
+        InputError, match="the training images are the same; 9 test images, then 10"
+    ):
         images_of(run)
 
 

@@ -12,7 +12,16 @@ from tests.training.trees import classes, lay
 
 
 @pytest.mark.parametrize(
-    "name", ["._leaf.png", ".hidden.png", "__MACOSX", "Thumbs.db", "@eaDir", "~$a.png", ".ipynb_checkpoints"]
+    "name",
+    [
+        "._leaf.png",
+        ".hidden.png",
+        "__MACOSX",
+        "Thumbs.db",
+        "@eaDir",
+        "~$a.png",
+        ".ipynb_checkpoints",
+    ],
 )
 def test_hidden_files_and_what_systems_leave_behind_are_no_images(tmp_path, name):
     lay(tmp_path, "oak/0.png", f"oak/{name}/x.png", f"{name}/oak/x.png", "pine/0.png")
@@ -45,7 +54,11 @@ def test_links_are_files_or_are_said_and_never_go_round_in_circles(tmp_path):
     (tmp_path / "pine" / "zero.png").symlink_to("/dev/zero")
     found = scan(tmp_path)
     assert found.classes == ("oak", "pine") and len(found.files) == 3
-    assert [os.path.basename(file) for file in found.irregular] == ["fifo.png", "loop.png", "zero.png"]
+    assert [os.path.basename(file) for file in found.irregular] == [
+        "fifo.png",
+        "loop.png",
+        "zero.png",
+    ]
     assert passed_over([found]) == ("not read: 2 links to folders",)
 
 

@@ -45,7 +45,11 @@ def test_digits_are_complete_and_the_same_as_scikit_learns():
     from sklearn.datasets import load_digits
 
     dataset = data.load("digits")
-    assert (data.size(dataset, "weights"), data.size(dataset, "policy"), data.size(dataset, "test")) == (
+    assert (
+        data.size(dataset, "weights"),
+        data.size(dataset, "policy"),
+        data.size(dataset, "test"),
+    ) == (
         719,
         719,
         359,
@@ -79,7 +83,8 @@ def test_every_class_gives_a_fifth_to_the_test_set():
 
 
 @pytest.mark.parametrize(
-    ("name", "reader", "key"), [("cifar10", "CIFAR10", "labels"), ("cifar100", "CIFAR100", "fine_labels")]
+    ("name", "reader", "key"),
+    [("cifar10", "CIFAR10", "labels"), ("cifar100", "CIFAR100", "fine_labels")],
 )
 def test_cifar_files_are_read_through_torchvision(tmp_path, monkeypatch, name, reader, key):
     contents = write_cifar(tmp_path, monkeypatch, reader, key)
@@ -90,7 +95,9 @@ def test_cifar_files_are_read_through_torchvision(tmp_path, monkeypatch, name, r
         ("test_list", dataset.test, dataset.test_labels),
     ):
         pixels = contents[part]["data"].reshape(-1, 3, 32, 32)
-        expected = {image.tobytes(): label for image, label in zip(pixels, contents[part][key], strict=True)}
+        expected = {
+            image.tobytes(): label for image, label in zip(pixels, contents[part][key], strict=True)
+        }
         assert len(expected) == len(images)
         assert [expected[image.tobytes()] for image in images.numpy()] == labels.tolist()
     assert dataset.augment.crop_padding == 4
@@ -110,7 +117,8 @@ def test_a_changed_cifar_file_is_never_unpickled(tmp_path, monkeypatch):
 
 
 def write_idx(path, array):
-    """Write the IDX format: magic number 0, 0, type 8 (bytes), dimensions, sizes in big-endian order."""
+    """Write the IDX format: magic number 0, 0, type 8 (bytes), dimensions, sizes in big-endian
+    order."""
     sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
     path.write_bytes(bytes([0, 0, 8, array.ndim]) + sizes + array.tobytes())
 
@@ -131,7 +139,9 @@ def test_fashion_mnist_is_read_through_torchvision(tmp_path):
 
 @pytest.mark.parametrize("name", sources.TORCHVISION)
 def test_missing_data_names_the_folder_and_both_ways_out(tmp_path, name):
-    with pytest.raises(InputError, match=rf"'{name}': not found .*{tmp_path.name}.*--download .*--data-root"):
+    with pytest.raises(
+        InputError, match=rf"'{name}': not found .*{tmp_path.name}.*--download .*--data-root"
+    ):
         data.load(name, root=tmp_path)
 
 

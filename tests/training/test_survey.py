@@ -44,21 +44,29 @@ def test_every_kind_is_listed_with_its_files(folder):
     (folder / "train/oak/broken.png").write_bytes(b"\x89PNG")
     (folder / "train/oak/._0.png").write_bytes(b"\0\5\26\7")
     whole = (folder / "train/oak/0.png").read_bytes()
-    Image.open(folder / "train/oak/1.png").save(folder / "train/oak/again.tif")  # same pixels, other bytes
+    Image.open(folder / "train/oak/1.png").save(
+        folder / "train/oak/again.tif"
+    )  # same pixels, other bytes
     (folder / "train/pine/wrong.png").write_bytes(whole)
     (folder / "test/oak/leak.png").write_bytes((folder / "train/oak/2.png").read_bytes())
     remarks = survey_folder(folder)
     found = {remark.text.split(":")[0]: names_in(remark, folder) for remark in remarks}
     assert [remark.text for remark in remarks if remark.broken] == ["cannot be read"]
-    assert len(found["cannot be read"]) == 1 and "train/oak/broken.png" in found["cannot be read"][0]
+    assert (
+        len(found["cannot be read"]) == 1 and "train/oak/broken.png" in found["cannot be read"][0]
+    )
     assert found["another type of pixels than 8-bit grey or RGB, or than most (RGB)"] == [
         "train/pine/grey.png: mode L",
         "train/pine/printed.tif: mode CMYK",
     ]
     turned = "stored turned or mirrored, and turned upright by their EXIF orientation"
     assert found[turned] == ["train/oak/turned.png: orientation 6"]
-    assert found["the same picture in two classes"] == ["train/oak/0.png (oak) = train/pine/wrong.png (pine)"]
-    assert found["the same picture for training and for testing"] == ["train/oak/2.png = test/oak/leak.png"]
+    assert found["the same picture in two classes"] == [
+        "train/oak/0.png (oak) = train/pine/wrong.png (pine)"
+    ]
+    assert found["the same picture for training and for testing"] == [
+        "train/oak/2.png = test/oak/leak.png"
+    ]
     assert found["the same picture more than once"] == ["train/oak/1.png = train/oak/again.tif"]
     assert found["hidden, and not read"] == ["train/oak/._0.png"]
     assert len(found) == len(remarks) == 7

@@ -1,4 +1,5 @@
-"""Training from scratch on small real images: what is learned, kept, and the same after any interruption."""
+"""Training from scratch on small real images: what is learned, kept, and the same after any
+interruption."""
 
 from __future__ import annotations
 
@@ -18,10 +19,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from hwnas.nets.network import Network, drop_path
 from hwnas.space.genotype import Architecture
 from hwnas.space.published import PUBLISHED
-from hwnas.training.checkpoint import BEST, STATE, WEIGHTS, Epoch
+from hwnas.training.checkpoint import BEST, STATE, WEIGHTS, TrainingEpoch
 from hwnas.training.data import Batch, Dataset, batches, load
 from hwnas.training.evaluate import accuracy
-from hwnas.training.loop import Diverged, Training
+from hwnas.training.loop import Training, TrainingDiverged
 from hwnas.training.recipe import RECIPES
 from hwnas.training.train import Trained, train
 from hwnas.training.weights import fill, load_weights
@@ -29,7 +30,13 @@ from profilers.errors import InputError
 
 SMALL = Architecture(PUBLISHED["DARTS_V2"], channels=4, cells=3)
 BRIEF = replace(
-    RECIPES["quick"], epochs=2, batch=16, auxiliary_weight=0.4, drop_path=0.3, average=0.9, calibrate=64
+    RECIPES["quick"],
+    epochs=2,
+    batch=16,
+    auxiliary_weight=0.4,
+    drop_path=0.3,
+    average=0.9,
+    calibrate=64,
 )
 
 
@@ -65,7 +72,8 @@ def dying_after(steps: int) -> Callable[[Training, Batch], None]:
 
 
 def interrupted(out_dir: Path, at: list[int]) -> dict[str, torch.Tensor]:
-    """Train to the end although the process dies after each of the steps ``at`` (steps of that call)."""
+    """Train to the end although the process dies after each of the steps ``at`` (steps of that
+    call)."""
     for steps in at:
         with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
             patch.setattr(Training, "step", dying_after(steps))
@@ -93,7 +101,9 @@ def test_what_a_kill_left_half_written_is_cleared_away(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def learned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Trained, Path]:
     folder = tmp_path_factory.mktemp("learned")
-    recipe = replace(RECIPES["quick"], epochs=3, batch=32, hold_out=0.2, evaluate_every=1, calibrate=256)
+    recipe = replace(
+        RECIPES["quick"], epochs=3, batch=32, hold_out=0.2, evaluate_every=1, calibrate=256
+    )
     return train(SMALL, digits(640), recipe, 0, folder), folder
 
 
@@ -119,7 +129,9 @@ def test_the_best_epoch_is_chosen_by_images_held_out(learned: tuple[Trained, Pat
 def test_the_kept_weights_are_the_network_that_was_tested(learned: tuple[Trained, Path]) -> None:
     result, folder = learned
     weights = load_weights(folder / WEIGHTS)
-    assert weights.architecture == SMALL and weights.image == (1, 8, 8) and len(weights.classes) == 10
+    assert (
+        weights.architecture == SMALL and weights.image == (1, 8, 8) and len(weights.classes) == 10
+    )
     again = Network(SMALL, 10, (1, 8, 8))
     fill(again, weights, "test")
     assert accuracy(again.eval(), digits(640)) == result.test_accuracy
@@ -127,8 +139,10 @@ def test_the_kept_weights_are_the_network_that_was_tested(learned: tuple[Trained
 
 def test_a_finished_training_is_not_made_again(learned: tuple[Trained, Path]) -> None:
     result, folder = learned
-    recipe = replace(RECIPES["quick"], epochs=3, batch=32, hold_out=0.2, evaluate_every=1, calibrate=256)
-    heard: list[Epoch] = []
+    recipe = replace(
+        RECIPES["quick"], epochs=3, batch=32, hold_out=0.2, evaluate_every=1, calibrate=256
+    )
+    heard: list[TrainingEpoch] = []
     again = train(SMALL, digits(640), recipe, 0, folder, report=heard.append)
     assert not heard and again.curve == result.curve and again.seconds == result.seconds
     for name, tensor in again.network.state_dict().items():
@@ -138,7 +152,9 @@ def test_a_finished_training_is_not_made_again(learned: tuple[Trained, Path]) ->
 def test_a_finished_training_gives_lost_weights_back(learned: tuple[Trained, Path]) -> None:
     _, folder = learned
     before = (folder / WEIGHTS).read_bytes()
-    recipe = replace(RECIPES["quick"], epochs=3, batch=32, hold_out=0.2, evaluate_every=1, calibrate=256)
+    recipe = replace(
+        RECIPES["quick"], epochs=3, batch=32, hold_out=0.2, evaluate_every=1, calibrate=256
+    )
     (folder / WEIGHTS).write_bytes(b"")
     train(SMALL, digits(640), recipe, 0, folder)
     assert (folder / WEIGHTS).read_bytes() == before
@@ -156,14 +172,18 @@ def test_curves_can_be_read_by_tensorboard(learned: tuple[Trained, Path]) -> Non
     }
     points = reader.Scalars("loss/train")
     assert [point.step for point in points] == [1, 2, 3]
-    assert [point.value for point in points] == pytest.approx([epoch.train_loss for epoch in result.curve])
+    assert [point.value for point in points] == pytest.approx(
+        [epoch.train_loss for epoch in result.curve]
+    )
 
 
 def test_other_settings_do_not_go_on_from_the_same_folder(learned: tuple[Trained, Path]) -> None:
     _, folder = learned
     with pytest.raises(InputError, match="a training with epochs 3, not 4"):
         train(SMALL, digits(640), replace(BRIEF, epochs=4), 0, folder)
-    recipe = replace(RECIPES["quick"], epochs=3, batch=32, hold_out=0.2, evaluate_every=1, calibrate=256)
+    recipe = replace(
+        RECIPES["quick"], epochs=3, batch=32, hold_out=0.2, evaluate_every=1, calibrate=256
+    )
     with pytest.raises(InputError, match="a training with data_digest"):
         train(SMALL, digits(320), recipe, 0, folder)
 
@@ -194,7 +214,9 @@ def test_training_leaves_the_global_generator_alone() -> None:
 
 def test_the_average_of_the_weights_follows_its_definition() -> None:
     recipe = replace(BRIEF, average=0.9, calibrate=0)
-    training = Training(SMALL, digits(96), recipe, 0, "cifar", torch.device("cpu"))
+    training = Training(
+        SMALL, digits(96), recipe=recipe, seed=0, stem="cifar", device=torch.device("cpu")
+    )
     name = "head.classifier.1.weight"
     expected = training.network.state_dict()[name].clone()
     for number, batch in enumerate(batches(digits(96), "train", 16, (0,))):
@@ -216,7 +238,7 @@ def test_a_loss_that_is_no_number_stops_the_training(monkeypatch: pytest.MonkeyP
         return loss * float("inf"), answers
 
     monkeypatch.setattr(Training, "_loss", exploded)
-    with pytest.raises(Diverged, match="lower learning rate"):
+    with pytest.raises(TrainingDiverged, match="lower learning rate"):
         train(SMALL, digits(96), BRIEF, 0)
 
 
@@ -252,7 +274,9 @@ def test_a_network_compiles_to_one_graph_whatever_is_dropped() -> None:
     compiled = torch.compile(network.train(), backend="aot_eager", fullgraph=True)
     torch._dynamo.utils.counters.clear()
     for step in range(3):
-        keep = drop_path(0.1 * (step + 1), network.droppable, 8, torch.Generator().manual_seed(step))
+        keep = drop_path(
+            0.1 * (step + 1), network.droppable, 8, torch.Generator().manual_seed(step)
+        )
         logits, extra = compiled(torch.randn(8, 3, 8, 8), keep)
         (logits.sum() + extra.sum()).backward()
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1

@@ -23,13 +23,17 @@ def folder(tmp_path):
 
 
 def test_a_broken_file_is_named_with_the_two_ways_out(folder):
-    with pytest.raises(InputError, match=r"image .*: cannot be read .*doctor --data.*--skip-broken"):
+    with pytest.raises(
+        InputError, match=r"image .*: cannot be read .*doctor --data.*--skip-broken"
+    ):
         data.load(folder)
 
 
 def test_without_broken_files_it_is_the_folder_that_never_had_them(folder):
     skipped = data.load(folder, skip_broken=True)
-    assert [line.split(",")[0] for line in skipped.notes] == ["left out: 3 files that cannot be read"]
+    assert [line.split(",")[0] for line in skipped.notes] == [
+        "left out: 3 files that cannot be read"
+    ]
     for name in ("oak/half.png", "pine/empty.jpg", "pine/gone.png"):
         (folder / name).unlink()
     clean = data.load(folder)

@@ -1,4 +1,5 @@
-"""Memory that a step frees is kept for the next one: the one setting of the process that a search makes."""
+"""Memory that a step frees is kept for the next one: the one setting of the process that a
+search makes."""
 
 from __future__ import annotations
 
@@ -12,13 +13,15 @@ _GROWTH_BYTES = 64 * 2**20
 
 
 def keep_freed_memory() -> bool:
-    """Make glibc keep what is freed instead of giving it back to the system; True where that took effect.
+    """Make glibc keep what is freed instead of giving it back to the system; True where that took
+    effect.
 
-    Every feature map is one block of a megabyte or more. By default glibc gives such blocks back when they are
-    freed and asks for them again in the next operation, and the system fills each page with zeros at its first
-    touch: up to half of the time of a search step (docs/evidence/step.md). Freed memory stays with the process
-    until it ends. Call it once, before the first step, in a process that does nothing but search; elsewhere
-    than on Linux with glibc nothing happens.
+    Every feature map is one block of a megabyte or more. By default glibc gives such blocks back
+    when they are freed and asks for them again in the next operation, and the system fills each
+    page with zeros at its first touch: up to half of the time of a search step
+    (docs/evidence/step.md). Freed memory stays with the process until it ends. Call it once, before
+    the first step, in a process that does nothing but search; elsewhere than on Linux with glibc
+    nothing happens.
     """
     if sys.platform != "linux":
         return False

@@ -1,16 +1,19 @@
 """Convolutions with quick first derivatives on a CPU and cheap second ones anywhere.
 
-First: oneDNN has fast kernels for the weights' gradient of a depthwise convolution up to three columns wide and
-without dilation, for its input's gradient without dilation; anything else falls to kernels up to ten times slower
-(benchmarks/step.py). All can be said in the fast ones, and the result is the same up to rounding:
-- the input's gradient at stride 1 is a convolution of the output's gradient with the kernel turned by 180 degrees;
+First: oneDNN has fast kernels for the weights' gradient of a depthwise convolution up to three
+columns wide and without dilation, for its input's gradient without dilation; anything else falls to
+kernels up to ten times slower (benchmarks/step.py). All can be said in the fast ones, and the
+result is the same up to rounding:
+- the input's gradient at stride 1 is a convolution of the output's gradient with the kernel turned
+  by 180 degrees;
 - columns of a wide kernel come from narrow ones on maps that are shifted by whole pixels in memory;
-- with dilation d, pixels d apart become neighbours when rows and columns are read as (h/d, d, w/d, d).
+- with dilation d, pixels d apart become neighbours when rows and columns are read as (h/d, d, w/d,
+  d).
 
-Second: PyTorch differentiates the backward of a grouped convolution group by group in a loop: for a depthwise
-convolution of 64 channels one Hessian-vector product took 8.5 first-order steps instead of 2
-(benchmarks/hypergradient.py). A convolution is bilinear in its input and its weight, so all three second
-derivatives are convolutions of the same geometry.
+Second: PyTorch differentiates the backward of a grouped convolution group by group in a loop: for a
+depthwise convolution of 64 channels one Hessian-vector product took 8.5 first-order steps instead
+of 2 (benchmarks/hypergradient.py). A convolution is bilinear in its input and its weight, so all
+three second derivatives are convolutions of the same geometry.
 """
 
 from __future__ import annotations
@@ -24,7 +27,8 @@ from torch.autograd.function import Function, once_differentiable
 from hwnas.nets.fast.maps import channels_last, even_pixels
 
 Geometry = tuple[list[int], list[int], list[int], int]
-"""Stride, padding, dilation, each (height, width) in pixels, and groups: as ``torch.conv2d`` takes them."""
+"""Stride, padding, dilation, each (height, width) in pixels, and groups: as ``torch.conv2d``
+takes them."""
 _CHANNELS_IN_A_VECTOR = 16
 _MAX_KERNEL = 15
 
@@ -38,12 +42,16 @@ def convolution(x: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
 
 
 class Depthwise(nn.Conv2d):
-    """A depthwise convolution of a supernet: as any other, with quicker derivatives while training."""
+    """A depthwise convolution of a supernet: as any other, with quicker derivatives while
+    training."""
 
     def __init__(self, channels: int, kernel: int, stride: int = 1, dilation: int = 1) -> None:
         padding = dilation * (kernel // 2)
-        super().__init__(channels, channels, kernel, stride, padding, dilation, channels, bias=False)
-        # Taps two apart at every second pixel read the even pixels only, and of those they are neighbours.
+        super().__init__(
+            channels, channels, kernel, stride, padding, dilation, channels, bias=False
+        )
+        # Taps two apart at every second pixel read the even pixels only, and of those they are
+        # neighbours.
         self.halves = stride == dilation == 2
         if self.halves:
             stride, dilation, padding = 1, 1, kernel // 2
@@ -64,7 +72,8 @@ class Depthwise(nn.Conv2d):
 
 
 class Pointwise(nn.Conv2d):
-    """A 1x1 convolution of a supernet: on a channels_last map it is a product of matrices, and quicker as one."""
+    """A 1x1 convolution of a supernet: on a channels_last map it is a product of matrices, and
+    quicker as one."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, c, h, w) -> (n, out, h, w)."""
@@ -74,7 +83,8 @@ class Pointwise(nn.Conv2d):
 
 
 def pointwise(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """x: (n, c, h, w) in channels_last, weight: (out, c, 1, 1) -> (n, out, h, w) in channels_last."""
+    """x: (n, c, h, w) in channels_last, weight: (out, c, 1, 1) -> (n, out, h, w) in
+    channels_last."""
     return nn.functional.linear(x.permute(0, 2, 3, 1), weight.flatten(1), bias).permute(0, 3, 1, 2)
 
 
@@ -91,14 +101,21 @@ class _Convolution(Function):
         wanted = ctx.needs_input_grad[0], ctx.needs_input_grad[1]
         if not torch.is_grad_enabled():  # nobody will differentiate this again
             return *_backward(grads[0], x, weight, ctx.geometry, wanted), None
-        along_x, along_weight = _ConvolutionBackward.apply(grads[0], x, weight, ctx.geometry, wanted)  # type: ignore[no-untyped-call]
+        along_x, along_weight = _ConvolutionBackward.apply(
+            grads[0], x, weight, ctx.geometry, wanted
+        )  # type: ignore[no-untyped-call]
         return along_x, along_weight, None
 
 
 class _ConvolutionBackward(Function):
     @staticmethod
     def forward(
-        ctx: Any, grad: Tensor, x: Tensor, weight: Tensor, geometry: Geometry, wanted: tuple[bool, bool]
+        ctx: Any,
+        grad: Tensor,
+        x: Tensor,
+        weight: Tensor,
+        geometry: Geometry,
+        wanted: tuple[bool, bool],
     ) -> tuple[Tensor | None, Tensor | None]:
         ctx.save_for_backward(grad, x, weight)
         ctx.geometry = geometry
@@ -129,7 +146,8 @@ class _ConvolutionBackward(Function):
 def _backward(
     grad: Tensor, x: Tensor, weight: Tensor, geometry: Geometry, wanted: tuple[bool, bool]
 ) -> tuple[Tensor | None, Tensor | None]:
-    """(d/dx, d/dweight) of sum(grad * conv2d(x, weight)), each by the quickest way known, where wanted."""
+    """(d/dx, d/dweight) of sum(grad * conv2d(x, weight)), each by the quickest way known, where
+    wanted."""
     want_x, want_weight = wanted
     along_x = along_weight = None
     if _is_depthwise_same(grad, x, weight, geometry):
@@ -140,7 +158,10 @@ def _backward(
         want_x, want_weight = want_x and along_x is None, want_weight and along_weight is None
     if want_x or want_weight:
         rest = _plain_backward(grad, x, weight, geometry, (want_x, want_weight))
-        along_x, along_weight = rest[0] if want_x else along_x, rest[1] if want_weight else along_weight
+        along_x, along_weight = (
+            rest[0] if want_x else along_x,
+            rest[1] if want_weight else along_weight,
+        )
     return along_x, along_weight
 
 
@@ -155,7 +176,8 @@ def _plain_backward(
 
 
 def _is_depthwise_same(grad: Tensor, x: Tensor, weight: Tensor, geometry: Geometry) -> bool:
-    """Whether the quick ways hold (square odd kernel, stride 1, map size kept) and are quick (CPU, full vectors)."""
+    """Whether the quick ways hold (square odd kernel, stride 1, map size kept) and are quick
+    (CPU, full vectors)."""
     stride, padding, dilation, groups = geometry
     kernel, channels = weight.shape[2], x.shape[1]
     return (
@@ -175,8 +197,8 @@ def _is_depthwise_same(grad: Tensor, x: Tensor, weight: Tensor, geometry: Geomet
 def _along_weight(grad: Tensor, x: Tensor, kernel: int, dilation: int) -> Tensor:
     """The weights' gradient (c, 1, kernel, kernel) of a depthwise convolution at stride 1.
 
-    Each narrow convolution, on a map shifted in memory, gives three columns of the kernel: the one that its shift
-    names and the neighbours.
+    Each narrow convolution, on a map shifted in memory, gives three columns of the kernel: the one
+    that its shift names and the neighbours.
     """
     reach = kernel // 2
     shifts = range(1 - reach, reach, 2)
@@ -193,17 +215,21 @@ def _along_weight(grad: Tensor, x: Tensor, kernel: int, dilation: int) -> Tensor
 
 
 def _folded(x: Tensor, dilation: int, reach: int, shifts: range) -> list[Tensor]:
-    """A map (n, c, h, w) as (n, d c, h/d, d (w/d + reach)), d = dilation: pixels d apart are neighbours.
+    """A map (n, c, h, w) as (n, d c, h/d, d (w/d + reach)), d = dilation: pixels d apart are
+    neighbours.
 
-    ``reach`` zero columns stand behind every row of w/d pixels, so that a shift in memory is a shift of the map.
-    The result holds the map at each of ``shifts``, at most ``reach`` columns, all in one buffer.
+    ``reach`` zero columns stand behind every row of w/d pixels, so that a shift in memory is a
+    shift of the map. The result holds the map at each of ``shifts``, at most ``reach`` columns, all
+    in one buffer.
     """
     n, c, height, width = x.shape
     rows, columns = -(-height // dilation), -(-width // dilation) + reach
     pixel = dilation * c
     whole = n * rows * dilation * columns * pixel
     buffer = x.new_zeros(whole + 2 * reach * pixel)
-    inside = buffer[reach * pixel : reach * pixel + whole].view(n, rows * dilation, columns * dilation, c)
+    inside = buffer[reach * pixel : reach * pixel + whole].view(
+        n, rows * dilation, columns * dilation, c
+    )
     inside[:, :height, :width].copy_(x.permute(0, 2, 3, 1))
     shape = (n, pixel, rows, dilation * columns)
     row = dilation * columns * pixel

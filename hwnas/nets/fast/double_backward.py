@@ -1,10 +1,10 @@
 """Convolution and BatchNorm whose second derivatives cost what their first derivatives cost.
 
-PyTorch differentiates the backward of a convolution through ones with kernels as large as the map, of a
-grouped one group by group (9 to 12 first-order steps for a depthwise one of 64 channels, instead of 2), and
-that of BatchNorm through some twenty passes over the map. Convolutions go through hwnas.nets.fast.convolution;
-BatchNorm's second derivatives are written out below. Figures: benchmarks/hypergradient.py,
-docs/evidence/ndarts.md.
+PyTorch differentiates the backward of a convolution through ones with kernels as large as the map,
+of a grouped one group by group (9 to 12 first-order steps for a depthwise one of 64 channels,
+instead of 2), and that of BatchNorm through some twenty passes over the map. Convolutions go
+through hwnas.nets.fast.convolution; BatchNorm's second derivatives are written out below. Figures:
+benchmarks/hypergradient.py, docs/evidence/ndarts.md.
 """
 
 from typing import Any
@@ -21,13 +21,15 @@ Maybe = Tensor | None
 
 
 class cheap_double_backward(TorchFunctionMode):
-    """Inside, `conv2d` and BatchNorm on batch statistics are twice differentiable cheaply, and hard-sigmoid at all.
+    """Inside, `conv2d` and BatchNorm on batch statistics are twice differentiable cheaply, and
+    hard-sigmoid at all.
 
     Values and derivatives are those of PyTorch up to rounding; third derivatives raise.
     """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Divert these functions in the form in which torch.nn calls them; pass everything else on."""
+        """Divert these functions in the form in which torch.nn calls them; pass everything else
+        on."""
         if not kwargs and len(args) == 7 and func is torch.conv2d and not isinstance(args[4], str):
             return _convolution(*args)
         if func is F.batch_norm and kwargs and kwargs["training"] and args[0].dim() == 4:
@@ -54,15 +56,17 @@ def _batch_norm(
     momentum: float,
     eps: float,
 ) -> Tensor:
-    # The CPU kernels read a weight's memory as if it were contiguous, and past its end where it is expanded.
+    # The CPU kernels read a weight's memory as if it were contiguous, and past its end where it is
+    # expanded.
     weight = None if weight is None else weight.contiguous()
-    out: Tensor = _BatchNorm.apply(x, weight, bias, running_mean, running_var, momentum, eps)  # type: ignore[no-untyped-call]
+    apply: Any = _BatchNorm.apply
+    out: Tensor = apply(x, weight, bias, running_mean, running_var, momentum, eps)
     return out
 
 
 class _BatchNorm(Function):
-    """y = weight * xn + bias, xn = (x - mean) * r, r = (var + eps)^-1/2, mean and var per channel of this
-    batch."""
+    """y = weight * xn + bias, xn = (x - mean) * r, r = (var + eps)^-1/2, mean and var per
+    channel of this batch."""
 
     @staticmethod
     def forward(
@@ -75,16 +79,20 @@ class _BatchNorm(Function):
         momentum: float,
         eps: float,
     ) -> Tensor:
-        y, mean, r = torch.native_batch_norm(x, weight, bias, running_mean, running_var, True, momentum, eps)
+        y, mean, r = torch.native_batch_norm(
+            x, weight, bias, running_mean, running_var, True, momentum, eps
+        )
         ctx.save_for_backward(x, weight, mean, r)
         ctx.eps = eps
         return y
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Maybe, ...]:
-        along_x, *rest = _BatchNormBackward.apply(*grads, *ctx.saved_tensors, ctx.eps)  # type: ignore[no-untyped-call]
+        apply: Any = _BatchNormBackward.apply
+        along_x, *rest = apply(*grads, *ctx.saved_tensors, ctx.eps)
         affine = [
-            grad if needed else None for grad, needed in zip(rest, ctx.needs_input_grad[1:3], strict=True)
+            grad if needed else None
+            for grad, needed in zip(rest, ctx.needs_input_grad[1:3], strict=True)
         ]
         return along_x, *affine, None, None, None, None
 
@@ -99,7 +107,9 @@ class _BatchNormBackward(Function):
     def forward(
         ctx: Any, grad: Tensor, x: Tensor, weight: Maybe, mean: Tensor, r: Tensor, eps: float
     ) -> tuple[Tensor, Tensor, Tensor]:
-        along_x, scaled, plain = _batch_norm_backward(grad, x, weight, mean, r, eps)
+        along_x, scaled, plain = _batch_norm_backward(
+            grad, x, weight=weight, mean=mean, r=r, eps=eps
+        )
         ctx.save_for_backward(grad, x, weight, mean, r, scaled, plain)
         ctx.eps = eps
         ctx.set_materialize_grads(False)
@@ -108,8 +118,9 @@ class _BatchNormBackward(Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Maybe) -> tuple[Maybe, ...]:
-        # The scalar is <u, weight r P(g)> + <s, sum g xn> + <t, sum g>. Per channel a derivative is a sum of
-        # multiples of u, g, x and 1; the multiples are worked out on vectors of one number per channel.
+        # The scalar is <u, weight r P(g)> + <s, sum g xn> + <t, sum g>. Per channel a derivative is
+        # a sum of multiples of u, g, x and 1; the multiples are worked out on vectors of one number
+        # per channel.
         u, s, t = grads
         g, x, weight, mean, r, g_xn, g_sum = ctx.saved_tensors
         gain = r if weight is None else weight * r
@@ -118,7 +129,9 @@ class _BatchNormBackward(Function):
         if u is None:
             along_g, b, u_mean, inner = torch.zeros_like(g), zero, zero, zero
         else:
-            along_g, u_xn, u_sum = _batch_norm_backward(u, x, weight, mean, r, ctx.eps)
+            along_g, u_xn, u_sum = _batch_norm_backward(
+                u, x, weight=weight, mean=mean, r=r, eps=ctx.eps
+            )
             b, u_mean = u_xn / size, u_sum / size
             inner = (u * g).sum((0, 2, 3)) - u_mean * g_sum - b * g_xn  # <u, P(g)>
         if s is not None or t is not None:
@@ -139,7 +152,8 @@ def _batch_norm_backward(
     grad: Tensor, x: Tensor, weight: Maybe, mean: Tensor, r: Tensor, eps: float
 ) -> tuple[Tensor, Tensor, Tensor]:
     if weight is None and x.device.type != "cpu":
-        # CUDA's kernels for channels_last maps hand back sums of 0 elements where there is no scale.
+        # CUDA's kernels for channels_last maps hand back sums of 0 elements where there is no
+        # scale.
         weight = mean.new_ones(x.shape[1])
     found: tuple[Tensor, Tensor, Tensor] = torch.ops.aten.native_batch_norm_backward(
         grad, x, weight, None, None, mean, r, True, eps, [True, True, True]

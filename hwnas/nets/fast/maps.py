@@ -1,4 +1,5 @@
-"""Maps taken apart and put together for training on a CPU, where the gradient's layout in memory is what costs."""
+"""Maps taken apart and put together for training on a CPU, where the gradient's layout in memory
+is what costs."""
 
 from __future__ import annotations
 
@@ -11,7 +12,10 @@ from torch.autograd.function import Function
 
 
 def channels_last(x: Tensor) -> bool:
-    """Whether ``x`` (n, c, h, w) lies in memory pixel by pixel. Inside torch.func.vmap nobody can say: False."""
+    """Whether ``x`` (n, c, h, w) lies in memory pixel by pixel.
+
+    Inside torch.func.vmap nobody can say: False.
+    """
     try:
         return x.is_contiguous(memory_format=torch.channels_last)
     except RuntimeError:
@@ -20,13 +24,16 @@ def channels_last(x: Tensor) -> bool:
 
 def even_pixels(x: Tensor) -> Tensor:
     """(n, c, h, w) -> (n, c, ceil(h/2), ceil(w/2)): every second pixel from the first."""
-    if not torch.is_grad_enabled():  # what follows is for the gradient's sake, and torch.func knows it not
+    if (
+        not torch.is_grad_enabled()
+    ):  # what follows is for the gradient's sake, and torch.func knows it not
         return _parts(x, (0,))[0]
     return _Pixels.apply(x, (0,))[0]  # type: ignore[no-any-return,no-untyped-call]
 
 
 def even_and_odd_pixels(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Every second pixel from the first and from the second on the diagonal, both (n, c, ceil(h/2), ceil(w/2)).
+    """Every second pixel from the first and from the second on the diagonal, both (n, c, ceil(h/2),
+    ceil(w/2)).
 
     Where the odd ones run out, at the end of an odd edge, they are zero.
     """
@@ -39,8 +46,8 @@ def even_and_odd_pixels(x: Tensor) -> tuple[Tensor, Tensor]:
 def joined(maps: list[Tensor]) -> Tensor:
     """``torch.cat(maps, dim=1)`` of maps that are equally wide, for training.
 
-    The gradients of the parts come back dense. As slices of the whole, which autograd gives, they cost BatchNorm's
-    backward twenty times its time in channels_last.
+    The gradients of the parts come back dense. As slices of the whole, which autograd gives, they
+    cost BatchNorm's backward twenty times its time in channels_last.
     """
     if not torch.is_grad_enabled():
         return torch.cat(maps, dim=1)
@@ -69,7 +76,9 @@ class _Joined(Function):
         layout = torch.channels_last
         if not grads[0].is_contiguous(memory_format=layout):
             layout = torch.contiguous_format
-        return tuple(part.contiguous(memory_format=layout) for part in grads[0].chunk(ctx.count, dim=1))
+        return tuple(
+            part.contiguous(memory_format=layout) for part in grads[0].chunk(ctx.count, dim=1)
+        )
 
 
 class _Pixels(Function):
@@ -78,7 +87,9 @@ class _Pixels(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, offsets: tuple[int, ...]) -> tuple[Tensor, ...]:
         ctx.size, ctx.offsets = x.shape, offsets
-        return tuple(part.contiguous(memory_format=torch.channels_last) for part in _parts(x, offsets))
+        return tuple(
+            part.contiguous(memory_format=torch.channels_last) for part in _parts(x, offsets)
+        )
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
@@ -106,7 +117,8 @@ class _Scatter(Function):
 class MeanPool(nn.AvgPool2d):
     """The average of what a k x k window covers of the map, k odd, the window centred on its pixel.
 
-    As a depthwise convolution with ones it takes half of the time that torch's own kernel takes in channels_last.
+    As a depthwise convolution with ones it takes half of the time that torch's own kernel takes in
+    channels_last.
     """
 
     def __init__(self, kernel: int, stride: int) -> None:
@@ -121,11 +133,14 @@ class MeanPool(nn.AvgPool2d):
         return torch.conv2d(x, ones, None, self.stride, self.padding, 1, x.shape[1]) * share
 
     def _constants(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Ones (c, 1, k, k), and 1 / (pixels that the window covers) (1, 1, h', w'); kept for the next map."""
+        """Ones (c, 1, k, k), and 1 / (pixels that the window covers) (1, 1, h', w'); kept for
+        the next map."""
         key = (x.shape[1:], x.dtype)
         if self._made is None or self._made[0] != key:
             size: Any = self.kernel_size
             ones = x.new_ones(x.shape[1], 1, size, size)
-            covered = torch.conv2d(x.new_ones(1, 1, *x.shape[2:]), ones[:1], None, self.stride, self.padding)
+            covered = torch.conv2d(
+                x.new_ones(1, 1, *x.shape[2:]), ones[:1], None, self.stride, self.padding
+            )
             self._made = key, ones, 1 / covered
         return self._made[1:]

@@ -9,16 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
 
-from hwnas.runs.directory import Trial
 from hwnas.runs.front import to_minimise
+from hwnas.runs.trials import Trial
 from hwnas.space.space import Choices
 
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Archive:
-    """N different genotypes: choices (N, edges), mean accuracy (N,), costs (N, objectives), seen (N,) times."""
+    """N different genotypes: choices (N, edges), mean accuracy (N,), costs (N, objectives), seen
+    (N,) times."""
 
     choices: Choices
     accuracy: Floats
@@ -33,17 +34,18 @@ def collect(trials: Iterable[Trial], names: Sequence[str], edges: int) -> Archiv
         found.setdefault(trial.choices, []).append(trial)
     groups = list(found.values())
     return Archive(
-        np.array(list(found), dtype=np.int64).reshape(len(groups), edges),
-        np.array([np.mean([trial.accuracy for trial in group]) for group in groups]),
-        np.array([[group[0].costs[name] for name in names] for group in groups]).reshape(
+        choices=np.array(list(found), dtype=np.int64).reshape(len(groups), edges),
+        accuracy=np.array([np.mean([trial.accuracy for trial in group]) for group in groups]),
+        costs=np.array([[group[0].costs[name] for name in names] for group in groups]).reshape(
             len(groups), len(names)
         ),
-        np.array([len(group) for group in groups], dtype=np.int64),
+        seen=np.array([len(group) for group in groups], dtype=np.int64),
     )
 
 
 def by_rank(archive: Archive, count: int) -> Choices:
-    """The ``count`` best of the archive by non-dominated sorting, (count, edges); earlier seen first in a rank."""
+    """The ``count`` best of the archive by non-dominated sorting, (count, edges); earlier seen
+    first in a rank."""
     if not len(archive.choices):
         return archive.choices
     ranks = NonDominatedSorting().do(to_minimise(archive.accuracy, archive.costs))

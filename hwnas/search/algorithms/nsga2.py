@@ -1,7 +1,8 @@
 """NSGA-II (Deb et al., 2002): evolution of a population, survival by pymoo's ranking and crowding.
 
-As in pymoo's defaults parents are picked by binary tournaments; genotypes are crossed edge by edge and one edge
-in the mean takes another operation. Each call of ``tell`` is one (population + offspring) generation.
+As in pymoo's defaults parents are picked by binary tournaments; genotypes are crossed edge by edge
+and one edge in the mean takes another operation. Each call of ``tell`` is one (population +
+offspring) generation.
 """
 
 from __future__ import annotations
@@ -18,21 +19,24 @@ from pymoo.operators.survival.rank_and_crowding import RankAndCrowding
 
 from hwnas.config import Config
 from hwnas.runs.front import to_minimise
+from hwnas.search.algorithms.algorithm import Algorithm
 from hwnas.search.algorithms.archive import Archive, by_rank
-from hwnas.search.algorithms.random_search import equal, projected_at_random, uniform
-from hwnas.space.encoding import mutate
-from hwnas.space.space import SPACES, Choices, Mask, Probabilities
+from hwnas.search.algorithms.random_search import projected_at_random
+from hwnas.space.encoding import mutate, sample
+from hwnas.space.space import SPACES, Choices, Probabilities
 
 Floats = NDArray[np.float64]
 POPULATION = 40
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Nsga2:
-    """The searcher: the population, best first, with what it scored, and who has to be scored again.
+    """The searcher: the population, best first, with what it scored, and who has to be scored
+    again.
 
-    ``population`` (P, edges), ``values`` (P, 1 + objectives) to minimise. A new stage has other weights, so its
-    first generation is the old population, evaluated again (``again``).
+    ``population`` (P, edges), ``values`` (P, 1 + objectives) to minimise. A new stage has other
+    weights, so its first generation is the old population, evaluated again (``again``). Weight
+    steps train uniform paths: any offspring may come to inherit any weight.
     """
 
     config: Config
@@ -40,24 +44,12 @@ class Nsga2:
     values: Floats
     again: Choices
 
-    def mask(self) -> Mask:
-        """All operations, in every stage."""
-        return SPACES[self.config.space].mask
-
-    def paths(self, count: int, rng: np.random.Generator) -> Choices:
-        """Uniform paths, (count, edges): any offspring may come to inherit any weight."""
-        return uniform(self.mask(), self.config.space, count, rng)
-
-    def mixture(self) -> Probabilities:
-        """Equal weights, (edges, operations)."""
-        return equal(self.mask())
-
     def ask(self, count: int, rng: np.random.Generator) -> Choices:
         """The rest of the first population, then offspring, (count, edges)."""
         asked = list(self.again[:count])
         while len(asked) < count:
             if len(self.population) + len(asked) < POPULATION:
-                asked.append(uniform(self.mask(), self.config.space, 1, rng)[0])
+                asked.append(sample(SPACES[self.config.space], rng))
             else:
                 asked.append(self._offspring(rng))
         return np.stack(asked)
@@ -67,28 +59,20 @@ class Nsga2:
         pool = np.concatenate([self.population, choices])
         values = np.concatenate([self.values, to_minimise(accuracy, costs)])
         best = survivors(values, POPULATION)
-        return replace(self, population=pool[best], values=values[best], again=self.again[len(choices) :])
+        return replace(
+            self, population=pool[best], values=values[best], again=self.again[len(choices) :]
+        )
 
     def next_stage(self, rng: np.random.Generator) -> Nsga2:
         """The same population, to be evaluated on the weights of the next supernet."""
         nobody = start(self.config)
         return replace(nobody, again=np.concatenate([self.population, self.again]))
 
-    def entropies(self) -> list[float]:
-        """There is no policy."""
-        return []
-
-    def tables(self) -> NDArray[np.float64]:
-        """There is no policy, (0, edges, operations)."""
-        return np.zeros((0, *self.mask().shape))
-
-    def derived(self) -> list[Choices]:
-        """There is no policy."""
-        return []
-
     def finalists(self, archive: Archive, count: int) -> list[tuple[Choices, Probabilities]]:
         """The best by non-dominated sorting of what was seen in the last stage."""
-        return projected_at_random(self.config, by_rank(archive, count * len(self.config.exponents)))
+        return projected_at_random(
+            self.config, by_rank(archive, count * len(self.config.exponents))
+        )
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """The state that a checkpoint holds."""
@@ -96,7 +80,9 @@ class Nsga2:
 
     def with_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> Nsga2:
         """The searcher with the state of a checkpoint."""
-        return replace(self, population=arrays["population"], values=arrays["values"], again=arrays["again"])
+        return replace(
+            self, population=arrays["population"], values=arrays["values"], again=arrays["again"]
+        )
 
     def _offspring(self, rng: np.random.Generator) -> Choices:
         mother, father = (self.population[_tournament(len(self.population), rng)] for _ in range(2))
@@ -109,11 +95,20 @@ class Nsga2:
 def start(config: Config) -> Nsga2:
     """An empty population."""
     nobody = np.zeros((0, len(SPACES[config.space].decisions)), dtype=np.int64)
-    return Nsga2(config, nobody, np.zeros((0, 1 + len(config.objectives))), nobody)
+    return Nsga2(
+        config=config,
+        population=nobody,
+        values=np.zeros((0, 1 + len(config.objectives))),
+        again=nobody,
+    )
+
+
+ALGORITHM = Algorithm(name="nsga2", start=lambda config, objectives, rng: start(config))
 
 
 def survivors(values: Floats, count: int) -> NDArray[np.int64]:
-    """Indices of the ``count`` best rows of values (N, D), all minimised, best rank and widest gap first."""
+    """Indices of the ``count`` best rows of values (N, D), all minimised, best rank and widest
+    gap first."""
     pool = Population.new("X", np.arange(len(values))[:, None], "F", values)
     problem = Problem(n_var=1, n_obj=values.shape[1])
     kept = RankAndCrowding().do(

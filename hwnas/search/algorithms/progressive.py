@@ -1,4 +1,5 @@
-"""Progressive search's schedule inside a stage (P-DARTS, arXiv 1904.12760; constants as in TND-NAS's source)."""
+"""Progressive search's schedule inside a stage (P-DARTS, arXiv 1904.12760; constants as in
+TND-NAS's source)."""
 
 from __future__ import annotations
 
@@ -7,12 +8,13 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from hwnas.config import Stage
+from hwnas.config import SearchStage
 from hwnas.space.space import Space
 
 
-def skip_dropout(stage: Stage, epoch: int) -> float:
-    """Probability of dropout on skip_connect in ``epoch`` (from 0) of a stage of E epochs, E0 of them frozen.
+def skip_dropout(stage: SearchStage, epoch: int) -> float:
+    """Probability of dropout on skip_connect in ``epoch`` (from 0) of a stage of E epochs, E0 of
+    them frozen.
 
     While alpha is frozen p = p0 (E - e - 1) / E, afterwards p = p0 exp(-0.2 (e - E0)).
     """
@@ -21,7 +23,8 @@ def skip_dropout(stage: Stage, epoch: int) -> float:
     return stage.skip_dropout * math.exp(-0.2 * (epoch - stage.frozen_epochs))
 
 
-def kept(space: Space, stage: int) -> NDArray[np.int64]:
-    """How many operations each edge keeps in ``stage`` (from 0), (edges,); later stages are like the last one."""
+def remaining(space: Space, stage: int) -> NDArray[np.int64]:
+    """How many operations each edge keeps in ``stage`` (from 0), (edges,); later stages are like
+    the last one."""
     counts = (decision.remaining for decision in space.decisions)
     return np.array([some[min(stage, len(some) - 1)] for some in counts], dtype=np.int64)

@@ -1,7 +1,8 @@
-"""What a policy is paid: accuracy and costs as one number (MnasNet 1807.11626, TuNAS 2008.06120 on arXiv).
+"""What a policy is paid: accuracy and costs as one number (MnasNet 1807.11626, TuNAS 2008.06120 on
+arXiv).
 
-Accuracies are fractions in 0..1, costs are in the unit of their objective. An exponent is per metric: -0.07
-was derived for latency and means something else for parameters.
+Accuracies are fractions in 0..1, costs are in the unit of their objective. An exponent is per
+metric: -0.07 was derived for latency and means something else for parameters.
 """
 
 import math
@@ -18,12 +19,17 @@ Floats = NDArray[np.float64]
 
 FORMS = ("power", "hard", "absolute")
 STAGE_EXPONENTS = (1.8, 0.8, 1.0)  # penalise hardest first (the published -0.45, -0.20, -0.25)
-STAGE_TARGETS = (1.45, 1.23, 1.0)  # and aim down in steps (the published 6.4, 5.4, 4.4 M parameters)
+STAGE_TARGETS = (
+    1.45,
+    1.23,
+    1.0,
+)  # and aim down in steps (the published 6.4, 5.4, 4.4 M parameters)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Objective:
-    """One cost as one policy sees it: what it is, what to aim for (in `unit`), how hard, in which form."""
+    """One cost as one policy sees it: what it is, what to aim for (in `unit`), how hard, in
+    which form."""
 
     metric: str
     unit: str
@@ -36,7 +42,9 @@ class Objective:
         if self.form not in FORMS:
             raise InputError(f"reward {self.form!r} is unknown{nearest(self.form, FORMS)}")
         if not (math.isfinite(self.target) and self.target > 0):
-            raise InputError(f"target of {self.metric} must be above 0 {self.unit}, not {self.target:g}")
+            raise InputError(
+                f"target of {self.metric} must be above 0 {self.unit}, not {self.target:g}"
+            )
         if not (math.isfinite(self.exponent) and self.exponent <= 0):
             raise InputError(f"exponent of {self.metric} must be 0 or below, not {self.exponent:g}")
 
@@ -52,7 +60,8 @@ def hard(cost: Floats, target: float, exponent: float) -> Floats:
 
 
 def absolute(cost: Floats, target: float, exponent: float) -> Floats:
-    """TuNAS's summand exponent * |cost / target - 1|: it lands on the target, as -0.10 does for latency."""
+    """TuNAS's summand exponent * |cost / target - 1|: it lands on the target, as -0.10 does for
+    latency."""
     return np.asarray(exponent * np.abs(cost / target - 1.0))
 
 
@@ -73,7 +82,8 @@ def reward(accuracy: Floats, costs: Floats, objectives: Sequence[Objective]) -> 
 
 
 def rewards(accuracy: Floats, costs: Floats, policies: Sequence[Sequence[Objective]]) -> Floats:
-    """The reward of M genotypes for each of K policies, (K, M): `policies` holds each one's objectives."""
+    """The reward of M genotypes for each of K policies, (K, M): `policies` holds each one's
+    objectives."""
     return np.stack([reward(accuracy, costs, objectives) for objectives in policies])
 
 
@@ -81,20 +91,29 @@ def for_exponents(
     objectives: Sequence[Objective], exponents: Sequence[float]
 ) -> tuple[tuple[Objective, ...], ...]:
     """One policy per exponent, which replaces that of every objective; targets and forms stay."""
-    return tuple(tuple(replace(objective, exponent=float(e)) for objective in objectives) for e in exponents)
+    return tuple(
+        tuple(replace(objective, exponent=float(e)) for objective in objectives) for e in exponents
+    )
 
 
 def for_stage(objective: Objective, stage: int, stages: int = 3) -> Objective:
-    """The objective in stage 0, 1, ... of `stages`: the published multipliers for three, unchanged for one.
+    """The objective in stage 0, 1, ... of `stages`: the published multipliers for three, unchanged
+    for one.
 
-    Any other number of stages uses the last ones, so that the final stage always pursues what was asked for.
+    Any other number of stages uses the last ones, so that the final stage always pursues what was
+    asked for.
     """
     index = stage + len(STAGE_EXPONENTS) - stages
     if index < 0:
         return for_stage(objective, 0)
-    exponent, target = objective.exponent * STAGE_EXPONENTS[index], objective.target * STAGE_TARGETS[index]
+    exponent, target = (
+        objective.exponent * STAGE_EXPONENTS[index],
+        objective.target * STAGE_TARGETS[index],
+    )
     return replace(
-        objective, exponent=exponent, target=target if objective.form == "power" else objective.target
+        objective,
+        exponent=exponent,
+        target=target if objective.form == "power" else objective.target,
     )
 
 
@@ -120,19 +139,24 @@ SCALES = {  # of each unit that a metric may have: what a user may write, in mul
 def parse_quantity(text: str, unit: str, key: str = "target-value") -> float:
     """A positive amount such as "1.5M", "2 ms" or "500k" as a number of `unit` (a key of SCALES).
 
-    A bare number is taken only where the unit is a count: "2" of milliseconds is refused, as it may mean
-    seconds. Raises InputError naming `key`.
+    A bare number is taken only where the unit is a count: "2" of milliseconds is refused, as it may
+    mean seconds. Raises InputError naming `key`.
     """
     scales = SCALES.get(unit, {**COUNTS, unit: 1.0})
     units = f"(units: {', '.join(suffix for suffix in scales if suffix)})"
-    # Short before the expression sees it: on long rows of digits it would try every way to part them.
+    # Short before the expression sees it: on long rows of digits it would try every way to part
+    # them.
     short = text if len(text) <= _LONGEST_AMOUNT else ""
     found = re.fullmatch(r"\s*(\d*\.?\d+(?:[eE][+-]?\d+)?)\s*([^\W\d_]*)\s*", short)
     if found is None:
         raise InputError(f"{key}: {text[:80]!r} is not an amount of {unit} {units}")
     suffix = found.group(2)
     if suffix not in scales:
-        problem = f"is in {suffix!r}, not in {unit}" if suffix else f"has no unit, write {text.strip()}{unit}"
+        problem = (
+            f"is in {suffix!r}, not in {unit}"
+            if suffix
+            else f"has no unit, write {text.strip()}{unit}"
+        )
         raise InputError(f"{key}: {text!r} {problem} {units}")
     value = float(found.group(1)) * scales[suffix]
     if not (math.isfinite(value) and value > 0):

@@ -1,21 +1,63 @@
-"""What every search algorithm is to the one loop: ask, tell, and where its supernet stands."""
+"""What every search algorithm is to the one loop: it is asked and told, and names the finalists.
+
+`Searcher` is what an algorithm must have. The other protocols are parts that it may have; the
+functions below say what holds for an algorithm without them. An algorithm never measures or writes,
+and randomness is handed to it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwnas.search.algorithms.archive import Archive
-from hwnas.space.space import Choices, Mask, Probabilities
+from hwnas.search.diagnostic import Diagnostic
+from hwnas.space.encoding import sample
+from hwnas.space.space import Choices, Mask, Probabilities, Space
+
+Floats = NDArray[np.float64]
 
 
 class Searcher(Protocol):
-    """A frozen value: ``tell`` and ``next_stage`` return the searcher that knows more.
+    """A frozen value: ``tell`` returns the searcher that knows more."""
 
-    It never measures, trains or writes; randomness is handed to it.
+    def ask(self, count: int, rng: np.random.Generator) -> Choices:
+        """Sub-networks to evaluate, (count, edges)."""
+
+    def tell(self, choices: Choices, accuracy: Floats, costs: Floats) -> Searcher:
+        """Learn: choices (M, edges), accuracy (M,) in 0..1, costs (M, objectives), to be
+        minimised."""
+
+    def finalists(self, archive: Archive, count: int) -> list[tuple[Choices, Probabilities]]:
+        """What is to be scored in the end, ``count`` per policy, with the probabilities that
+        project it.
+
+        ``archive``: what was evaluated in the last stage, which may be nothing.
+        """
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """The state that a checkpoint holds: all that ``tell`` and ``next_stage`` have changed."""
+
+    def with_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> Searcher:
+        """The searcher with the state of a checkpoint."""
+
+
+@runtime_checkable
+class HasStages(Protocol):
+    """A searcher that begins a stage in another way than it ended the last one."""
+
+    def next_stage(self, rng: np.random.Generator) -> Searcher:
+        """Go on with the next, deeper supernet."""
+
+
+@runtime_checkable
+class ShapesSupernet(Protocol):
+    """A searcher that says which operations the supernet holds, and which of them its weight steps
+    train.
     """
 
     def mask(self) -> Mask:
@@ -27,29 +69,74 @@ class Searcher(Protocol):
     def mixture(self) -> Probabilities:
         """Weights of the mixture supernet, (edges, operations)."""
 
-    def ask(self, count: int, rng: np.random.Generator) -> Choices:
-        """Sub-networks to evaluate, (count, edges)."""
 
-    def tell(self, choices: Choices, accuracy: NDArray[np.float64], costs: NDArray[np.float64]) -> Searcher:
-        """Learn: choices (M, edges), accuracy (M,) in 0..1, costs (M, objectives)."""
+@dataclass(frozen=True, kw_only=True)
+class PolicyRows:
+    """K policies at one moment, as the history keeps them.
 
-    def next_stage(self, rng: np.random.Generator) -> Searcher:
-        """Go on with the next, deeper supernet."""
+    ``probabilities`` (K, edges, operations); ``derived``: the choices (edges,) that each derives;
+    ``entropies`` (K,) in nats.
+    """
 
-    def entropies(self) -> list[float]:
-        """Entropy of each policy in nats; empty where there is none."""
+    probabilities: Floats
+    derived: tuple[Choices, ...] = ()
+    entropies: tuple[float, ...] = ()
 
-    def tables(self) -> NDArray[np.float64]:
-        """softmax(alpha) of every policy, (K, edges, operations); K = 0 where there is none."""
 
-    def derived(self) -> list[Choices]:
-        """What each policy derives now, (edges,) each; empty where there is none."""
+@runtime_checkable
+class HasPolicies(Protocol):
+    """A searcher that learns probabilities of operations."""
 
-    def finalists(self, archive: Archive, count: int) -> list[tuple[Choices, Probabilities]]:
-        """What is to be scored in the end, ``count`` per policy, with the probabilities that project it."""
+    def policy_rows(self) -> PolicyRows:
+        """Its policies now."""
 
-    def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """The state that a checkpoint holds."""
 
-    def with_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> Searcher:
-        """The searcher with the state of a checkpoint."""
+@runtime_checkable
+class HasDiagnostics(Protocol):
+    """A searcher that sees for itself when something goes wrong."""
+
+    def diagnostics(self) -> list[Diagnostic]:
+        """What is to be said of the present stage."""
+
+
+def begin_stage(searcher: Searcher, rng: np.random.Generator) -> Searcher:
+    """The searcher at the next stage: the same one, unless it says otherwise."""
+    return searcher.next_stage(rng) if isinstance(searcher, HasStages) else searcher
+
+
+def mask_of(searcher: Searcher, space: Space) -> Mask:
+    """What the supernet holds, (edges, operations): all operations, unless the searcher says
+    otherwise.
+    """
+    return searcher.mask() if isinstance(searcher, ShapesSupernet) else space.mask
+
+
+def path_of(searcher: Searcher, space: Space, rng: np.random.Generator, even: bool) -> Choices:
+    """The sub-network (edges,) of a weight step: drawn by the searcher; uniform where it draws
+    none, or if ``even``.
+    """
+    if even or not isinstance(searcher, ShapesSupernet):
+        return sample(space, rng, mask_of(searcher, space))
+    path: Choices = searcher.paths(1, rng)[0]
+    return path
+
+
+def mixture_of(searcher: Searcher, space: Space) -> Probabilities:
+    """Weights of the mixture supernet, (edges, operations): equal ones, unless the searcher says
+    otherwise.
+    """
+    if isinstance(searcher, ShapesSupernet):
+        return searcher.mixture()
+    return np.asarray(space.mask / space.mask.sum(axis=1, keepdims=True), dtype=np.float64)
+
+
+def policies_of(searcher: Searcher, space: Space) -> PolicyRows:
+    """The policies of a searcher; K = 0 where it has none."""
+    if isinstance(searcher, HasPolicies):
+        return searcher.policy_rows()
+    return PolicyRows(probabilities=np.zeros((0, *space.mask.shape)))
+
+
+def diagnostics_of(searcher: Searcher) -> list[Diagnostic]:
+    """What a searcher has to say of itself."""
+    return searcher.diagnostics() if isinstance(searcher, HasDiagnostics) else []

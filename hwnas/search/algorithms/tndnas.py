@@ -1,13 +1,15 @@
-"""TND-NAS (Lyu & Wen, arXiv 2111.03892): REINFORCE on alpha with non-linear rewards, K policies at once.
+"""TND-NAS (Lyu & Wen, arXiv 2111.03892): REINFORCE on alpha with non-linear rewards, K policies at
+once.
 
-K policies (one per penalty exponent) share one supernet and one set of evaluated samples; K = 1 is the paper's
-own search. Progressive stages: after each, every policy keeps its likeliest operations and starts afresh, with
-the exponents and targets of the next stage (hwnas.search.algorithms.reward.for_stage).
+K policies (one per penalty exponent) share one supernet and one set of evaluated samples; K = 1 is
+the paper's own search. Progressive stages: after each, every policy keeps its likeliest operations
+and starts afresh, with the exponents and targets of the next stage
+(hwnas.search.algorithms.reward.for_stage).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,18 +17,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwnas.config import Config
-from hwnas.search.algorithms import policy
-from hwnas.search.algorithms import scalarised_search as directed_search
+from hwnas.runs.trials import Trial
+from hwnas.search.algorithms import policy, scalarised_search
+from hwnas.search.algorithms.algorithm import Algorithm
 from hwnas.search.algorithms.archive import Archive
-from hwnas.search.algorithms.progressive import kept
+from hwnas.search.algorithms.policy_rows import rows
+from hwnas.search.algorithms.progressive import remaining
 from hwnas.search.algorithms.reward import Objective, for_stage, rewards
-from hwnas.search.algorithms.searcher import Searcher
+from hwnas.search.algorithms.searcher import PolicyRows, Searcher
+from hwnas.search.diagnostic import Diagnostic
 from hwnas.space.space import SPACES, Choices, Mask, Probabilities
 
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TndNas:
     """The searcher: what to evaluate next (ask), and what was learnt from it (tell)."""
 
@@ -40,7 +45,9 @@ class TndNas:
         return policy.union_mask(self.policies)
 
     def paths(self, count: int, rng: np.random.Generator) -> Choices:
-        """Sub-networks whose shared weights the next weight steps train, (count, edges): drawn from q."""
+        """Sub-networks whose shared weights the next weight steps train, (count, edges): drawn from
+        q.
+        """
         return policy.sample(self.policies, count, rng)
 
     def mixture(self) -> Probabilities:
@@ -52,7 +59,8 @@ class TndNas:
         return policy.sample(self.policies, count, rng)
 
     def tell(self, choices: Choices, accuracy: Floats, costs: Floats) -> TndNas:
-        """Learn from evaluations: choices (M, edges), accuracy (M,) in 0..1, costs (M, objectives)."""
+        """Learn from evaluations: choices (M, edges), accuracy (M,) in 0..1, costs (M,
+        objectives)."""
         step = self.config.alpha_step
         learning = policy.Learning(
             lr=step.lr,
@@ -67,41 +75,37 @@ class TndNas:
     def current_objectives(self) -> tuple[tuple[Objective, ...], ...]:
         """Each policy's objectives with the exponents and targets of the present stage."""
         stages = len(self.config.stages)
-        return tuple(tuple(for_stage(one, self.stage, stages) for one in mine) for mine in self.objectives)
+        return tuple(
+            tuple(for_stage(objective, self.stage, stages) for objective in of_policy)
+            for of_policy in self.objectives
+        )
 
     def next_stage(self, rng: np.random.Generator) -> TndNas:
-        """Progressive shrinking: each policy keeps its own survivors, alpha and baseline begin again."""
-        keep = kept(SPACES[self.config.space], self.stage + 1)
+        """Progressive shrinking: each policy keeps its own remaining candidates, alpha and baseline
+        begin again.
+        """
+        keep = remaining(SPACES[self.config.space], self.stage + 1)
         return replace(self, policies=policy.shrink(self.policies, keep, rng), stage=self.stage + 1)
 
-    def entropies(self) -> list[float]:
-        """Entropy of each policy in nats."""
-        return [float(value) for value in policy.entropy(self.policies)]
-
-    def tables(self) -> Floats:
-        """softmax(alpha) of every policy, (K, edges, operations)."""
-        return policy.probabilities(self.policies)
-
-    def derived(self) -> list[Choices]:
-        """What each policy's probabilities derive by the space's rule, (edges,) each."""
-        space = SPACES[self.config.space]
-        return [space.rule(space, table) for table in self.tables()]
+    def policy_rows(self) -> PolicyRows:
+        """Each policy's probabilities, what the space's rule derives of them, and its entropy."""
+        return rows(self.policies, SPACES[self.config.space])
 
     def finalists(self, archive: Archive, count: int) -> list[tuple[Choices, Probabilities]]:
-        """Each policy's derived genotype and its best samples, ``count`` per policy, each with that policy's
-        probabilities (edges, operations), which decide its projection.
+        """Each policy's derived genotype and its best samples, ``count`` per policy, each with that
+        policy's probabilities (edges, operations), which decide its projection.
 
-        Best is by the reward of the last stage on the mean accuracy seen; a genotype is taken once.
+        Best is by the reward of the last stage on the mean accuracy; a genotype is taken once.
         """
-        tables = self.tables()
+        now = self.policy_rows()
         earned = rewards(archive.accuracy, archive.costs, self.current_objectives())
         chosen: list[tuple[Choices, Probabilities]] = []
         taken: set[bytes] = set()
-        for table, own, reward in zip(tables, self.derived(), earned, strict=True):
-            ranked = [own, *archive.choices[np.argsort(-reward, kind="stable")]]
-            fresh = [one for one in ranked if one.tobytes() not in taken][:count]
-            taken.update(one.tobytes() for one in fresh)
-            chosen += [(one, table) for one in fresh]
+        for table, derived, reward in zip(now.probabilities, now.derived, earned, strict=True):
+            ranked = [derived, *archive.choices[np.argsort(-reward, kind="stable")]]
+            fresh = [choices for choices in ranked if choices.tobytes() not in taken][:count]
+            taken.update(choices.tobytes() for choices in fresh)
+            chosen += [(choices, table) for choices in fresh]
         return chosen
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
@@ -116,8 +120,58 @@ class TndNas:
 def start(
     config: Config, objectives: tuple[tuple[Objective, ...], ...], rng: np.random.Generator
 ) -> Searcher:
-    """A fresh search with one policy per exponent, or in the directed form as many directions."""
+    """A fresh search with one policy per exponent, or in the scalarised form as many directions."""
     if config.alpha_step.form == "directed":
-        return directed_search.start(config, rng)
+        return scalarised_search.start(config, rng)
     space = SPACES[config.space]
-    return TndNas(config, objectives, policy.start(space.mask, len(config.exponents), rng))
+    return TndNas(
+        config=config,
+        objectives=objectives,
+        policies=policy.start(space.mask, len(config.exponents), rng),
+    )
+
+
+LAG = 1.0
+"""A baseline lags when the accuracy outruns it by more than this many standard deviations of a
+batch.
+"""
+
+
+def lagging(config: Config, trials: Sequence[Trial]) -> list[Diagnostic]:
+    """Accuracy that outruns REINFORCE's running baseline: drift per update times the baseline's
+    memory.
+    """
+    size = config.alpha_step.samples
+    if len(trials) < 20 * size:
+        return []
+    batches = np.array([trial.accuracy for trial in trials])[: len(trials) // size * size].reshape(
+        -1, size
+    )
+    drift = float(np.polyfit(np.arange(len(batches)), batches.mean(axis=1), 1)[0])
+    memory = config.alpha_step.baseline_decay / (1 - config.alpha_step.baseline_decay)
+    spread = float(batches.std(axis=1).mean())
+    if abs(drift) * memory <= LAG * max(spread, 1e-9):
+        return []
+    return [
+        Diagnostic(
+            stage=trials[0].stage,
+            kind="baseline",
+            text=(
+                "accuracy rises faster than the mean reward that policies compare with"
+                f" ({drift:+.4f} per update): for a while every network looks good to them"
+            ),
+            advice=(
+                "[alpha_step] baseline_decay = 0.8, or more frozen_epochs in [[stages]], in a"
+                " --config file"
+            ),
+        )
+    ]
+
+
+ALGORITHM = Algorithm(
+    name="tndnas",
+    start=start,
+    policy_names=lambda config: [f"penalty exponent {exponent:g}" for exponent in config.exponents],
+    accuracy_policy=lambda config: int(np.argmax(config.exponents)),
+    diagnose=lagging,
+)

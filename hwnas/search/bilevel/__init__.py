@@ -1,1 +1,3 @@
-"""Searches that differentiate: NDARTS, hypergradients, the evolution of weights, the watch over collapse."""
+"""Searches that differentiate: NDARTS, hypergradients, the evolution of weights, the monitor of
+collapse.
+"""

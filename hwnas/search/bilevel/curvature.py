@@ -1,8 +1,9 @@
-"""First and second derivatives of a loss at one point, for the hypergradients and the collapse watch.
+"""First and second derivatives of a loss at one point, for the hypergradients and the collapse
+monitor.
 
-A `Loss` is a pure function of `(weights, alpha)`, two tuples of tensors, and returns a scalar. What is here
-never writes to its arguments: it works on detached leaves that share their memory, and `torch.autograd.grad`
-fills no `.grad`.
+A `Loss` is a pure function of `(weights, alpha)`, two tuples of tensors, and returns a scalar. What
+is here never writes to its arguments: it works on detached leaves that share their memory, and
+`torch.autograd.grad` fills no `.grad`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,16 +19,18 @@ Tensors = tuple[Tensor, ...]
 Loss = Callable[[Tensors, Tensors], Tensor]
 Product = Callable[[Tensors], Tensors]
 
-DIFFERENCE = 0.01  # length of a finite-difference step in weight space (DARTS, arXiv 1806.09055, 2.3)
+DIFFERENCE = (
+    0.01  # length of a finite-difference step in weight space (DARTS, arXiv 1806.09055, 2.3)
+)
 POWER_STEPS = 20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Inner:
     """The training loss L1 at one point: its gradient, and its second derivatives as linear maps.
 
-    gradient: d_w L1, like the weights. hessian: v -> (d2 L1 / dw dw) v, both like the weights. mixed: v ->
-    (d2 L1 / d alpha d w) v, from the weights' shapes to alpha's.
+    gradient: d_w L1, like the weights. hessian: v -> (d2 L1 / dw dw) v, both like the weights.
+    mixed: v -> (d2 L1 / d alpha d w) v, from the weights' shapes to alpha's.
     """
 
     gradient: Tensors
@@ -36,8 +39,8 @@ class Inner:
 
 
 def exact(loss: Loss, weights: Sequence[Tensor], alpha: Sequence[Tensor]) -> Inner:
-    """Products by double backward through one graph, built once: a product costs about two first-order
-    steps."""
+    """Products by double backward through one graph, built once: a product costs about two
+    first-order steps."""
     leaves_w, leaves_a = leaves(weights), leaves(alpha)
     with cheap_double_backward():
         value = loss(leaves_w, leaves_a)
@@ -48,19 +51,26 @@ def exact(loss: Loss, weights: Sequence[Tensor], alpha: Sequence[Tensor]) -> Inn
         if not live:
             return tuple(torch.zeros_like(t) for t in inputs)
         outputs, vectors = zip(*live, strict=True)
-        return torch.autograd.grad(outputs, inputs, vectors, retain_graph=True, materialize_grads=True)
+        return torch.autograd.grad(
+            outputs, inputs, vectors, retain_graph=True, materialize_grads=True
+        )
 
     gradient = tuple(g.detach() for g in graph)
-    return Inner(gradient, lambda v: product(v, leaves_w), lambda v: product(v, leaves_a))
+    return Inner(
+        gradient=gradient,
+        hessian=lambda v: product(v, leaves_w),
+        mixed=lambda v: product(v, leaves_a),
+    )
 
 
 def by_differences(
     loss: Loss, weights: Sequence[Tensor], alpha: Sequence[Tensor], rewind: Callable[[], None]
 ) -> Inner:
-    """Products by central differences over w +- 0.01 v / ||v||: the memory of a first-order step, an error
-    O(step^2).
+    """Products by central differences over w +- 0.01 v / ||v||: the memory of a first-order step,
+    an error O(step^2).
 
-    `rewind` puts torch's random state back before each evaluation, so that both sides see the same dropout.
+    `rewind` puts torch's random state back before each evaluation, so that both sides see the same
+    dropout.
     """
 
     def product(v: Tensors, which: int) -> Tensors:
@@ -77,12 +87,12 @@ def by_differences(
 
     leaves_w = leaves(weights)
     here = gradient(loss(leaves_w, tuple(alpha)), leaves_w)
-    return Inner(here, lambda v: product(v, 0), lambda v: product(v, 1))
+    return Inner(gradient=here, hessian=lambda v: product(v, 0), mixed=lambda v: product(v, 1))
 
 
 def power_iteration(product: Product, start: Tensors, steps: int = POWER_STEPS) -> float:
-    """Estimate of the spectral norm of the symmetric map `product`, from below: ||H u|| after `steps`
-    products, ||u|| = 1.
+    """Estimate of the spectral norm of the symmetric map `product`, from below: ||H u|| after
+    `steps` products, ||u|| = 1.
 
     `start`: any tensors that are not orthogonal to the dominant eigenvector; zeros give 0.
     """
@@ -101,7 +111,8 @@ def power_iteration(product: Product, start: Tensors, steps: int = POWER_STEPS) 
 
 @contextmanager
 def random_state_kept(like: Sequence[Tensor]) -> Iterator[Callable[[], None]]:
-    """Torch's global random state is put back at the end; the value is a function that puts it back at once.
+    """Torch's global random state is put back at the end; the value is a function that puts it back
+    at once.
 
     like: tensors whose devices' generators are kept beside the CPU's.
     """
@@ -134,7 +145,8 @@ def module_loss(module: nn.Module, compute: Callable[[nn.Module, Tensors], Tenso
     """A pure `Loss` from `compute(module, alpha) -> scalar`, for weights in the order of
     `module.parameters()`.
 
-    Each evaluation runs on copies of the buffers, so BatchNorm's running statistics stay as they were.
+    Each evaluation runs on copies of the buffers, so BatchNorm's running statistics stay as they
+    were.
     """
     call = _Call(module, compute)
     names = [name for name, _ in call.named_parameters()]
@@ -178,4 +190,6 @@ def length(v: Sequence[Tensor]) -> Tensor:
 
 def numbers(*scalars: Tensor) -> list[float]:
     """Several tensors () as numbers, by one copy from the device."""
-    return [float(value) for value in torch.stack([one.detach().double() for one in scalars]).tolist()]
+    return [
+        float(value) for value in torch.stack([one.detach().double() for one in scalars]).tolist()
+    ]

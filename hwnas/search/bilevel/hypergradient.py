@@ -1,17 +1,19 @@
-"""NDARTS (Han et al., Algorithms 2023, 16(12), 536): d L2(w*(alpha), alpha) / d alpha by a Neumann series;
-DARTS beside it.
+"""NDARTS (Han et al., Algorithms 2023, 16(12), 536): d L2(w*(alpha), alpha) / d alpha by a Neumann
+series; DARTS beside it.
 
-`w*(alpha) = argmin_w L1(w, alpha)`, L1 the training and L2 the validation loss. Three answers with one
-interface `(train_loss, valid_loss, weights, alpha, lr) -> Hypergradient`, so that a search can swap them:
+`w*(alpha) = argmin_w L1(w, alpha)`, L1 the training and L2 the validation loss. Three answers with
+one interface `(train_loss, valid_loss, weights, alpha, lr) -> Hypergradient`, so that a search can
+swap them:
 
-- `first_order`  d_alpha L2, as if the weights did not depend on alpha (DARTS, arXiv 1806.09055, xi = 0);
-- `unrolled`     through one step of gradient descent (DARTS, xi = lr), its mixed term exact or by
+- `first_order`: d_alpha L2, as if the weights did not depend on alpha (DARTS, arXiv 1806.09055,
+  xi = 0);
+- `unrolled`: through one step of gradient descent (DARTS, xi = lr), its mixed term exact or by
   differences;
-- `neumann`      through the minimum, by the implicit function theorem, with K + 1 terms of the series for
-  H^-1.
+- `neumann`: through the minimum, by the implicit function theorem, with K + 1 terms of the series
+  for H^-1.
 
-A loss is a pure function of `(weights, alpha)`; `curvature.module_loss` makes one from a module. A call
-changes nothing: weights, `.grad`, buffers and torch's global random state stay bit-identical.
+A loss is a pure function of `(weights, alpha)`; `curvature.module_loss` makes one from a module. A
+call changes nothing: weights, `.grad`, buffers and torch's global random state stay bit-identical.
 """
 
 import itertools
@@ -49,15 +51,17 @@ class DivergenceWarning(RuntimeWarning):
     """The Neumann series cannot converge to the inverse of the training Hessian."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Hypergradient:
-    """A hypergradient and what is needed to trust it; what is read from the device only when it is asked for.
+    """A hypergradient and what is needed to trust it; what is read from the device only when it is
+    asked for.
 
-    alpha: the gradient, like alpha. loss: L2 () where its gradient was taken. direct, indirect: d_alpha L2 and the
-    correction through the weights, like alpha. gamma: the step used (lr for `unrolled`). terms: ||v_j||, j = 0..K.
-    curvature: largest ||H v|| / ||v|| seen, a lower bound of the spectral norm of H and with gamma="power" an
-    estimate of it; nan when no product was made. diverged: gamma * curvature > 2, or a term grew, which a positive
-    definite H allows only past 2 / lambda_max.
+    alpha: the gradient, like alpha. loss: L2 () where its gradient was taken. direct, indirect:
+    d_alpha L2 and the correction through the weights, like alpha. gamma: the step used (lr for
+    `unrolled`). terms: ||v_j||, j = 0..K. curvature: largest ||H v|| / ||v|| seen, a lower bound of
+    the spectral norm of H and with gamma="power" an estimate of it; nan when no product was made.
+    diverged: gamma * curvature > 2, or a term grew, which a positive definite H allows only past 2
+    / lambda_max.
     """
 
     alpha: Tensors
@@ -94,14 +98,18 @@ Method = Callable[[Loss, Loss, Sequence[Tensor], Sequence[Tensor], float], Hyper
 
 
 def first_order(
-    train_loss: Loss, valid_loss: Loss, weights: Sequence[Tensor], alpha: Sequence[Tensor], lr: float = 0.0
+    train_loss: Loss,
+    valid_loss: Loss,
+    weights: Sequence[Tensor],
+    alpha: Sequence[Tensor],
+    lr: float = 0.0,
 ) -> Hypergradient:
     """d_alpha L2(w, alpha). `train_loss` and `lr` are not used; they keep the interface one."""
     with curvature.random_state_kept(weights):
         at = leaves(alpha)
         loss = valid_loss(tuple(w.detach() for w in weights), at)
         direct = gradient(loss, at)
-    return Hypergradient(direct, loss.detach(), direct)
+    return Hypergradient(alpha=direct, loss=loss.detach(), direct=direct)
 
 
 def unrolled(
@@ -113,11 +121,13 @@ def unrolled(
     *,
     products: Products = "difference",
 ) -> Hypergradient:
-    """The gradient of L2(w - lr * d_w L1(w, alpha), alpha) with respect to alpha: d_alpha L2 - lr * M v.
+    """The gradient of L2(w - lr * d_w L1(w, alpha), alpha) with respect to alpha: d_alpha L2 - lr *
+    M v.
 
-    M = d2 L1 / d alpha d w at w, v = d_w L2 at the moved weights. products: M v by double backward ("exact"),
-    or by the DARTS paper's central difference of d_alpha L1 over w +- 0.01 v / ||v||. An optimiser's momentum
-    and weight decay are part of the step only if `train_loss` holds them. Raises ValueError unless lr > 0.
+    M = d2 L1 / d alpha d w at w, v = d_w L2 at the moved weights. products: M v by double backward
+    ("exact"), or by the DARTS paper's central difference of d_alpha L1 over w +- 0.01 v / ||v||. An
+    optimiser's momentum and weight decay are part of the step only if `train_loss` holds them.
+    Raises ValueError unless lr > 0.
     """
     _positive("lr", lr)
     with curvature.random_state_kept(weights) as rewind:
@@ -126,7 +136,14 @@ def unrolled(
         loss, v, direct = _valid(valid_loss, axpy(weights, -lr, inner.gradient), alpha)
         indirect = inner.mixed(tuple(lr * t for t in v))
     alpha_gradient = axpy(direct, -1.0, indirect)
-    return Hypergradient(alpha_gradient, loss, direct, indirect, gamma=lr, terms=(length(v),))
+    return Hypergradient(
+        alpha=alpha_gradient,
+        loss=loss,
+        direct=direct,
+        indirect=indirect,
+        gamma=lr,
+        terms=(length(v),),
+    )
 
 
 def neumann(
@@ -140,15 +157,15 @@ def neumann(
     gamma: Gamma = "lr",
     products: Products = "exact",
 ) -> Hypergradient:
-    """d_alpha L2 - M p, p = gamma * sum_{j=0..K} (I - gamma H)^j d_w L2, H = d2 L1 / dw dw, M = d2 L1 / d
-    alpha d w.
+    """d_alpha L2 - M p, p = gamma * sum_{j=0..K} (I - gamma H)^j d_w L2, H = d2 L1 / dw dw, M = d2
+    L1 / d alpha d w.
 
-    terms: K, the number of Hessian-vector products. gamma: a number, "lr" (the weights' learning rate) or
-    "power" (1 / lambda_max from a power iteration: 20 more products). products: "exact" by double backward,
-    or "difference". Error, for a mu-strongly convex L1 at its minimum and gamma <= 1 / lambda_max: ||M|| *
-    ||d_w L2|| / mu * (1 - gamma mu)^(K + 1). Raises ValueError for K < 0 or a gamma that is not positive;
-    warns `DivergenceWarning` and sets `diverged` where the series cannot converge, and leaves out terms that
-    are not finite.
+    terms: K, the number of Hessian-vector products. gamma: a number, "lr" (the weights' learning
+    rate) or "power" (1 / lambda_max from a power iteration: 20 more products). products: "exact" by
+    double backward, or "difference". Error, for a mu-strongly convex L1 at its minimum and gamma <=
+    1 / lambda_max: ||M|| * ||d_w L2|| / mu * (1 - gamma mu)^(K + 1). Raises ValueError for K < 0 or
+    a gamma that is not positive; warns `DivergenceWarning` and sets `diverged` where the series
+    cannot converge, and leaves out terms that are not finite.
     """
     if terms < 0:
         raise ValueError(f"terms is a number of Hessian-vector products, at least 0, not {terms}")
@@ -165,18 +182,18 @@ def neumann(
     if diverged:
         _warn(step, largest)
     return Hypergradient(
-        axpy(direct, -1.0, indirect),
-        loss,
-        direct,
-        indirect,
-        step,
-        series.norms,
-        largest,
-        diverged,
+        alpha=axpy(direct, -1.0, indirect),
+        loss=loss,
+        direct=direct,
+        indirect=indirect,
+        gamma=step,
+        terms=series.norms,
+        curvature=largest,
+        diverged=diverged,
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Series:
     total: Tensors  # p = gamma * sum of the terms
     norms: tuple[float, ...]
@@ -185,8 +202,11 @@ class _Series:
 
 
 def _sum(hessian: Product, v: Tensors, gamma: float, terms: int) -> _Series:
-    """v_{j+1} = v_j - gamma H v_j, added up. The norms come for nothing beside a product, and tell of
-    divergence. They are read from the device once for every few terms."""
+    """v_{j+1} = v_j - gamma H v_j, added up.
+
+    The norms come for nothing beside a product, and tell of divergence. They are read from the
+    device once for every few terms.
+    """
     total, norms, largest = v, list[float](), math.nan
     done = 0
     while done < terms:
@@ -212,7 +232,9 @@ def _sum(hessian: Product, v: Tensors, gamma: float, terms: int) -> _Series:
         done += more
     norms = norms or numbers(length(v))
     grew = any(not b <= a * GROWTH for a, b in itertools.pairwise(norms))
-    return _Series(tuple(gamma * t for t in total), tuple(norms), largest, grew)
+    return _Series(
+        total=tuple(gamma * t for t in total), norms=tuple(norms), curvature=largest, grew=grew
+    )
 
 
 def _valid(
@@ -241,7 +263,9 @@ def _step(gamma: Gamma, lr: float, largest: float) -> float:
     if gamma == "lr":
         return _positive("lr", lr)
     if gamma == "power":
-        return 1.0 / largest if largest > 0.0 else 1.0  # a flat L1: every step gives the same, zero, products
+        return (
+            1.0 / largest if largest > 0.0 else 1.0
+        )  # a flat L1: every step gives the same, zero, products
     return _positive("gamma", gamma)
 
 
@@ -252,6 +276,13 @@ def _positive(name: str, value: float) -> float:
 
 
 def _warn(gamma: float, largest: float) -> None:
-    past = f"gamma {gamma:.3g} is past 2 / curvature = {2.0 / largest:.3g}" if gamma * largest > 2.0 else ""
-    reason = past or f"its terms grow at gamma {gamma:.3g}: the training Hessian is not positive definite"
+    past = (
+        f"gamma {gamma:.3g} is past 2 / curvature = {2.0 / largest:.3g}"
+        if gamma * largest > 2.0
+        else ""
+    )
+    reason = (
+        past
+        or f"its terms grow at gamma {gamma:.3g}: the training Hessian is not positive definite"
+    )
     warnings.warn(f"the Neumann series cannot converge: {reason}", DivergenceWarning, stacklevel=3)

@@ -1,17 +1,14 @@
-"""One search on several processes: all that torch.distributed is asked for, and nothing where a process is alone.
+"""One search on several processes: all that torch.distributed is asked for, and nothing where a
+process is alone.
 
-Every process (a rank) holds the whole searcher and all shared weights, and comes to the same state by itself: draws
-are functions of the position (hwnas.search.loop), so only what depends on images is exchanged. What a step means
-with N ranks: docs/decisions/016-what-a-step-is-with-n-processes.md.
+Every process (a rank) holds the whole searcher and all shared weights, and comes to the same state
+by itself: draws are functions of the position (hwnas.search.loop), so only what depends on images
+is exchanged. What a step means with N ranks: docs/decisions/016-what-a-step-is-with-n-processes.md.
 """
 
 from __future__ import annotations
 
-import logging
 import os
-import signal
-import socket
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -23,28 +20,29 @@ import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]
+from torch.distributed import PrefixStore  # type: ignore[attr-defined]
 from torch.distributed.rendezvous import rendezvous
 
 from hwnas.errors import Stopped
-from profilers.children import working_in
 
 Floats = NDArray[np.float64]
 T = TypeVar("T")
 
 LIMIT = timedelta(minutes=30)
-"""How long a rank waits for another that lives: rank 0 may measure a first latency table or write a checkpoint, and
-scoring finalists takes some ranks longer than others. One that has died is noticed at once."""
+"""How long a rank waits for another that lives: rank 0 may measure a first latency table or
+write a checkpoint, and scoring finalists takes some ranks longer than others. One that has died
+is noticed at once."""
 LAST_WORDS = timedelta(seconds=5)
 GRACE_S = 10.0
-"""After one process has died: how long the others have to end, and then again before they are killed."""
+"""After one process has died: how long the others have to end, and then again before they are
+killed."""
 
 
-class Parted(RuntimeError):
+class PeerLost(RuntimeError):
     """Another rank is gone, or did not answer in time."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ranks:
     """This process among those of the search. All of them make the same calls in the same order.
 
@@ -58,21 +56,21 @@ class Ranks:
     store: Any = field(default=None, repr=False, compare=False)
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this rank writes the run directory, prints, and measures."""
         return self.rank == 0
 
-    def share(self, make: Callable[[], T]) -> T:
+    def broadcast(self, make: Callable[[], T]) -> T:
         """What ``make`` gives on the leading rank, on every rank."""
         if self.size == 1:
             return make()
-        value: list[Any] = [make() if self.leads else None]
-        with _met():
+        value: list[Any] = [make() if self.is_main else None]
+        with _peer_lost():
             dist.broadcast_object_list(value, device=torch.device("cpu"))
         found: T = value[0]
         return found
 
-    def agree(self, *asked: bool) -> tuple[bool, ...]:
+    def any_rank(self, *asked: bool) -> tuple[bool, ...]:
         """Of each question, whether any rank says yes."""
         if self.size == 1:
             return asked
@@ -82,7 +80,7 @@ class Ranks:
         """Which of the items 0..count-1 fall to this rank."""
         return list(range(self.rank, count, self.size))
 
-    def divided(self, count: int, score: Callable[[int], float]) -> Floats:
+    def sharded(self, count: int, score: Callable[[int], float]) -> Floats:
         """The scores (count,) of items 0..count-1, of which each rank works out every size-th."""
         scores = np.zeros(count)
         for number in self.own(count):
@@ -104,55 +102,66 @@ class Ranks:
         return torch.from_numpy(total[:-1] / total[-1]).to(value).view_as(value)
 
     def average_gradients(self, weights: Sequence[Tensor], loss: float | None) -> float:
-        """Replace each ``.grad`` by its mean over the paths of this step; returns the mean of their losses.
+        """Replace each ``.grad`` by its mean over the paths of this step; returns the mean of their
+        losses.
 
-        ``loss``: None on a rank that had no batch in this step. A weight that no path touches keeps None; one
-        that some do not touch gets their zeros. Raises OutOfMemoryError where any rank called ``give_up``.
+        ``loss``: None on a rank that had no batch in this step. A weight that no path touches keeps
+        None; one that some do not touch gets their zeros. Raises OutOfMemoryError where any rank
+        called ``give_up``.
         """
         if self.size == 1:
             assert loss is not None
             return loss
         head = (0.0, float(loss is not None), loss or 0.0)
-        failed, paths, total, *touched = self._met_weights(head, weights)
+        failed, paths, total, *touched = self._sum_with_weights(head, weights)
         if failed:
             raise torch.OutOfMemoryError("the memory of another process is too small")
         chosen = [weight for weight, count in zip(weights, touched, strict=True) if count]
         flat = torch.cat([_gradient(weight).reshape(-1) for weight in chosen])
-        with _met():
+        with _peer_lost():
             dist.all_reduce(flat)
         flat /= paths
-        for weight, part in zip(chosen, torch.split(flat, [one.numel() for one in chosen]), strict=True):
+        for weight, part in zip(
+            chosen, torch.split(flat, [one.numel() for one in chosen]), strict=True
+        ):
             if weight.grad is None:
                 weight.grad = torch.empty_like(weight)
             weight.grad.copy_(part.view_as(weight))
         return float(total / paths)
 
     def give_up(self, weights: Sequence[Tensor]) -> None:
-        """Instead of ``average_gradients``, on a rank whose memory was too small: all of them have to know."""
+        """Instead of ``average_gradients``, on a rank whose memory was too small: all of them
+        have to know."""
         if self.size > 1:
-            self._met_weights((1.0, 0.0, 0.0), weights)
+            self._sum_with_weights((1.0, 0.0, 0.0), weights)
 
     def check_equal(self, digest: Callable[[], int]) -> None:
         """Raise Stopped where the ranks' digests, 0..2^31, are not all the same."""
         if self.size == 1:
             return
         own = float(digest())
-        everyone = self.divided(self.size, lambda rank: own)
+        everyone = self.sharded(self.size, lambda rank: own)
         if (everyone != own).any():
             values = ", ".join(f"{value:.0f}" for value in everyone)
-            raise Stopped(f"the processes of this search no longer hold the same weights (digests {values})")
+            raise Stopped(
+                f"the processes of this search no longer hold the same weights (digests {values})"
+            )
 
     def speaks(self) -> bool:
-        """Whether this rank is the first that asks: of an error that several ranks meet, one tells."""
+        """Whether this rank is the first that asks: of an error that several ranks meet, one
+        tells."""
         if self.size == 1:
             return True
         try:
-            return bool(self.store.compare_set("spoken", "", str(self.rank)) == str(self.rank).encode())
+            return bool(
+                self.store.compare_set("spoken", "", str(self.rank)) == str(self.rank).encode()
+            )
         except RuntimeError:  # the store is gone with its host: rather twice than never
             return True
 
     def leave(self, spoken: bool) -> None:
-        """End in order: launchers end all processes with the first that fails, so the one that speaks goes first."""
+        """End in order: launchers end all processes with the first that fails, so the one that
+        speaks goes first."""
         if self.size > 1:
             with suppress(RuntimeError):
                 if spoken:
@@ -160,14 +169,16 @@ class Ranks:
                 else:
                     self.store.wait(["left"], LAST_WORDS)
 
-    def _met_weights(self, head: tuple[float, float, float], weights: Sequence[Tensor]) -> list[float]:
+    def _sum_with_weights(
+        self, head: tuple[float, float, float], weights: Sequence[Tensor]
+    ) -> list[float]:
         touched = [float(weight.grad is not None) for weight in weights]
         return [float(value) for value in self._summed(np.array([*head, *touched]))]
 
     def _summed(self, values: Floats) -> Floats:
         """The sum over all ranks; small values, by way of the host."""
         if self.size > 1:
-            with _met():
+            with _peer_lost():
                 dist.all_reduce(torch.from_numpy(values))  # in place, in the memory of ``values``
         return values
 
@@ -190,90 +201,35 @@ def world() -> Iterator[Ranks]:
     if not waits():
         yield ALONE
         return
-    with _met():
+    with _peer_lost():
         store, rank, size = next(rendezvous("env://", timeout=LIMIT))
-        local, neighbours = (int(os.environ.get(name, "0")) for name in ("LOCAL_RANK", "LOCAL_WORLD_SIZE"))
+        local, neighbours = (
+            int(os.environ.get(name, "0")) for name in ("LOCAL_RANK", "LOCAL_WORLD_SIZE")
+        )
         own_gpus = dist.is_nccl_available() and torch.cuda.device_count() >= max(1, neighbours)
-        backend = "cpu:gloo,cuda:nccl" if _all_say(store, rank, size, own_gpus) else "gloo"
+        backend = "cpu:gloo,cuda:nccl" if _all_agree(store, rank, size, own_gpus) else "gloo"
         dist.init_process_group(
             backend, store=PrefixStore("group", store), rank=rank, world_size=size, timeout=LIMIT
         )
     try:
-        yield Ranks(rank, size, local, max(1, neighbours), PrefixStore("words", store))
+        yield Ranks(
+            rank=rank,
+            size=size,
+            local=local,
+            neighbours=max(1, neighbours),
+            store=PrefixStore("words", store),
+        )
     finally:
         with suppress(RuntimeError):
             dist.destroy_process_group()
 
 
-def _all_say(store: Any, rank: int, size: int, yes: bool) -> bool:
-    """Whether every rank says yes: machines differ, and ranks of two back ends would wait for each other for ever."""
+def _all_agree(store: Any, rank: int, size: int, yes: bool) -> bool:
+    """Whether every rank says yes: machines differ, and ranks of two back ends would wait for
+    each other for ever."""
     words = PrefixStore("agree", store)
     words.set(str(rank), str(int(yes)))
     return all(words.get(str(other)) == b"1" for other in range(size))
-
-
-def launch(count: int, enter: Callable[[], None]) -> tuple[list[int], bool]:
-    """Run ``enter`` in ``count`` new processes on this machine, with the environment that torchrun gives.
-
-    Ctrl-C and SIGTERM are handed on to them. Returns their exit codes (-9: killed by signal 9) and whether they
-    were asked to stop. Where one fails the others get GRACE_S to end.
-    """
-    from torch.multiprocessing.spawn import ProcessExitedException, start_processes
-
-    logging.getLogger("torch.multiprocessing.spawn").setLevel(logging.ERROR)
-    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
-    environment = {
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(store.port),
-        "WORLD_SIZE": str(count),
-        "LOCAL_WORLD_SIZE": str(count),
-        "TORCHELASTIC_USE_AGENT_STORE": "True",  # the store is this process', and outlives any rank
-        "TORCHELASTIC_RESTART_COUNT": "0",
-        "TORCH_CPP_LOG_LEVEL": os.environ.get(
-            "TORCH_CPP_LOG_LEVEL", "ERROR"
-        ),  # what went wrong is said in a line
-    }
-    if "lo" in (
-        name for _, name in socket.if_nameindex()
-    ):  # a host name need not resolve for processes side by side
-        environment["GLOO_SOCKET_IFNAME"] = os.environ.get("GLOO_SOCKET_IFNAME", "lo")
-    asked: list[int] = []
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        with tempfile.TemporaryDirectory(prefix="hwnas-") as empty:
-            # Python starts them with the current folder on its path: one that holds no modules.
-            with working_in(empty) as folder:
-                arguments = (enter, environment, folder)
-                context: Any = start_processes(_enter, arguments, count, join=False)  # type: ignore[no-untyped-call]
-
-            def hand_on(number: int, frame: Any) -> None:
-                asked.append(number)
-                for process in context.processes:
-                    process.terminate()
-
-            for number in before:
-                signal.signal(number, hand_on)
-            with suppress(ProcessExitedException):
-                while not context.join(grace_period=GRACE_S):
-                    pass
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    return [int(process.exitcode or 0) for process in context.processes], bool(asked)
-
-
-def _enter(rank: int, enter: Callable[[], None], environment: dict[str, str], folder: str) -> None:
-    """The beginning of a launched process, back in the launcher's ``folder``.
-
-    It is out of reach of the terminal's Ctrl-C, which its launcher hands on.
-    """
-    os.setpgrp()
-    if folder:
-        os.chdir(folder)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    os.environ.update(environment, RANK=str(rank), LOCAL_RANK=str(rank))
-    enter()
 
 
 def _gradient(weight: Tensor) -> Tensor:
@@ -281,9 +237,9 @@ def _gradient(weight: Tensor) -> Tensor:
 
 
 @contextmanager
-def _met() -> Iterator[None]:
+def _peer_lost() -> Iterator[None]:
     """What torch says about a rank that is gone, in one type."""
     try:
         yield
     except RuntimeError as error:
-        raise Parted(str(error)) from error
+        raise PeerLost(str(error)) from error

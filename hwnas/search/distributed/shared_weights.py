@@ -1,5 +1,5 @@
-"""The supernet's weights during a search: one SGD step on one or several processes, one accuracy, and their
-checkpoint."""
+"""The supernet's weights during a search: one SGD step on one or several processes, one
+accuracy, and their checkpoint."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hwnas.nets import task
 from hwnas.nets.supernet import Supernet
 from hwnas.search.distributed.ranks import ALONE, Ranks
 from hwnas.space.space import Choices, Probabilities
@@ -24,9 +24,12 @@ if TYPE_CHECKING:
     from hwnas.config import WeightStep
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SharedWeights:
-    """A supernet and its optimiser, the same on all ``ranks``. Frozen in name only: torch changes both in place."""
+    """A supernet and its optimiser, the same on all ``ranks``.
+
+    Frozen in name only: torch changes both in place.
+    """
 
     net: Supernet
     optimizer: torch.optim.SGD
@@ -48,7 +51,9 @@ def optimise(net: Supernet, settings: WeightStep, ranks: Ranks = ALONE) -> Share
         weight_decay=settings.weight_decay,
         nesterov=settings.nesterov,
     )
-    return SharedWeights(net, optimizer, settings, ranks, weights)
+    return SharedWeights(
+        net=net, optimizer=optimizer, settings=settings, ranks=ranks, weights=weights
+    )
 
 
 def cosine(settings: WeightStep, done: float) -> float:
@@ -57,16 +62,21 @@ def cosine(settings: WeightStep, done: float) -> float:
 
 
 def weight_step(
-    shared: SharedWeights, batch: Batch | None, path: Choices | Probabilities, lr: float, parts: int = 1
+    shared: SharedWeights,
+    batch: Batch | None,
+    path: Choices | Probabilities,
+    lr: float,
+    parts: int = 1,
 ) -> float | Tensor:
     """One SGD step; returns the loss, on a GPU as a tensor () that nobody has waited for.
 
     ``path``: the drawn operations (edges,), or mixture weights (edges, ops).
 
-    Weights that the path does not touch have no gradient: neither momentum nor decay moves them. With several
-    ``parts`` the gradient of the batch is summed over so many pieces, each of which is normalised on its own.
-    With several ranks each brings its own batch and path, or None where there is none left, and the step is
-    along the mean of their gradients; memory that is too small for one is too small for all.
+    Weights that the path does not touch have no gradient: neither momentum nor decay moves them.
+    With several ``parts`` the gradient of the batch is summed over so many pieces, each of which is
+    normalised on its own. With several ranks each brings its own batch and path, or None where
+    there is none left, and the step is along the mean of their gradients; memory that is too small
+    for one is too small for all.
     """
     rest, head = shared.optimizer.param_groups
     rest["lr"], head["lr"] = lr, lr * shared.settings.head_rate
@@ -90,7 +100,9 @@ def _number(loss: float | Tensor | None) -> float | None:
     return float(loss) if isinstance(loss, Tensor) else loss
 
 
-def _backward(net: Supernet, batch: Batch, path: Choices | Probabilities, parts: int) -> float | Tensor:
+def _backward(
+    net: Supernet, batch: Batch, path: Choices | Probabilities, parts: int
+) -> float | Tensor:
     """Leave the gradient of one batch in the weights; returns its loss."""
     total: float | Tensor = 0.0
     for x, y in zip(batch.x.chunk(parts), batch.y.chunk(parts), strict=True):
@@ -98,7 +110,7 @@ def _backward(net: Supernet, batch: Batch, path: Choices | Probabilities, parts:
             logits = net.sampled(x, np.asarray(path, dtype=np.int64))
         else:
             logits = net.mixture(x, torch.as_tensor(path, dtype=x.dtype, device=x.device))
-        loss = F.cross_entropy(logits, y) * (len(y) / len(batch.y))
+        loss = task.loss(net.task, logits, y) * (len(y) / len(batch.y))
         loss.backward()  # type: ignore[no-untyped-call]
         # A GPU would be waited for here; a CPU has it, and adds in float64.
         total += float(loss.detach()) if x.device.type == "cpu" else loss.detach()
@@ -106,7 +118,8 @@ def _backward(net: Supernet, batch: Batch, path: Choices | Probabilities, parts:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """CUDA has an exception of its own, its libraries and the CPU raise a RuntimeError that says so."""
+    """CUDA has an exception of its own, its libraries and the CPU raise a RuntimeError that says
+    so."""
     kinds = (torch.OutOfMemoryError, MemoryError)
     return isinstance(error, kinds) or any(words in str(error) for words in _NO_MEMORY)
 
@@ -132,14 +145,17 @@ def accuracy(net: Supernet, choices: Choices, batches: Iterable[Batch]) -> float
 
 
 @torch.no_grad()
-def accuracies(net: Supernet, choices: Iterable[Choices], batches: Iterable[Batch]) -> NDArray[np.float64]:
-    """The same of several sub-networks, (N,): each batch is read once, and all counts from the device at the end."""
+def accuracies(
+    net: Supernet, choices: Iterable[Choices], batches: Iterable[Batch]
+) -> NDArray[np.float64]:
+    """The same of several sub-networks, (N,): each batch is read once, and all counts from the
+    device at the end."""
     networks, total = list(choices), 0
     if not networks:
         return np.zeros(0)
     right: Tensor | None = None
     for batch in batches:
-        each = [(net.sampled(batch.x, one).argmax(dim=1) == batch.y).sum() for one in networks]
+        each = [task.scores(net.task, net.sampled(batch.x, one), batch.y).sum() for one in networks]
         right = torch.stack(each) if right is None else right + torch.stack(each)
         total += len(batch.y)
     assert right is not None, "no image to score on"
@@ -158,12 +174,16 @@ def to_arrays(shared: SharedWeights) -> dict[str, NDArray[Any]]:
 
 def from_arrays(shared: SharedWeights, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Put back what ``to_arrays`` took, into a supernet of the same shape."""
-    weights = {name: torch.from_numpy(arrays[f"weight.{name}"].copy()) for name in shared.net.state_dict()}
+    weights = {
+        name: torch.from_numpy(arrays[f"weight.{name}"].copy()) for name in shared.net.state_dict()
+    }
     shared.net.load_state_dict(weights)
     for name, weight in shared.net.named_parameters():
         if f"momentum.{name}" in arrays:
             momentum = torch.from_numpy(arrays[f"momentum.{name}"].copy()).to(weight.device)
-            shared.optimizer.state[weight]["momentum_buffer"] = torch.empty_like(weight).copy_(momentum)
+            shared.optimizer.state[weight]["momentum_buffer"] = torch.empty_like(weight).copy_(
+                momentum
+            )
 
 
 def _numpy(value: Tensor) -> NDArray[Any]:

@@ -1,10 +1,10 @@
-"""The end of a search: finalists scored on the whole validation half, the front, and a random baseline."""
+"""The end of a search: finalists scored on the whole validation half, the front, and a random
+baseline."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -19,14 +19,16 @@ from hwnas.runs.front import (
     to_minimise,
     within_target,
 )
-from hwnas.search.costs import Cost, Reach, target_value
+from hwnas.runs.summary import Accuracy, Baseline, Member, SearchSummary
+from hwnas.search.algorithms.searcher import mask_of
+from hwnas.search.costs import CostModel, CostRange, target_value
 from hwnas.search.distributed import shared_weights
 from hwnas.search.finalists.scored import (
     Scored,
-    about,
     bounds_of,
     cost_of,
     measured,
+    notes_of,
     part,
     point,
     records,
@@ -34,7 +36,8 @@ from hwnas.search.finalists.scored import (
     with_memory,
 )
 from hwnas.search.finalists.shortlist import choose
-from hwnas.search.loop import FINAL, Searched, rng
+from hwnas.search.loop import Searched
+from hwnas.search.seeds import FINAL, rng
 from hwnas.space.encoding import distinct_rows, project, sample, to_genotype
 from hwnas.space.space import SPACES, Choices, Mask, Probabilities, Space
 from hwnas.space.text import format_text
@@ -45,43 +48,51 @@ SHARED = "shared weights (validation)"
 SCORING_BATCH = 256
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Finished:
     """The summary of a run, and what was measured of its finalists, with their keys."""
 
-    summary: dict[str, Any]
+    summary: SearchSummary
     measurements: tuple[tuple[str, Outcome], ...]
 
 
 def finish(
     config: Config,
     dataset: Dataset,
-    costs: tuple[Cost, ...],
-    reaches: dict[str, Reach],
+    costs: tuple[CostModel, ...],
+    ranges: dict[str, CostRange],
     searched: Searched,
     here: Here | None = None,
     say: Say = lambda line: None,
 ) -> Finished:
-    """Score the finalists and as many uniform genotypes, same weights, same images; the summary of the run.
+    """Score the finalists and as many uniform genotypes, same weights, same images; the summary of
+    the run.
 
-    All ranks call this together and come to the same summary, but for what is measured: ``here`` is the leading one's.
-    ``here``: the target, where it is attached; then latencies are measured, and the front drawn with their intervals.
+    All ranks call this together and come to the same summary, but for what is measured: ``here`` is
+    the leading one's.
+    ``here``: the target, where it is attached; then latencies are measured, and the front drawn
+    with their intervals.
     """
     space, names = SPACES[config.space], tuple(cost.name for cost in costs)
     images = scoring_images(config, dataset)
     # The leading rank's choice: sums in another order on another machine might choose others.
-    finalists = searched.ranks.share(lambda: choose(config, dataset, costs, reaches, searched, say))
+    finalists = searched.ranks.broadcast(
+        lambda: choose(config, dataset, costs=costs, ranges=ranges, searched=searched, say=say)
+    )
     chosen = finalists.choices
-    uniform = _uniform(space, searched.searcher.mask(), len(chosen), rng(config.seed, FINAL))
+    uniform = _uniform(
+        space, mask_of(searched.searcher, space), len(chosen), rng(config.seed, FINAL)
+    )
     both = _score(searched, costs, np.concatenate([chosen, uniform]), images)
     if here is not None:
         both = measured(both, names, here, say)
     scored, random = part(both, slice(len(chosen))), part(both, slice(len(chosen), None))
     objectives = len(config.objectives)
     bounds = Bounds(
-        (1.0 / len(dataset.classes), 1.0),
-        tuple(
-            bounds_of(both, column, reaches[name].bounds) for column, name in enumerate(names[:objectives])
+        accuracy=dataset.task.score_range,
+        costs=tuple(
+            bounds_of(both, column, ranges[name].bounds)
+            for column, name in enumerate(names[:objectives])
         ),
     )
     keys = [to_genotype(space, one).key for one in scored.choices]
@@ -92,50 +103,61 @@ def finish(
     if here is not None and "memory" in names:
         scored = with_memory(scored, here, [keys.index(key) for key in on_front], say)
     members = {
-        key: _member(config, space, costs, scored, row, finalists.beliefs[row])
+        key: _member(
+            config, space, costs=costs, scored=scored, row=row, evidence=finalists.evidence[row]
+        )
         for row, key in enumerate(keys)
     }
     targets: dict[str, float] = {
-        one.metric: target_value(one.target, reaches[one.metric]) for one in config.objectives if one.target
+        one.metric: target_value(one.target, ranges[one.metric])
+        for one in config.objectives
+        if one.target
     }
-    summary = {
-        "space": config.space,
-        "algorithm": config.algorithm,
-        "seed": config.seed,
-        "target": config.target,
-        "data": dataset.name,
-        "classes": list(dataset.classes),
-        "image": list(dataset.image),
-        "stem": config.evaluation.stem,
-        "scored_images": _count(config, dataset),
-        "evaluations": searched.evaluations,
-        "seconds": round(searched.seconds, 1),
-        "hypervolume": front.hypervolume,
-        "reference_point": front.reference_point,
-        "bounds": bounds.to_dict(front.names),
-        "baseline": {
-            "random_hypervolume": hypervolume(random.accuracy, random.costs[:, :objectives], bounds),
-            "random_evaluations": len(uniform),
-            "random": _columns(random, names),
+    summary = SearchSummary(
+        space=config.space,
+        algorithm=config.algorithm,
+        seed=config.seed,
+        target=config.target,
+        data=dataset.name,
+        classes=list(dataset.classes),
+        image=list(dataset.image),
+        stem=config.evaluation.stem,
+        scored_images=_count(config, dataset),
+        evaluations=searched.evaluations,
+        seconds=round(searched.seconds, 1),
+        hypervolume=front.hypervolume,
+        reference_point=front.reference_point,
+        bounds=bounds.to_dict(front.names),
+        baseline=Baseline(
+            random_hypervolume=hypervolume(random.accuracy, random.costs[:, :objectives], bounds),
+            random_evaluations=len(uniform),
+            random=_columns(random, names),
+        ),
+        targets=targets,
+        within_target=[one.key for one in within_target(front, targets)] if targets else None,
+        front=[_marked(members[key], front, targets) for key in on_front],
+        believed=_believed([members[key] for key in keys if key in complete], names[:objectives]),
+        dominated=[members[key] for key in keys if key in complete and key not in on_front],
+        failed=[members[key] for key in keys if key not in complete],
+        measured={
+            name: notes_of(found) for name, found in {**scored.outcomes, **both.outcomes}.items()
         },
-        "targets": targets,
-        "within_target": [one.key for one in within_target(front, targets)] if targets else None,
-        "front": [_marked(members[key], front, targets) for key in on_front],
-        "believed": _believed([members[key] for key in keys if key in complete], names[:objectives]),
-        "dominated": [members[key] for key in keys if key in complete and key not in on_front],
-        "failed": [members[key] for key in keys if key not in complete],
-        "measured": {name: about(found) for name, found in {**scored.outcomes, **both.outcomes}.items()},
-    }
-    return Finished(summary, records(space, scored, "latency") + records(space, scored, "memory"))
+    )
+    measurements = records(space, scored, "latency") + records(space, scored, "memory")
+    return Finished(summary=summary, measurements=measurements)
 
 
 def scoring_images(config: Config, dataset: Dataset) -> Iterable[Batch]:
-    """The validation half, or as many of its images as the config says, shuffled, in equal batches, one at a time.
+    """The validation half, or as many of its images as the config says, shuffled, in equal batches,
+    one at a time.
 
-    Sub-networks normalise by the statistics of their batch, and images lie class by class: a batch of one class would
-    lose what tells it from the others, and a batch of few images has poor statistics.
+    Sub-networks normalise by the statistics of their batch, and images lie class by class: a batch
+    of one class would lose what tells it from the others, and a batch of few images has poor
+    statistics.
     """
-    return equal_batches(dataset, "policy", SCORING_BATCH, (config.seed, FINAL), config.scoring_images)
+    return equal_batches(
+        dataset, "policy", SCORING_BATCH, (config.seed, FINAL), config.scoring_images
+    )
 
 
 def _count(config: Config, dataset: Dataset) -> int:
@@ -144,64 +166,84 @@ def _count(config: Config, dataset: Dataset) -> int:
     return there if config.scoring_images is None else min(there, config.scoring_images)
 
 
-def _believed(members: Sequence[dict[str, Any]], names: Sequence[str]) -> list[str]:
-    """Keys of those that SynFlow and what was learnt find best at their costs, dearest last; none without SynFlow.
+def _believed(members: Sequence[Member], names: Sequence[str]) -> list[str]:
+    """Keys of those that SynFlow and what was learnt find best at their costs, dearest last; none
+    without SynFlow.
 
     Shared weights draw the front, and are what SynFlow was asked to correct.
     """
-    asked = [member for member in members if "log_synflow" in member["accuracy"]]
-    found = [member["accuracy"] for member in asked]
-    belief = np.array([one.get("believed", one["log_synflow"]) for one in found], dtype=np.float64)
-    costs = np.array([[member["costs"][name]["value"] for name in names] for member in asked])
+    asked = [member for member in members if member.accuracy.log_synflow is not None]
+    scores = [
+        member.accuracy.log_synflow
+        if member.accuracy.believed is None
+        else member.accuracy.believed
+        for member in asked
+    ]
+    belief = np.array(scores, dtype=np.float64)
+    costs = np.array([[member.costs[name].value for name in names] for member in asked])
     best = non_dominated(to_minimise(belief, costs.reshape(len(asked), len(names))))
-    return [asked[row]["key"] for row in sorted(best, key=lambda row: (*costs[row], row))]
+    return [asked[row].key for row in sorted(best, key=lambda row: (*costs[row], row))]
 
 
 def _columns(scored: Scored, names: tuple[str, ...]) -> dict[str, list[float]]:
     """{"accuracy": [...], <cost>: [...], ...}: every network that was scored, in order."""
     rows = np.isfinite(scored.costs).all(axis=1)
-    costs = {name: [whole(value) for value in scored.costs[rows, i].tolist()] for i, name in enumerate(names)}
+    costs = {
+        name: [whole(value) for value in scored.costs[rows, i].tolist()]
+        for i, name in enumerate(names)
+    }
     return {"accuracy": scored.accuracy[rows].tolist(), **costs}
 
 
-def _marked(member: dict[str, Any], front: ParetoFront, targets: dict[str, float]) -> dict[str, Any]:
+def _marked(member: Member, front: ParetoFront, targets: dict[str, float]) -> Member:
     if not targets:
         return member
     met = {one.key for one in within_target(front, targets)}
-    return {**member, "within_target": member["key"] in met}
+    return member.model_copy(update={"within_target": member.key in met})
 
 
 def _member(
     config: Config,
     space: Space,
-    costs: tuple[Cost, ...],
+    costs: tuple[CostModel, ...],
     scored: Scored,
     row: int,
-    beliefs: dict[str, float],
-) -> dict[str, Any]:
+    evidence: dict[str, float],
+) -> Member:
     genotype = to_genotype(space, scored.choices[row])
-    return {
-        "key": genotype.key,
-        "genotype": genotype.to_dict(),
-        "text": format_text(genotype),
-        "channels": config.evaluation.channels,
-        "cells": config.evaluation.cells,
-        "accuracy": {"value": float(scored.accuracy[row]), "origin": SHARED, **beliefs},
-        "costs": {cost.name: cost_of(cost, scored, row, column) for column, cost in enumerate(costs)},
-    }
+    return Member(
+        key=genotype.key,
+        genotype=genotype.to_dict(),
+        text=format_text(genotype),
+        channels=config.evaluation.channels,
+        cells=config.evaluation.cells,
+        accuracy=Accuracy(value=float(scored.accuracy[row]), provenance=SHARED, **evidence),
+        costs={cost.name: cost_of(cost, scored, row, column) for column, cost in enumerate(costs)},
+    )
 
 
-def _score(searched: Searched, costs: tuple[Cost, ...], chosen: Choices, images: Iterable[Batch]) -> Scored:
-    """One pass over the images, all networks on each batch: the whole half may not fit beside the supernet."""
+def _score(
+    searched: Searched, costs: tuple[CostModel, ...], chosen: Choices, images: Iterable[Batch]
+) -> Scored:
+    """One pass over the images, all networks on each batch: the whole half may not fit beside
+    the supernet."""
     searched.net.dropout = type(searched.net.dropout)()
     own = shared_weights.accuracies(searched.net, chosen[searched.ranks.own(len(chosen))], images)
     accuracy = searched.ranks.gathered(len(chosen), own)
     values = np.stack([cost.of(chosen) for cost in costs], axis=1)
-    return Scored(chosen, accuracy, values, values, values, values, {})
+    return Scored(
+        choices=chosen,
+        accuracy=accuracy,
+        predicted=values,
+        costs=values,
+        low=values,
+        high=values,
+        outcomes={},
+    )
 
 
 def _uniform(space: Space, mask: Mask, count: int, generator: np.random.Generator) -> Choices:
-    """Different uniform samples of the surviving operations, as the derivation rule leaves them."""
+    """Different uniform samples of the remaining operations, as the derivation rule leaves them."""
     drawn = np.zeros((0, len(space.decisions)), dtype=np.int64)
     for _ in range(20 * count):
         drawn = np.concatenate([drawn, project(space, *_one(space, mask, generator))[None]])

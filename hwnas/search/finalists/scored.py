@@ -1,17 +1,18 @@
-"""Networks at the end of a search: what they score, what they were predicted to cost, and what was measured."""
+"""Networks at the end of a search: what they score, what they were predicted to cost, and what
+was measured."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwnas.measuring.attached import Here, Say
 from hwnas.runs.front import Point
-from hwnas.search.costs import Cost
+from hwnas.runs.summary import Cost, MeasuredValue, MeasurementFailure, MeasurementNotes, Prediction
+from hwnas.search.costs import CostModel
 from hwnas.space.encoding import to_genotype
 from hwnas.space.space import Choices, Space
 from profilers.measurement import Failure, Measurement, Outcome
@@ -19,12 +20,14 @@ from profilers.measurement import Failure, Measurement, Outcome
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Scored:
-    """Networks that obey the derivation rule: choices (N, edges), accuracy (N,) in 0..1, costs (N, all costs).
+    """Networks that obey the derivation rule: choices (N, edges), accuracy (N,) in 0..1, costs (N,
+    all costs).
 
-    ``predicted``: the costs by count, table or estimate; ``costs`` are those that were measured, where they were (NaN
-    where that failed), between ``low`` and ``high``; ``outcomes`` the measurements themselves, by cost.
+    ``predicted``: the costs by count, table or estimate; ``costs`` are those that were measured,
+    where they were (NaN where that failed), between ``low`` and ``high``; ``outcomes`` the
+    measurements themselves, by cost.
     """
 
     choices: Choices
@@ -37,12 +40,14 @@ class Scored:
 
 
 def measured(scored: Scored, names: Sequence[str], here: Here, say: Say) -> Scored:
-    """The same networks with latencies as they were measured; as predicted where not one could be measured."""
+    """The same networks with latencies as they were measured; as predicted where not one could
+    be measured."""
     if "latency" not in names:
         return scored
     count = len(scored.choices)
     say(
-        f"measuring {count} networks end to end on {here.device.name} (finalists, and uniform ones to compare)"
+        f"measuring {count} networks end to end on {here.device.name} (finalists, and uniform ones"
+        " to compare)"
     )
     outcomes = here.latencies(scored.choices)
     good = [outcome for outcome in outcomes if isinstance(outcome, Measurement)]
@@ -90,27 +95,36 @@ def part(scored: Scored, rows: slice) -> Scored:
 
 def point(key: str, scored: Scored, row: int, objectives: int) -> Point:
     """One network as a point of the front, its first costs with their intervals."""
-    values, low, high = (part[row, :objectives].tolist() for part in (scored.costs, scored.low, scored.high))
-    return Point(key, float(scored.accuracy[row]), tuple(values), tuple(zip(low, high, strict=True)))
+    values, low, high = (
+        part[row, :objectives].tolist() for part in (scored.costs, scored.low, scored.high)
+    )
+    return Point(
+        key=key,
+        accuracy=float(scored.accuracy[row]),
+        costs=tuple(values),
+        intervals=tuple(zip(low, high, strict=True)),
+    )
 
 
 def bounds_of(scored: Scored, column: int, reach: tuple[float, float]) -> tuple[float, float]:
-    """What the space reaches, and what was measured beyond that: predictions are off by some percent."""
+    """What the space reaches, and what was measured beyond that: predictions are off by some
+    percent."""
     values = scored.costs[:, column]
     return min(reach[0], float(np.nanmin(values))), max(reach[1], float(np.nanmax(values)))
 
 
-def about(outcomes: Sequence[Outcome | None]) -> dict[str, Any]:
-    """How many networks were measured, what failed, and the receipt of the first: the others' differ in their time."""
+def notes_of(outcomes: Sequence[Outcome | None]) -> MeasurementNotes:
+    """How many networks were measured, what failed, and the metadata of the first: the others'
+    differ in their time."""
     good = [outcome for outcome in outcomes if isinstance(outcome, Measurement)]
     failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
-    return {
-        "networks": len(good),
-        "failed": len(failures),
-        "reasons": sorted({f"{one.reason}: {one.detail}" for one in failures}),
-        "noisy": sum(one.receipt.noisy for one in good),
-        "receipt": good[0].receipt.to_dict() if good else None,
-    }
+    return MeasurementNotes(
+        networks=len(good),
+        failed=len(failures),
+        reasons=sorted({f"{failure.reason}: {failure.detail}" for failure in failures}),
+        noisy=sum(outcome.receipt.noisy for outcome in good),
+        metadata=good[0].receipt.to_dict() if good else None,
+    )
 
 
 def records(space: Space, scored: Scored, name: str) -> tuple[tuple[str, Outcome], ...]:
@@ -120,19 +134,31 @@ def records(space: Space, scored: Scored, name: str) -> tuple[tuple[str, Outcome
     return tuple((key, outcome) for key, outcome in found if outcome is not None)
 
 
-def cost_of(cost: Cost, scored: Scored, row: int, column: int) -> dict[str, Any]:
-    """A cost with its origin: as predicted, or as measured with its interval and the prediction beside it."""
-    predicted = {"value": whole(float(scored.predicted[row, column])), "origin": cost.origin}
-    said = {"value": predicted["value"], "unit": cost.unit, "origin": cost.origin}
+def cost_of(cost: CostModel, scored: Scored, row: int, column: int) -> Cost:
+    """A cost with its provenance: as predicted, or as measured with its interval and the
+    prediction beside it."""
+    value = whole(float(scored.predicted[row, column]))
+    predicted = Cost(value=value, unit=cost.unit, provenance=cost.provenance)
     outcome = scored.outcomes[cost.name][row] if cost.name in scored.outcomes else None
     if outcome is None:
-        return said
+        return predicted
     if isinstance(outcome, Failure):
-        return {**said, "failure": {"reason": outcome.reason, "detail": outcome.detail}}
-    found = {"value": outcome.value, "low": outcome.low, "high": outcome.high, "origin": outcome.origin}
+        failure = MeasurementFailure(reason=outcome.reason, detail=outcome.detail)
+        return predicted.model_copy(update={"failure": failure})
     if cost.name == "memory":
-        return {**said, "process": found}
-    return {**said, **found, "noisy": outcome.receipt.noisy, "predicted": predicted}
+        process = MeasuredValue(
+            value=outcome.value, low=outcome.low, high=outcome.high, provenance=outcome.origin
+        )
+        return predicted.model_copy(update={"process": process})
+    return Cost(
+        value=outcome.value,
+        unit=cost.unit,
+        provenance=outcome.origin,
+        low=outcome.low,
+        high=outcome.high,
+        noisy=outcome.receipt.noisy,
+        predicted=Prediction(value=value, provenance=cost.provenance),
+    )
 
 
 def whole(value: float) -> float | int:

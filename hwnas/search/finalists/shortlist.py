@@ -1,4 +1,5 @@
-"""Which genotypes a search hands back, and what was believed of each: before they are scored and measured."""
+"""Which genotypes a search hands back, and what speaks for each: before they are scored and
+measured."""
 
 from __future__ import annotations
 
@@ -11,10 +12,10 @@ from numpy.typing import NDArray
 from hwnas.config import Config
 from hwnas.errors import Stopped
 from hwnas.measuring.attached import Say
-from hwnas.runs.directory import Trial
+from hwnas.runs.trials import Trial
 from hwnas.search.algorithms.archive import Archive, collect
-from hwnas.search.algorithms.searcher import Searcher
-from hwnas.search.costs import Cost, Reach
+from hwnas.search.algorithms.searcher import Searcher, mask_of, mixture_of, policies_of
+from hwnas.search.costs import CostModel, CostRange
 from hwnas.search.finalists import regression
 from hwnas.search.finalists.synflow import log_flows
 from hwnas.search.loop import Searched
@@ -25,125 +26,144 @@ from hwnas.training.data import Dataset
 Floats = NDArray[np.float64]
 Flows = Callable[[Choices], Floats]
 
-PER_BAND = 32
-"""How many genotypes the regression proposes in each band of cost where SynFlow then has a say."""
-NAMED = 64
-"""How many the searcher names where there are no bands, of which SynFlow then takes those that are wanted."""
+PER_BIN = 32
+"""How many genotypes the regression proposes in each cost bin where SynFlow then has a say."""
+SHORTLISTED = 64
+"""How many the searcher shortlists where there are no bins, of which SynFlow then takes those
+that are wanted."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Finalists:
-    """Different genotypes (N, edges) as the rule leaves them; ``beliefs``: what speaks for each, by name.
+    """Different genotypes (N, edges) as the rule leaves them; ``evidence``: what speaks for each,
+    by name.
 
-    ``regression``: accuracy on an average batch, 0..1. ``log_synflow``: ln of SynFlow. ``believed``: both in standard
-    deviations of the shortlist, added.
+    ``regression``: accuracy on an average batch, 0..1. ``log_synflow``: ln of SynFlow.
+    ``believed``: both in standard deviations of the shortlist, added.
     """
 
     choices: Choices
-    beliefs: tuple[dict[str, float], ...]
+    evidence: tuple[dict[str, float], ...]
 
 
 def choose(
     config: Config,
     dataset: Dataset,
-    costs: tuple[Cost, ...],
-    reaches: dict[str, Reach],
+    costs: tuple[CostModel, ...],
+    ranges: dict[str, CostRange],
     searched: Searched,
     say: Say = lambda line: None,
 ) -> Finalists:
-    """The finalists of a search whose stages are done: by what was seen, or as ``config`` says."""
+    """The finalists of a search whose stages are done: by their mean accuracy, or as ``config``
+    says."""
     space = SPACES[config.space]
 
     def flows(choices: Choices) -> Floats:
         """ln of SynFlow in the last stage's supernet, (N,)."""
         say(f"SynFlow of {len(choices):,} likely genotypes")
         last = config.stage_family(len(config.stages) - 1, dataset.task)
-        return log_flows(last, choices, searched.searcher.mask())
+        return log_flows(last, choices, mask_of(searched.searcher, space))
 
     searcher, pursued = searched.searcher, costs[: len(config.objectives)]
-    archive = collect(searched.trials, [one.metric for one in config.objectives], len(space.decisions))
+    archive = collect(
+        searched.trials, [one.metric for one in config.objectives], len(space.decisions)
+    )
     model = _regression(config, searched.trials)
     if model is not None:
-        archive = regression.predicted(model, archive, pursued, searcher.mask())
+        archive = regression.predicted(model, archive, pursued, mask_of(searcher, space))
     if model is not None and (pursued or config.finalists_synflow):
-        chosen, believed = _of_bands(config, flows, pursued, reaches, searcher, archive)
+        chosen, evidence = _of_bins(
+            config, flows, costs=pursued, ranges=ranges, searcher=searcher, archive=archive
+        )
     else:
-        chosen, believed = _named(config, flows, searcher, archive)
+        chosen, evidence = _shortlisted(config, flows, searcher, archive)
     if model is not None:
-        believed = {"regression": regression.predict(model, chosen), **believed}
+        evidence = {"regression": regression.predict(model, chosen), **evidence}
     # Where nothing gets through there is no logarithm to write down.
     return Finalists(
-        chosen,
-        tuple(
-            {name: float(values[row]) for name, values in believed.items() if np.isfinite(values[row])}
+        choices=chosen,
+        evidence=tuple(
+            {
+                name: float(values[row])
+                for name, values in evidence.items()
+                if np.isfinite(values[row])
+            }
             for row in range(len(chosen))
         ),
     )
 
 
 def _regression(config: Config, trials: Sequence[Trial]) -> regression.Regression | None:
-    """What the last stage's trials say together, where the config asks for that and there are any."""
+    """What the last stage's trials say together, where the config asks for that and there are
+    any."""
     return regression.fit_trials(trials) if config.finalists_by == "regression" and trials else None
 
 
-def _named(
+def _shortlisted(
     config: Config, flows: Flows, searcher: Searcher, archive: Archive
 ) -> tuple[Choices, dict[str, Floats]]:
-    """Those that the searcher names; with SynFlow it names a shortlist, of which those with most flow are taken."""
+    """Those that the searcher names; with SynFlow it names a longer list, of which those with
+    most flow are taken."""
     count = config.finalists_per_policy
     if not config.finalists_synflow:
         return _projected(config, searcher.finalists(archive, count)), {}
-    chosen = _projected(config, searcher.finalists(archive, max(NAMED, count)))
+    chosen = _projected(config, searcher.finalists(archive, max(SHORTLISTED, count)))
     flow = flows(chosen)
     best = np.argsort(-flow, kind="stable")[: _count(config, searcher)]
     return chosen[best], {"log_synflow": flow[best]}
 
 
-def _of_bands(
+def _of_bins(
     config: Config,
     flows: Flows,
-    costs: tuple[Cost, ...],
-    reaches: dict[str, Reach],
+    costs: tuple[CostModel, ...],
+    ranges: dict[str, CostRange],
     searcher: Searcher,
     archive: Archive,
 ) -> tuple[Choices, dict[str, Floats]]:
-    """As many as the policies would name: the best of each band of each cost; without a cost, the best of all.
+    """As many as the policies would name: the best of each bin of each cost; without a cost, the
+    best of all.
 
-    ``archive``: predicted accuracies. With SynFlow the shortlist is what the prediction puts first in each band, and
-    the best of a band is that with the largest sum of both, in standard deviations over the shortlist.
+    ``archive``: predicted accuracies. With SynFlow the shortlist is what the prediction puts first
+    in each bin, and the best of a bin is that with the largest sum of both, in standard deviations
+    over the shortlist.
     """
     count = _count(config, searcher)
-    bands = -(-count // max(1, len(costs)))
-    table = searcher.mixture()
+    bins = -(-count // max(1, len(costs)))
+    space = SPACES[config.space]
+    table = mixture_of(searcher, space)
 
-    def best(believed: Floats, paid: Floats, each: int) -> NDArray[np.int64]:
+    def best(predicted: Floats, paid: Floats, each: int) -> NDArray[np.int64]:
         """Rows, in order of first appearance."""
         if not costs:
-            return np.argsort(-believed, kind="stable")[: count * each].astype(np.int64)
+            return np.argsort(-predicted, kind="stable")[: count * each].astype(np.int64)
         rows = [
-            regression.best_of_bands(believed, paid[:, column], reaches[cost.name].bounds, bands, each)
+            regression.best_of_bins(
+                predicted, paid[:, column], ranges[cost.name].bounds, bins, each
+            )
             for column, cost in enumerate(costs)
         ]
         return np.array(list(dict.fromkeys(np.concatenate(rows).tolist())), dtype=np.int64)
 
     if not config.finalists_synflow:
         rows = best(archive.accuracy, archive.costs, 1)
-        return _projected(config, [(one, table) for one in archive.choices[rows]]), {}
-    rows = best(archive.accuracy, archive.costs, PER_BAND)
-    space = SPACES[config.space]
-    shortlist = np.stack([project(space, one, table) for one in archive.choices[rows]])
+        return _projected(config, [(choices, table) for choices in archive.choices[rows]]), {}
+    rows = best(archive.accuracy, archive.costs, PER_BIN)
+    shortlist = np.stack([project(space, choices, table) for choices in archive.choices[rows]])
     flow = flows(shortlist)
     alive = np.isfinite(flow) if np.isfinite(flow).any() else np.ones(len(flow), dtype=bool)
     rows, shortlist, flow = rows[alive], shortlist[alive], flow[alive]
-    believed = _standardised(archive.accuracy[rows]) + _standardised(flow)
-    final = best(believed, archive.costs[rows], 1)
-    # Two of the shortlist may be one genotype once the rule has dropped edges; the first stands for both.
+    both = _standardised(archive.accuracy[rows]) + _standardised(flow)
+    final = best(both, archive.costs[rows], 1)
+    # Two of the shortlist may be one genotype once the rule has dropped edges; the first stands for
+    # both.
     final = final[distinct_rows(shortlist[final])]
-    return shortlist[final], {"log_synflow": flow[final], "believed": believed[final]}
+    return shortlist[final], {"log_synflow": flow[final], "believed": both[final]}
 
 
 def _count(config: Config, searcher: Searcher) -> int:
-    return max(1, len(searcher.tables())) * config.finalists_per_policy
+    policies = len(policies_of(searcher, SPACES[config.space]).probabilities)
+    return max(1, policies) * config.finalists_per_policy
 
 
 def _standardised(values: Floats) -> Floats:
@@ -155,10 +175,12 @@ def _standardised(values: Floats) -> Floats:
 
 
 def _projected(config: Config, finalists: Sequence[tuple[Choices, Probabilities]]) -> Choices:
-    """The different genotypes that the rule leaves of them, in order of first appearance, (N, edges)."""
+    """The different genotypes that the rule leaves of them, in order of first appearance, (N,
+    edges)."""
     if not finalists:  # a run of an older version, whose epochs were too short for it
         raise Stopped(
-            "no network was evaluated in the last stage, so there is none to hand back; search anew with more --epochs"
+            "no network was evaluated in the last stage, so there is none to hand back; search anew"
+            " with more --epochs"
         )
     space = SPACES[config.space]
     chosen = np.stack([project(space, choices, table) for choices, table in finalists])

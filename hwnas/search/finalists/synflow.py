@@ -1,13 +1,15 @@
-"""SynFlow (Tanaka et al., NeurIPS 2020, arXiv 2006.05467) of whole networks: what their shape promises before training.
+"""SynFlow (Tanaka et al., NeurIPS 2020, arXiv 2006.05467) of whole networks: what their shape
+promises before training.
 
-Every weight is made positive and every normalisation left out, an image of ones is sent through, and the score is the
-sum over all weights of weight times gradient: the flow from input to output, counted once per layer that it passes.
-Activations are left out too: on positive maps ReLU does nothing, and the others would stop what grows large. So are
-the gates of squeeze-and-excitation, which scale channels and carry nothing from one to another. The score needs no
-image, no label and no training, and ranked NAS-Bench-201 best of the six such scores that Abdelfattah et al. compared
-(ICLR 2021, arXiv 2101.08134). It sees what shared weights of few steps and few cells don't: that a path beside
-another carries more than either alone. Weights stand at the mean magnitude of their layer, so that two genotypes
-differ by their operations and not by a draw.
+Every weight is made positive and every normalisation left out, an image of ones is sent through,
+and the score is the sum over all weights of weight times gradient: the flow from input to output,
+counted once per layer that it passes. Activations are left out too: on positive maps ReLU does
+nothing, and the others would stop what grows large. So are the gates of squeeze-and-excitation,
+which scale channels and carry nothing from one to another. The score needs no image, no label and
+no training, and ranked NAS-Bench-201 best of the six such scores that Abdelfattah et al. compared
+(ICLR 2021, arXiv 2101.08134). It sees what shared weights of few steps and few cells don't: that a
+path beside another carries more than either alone. Weights stand at the mean magnitude of their
+layer, so that two genotypes differ by their operations and not by a draw.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ SIDE = 16
 
 
 def log_flows(of: Family, choices: Choices, mask: Mask | None = None) -> NDArray[np.float64]:
-    """ln of SynFlow (N,) of choices (N, edges), in a supernet of a family on at most SIDE x SIDE pixels."""
+    """ln of SynFlow (N,) of choices (N, edges), in a supernet of a family on at most SIDE x SIDE
+    pixels."""
     image = of.task.image
     small = (image[0], min(SIDE, image[1]), min(SIDE, image[2]))
     shrunk = replace(of, task=replace(of.task, image=small))
@@ -56,7 +59,8 @@ def probe(net: Supernet) -> Supernet:
 
 
 def log_flow(probe: Supernet, choices: Choices, image: tuple[int, int, int]) -> float:
-    """ln of SynFlow of one sub-network, -inf where nothing gets through. choices: (edges,), image: (c, h, w)."""
+    """ln of SynFlow of one sub-network, -inf where nothing gets through. choices: (edges,),
+    image: (c, h, w)."""
     weights = list(probe.parameters())
     out = probe.sampled(torch.ones(1, *image, dtype=torch.float64), choices).sum()
     gradients = torch.autograd.grad(out, weights, allow_unused=True)

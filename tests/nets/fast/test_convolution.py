@@ -1,4 +1,5 @@
-"""Quick convolutions equal torch's own: values, first and second derivatives, whatever the geometry."""
+"""Quick convolutions equal torch's own: values, first and second derivatives, whatever the
+geometry."""
 
 from __future__ import annotations
 
@@ -18,7 +19,9 @@ def maps(*shape: int, layout: torch.memory_format = torch.channels_last, seed: i
 
 def derivatives(y: Tensor, leaves: tuple[Tensor, ...]) -> list[Tensor]:
     """First derivatives of a scalar, and second ones along a fixed direction."""
-    first = torch.autograd.grad((y * maps(*y.shape, seed=1)).tanh().sum(), leaves, create_graph=True)
+    first = torch.autograd.grad(
+        (y * maps(*y.shape, seed=1)).tanh().sum(), leaves, create_graph=True
+    )
     along = sum((g * maps(*g.shape, seed=2)).sum() for g in first)
     assert isinstance(along, Tensor)
     return [*first, *torch.autograd.grad(along, leaves)]
@@ -43,7 +46,12 @@ def derivatives(y: Tensor, leaves: tuple[Tensor, ...]) -> list[Tensor]:
     ],
 )
 def test_a_depthwise_convolution_equals_torchs(
-    layout: torch.memory_format, channels: int, size: tuple[int, int], kernel: int, stride: int, dilation: int
+    layout: torch.memory_format,
+    channels: int,
+    size: tuple[int, int],
+    kernel: int,
+    stride: int,
+    dilation: int,
 ) -> None:
     padding = dilation * (kernel // 2)
     ours = Depthwise(channels, kernel, stride, dilation).double()
@@ -59,7 +67,10 @@ def test_a_depthwise_convolution_equals_torchs(
 
 @pytest.mark.parametrize(("groups", "kernel"), [(1, 3), (2, 3), (4, 1)])
 def test_any_grouped_convolution_equals_torchs(groups: int, kernel: int) -> None:
-    x, weight = maps(2, 4, 6, 5).requires_grad_(), maps(8, 4 // groups, kernel, kernel).requires_grad_()
+    x, weight = (
+        maps(2, 4, 6, 5).requires_grad_(),
+        maps(8, 4 // groups, kernel, kernel).requires_grad_(),
+    )
     ours = convolution(x, weight, ([2, 1], [1, 0], [1, 1], groups))
     theirs = torch.conv2d(x, weight, None, (2, 1), (1, 0), 1, groups)
     torch.testing.assert_close(ours, theirs)

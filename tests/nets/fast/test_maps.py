@@ -1,4 +1,5 @@
-"""Maps taken apart and put together: the same values and derivatives as torch's own, gradients that are dense."""
+"""Maps taken apart and put together: the same values and derivatives as torch's own, gradients
+that are dense."""
 
 from __future__ import annotations
 
@@ -43,7 +44,9 @@ def test_joining_gives_dense_gradients_to_the_parts(layout: torch.memory_format)
 @pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format], ids=str)
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("size", [(8, 8), (5, 9), (1, 1)])
-def test_the_mean_pool_equals_torchs(layout: torch.memory_format, stride: int, size: tuple[int, int]) -> None:
+def test_the_mean_pool_equals_torchs(
+    layout: torch.memory_format, stride: int, size: tuple[int, int]
+) -> None:
     x = maps(2, 3, *size, layout=layout).requires_grad_()
     theirs = torch.nn.functional.avg_pool2d(x, 3, stride, 1, count_include_pad=False)
     pool = MeanPool(3, stride)
@@ -51,7 +54,9 @@ def test_the_mean_pool_equals_torchs(layout: torch.memory_format, stride: int, s
         ours = pool(x)
         torch.testing.assert_close(ours, theirs)
     grad = maps(*ours.shape, seed=3)
-    torch.testing.assert_close(torch.autograd.grad(ours, x, grad)[0], torch.autograd.grad(theirs, x, grad)[0])
+    torch.testing.assert_close(
+        torch.autograd.grad(ours, x, grad)[0], torch.autograd.grad(theirs, x, grad)[0]
+    )
 
 
 def test_the_mean_pool_follows_the_map_it_is_given() -> None:

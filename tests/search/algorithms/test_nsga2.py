@@ -1,4 +1,5 @@
-"""NSGA-II on costs that are known: it keeps the front and finds better genotypes than it began with."""
+"""NSGA-II on costs that are known: it keeps the front and finds better genotypes than it began
+with."""
 
 from __future__ import annotations
 
@@ -19,11 +20,14 @@ def test_survivors_are_the_front_first_and_its_ends_before_its_middle() -> None:
 
 
 def test_evolution_finds_better_fronts_than_its_first_population() -> None:
-    config = resolve({"algorithm": "nsga2", "space": "nasbench201", "objectives": [{"metric": "params"}]})
+    config = resolve(
+        {"algorithm": "nsga2", "space": "nasbench201", "objectives": [{"metric": "params"}]}
+    )
     searcher, rng = nsga2.start(config), np.random.default_rng(0)
 
     def evaluate(choices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Accuracy: share of conv3x3 (3); cost: share of conv1x1 (2): the best is all conv3x3, by construction."""
+        """Accuracy: share of conv3x3 (3); cost: share of conv1x1 (2): the best is all conv3x3,
+        by construction."""
         return (choices == 3).mean(axis=1), (choices == 2).mean(axis=1)[:, None] + 1.0
 
     first = 0.0
@@ -38,7 +42,9 @@ def test_evolution_finds_better_fronts_than_its_first_population() -> None:
 
 
 def test_a_new_stage_evaluates_the_old_population_again() -> None:
-    config = resolve({"algorithm": "nsga2", "space": "nasbench201", "objectives": [{"metric": "params"}]})
+    config = resolve(
+        {"algorithm": "nsga2", "space": "nasbench201", "objectives": [{"metric": "params"}]}
+    )
     searcher, rng = nsga2.start(config), np.random.default_rng(0)
     for _ in range(4):
         asked = searcher.ask(10, rng)
@@ -53,10 +59,10 @@ def test_a_new_stage_evaluates_the_old_population_again() -> None:
 
 def test_the_best_of_an_archive_come_rank_by_rank() -> None:
     archive = Archive(
-        np.arange(4)[:, None],
-        np.array([0.5, 0.9, 0.4, 0.7]),
-        np.array([[1.0], [3.0], [2.0], [2.0]]),
-        np.ones(4, int),
+        choices=np.arange(4)[:, None],
+        accuracy=np.array([0.5, 0.9, 0.4, 0.7]),
+        costs=np.array([[1.0], [3.0], [2.0], [2.0]]),
+        seen=np.ones(4, int),
     )
     # 0, 1, 3 are the front; 2 is dominated by 0.
     assert by_rank(archive, 3)[:, 0].tolist() == [0, 1, 3]

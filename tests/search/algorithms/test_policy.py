@@ -1,4 +1,5 @@
-"""The policy gradient against enumeration, Adam against torch's, and what the policies promise each other."""
+"""The policy gradient against enumeration, Adam against torch's, and what the policies promise
+each other."""
 
 import itertools
 from dataclasses import replace
@@ -11,7 +12,9 @@ from hwnas.search.algorithms import policy
 from hwnas.search.algorithms.policy import Learning, Policies
 
 SLOTS, OPERATIONS = 3, 3
-EVERY = np.array(list(itertools.product(range(OPERATIONS), repeat=SLOTS)), dtype=np.int64)  # 27 genotypes
+EVERY = np.array(
+    list(itertools.product(range(OPERATIONS), repeat=SLOTS)), dtype=np.int64
+)  # 27 genotypes
 
 
 def make(count: int, seed: int = 0, masked: bool = False) -> Policies:
@@ -54,7 +57,9 @@ def expectation_of_estimator(policies: Policies, reward: np.ndarray) -> np.ndarr
 @pytest.mark.parametrize(("count", "masked"), [(1, False), (1, True), (4, False), (4, True)])
 def test_expected_gradient_equals_the_exact_one_by_enumeration(count: int, masked: bool) -> None:
     policies = make(count, masked=masked)
-    reward = np.random.default_rng(1).normal(size=(count, len(EVERY)))  # a different reward for every policy
+    reward = np.random.default_rng(1).normal(
+        size=(count, len(EVERY))
+    )  # a different reward for every policy
     np.testing.assert_allclose(
         expectation_of_estimator(policies, reward), exact_gradient(policies, reward), atol=1e-12
     )
@@ -84,7 +89,9 @@ def test_importance_weights_lie_between_0_and_k_and_sum_to_k() -> None:
 
 
 def test_probabilities_of_all_genotypes_sum_to_one() -> None:
-    np.testing.assert_allclose(np.exp(policy.log_prob(make(3, masked=True), EVERY)).sum(axis=1), 1.0)
+    np.testing.assert_allclose(
+        np.exp(policy.log_prob(make(3, masked=True), EVERY)).sum(axis=1), 1.0
+    )
 
 
 def test_samples_follow_the_mixture() -> None:
@@ -148,7 +155,9 @@ def test_the_first_step_uses_baseline_0_and_the_second_the_debiased_mean() -> No
     policies = policy.observe(policies, 3.0 * ones, ones, 0.95)
     assert policy.baselines(policies)[0] == pytest.approx(3.0)  # 0.05 * 3 / 0.05
     policies = policy.observe(policies, 5.0 * ones, ones, 0.95)
-    assert policy.baselines(policies)[0] == pytest.approx((0.95 * 0.05 * 3 + 0.05 * 5) / (1 - 0.95**2))
+    assert policy.baselines(policies)[0] == pytest.approx(
+        (0.95 * 0.05 * 3 + 0.05 * 5) / (1 - 0.95**2)
+    )
 
 
 def test_the_baseline_follows_the_mean_under_the_policy_not_under_the_mixture() -> None:
@@ -168,7 +177,9 @@ def test_a_policy_finds_the_planted_genotype() -> None:
 
 
 def test_entropy_is_log_of_the_survivors_at_the_start_and_its_gradient_is_exact() -> None:
-    uniform = policy.start(np.ones((SLOTS, OPERATIONS), dtype=bool), 1, np.random.default_rng(0), scale=0.0)
+    uniform = policy.start(
+        np.ones((SLOTS, OPERATIONS), dtype=bool), 1, np.random.default_rng(0), scale=0.0
+    )
     assert policy.entropy(uniform)[0] == pytest.approx(SLOTS * np.log(OPERATIONS))
     policies, step = make(2, masked=True), 1e-6
     nudged = policies.alpha.copy()

@@ -1,4 +1,5 @@
-"""Densities by enumeration, directions that cover the orthant, and worths that add up to the hypervolume."""
+"""Densities by enumeration, directions that cover the orthant, and worths that add up to the
+hypervolume."""
 
 import itertools
 
@@ -16,7 +17,7 @@ def some_proposal(count: int = 4) -> Proposal:
     rng = np.random.default_rng(0)
     tables = rng.dirichlet(np.ones(3), size=(count, 3))
     tables[0, 1] = [0.0, 1.0, 0.0]  # a slot that leaves no choice
-    return Proposal(tables, rng.dirichlet(np.ones(count)))
+    return Proposal(tables=tables, weights=rng.dirichlet(np.ones(count)))
 
 
 def test_densities_of_all_samples_sum_to_one() -> None:
@@ -26,7 +27,9 @@ def test_densities_of_all_samples_sum_to_one() -> None:
 def test_the_density_is_the_mixture_of_the_products() -> None:
     one = some_proposal()
     sample = np.array([2, 0, 1])
-    by_hand = sum(w * t[0, 2] * t[1, 0] * t[2, 1] for w, t in zip(one.weights, one.tables, strict=True))
+    by_hand = sum(
+        w * t[0, 2] * t[1, 0] * t[2, 1] for w, t in zip(one.weights, one.tables, strict=True)
+    )
     assert proposals.density(one, sample[None])[0] == pytest.approx(by_hand)
 
 
@@ -48,7 +51,7 @@ def test_slack_puts_the_corner_beyond_the_worst_cost() -> None:
 
 def test_the_first_aim_is_accuracy_alone() -> None:
     gain = np.array([[1.0, 0.05], [0.9, 0.9]])
-    assert proposals.worth(gain, proposals.aims(5, 2, turn=0)).argmax(axis=1)[0] == 0
+    assert proposals.score(gain, proposals.aims(5, 2, turn=0)).argmax(axis=1)[0] == 0
     assert proposals.aims(5, 3, turn=1).shape == (5, 3)
 
 
@@ -72,14 +75,22 @@ def test_directions_are_positive_unit_vectors_and_turn(dimensions: int) -> None:
 
 @pytest.mark.parametrize("dimensions", [2, 3])
 def test_squared_worths_averaged_over_directions_give_the_hypervolume(dimensions: int) -> None:
-    # In D dimensions the dominated volume is (volume of the unit ball's orthant) x mean over directions of worth ** D.
+    # In D dimensions the dominated volume is (volume of the unit ball's orthant) x mean over
+    # directions of worth ** D.
     rng = np.random.default_rng(2)
     accuracy, costs = rng.random(12), rng.random((12, dimensions - 1))
-    box = Bounds((0.0, float(accuracy.max())), tuple((float(c.min()), float(c.max())) for c in costs.T))
+    box = Bounds(
+        accuracy=(0.0, float(accuracy.max())),
+        costs=tuple((float(c.min()), float(c.max())) for c in costs.T),
+    )
     along = np.concatenate([proposals.directions(64, dimensions, turn) for turn in range(60)])
-    best = np.maximum(proposals.worth(proposals.gains(accuracy, costs, 0.0), along).max(axis=1), 0.0)
+    best = np.maximum(
+        proposals.score(proposals.gains(accuracy, costs, 0.0), along).max(axis=1), 0.0
+    )
     orthant = {2: np.pi / 4, 3: np.pi / 6}[dimensions]
-    assert orthant * (best**dimensions).mean() == pytest.approx(hypervolume(accuracy, costs, box), rel=0.03)
+    assert orthant * (best**dimensions).mean() == pytest.approx(
+        hypervolume(accuracy, costs, box), rel=0.03
+    )
 
 
 def test_explored_policies_keep_to_their_masks() -> None:
@@ -88,7 +99,8 @@ def test_explored_policies_keep_to_their_masks() -> None:
     np.testing.assert_allclose(tables.sum(axis=2), 1.0)
     assert (tables[:, 0, 2] == 0).all()
     np.testing.assert_allclose(
-        proposals.explored(policy.start(mask, 1, np.random.default_rng(0)), 1.0)[0, 0], [0.5, 0.5, 0]
+        proposals.explored(policy.start(mask, 1, np.random.default_rng(0)), 1.0)[0, 0],
+        [0.5, 0.5, 0],
     )
 
 

@@ -1,4 +1,5 @@
-"""Two bilevel problems whose hypergradient can be had exactly: a quadratic one and a small network."""
+"""Two bilevel problems whose hypergradient can be had exactly: a quadratic one and a small
+network."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from torch.nn import functional as F
 from hwnas.search.bilevel.curvature import Loss, Tensors
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Problem:
     """L1, L2, weights at the minimum of L1, alpha, and the dense second derivatives of L1 there."""
 
@@ -52,7 +53,8 @@ def split(vector: Tensor, like: Tensors) -> Tensors:
 
 
 def quadratic(seed: int, size: int = 12, alphas: int = 5) -> Problem:
-    """L1 = w'Hw/2 + w'Ba + w'b in two tensors, L2 = |Cw - c|^2/2 + sum sin(a) + w'Da; w solves L1 exactly."""
+    """L1 = w'Hw/2 + w'Ba + w'b in two tensors, L2 = |Cw - c|^2/2 + sum sin(a) + w'Da; w solves
+    L1 exactly."""
     rng = torch.Generator().manual_seed(seed)
 
     def normal(*shape: int) -> Tensor:
@@ -75,14 +77,22 @@ def quadratic(seed: int, size: int = 12, alphas: int = 5) -> Problem:
         return (c @ w - target).square().sum() / 2 + x.sin().sum() + w @ d @ x
 
     w = torch.linalg.solve(h, -(b @ a + shift))
-    return Problem(train, valid, split(w, (w[:8].view(2, 4), w[8:])), split(a, (a[:2], a[2:])), h, b.T)
+    return Problem(
+        train_loss=train,
+        valid_loss=valid,
+        weights=split(w, (w[:8].view(2, 4), w[8:])),
+        alpha=split(a, (a[:2], a[2:])),
+        hessian=h,
+        mixed=b.T,
+    )
 
 
 def network(seed: int = 0) -> Problem:
-    """A mixture of convolutions, pooling, identity and none on 6x6 images, with cross-entropy and a ridge.
+    """A mixture of convolutions, pooling, identity and none on 6x6 images, with cross-entropy and a
+    ridge.
 
-    Smooth everywhere (tanh, no max pool) in float64, 39 weights; the weights are solved for by Newton's
-    method.
+    Smooth everywhere (tanh, no max pool) in float64, 39 weights; the weights are solved for by
+    Newton's method.
     """
     rng = torch.Generator().manual_seed(seed)
     y = torch.arange(24) % 3
@@ -116,12 +126,19 @@ def network(seed: int = 0) -> Problem:
 
     weights = solve(train, start, alpha)
     hessian, mixed = second_derivatives(train, weights, alpha)
-    return Problem(train, valid, weights, alpha, hessian, mixed)
+    return Problem(
+        train_loss=train,
+        valid_loss=valid,
+        weights=weights,
+        alpha=alpha,
+        hessian=hessian,
+        mixed=mixed,
+    )
 
 
 def solve(loss: Loss, weights: Tensors, alpha: Tensors, tolerance: float = 1e-11) -> Tensors:
-    """The minimum near `weights`: Newton's method on |H| with backtracking, to a gradient of length <
-    `tolerance`."""
+    """The minimum near `weights`: Newton's method on |H| with backtracking, to a gradient of
+    length < `tolerance`."""
     w = flat(weights)
     for _ in range(200):
         point = split(w, weights)

@@ -19,7 +19,9 @@ from tests.search.bilevel.problems import flat, network, split
 def test_exact_products_equal_the_dense_second_derivatives() -> None:
     problem = network()
     inner = exact(problem.train_loss, problem.weights, problem.alpha)
-    v = torch.randn(problem.hessian.shape[0], generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    v = torch.randn(
+        problem.hessian.shape[0], generator=torch.Generator().manual_seed(0), dtype=torch.float64
+    )
     vectors = split(v, problem.weights)
     assert torch.allclose(flat(inner.hessian(vectors)), problem.hessian @ v)
     assert torch.allclose(flat(inner.mixed(vectors)), problem.mixed @ v)
@@ -104,7 +106,12 @@ def test_the_gradient_of_batch_norm_s_weight_alone_can_be_differentiated() -> No
     weight.requires_grad_()
 
     def second() -> tuple[Tensor, ...]:
-        y = nn.functional.batch_norm(x, None, None, weight, None, True, 0.0, 1e-5).tanh().square().sum()
+        y = (
+            nn.functional.batch_norm(x, None, None, weight, None, True, 0.0, 1e-5)
+            .tanh()
+            .square()
+            .sum()
+        )
         first = torch.autograd.grad(y, weight, create_graph=True)
         return torch.autograd.grad(first, (x, weight), torch.ones_like(weight))
 
@@ -139,7 +146,9 @@ def test_a_module_loss_leaves_running_statistics_as_they_were() -> None:
     loss = module_loss(module, lambda m, a: m(a[0]).square().sum())
     before = {k: v.clone() for k, v in module.state_dict().items()}
     value = loss(tuple(2.0 * p.detach() for p in module.parameters()), (torch.randn(8, 3) + 5.0,))
-    assert value == pytest.approx(4.0 * 24, rel=1e-3)  # unit variance, doubled: 4 for each of 24 entries
+    assert value == pytest.approx(
+        4.0 * 24, rel=1e-3
+    )  # unit variance, doubled: 4 for each of 24 entries
     assert all(torch.equal(before[k], v) for k, v in module.state_dict().items())
 
 

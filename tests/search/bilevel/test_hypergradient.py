@@ -18,7 +18,15 @@ from hwnas.search.bilevel.hypergradient import (
     neumann,
     unrolled,
 )
-from tests.search.bilevel.problems import Problem, central_differences, flat, network, quadratic, solve, split
+from tests.search.bilevel.problems import (
+    Problem,
+    central_differences,
+    flat,
+    network,
+    quadratic,
+    solve,
+    split,
+)
 
 METHODS: dict[str, Method] = {
     "first order": first_order,
@@ -39,7 +47,12 @@ def problem(request: pytest.FixtureRequest) -> Problem:
 def solved(problem: Problem, terms: int, gamma: float) -> Tensor:
     return flat(
         neumann(
-            problem.train_loss, problem.valid_loss, problem.weights, problem.alpha, terms=terms, gamma=gamma
+            problem.train_loss,
+            problem.valid_loss,
+            problem.weights,
+            problem.alpha,
+            terms=terms,
+            gamma=gamma,
         ).alpha
     )
 
@@ -56,7 +69,8 @@ def test_the_problems_are_strongly_convex_and_solved(problem: Problem) -> None:
 
 @pytest.fixture(scope="module")
 def converged(problem: Problem) -> Tensor:
-    """The hypergradient with so many terms that the rest of the series is below 1e-10 of the first."""
+    """The hypergradient with so many terms that the rest of the series is below 1e-10 of the
+    first."""
     mu, largest = problem.curvatures
     return solved(problem, math.ceil(math.log(1e-10) / math.log(1 - mu / largest)), 1 / largest)
 
@@ -88,8 +102,11 @@ def test_the_implicit_gradient_is_what_solving_again_for_a_moved_alpha_gives(
     assert torch.allclose(converged, differences, atol=1e-6, rtol=1e-6)
 
 
-def test_no_product_and_gamma_lr_is_darts_second_order_where_the_step_is_zero(problem: Problem) -> None:
-    # At the minimum d_w L1 = 0, so the moved weights are the weights: both take d_w L2 at one place.
+def test_no_product_and_gamma_lr_is_darts_second_order_where_the_step_is_zero(
+    problem: Problem,
+) -> None:
+    # At the minimum d_w L1 = 0, so the moved weights are the weights: both take d_w L2 at one
+    # place.
     at = problem.train_loss, problem.valid_loss, problem.weights, problem.alpha
     darts = flat(unrolled(*at, 0.1, products="exact").alpha)
     assert torch.allclose(flat(neumann(*at, 0.1, terms=0).alpha), darts, atol=1e-10)
@@ -102,9 +119,13 @@ def test_no_product_is_darts_second_order_with_the_validation_loss_taken_after_t
     slope = torch.autograd.grad(problem.train_loss(leaves, problem.alpha), leaves)
 
     def moved(weights: Tensors, alpha: Tensors) -> Tensor:
-        return problem.valid_loss(tuple(w - lr * g for w, g in zip(weights, slope, strict=True)), alpha)
+        return problem.valid_loss(
+            tuple(w - lr * g for w, g in zip(weights, slope, strict=True)), alpha
+        )
 
-    darts = unrolled(problem.train_loss, problem.valid_loss, away, problem.alpha, lr, products="exact")
+    darts = unrolled(
+        problem.train_loss, problem.valid_loss, away, problem.alpha, lr, products="exact"
+    )
     ours = neumann(problem.train_loss, moved, away, problem.alpha, lr, terms=0)
     assert torch.allclose(flat(ours.alpha), flat(darts.alpha), atol=1e-10)
     assert ours.valid_loss == pytest.approx(darts.valid_loss)
@@ -118,7 +139,9 @@ def test_unrolled_is_the_derivative_of_the_loss_after_one_step() -> None:
         at = split(alpha, problem.alpha)
         leaves = tuple(w.clone().requires_grad_() for w in away)
         slope = torch.autograd.grad(problem.train_loss(leaves, at), leaves)
-        return float(problem.valid_loss(tuple(w - lr * g for w, g in zip(away, slope, strict=True)), at))
+        return float(
+            problem.valid_loss(tuple(w - lr * g for w, g in zip(away, slope, strict=True)), at)
+        )
 
     expected = central_differences(outer, flat(problem.alpha), 1e-4)
     at = problem.train_loss, problem.valid_loss, away, problem.alpha, lr
@@ -141,7 +164,9 @@ def test_products_by_differences_come_close_to_the_exact_ones(problem: Problem) 
 
 
 def test_power_iteration_finds_the_largest_curvature(problem: Problem) -> None:
-    found = neumann(problem.train_loss, problem.valid_loss, problem.weights, problem.alpha, gamma="power")
+    found = neumann(
+        problem.train_loss, problem.valid_loss, problem.weights, problem.alpha, gamma="power"
+    )
     assert found.curvature == pytest.approx(problem.curvatures[1], rel=0.05)
     assert found.gamma == pytest.approx(1 / problem.curvatures[1], rel=0.05)
     assert not found.diverged
@@ -165,7 +190,12 @@ def test_a_series_that_overflows_ends_in_finite_numbers() -> None:
     problem = quadratic(0)
     with pytest.warns(DivergenceWarning):
         found = neumann(
-            problem.train_loss, problem.valid_loss, problem.weights, problem.alpha, terms=50, gamma=1e12
+            problem.train_loss,
+            problem.valid_loss,
+            problem.weights,
+            problem.alpha,
+            terms=50,
+            gamma=1e12,
         )
     assert flat(found.alpha).isfinite().all()
     assert found.diverged
@@ -188,7 +218,11 @@ def test_negative_curvature_is_told_apart_from_a_large_gamma() -> None:
 def test_a_step_that_is_not_positive_is_refused(bad: float) -> None:
     p = quadratic(0)
     at = p.train_loss, p.valid_loss, p.weights, p.alpha
-    for call in (partial(neumann, *at, gamma=bad), partial(neumann, *at, bad), partial(unrolled, *at, bad)):
+    for call in (
+        partial(neumann, *at, gamma=bad),
+        partial(neumann, *at, bad),
+        partial(unrolled, *at, bad),
+    ):
         with pytest.raises(ValueError, match="positive"):
             call()
     with pytest.raises(ValueError, match="at least 0"):
@@ -196,7 +230,8 @@ def test_a_step_that_is_not_positive_is_refused(bad: float) -> None:
 
 
 class Noisy(nn.Module):
-    """A supernet in small: BatchNorm with running statistics, dropout, a grouped convolution, a mixture."""
+    """A supernet in small: BatchNorm with running statistics, dropout, a grouped convolution, a
+    mixture."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -257,5 +292,7 @@ def test_nothing_is_changed_by_a_hypergradient(name: str) -> None:
 @pytest.mark.filterwarnings("ignore::hwnas.search.bilevel.hypergradient.DivergenceWarning")
 def test_the_same_random_state_gives_the_same_hypergradient(name: str) -> None:
     module, alpha, train, valid = noisy(1)
-    both = [METHODS[name](train, valid, tuple(module.parameters()), (alpha,), 0.1) for _ in range(2)]
+    both = [
+        METHODS[name](train, valid, tuple(module.parameters()), (alpha,), 0.1) for _ in range(2)
+    ]
     assert torch.equal(both[0].alpha[0], both[1].alpha[0])

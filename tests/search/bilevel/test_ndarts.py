@@ -1,4 +1,5 @@
-"""The accuracy-only search: it lowers the validation loss, sees a collapse, and repeats itself exactly."""
+"""The accuracy-only search: it lowers the validation loss, sees a collapse, and repeats itself
+exactly."""
 
 from __future__ import annotations
 
@@ -16,12 +17,13 @@ from hypothesis import strategies as st
 from hwnas.config import Config, resolve
 from hwnas.nets.supernet import build_supernet
 from hwnas.runs import directory as runs
+from hwnas.runs.checkpoint import load_checkpoint
 from hwnas.search.algorithms.archive import Archive
 from hwnas.search.bilevel import ndarts
-from hwnas.search.bilevel.ndarts import NDarts
+from hwnas.search.bilevel.alpha import NDarts
 from hwnas.search.distributed import shared_weights
 from hwnas.search.distributed.shared_weights import SharedWeights
-from hwnas.search.loop import Progress
+from hwnas.search.progress import SearchProgress
 from hwnas.search.search import resume, search
 from hwnas.space.family import family
 from hwnas.space.space import SPACES
@@ -51,22 +53,29 @@ def batch(seed: int = 0) -> Batch:
 
 def begin(chosen: Config) -> tuple[NDarts, SharedWeights]:
     net = build_supernet(
-        family(SPACES[chosen.space], channels=chosen.channels, cells=3, classes=3, image=(1, 8, 8)), seed=0
+        family(SPACES[chosen.space], channels=chosen.channels, cells=3, classes=3, image=(1, 8, 8)),
+        seed=0,
     )
-    return ndarts.start(chosen, np.random.default_rng(0)), shared_weights.optimise(net, chosen.weight_step)
+    return ndarts.start(chosen, np.random.default_rng(0)), shared_weights.optimise(
+        net, chosen.weight_step
+    )
 
 
 def loss(searcher: NDarts, shared: SharedWeights, at: Batch) -> float:
     alpha = (torch.as_tensor(searcher.policies.alpha[0], dtype=torch.float32),)
     with torch.no_grad():
         return float(
-            ndarts.mixture_loss(shared.net, searcher.mask(), at)(tuple(shared.net.parameters()), alpha)
+            ndarts.mixture_loss(shared.net, searcher.mask(), at)(
+                tuple(shared.net.parameters()), alpha
+            )
         )
 
 
 @pytest.mark.parametrize("space", ["nasbench201", "darts", "tnd"])
 def test_first_order_alpha_steps_lower_the_validation_loss_in_every_space(space: str) -> None:
-    searcher, shared = begin(config(space=space, ndarts={"alpha_lr": 0.02, "hypergradient": "first_order"}))
+    searcher, shared = begin(
+        config(space=space, ndarts={"alpha_lr": 0.02, "hypergradient": "first_order"})
+    )
     before = loss(searcher, shared, batch(1))
     for _ in range(3):
         searcher = ndarts.alpha_step(searcher, shared, batch(0), batch(1), lr=0.025)
@@ -76,7 +85,9 @@ def test_first_order_alpha_steps_lower_the_validation_loss_in_every_space(space:
 @pytest.mark.parametrize("hypergradient", ["neumann", "second_order"])
 @pytest.mark.parametrize("space", ["nasbench201", "darts", "tnd"])
 def test_an_alpha_step_moves_alpha_and_leaves_the_weights(space: str, hypergradient: str) -> None:
-    searcher, shared = begin(config(space=space, ndarts={"alpha_lr": 0.1, "hypergradient": hypergradient}))
+    searcher, shared = begin(
+        config(space=space, ndarts={"alpha_lr": 0.1, "hypergradient": hypergradient})
+    )
     weights = {name: value.clone() for name, value in shared.net.state_dict().items()}
     stepped = ndarts.alpha_step(searcher, shared, batch(0), batch(1), lr=0.025)
     moved = np.abs(stepped.policies.alpha - searcher.policies.alpha)[0][searcher.mask()]
@@ -108,7 +119,7 @@ def test_operations_outside_the_mask_are_given_no_share() -> None:
 def test_the_watch_writes_a_row_and_counts_what_diverged() -> None:
     searcher, shared = begin(config())
     searcher = replace(searcher, steps=np.array([4, 1, 0]))
-    searcher = ndarts.watch(searcher, shared.net, batch())
+    searcher = ndarts.monitor(searcher, shared.net, batch())
     (row,) = searcher.health()
     assert row.diverged == 0.25
     assert row.curvature > 0.0
@@ -127,7 +138,7 @@ def test_however_large_the_share_of_none_an_edge_that_may_stay_stays(
     alpha = np.random.default_rng(seed).normal(size=searcher.policies.alpha.shape) * searcher.mask()
 
     def derived(alpha: np.ndarray[Any, Any]) -> list[int]:
-        (found,) = replace(searcher, policies=replace(searcher.policies, alpha=alpha)).derived()
+        found = replace(searcher, policies=replace(searcher.policies, alpha=alpha)).derived()
         return [int(op) for op in found]
 
     kept = derived(alpha + lead * none)
@@ -148,25 +159,36 @@ def test_after_an_alarm_the_network_of_before_is_a_finalist_too() -> None:
         policies=replace(searcher.policies, alpha=alphas[None, -1]),
     )
     assert searcher.healthy() == 1
-    archive = Archive(np.full((1, 6), 2), np.array([0.5]), np.zeros((1, 0)), np.array([1]))
+    archive = Archive(
+        choices=np.full((1, 6), 2),
+        accuracy=np.array([0.5]),
+        costs=np.zeros((1, 0)),
+        seen=np.array([1]),
+    )
     finalists = [one.tolist() for one, _ in searcher.finalists(archive, 4)]
     assert finalists[:2] == [[1] * 6, [3] * 6]
-    assert all(one.count(1) == 5 for one in finalists[2:])  # the next likeliest: one edge is another
+    assert all(
+        one.count(1) == 5 for one in finalists[2:]
+    )  # the next likeliest: one edge is another
     assert len(finalists) == 4
+    (alarm,) = searcher.diagnostics()
+    assert (alarm.stage, alarm.kind) == (0, "curvature")
+    assert "the network derived before the alarm is among the finalists" in alarm.advice
+    assert begin(config())[0].diagnostics() == []
 
 
 def test_it_asks_for_the_derived_network_first_and_learns_nothing_from_being_told() -> None:
     searcher, _ = begin(config())
     asked = searcher.ask(3, np.random.default_rng(0))
     assert asked.shape == (3, 6)
-    assert np.array_equal(asked[0], searcher.derived()[0])
+    assert np.array_equal(asked[0], searcher.derived())
     assert searcher.tell(asked, np.zeros(3), np.zeros((3, 0))) is searcher
 
 
 def test_a_checkpoint_holds_all_of_it() -> None:
     searcher, shared = begin(config())
     searcher = ndarts.alpha_step(searcher, shared, batch(0), batch(1), 0.025)
-    searcher = ndarts.watch(searcher, shared.net, batch())
+    searcher = ndarts.monitor(searcher, shared.net, batch())
     back = ndarts.start(searcher.config, np.random.default_rng(9)).with_arrays(searcher.to_arrays())
     assert back.to_arrays().keys() == searcher.to_arrays().keys()
     assert all(
@@ -179,7 +201,7 @@ def test_a_checkpoint_from_before_stages_were_pooled_still_opens() -> None:
     searcher, _ = begin(config())
     arrays = {name: array for name, array in searcher.to_arrays().items() if name != "before"}
     back = ndarts.start(searcher.config, np.random.default_rng(9)).with_arrays(arrays)
-    assert back.derived()[0].tolist() == searcher.derived()[0].tolist()
+    assert back.derived().tolist() == searcher.derived().tolist()
 
 
 def test_the_next_stage_keeps_the_likeliest_operations_and_forgets_the_rest() -> None:
@@ -206,17 +228,24 @@ def test_pooled_stages_derive_what_their_mean_alpha_does_in_any_order(seed: int)
     shape = SPACES["nasbench201"].mask.shape
     alphas = [rng.normal(size=shape) for _ in range(3)]
     pooled, alone = config(ndarts={"pooled": True}), config()
-    [expected] = stages(alone, np.mean(alphas, axis=0)).derived()
-    archive = Archive(np.zeros((0, 6), dtype=np.int64), np.zeros(0), np.zeros((0, 0)), np.zeros(0, dtype=int))
-    listed = [one.tolist() for one, _ in stages(alone, np.mean(alphas, axis=0)).finalists(archive, 5)]
+    expected = stages(alone, np.mean(alphas, axis=0)).derived()
+    archive = Archive(
+        choices=np.zeros((0, 6), dtype=np.int64),
+        accuracy=np.zeros(0),
+        costs=np.zeros((0, 0)),
+        seen=np.zeros(0, dtype=int),
+    )
+    listed = [
+        one.tolist() for one, _ in stages(alone, np.mean(alphas, axis=0)).finalists(archive, 5)
+    ]
     for order in ([0, 1, 2], [2, 0, 1]):
         found = stages(pooled, *(alphas[place] for place in order))
-        assert found.derived()[0].tolist() == expected.tolist()
+        assert found.derived().tolist() == expected.tolist()
         assert [one.tolist() for one, _ in found.finalists(archive, 5)] == listed
         # Training and the next draws follow the stage's own alpha.
         assert found.mixture() == pytest.approx(stages(alone, alphas[order[-1]]).mixture())
-    [last] = stages(alone, *alphas).derived()
-    assert last.tolist() == stages(alone, alphas[-1]).derived()[0].tolist()
+    last = stages(alone, *alphas).derived()
+    assert last.tolist() == stages(alone, alphas[-1]).derived().tolist()
 
 
 def test_pooled_stages_that_shrink_ask_for_survivors_alone() -> None:
@@ -225,15 +254,20 @@ def test_pooled_stages_that_shrink_ask_for_survivors_alone() -> None:
     shape = SPACES["darts"].mask.shape
     searcher = stages(chosen, rng.normal(size=shape), rng.normal(size=shape))
     archive = Archive(
-        np.zeros((0, shape[0]), dtype=np.int64), np.zeros(0), np.zeros((0, 0)), np.zeros(0, dtype=int)
+        choices=np.zeros((0, shape[0]), dtype=np.int64),
+        accuracy=np.zeros(0),
+        costs=np.zeros((0, 0)),
+        seen=np.zeros(0, dtype=int),
     )
     for _, table in searcher.finalists(archive, 4):
         assert (table[~searcher.mask()] == 0).all() and table.sum(axis=1) == pytest.approx(1)
     back = ndarts.start(chosen, rng).with_arrays(searcher.to_arrays())
-    assert back.derived()[0].tolist() == searcher.derived()[0].tolist()
+    assert back.derived().tolist() == searcher.derived().tolist()
 
 
-@pytest.mark.parametrize(("key", "value"), [("population", 3), ("gamma", -1.0), ("gamma", float("nan"))])
+@pytest.mark.parametrize(
+    ("key", "value"), [("population", 3), ("gamma", -1.0), ("gamma", float("nan"))]
+)
 def test_settings_that_cannot_work_are_refused_by_name(key: str, value: float) -> None:
     with pytest.raises(InputError, match=f"ndarts.{key}"):
         ndarts.start(config(ndarts={key: value, "weights": "es"}), np.random.default_rng(0))
@@ -248,18 +282,22 @@ def result(path: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("weights", ["sgd", "es"])
 def test_a_stopped_search_ends_like_an_uninterrupted_one(tmp_path: Path, weights: str) -> None:
     data = {"source": str(tiny.images(tmp_path / "tiny.npz"))}
-    chosen = config(data=data, ndarts={"weights": weights, "weight_steps": 2, "samples_per_epoch": 32})
+    chosen = config(
+        data=data, ndarts={"weights": weights, "weight_steps": 2, "samples_per_epoch": 32}
+    )
 
-    def interrupt(progress: Progress) -> None:
+    def interrupt(progress: SearchProgress) -> None:
         raise KeyboardInterrupt
 
     search(chosen, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
         search(chosen, tmp_path / "stopped", interrupt)
     resume(tmp_path / "stopped")
-    assert (tmp_path / "stopped/trials.jsonl").read_bytes() == (tmp_path / "whole/trials.jsonl").read_bytes()
+    assert (tmp_path / "stopped/trials.jsonl").read_bytes() == (
+        tmp_path / "whole/trials.jsonl"
+    ).read_bytes()
     assert result(tmp_path / "stopped") == result(tmp_path / "whole")
-    states = [runs.load_checkpoint(runs.open_run(tmp_path / name)) for name in ("stopped", "whole")]
+    states = [load_checkpoint(runs.open_run(tmp_path / name)) for name in ("stopped", "whole")]
     assert states[0] is not None and states[1] is not None
     assert all(np.array_equal(states[0][0][name], array) for name, array in states[1][0].items())
 
@@ -273,4 +311,7 @@ def test_without_a_cost_objective_it_is_the_algorithm() -> None:
 def test_every_named_ndarts_search_resolves_and_starts(name: str) -> None:
     chosen = resolve({}, f"ndarts-{name}")
     assert chosen.algorithm == "ndarts"
-    assert ndarts.start(chosen, np.random.default_rng(0)).mixture().shape == SPACES[chosen.space].mask.shape
+    assert (
+        ndarts.start(chosen, np.random.default_rng(0)).mixture().shape
+        == SPACES[chosen.space].mask.shape
+    )

@@ -1,4 +1,5 @@
-"""The improved evolution strategy: it descends, it never ascends, and it is the paper's but for one sign."""
+"""The improved evolution strategy: it descends, it never ascends, and it is the paper's but for
+one sign."""
 
 import math
 
@@ -55,7 +56,11 @@ def test_the_loss_on_its_batch_never_rises(
 ) -> None:
     loss, weights = network(seed % 7)
     evolved = evolve(
-        loss, weights, generator(seed), Evolution(sigma, rate, population), batched if batch else one_by_one
+        loss,
+        weights,
+        generator(seed),
+        Evolution(sigma=sigma, rate=rate, population=population),
+        batched if batch else one_by_one,
     )
     assert evolved.loss <= evolved.parent_loss == float(loss(weights))
     assert evolved.loss == float(loss(evolved.weights))
@@ -75,10 +80,14 @@ def test_the_step_descends_and_the_printed_plus_sign_ascends() -> None:
     descended = ascended = 0.0
     for seed in range(20):
         noises = antithetic(weights, 10, generator(seed))
-        moved = [tuple(w + 0.01 * scale(w) * e for w, e in zip(weights, n, strict=True)) for n in noises]
+        moved = [
+            tuple(w + 0.01 * scale(w) * e for w, e in zip(weights, n, strict=True)) for n in noises
+        ]
         direction = search_gradient(noises, one_by_one(loss, moved), 0.01)
         for sign in (-1.0, 1.0):
-            at = tuple(w + sign * 0.05 * scale(w) * d for w, d in zip(weights, direction, strict=True))
+            at = tuple(
+                w + sign * 0.05 * scale(w) * d for w, d in zip(weights, direction, strict=True)
+            )
             change = float(loss(at)) - float(loss(weights))
             descended, ascended = (
                 (descended + change, ascended) if sign < 0 else (descended, ascended + change)
@@ -97,7 +106,9 @@ def test_the_search_gradient_is_the_gradient_on_average() -> None:
 def test_antithetic_noises_cancel_a_constant_loss() -> None:
     w = (torch.randn(4, 3), torch.randn(2))
     noises = antithetic(w, 6, generator())
-    assert all(torch.equal(a, -b) for i in (0, 2, 4) for a, b in zip(noises[i], noises[i + 1], strict=True))
+    assert all(
+        torch.equal(a, -b) for i in (0, 2, 4) for a, b in zip(noises[i], noises[i + 1], strict=True)
+    )
     assert all(d.abs().max() < 1e-5 for d in search_gradient(noises, torch.full((6,), 7.0), 0.01))
 
 
@@ -166,7 +177,9 @@ def test_a_child_without_mutation_takes_every_weight_from_one_of_two_parents() -
     assert best[0].mean() == pytest.approx(0.5, abs=0.05)
 
 
-@pytest.mark.parametrize("bad", [{"population": 3}, {"population": 0}, {"sigma": 0.0}, {"rate": -1.0}])
+@pytest.mark.parametrize(
+    "bad", [{"population": 3}, {"population": 0}, {"sigma": 0.0}, {"rate": -1.0}]
+)
 def test_settings_that_make_no_step_are_refused(bad: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="must be"):
         Evolution(**bad)  # type: ignore[arg-type]

@@ -1,4 +1,5 @@
-"""What the processes of tests/search/distributed/test_ranks.py do: here, so that they import no more than they need."""
+"""What the processes of tests/search/distributed/test_ranks.py do: here, so that they import no
+more than they need."""
 
 from __future__ import annotations
 
@@ -17,11 +18,12 @@ from hwnas.errors import Stopped
 from hwnas.nets.supernet import Supernet, build_supernet
 from hwnas.search import loop
 from hwnas.search.bilevel import ndarts
-from hwnas.search.bilevel.ndarts import NDarts
+from hwnas.search.bilevel.alpha import NDarts
 from hwnas.search.distributed import shared_weights
 from hwnas.search.distributed.ranks import ALONE, Ranks, world
 from hwnas.search.distributed.shared_weights import SharedWeights
-from hwnas.search.state import Position, State, digest
+from hwnas.search.state import State, digest
+from hwnas.search.steps import weight_step
 from hwnas.space.family import family
 from hwnas.space.space import SPACES
 from hwnas.training.data import Batch
@@ -38,7 +40,8 @@ def batch(number: int, size: int = 8) -> Batch:
 
 
 def path(number: int) -> NDArray[np.int64]:
-    """Operations of the DARTS space, (edges,); path 1 leaves both inputs of the first cell's kind out."""
+    """Operations of the DARTS space, (edges,); path 1 leaves both inputs of the first cell's
+    kind out."""
     chosen = np.random.default_rng(number).integers(1, 8, len(SPACES["darts"].slots))
     if number == 1:
         sources = np.array([slot.source for slot in SPACES["darts"].slots])
@@ -53,14 +56,18 @@ def mixture() -> NDArray[np.float64]:
 
 
 def shared(ranks: Ranks = ALONE) -> SharedWeights:
-    net = build_supernet(family(SPACES["darts"], channels=2, cells=3, classes=3, image=(1, 8, 8)), seed=0)
+    net = build_supernet(
+        family(SPACES["darts"], channels=2, cells=3, classes=3, image=(1, 8, 8)), seed=0
+    )
     return shared_weights.optimise(net, UNCLIPPED, ranks)
 
 
 def gradients(net: Supernet) -> dict[str, NDArray[np.float32]]:
     """Of the weights that have one."""
     return {
-        name: weight.grad.numpy().copy() for name, weight in net.named_parameters() if weight.grad is not None
+        name: weight.grad.numpy().copy()
+        for name, weight in net.named_parameters()
+        if weight.grad is not None
     }
 
 
@@ -78,11 +85,14 @@ def accuracy_only(ranks: Ranks = ALONE, weights: str = "sgd") -> tuple[NDarts, S
     net = build_supernet(
         family(SPACES["nasbench201"], channels=2, cells=3, classes=3, image=(1, 8, 8)), seed=0
     )
-    return ndarts.start(config, np.random.default_rng(0)), shared_weights.optimise(net, UNCLIPPED, ranks)
+    return ndarts.start(config, np.random.default_rng(0)), shared_weights.optimise(
+        net, UNCLIPPED, ranks
+    )
 
 
 def lessons(folder: str) -> None:
-    """One process of a pair: everything that ranks exchange, written down for the tests to look at."""
+    """One process of a pair: everything that ranks exchange, written down for the tests to look
+    at."""
     torch.set_num_threads(1)
     found: dict[str, Any] = {}
     with world() as ranks:
@@ -93,19 +103,23 @@ def lessons(folder: str) -> None:
             found |= {f"{name}.grad.{key}": value for key, value in gradients(both.net).items()}
             found[f"{name}.digest"] = shared_weights.digest(both)
         both = shared(ranks)
-        shared_weights.weight_step(both, mine if ranks.leads else None, path(ranks.rank), LR)
+        shared_weights.weight_step(both, mine if ranks.is_main else None, path(ranks.rank), LR)
         found |= {f"idle.grad.{key}": value for key, value in gradients(both.net).items()}
 
         searcher, both = accuracy_only(ranks)
         searcher = ndarts.alpha_step(searcher, both, mine, batch(10 + ranks.rank), 0.025)
         found |= {"ndarts.first": searcher.policies.first, "ndarts.alpha": searcher.policies.alpha}
         searcher, both = accuracy_only(ranks, "es")
-        found["es.loss"] = ndarts.weight_step(searcher, both, mine, LR, torch.Generator().manual_seed(0))
-        found["es.weights"] = np.concatenate([w.detach().numpy().ravel() for w in both.net.parameters()])
+        found["es.loss"] = ndarts.weight_step(
+            searcher, both, mine, LR, torch.Generator().manual_seed(0)
+        )
+        found["es.weights"] = np.concatenate(
+            [w.detach().numpy().ravel() for w in both.net.parameters()]
+        )
 
-        found["divided"] = ranks.divided(7, lambda number: number / 7)
-        found["agreed"] = np.array(ranks.agree(False, ranks.rank == 1))
-        found["shared"] = ranks.share(lambda: os.getpid())
+        found["divided"] = ranks.sharded(7, lambda number: number / 7)
+        found["agreed"] = np.array(ranks.any_rank(False, ranks.rank == 1))
+        found["shared"] = ranks.broadcast(lambda: os.getpid())
         found["pid"] = os.getpid()
         found["parts"] = small_memory(ranks, searcher)
         try:
@@ -116,7 +130,8 @@ def lessons(folder: str) -> None:
 
 
 def small_memory(ranks: Ranks, searcher: Any) -> int:
-    """A step whose whole batch fits into the memory of rank 0 and not into that of rank 1; returns the pieces."""
+    """A step whose whole batch fits into the memory of rank 0 and not into that of rank 1;
+    returns the pieces."""
     both = shared(ranks)
     true = both.net.sampled
 
@@ -126,13 +141,14 @@ def small_memory(ranks: Ranks, searcher: Any) -> int:
         return true(x, choices)
 
     both.net.sampled = sampled  # type: ignore[method-assign]
-    state = State(searcher, both, Position())
-    loop._weight_step(state, batch(ranks.rank), path(ranks.rank), LR)
-    return state.position.parts
+    state = State(searcher=searcher, shared=both)
+    weight_step(state, batch(ranks.rank), path(ranks.rank), LR)
+    return state.position.micro_batches
 
 
 def searches(folder: str, changes: dict[str, Any]) -> None:
-    """One process of several: a whole search; one that rank 1 is asked to stop in the middle, and its rest."""
+    """One process of several: a whole search; one that rank 1 is asked to stop in the middle,
+    and its rest."""
     from hwnas.search.search import resume, search
 
     torch.set_num_threads(1)
@@ -160,11 +176,11 @@ def searches(folder: str, changes: dict[str, Any]) -> None:
             search(config, Path(folder) / "stopped", ranks=ranks)
         except KeyboardInterrupt:
             stopped = True
-        if ranks.leads:
+        if ranks.is_main:
             (Path(folder) / "stopped").rename(Path(folder) / "kept")
             for name in ("resumed", "other"):
                 shutil.copytree(Path(folder) / "kept", Path(folder) / name)
-        ranks.agree()
+        ranks.any_rank()
         resume(Path(folder) / "resumed", ranks=ranks)
     np.savez(Path(folder) / f"{ranks.rank}.npz", digests=np.array(digests), stopped=stopped)
 

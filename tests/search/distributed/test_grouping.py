@@ -6,18 +6,23 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwnas.search.distributed.grouping import WINDOW, matched, paths, window
+from hwnas.search.distributed.grouping import WINDOW, balanced, paths, window
 
-costs = st.lists(st.integers(1, 1000), min_size=1, max_size=40).map(lambda some: np.array(some, dtype=float))
+costs = st.lists(st.integers(1, 1000), min_size=1, max_size=40).map(
+    lambda some: np.array(some, dtype=float)
+)
 
 
 @given(costs, st.integers(1, 8))
-def test_every_path_is_used_once_and_steps_hold_neighbours_in_cost(cost: np.ndarray, size: int) -> None:
-    order = matched(cost, size)
+def test_every_path_is_used_once_and_steps_hold_neighbours_in_cost(
+    cost: np.ndarray, size: int
+) -> None:
+    order = balanced(cost, size)
     assert sorted(order.tolist()) == list(range(len(cost)))
     steps = [cost[order[i : i + size]] for i in range(0, len(cost), size)]
     spans = sorted((float(step.min()), float(step.max())) for step in steps)
-    # Sorted by cost, the steps do not overlap: no exchange of two paths would bring their costs nearer.
+    # Sorted by cost, the steps do not overlap: no exchange of two paths would bring their costs
+    # nearer.
     assert all(one[1] <= two[0] for one, two in pairwise(spans))
 
 
@@ -25,12 +30,12 @@ def test_every_path_is_used_once_and_steps_hold_neighbours_in_cost(cost: np.ndar
 def test_waiting_is_never_longer_than_in_the_order_of_drawing(cost: np.ndarray, size: int) -> None:
     whole = cost[: len(cost) // size * size]
     if len(whole):
-        slowest = whole[matched(whole, size)].reshape(-1, size).max(axis=1)
+        slowest = whole[balanced(whole, size)].reshape(-1, size).max(axis=1)
         assert slowest.sum() <= whole.reshape(-1, size).max(axis=1).sum()
 
 
 def test_one_rank_takes_the_paths_in_the_order_of_drawing() -> None:
-    assert matched(np.array([3.0, 1.0, 2.0]), 1).tolist() == [0, 1, 2]
+    assert balanced(np.array([3.0, 1.0, 2.0]), 1).tolist() == [0, 1, 2]
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=60))
@@ -58,8 +63,17 @@ def test_ranks_train_the_paths_of_one_process_each_once_between_two_alpha_steps(
     for first in range(0, steps, size):
         last = min(first + size, steps)
         if first not in drawn:
-            drawn = paths(draw, lambda some: cost[some[:, 0]], first, steps, every, size)
-        again = paths(draw, lambda some: cost[some[:, 0]], first, steps, every, size)  # as after a resume
+            drawn = paths(
+                draw,
+                lambda some: cost[some[:, 0]],
+                first=first,
+                steps=steps,
+                every=every,
+                size=size,
+            )
+        again = paths(
+            draw, lambda some: cost[some[:, 0]], first=first, steps=steps, every=every, size=size
+        )  # as after a resume
         for batch in range(first, last):
             assert (drawn[batch] == again[batch]).all()
             taken.append(drawn[batch])
@@ -72,5 +86,12 @@ def test_ranks_train_the_paths_of_one_process_each_once_between_two_alpha_steps(
 
 
 def test_an_epoch_that_was_begun_with_other_ranks_keeps_paths_with_their_batches() -> None:
-    found = paths(lambda batch: np.array([batch]), lambda some: np.zeros(len(some)), 3, 20, None, 2)
+    found = paths(
+        lambda batch: np.array([batch]),
+        lambda some: np.zeros(len(some)),
+        first=3,
+        steps=20,
+        every=None,
+        size=2,
+    )
     assert {batch: int(path[0]) for batch, path in found.items()} == {3: 3, 4: 4}

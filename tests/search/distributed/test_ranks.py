@@ -1,4 +1,5 @@
-"""Several processes: their gradients are those of one that averages the same paths, and what stops one stops all."""
+"""Several processes: their gradients are those of one that averages the same paths, and what
+stops one stops all."""
 
 from __future__ import annotations
 
@@ -20,11 +21,15 @@ import torch.nn.functional as F
 
 from hwnas.errors import Stopped
 from hwnas.runs import directory as runs
+from hwnas.runs.checkpoint import load_checkpoint
+from hwnas.runs.trials import read_trials
 from hwnas.search.algorithms import policy
 from hwnas.search.bilevel import ndarts
 from hwnas.search.bilevel.weight_evolution import Evolution, evolve
-from hwnas.search.distributed.ranks import ALONE, launch, waits
-from hwnas.search.search import plan, resume, search, whereabouts
+from hwnas.search.distributed.launch import launch
+from hwnas.search.distributed.ranks import ALONE, waits
+from hwnas.search.plan import plan
+from hwnas.search.search import resume, search, whereabouts
 from profilers.errors import InputError
 from tests.search import tiny
 from tests.search.distributed import several
@@ -47,7 +52,11 @@ def expected(paths: list[Any]) -> tuple[float, dict[str, Any]]:
     losses = []
     for number, chosen in enumerate(paths):
         x, y = several.batch(number)
-        logits = net.sampled(x, chosen) if chosen.ndim == 1 else net.mixture(x, torch.tensor(chosen).float())
+        logits = (
+            net.sampled(x, chosen)
+            if chosen.ndim == 1
+            else net.mixture(x, torch.tensor(chosen).float())
+        )
         losses.append(F.cross_entropy(logits, y))
     loss = torch.stack(losses).mean()
     loss.backward()
@@ -87,7 +96,10 @@ def test_what_one_path_alone_touches_gets_half_and_what_none_touches_stays_alone
     x, y = several.batch(1)
     F.cross_entropy(second.sampled(x, several.path(1)), y).backward()  # type: ignore[no-untyped-call]
     theirs = several.gradients(second)
-    only_first, neither = own.keys() - theirs.keys(), set(dict(second.named_parameters())) - own.keys()
+    only_first, neither = (
+        own.keys() - theirs.keys(),
+        set(dict(second.named_parameters())) - own.keys(),
+    )
     assert only_first and neither - theirs.keys()
     for name in only_first:
         np.testing.assert_allclose(both[name], own[name] / 2, rtol=1e-5, atol=1e-7)
@@ -105,7 +117,9 @@ def test_alpha_follows_the_mean_of_the_hypergradients(pair: list[dict[str, Any]]
     firsts = []
     for rank in (0, 1):
         searcher, shared = several.accuracy_only()
-        stepped = ndarts.alpha_step(searcher, shared, several.batch(rank), several.batch(10 + rank), 0.025)
+        stepped = ndarts.alpha_step(
+            searcher, shared, several.batch(rank), several.batch(10 + rank), 0.025
+        )
         firsts.append(stepped.policies.first)
     mean = np.mean(
         firsts, axis=0
@@ -118,16 +132,20 @@ def test_alpha_follows_the_mean_of_the_hypergradients(pair: list[dict[str, Any]]
     assert np.array_equal(pair[0]["ndarts.alpha"], pair[1]["ndarts.alpha"])
 
 
-def test_evolution_takes_the_candidate_that_is_best_on_both_batches(pair: list[dict[str, Any]]) -> None:
+def test_evolution_takes_the_candidate_that_is_best_on_both_batches(
+    pair: list[dict[str, Any]],
+) -> None:
     searcher, shared = several.accuracy_only(weights="es")
     alpha = (torch.as_tensor(searcher.policies.alpha[0], dtype=torch.float32),)
-    losses = [ndarts.mixture_loss(shared.net, searcher.mask(), several.batch(rank)) for rank in (0, 1)]
+    losses = [
+        ndarts.mixture_loss(shared.net, searcher.mask(), several.batch(rank)) for rank in (0, 1)
+    ]
     settings = searcher.config.ndarts
     evolved = evolve(
         lambda weights: torch.stack([loss(weights, alpha) for loss in losses]).mean(),
         tuple(shared.net.parameters()),
         torch.Generator().manual_seed(0),
-        Evolution(settings.sigma, settings.es_lr, settings.population),
+        Evolution(sigma=settings.sigma, rate=settings.es_lr, population=settings.population),
     )
     weights = np.concatenate([weight.numpy().ravel() for weight in evolved.weights])
     for found in pair:
@@ -143,24 +161,28 @@ def test_what_is_divided_comes_back_whole_and_exact(pair: list[dict[str, Any]]) 
         assert found["shared"] == pair[0]["pid"] != pair[1]["pid"]
 
 
-def test_memory_that_is_too_small_for_one_process_is_too_small_for_all(pair: list[dict[str, Any]]) -> None:
+def test_memory_that_is_too_small_for_one_process_is_too_small_for_all(
+    pair: list[dict[str, Any]],
+) -> None:
     assert [int(found["parts"]) for found in pair] == [2, 2]
 
 
 def test_processes_that_went_different_ways_are_stopped_loudly(pair: list[dict[str, Any]]) -> None:
-    assert all("no longer hold the same weights (digests 5, 6)" in str(found["unequal"]) for found in pair)
+    assert all(
+        "no longer hold the same weights (digests 5, 6)" in str(found["unequal"]) for found in pair
+    )
 
 
 def test_a_process_alone_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.distributed, "all_reduce", None)
     values = torch.ones(2)
     assert ALONE.mean(values) is values
-    assert ALONE.agree(True, False) == (True, False)
-    assert ALONE.share(lambda: 3) == 3
-    assert ALONE.divided(3, float).tolist() == [0.0, 1.0, 2.0]
+    assert ALONE.any_rank(True, False) == (True, False)
+    assert ALONE.broadcast(lambda: 3) == 3
+    assert ALONE.sharded(3, float).tolist() == [0.0, 1.0, 2.0]
     assert ALONE.average_gradients([], 0.5) == 0.5
     ALONE.check_equal(lambda: 1 // 0)
-    assert ALONE.leads and ALONE.speaks()
+    assert ALONE.is_main and ALONE.speaks()
 
 
 @pytest.mark.parametrize("missing", ["RANK", "MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE"])
@@ -181,14 +203,21 @@ SEARCHES: dict[str, dict[str, Any]] = {
         "objectives": [],
         "space": "nasbench201",
         "stages": [{"cells": 3, "epochs": 3}],
-        "ndarts": {"weights": "sgd+es", "weight_steps": 2, "population": 2, "hypergradient": "first_order"},
+        "ndarts": {
+            "weights": "sgd+es",
+            "weight_steps": 2,
+            "population": 2,
+            "hypergradient": "first_order",
+        },
     },
 }
 
 
 @pytest.mark.slow  # two processes, three searches each
 @pytest.mark.parametrize("name", SEARCHES)
-def test_a_stopped_search_of_two_processes_ends_like_an_uninterrupted_one(tmp_path: Path, name: str) -> None:
+def test_a_stopped_search_of_two_processes_ends_like_an_uninterrupted_one(
+    tmp_path: Path, name: str
+) -> None:
     tiny.images(tmp_path / "images.npz", count=88)
     codes, _ = launch(2, partial(several.searches, str(tmp_path), SEARCHES[name]))
     assert codes == [0, 0]
@@ -198,7 +227,9 @@ def test_a_stopped_search_of_two_processes_ends_like_an_uninterrupted_one(tmp_pa
     for file in ("trials.jsonl", "history.jsonl"):
         whole = (tmp_path / "whole" / file).read_bytes()
         assert (tmp_path / "resumed" / file).read_bytes() == whole
-    fronts = [json.loads((tmp_path / run / "front.json").read_text()) for run in ("whole", "resumed")]
+    fronts = [
+        json.loads((tmp_path / run / "front.json").read_text()) for run in ("whole", "resumed")
+    ]
     assert fronts[0] | {"seconds": 0} == fronts[1] | {"seconds": 0}
 
     # One process goes on from where two were stopped: the same trials before, as many after.
@@ -217,7 +248,7 @@ def test_processes_do_as_many_evaluations_as_one_in_the_same_places(tmp_path: Pa
     assert codes == [0, 0]
     alone = search(config, tmp_path / "alone")
     where = [
-        [(trial.number, trial.stage, trial.epoch, trial.step) for trial in runs.read_trials(run)]
+        [(trial.number, trial.stage, trial.epoch, trial.step) for trial in read_trials(run)]
         for run in (alone, runs.open_run(tmp_path / "whole"))
     ]
     assert where[0] == where[1]
@@ -228,7 +259,7 @@ def test_a_loss_that_is_no_number_on_one_process_sets_all_of_them_back(tmp_path:
     tiny.images(tmp_path / "images.npz", count=88)
     codes, _ = launch(2, partial(several.diverges, str(tmp_path)))
     assert codes == [0, 0]
-    found = runs.load_checkpoint(runs.open_run(tmp_path / "run"))
+    found = load_checkpoint(runs.open_run(tmp_path / "run"))
     assert found is not None and found[1]["position"]["rate"] == 0.5
     assert [one["rate"] for one in found[1]["setbacks"]] == [0.5]
 
@@ -247,14 +278,26 @@ def hwnas(*words: str, **more: Any) -> subprocess.Popen[str]:
 def ranks_of(launcher: subprocess.Popen[str]) -> list[int]:
     """The processes that a launcher has started, rank 0 first."""
     children = Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children").read_text().split()
-    return [int(child) for child in children if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text()]
+    return [
+        int(child)
+        for child in children
+        if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text()
+    ]
 
 
 def running(tmp_path: Path) -> subprocess.Popen[str]:
     """A search of two processes that has written a checkpoint, and would go on for long."""
     config = tiny.config(tiny.images(tmp_path / "images.npz"))
     (tmp_path / "tiny.toml").write_bytes(runs.configs.dump(config))
-    words = ("search", "--config", str(tmp_path / "tiny.toml"), "--epochs", "16", "--processes", "2")
+    words = (
+        "search",
+        "--config",
+        str(tmp_path / "tiny.toml"),
+        "--epochs",
+        "16",
+        "--processes",
+        "2",
+    )
     found = hwnas(*words, "--out", str(tmp_path / "run"), "--quiet")
     for _ in range(1200):
         if (tmp_path / "run" / "checkpoint" / "state.safetensors").exists():
@@ -265,17 +308,23 @@ def running(tmp_path: Path) -> subprocess.Popen[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the processes through /proc")
+@pytest.mark.skipif(
+    not Path("/proc/self/task").exists(), reason="finds the processes through /proc"
+)
 @pytest.mark.parametrize("rank", [0, 1])
-def test_a_killed_process_ends_the_search_with_one_line_and_resume_goes_on(tmp_path: Path, rank: int) -> None:
+def test_a_killed_process_ends_the_search_with_one_line_and_resume_goes_on(
+    tmp_path: Path, rank: int
+) -> None:
     job = running(tmp_path)
     os.kill(ranks_of(job)[rank], signal.SIGKILL)
     _, said = job.communicate(timeout=60)
     assert job.returncode == 3
     (line,) = said.strip().splitlines()
-    assert re.match(r"stopped: another process .* has died; .* hwnas resume .*run --processes 2$", line)
+    assert re.match(
+        r"stopped: another process .* has died; .* hwnas resume .*run --processes 2$", line
+    )
     run = runs.open_run(tmp_path / "run")
-    assert runs.load_checkpoint(run) is not None and not run.front_path.exists()
+    assert load_checkpoint(run) is not None and not run.front_path.exists()
     with runs.lock(run):
         pass  # nobody holds it any more
     ended = hwnas("resume", str(tmp_path / "run"), "--json", "--quiet", "--processes", "2")
@@ -291,7 +340,7 @@ def test_a_stop_of_the_launcher_stops_all_in_order(tmp_path: Path) -> None:
     _, said = job.communicate(timeout=60)
     assert job.returncode == 130
     assert said.strip() == f"stopped; go on with: hwnas resume {tmp_path / 'run'} --processes 2"
-    assert runs.load_checkpoint(runs.open_run(tmp_path / "run")) is not None
+    assert load_checkpoint(runs.open_run(tmp_path / "run")) is not None
 
 
 @pytest.mark.slow
@@ -302,7 +351,14 @@ def test_torchrun_starts_the_same_search(tmp_path: Path) -> None:
     launched = hwnas(*words, "--out", str(tmp_path / "a"), "--processes", "2")
     printed, said = launched.communicate(timeout=120)
     assert launched.returncode == 0, said
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    torchrun = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+    ]
     done = subprocess.run(
         [*torchrun, "-m", "hwnas", *words, "--out", str(tmp_path / "b")],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -324,7 +380,9 @@ def test_what_all_processes_find_out_is_said_once(tmp_path: Path) -> None:
     assert line.startswith("error: unknown data set 'nowhere'")
 
 
-def test_numbers_of_processes_that_make_no_sense_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_numbers_of_processes_that_make_no_sense_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     from hwnas.cli.processes import launched
 
     def never() -> None:
@@ -343,7 +401,7 @@ def test_numbers_of_processes_that_make_no_sense_are_refused(monkeypatch: pytest
 def test_processes_that_share_the_memory_get_parts_of_it(tmp_path: Path) -> None:
     from dataclasses import replace
 
-    from hwnas.search.search import free_mib
+    from hwnas.search.memory import free_mib
 
     config = tiny.config(tiny.images(tmp_path / "images.npz"), device="cpu")
     plan(config)
@@ -351,8 +409,8 @@ def test_processes_that_share_the_memory_get_parts_of_it(tmp_path: Path) -> None
 
 
 def test_what_is_raised_for_a_silent_process_is_a_stop() -> None:
-    from hwnas.search.distributed.ranks import Parted, _met
+    from hwnas.search.distributed.ranks import PeerLost, _peer_lost
 
-    with pytest.raises(Parted), _met():
+    with pytest.raises(PeerLost), _peer_lost():
         raise RuntimeError("Connection closed by peer")
-    assert not issubclass(Parted, Stopped)  # hwnas.search.search says how to go on
+    assert not issubclass(PeerLost, Stopped)  # hwnas.search.search says how to go on

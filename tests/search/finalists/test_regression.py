@@ -18,9 +18,13 @@ def uniform(count: int, seed: int = 0) -> np.ndarray:
 
 
 def truth(choices: np.ndarray, seed: int = 0) -> np.ndarray:
-    """Accuracies in which operations, and two of them on neighbouring edges together, play a part."""
+    """Accuracies in which operations, and two of them on neighbouring edges together, play a
+    part."""
     rng = np.random.default_rng(seed)
-    alone, pairs = rng.normal(size=(EDGES, OPERATIONS)), rng.normal(size=(EDGES, OPERATIONS, OPERATIONS))
+    alone, pairs = (
+        rng.normal(size=(EDGES, OPERATIONS)),
+        rng.normal(size=(EDGES, OPERATIONS, OPERATIONS)),
+    )
     total = alone[np.arange(EDGES), choices].sum(axis=1)
     total += 0.5 * pairs[np.arange(EDGES - 1), choices[:, :-1], choices[:, 1:]].sum(axis=1)
     return 0.4 + 0.02 * total
@@ -52,7 +56,9 @@ def test_the_dual_solution_is_ridge_regression_on_features_and_offsets() -> None
     batch = np.repeat(np.arange(6), 10)
     accuracy = truth(choices) + np.random.default_rng(1).normal(0, 0.05, 6)[batch]
     model = regression.fit(choices, accuracy, batch)
-    features = np.concatenate([written_out(choices), np.sqrt(regression.OFFSET) * np.eye(6)[batch]], axis=1)
+    features = np.concatenate(
+        [written_out(choices), np.sqrt(regression.OFFSET) * np.eye(6)[batch]], axis=1
+    )
     gram = features.T @ features + model.ridge * np.eye(features.shape[1])
     weights = np.linalg.solve(gram, features.T @ (accuracy - accuracy.mean()))
     others = uniform(20, 9)
@@ -88,7 +94,10 @@ def test_it_ranks_better_than_what_was_seen_of_each_genotype() -> None:
     believed = regression.predict(regression.fit(choices, seen, batch), choices)
     assert kendall_tau(believed, real) > kendall_tau(seen, real) + 0.2
     unseen = uniform(600, 50)
-    assert kendall_tau(regression.predict(regression.fit(choices, seen, batch), unseen), truth(unseen)) > 0.5
+    assert (
+        kendall_tau(regression.predict(regression.fit(choices, seen, batch), unseen), truth(unseen))
+        > 0.5
+    )
 
 
 def test_only_the_latest_evaluations_count(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +140,7 @@ def test_in_a_large_space_the_best_neighbours_join_what_was_seen() -> None:
 def test_each_band_of_cost_hands_back_its_best() -> None:
     rng = np.random.default_rng(0)
     believed, cost = rng.random(500), np.exp(rng.uniform(0, 3, 500))
-    rows = regression.best_of_bands(believed, cost, (1.0, np.exp(3)), 6)
+    rows = regression.best_of_bins(believed, cost, (1.0, np.exp(3)), 6)
     assert len(rows) == 6 and (np.diff(cost[rows]) > 0).all()
     for number, row in enumerate(rows):
         inside = (cost >= np.exp(number / 2)) & (cost < np.exp((number + 1) / 2))
@@ -140,6 +149,11 @@ def test_each_band_of_cost_hands_back_its_best() -> None:
 
 def test_a_band_without_a_network_gives_none_and_the_ends_belong_to_the_outer_bands() -> None:
     cost = np.array([1.0, 1.1, 8.0])
-    assert regression.best_of_bands(np.array([0.1, 0.2, 0.3]), cost, (1.0, 8.0), 3).tolist() == [1, 2]
+    assert regression.best_of_bins(np.array([0.1, 0.2, 0.3]), cost, (1.0, 8.0), 3).tolist() == [
+        1,
+        2,
+    ]
     # A cost may be zero (parameters of what has none), then bands have equal widths.
-    assert regression.best_of_bands(np.ones(3), np.array([0.0, 4.0, 8.0]), (0.0, 8.0), 2).tolist() == [0, 1]
+    assert regression.best_of_bins(
+        np.ones(3), np.array([0.0, 4.0, 8.0]), (0.0, 8.0), 2
+    ).tolist() == [0, 1]

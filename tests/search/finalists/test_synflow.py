@@ -1,4 +1,5 @@
-"""hwnas.search.finalists.synflow: the flow is what its definition says, and grows with every path."""
+"""hwnas.search.finalists.synflow: the flow is what its definition says, and grows with every
+path."""
 
 from __future__ import annotations
 
@@ -56,11 +57,14 @@ def test_it_is_the_derivative_by_a_common_scale_of_all_weights(space: Space) -> 
             return float(scaled.sampled(torch.ones(1, *IMAGE, dtype=torch.float64), choices).sum())
 
     step = 1e-5
-    assert log_flow(net, choices, IMAGE) == pytest.approx(math.log((out(step) - out(-step)) / (2 * step)))
+    assert log_flow(net, choices, IMAGE) == pytest.approx(
+        math.log((out(step) - out(-step)) / (2 * step))
+    )
 
 
 def test_activations_and_gates_neither_stop_the_flow_nor_count_as_layers() -> None:
-    """Without biases the flow is the output times the number of convolutions and linear layers on the way."""
+    """Without biases the flow is the output times the number of convolutions and linear layers
+    on the way."""
     every = small(EVERY_LAYER)
     net = probe(build_supernet(every, seed=0))
     with torch.no_grad():
@@ -80,14 +84,17 @@ def test_activations_and_gates_neither_stop_the_flow_nor_count_as_layers() -> No
 
 
 def test_a_cell_of_skips_counts_paths() -> None:
-    """Node 1 takes the input once, node 2 twice, node 3 four times; three groups of one cell each."""
+    """Node 1 takes the input once, node 2 twice, node 3 four times; three groups of one cell
+    each."""
     one = flow(SKIP, NONE, SKIP, NONE, NONE, SKIP)
     assert flow(*[SKIP] * 6) - one == pytest.approx(3 * math.log(4))
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(0, 4), min_size=6, max_size=6), st.integers(0, 5), st.integers(1, 4))
-def test_no_operation_in_place_of_none_takes_flow_away(cell: list[int], edge: int, operation: int) -> None:
+def test_no_operation_in_place_of_none_takes_flow_away(
+    cell: list[int], edge: int, operation: int
+) -> None:
     without = [*cell[:edge], NONE, *cell[edge + 1 :]]
     assert flow(*[*cell[:edge], operation, *cell[edge + 1 :]]) >= flow(*without) - 1e-9
 

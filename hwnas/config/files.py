@@ -1,0 +1,218 @@
+"""Where a config comes from and goes to: defaults, a TOML file, flags; what is wrong, in a line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+from pydantic import BaseModel, ValidationError
+
+from hwnas.catalog import find_config, read_toml
+from hwnas.config.search_config import Config
+from hwnas.config.sections import (
+    AlphaStep,
+    DataConfig,
+    Evaluation,
+    Ndarts,
+    ObjectiveConfig,
+    SearchStage,
+    WeightStep,
+)
+from hwnas.space import SPACES
+from hwnas.space.chain import known_space
+from hwnas.space.macro_toml import macro_of, table_of
+from profilers.errors import InputError, nearest
+
+DIGITS_DEFAULTS: dict[str, Any] = {"alpha_step": {"every": 2, "images": 64}}
+"""On maps of 8 x 8 pixels an evaluation costs its Python calls, whatever the images: take more
+of both."""
+
+NASBENCH201_DEFAULTS: dict[str, Any] = {
+    "channels": 8,
+    "stages": [{"cells": 3, "epochs": 40, "frozen_epochs": 8}],
+    "evaluation": {"channels": 16, "cells": 15},
+}
+"""NAS-Bench-201 has one stage and no shrinking; its networks are stacked in three groups."""
+
+
+def resolve(
+    overrides: Mapping[str, Any],
+    file: str | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> Config:
+    """Defaults, then the TOML file (a name of the catalog or a path), then flags; tables merge key
+    by key.
+
+    Without any cost objective and without an algorithm the accuracy-only mode, ndarts, is taken. A
+    file can't allow a download; ``say`` hears of one that means to. Raises InputError with one line
+    that names the key and the nearest valid one.
+    """
+    given: dict[str, Any] = {}
+    where, beside = "config", Path()
+    if file is not None:
+        path = find_config(file)
+        found, where, beside = read_toml(path), str(path), path.parent
+        given = without_download(found)
+        if found != given and not allows_download(overrides):
+            say(f"{path}: {PASSED_OVER}")
+    merged = _with_macro(_merge(given, overrides), beside if "macro" in given else Path())
+    if file is None and merged.get("data", {}).get("source", "digits") == "digits":
+        merged = _merge(DIGITS_DEFAULTS, merged)
+    if merged.get("space") == "nasbench201":
+        merged = _merge(NASBENCH201_DEFAULTS, merged)
+    merged = _with_depth(merged)
+    if "algorithm" not in merged and not merged.get("objectives"):
+        merged["algorithm"] = "ndarts"
+    return validate(merged, where)
+
+
+def _with_macro(data: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """A search with the table of its macro in place of the name of the file, which stands in
+    ``folder``, and its space.
+
+    So the run directory holds all that its genotypes need to be read.
+    """
+    macro = data.get("macro")
+    if macro is None:
+        return dict(data)
+    file = folder / macro if isinstance(macro, str) else None
+    space = known_space(macro_of(macro) if file is None else macro_of(read_toml(file), str(file)))
+    return {"space": space.name, **data, "macro": table_of(space.macro)}
+
+
+def _with_depth(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A search with the width and depth of its space's table, where the space has one and
+    nothing else is said."""
+    name = data.get("space")
+    depth = SPACES[name].depth if isinstance(name, str) and name in SPACES else None
+    if depth is None:
+        return dict(data)
+    stages = data.get("stages", [stage.model_dump(exclude={"cells"}) for stage in Config().stages])
+    if isinstance(stages, list | tuple):
+        stages = [
+            {"cells": depth, **stage} if isinstance(stage, Mapping) else stage for stage in stages
+        ]
+    channels = SPACES[str(name)].published_size[0]
+    usual = {
+        "channels": channels,
+        "evaluation": {"channels": data.get("channels", channels), "cells": depth},
+    }
+    return _merge(usual, {**data, "stages": stages})
+
+
+def with_epochs(config: Config, epochs: int) -> Config:
+    """The same search with ``epochs`` in every stage, its share of frozen epochs kept.
+
+    Raises InputError.
+    """
+    if epochs < 1:
+        raise InputError(f"epochs: at least 1, not {epochs}")
+    stages = [
+        {
+            **stage.model_dump(),
+            "epochs": epochs,
+            "frozen_epochs": stage.frozen_epochs * epochs // stage.epochs,
+        }
+        for stage in config.stages
+    ]
+    return validate({**config.model_dump(), "stages": stages}, "epochs")
+
+
+def validate(data: Mapping[str, Any], where: str) -> Config:
+    """A Config from plain data, or InputError in one line that begins with ``where``."""
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        raise InputError(f"{where}: {_one_line(error)}") from None
+
+
+def load(path: Path, root: Path | None = None) -> Config:
+    """The resolved config of the run directory ``root``."""
+    return validate(without_download(read_toml(path, root)), str(path))
+
+
+PASSED_OVER = "data.download is passed over; only --download downloads"
+
+
+def without_download(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What a file says, but for ``data.download = true``; what is no yes or no is left to be
+    refused."""
+    if not allows_download(data):
+        return dict(data)
+    return {
+        **data,
+        "data": {key: value for key, value in data["data"].items() if key != "download"},
+    }
+
+
+def allows_download(data: Mapping[str, Any]) -> bool:
+    """Whether ``data.download`` is said, in a way that a config takes for yes."""
+    below = data.get("data")
+    return isinstance(below, Mapping) and _yes(below.get("download", False))
+
+
+def _yes(value: Any) -> bool:
+    """Whether pydantic takes the value for True: "yes", 1 and so on."""
+    try:
+        return DataConfig.model_validate({"download": value}).download
+    except ValidationError:
+        return False
+
+
+def with_data(config: Config, **changes: Any) -> Config:
+    """The same search with other words about where its images are; None changes nothing."""
+    said = {key: value for key, value in changes.items() if value is not None}
+    return config.model_copy(update={"data": config.data.model_copy(update=said)})
+
+
+def dump(config: Config) -> bytes:
+    """The config as TOML; keys without a value are left out, and reading it back gives an equal
+    config.
+
+    Only ``data.download`` is left out too: it holds for the call that it was said to.
+    """
+    said = config.model_dump(mode="json", exclude_none=True, exclude={"data": {"download"}})
+    return tomli_w.dumps(said).encode()
+
+
+def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        merged[key] = (
+            _merge(below, value)
+            if isinstance(below, Mapping) and isinstance(value, Mapping)
+            else value
+        )
+    return merged
+
+
+def _one_line(error: ValidationError) -> str:
+    # A misspelt key comes first: what is then missing follows from it.
+    first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
+    path = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return (
+            f"unknown key {path!r}{nearest(str(first['loc'][-1]), _known_keys(first['loc'][:-1]))}"
+        )
+    message = str(first["msg"]).removeprefix("Value error, ")
+    return f"{path}: {message}" if path else message
+
+
+def _known_keys(path: tuple[int | str, ...]) -> list[str]:
+    """The keys that the table at ``path`` may have."""
+    model: type[BaseModel] = Config
+    tables: dict[str, type[BaseModel]] = {
+        "data": DataConfig,
+        "weight_step": WeightStep,
+        "alpha_step": AlphaStep,
+        "evaluation": Evaluation,
+        "ndarts": Ndarts,
+        "stages": SearchStage,
+        "objectives": ObjectiveConfig,
+    }
+    for part in path:
+        model = tables.get(str(part), model)
+    return list(model.model_fields)

@@ -1,0 +1,163 @@
+"""The parts of a config: objectives, data, stages, steps, evaluation, NDARTS's own numbers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from hwnas.costs.metrics import METRICS
+from profilers.errors import nearest
+from profilers.limits import MOST_BATCH, MOST_CELLS, MOST_CHANNELS, MOST_THREADS
+
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+"""Of images, samples, steps, epochs or networks: more than any search here ever took."""
+Cells = Annotated[int, Field(ge=1, le=MOST_CELLS)]
+Channels = Annotated[int, Field(ge=1, le=MOST_CHANNELS)]
+Batch = Annotated[int, Field(ge=1, le=MOST_BATCH)]
+Threads = Annotated[int, Field(ge=1, le=MOST_THREADS)]
+Rate = Annotated[float, Field(gt=0, le=10)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+EXPONENTS = (0.0, -0.005, -0.01, -0.025, -0.06, -0.15, -0.4, -0.8)
+"""Eight penalty exponents: accuracy alone, then growing about as the slope of a front does.
+
+Twice the cost has to bring 0.35 % more accuracy at -0.005, and 74 % more at -0.8.
+"""
+
+
+class Frozen(BaseModel):
+    """A part of a config: no unknown keys, never changed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class ObjectiveConfig(Frozen):
+    """One cost to keep low.
+
+    ``target`` with its unit, for the network that is handed back; None: the power law.
+    """
+
+    metric: str
+    target: str | None = Field(default=None, max_length=40)
+
+    @field_validator("metric")
+    @classmethod
+    def _is_known(cls, metric: str) -> str:
+        if metric not in METRICS:
+            raise ValueError(f"unknown metric {metric!r}{nearest(metric, METRICS.names())}")
+        return metric
+
+
+class DataConfig(Frozen):
+    """Images: a name, a folder or an .npz file, and how they are read (hwnas.training.data.load).
+
+    ``test``: the folder of the test images, one sub-folder per class, where ``source`` is a folder.
+    ``download``: whoever called allows it. What a file says of it is passed over, since others
+    write files.
+    """
+
+    source: str = Field(default="digits", max_length=4096)
+    test: str | None = Field(default=None, max_length=4096)
+    root: str | None = Field(default=None, max_length=4096)
+    download: bool = False
+    noise: float = Field(default=0.0, ge=0, le=1)
+    image_size: int | None = Field(default=None, ge=4, le=1024)
+    skip_broken: bool = False
+
+
+class SearchStage(Frozen):
+    """One stage of progressive search: depth of its supernet, epochs, and dropout on
+    skip_connect at its start."""
+
+    cells: Cells
+    epochs: Count
+    frozen_epochs: int = Field(default=0, ge=0)
+    skip_dropout: Share = 0.0
+
+    @model_validator(mode="after")
+    def _some_epoch_learns(self) -> SearchStage:
+        if self.frozen_epochs >= self.epochs:
+            raise ValueError(
+                f"frozen_epochs ({self.frozen_epochs}) must be below epochs ({self.epochs})"
+            )
+        return self
+
+
+class WeightStep(Frozen):
+    """SGD of the shared weights [TND-NAS source]: cosine from ``lr`` to ``lr_end`` in every stage.
+
+    ``head_rate`` times the rate trains the classifier: every path hands it other features, and at
+    the rate that the operations need it oscillates (docs/log.md). The papers have no such factor:
+    1.
+
+    ``paths``: drawn from the policies, as in TND-NAS, or ``uniform`` among what survives: then
+    nothing is trained less because it looked bad while the weights were young
+    (docs/evidence/nasbench201.md).
+    """
+
+    paths: Literal["policies", "uniform"] = "policies"
+    lr: Rate = 0.15
+    head_rate: float = Field(default=0.1, gt=0, le=1)
+    lr_end: float = Field(default=0.0, ge=0, le=10)
+    momentum: Share = 0.9
+    nesterov: bool = False
+    weight_decay: float = Field(default=3e-4, ge=0, le=1)
+    clip: float = Field(default=5.0, gt=0)
+    # Not one: BatchNorm's variance of one image on a map of one pixel is undefined.
+    batch_size: int = Field(default=32, ge=2, le=MOST_BATCH)
+
+
+class AlphaStep(Frozen):
+    """REINFORCE on alpha: ``samples`` sub-networks, each on ``images`` validation images, every
+    ``every`` steps.
+
+    At least once an epoch, however few its steps are.
+
+    ``augment``: those images as the training ones are; shared weights then rank better on CIFAR-10,
+    on the 8 x 8 pixels of digits one search ended worse (docs/decisions/019).
+    ``form``: the paper's, or ``directed``, which re-uses evaluations and looks where the front is
+    thin (hwnas.search.algorithms.scalarised); that one has its own constants, from ``lr`` on
+    nothing here is read.
+    """
+
+    form: Literal["paper", "directed"] = "paper"
+    samples: Count = 10
+    every: Count = 4
+    images: Count = 32
+    augment: bool = False
+    lr: Rate = 0.05
+    weight_decay: float = Field(default=1e-3, ge=0, le=1)
+    clip: float = Field(default=5.0, gt=0)
+    baseline_decay: Share = 0.95
+    entropy: float = Field(default=0.0, ge=0, le=1)
+
+
+class Evaluation(Frozen):
+    """The discrete network that is counted, and trained in the end: initial channels and
+    searched cells."""
+
+    channels: Channels = 8
+    cells: Cells = 5
+    stem: Literal["cifar", "imagenet"] = "cifar"
+
+
+class Ndarts(Frozen):
+    """The accuracy-only mode (NDARTS, Algorithms 2023, 16(12), 536): hypergradient and weights.
+
+    ``pooled``: what all stages' alphas say together is derived, not the last one's; with equal
+    stages, restarts.
+    """
+
+    terms: int = Field(default=2, ge=0, le=64)
+    gamma: float | Literal["lr", "power"] = "lr"
+    weight_steps: Count = 4
+    alpha_lr: Rate = 3e-4
+    alpha_weight_decay: float = Field(default=1e-3, ge=0, le=1)
+    hypergradient: Literal["neumann", "first_order", "second_order"] = "neumann"
+    weights: Literal["sgd", "es", "sgd+es"] = "sgd"
+    samples_per_epoch: Count | None = None
+    sigma: float = Field(default=0.01, gt=0)
+    population: Count = 10
+    es_lr: Rate = 1e-2
+    pooled: bool = False

@@ -1,0 +1,163 @@
+"""One weight step of the supernet: a drawn path, a mixture, or the step that an algorithm
+brings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hwnas.config import Config, SearchStage
+from hwnas.errors import Stopped
+from hwnas.nets.supernet import SkipDropout, Supernet
+from hwnas.search.algorithms.algorithm import OwnTraining, StepContext
+from hwnas.search.algorithms.progressive import skip_dropout
+from hwnas.search.algorithms.searcher import mixture_of, path_of
+from hwnas.search.costs import CostModel
+from hwnas.search.distributed import grouping, shared_weights
+from hwnas.search.schedule import learning_every
+from hwnas.search.seeds import ALPHA, DROPOUT, NOISE, PATHS, rng
+from hwnas.search.state import State
+from hwnas.space.space import SPACES, Choices, Probabilities
+from hwnas.training.data import Batch, Dataset, sample
+from hwnas.training.dataset import generator
+
+Drawn = dict[int, Choices]
+"""The paths (edges,) of the next weight steps, by batch."""
+
+
+def sampling_step(
+    config: Config,
+    costs: tuple[CostModel, ...],
+    state: State,
+    batch: Batch | None,
+    lr: float,
+    numbers: range,
+    steps: int,
+    drawn: Drawn,
+) -> Drawn:
+    """Train the paths of these batches, one per rank, or a mixture; returns the paths that are
+    drawn by now.
+
+    ``numbers``: those of the batches that the ranks take, of the epoch's ``steps``; ``drawn``:
+    paths so far.
+    """
+    at, ranks, space = state.position, state.shared.ranks, SPACES[config.space]
+    first, last = numbers.start, numbers.stop
+    if config.weights == "sampled" and first not in drawn:
+        learns = at.epoch >= config.stages[at.stage].frozen_epochs
+        every = learning_every(config, steps) if learns else None
+        drawn = grouping.paths(
+            partial(path_of_batch, config, state),
+            partial(_macs, costs),
+            first=first,
+            steps=steps,
+            every=every,
+            size=ranks.size,
+        )
+    mixed = config.weights == "mixture"
+    path = mixture_of(state.searcher, space) if mixed else drawn[min(first + ranks.rank, last - 1)]
+    state.unread.append((first, weight_step(state, batch, path, lr * len(numbers))))
+    return drawn
+
+
+def path_of_batch(config: Config, state: State, number: int) -> Choices:
+    """The path (edges,) that is drawn for a batch of the present epoch."""
+    at = state.position
+    words = rng(config.seed, at.stage, at.epoch, number, PATHS)
+    return path_of(
+        state.searcher, SPACES[config.space], words, config.weight_step.paths == "uniform"
+    )
+
+
+def _macs(costs: tuple[CostModel, ...], choices: Choices) -> NDArray[np.float64]:
+    """What stands for the time that choices (M, edges) take, (M,)."""
+    return np.asarray(
+        next(cost for cost in costs if cost.name == "macs").of(choices), dtype=np.float64
+    )
+
+
+def own_step(
+    config: Config,
+    training: OwnTraining,
+    dataset: Dataset,
+    state: State,
+    batch: Batch | None,
+    lr: float,
+    numbers: range,
+    steps: int,
+) -> None:
+    """The weight step that the algorithm brings; ``numbers`` and ``steps`` as in
+    ``sampling_step``."""
+    at, ranks = state.position, state.shared.ranks
+    seed = (config.seed, at.stage, at.epoch)
+
+    def validation(number: int) -> Batch:
+        # As the training images are: on others alpha runs away (decision 019).
+        words = (*seed, number, ALPHA)
+        return sample(
+            dataset, "policy", config.weight_step.batch_size, words, augment=dataset.augment
+        )
+
+    together = -(-steps // ranks.size)  # steps of all ranks together
+    turn = (numbers.start // ranks.size + 1) % learning_every(config, together) == 0
+    context = StepContext(
+        shared=state.shared,
+        batch=batch,
+        lr=lr,
+        count=len(numbers),
+        learns=turn and at.epoch >= config.stages[at.stage].frozen_epochs,
+        ends=numbers.stop == steps,
+        validation=lambda: validation(numbers.start + ranks.rank),
+        last_validation=lambda: validation(steps - 1),
+        noise=generator(*seed, numbers.start, NOISE, device=dataset.device),
+    )
+    state.searcher, loss = training.step(state.searcher, context)
+    state.unread.append((numbers.start, loss))
+
+
+def weight_step(
+    state: State, batch: Batch | None, path: Choices | Probabilities, lr: float
+) -> float | torch.Tensor:
+    """A weight step, in twice as many micro-batches from now on where the device's memory is too
+    small.
+
+    Raises Stopped where not even two images fit.
+    """
+    while True:
+        try:
+            return shared_weights.weight_step(
+                state.shared, batch, path, lr, state.position.micro_batches
+            )
+        except (RuntimeError, MemoryError) as error:
+            if not shared_weights.out_of_memory(error):
+                raise
+            micro_batches = 2 * state.position.micro_batches
+            if (
+                batch is not None and micro_batches > len(batch.y) // 2
+            ):  # BatchNorm needs more than one image
+                raise Stopped(
+                    "the device's memory is too small for"
+                    f" {len(batch.y) // state.position.micro_batches} images at once;"
+                    " take fewer channels or cells (channels, stages in a --config file)"
+                ) from None
+            state.position = replace(state.position, micro_batches=micro_batches)
+        # Outside of the handler, whose traceback would keep the maps of the failed step alive.
+        state.shared.optimizer.zero_grad(set_to_none=True)
+        torch.cuda.empty_cache()
+
+
+def set_dropout(
+    net: Supernet, stage: SearchStage, epoch: int, seed: tuple[int, ...], device: torch.device
+) -> None:
+    """Dropout on skip_connect for the next step, as the stage's schedule has it in this epoch."""
+    p = skip_dropout(stage, epoch)
+    words = (*seed, DROPOUT)
+    net.dropout = (
+        SkipDropout(probability=p, generator=generator(*words, device=device))
+        if p > 0
+        else SkipDropout()
+    )

@@ -1,0 +1,73 @@
+"""Known networks on the command line: their counts, their own width and depth, and what they
+refuse."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+
+def test_a_known_network_is_profiled_with_its_published_counts(typed) -> None:
+    words = (
+        "profile",
+        "MOBILENET_V3_SMALL",
+        "--classes",
+        "1000",
+        "--image",
+        "224",
+        "--backend",
+        "counts",
+    )
+    found = json.loads(typed(*words, "--json")[0])
+    assert {metric["name"]: metric["value"] for metric in found["metrics"]} == {
+        "params": 2_542_856,
+        "macs": 56_510_400,
+        "flops": 113_020_800,
+    }
+
+
+def test_a_known_network_is_exported_untrained_at_another_width(typed, tmp_path) -> None:
+    words = (
+        "export",
+        "RESNET8",
+        "--untrained",
+        "--channels",
+        "8",
+        "--image",
+        "3,16,16",
+        "--formats",
+        "onnx,python",
+    )
+    (found,) = json.loads(typed(*words, "--json")[0])
+    assert (found["channels"], found["cells"], found["parity"]["passed"]) == (8, 9, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ("profile", "MOBILENET_V2", "--cells", "20"),
+            "has 17 blocks, as its table says: leave cells out",
+        ),
+        (
+            ("profile", "MOBILENET_V2", "--stem", "imagenet"),
+            "has the stem of its table: leave 'imagenet' out",
+        ),
+        (("export", "FBNET_C", "--untrained", "--stem", "imagenet"), "has the stem of its table"),
+        (("profile", "MOBILNET_V2"), "did you mean 'MOBILENET_V2'"),
+        (
+            ("search", "--space", "mobile"),
+            "ndarts mixes all networks, and those of mobile have several sizes",
+        ),
+        (("search", "--space", "mobil", "--objective", "params"), "did you mean 'mobile'"),
+        (
+            ("devices", "calibrate", "--space", "fbnet", "--cells", "8"),
+            "a network of fbnet has 22 blocks",
+        ),
+    ],
+)
+def test_what_a_chain_has_no_use_for_is_refused_in_one_line(typed, words, said) -> None:
+    _, err = typed(*words, code=2)
+    assert said in err
+    assert err.count("\n") == 1
