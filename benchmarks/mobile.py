@@ -40,7 +40,8 @@ import torch
 from benchmarks.mobile_parts import epoch_seconds, latencies, trained, write_images
 from hwnas.config import Config, resolve
 from hwnas.runs.front import Bounds, hypervolume
-from hwnas.search.search import plan, search, summary
+from hwnas.search.plan import plan
+from hwnas.search.search import search, summary
 from hwnas.space.genotype import Architecture
 from hwnas.space.known import KNOWN
 from hwnas.space.text import from_dict

@@ -41,7 +41,9 @@ def test_judged_seeds_and_the_others_share_no_image(tmp_path: Path) -> None:
     for seed in (0, JUDGED):
         with np.load(tmp_path / f"{seed}.npz") as arrays:
             assert arrays["x_train"].shape == (5, 32, 32, 3) and len(arrays["x_test"]) == 500
-            seen.append({image.tobytes() for part in ("train", "test") for image in arrays[f"x_{part}"]})
+            seen.append(
+                {image.tobytes() for part in ("train", "test") for image in arrays[f"x_{part}"]}
+            )
     assert not seen[0] & seen[1]
 
 
