@@ -70,7 +70,7 @@ def test_a_search_finds_a_table_by_the_name_in_the_devices_file(hwnas: Command) 
     assert f"{path}: latency table of my-board" in fitted.out
     assert "finds it: hwnas search --target some-file.toml" in fitted.out
     (cost, *_) = plan(config("some-file.toml", require="table")).costs
-    assert (cost.name, cost.origin, cost.table) == ("latency", "table", path)
+    assert (cost.name, cost.provenance, cost.table) == ("latency", "table", path)
 
 
 def test_a_table_elsewhere_is_named_and_kept_for_a_resumed_run(hwnas: Command) -> None:
@@ -86,14 +86,14 @@ def test_a_table_elsewhere_is_named_and_kept_for_a_resumed_run(hwnas: Command) -
     run = open_run(Path("run"))
     assert (run.path / "latency-table.json").read_bytes() == Path("t.json").read_bytes()
     Path("t.json").unlink()
-    assert plan(run.config, table=run.path / "latency-table.json").costs[0].origin == "table"
+    assert plan(run.config, table=run.path / "latency-table.json").costs[0].provenance == "table"
 
 
 def test_a_table_of_another_device_is_said_to_be_one(hwnas: Command) -> None:
     hwnas("devices", "fit", "--csv", "measured.csv", "--device", "some-file.toml", *SIZE, "--out", "t.json")
     said: list[str] = []
     planned = plan(config("1080ti"), said.append, Path("t.json"))
-    assert (planned.costs[0].origin, planned.costs[0].table) == ("table", Path("t.json"))
+    assert (planned.costs[0].provenance, planned.costs[0].table) == ("table", Path("t.json"))
     assert said == ["note: t.json is a table of my-board, and the target is 1080ti"]
 
 
