@@ -43,6 +43,6 @@ def test_named_searches_of_chains_end_with_a_front_of_their_space(
     }
     config = resolve(shorter, name)
     planned = plan(config)
-    assert planned.reaches["params"].bounds[0] < planned.reaches["params"].bounds[1]
+    assert planned.cost_ranges["params"].bounds[0] < planned.cost_ranges["params"].bounds[1]
     found = summary(search(config, tmp_path / "run", planned=planned))
     assert {parse(member["text"]).space for member in found["front"]} == {config.space}
