@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from hwnas.costs import sized
 from hwnas.costs.features import BENCHMARK_CELLS, designs, folds
 from hwnas.costs.latency_csv import Measured
 from hwnas.space.space import Space
@@ -34,6 +35,8 @@ def fit_measured(
     another.
     """
     known = designs(space, measured.choices, BENCHMARK_CELLS if network is None else network.cells)
+    if space.size_rows and network is not None:
+        known = (*known, sized.design(sized.family_of(space, network), measured.choices))
     folded = folds(space, measured.choices)
     if (~folded).sum() < FEWEST_ROWS:
         raise InputError(

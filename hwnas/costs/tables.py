@@ -13,7 +13,8 @@ from pathlib import Path
 
 from hwnas import catalog
 from hwnas.costs.latency import Predictor, TablePredictor, roofline
-from hwnas.space.family import Family, family
+from hwnas.costs.sized import family_of as family_of
+from hwnas.space.family import Family
 from hwnas.space.space import SPACES, Space
 from profilers.device import Device
 from profilers.errors import InputError, nearest
@@ -190,17 +191,6 @@ def size_of(of: Family) -> NetworkSize:
     """A family's size and task, as a table keeps them."""
     return NetworkSize(
         channels=of.size.channels, cells=of.size.cells, classes=of.task.classes, image=of.task.image
-    )
-
-
-def family_of(space: Space, network: NetworkSize) -> Family:
-    """The networks that a table is about."""
-    return family(
-        space,
-        channels=network.channels,
-        cells=network.cells,
-        classes=network.classes,
-        image=network.image,
     )
 
 

@@ -101,6 +101,21 @@ def test_an_additive_device_is_calibrated_to_its_noise(name: str) -> None:
     assert predicted == pytest.approx(Fake()._one(architecture), rel=0.06)
 
 
+def test_a_space_of_several_sizes_is_calibrated_on_whole_networks_alone() -> None:
+    """Side and widths change what every operation costs: up to thirty times here."""
+    space = SPACES["mobile"]
+    network = replace(NETWORK, channels=16, cells=space.depth or 0, image=(3, 32, 32))
+    plan = CalibrationPlan(family=family_of(space, network), train=80, held_out=30)
+    table = calibrate(plan, Fake(network=network, noise=0.01), "cpu", 1, clock=lambda: 0.0)
+    assert table.operations is None and not table.measured
+    assert table.provenance["set_aside"] == 0
+    assert table.agreement["held_out"]["mape_percent"] < 4.0
+    one = random_networks(space, 1, np.random.default_rng(5))[0]
+    known = replace(table, network=None)
+    with pytest.raises(InputError, match="does not say which networks"):
+        TablePredictor(table=known, source="mine.json").predict(one)
+
+
 def test_what_slows_the_host_for_a_while_is_taken_out() -> None:
     """Every second chunk is half as fast again; the anchors say so."""
 
