@@ -141,7 +141,7 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Predict the latencies of many architectures from a table."""
-    from hwnas.costs.features import folds
+    from hwnas.costs.features import is_constant
     from hwnas.costs.latency import TablePredictor
     from hwnas.costs.latency_csv import read_architectures, write_predictions
     from profilers.table import load
@@ -149,7 +149,7 @@ def predict(
     predictor = TablePredictor(table=load(table), source=str(table))
     texts, choices = read_architectures(csv, predictor.space, arch_column)
     write_predictions(out, texts, predictor.predict(choices))
-    folded = int(folds(predictor.space, choices).sum())
+    folded = int(is_constant(predictor.space, choices).sum())
     if as_json:
         report = {
             "table": str(table),

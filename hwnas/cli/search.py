@@ -147,14 +147,14 @@ def search(
     }
     from hwnas.cli.progress import notes
     from hwnas.config import resolve, with_epochs
-    from hwnas.runs.directory import new_directory, vacant
+    from hwnas.runs.directory import ensure_absent, new_directory
 
     resolved = resolve(given(**flags), config, notes(quiet or several.follows()))
     if epochs is not None:
         resolved = with_epochs(resolved, epochs)
     chosen = named_table(table, resolved)
     path = out or new_directory(resolved.data.source, [one.metric for one in resolved.objectives])
-    vacant(path)
+    ensure_absent(path)
     several.launched(processes, context.find_root().obj)
     with several.joined() as ranks:
         _run(

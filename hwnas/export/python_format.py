@@ -261,10 +261,10 @@ def _node_text(
         return sources[0]
     source = sources[0]
     if starts_with_relu(node.layers):
-        rectified = f"relu_{source}"
-        if f"{rectified} = F.relu({source})" not in lines:
-            lines.append(f"{rectified} = F.relu({source})")
-        source = rectified
+        after_relu = f"relu_{source}"
+        if f"{after_relu} = F.relu({source})" not in lines:
+            lines.append(f"{after_relu} = F.relu({source})")
+        source = after_relu
         if not _built(node):
             return source
     return f"self.{part}({source})"

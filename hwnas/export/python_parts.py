@@ -33,7 +33,7 @@ CLASSES = {classes}
 MEAN = {mean}
 STD = {std}'''
 
-_HALVE = '''class Halve(nn.Module):
+_HALVE = '''class FactorizedReduce(nn.Module):
     """Two 1x1 convolutions of stride 2 side by side, the second on the map shifted by one pixel."""
 
     def __init__(self, cin: int, cout: int, bias: bool = False) -> None:
@@ -91,7 +91,11 @@ _SQUEEZE_EXCITE = '''class SqueezeExcite(nn.Module):
 
 def helpers(text: str) -> list[str]:
     """The definitions of those helper classes that ``text`` calls."""
-    known = {"Halve(": _HALVE, "GlobalPool(": _GLOBAL_POOL, "SqueezeExcite(": _SQUEEZE_EXCITE}
+    known = {
+        "FactorizedReduce(": _HALVE,
+        "GlobalPool(": _GLOBAL_POOL,
+        "SqueezeExcite(": _SQUEEZE_EXCITE,
+    }
     return [definition for name, definition in known.items() if name in text]
 
 
@@ -115,8 +119,8 @@ def expression(layer: Layer, name: dict[int, str]) -> str:
     if layer.kind == "batch_norm":
         epsilon = "" if layer.epsilon == TORCHS_EPSILON else f", eps={layer.epsilon!r}"
         return f"nn.BatchNorm2d({cout}{epsilon})"
-    if layer.kind == "halve":
-        return f"Halve({cin}, {cout}{', bias=True' if layer.bias else ''})"
+    if layer.kind == "factorized_reduce":
+        return f"FactorizedReduce({cin}, {cout}{', bias=True' if layer.bias else ''})"
     if layer.kind == "squeeze_excite":
         parts = (cin, name[layer.hidden], _activation(layer.inner), _activation(layer.gate))
         return f"SqueezeExcite({', '.join(parts)})"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hwnas.costs.features import folds
+from hwnas.costs.features import is_constant
 from hwnas.measuring.bench import Bench, BenchOperation
 from hwnas.space.encoding import derive, sample, to_choices, to_genotype
 from hwnas.space.family import Family
@@ -83,7 +83,7 @@ def random_networks(space: Space, count: int, rng: np.random.Generator) -> list[
         if len(drawn) % 2:
             strength = rng.dirichlet(np.ones(space.width), len(space.decisions)) * space.mask
             choices = to_choices(derive(space, strength))
-        if not folds(space, choices)[0]:
+        if not is_constant(space, choices)[0]:
             drawn.append(choices)
     return drawn
 

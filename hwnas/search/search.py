@@ -126,14 +126,14 @@ def _go(run: Run, planned: SearchPlan, watch: Watcher, say: Say, ranks: Ranks) -
                 run, dataset, planned.costs, searcher_of(planned), watch, ranks=ranks
             )
             began = time.monotonic()
-            here = planned.here if ranks.is_main else None
+            attached_target = planned.attached_target if ranks.is_main else None
             result = finish(
                 config,
                 dataset,
                 costs=planned.costs,
                 ranges=planned.cost_ranges,
                 searched=searched,
-                here=here,
+                attached_target=attached_target,
                 say=say,
             )
             if ranks.is_main:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwnas.costs.features import folds
+from hwnas.costs.features import is_constant
 from hwnas.costs.latency import TablePredictor
 from hwnas.costs.tables import family_of
 from hwnas.measuring.bench import BenchOperation, Item, OnnxBench, TorchBench
@@ -212,7 +212,7 @@ def test_random_networks_are_of_both_kinds_and_never_constant() -> None:
         (one != none).sum() == 16 for one in drawn[1::2]
     )  # two inputs to each of 2 x 4 nodes
     nb201 = random_networks(SPACES["nasbench201"], 100, np.random.default_rng(0))
-    assert not folds(SPACES["nasbench201"], np.stack(nb201)).any()
+    assert not is_constant(SPACES["nasbench201"], np.stack(nb201)).any()
 
 
 def test_a_device_that_measures_nothing_is_an_error() -> None:
