@@ -9,7 +9,7 @@ installed decides.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
@@ -25,13 +25,18 @@ class Announced(dict[str, T], Generic[T]):
     An entry point leads to a value of `kind` whose `name` is that of the entry point. Raises
     InputError for one that does not. `kind` may be written as "module:name", and `shipped` says so
     where our own values are: both for a table that is asked for names by rooms that must not import
-    what stands in it.
+    what stands in it. `check` raises InputError for a value that can't stand beside the others.
     """
 
     def __init__(
-        self, group: str, kind: type[T] | str, shipped: Mapping[str, str] | None = None
+        self,
+        group: str,
+        kind: type[T] | str,
+        shipped: Mapping[str, str] | None = None,
+        check: Callable[[T, Mapping[str, T]], None] = lambda value, others: None,
     ) -> None:
         super().__init__()
+        self.check = check
         self.group, self.kind = group, kind
         self.shipped = [EntryPoint(name, where, group) for name, where in (shipped or {}).items()]
 
@@ -48,6 +53,11 @@ class Announced(dict[str, T], Generic[T]):
                 self[name] = self._load(entry)
                 return self[name]
         raise KeyError(name)
+
+    def __setitem__(self, name: str, value: T) -> None:
+        """One more value, checked against the others."""
+        self.check(value, {other: one for other, one in self.items() if other != name})
+        super().__setitem__(name, value)
 
     def usable(self, name: object) -> bool:
         """Whether a value of this name can be had here: its package is installed, and not

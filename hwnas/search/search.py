@@ -32,6 +32,7 @@ from hwnas.search.plan import SearchPlan, plan, searcher_of
 from hwnas.search.progress import Watcher
 from hwnas.training.data import default_root, digest, to_device
 from hwnas.training.run_images import TEST_IMAGES, check_same, parts_of, record_of_test
+from profilers.errors import FaultyPlugin
 
 
 def search(
@@ -149,6 +150,11 @@ def _go(run: Run, planned: SearchPlan, watch: Watcher, say: Say, ranks: Ranks) -
                     "seconds": round(seconds, 1),
                 }
                 write_front(run, result.summary.model_copy(update=more))
+    except FaultyPlugin as error:
+        raise Stopped(
+            f"{error}; all finished work up to the last checkpoint is kept: mend it and go on with:"
+            f" hwnas resume {run.path}"
+        ) from error
     except PeerLost as error:
         silent = "did not answer in time" if "timed out" in str(error).lower() else "has died"
         raise Stopped(
