@@ -37,20 +37,28 @@ class Announced(dict[str, T], Generic[T]):
     ) -> None:
         super().__init__()
         self.check = check
+        self._loading: set[str] = set()
         self.group, self.kind = group, kind
         self.shipped = [EntryPoint(name, where, group) for name, where in (shipped or {}).items()]
 
     def __contains__(self, name: object) -> bool:
         """Whether a name is known, here or in an installed package; loads nothing."""
-        return super().__contains__(name) or any(entry.name == name for entry in self._entries())
+        if super().__contains__(name):
+            return True
+        # A package that is being loaded may ask for the name that it is about to give.
+        return name not in self._loading and any(entry.name == name for entry in self._entries())
 
     def __missing__(self, name: str) -> T:
         """A value that is asked for first. Raises KeyError for an unknown name, InputError for no
         such value.
         """
         for entry in self._entries():
-            if entry.name == name:
-                self[name] = self._load(entry)
+            if entry.name == name and name not in self._loading:
+                self._loading.add(name)
+                try:
+                    self[name] = self._load(entry)
+                finally:
+                    self._loading.discard(name)
                 return self[name]
         raise KeyError(name)
 
