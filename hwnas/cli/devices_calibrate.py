@@ -213,7 +213,7 @@ def summary(table: Table, path: Path) -> dict[str, Any]:
 
 
 def _print(table: Table, path: Path, target: str) -> None:
-    from hwnas.costs.tables import search_words
+    from hwnas.costs.tables import images_words, search_words
 
     found = summary(table, path)
     receipt = found["receipt"]
@@ -228,4 +228,5 @@ def _print(table: Table, path: Path, target: str) -> None:
         f"  the ceiling, measuring them twice: {found['repeat_mape_percent']:.2f} %, "
         f"{found['ceiling_kendall_tau']:.3f}"
     )
+    echo(f"A search finds it for {images_words(table)}.")
     echo(f"Next: {search_words(table, path, target)}")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hwnas.cli.outside import echo, echo_json
-from hwnas.cli.search import given, named_table, objectives
+from hwnas.cli.search import flag_of, given, named_table, objectives
 from profilers.errors import InputError
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def plan(
         ),
     )
     seconds = None if budget is None else _seconds(budget)
-    resolved = resolve(flags, config, notes(quiet))
+    resolved = resolve(flags, config, notes(quiet), flag_of)
     if epochs is not None:
         resolved = with_epochs(resolved, epochs)
     chosen_table = named_table(table, resolved)

@@ -149,7 +149,7 @@ def search(
     from hwnas.config import resolve, with_epochs
     from hwnas.runs.directory import ensure_absent, new_directory
 
-    resolved = resolve(given(**flags), config, notes(quiet or several.follows()))
+    resolved = resolve(given(**flags), config, notes(quiet or several.follows()), flag_of)
     if epochs is not None:
         resolved = with_epochs(resolved, epochs)
     chosen = named_table(table, resolved)
@@ -210,6 +210,22 @@ def _run(
         echo(f"stopped; go on with: hwnas resume {path}{several.again(ranks)}", err=True)
         raise
     print_summary(read_front(run), path, json)
+
+
+FLAGS = {
+    "data.source": "--data",
+    "data.noise": "--data-noise",
+    "data.root": "--data-root",
+    "objectives": "--objective",
+    "backend": "--backend",
+}
+
+
+def flag_of(key: str) -> str:
+    """The flag that says a key of a config, such as "evaluation.cells"."""
+    first, _, last = key.partition(".")
+    name = last if first in ("data", "evaluation") and last else first
+    return FLAGS.get(key) or FLAGS.get(first) or f"--{name.replace('_', '-')}"
 
 
 def given(**values: Any) -> dict[str, Any]:

@@ -12,7 +12,13 @@ from typing import Any
 import torch
 
 from hwnas.costs.counts import count
-from hwnas.export.formats import FORMATS, Exporting, NotTheSame
+from hwnas.export.formats import (
+    FORMATS,
+    Exporting,
+    NotTheSame,
+    check_content,
+    content_of,
+)
 from hwnas.export.images import CheckImages
 from hwnas.export.onnx_format import OPSET, check, onnx_model
 from hwnas.export.torch_format import Raw
@@ -24,7 +30,6 @@ from hwnas.space.task import Task
 from hwnas.training.weights import Weights, fill
 from profilers.errors import InputError
 
-RECORD = "export.json"
 COSTLY = 0.01
 """INT8 that loses more accuracy than this (one point) is warned of."""
 
@@ -105,9 +110,9 @@ def export(
     if not parity.passed:
         raise NotTheSame(f"{FORMATS['onnx'].file} of {at.genotype.key}: {parity}")
     wanted = dict.fromkeys(name for chosen in formats for name in (chosen, *FORMATS[chosen].needs))
-    kept = {name: FORMATS[name].write(exporting) for name in wanted}
+    kept = {name: content_of(FORMATS[name], exporting) for name in wanted}
     for name, content in kept.items():
-        FORMATS[name].check(exporting, content)
+        check_content(FORMATS[name], exporting, content)
     task = Task(classes=len(weights.classes), image=weights.image)
     accuracy = _accuracy(task, exporting.onnx, images)
     int8_accuracy = _accuracy(task, kept["int8"], images) if "int8" in kept else None

@@ -12,9 +12,11 @@ import numpy as np
 from hwnas.catalog import find_device
 from hwnas.config import Config
 from hwnas.costs.tables import other_device
+from hwnas.errors import Stopped
 from hwnas.measuring.attached import AttachedTarget, Say, first_table, lacks_table
 from hwnas.search import compute
 from hwnas.search.algorithms.algorithm import algorithm_of
+from hwnas.search.algorithms.asked import plugin_words, searcher_from, to_arrays
 from hwnas.search.algorithms.reward import Objective
 from hwnas.search.algorithms.searcher import Searcher
 from hwnas.search.costs import (
@@ -43,6 +45,7 @@ from profilers import device as devices
 from profilers.backends import backend
 from profilers.cuda import compute_place, cuda_problem
 from profilers.device import Device
+from profilers.errors import asking
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +72,8 @@ def plan(
     ``ranks`` plan; what one has to write for all, a table or downloaded images, is written first.
     """
     check_targets(config)
-    algorithm_of(config).check(config)
+    with asking(plugin_words(config.algorithm), "check", Stopped):
+        algorithm_of(config).check(config)
     if config.backend is not None:
         backend(config.backend)  # known before anything is trained
     device = devices.load(find_device(config.target))
@@ -151,7 +155,12 @@ def _here(config: Config, device: Device, dataset: Dataset, say: Say) -> Attache
 def searcher_of(planned: SearchPlan) -> Searcher:
     """A fresh searcher of the algorithm that the config names."""
     config, generator = planned.config, np.random.default_rng([planned.config.seed, STAGE, STAGE])
-    return algorithm_of(config).start(config, planned.objectives, generator)
+    algorithm, name = algorithm_of(config), config.algorithm
+    with asking(plugin_words(name), "start", Stopped):
+        found: object = algorithm.start(config, planned.objectives, generator)
+    searcher = searcher_from(name, "start", found)
+    to_arrays(name, searcher)  # what no checkpoint can hold is refused before anything is trained
+    return searcher
 
 
 def feasibility(planned: SearchPlan) -> list[str]:
