@@ -3,6 +3,7 @@ reach."""
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -256,4 +257,4 @@ def _print(run: Run, records: list[TrainingRecord]) -> None:
             ", ".join(marks),
         )
     console().print(grid)
-    echo(f"next: hwnas export {run.path} --all")
+    echo(f"next: hwnas export {shlex.quote(str(run.path))} --all")
