@@ -281,5 +281,6 @@ def _print_fit(table: Table, path: Path, found: dict[str, Any], device: str) -> 
     else:
         echo(f"  no search asks it: {why}")
     echo(
-        f"Next: hwnas devices predict {shlex.quote(str(path))} --csv ARCHITECTURES.csv --out PREDICTIONS.csv"
+        f"Next: hwnas devices predict {shlex.quote(str(path))} --csv ARCHITECTURES.csv"
+        " --out PREDICTIONS.csv"
     )

@@ -237,6 +237,8 @@ def _print(records: list[dict[str, Any]]) -> None:
     for record in records:
         folder = Path(next(iter(record["files"].values()))).parent
         echo(f"{record['name']}: {folder} (verified on {record['parity']['test_images']} images)")
+        if record["averaged_down"]:
+            echo(f"note: {record['name']}: {record['averaged_down']}")
         for warning in record["warnings"]:
             echo(f"warning: {record['name']}: {warning}")
 

@@ -141,7 +141,8 @@ def _lines(summary: SearchSummary, path: Path) -> list[str]:
     if believed:
         lines.append(
             "dominated with shared weights, but best at their costs by what was learnt and SynFlow"
-            f" together: {', '.join(believed)}; hwnas train {shlex.quote(str(path))} --all trains them too"
+            f" together: {', '.join(believed)}; hwnas train {shlex.quote(str(path))} --all trains"
+            " them too"
         )
     if summary.within_target is not None:
         lines.append(_target_line(summary, summary.within_target))

@@ -124,7 +124,8 @@ def choose_trained(run: Run, names: Sequence[str], every: bool) -> list[Training
         return found
     if not records:
         raise InputError(
-            f"{run.path}: no network is trained yet: hwnas train {shlex.quote(str(run.path))} --knee"
+            f"{run.path}: no network is trained yet: hwnas train {shlex.quote(str(run.path))}"
+            " --knee"
         )
     if every:
         return records
