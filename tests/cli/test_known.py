@@ -71,3 +71,24 @@ def test_what_a_chain_has_no_use_for_is_refused_in_one_line(typed, words, said) 
     _, err = typed(*words, code=2)
     assert said in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("text", ["16", "3x16x16", "3,16,16", " 3, 16, 16"])
+def test_both_commands_read_an_image_in_every_form(typed, text: str) -> None:
+    profiled = json.loads(
+        typed("profile", "RESNET8", "--backend", "counts", "--image", text, "--json")[0]
+    )
+    macs = next(one["value"] for one in profiled["metrics"] if one["name"] == "macs")
+    words = ("export", "RESNET8", "--untrained", "--formats", "weights", "--no-measure")
+    (exported,) = json.loads(typed(*words, "--image", text, "--json")[0])
+    assert exported["macs"] == macs == (12_501_632 - 640) // 4 + 640
+
+
+@pytest.mark.parametrize("text", ["3x16,16", "3,16", "x", "0", "3,16,16,1", ""])
+def test_an_image_in_no_form_is_refused_alike_by_both_commands(typed, text: str) -> None:
+    said = [
+        typed(*words, "--image", text, code=2)[1]
+        for words in (("profile", "RESNET8"), ("export", "RESNET8", "--untrained"))
+    ]
+    assert said[0] == said[1]
+    assert "--image: expected SIDE, CHANNELSxHEIGHTxWIDTH or channels,height,width" in said[0]
