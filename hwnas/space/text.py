@@ -50,7 +50,7 @@ def parse(text: str) -> Genotype:
     )
 
 
-_AT_A_WIDTH = re.compile(r"(.+)_([0-9.]+)")
+_AT_A_WIDTH = re.compile(r"(.+)_([0-9]{1,9}(?:\.[0-9]{1,9})?)")
 
 
 def _meant(text: str) -> str:
@@ -64,10 +64,12 @@ def _meant(text: str) -> str:
         widths = [name for name in PUBLISHED if name.startswith(f"{own}_") and "." in name]
         if not widths:
             return f": {own} has one width: leave _{parts[2]} out"
-        return f": {own} is known at other widths (choices: {', '.join([own, *widths])})"
+        known = {own: 1.0} | {name: float(name.rpartition("_")[2]) for name in widths}
+        close = min(known, key=lambda name: abs(known[name] - float(parts[2])))
+        return f"; did you mean '{close}'? (choices: {', '.join(known)})"
     # Of a network at several widths the nearest, and else its name alone.
-    close = get_close_matches(text.upper(), PUBLISHED, n=1)
-    return nearest(text, list(dict.fromkeys([*close, *names])))
+    likely = get_close_matches(text.upper(), PUBLISHED, n=1)
+    return nearest(text, list(dict.fromkeys([*likely, *names])))
 
 
 def _depth(text: str) -> int:

@@ -158,7 +158,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     [
         (
             "MOBILENET_V2_0.9",
-            "(choices: MOBILENET_V2, MOBILENET_V2_0.35, MOBILENET_V2_0.5, MOBILENET_V2_0.75,"
+            "; did you mean 'MOBILENET_V2'? (choices: MOBILENET_V2, MOBILENET_V2_0.35, MOBILENET_V2_0.5, MOBILENET_V2_0.75,"
             " MOBILENET_V2_1.4)",
         ),
         ("mnasnet_a1_2", "(choices: MNASNET_A1, MNASNET_A1_0.5, MNASNET_A1_0.75, MNASNET_A1_1.4)"),
