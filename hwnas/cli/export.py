@@ -228,13 +228,24 @@ def _print(records: list[dict[str, Any]]) -> None:
     ):
         grid.add_column(column, justify="right", no_wrap=True)
     for record in records:
+        rows = []
         for name, accuracy in (("onnx", record["accuracy"]), ("int8", record["int8_accuracy"])):
             if name in record["bytes"]:
-                grid.add_row(*_row(record, name, accuracy)[: len(grid.columns)])
+                rows.append(_row(record, name, accuracy)[: len(grid.columns)])
+        # Under the key, where a published name does not widen the table.
+        if record["known_as"] and rows:
+            rows += [[""] * len(grid.columns)] if len(rows) == 1 else []
+            rows[1][0] = record["known_as"]
+        for row in rows:
+            grid.add_row(*row)
     console().print(grid)
     for record in records:
         folder = Path(next(iter(record["files"].values()))).parent
-        echo(f"{record['name']}: {folder} (verified on {record['parity']['test_images']} images)")
+        known = f" ({record['known_as']})" if record["known_as"] else ""
+        echo(
+            f"{record['name']}{known}: {folder}"
+            f" (verified on {record['parity']['test_images']} images)"
+        )
         if record["averaged_down"]:
             echo(f"note: {record['name']}: {record['averaged_down']}")
         for warning in record["warnings"]:

@@ -220,8 +220,9 @@ def described(table: Table) -> str:
 
 def _networks(space: str, network: NetworkSize) -> str:
     height, width = network.image[1:]
+    parts = SPACES[space].parts if space in SPACES else "cells"
     return (
-        f"{space} networks ({network.cells} cells, {network.channels} channels, {height}x{width}"
+        f"{space} networks ({network.cells} {parts}, {network.channels} channels, {height}x{width}"
         " pixels)"
     )
 

@@ -21,6 +21,7 @@ from hwnas.nets.network import Network
 from hwnas.nets.task import scores
 from hwnas.runs.atomic import atomic_write_all
 from hwnas.space.build import own_image
+from hwnas.space.published import name_of
 from hwnas.space.task import Task
 from hwnas.training.weights import Weights, fill
 from profilers.errors import InputError
@@ -34,12 +35,13 @@ COSTLY = 0.01
 class Exported:
     """One exported network.
 
-    ``image``: (channels, height, width) that the files take; ``averaged_down``: how images of the
-    task become such ones, empty where they are. ``files``: path by format; accuracies in 0..1 by
-    ONNX Runtime, None on random images.
+    ``known_as``: the name of a published network, else empty. ``image``: (channels, height, width)
+    that the files take; ``averaged_down``: how images of the task become such ones, empty where
+    they are. ``files``: path by format; accuracies in 0..1 by ONNX Runtime, None on random images.
     """
 
     key: str
+    known_as: str
     channels: int
     cells: int
     image: tuple[int, int, int]
@@ -59,6 +61,7 @@ class Exported:
         """The JSON form."""
         return {
             "key": self.key,
+            "known_as": self.known_as,
             "channels": self.channels,
             "cells": self.cells,
             "image": list(self.image),
@@ -100,6 +103,8 @@ def export(
     own = own_image(at, task)
     smaller = averaged_down(weights.image, own, raw=raw)
     said = {**_counted(params, macs), **(notes or {})}
+    if name_of(at.genotype):
+        said["known_as"] = name_of(at.genotype)
     if smaller:
         said["images"] = smaller
     model = onnx_model(
@@ -124,6 +129,7 @@ def export(
     int8_accuracy = _accuracy(task, kept["int8"], images) if "int8" in kept else None
     exported = Exported(
         key=at.genotype.key,
+        known_as=name_of(at.genotype),
         channels=at.channels,
         cells=at.cells,
         image=own,

@@ -18,6 +18,7 @@ from hwnas.space.encoding import to_choices
 from hwnas.space.genotype import Architecture
 from hwnas.space.graph import IMAGE, Graph, Node, image_of, readers, starts_with_relu
 from hwnas.space.layers import Layer, Stem
+from hwnas.space.published import name_of
 from hwnas.space.size import Task
 from hwnas.space.space import SPACES
 from hwnas.space.text import format_text
@@ -64,12 +65,15 @@ def _header(
     raw: bool,
     smaller: str,
 ) -> str:
+    genotype = architecture.genotype
+    name, parts = name_of(genotype), SPACES[genotype.space].parts
     mean, std = normalise or ((0.0,) * image[0], (1.0,) * image[0])
     fed = "uint8, 0..255" if raw else "float32, (pixel / 255 - MEAN) / STD"
     return HEADER.format(
-        key=architecture.genotype.key,
-        genotype="\n".join(wrap(format_text(architecture.genotype), 110)),
-        shape_text=f"{architecture.cells} cells, {architecture.channels} initial channels",
+        key=f"{name} ({genotype.key})" if name else genotype.key,
+        # On one line, however long: in pieces it could not be pasted.
+        genotype=format_text(genotype),
+        shape_text=f"{architecture.cells} {parts}, {architecture.channels} initial channels",
         count=len(classes),
         shape=f"(n, {image[0]}, {image[1]}, {image[2]})",
         fed=fed,

@@ -7,6 +7,8 @@ import json
 
 import pytest
 
+from hwnas.space.text import parse
+
 
 def test_a_known_network_is_profiled_with_its_published_counts(typed) -> None:
     words = (
@@ -92,3 +94,16 @@ def test_an_image_in_no_form_is_refused_alike_by_both_commands(typed, text: str)
     ]
     assert said[0] == said[1]
     assert "--image: expected SIDE, CHANNELSxHEIGHTxWIDTH or channels,height,width" in said[0]
+
+
+def test_a_known_network_keeps_its_name_in_an_export(typed) -> None:
+    words = ("export", "RESNET8", "--untrained", "--channels", "8", "--image", "8", "--no-measure")
+    out, _ = typed(*words, "--formats", "onnx", "--out", "here")
+    key = parse("RESNET8").key
+    assert [line.split()[0] for line in out.splitlines() if line.startswith((f" {key}", " RES"))]
+    assert f"{key} (RESNET8): here" in out
+    (record,) = json.loads(typed(*words, "--formats", "weights", "--json")[0])
+    assert record["known_as"] == "RESNET8"
+    other = ("export", "DARTS_V2", "--untrained", "--channels", "4", "--cells", "2", "--no-measure")
+    (record,) = json.loads(typed(*other, "--formats", "weights", "--json")[0])
+    assert record["known_as"] == "DARTS_V2"

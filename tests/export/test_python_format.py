@@ -149,3 +149,14 @@ def test_images_of_another_shape_are_refused_with_the_sides(raw: bool) -> None:
 
 def test_a_network_of_the_whole_side_says_nothing_of_smaller_images() -> None:
     assert "average images" not in python_source(halved("1"), NAMES, (3, 64, 64))
+
+
+@pytest.mark.parametrize("text", ["DARTS_V2", "TND_CIFAR10", "RESNET8", "MOBILENET_V2_0.35"])
+def test_the_header_names_a_known_network_and_its_genotype_can_be_pasted(text: str) -> None:
+    genotype = PUBLISHED[text]
+    source = python_source(sized(genotype, 8, 5), NAMES, SIZE)
+    lines = (ast.get_docstring(ast.parse(source)) or "").splitlines()
+    assert lines[0].startswith(f"Network {text} ({genotype.key}): ")
+    assert ("blocks" in lines[0]) == (SPACES[genotype.space].depth is not None)
+    written = [line for line in lines if line.startswith(("{", "|", "Genotype("))]
+    assert [parse(line) for line in written] == [genotype]
