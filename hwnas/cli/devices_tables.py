@@ -3,6 +3,7 @@ measurements."""
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -279,4 +280,7 @@ def _print_fit(table: Table, path: Path, found: dict[str, Any], device: str) -> 
         echo(f"  on images of {image}: {search} --require table")
     else:
         echo(f"  no search asks it: {why}")
-    echo(f"Next: hwnas devices predict {path} --csv ARCHITECTURES.csv --out PREDICTIONS.csv")
+    echo(
+        f"Next: hwnas devices predict {shlex.quote(str(path))} --csv ARCHITECTURES.csv"
+        " --out PREDICTIONS.csv"
+    )

@@ -45,7 +45,15 @@ def search(
     out: Annotated[
         Path | None, Option(help="Run directory to make (default: a new one under runs/).")
     ] = None,
-    space: Annotated[str | None, Option(help="darts, tnd or nasbench201.")] = None,
+    space: Annotated[
+        str | None,
+        Option(
+            help=(
+                "Of cells: darts, tnd or nasbench201; chains of blocks: mobile, mobile-small,"
+                " fbnet, proxyless or a known network's (docs/guide/chains.md)."
+            )
+        ),
+    ] = None,
     algorithm: Annotated[
         str | None,
         Option(

@@ -232,8 +232,9 @@ def described(table: Table) -> str:
 
 def _networks(space: str, network: NetworkSize) -> str:
     channels, height, width = network.image
+    parts = SPACES[space].parts if space in SPACES else "cells"
     return (
-        f"{space} networks ({network.cells} cells, {network.channels} channels, {height}x{width}"
+        f"{space} networks ({network.cells} {parts}, {network.channels} channels, {height}x{width}"
         f" pixels, {channels} image channels)"
     )
 

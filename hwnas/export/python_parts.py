@@ -18,7 +18,7 @@ Written by hwnas; needs torch and nothing else.
 
     network = load("weights.safetensors")
     logits = network(images)  # images: {shape} {fed}
-"""
+{smaller}"""
 
 from __future__ import annotations
 
@@ -31,7 +31,15 @@ from torch import Tensor, nn
 
 CLASSES = {classes}
 MEAN = {mean}
-STD = {std}'''
+STD = {std}
+IMAGE = {image}  # channels, height, width
+
+
+def check_image(x: Tensor) -> None:
+    """Raise ValueError unless x is a batch (n, channels, height, width) of the network's images."""
+    if tuple(x.shape[1:]) != IMAGE:
+        wanted = ", ".join(str(side) for side in IMAGE)
+        raise ValueError(f"images: expected (n, {{wanted}}), not {{tuple(x.shape)}}")'''
 
 _HALVE = '''class FactorizedReduce(nn.Module):
     """Two 1x1 convolutions of stride 2 side by side, the second on the map shifted by one pixel."""
