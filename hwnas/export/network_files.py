@@ -130,7 +130,6 @@ def export(
     kept = {name: content_of(FORMATS[name], exporting) for name in wanted}
     for name, content in kept.items():
         check_content(FORMATS[name], exporting, content)
-    task = Task(classes=len(weights.classes), image=weights.image)
     accuracy = _accuracy(task, exporting.onnx, images)
     int8_accuracy = _accuracy(task, kept["int8"], images) if "int8" in kept else None
     exported = Exported(
