@@ -61,6 +61,21 @@ def test_random_genotypes_are_rebuilt(name: str) -> None:
         assert_same(sized(genotype, 4, 3), (3, 9 + number % 2, 8))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ("mobile", "mobile-small", "fbnet"))
+def test_fifty_random_chains_are_rebuilt_to_the_last_digits_of_float64(name: str) -> None:
+    space, rng = SPACES[name], np.random.default_rng(9)
+    for _ in range(50):
+        drawn = sized(to_genotype(space, sample(space, rng)), 8, 3)
+        net = network(drawn, 10, (3, 32, 32)).double()
+        rebuilt: nn.Module = executed(python_source(drawn, NAMES, (3, 32, 32))).Network().double()
+        rebuilt.load_state_dict(net.state_dict())
+        x = images(2, own_image(drawn, Task(classes=10, image=(3, 32, 32))), 3).double()
+        with torch.inference_mode():
+            expected, found = net(x), rebuilt.eval()(x)
+        assert float((found - expected).abs().max()) <= 1e-9 * float(expected.abs().max())
+
+
 def test_the_imagenet_stem_and_empty_cells_are_rebuilt() -> None:
     assert_same(Architecture(PUBLISHED["PDARTS"], channels=8, cells=4), (3, 64, 64), "imagenet")
     assert_same(
