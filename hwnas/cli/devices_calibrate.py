@@ -76,7 +76,10 @@ def calibrate(
     held_out: Annotated[
         int, typer.Option(min=5, max=10_000, help="Networks to judge the table by.")
     ] = 40,
-    budget: Annotated[float, typer.Option(min=10, help="Seconds for everything.")] = 270.0,
+    budget: Annotated[
+        float,
+        typer.Option(min=10, help="Seconds for everything; what the least is, is said first."),
+    ] = 270.0,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Which networks are drawn.")] = 0,
     out: Annotated[
         Path | None, typer.Option(help="The table to write. [default: kept by name]")

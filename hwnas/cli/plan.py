@@ -28,6 +28,10 @@ def plan(
         str | None,
         typer.Argument(help="A named search (quickstart, tnd-cifar10, ...) or a .toml file."),
     ] = None,
+    config_option: Annotated[
+        str | None,
+        Option("--config", help="As in hwnas search: the same as the argument."),
+    ] = None,
     budget: Annotated[
         str | None, Option(help="Time there is, such as 30m or 2h: how many epochs fit into it?")
     ] = None,
@@ -58,6 +62,9 @@ def plan(
     from hwnas.cli.progress import notes
     from hwnas.config import resolve, with_epochs
 
+    if config is not None and config_option is not None:
+        raise InputError(f"--config: the argument {config[:60]!r} names a search already")
+    config = config if config_option is None else config_option
     flags = given(
         target=target,
         space=space,
@@ -121,10 +128,13 @@ def _command(words: list[str], config: str | None, chosen: Config | None) -> str
 
 
 def _print(config: Config, found: Forecast, budget: float | None, command: str) -> None:
+    from hwnas.space import SPACES
+
+    parts = SPACES[config.space].parts
     for number, stage in enumerate(found.stages, start=1):
         echo(
-            f"stage {number}: {stage.cells} cells, {stage.epochs} epochs ({stage.frozen_epochs} of"
-            f" them weights only) of {stage.steps:,} steps, {stage.evaluations:,} evaluations:"
+            f"stage {number}: {stage.cells} {parts}, {stage.epochs} epochs ({stage.frozen_epochs}"
+            f" of them weights only) of {stage.steps:,} steps, {stage.evaluations:,} evaluations:"
             f" about {_clock(stage.seconds)}"
         )
     echo(f"scoring the finalists: about {_clock(found.scoring_seconds)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -140,7 +141,8 @@ def _lines(summary: SearchSummary, path: Path) -> list[str]:
     if believed:
         lines.append(
             "dominated with shared weights, but best at their costs by what was learnt and SynFlow"
-            f" together: {', '.join(believed)}; hwnas train {path} --all trains them too"
+            f" together: {', '.join(believed)}; hwnas train {shlex.quote(str(path))} --all trains"
+            " them too"
         )
     if summary.within_target is not None:
         lines.append(_target_line(summary, summary.within_target))
@@ -148,9 +150,10 @@ def _lines(summary: SearchSummary, path: Path) -> list[str]:
         f"note: stage {note.stage + 1}: {note.text}; {note.advice}" for note in summary.health or []
     ]
     lines.append(f"run directory: {path}")
+    run = shlex.quote(str(path))
     lines.append(
-        f"next: hwnas report {path}; hwnas train {path} --knee, then hwnas export {path} --knee;"
-        f" hwnas profile {path} --target {summary.target}"
+        f"next: hwnas report {run}; hwnas train {run} --knee, then hwnas export {run} --knee;"
+        f" hwnas profile {run} --target {shlex.quote(summary.target)}"
     )
     return lines
 

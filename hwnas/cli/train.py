@@ -3,6 +3,7 @@ reach."""
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -229,15 +230,17 @@ def _print(run: Run, records: list[TrainingRecord]) -> None:
 
     from hwnas.runs.models import write_trained
     from hwnas.runs.training_record import TRAINED
+    from hwnas.space import SPACES
 
     trained = write_trained(run)
+    parts = SPACES[run.config.space].parts
     title = f"Front of {run.path}; accuracy: {TRAINED}, params and MACs: counted"
     # Narrow, so that names with width and depth fit a terminal of 80 columns.
     grid = table(
         title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
     )
     grid.add_column("network", no_wrap=True)
-    for column in ("C", "cells", "accuracy", "params", "MACs"):
+    for column in ("C", parts, "accuracy", "params", "MACs"):
         grid.add_column(column, justify="right", no_wrap=True)
     grid.add_column("", no_wrap=True)
     new = {record.name for record in records}
@@ -256,4 +259,4 @@ def _print(run: Run, records: list[TrainingRecord]) -> None:
             ", ".join(marks),
         )
     console().print(grid)
-    echo(f"next: hwnas export {run.path} --all")
+    echo(f"next: hwnas export {shlex.quote(str(run.path))} --all")

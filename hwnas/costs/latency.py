@@ -14,6 +14,7 @@ from typing import Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from hwnas.costs import sized
 from hwnas.costs.counts import Additive
 from hwnas.costs.features import FeatureLayout, designs, layout, with_operations
 from hwnas.costs.kernels import fixed_kernels, option_kernels
@@ -72,11 +73,20 @@ class TablePredictor:
     def predict(self, choices: Choices) -> Floats:
         """Latencies in ms of samples, (count, edges) -> (count,)."""
         choices = np.atleast_2d(choices)
+        if self.table.fitted.form.design == sized.NAME:
+            return self.table.fitted.predict([sized.design(self._family, choices)])
         cells = {} if self.table.network is None else {"cells": self.table.network.cells}
         known = designs(self.space, choices, only=self.table.fitted.form.design, **cells)
         if self._operations is not None:
             known = tuple(with_operations(design, self._operations.of(choices)) for design in known)
         return self.table.fitted.predict(known)
+
+    @cached_property
+    def _family(self) -> Family:
+        network = self.table.network
+        if network is None:
+            raise ValueError("it does not say which networks were measured")
+        return sized.family_of(self.space, network)
 
     @cached_property
     def _operations(self) -> Additive | None:

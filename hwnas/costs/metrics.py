@@ -64,8 +64,8 @@ class Asked:
     @property
     def words(self) -> str:
         """The networks in words."""
-        size = self.family.size
-        return f"{self.space.name} network of {size.cells} cells, {size.channels} channels"
+        size, space = self.family.size, self.space
+        return f"{space.name} network of {size.cells} {space.parts}, {size.channels} channels"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from hwnas import catalog
 from hwnas.costs.latency import Predictor, TablePredictor, roofline
-from hwnas.space.family import Family, family
+from hwnas.costs.sized import family_of as family_of
+from hwnas.space.family import Family
 from hwnas.space.space import SPACES, Space
 from profilers.device import Device
 from profilers.errors import InputError, nearest
@@ -215,17 +216,6 @@ def size_of(of: Family) -> NetworkSize:
     )
 
 
-def family_of(space: Space, network: NetworkSize) -> Family:
-    """The networks that a table is about."""
-    return family(
-        space,
-        channels=network.channels,
-        cells=network.cells,
-        classes=network.classes,
-        image=network.image,
-    )
-
-
 def benchmark(space: Space) -> NetworkSize | None:
     """What a table of this space is about that does not say it; None where the space has no
     benchmark."""
@@ -242,8 +232,9 @@ def described(table: Table) -> str:
 
 def _networks(space: str, network: NetworkSize) -> str:
     channels, height, width = network.image
+    parts = SPACES[space].parts if space in SPACES else "cells"
     return (
-        f"{space} networks ({network.cells} cells, {network.channels} channels, {height}x{width}"
+        f"{space} networks ({network.cells} {parts}, {network.channels} channels, {height}x{width}"
         f" pixels, {channels} image channels)"
     )
 

@@ -19,13 +19,15 @@ from hwnas.export.formats import (
     check_content,
     content_of,
 )
-from hwnas.export.images import CheckImages
+from hwnas.export.images import CheckImages, averaged_down
 from hwnas.export.onnx_format import OPSET, check, onnx_model
 from hwnas.export.torch_format import Raw
 from hwnas.export.verify import Parity, compare, onnx_logits
 from hwnas.nets.network import Network
 from hwnas.nets.task import scores
 from hwnas.runs.atomic import atomic_write_all
+from hwnas.space.build import own_image
+from hwnas.space.published import name_of
 from hwnas.space.task import Task
 from hwnas.training.weights import Weights, fill
 from profilers.errors import InputError
@@ -38,12 +40,17 @@ COSTLY = 0.01
 class Exported:
     """One exported network.
 
-    ``files``: path by format; accuracies in 0..1 by ONNX Runtime, None on random images.
+    ``known_as``: the name of a published network, else empty. ``image``: (channels, height, width)
+    that the files take; ``averaged_down``: how images of the task become such ones, empty where
+    they are. ``files``: path by format; accuracies in 0..1 by ONNX Runtime, None on random images.
     """
 
     key: str
+    known_as: str
     channels: int
     cells: int
+    image: tuple[int, int, int]
+    averaged_down: str
     files: dict[str, Path]
     opset: int
     parity: Parity
@@ -59,8 +66,11 @@ class Exported:
         """The JSON form."""
         return {
             "key": self.key,
+            "known_as": self.known_as,
             "channels": self.channels,
             "cells": self.cells,
+            "image": list(self.image),
+            "averaged_down": self.averaged_down,
             "files": {name: str(path) for name, path in self.files.items()},
             "opset": self.opset,
             "parity": self.parity.to_dict(),
@@ -94,7 +104,14 @@ def export(
     network = network_of(weights)
     fed = Raw(network, weights.mean, weights.std).eval() if raw else network
     params, macs = count(at, len(weights.classes), weights.image, weights.stem)
+    task = Task(classes=len(weights.classes), image=weights.image)
+    own = own_image(at, task)
+    smaller = averaged_down(weights.image, own, raw=raw)
     said = {**_counted(params, macs), **(notes or {})}
+    if name_of(at.genotype):
+        said["known_as"] = name_of(at.genotype)
+    if smaller:
+        said["images"] = smaller
     model = onnx_model(
         at,
         {name: tensor.numpy() for name, tensor in weights.tensors.items()},
@@ -113,13 +130,15 @@ def export(
     kept = {name: content_of(FORMATS[name], exporting) for name in wanted}
     for name, content in kept.items():
         check_content(FORMATS[name], exporting, content)
-    task = Task(classes=len(weights.classes), image=weights.image)
     accuracy = _accuracy(task, exporting.onnx, images)
     int8_accuracy = _accuracy(task, kept["int8"], images) if "int8" in kept else None
     exported = Exported(
         key=at.genotype.key,
+        known_as=name_of(at.genotype),
         channels=at.channels,
         cells=at.cells,
+        image=own,
+        averaged_down=smaller,
         files={name: out / FORMATS[name].file for name in kept},
         opset=OPSET,
         parity=parity,

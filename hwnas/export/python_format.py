@@ -11,12 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import indent, wrap
 
+from hwnas.export.images import averaged_down
 from hwnas.export.python_parts import HEADER, LOAD, expression, helpers, symbols, widths
 from hwnas.space.build import architecture_graph
 from hwnas.space.encoding import to_choices
 from hwnas.space.genotype import Architecture
 from hwnas.space.graph import IMAGE, Graph, Node, image_of, readers, starts_with_relu
 from hwnas.space.layers import Layer, Stem
+from hwnas.space.published import name_of
 from hwnas.space.size import Task
 from hwnas.space.space import SPACES
 from hwnas.space.text import format_text
@@ -50,7 +52,8 @@ def python_source(
         if node.row is not None
     }
     text = module_text(graph, operations, raw)
-    header = _header(architecture, classes, image_of(graph), normalise, raw)
+    own = image_of(graph)
+    header = _header(architecture, classes, own, normalise, raw, averaged_down(image, own, raw=raw))
     return "\n\n\n".join([header, *helpers(text), text, LOAD]) + "\n"
 
 
@@ -60,20 +63,31 @@ def _header(
     image: tuple[int, int, int],
     normalise: Pixels | None,
     raw: bool,
+    smaller: str,
 ) -> str:
+    genotype = architecture.genotype
+    name, parts = name_of(genotype), SPACES[genotype.space].parts
     mean, std = normalise or ((0.0,) * image[0], (1.0,) * image[0])
     fed = "uint8, 0..255" if raw else "float32, (pixel / 255 - MEAN) / STD"
     return HEADER.format(
-        key=architecture.genotype.key,
-        genotype="\n".join(wrap(format_text(architecture.genotype), 110)),
-        shape_text=f"{architecture.cells} cells, {architecture.channels} initial channels",
+        key=f"{name} ({genotype.key})" if name else genotype.key,
+        # On one line, however long: in pieces it could not be pasted.
+        genotype=format_text(genotype),
+        shape_text=f"{architecture.cells} {parts}, {architecture.channels} initial channels",
         count=len(classes),
         shape=f"(n, {image[0]}, {image[1]}, {image[2]})",
         fed=fed,
+        smaller=f"\n{_capital(smaller)}.\n" if smaller else "",
+        image=image,
         classes=_wrapped(classes),
         mean=mean,
         std=std,
     )
+
+
+def _capital(sentence: str) -> str:
+    """A sentence on lines of its own, with a capital."""
+    return "\n".join(wrap(sentence[:1].upper() + sentence[1:], 96, break_long_words=False))
 
 
 def _wrapped(classes: tuple[str, ...]) -> str:
@@ -261,10 +275,10 @@ def _node_text(
         return sources[0]
     source = sources[0]
     if starts_with_relu(node.layers):
-        rectified = f"relu_{source}"
-        if f"{rectified} = F.relu({source})" not in lines:
-            lines.append(f"{rectified} = F.relu({source})")
-        source = rectified
+        after_relu = f"relu_{source}"
+        if f"{after_relu} = F.relu({source})" not in lines:
+            lines.append(f"{after_relu} = F.relu({source})")
+        source = after_relu
         if not _built(node):
             return source
     return f"self.{part}({source})"
@@ -281,7 +295,8 @@ def _zeros(node: Node, maps: Mapping[str, str], by_name: Mapping[str, Node]) -> 
 
 def _network(attributes: Sequence[str], lines: Sequence[str], raw: bool) -> str:
     """The class that joins the groups."""
-    body = ["x = (x.float() / 255 - self.mean) / self.std"] if raw else []
+    body = ["check_image(x)"]
+    body += ["x = (x.float() / 255 - self.mean) / self.std"] if raw else []
     last = lines[-1].partition(" = ")[2]
     buffers = (
         '        self.register_buffer("mean", torch.tensor(MEAN).view(-1, 1, 1),'

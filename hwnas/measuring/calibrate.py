@@ -3,9 +3,10 @@ networks.
 
 A sum of measured operations ranks networks well but is off by what a runtime fuses, re-orders and
 overlaps. So the sum is one column of a fit to whole networks, with counts per operation as
-corrections (``profilers.fit``). Networks that took no part in the fit say how good it is, and are
-measured twice: how well the repeats agree with each other is the ceiling that no prediction can
-pass.
+corrections (``profilers.fit``). Where image side or widths are decided, an operation has as many
+latencies as there are sizes: none is measured alone, and whole networks are fitted to their work
+(hwnas.costs.sized). Networks that took no part in the fit say how good it is, and are measured
+twice: how well the repeats agree with each other is the ceiling that no prediction can pass.
 
 A calibration takes minutes, and what else a host does in that time changes. Two anchors, networks
 like the others, are measured with every chunk; what slows them, slows the chunk, and is taken out
@@ -15,12 +16,13 @@ of it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from hwnas.costs import sized
 from hwnas.costs.counts import Additive
 from hwnas.costs.features import designs, with_operations
 from hwnas.costs.latency import TablePredictor
@@ -33,13 +35,16 @@ from hwnas.measuring.calibration_runs import (
     MeasuredNetworks,
     Say,
     _spread,
+    least_networks,
+    least_seconds,
     measure_networks,
     measure_operations,
 )
+from hwnas.measuring.heartbeat import heartbeat
 from hwnas.space.space import Choices
 from profilers.agreement import kendall_tau, mape_percent
 from profilers.errors import InputError
-from profilers.fit import FEWEST_ROWS, fit
+from profilers.fit import FEWEST_ROWS, Design, fit
 from profilers.table import Operations, Table
 
 
@@ -57,11 +62,26 @@ def calibrate(
     Raises InputError where too little could be measured.
 
     ``plan.train`` and ``plan.held_out`` are what is wanted; a slow host gets fewer of both, so that
-    the whole ends within ``plan.budget_s``.
+    the whole ends within ``plan.budget_s``. Where even the fewest take longer, that is said before
+    anything is measured.
     """
+    least = least_seconds(plan)
+    if least > plan.budget_s:
+        say(
+            f"note: the least is about {least:.0f} s, more than the budget of {plan.budget_s:g} s:"
+            f" every operation once and {least_networks(plan)} measurements of networks"
+        )
     start = clock()
-    operations, receipts = measure_operations(plan, bench)
-    say(f"{len(receipts)} operations measured, {clock() - start:.0f} s")
+    operations: Operations | None = None
+    receipts: list[dict[str, Any]] = []
+    if not plan.space.size_rows:  # each operation has one latency: the table begins with those
+        with heartbeat(say, "measuring the operations", clock, start=start):
+            operations, receipts = measure_operations(plan, bench)
+        taken = clock() - start
+        to_come = least_networks(plan) * taken / max(1, len(receipts))
+        over = taken + to_come > plan.budget_s
+        more = f"; the networks take about {to_come:.0f} s more at least" if over else ""
+        say(f"{len(receipts)} operations measured, {taken:.0f} s{more}")
     train, held, again = measure_networks(plan, bench, say, clock, start)
     if len(train.choices) < FEWEST_ROWS or len(held.choices) < 2:
         raise InputError(
@@ -74,7 +94,8 @@ def calibrate(
     judged = _judge(table, held, held.steadied(usual_ms), again.steadied(usual_ms))
     agreement = {**table.agreement, **judged}
     provenance = {
-        "how": f"{len(receipts)} operations and {len(train.choices)} networks measured",
+        "how": (f"{len(receipts)} operations and " if receipts else "")
+        + f"{len(train.choices)} networks measured",
         "receipt": train.receipt,
         "time": now,
         "seconds": round(clock() - start, 1),
@@ -103,7 +124,7 @@ def _sums(plan: CalibrationPlan, choices: Choices, operations: Operations) -> Fl
 
 
 def _sound(
-    plan: CalibrationPlan, choices: Choices, latency: Floats, operations: Operations
+    plan: CalibrationPlan, choices: Choices, latency: Floats, operations: Operations | None
 ) -> npt.NDArray[np.bool_]:
     """Which measurements to fit to: one that is several times off what its operations say was
     disturbed.
@@ -111,46 +132,55 @@ def _sound(
     Errors are relative, so a single network that seems to take next to no time would outweigh all
     others. Nothing is set aside from those that a table is judged by.
     """
+    every = np.ones(len(latency), dtype=bool)
+    if operations is None:
+        return every
     sums = _sums(plan, choices, operations)
     if not (sums > 0).all():
-        return np.ones(len(latency), dtype=bool)
+        return every
     ratio = latency / sums
     off = ratio / np.median(ratio)
     return np.asarray((off < DISTURBED) & (off > 1 / DISTURBED))
+
+
+def _designs(
+    plan: CalibrationPlan, choices: Choices, operations: Operations | None
+) -> Sequence[Design]:
+    """What a table may know of networks, (count, decisions)."""
+    if operations is None:
+        return [sized.design(plan.family, choices)]
+    sums = _sums(plan, choices, operations)
+    known = designs(plan.space, choices, plan.family.size.cells)
+    return [with_operations(design, sums) for design in known]
 
 
 def _fit(
     plan: CalibrationPlan,
     choices: Choices,
     latency: Floats,
-    operations: Operations,
+    operations: Operations | None,
     device: str,
     batch: int,
 ) -> Table:
-    sums = _sums(plan, choices, operations)
-    known = [
-        with_operations(design, sums)
-        for design in designs(plan.space, choices, plan.family.size.cells)
-    ]
-    fitted, validation = fit(known, latency, plan.seed)
+    fitted, validation = fit(_designs(plan, choices, operations), latency, plan.seed)
+    agreement: dict[str, dict[str, Any]] = {
+        "cross_validation": {
+            "networks": len(latency),
+            "mape_percent": validation.mape_percent,
+            "kendall_tau": validation.kendall_tau,
+            "mape_percent_by_design": validation.by_design,
+        }
+    }
+    if operations is not None:
+        alone = kendall_tau(_sums(plan, choices, operations), latency)
+        agreement["operations_alone"] = {"networks": len(latency), "kendall_tau": alone}
     return Table(
         device=device,
         space=plan.space.name,
         batch=batch,
         network=size_of(plan.family),
         fitted=fitted,
-        agreement={
-            "operations_alone": {
-                "networks": len(latency),
-                "kendall_tau": kendall_tau(sums, latency),
-            },
-            "cross_validation": {
-                "networks": len(latency),
-                "mape_percent": validation.mape_percent,
-                "kendall_tau": validation.kendall_tau,
-                "mape_percent_by_design": validation.by_design,
-            },
-        },
+        agreement=agreement,
         provenance={},
         operations=operations,
     )

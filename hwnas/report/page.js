@@ -128,7 +128,7 @@
     at("cells").replaceChildren(...one.cells.flatMap((cell) => {
       const box = make("div", undefined, "cell");
       box.innerHTML = cell.svg;
-      return [make("h3", cell.title), box];
+      return cell.title ? [make("h3", cell.title), box] : [box];
     }));
     const rows = table(at("metrics"), [["metric"], ["value", "number"], ["unit"], ["from"]], one.metrics.map((m) => {
       const interval = m.low !== undefined && m.low !== null && m.low < m.high ? ` (${amount(m.low)} to ${amount(m.high)})` : "";

@@ -19,6 +19,7 @@ from hwnas import files
 from hwnas.report import charts, timelines
 from hwnas.report.drawing import cell_svg
 from hwnas.report.layout import pictures, title
+from hwnas.report.layout_items import NETWORK
 from hwnas.report.load import EvaluatedFront, RunData, commands, metrics
 from hwnas.report.policies import lines, policies
 from hwnas.runs.summary import Member, SearchSummary
@@ -198,7 +199,13 @@ def _network(data: RunData, member: Member) -> dict[str, Any]:
     return {
         "key": member.key,
         "cells": [
-            {"title": title(picture), "svg": cell_svg(genotype, picture)}
+            {
+                # The section is headed "Network" already.
+                "title": "" if picture == NETWORK else title(picture),
+                "svg": cell_svg(
+                    genotype, picture, channels=member.channels, image=data.summary.shape
+                ),
+            }
             for picture in pictures(SPACES[genotype.space])
         ],
         "text": format_text(genotype),

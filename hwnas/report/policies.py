@@ -38,7 +38,7 @@ def policies(data: RunData) -> dict[str, Any] | None:
     tables = (
         np.array([epoch.probabilities for epoch in history], dtype=np.float64).swapaxes(0, 1) / 1000
     )
-    drawings, snapshots = _snapshots(space, data.history, len(tables))
+    drawings, snapshots = _snapshots(data, len(tables))
     return {
         "names": names(data),
         "epochs": _numbers(data.history, history),
@@ -108,10 +108,10 @@ def _skip_share(space: Space, choices: Sequence[int]) -> float:
     return sum(op == SKIP for op in real) / len(real) if real else 0.0
 
 
-def _snapshots(
-    space: Space, history: Sequence[Epoch], count: int
-) -> tuple[list[str], list[list[dict[str, Any]]]]:
+def _snapshots(data: RunData, count: int) -> tuple[list[str], list[list[dict[str, Any]]]]:
     """SVG drawings, each once, and per policy the epochs at which to show which of them."""
+    space, history = SPACES[data.run.config.space], data.history
+    channels, image = data.summary.members[0].channels, data.summary.shape
     drawings: dict[tuple[str, Cell | tuple[str, ...]], tuple[int, Genotype]] = {}
     numbers = {id(epoch): number for number, epoch in enumerate(history, start=1)}
     most = max(2, min(MOST_SNAPSHOTS, MOST_DRAWINGS // count))
@@ -133,7 +133,14 @@ def _snapshots(
             shots.append(shot)
         found.append(shots)
     drawn = [
-        picture_svg(genotype, picture, title(picture), title(picture) * (len(pictures(space)) > 1))
+        picture_svg(
+            genotype,
+            picture,
+            title(picture),
+            title(picture) * (len(pictures(space)) > 1),
+            channels=channels,
+            image=image,
+        )
         for (picture, _), (_, genotype) in drawings.items()
     ]
     return drawn, found

@@ -13,7 +13,7 @@ from hwnas.catalog import find_device
 from hwnas.config import Config
 from hwnas.costs.tables import other_device
 from hwnas.errors import Stopped
-from hwnas.measuring.attached import Here, Say, first_table, lacks_table
+from hwnas.measuring.attached import AttachedTarget, Say, first_table, lacks_table
 from hwnas.search import compute
 from hwnas.search.algorithms.algorithm import algorithm_of
 from hwnas.search.algorithms.asked import plugin_words, searcher_from, to_arrays
@@ -58,7 +58,7 @@ class SearchPlan:
     costs: tuple[CostModel, ...]
     cost_ranges: dict[str, CostRange]
     objectives: tuple[tuple[Objective, ...], ...]
-    here: Here | None = None
+    attached_target: AttachedTarget | None = None
     """The target, where it is attached and finalists are to be measured on it."""
 
 
@@ -87,9 +87,10 @@ def plan(
     problem = compute_place(config.device)[1]
     if problem:
         say(problem)
-    here = _here(config, device, dataset, say)
-    attached = ranks.broadcast(lambda: here is not None)  # to the leading rank: it measures
-    ranks.broadcast(lambda: _first_table(here, table, say))
+    attached_target = _here(config, device, dataset, say)
+    # to the leading rank: it measures
+    attached = ranks.broadcast(lambda: attached_target is not None)
+    ranks.broadcast(lambda: _first_table(attached_target, table, say))
     other = None if table is None else other_device(table, device)
     if other is not None:
         say(f"note: {table} is a table of {other}, and the target is {device.name}")
@@ -117,16 +118,16 @@ def plan(
         costs=costs,
         cost_ranges=ranges,
         objectives=objectives_of(config, ranges),
-        here=here,
+        attached_target=attached_target,
     )
 
 
-def _first_table(here: Here | None, table: Path | None, say: Say) -> None:
-    if here is not None and table is None and lacks_table(here):
-        first_table(here, say)
+def _first_table(attached_target: AttachedTarget | None, table: Path | None, say: Say) -> None:
+    if attached_target is not None and table is None and lacks_table(attached_target):
+        first_table(attached_target, say)
 
 
-def _here(config: Config, device: Device, dataset: Dataset, say: Say) -> Here | None:
+def _here(config: Config, device: Device, dataset: Dataset, say: Say) -> AttachedTarget | None:
     """The target, where something depends on it and it is attached and usable."""
     if not {"latency", "memory"} & {objective.metric for objective in config.objectives}:
         return None
@@ -141,7 +142,7 @@ def _here(config: Config, device: Device, dataset: Dataset, say: Say) -> Here | 
     return (
         None
         if place is None or problem
-        else Here(
+        else AttachedTarget(
             config=config,
             device=device,
             place=place,

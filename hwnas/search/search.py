@@ -129,14 +129,14 @@ def _go(
         with runs.lock(run) if ranks.is_main else nullcontext():
             searched = run_stages(run, dataset, planned.costs, fresh, watch, ranks=ranks)
             began = time.monotonic()
-            here = planned.here if ranks.is_main else None
+            attached_target = planned.attached_target if ranks.is_main else None
             result = finish(
                 config,
                 dataset,
                 costs=planned.costs,
                 ranges=planned.cost_ranges,
                 searched=searched,
-                here=here,
+                attached_target=attached_target,
                 say=say,
             )
             if ranks.is_main:

@@ -142,6 +142,11 @@ class Space:
         return self.none_is_written
 
     @property
+    def parts(self) -> Literal["cells", "blocks"]:
+        """What the depth of a network counts: cells, or the blocks of a chain."""
+        return "cells" if self.depth is None else "blocks"
+
+    @property
     def cells_multiple(self) -> int:
         """The cells of a network come in so many equal groups."""
         return 3 if self.stacking == "residual_blocks" else 1

@@ -1,0 +1,68 @@
+"""What benchmarks/mobile.py compares: other images than it was tuned on, and members chosen before they are trained."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks import mobile
+from benchmarks.mobile_parts import JUDGED, SOURCE, write_images
+from hwnas.config import resolve
+
+
+def member(accuracy: float) -> dict[str, Any]:
+    return {"accuracy": {"value": accuracy}}
+
+
+def test_a_member_is_the_most_accurate_that_is_fast_enough_and_not_taken() -> None:
+    members, ms = [member(0.3), member(0.6), member(0.5), member(0.9)], [0.01, 0.02, 0.03, 0.2]
+    first = mobile.best_within(members, ms, 0.05, set())
+    assert first == 1
+    assert mobile.best_within(members, ms, 0.05, {first}) == 2
+    assert mobile.best_within(members, ms, 1.0, {first}) == 3
+
+
+def test_a_front_that_is_trained_holds_no_network_that_a_faster_one_beats() -> None:
+    members = [member(0.3), member(0.2), member(0.5), member(0.9), member(0.8)]
+    ms = [0.01, 0.02, 0.03, 0.04, 0.05]
+    assert mobile.spread(members, ms, []) == [0, 2, 3]
+    assert mobile.spread(members, ms, [1])[0] == 1
+
+
+@pytest.mark.skipif(not SOURCE.is_file(), reason=f"{SOURCE} is not there")
+def test_judged_seeds_and_the_others_share_no_image(tmp_path: Path) -> None:
+    for seed in (0, JUDGED):
+        write_images(tmp_path / f"{seed}.npz", (3,), 5, seed)
+    seen = []
+    for seed in (0, JUDGED):
+        with np.load(tmp_path / f"{seed}.npz") as arrays:
+            assert arrays["x_train"].shape == (5, 32, 32, 3) and len(arrays["x_test"]) == 500
+            seen.append(
+                {image.tobytes() for part in ("train", "test") for image in arrays[f"x_{part}"]}
+            )
+    assert not seen[0] & seen[1]
+
+
+def test_the_named_search_is_what_was_judged() -> None:
+    named = resolve({}, "mobile-cifar10")
+    judged = mobile.config_of("mobile", "ten", 0, Path("x.npz"), {})
+    data = {"data": named.data}
+    assert named == judged.model_copy(update=data)
+
+
+def test_the_table_sets_each_member_beside_its_residual_network(tmp_path: Path) -> None:
+    roles = [f"{beside}RESNET8 {width}" for width in mobile.WIDTHS for beside in ("within ", "")]
+    networks = [
+        {"role": role, "latency_ms": 0.01 * n, "test_accuracy": 0.1 * n, "train_cpu_s": 20.0}
+        for n, role in enumerate(roles, start=1)
+    ]
+    row = {"task": "six", "arm": "mobile", "seed": 0, "search_cpu_s": 50.0, "hypervolume": 0.5}
+    file = tmp_path / "rows.jsonl"
+    file.write_text(json.dumps({**row, "networks": networks}) + "\n")
+    text = mobile.table(file)
+    assert "| six | 0 | 8 | 0.0100 | 0.0200 | 10.0% | 20.0% | 20, 20 | 50 |" in text
+    assert "| six | mobile | 0.500 | 0.500 | 50 |" in text
