@@ -86,6 +86,13 @@ def test_an_operation_that_gives_no_layers_is_named(monkeypatch, operation) -> N
     assert "operation 'odd' (hwnas.space.layers.PRIMITIVES)" in one_line(error)
 
 
+def test_layers_that_make_no_sense_are_refused_in_a_line(monkeypatch) -> None:
+    monkeypatch.setitem(PRIMITIVES, "odd", lambda *at: (Layer("conv", None, None, at[2]),))
+    with pytest.raises(InputError) as error:
+        graphs(cells("none", "odd"))
+    assert "space 'faulty'" in one_line(error)
+
+
 @pytest.mark.parametrize("build", [failing, giving(None), giving((None,)), giving("graph")])
 def test_a_build_that_gives_no_graph_is_named(build) -> None:
     with pytest.raises(FaultyPlugin) as error:

@@ -44,17 +44,18 @@ def graphs(space: Space, size: CellSize, task: Task) -> dict[Key, Graph]:
 
 def graph_at(space: Space, size: CellSize, task: Task, key: Key) -> Graph:
     """The supernet for one choice of sizes, checked. Raises InputError as `graphs`."""
+    plugin = f"space {space.name!r} (hwnas.spaces)"
     if space.build is None:
-        return cell_graph(space, size, task)
+        with asking(plugin, "building its cells"):
+            return cell_graph(space, size, task)
     chosen = zip(space.size_rows, key, strict=True)
     options = tuple(space.decisions[row].operations[choice] for row, choice in chosen)
-    plugin = f"space {space.name!r} (hwnas.spaces)"
     with asking(plugin, "build"):
         found: object = space.build(space, size, task, options)
-    graph = _nodes(plugin, found)
     with asking(plugin, "looking at what build gave"):
+        graph = _nodes(plugin, found)
         check(graph)
-    _check_rows(space, graph)
+        _check_rows(space, graph)
     return graph
 
 
