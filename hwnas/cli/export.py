@@ -217,9 +217,12 @@ def _print(records: list[dict[str, Any]]) -> None:
     grid = table(
         title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
     )
-    for column in ("network", "file"):
-        grid.add_column(column, no_wrap=True)
+    # Where there is no room a name is broken, and no figure is cut.
+    grid.add_column("network", overflow="fold", min_width=10)
+    grid.add_column("file", no_wrap=True)
+    named = next((",\n".join(record["size"]) for record in records if record["size"]), "")
     for column in (
+        *((f"size\n{named}",) if named else ()),
         "accuracy",
         "params",
         "MACs",
@@ -231,11 +234,18 @@ def _print(records: list[dict[str, Any]]) -> None:
         rows = []
         for name, accuracy in (("onnx", record["accuracy"]), ("int8", record["int8_accuracy"])):
             if name in record["bytes"]:
-                rows.append(_row(record, name, accuracy)[: len(grid.columns)])
-        # Under the key, where a published name does not widen the table.
-        if record["known_as"] and rows:
-            rows += [[""] * len(grid.columns)] if len(rows) == 1 else []
+                row = _row(record, name, accuracy)
+                row[2:2] = [""] if named else []
+                rows.append(row[: len(grid.columns)])
+        # In the second line, where they do not widen the table: a published name, under the key,
+        # and the width, under the side.
+        size = list(record["size"].values())
+        if rows and len(rows) < max(len(size), 2 if record["known_as"] else 1):
+            rows.append([""] * len(grid.columns))
+        if rows and record["known_as"]:
             rows[1][0] = record["known_as"]
+        for row, value in zip(rows, size, strict=False):
+            row[2] = value
         for row in rows:
             grid.add_row(*row)
     console().print(grid)

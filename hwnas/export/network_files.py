@@ -27,6 +27,7 @@ from hwnas.nets.network import Network
 from hwnas.nets.task import scores
 from hwnas.runs.atomic import atomic_write_all
 from hwnas.space.build import own_image
+from hwnas.space.chosen_size import chosen_size
 from hwnas.space.published import name_of
 from hwnas.space.task import Task
 from hwnas.training.weights import Weights, fill
@@ -40,15 +41,17 @@ COSTLY = 0.01
 class Exported:
     """One exported network.
 
-    ``known_as``: the name of a published network, else empty. ``image``: (channels, height, width)
-    that the files take; ``averaged_down``: how images of the task become such ones, empty where
-    they are. ``files``: path by format; accuracies in 0..1 by ONNX Runtime, None on random images.
+    ``known_as``: the name of a published network, else empty. ``size``: what the network chose
+    about its own (side, width). ``image``: (channels, height, width) that the files take;
+    ``averaged_down``: how images of the task become such ones, empty where they are. ``files``:
+    path by format; accuracies in 0..1 by ONNX Runtime, None on random images.
     """
 
     key: str
     known_as: str
     channels: int
     cells: int
+    size: dict[str, str]
     image: tuple[int, int, int]
     averaged_down: str
     files: dict[str, Path]
@@ -69,6 +72,7 @@ class Exported:
             "known_as": self.known_as,
             "channels": self.channels,
             "cells": self.cells,
+            "size": self.size,
             "image": list(self.image),
             "averaged_down": self.averaged_down,
             "files": {name: str(path) for name, path in self.files.items()},
@@ -137,6 +141,7 @@ def export(
         known_as=name_of(at.genotype),
         channels=at.channels,
         cells=at.cells,
+        size=chosen_size(at.genotype),
         image=own,
         averaged_down=smaller,
         files={name: out / FORMATS[name].file for name in kept},

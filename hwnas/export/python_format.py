@@ -71,8 +71,7 @@ def _header(
     fed = "uint8, 0..255" if raw else "float32, (pixel / 255 - MEAN) / STD"
     return HEADER.format(
         key=f"{name} ({genotype.key})" if name else genotype.key,
-        # On one line, however long: in pieces it could not be pasted.
-        genotype=format_text(genotype),
+        genotype=_pasted(format_text(genotype)),
         shape_text=f"{architecture.cells} {parts}, {architecture.channels} initial channels",
         count=len(classes),
         shape=f"(n, {image[0]}, {image[1]}, {image[2]})",
@@ -83,6 +82,12 @@ def _header(
         mean=mean,
         std=std,
     )
+
+
+def _pasted(text: str) -> str:
+    """A genotype over several lines that is still read as one: broken behind commas only."""
+    spaced = text.replace(",", ", ") if text.startswith("{") else text
+    return "\n".join(wrap(spaced, 110, break_long_words=False, break_on_hyphens=False))
 
 
 def _capital(sentence: str) -> str:

@@ -15,6 +15,7 @@ from html import escape
 from hwnas.report.layout_items import op_label
 from hwnas.report.shades import shades
 from hwnas.space.build import architecture_graph, key_of, own_image
+from hwnas.space.chosen_size import chosen_size
 from hwnas.space.encoding import to_choices
 from hwnas.space.family import Family
 from hwnas.space.genotype import Architecture, Genotype
@@ -129,12 +130,9 @@ def chain_svg(
 def size_words(genotype: Genotype, image: tuple[int, int, int] | None = None) -> str:
     """What the decisions about the size chose, in words: ``side 0.5 (32x32 of 64x64 pixels),
     width 0.35``; empty where there are none. ``image``: as in `chain_svg`."""
-    space = SPACES[genotype.space]
-    chosen = to_choices(genotype)
-    decided = [(space.decisions[row], int(chosen[row])) for row in space.size_rows]
-    words = {one.name: one.operations[choice] for one, choice in decided}
+    words = chosen_size(genotype)
     if image is not None and "side" in words:
-        channels, cells = space.published_size
+        channels, cells = SPACES[genotype.space].published_size
         architecture = Architecture(genotype, channels=channels, cells=cells)
         _, height, width = own_image(architecture, Task(classes=2, image=image))
         words["side"] += f" ({height}x{width} of {image[1]}x{image[2]} pixels)"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hwnas.report.drawing import picture_svg
 from hwnas.report.layout import pictures, title
-from hwnas.report.layout_items import op_label, state_names
+from hwnas.report.layout_items import option_label, state_names
 from hwnas.report.load import RunData
 from hwnas.runs.history import Epoch
 from hwnas.search.algorithms.algorithm import algorithm_of
@@ -44,7 +44,8 @@ def policies(data: RunData) -> dict[str, Any] | None:
         "epochs": _numbers(data.history, history),
         "edges": [edge_name(space, row) for row in range(len(space.decisions))],
         "operations": [
-            [op_label(op) for op in decision.operations] for decision in space.decisions
+            [option_label(decision, op) for op in decision.operations]
+            for decision in space.decisions
         ],
         "shape": list(tables.shape),
         "tables": base64.b64encode(_bytes(tables).tobytes()).decode(),

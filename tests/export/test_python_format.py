@@ -83,7 +83,7 @@ def test_the_imagenet_stem_and_empty_cells_are_rebuilt() -> None:
     )
 
 
-def test_the_text_imports_torch_alone() -> None:
+def test_the_saidimports_torch_alone() -> None:
     source = assert_same(Architecture(PUBLISHED["TND_CIFAR10"], channels=8, cells=5))
     imported = {
         name.split(".")[0]
@@ -94,7 +94,7 @@ def test_the_text_imports_torch_alone() -> None:
     assert imported == {"__future__", "json", "math", "torch"}
 
 
-def test_the_text_names_the_operations_and_fits_a_page_in_width() -> None:
+def test_the_saidnames_the_operations_and_fits_a_page_in_width() -> None:
     source = assert_same(Architecture(PUBLISHED["DARTS_V2"], channels=36, cells=8))
     for expected in (
         "class Cell",
@@ -170,8 +170,9 @@ def test_a_network_of_the_whole_side_says_nothing_of_smaller_images() -> None:
 def test_the_header_names_a_known_network_and_its_genotype_can_be_pasted(text: str) -> None:
     genotype = PUBLISHED[text]
     source = python_source(sized(genotype, 8, 5), NAMES, SIZE)
-    lines = (ast.get_docstring(ast.parse(source)) or "").splitlines()
+    said = ast.get_docstring(ast.parse(source)) or ""
+    lines, parts = said.splitlines(), said.split("\n\n")
     assert lines[0].startswith(f"Network {text} ({genotype.key}): ")
     assert ("blocks" in lines[0]) == (SPACES[genotype.space].depth is not None)
-    written = [line for line in lines if line.startswith(("{", "|", "Genotype("))]
-    assert [parse(line) for line in written] == [genotype]
+    written = [part for part in parts if part.startswith(("{", "|", "Genotype("))]
+    assert [parse(part) for part in written] == [genotype]
