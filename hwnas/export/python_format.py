@@ -9,21 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from textwrap import indent, wrap
+from textwrap import indent
 
 from hwnas.export.images import averaged_down
-from hwnas.export.python_parts import HEADER, LOAD, expression, helpers, symbols, widths
+from hwnas.export.python_header import Pixels, header_text
+from hwnas.export.python_parts import LOAD, expression, helpers, symbols, widths
 from hwnas.space.build import architecture_graph
 from hwnas.space.encoding import to_choices
 from hwnas.space.genotype import Architecture
 from hwnas.space.graph import IMAGE, Graph, Node, image_of, readers, starts_with_relu
 from hwnas.space.layers import Layer, Stem
-from hwnas.space.published import name_of
 from hwnas.space.size import Task
 from hwnas.space.space import SPACES
-from hwnas.space.text import format_text
-
-Pixels = tuple[tuple[float, ...], tuple[float, ...]]
 
 
 def python_source(
@@ -53,52 +50,15 @@ def python_source(
     }
     text = module_text(graph, operations, raw)
     own = image_of(graph)
-    header = _header(architecture, classes, own, normalise, raw, averaged_down(image, own, raw=raw))
-    return "\n\n\n".join([header, *helpers(text), text, LOAD]) + "\n"
-
-
-def _header(
-    architecture: Architecture,
-    classes: tuple[str, ...],
-    image: tuple[int, int, int],
-    normalise: Pixels | None,
-    raw: bool,
-    smaller: str,
-) -> str:
-    genotype = architecture.genotype
-    name, parts = name_of(genotype), SPACES[genotype.space].parts
-    mean, std = normalise or ((0.0,) * image[0], (1.0,) * image[0])
-    fed = "uint8, 0..255" if raw else "float32, (pixel / 255 - MEAN) / STD"
-    return HEADER.format(
-        key=f"{name} ({genotype.key})" if name else genotype.key,
-        genotype=_pasted(format_text(genotype)),
-        shape_text=f"{architecture.cells} {parts}, {architecture.channels} initial channels",
-        count=len(classes),
-        shape=f"(n, {image[0]}, {image[1]}, {image[2]})",
-        fed=fed,
-        smaller=f"\n{_capital(smaller)}.\n" if smaller else "",
-        image=image,
-        classes=_wrapped(classes),
-        mean=mean,
-        std=std,
+    header = header_text(
+        architecture,
+        classes,
+        image=own,
+        normalise=normalise,
+        raw=raw,
+        smaller=averaged_down(image, own, raw=raw),
     )
-
-
-def _pasted(text: str) -> str:
-    """A genotype over several lines that is still read as one: broken behind commas only."""
-    spaced = text.replace(",", ", ") if text.startswith("{") else text
-    return "\n".join(wrap(spaced, 110, break_long_words=False, break_on_hyphens=False))
-
-
-def _capital(sentence: str) -> str:
-    """A sentence on lines of its own, with a capital."""
-    return "\n".join(wrap(sentence[:1].upper() + sentence[1:], 96, break_long_words=False))
-
-
-def _wrapped(classes: tuple[str, ...]) -> str:
-    """A tuple display, over several lines where one is too short."""
-    text = repr(classes)
-    return text if len(text) < 90 else "(\n" + "".join(f"    {name!r},\n" for name in classes) + ")"
+    return "\n\n\n".join([header, *helpers(text), text, LOAD]) + "\n"
 
 
 @dataclass(frozen=True, kw_only=True)

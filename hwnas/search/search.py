@@ -64,7 +64,7 @@ def search(
         keep_table(started, next((cost.table for cost in planned.costs if cost.table), None))
         return started
 
-    return _go(ranks.broadcast(begin), planned, fresh, watch, say, ranks)
+    return _go(ranks.broadcast(begin), planned, fresh=fresh, watch=watch, say=say, ranks=ranks)
 
 
 def resume(
@@ -90,7 +90,7 @@ def resume(
     planned = plan(config, say, ranks.broadcast(lambda: kept_table(run)), ranks)
     check_same(run, planned.dataset, ranks.broadcast(lambda: read_environment(run.path)))
     say(f"run {path}: {ranks.broadcast(lambda: whereabouts(run, ranks.size))}")
-    return _go(run, planned, searcher_of(planned), watch, say, ranks)
+    return _go(run, planned, fresh=searcher_of(planned), watch=watch, say=say, ranks=ranks)
 
 
 def whereabouts(run: Run, processes: int = 1) -> str:
