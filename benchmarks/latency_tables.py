@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hwnas.catalog import find_device
-from hwnas.costs.features import folds
+from hwnas.costs.features import is_constant
 from hwnas.costs.latency import TablePredictor, roofline
 from hwnas.costs.latency_csv import Measured
 from hwnas.costs.latency_fit import fit_measured
@@ -123,7 +123,7 @@ class Rated:
 def fitted(column: str, choices: Choices, measured: Floats, rows: int, draws: int) -> Rated:
     """The mean over draws of how well a table, fitted to so many rows, predicts the others."""
     usable = np.flatnonzero(measured > SMALLEST_MS)
-    constant = folds(SPACE, choices)
+    constant = is_constant(SPACE, choices)
     results, designs, forms = [], Counter[str](), Counter[str]()
     for seed in range(draws):
         train = np.random.default_rng(seed).choice(usable, rows, replace=False)

@@ -168,7 +168,7 @@ def run(
         config = config_of(arm, task, seed, npz, changes)
         began = time.process_time()
         # Not measured by the search: all are measured below, beside RESNET8.
-        planned = replace(plan(config), here=None)
+        planned = replace(plan(config), attached_target=None)
         found = summary(search(config, Path(folder) / "run", planned=planned))
         print(f"searched in {time.process_time() - began:.1f} CPU s", flush=True)
         searched = time.process_time() - began

@@ -96,7 +96,10 @@ def epoch_seconds(
     networks: Sequence[Architecture], dataset: Dataset, recipe: Recipe
 ) -> list[float]:
     """CPU seconds of an epoch of each: medians of steps that are taken in turn."""
-    runs = [Training(one, dataset, recipe, 0, "cifar", torch.device("cpu")) for one in networks]
+    runs = [
+        Training(one, dataset, recipe=recipe, seed=0, stem="cifar", device=torch.device("cpu"))
+        for one in networks
+    ]
     seconds: list[list[float]] = [[] for _ in runs]
     drawn = partial(
         batches, dataset, "train", recipe.batch, augment=runs[0]._augment(), drop_last=True

@@ -71,7 +71,7 @@ SIZES: dict[str, dict[str, Any]] = {
     # pixels.
     "small": {
         "images": None,
-        "halve": True,
+        "factorized_reduce": True,
         "channels": 16,
         "cells": 3,
         "epochs": 40,
@@ -82,7 +82,7 @@ SIZES: dict[str, dict[str, Any]] = {
     # Seconds: whether all parts work.
     "quick": {
         "images": 2_000,
-        "halve": True,
+        "factorized_reduce": True,
         "channels": 8,
         "cells": 3,
         "epochs": 6,
@@ -93,7 +93,7 @@ SIZES: dict[str, dict[str, Any]] = {
     # For a GPU.
     "full": {
         "images": None,
-        "halve": False,
+        "factorized_reduce": False,
         "channels": 16,
         "cells": 15,
         "epochs": 100,
@@ -232,7 +232,9 @@ def run(
     used = SIZES[size]
     with tempfile.TemporaryDirectory() as folder:
         npz = Path(folder) / "cifar10.npz"
-        np.savez(npz, **_images(data / "cifar10_jpeg.npz", used["images"], used["halve"]))
+        np.savez(
+            npz, **_images(data / "cifar10_jpeg.npz", used["images"], used["factorized_reduce"])
+        )
         config = config_of(size, arm, seed, npz, epochs)
         planned = plan(config)
         tables = _tables(data)
@@ -275,7 +277,7 @@ def untrained(data: Path, size: str) -> dict[str, Any]:
     used = SIZES[size]
     with tempfile.TemporaryDirectory() as folder:
         npz = Path(folder) / "cifar10.npz"
-        np.savez(npz, **_images(data / "cifar10_jpeg.npz", 1_000, used["halve"]))
+        np.savez(npz, **_images(data / "cifar10_jpeg.npz", 1_000, used["factorized_reduce"]))
         planned = plan(config_of(size, "random", 0, npz))
     cells, dataset, tables = every(SPACE.mask), planned.dataset, _tables(data)
     flow = log_flows(Family(space=SPACE, size=CellSize(**used), task=dataset.task), cells)

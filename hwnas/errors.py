@@ -29,7 +29,7 @@ class Stopped(RuntimeError):
 
 
 @contextmanager
-def keeping(path: Path, command: str) -> Iterator[None]:
+def translate_os_errors(path: Path, command: str) -> Iterator[None]:
     """Turn what the file system refuses below the directory `path` into `Stopped`.
 
     `command` goes on with the work once the cause is gone.

@@ -9,7 +9,7 @@ installed decides.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
@@ -25,29 +25,47 @@ class Announced(dict[str, T], Generic[T]):
     An entry point leads to a value of `kind` whose `name` is that of the entry point. Raises
     InputError for one that does not. `kind` may be written as "module:name", and `shipped` says so
     where our own values are: both for a table that is asked for names by rooms that must not import
-    what stands in it.
+    what stands in it. `check` raises InputError for a value that can't stand beside the others.
     """
 
     def __init__(
-        self, group: str, kind: type[T] | str, shipped: Mapping[str, str] | None = None
+        self,
+        group: str,
+        kind: type[T] | str,
+        shipped: Mapping[str, str] | None = None,
+        check: Callable[[T, Mapping[str, T]], None] = lambda value, others: None,
     ) -> None:
         super().__init__()
+        self.check = check
+        self._loading: set[str] = set()
         self.group, self.kind = group, kind
         self.shipped = [EntryPoint(name, where, group) for name, where in (shipped or {}).items()]
 
     def __contains__(self, name: object) -> bool:
         """Whether a name is known, here or in an installed package; loads nothing."""
-        return super().__contains__(name) or any(entry.name == name for entry in self._entries())
+        if super().__contains__(name):
+            return True
+        # A package that is being loaded may ask for the name that it is about to give.
+        return name not in self._loading and any(entry.name == name for entry in self._entries())
 
     def __missing__(self, name: str) -> T:
         """A value that is asked for first. Raises KeyError for an unknown name, InputError for no
         such value.
         """
         for entry in self._entries():
-            if entry.name == name:
-                self[name] = self._load(entry)
+            if entry.name == name and name not in self._loading:
+                self._loading.add(name)
+                try:
+                    self[name] = self._load(entry)
+                finally:
+                    self._loading.discard(name)
                 return self[name]
         raise KeyError(name)
+
+    def __setitem__(self, name: str, value: T) -> None:
+        """One more value, checked against the others."""
+        self.check(value, {other: one for other, one in self.items() if other != name})
+        super().__setitem__(name, value)
 
     def usable(self, name: object) -> bool:
         """Whether a value of this name can be had here: its package is installed, and not

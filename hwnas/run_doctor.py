@@ -4,6 +4,7 @@ shared weights rank."""
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -142,7 +143,7 @@ def _ranking(path: Path) -> Iterator[Finding]:
             area="ranking",
             level="ok",
             text=text,
-            advice=f"hwnas train {path} --all" if len(shared) >= 5 else "",
+            advice=f"hwnas train {shlex.quote(str(path))} --all" if len(shared) >= 5 else "",
         )
         return
     tau, notes = ranking(*zip(*both, strict=True))

@@ -14,11 +14,20 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from profilers.answered import checked
 from profilers.device import Device
 from profilers.errors import InputError, nearest
 from profilers.host import host
 from profilers.limits import check_numbers
-from profilers.measurement import FLOPS, MACS, PARAMS, Outcome, Receipt, counted, pairs
+from profilers.measurement import (
+    FLOPS,
+    MACS,
+    PARAMS,
+    Outcome,
+    Receipt,
+    counted,
+    pairs,
+)
 from profilers.timing import Protocol
 
 if TYPE_CHECKING:
@@ -235,7 +244,7 @@ def plugins() -> dict[str, EntryPoint]:
 def backend(name: str) -> Backend:
     """A back end by name; ours win over a plug-in of the same name.
 
-    Raises InputError for an unknown one.
+    Raises InputError for an unknown one; a plug-in that gives no outcomes raises FaultyPlugin.
     """
     if name in BACKENDS:
         return BACKENDS[name]
@@ -250,7 +259,7 @@ def backend(name: str) -> Backend:
         ) from None
     if not callable(found):
         raise InputError(f"back end '{name}' ({others[name].value}) is not a function")
-    return found
+    return checked(f"back end '{name}' ({GROUP})", found)
 
 
 def needs_module(subject: Subject) -> nn.Module:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any
 
@@ -23,6 +25,49 @@ class InputError(ValueError):
     def __init__(self, line: object = "") -> None:
         text = visible(str(line)[: _LONGEST_LINE + 1])
         super().__init__(text if len(text) <= _LONGEST_LINE else f"{text[:_LONGEST_LINE]} ...")
+
+
+class FaultyPlugin(InputError):
+    """What another package brought gave what it must not, or raised.
+
+    The line names its table and its name, and what it must give. Where a search has begun, the
+    search is stopped instead (exit code 3).
+    """
+
+
+@contextmanager
+def asking(plugin: str, what: str, *passing: type[BaseException]) -> Iterator[None]:
+    """Turn whatever a stranger's code raises into FaultyPlugin.
+
+    `plugin`: its table and name, such as "search algorithm 'climb' (hwnas.algorithms)"; `what` was
+    asked of it, such as "ask". InputError goes through, and so do the types `passing` and what says
+    that the memory is too small.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, (InputError, MemoryError, *passing)):
+            raise
+        if isinstance(error, RuntimeError) and re.search(r"memory|ALLOC_FAILED", str(error)):
+            raise
+        said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        raise FaultyPlugin(f"{plugin}: {what} raised {said}") from error
+
+
+def kind_of(value: object) -> str:
+    """What a value is, for a message: its type, and the shape and type of an array.
+
+    >>> kind_of(None)
+    'None'
+    >>> kind_of([1])
+    'list'
+    """
+    if value is None:
+        return "None"
+    shape, numbers = getattr(value, "shape", None), getattr(value, "dtype", None)
+    if isinstance(shape, tuple) and numbers is not None:
+        return f"an array of shape {shape} of {numbers}"
+    return type(value).__name__
 
 
 def visible(text: str) -> str:

@@ -18,7 +18,7 @@ Origin = Literal["counted", "measured", "table", "estimated"]
 ORIGINS: tuple[Origin, ...] = get_args(Origin)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Metric:
     """A quantity: its name, its unit and which way is better."""
 
@@ -36,7 +36,7 @@ NOT_MEASURED = "not measured"
 METRICS: dict[str, Metric] = {m.name: m for m in (PARAMS, MACS, FLOPS, LATENCY, MEMORY)}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Receipt:
     """How a number was obtained, in enough detail to obtain it again.
 
@@ -106,7 +106,7 @@ class Receipt:
         return replace(self, notes=self.notes + notes)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Measurement:
     """One value of one metric with its interval [low, high], in the metric's unit.
 
@@ -178,7 +178,7 @@ class Measurement:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Failure:
     """A measurement that gave no number: what was asked, the reason in a word, the details in a
     line."""

@@ -126,7 +126,7 @@ def test_its_run_is_shown_where_the_package_is_missing(
     assert all(member["key"] in out for member in front)
     assert "the algorithm ageing is not installed here" in out
     _, said = typed("resume", "run", code=2)
-    assert "unknown algorithm 'ageing'" in said
+    assert "the algorithm 'ageing' is not installed here" in said
 
 
 def test_settings_that_it_refuses_end_a_search_before_it_begins(announced, typed, tmp_path) -> None:

@@ -21,7 +21,8 @@ from tests.strangers.backend import slow_bus
 @pytest.fixture
 def hwnas(typed, monkeypatch):
     point = EntryPoint("slow-bus", "somewhere:slow_bus", backends.GROUP)
-    monkeypatch.setattr(EntryPoint, "load", lambda self: slow_bus)
+    load = EntryPoint.load
+    monkeypatch.setattr(EntryPoint, "load", lambda self: slow_bus if self == point else load(self))
     monkeypatch.setattr(backends, "entry_points", lambda group: [point])
     return typed
 

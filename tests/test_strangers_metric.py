@@ -39,7 +39,7 @@ def test_it_is_an_objective_and_its_target_is_kept(known, typed, tmp_path) -> No
             from_dict(member["genotype"]), channels=member["channels"], cells=member["cells"]
         )
         graph = architecture_graph(architecture, Task(classes=3, image=(1, 8, 8)), unread=True)
-        counted = sum(layer.kind in ("conv", "halve") for layer in all_layers(graph))
+        counted = sum(layer.kind in ("conv", "factorized_reduce") for layer in all_layers(graph))
         assert (cost["value"], cost["unit"], cost["origin"]) == (counted, "layers", "counted")
     typed("report", "run")
     assert METRIC.name in (tmp_path / "run" / "report.html").read_text()

@@ -100,7 +100,7 @@ def test_its_run_is_shown_where_the_package_is_missing(known, typed, monkeypatch
     assert "the space strangers-chain is not installed here" in out
     for words in (("resume", "run"), ("train", "run"), ("export", "run"), ("report", "run")):
         _, said = typed(*words, code=2)
-        assert "unknown space 'strangers-chain'" in said
+        assert "the space 'strangers-chain' is not installed here" in said
 
 
 def test_costs_follow_the_decision_about_the_size(known) -> None:

@@ -76,7 +76,10 @@ def calibrate(
     held_out: Annotated[
         int, typer.Option(min=5, max=10_000, help="Networks to judge the table by.")
     ] = 40,
-    budget: Annotated[float, typer.Option(min=10, help="Seconds for everything.")] = 270.0,
+    budget: Annotated[
+        float,
+        typer.Option(min=10, help="Seconds for everything; what the least is, is said first."),
+    ] = 270.0,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Which networks are drawn.")] = 0,
     out: Annotated[
         Path | None, typer.Option(help="The table to write. [default: kept by name]")
@@ -213,7 +216,7 @@ def summary(table: Table, path: Path) -> dict[str, Any]:
 
 
 def _print(table: Table, path: Path, target: str) -> None:
-    from hwnas.costs.tables import search_words
+    from hwnas.costs.tables import images_words, search_words
 
     found = summary(table, path)
     receipt = found["receipt"]
@@ -228,4 +231,5 @@ def _print(table: Table, path: Path, target: str) -> None:
         f"  the ceiling, measuring them twice: {found['repeat_mape_percent']:.2f} %, "
         f"{found['ceiling_kendall_tau']:.3f}"
     )
+    echo(f"A search finds it for {images_words(table)}.")
     echo(f"Next: {search_words(table, path, target)}")

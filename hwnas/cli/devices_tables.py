@@ -3,6 +3,7 @@ measurements."""
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -141,7 +142,7 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Predict the latencies of many architectures from a table."""
-    from hwnas.costs.features import folds
+    from hwnas.costs.features import is_constant
     from hwnas.costs.latency import TablePredictor
     from hwnas.costs.latency_csv import read_architectures, write_predictions
     from profilers.table import load
@@ -149,7 +150,7 @@ def predict(
     predictor = TablePredictor(table=load(table), source=str(table))
     texts, choices = read_architectures(csv, predictor.space, arch_column)
     write_predictions(out, texts, predictor.predict(choices))
-    folded = int(folds(predictor.space, choices).sum())
+    folded = int(is_constant(predictor.space, choices).sum())
     if as_json:
         report = {
             "table": str(table),
@@ -279,4 +280,7 @@ def _print_fit(table: Table, path: Path, found: dict[str, Any], device: str) -> 
         echo(f"  on images of {image}: {search} --require table")
     else:
         echo(f"  no search asks it: {why}")
-    echo(f"Next: hwnas devices predict {path} --csv ARCHITECTURES.csv --out PREDICTIONS.csv")
+    echo(
+        f"Next: hwnas devices predict {shlex.quote(str(path))} --csv ARCHITECTURES.csv"
+        " --out PREDICTIONS.csv"
+    )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hwnas.cli.outside import console, echo, echo_json, table
+from hwnas.cli.values import image_size
 from profilers.errors import InputError, nearest
 from profilers.limits import MOST_THREADS, check_numbers
 
@@ -57,8 +58,8 @@ def export(
         int, Option(min=2, max=1_000_000, help="For an untrained genotype: number of classes.")
     ] = 10,
     image: Annotated[
-        str, Option(help="For an untrained genotype: channels,height,width in pixels.")
-    ] = "3,32,32",
+        str, Option(help="For an untrained genotype: SIDE or CHANNELSxHEIGHTxWIDTH, in pixels.")
+    ] = "3x32x32",
     stem: Annotated[str, Option(help="For an untrained genotype: cifar or imagenet.")] = "cifar",
     data: Annotated[
         str | None, Option(help="For a genotype: images to verify on and calibrate with.")
@@ -170,14 +171,11 @@ def _formats(text: str) -> tuple[str, ...]:
 
 
 def _image(text: str) -> tuple[int, int, int]:
-    try:
-        channels, height, width = (int(part) for part in text.split(","))
-    except ValueError:
-        raise InputError(
-            f"image: expected channels,height,width such as 3,32,32, not {text[:40]!r}"
-        ) from None
+    channels, height, width = image_size(text)
     if not (1 <= channels <= 16 and min(height, width) >= 8 and max(height, width) <= 4096):
-        raise InputError(f"image: expected 1..16 channels and sides of 8..4096 pixels, not {text}")
+        raise InputError(
+            f"--image: expected 1..16 channels and sides of 8..4096 pixels, not {text[:40]}"
+        )
     return channels, height, width
 
 
@@ -219,9 +217,12 @@ def _print(records: list[dict[str, Any]]) -> None:
     grid = table(
         title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
     )
-    for column in ("network", "file"):
-        grid.add_column(column, no_wrap=True)
+    # Where there is no room a name is broken, and no figure is cut.
+    grid.add_column("network", overflow="fold", min_width=10)
+    grid.add_column("file", no_wrap=True)
+    named = next((",\n".join(record["size"]) for record in records if record["size"]), "")
     for column in (
+        *((f"size\n{named}",) if named else ()),
         "accuracy",
         "params",
         "MACs",
@@ -230,13 +231,33 @@ def _print(records: list[dict[str, Any]]) -> None:
     ):
         grid.add_column(column, justify="right", no_wrap=True)
     for record in records:
+        rows = []
         for name, accuracy in (("onnx", record["accuracy"]), ("int8", record["int8_accuracy"])):
             if name in record["bytes"]:
-                grid.add_row(*_row(record, name, accuracy)[: len(grid.columns)])
+                row = _row(record, name, accuracy)
+                row[2:2] = [""] if named else []
+                rows.append(row[: len(grid.columns)])
+        # In the second line, where they do not widen the table: a published name, under the key,
+        # and the width, under the side.
+        size = list(record["size"].values())
+        if rows and len(rows) < max(len(size), 2 if record["known_as"] else 1):
+            rows.append([""] * len(grid.columns))
+        if rows and record["known_as"]:
+            rows[1][0] = record["known_as"]
+        for row, value in zip(rows, size, strict=False):
+            row[2] = value
+        for row in rows:
+            grid.add_row(*row)
     console().print(grid)
     for record in records:
         folder = Path(next(iter(record["files"].values()))).parent
-        echo(f"{record['name']}: {folder} (verified on {record['parity']['test_images']} images)")
+        known = f" ({record['known_as']})" if record["known_as"] else ""
+        echo(
+            f"{record['name']}{known}: {folder}"
+            f" (verified on {record['parity']['test_images']} images)"
+        )
+        if record["averaged_down"]:
+            echo(f"note: {record['name']}: {record['averaged_down']}")
         for warning in record["warnings"]:
             echo(f"warning: {record['name']}: {warning}")
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hwnas.cli.outside import echo, echo_json
-from hwnas.cli.search import given, named_table, objectives
+from hwnas.cli.search import flag_of, given, named_table, objectives
 from profilers.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,6 +27,10 @@ def plan(
     config: Annotated[
         str | None,
         typer.Argument(help="A named search (quickstart, tnd-cifar10, ...) or a .toml file."),
+    ] = None,
+    config_option: Annotated[
+        str | None,
+        Option("--config", help="As in hwnas search: the same as the argument."),
     ] = None,
     budget: Annotated[
         str | None, Option(help="Time there is, such as 30m or 2h: how many epochs fit into it?")
@@ -58,6 +62,9 @@ def plan(
     from hwnas.cli.progress import notes
     from hwnas.config import resolve, with_epochs
 
+    if config is not None and config_option is not None:
+        raise InputError(f"--config: the argument {config[:60]!r} names a search already")
+    config = config if config_option is None else config_option
     flags = given(
         target=target,
         space=space,
@@ -75,7 +82,7 @@ def plan(
         ),
     )
     seconds = None if budget is None else _seconds(budget)
-    resolved = resolve(flags, config, notes(quiet))
+    resolved = resolve(flags, config, notes(quiet), flag_of)
     if epochs is not None:
         resolved = with_epochs(resolved, epochs)
     chosen_table = named_table(table, resolved)
@@ -121,10 +128,13 @@ def _command(words: list[str], config: str | None, chosen: Config | None) -> str
 
 
 def _print(config: Config, found: Forecast, budget: float | None, command: str) -> None:
+    from hwnas.space import SPACES
+
+    parts = SPACES[config.space].parts
     for number, stage in enumerate(found.stages, start=1):
         echo(
-            f"stage {number}: {stage.cells} cells, {stage.epochs} epochs ({stage.frozen_epochs} of"
-            f" them weights only) of {stage.steps:,} steps, {stage.evaluations:,} evaluations:"
+            f"stage {number}: {stage.cells} {parts}, {stage.epochs} epochs ({stage.frozen_epochs}"
+            f" of them weights only) of {stage.steps:,} steps, {stage.evaluations:,} evaluations:"
             f" about {_clock(stage.seconds)}"
         )
     echo(f"scoring the finalists: about {_clock(found.scoring_seconds)}")

@@ -45,7 +45,15 @@ def search(
     out: Annotated[
         Path | None, Option(help="Run directory to make (default: a new one under runs/).")
     ] = None,
-    space: Annotated[str | None, Option(help="darts, tnd or nasbench201.")] = None,
+    space: Annotated[
+        str | None,
+        Option(
+            help=(
+                "Of cells: darts, tnd or nasbench201; chains of blocks: mobile, mobile-small,"
+                " fbnet, proxyless or a known network's (docs/guide/chains.md)."
+            )
+        ),
+    ] = None,
     algorithm: Annotated[
         str | None,
         Option(
@@ -147,14 +155,14 @@ def search(
     }
     from hwnas.cli.progress import notes
     from hwnas.config import resolve, with_epochs
-    from hwnas.runs.directory import new_directory, vacant
+    from hwnas.runs.directory import ensure_absent, new_directory
 
-    resolved = resolve(given(**flags), config, notes(quiet or several.follows()))
+    resolved = resolve(given(**flags), config, notes(quiet or several.follows()), flag_of)
     if epochs is not None:
         resolved = with_epochs(resolved, epochs)
     chosen = named_table(table, resolved)
     path = out or new_directory(resolved.data.source, [one.metric for one in resolved.objectives])
-    vacant(path)
+    ensure_absent(path)
     several.launched(processes, context.find_root().obj)
     with several.joined() as ranks:
         _run(
@@ -210,6 +218,22 @@ def _run(
         echo(f"stopped; go on with: hwnas resume {path}{several.again(ranks)}", err=True)
         raise
     print_summary(read_front(run), path, json)
+
+
+FLAGS = {
+    "data.source": "--data",
+    "data.noise": "--data-noise",
+    "data.root": "--data-root",
+    "objectives": "--objective",
+    "backend": "--backend",
+}
+
+
+def flag_of(key: str) -> str:
+    """The flag that says a key of a config, such as "evaluation.cells"."""
+    first, _, last = key.partition(".")
+    name = last if first in ("data", "evaluation") and last else first
+    return FLAGS.get(key) or FLAGS.get(first) or f"--{name.replace('_', '-')}"
 
 
 def given(**values: Any) -> dict[str, Any]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hwnas.cli.outside import console, echo, echo_json, table
+from profilers.errors import InputError
 
 if TYPE_CHECKING:
     from hwnas.runs.summary import Cost, Member, SearchSummary
@@ -18,8 +21,13 @@ def show(
     json: Annotated[bool, typer.Option("--json", help="Only JSON on standard output.")] = False,
 ) -> None:
     """Print the Pareto front of a finished search."""
+    from hwnas.runs.directory import open_run
     from hwnas.runs.summary import read_shown
 
+    # The space of a run's own table is known once its config is read; where that can't be, the
+    # front is shown all the same.
+    with suppress(InputError):
+        open_run(run)
     print_summary(read_shown(run), run, json)
 
 
@@ -49,13 +57,21 @@ def print_summary(summary: SearchSummary, path: Path, json: bool) -> None:
 
 
 def _table(summary: SearchSummary) -> Any:
+    from hwnas.space import SPACES
+    from hwnas.space.chosen_size import size_names, size_text
+
     front = summary.front
     costs = front[0].costs if front else {}
     provenance = front[0].accuracy.provenance if front else "nothing scored"
     grid = table(
         title=f"Pareto front: {summary.algorithm} in the {summary.space} space, {summary.data}"
     )
+    sized = ""
+    if SPACES.usable(summary.space):
+        sized = size_names(SPACES[summary.space]).replace(", ", ",\n")
     grid.add_column("key", no_wrap=True)
+    if sized:
+        grid.add_column(f"size\n{sized}", no_wrap=True)
     grid.add_column(f"accuracy\n{provenance}", justify="right")
     for name, cost in costs.items():
         grid.add_column(f"{name} ({cost.unit})\n{cost.provenance}", justify="right")
@@ -64,7 +80,8 @@ def _table(summary: SearchSummary) -> Any:
     if summary.within_target is not None:
         grid.add_column("within\ntarget")
     for member in front:
-        cells = [member.key, f"{member.accuracy.value:.4f}"]
+        cells = [member.key, *([size_text(member.architecture.genotype)] if sized else [])]
+        cells.append(f"{member.accuracy.value:.4f}")
         for name in costs:
             cells.append(_with_interval(member.costs[name]))
             if _processes(front, name):
@@ -140,7 +157,8 @@ def _lines(summary: SearchSummary, path: Path) -> list[str]:
     if believed:
         lines.append(
             "dominated with shared weights, but best at their costs by what was learnt and SynFlow"
-            f" together: {', '.join(believed)}; hwnas train {path} --all trains them too"
+            f" together: {', '.join(believed)}; hwnas train {shlex.quote(str(path))} --all trains"
+            " them too"
         )
     if summary.within_target is not None:
         lines.append(_target_line(summary, summary.within_target))
@@ -148,9 +166,10 @@ def _lines(summary: SearchSummary, path: Path) -> list[str]:
         f"note: stage {note.stage + 1}: {note.text}; {note.advice}" for note in summary.health or []
     ]
     lines.append(f"run directory: {path}")
+    run = shlex.quote(str(path))
     lines.append(
-        f"next: hwnas report {path}; hwnas train {path} --knee, then hwnas export {path} --knee;"
-        f" hwnas profile {path} --target {summary.target}"
+        f"next: hwnas report {run}; hwnas train {run} --knee, then hwnas export {run} --knee;"
+        f" hwnas profile {run} --target {shlex.quote(summary.target)}"
     )
     return lines
 

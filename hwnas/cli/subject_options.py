@@ -4,6 +4,7 @@ have no effect."""
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,7 +86,7 @@ def onnx_sizes(file: Path, image: str, batch: int, named: Mapping[str, Any]) -> 
     found = image_shapes(
         file,
         read(file),
-        channels=channels if "x" in image.lower() else None,
+        channels=channels if re.search("[x,]", image.lower()) else None,
         height=height,
         width=width,
         batch=batch,

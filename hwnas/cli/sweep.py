@@ -53,7 +53,7 @@ def sweep(
     from hwnas.cluster.ray_cluster import connected
     from hwnas.cluster.searches import sweep_on
     from hwnas.cluster.sweep_file import read_sweep, state_of
-    from hwnas.errors import Stopped, keeping
+    from hwnas.errors import Stopped, translate_os_errors
 
     say = notes(quiet)
     runs = read_sweep(file, download, say)
@@ -92,7 +92,7 @@ def sweep(
     except KeyboardInterrupt:
         echo(f"stopped; the same command goes on: hwnas sweep {file} ...", err=True)
         raise
-    with keeping(place, f"hwnas sweep {file}"):
+    with translate_os_errors(place, f"hwnas sweep {file}"):
         found = compare(runs, place)
         report = write_comparison(runs, place, found)
     if json:

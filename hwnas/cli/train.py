@@ -3,6 +3,7 @@ reach."""
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -229,17 +230,23 @@ def _print(run: Run, records: list[TrainingRecord]) -> None:
 
     from hwnas.runs.models import write_trained
     from hwnas.runs.training_record import TRAINED
+    from hwnas.space import SPACES
+    from hwnas.space.chosen_size import size_names, size_text
 
     trained = write_trained(run)
+    space = SPACES[run.config.space]
+    sized = size_names(space).replace(", ", ",\n")
     title = f"Front of {run.path}; accuracy: {TRAINED}, params and MACs: counted"
     # Narrow, so that names with width and depth fit a terminal of 80 columns.
     grid = table(
         title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
     )
     grid.add_column("network", no_wrap=True)
-    for column in ("C", "cells", "accuracy", "params", "MACs"):
+    # Networks that choose their size all have the blocks of one table.
+    for column in ("C", f"size\n{sized}" if sized else space.parts, "accuracy", "params", "MACs"):
         grid.add_column(column, justify="right", no_wrap=True)
-    grid.add_column("", no_wrap=True)
+    # Where there is no room these words are broken, and no figure is cut.
+    grid.add_column("")
     new = {record.name for record in records}
     for number, member in enumerate(trained.front + trained.dominated):
         marks = ["dominated"] if number >= len(trained.front) else []
@@ -249,11 +256,11 @@ def _print(run: Run, records: list[TrainingRecord]) -> None:
         grid.add_row(
             member.label,
             str(member.channels),
-            str(member.cells),
+            size_text(member.architecture.genotype) if sized else str(member.cells),
             f"{member.accuracy.value:.4f}",
             f"{member.costs['params'].value:,}",
             f"{member.costs['macs'].value:,}",
             ", ".join(marks),
         )
     console().print(grid)
-    echo(f"next: hwnas export {run.path} --all")
+    echo(f"next: hwnas export {shlex.quote(str(run.path))} --all")

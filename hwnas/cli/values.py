@@ -13,8 +13,9 @@ _WHOLE = re.compile(r"[0-9]{1,12}")
 
 
 def image_size(text: str) -> tuple[int, int, int]:
-    """SIDE or CHANNELSxHEIGHTxWIDTH, or InputError."""
-    parts = text.lower().split("x")
+    """SIDE, CHANNELSxHEIGHTxWIDTH or channels,height,width, or InputError."""
+    # Not both signs in one text: 3x32,32 is a slip.
+    parts = [part.strip() for part in text.lower().split("," if "," in text else "x")]
     if len(parts) in (1, 3) and all(
         _WHOLE.fullmatch(part) and 0 < int(part) <= 4096 for part in parts
     ):
@@ -27,7 +28,8 @@ def image_size(text: str) -> tuple[int, int, int]:
         check_input("--image", sizes)
         return sizes
     raise InputError(
-        f"--image: expected SIDE or CHANNELSxHEIGHTxWIDTH, such as 32 or 3x32x32, not {text[:40]!r}"
+        "--image: expected SIDE, CHANNELSxHEIGHTxWIDTH or channels,height,width, such as 32,"
+        f" 3x32x32 or 3,32,32, not {text[:40]!r}"
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import tomli_w
 from pydantic import BaseModel, ValidationError
 
+from hwnas.algorithms import ALGORITHMS
 from hwnas.catalog import find_config, read_toml
 from hwnas.config.search_config import Config
 from hwnas.config.sections import (
@@ -20,6 +21,8 @@ from hwnas.config.sections import (
     SearchStage,
     WeightStep,
 )
+from hwnas.costs.metrics import METRICS
+from hwnas.plugins import Announced
 from hwnas.space import SPACES
 from hwnas.space.chain import known_space
 from hwnas.space.macro_toml import macro_of, table_of
@@ -41,13 +44,15 @@ def resolve(
     overrides: Mapping[str, Any],
     file: str | None = None,
     say: Callable[[str], None] = lambda line: None,
+    flag: Callable[[str], str] | None = None,
 ) -> Config:
     """Defaults, then the TOML file (a name of the catalog or a path), then flags; tables merge key
     by key.
 
     Without any cost objective and without an algorithm the accuracy-only mode, ndarts, is taken. A
-    file can't allow a download; ``say`` hears of one that means to. Raises InputError with one line
-    that names the key and the nearest valid one.
+    file can't allow a download; ``say`` hears of one that means to. ``flag``: what a key of
+    ``overrides``, such as "data.source", is called where they were typed. Raises InputError with
+    one line that names the key and the nearest valid one.
     """
     given: dict[str, Any] = {}
     where, beside = "config", Path()
@@ -65,7 +70,21 @@ def resolve(
     merged = _with_depth(merged)
     if "algorithm" not in merged and not merged.get("objectives"):
         merged["algorithm"] = "ndarts"
-    return validate(merged, where)
+    try:
+        return Config.model_validate(merged)
+    except ValidationError as error:
+        line = _one_line(error)
+        key, _, rest = line.partition(": ")
+        if flag is not None and rest and _said(overrides, key.split(".")):
+            raise InputError(f"{flag(key)}: {rest}") from None
+        raise InputError(f"{where}: {line}") from None
+
+
+def _said(data: Any, path: list[str]) -> bool:
+    """Whether data say something at a path; what they say may end before it."""
+    if not path or not isinstance(data, Mapping):
+        return True
+    return path[0] in data and _said(data[path[0]], path[1:])
 
 
 def _with_macro(data: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -130,7 +149,27 @@ def validate(data: Mapping[str, Any], where: str) -> Config:
 
 def load(path: Path, root: Path | None = None) -> Config:
     """The resolved config of the run directory ``root``."""
-    return validate(without_download(read_toml(path, root)), str(path))
+    data = without_download(read_toml(path, root))
+    _check_installed(data, path)
+    return validate(data, str(path))
+
+
+def _check_installed(data: Mapping[str, Any], path: Path) -> None:
+    """Raise InputError where a run needs what another package brings, which is not installed
+    here."""
+    macro, space, algorithm = data.get("macro"), data.get("space"), data.get("algorithm")
+    objectives = data.get("objectives")
+    named: list[tuple[str, Any, Announced[Any]]] = [("algorithm", algorithm, ALGORITHMS)]
+    if macro is None:
+        named.append(("space", space, SPACES))
+    for one in objectives if isinstance(objectives, list) else []:
+        named.append(("metric", one.get("metric") if isinstance(one, dict) else None, METRICS))
+    for what, name, table in named:
+        if isinstance(name, str) and name not in table:
+            raise InputError(
+                f"{path}: the {what} {name!r} is not installed here: install the package that"
+                f" brings it ({table.group}); until then hwnas show shows this run"
+            )
 
 
 PASSED_OVER = "data.download is passed over; only --download downloads"

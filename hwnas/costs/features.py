@@ -142,7 +142,7 @@ def with_operations(design: Design, operations_ms: Floats) -> Design:
     )
 
 
-def folds(space: Space, choices: Choices) -> Bools:
+def is_constant(space: Space, choices: Choices) -> Bools:
     """Whether a network's output does not depend on its image, (count, edges) -> (count,).
 
     A compiler folds such a network to almost nothing, so its latency says little about its
@@ -163,7 +163,7 @@ def _design(space: Space, choices: Choices, execution: Execution, cells: int) ->
     # is constant.
     share = np.ones(len(choices))
     if execution != "eager":
-        share[folds(space, choices)] = 1.0 / cells
+        share[is_constant(space, choices)] = 1.0 / cells
     runs = by_size(
         space.size_rows, layouts, choices, lambda seen, own: seen.by_decision(own, execution)
     )

@@ -17,7 +17,7 @@ def layer_kernels(layer: Layer, batch: int) -> tuple[Kernel, ...]:
     macs = batch * layer.macs
     if layer.kind == "conv":
         return (_convolution(layer, batch, read, write),)
-    if layer.kind == "halve":
+    if layer.kind == "factorized_reduce":
         # Two convolutions, each reading every other pixel and giving half of the channels, then
         # their concatenation.
         left = layer.channels_out // 2

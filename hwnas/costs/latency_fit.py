@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from hwnas.costs import sized
-from hwnas.costs.features import BENCHMARK_CELLS, designs, folds
+from hwnas.costs.features import BENCHMARK_CELLS, designs, is_constant
 from hwnas.costs.latency_csv import Measured
 from hwnas.space.space import Space
 from profilers.agreement import mape_percent
@@ -37,7 +37,7 @@ def fit_measured(
     known = designs(space, measured.choices, BENCHMARK_CELLS if network is None else network.cells)
     if space.size_rows and network is not None:
         known = (*known, sized.design(sized.family_of(space, network), measured.choices))
-    folded = folds(space, measured.choices)
+    folded = is_constant(space, measured.choices)
     if (~folded).sum() < FEWEST_ROWS:
         raise InputError(
             f"{provenance.get('source', 'fit')}: {(~folded).sum()} networks with a latency that "

@@ -249,7 +249,7 @@ def _needs(layers: Sequence[Layer]) -> list[int]:
             # product in its place.
             vectors, gates = layer.channels_in + layer.hidden, layer.channels_out
             needs.append(held + vectors if held else max(vectors, gates + result))
-        elif layer.kind == "halve":
+        elif layer.kind == "factorized_reduce":
             # The map shifted by a pixel beside both halves; then, the source gone, the halves
             # beside their join.
             needs += [held + result + _map(layer.channels_in, layer.size), 2 * result]

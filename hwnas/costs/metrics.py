@@ -8,10 +8,10 @@ A metric is one value in one table. Another package's metric announces itself by
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ from hwnas.space.family import Family
 from hwnas.space.graph import Graph
 from hwnas.space.space import Choices, Space
 from profilers.device import Device
+from profilers.errors import FaultyPlugin, asking, kind_of
 
 Floats = npt.NDArray[np.float64]
 Origin = Literal["counted", "table", "estimated"]
@@ -63,8 +64,8 @@ class Asked:
     @property
     def words(self) -> str:
         """The networks in words."""
-        size = self.family.size
-        return f"{self.space.name} network of {size.cells} cells, {size.channels} channels"
+        size, space = self.family.size, self.space
+        return f"{space.name} network of {size.cells} {space.parts}, {size.channels} channels"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +87,46 @@ class CostMetric:
     name: str
     unit: str
     predict: Callable[[Asked], Predicted]
+
+
+def predicted(metric: CostMetric, asked: Asked) -> Predicted:
+    """What a metric says of networks, looked at: every cost is a finite number, 0 or more.
+
+    Raises FaultyPlugin, also later, where a cost is asked for.
+    """
+    plugin = f"metric {metric.name!r} (hwnas.metrics)"
+    with asking(plugin, "predict"):
+        found: object = metric.predict(asked)
+    if not isinstance(found, Predicted) or not callable(found.of):
+        raise FaultyPlugin(
+            f"{plugin}: predict gave {kind_of(found)}; it must give a"
+            " hwnas.costs.metrics.Predicted with a function `of`"
+        )
+    if found.origin not in get_args(Origin):
+        raise FaultyPlugin(
+            f"{plugin}: origin {found.origin!r}; it must be one of {', '.join(get_args(Origin))}"
+        )
+    return replace(found, of=partial(_costs, plugin, found.of))
+
+
+def _costs(plugin: str, of: Callable[[Choices], Floats], choices: Choices) -> Floats:
+    """The costs of samples, (..., decisions) -> (...,)."""
+    with asking(plugin, "predict's `of`"):
+        found: Any = of(choices)
+    shape = choices.shape[:-1]
+    good = isinstance(found, np.ndarray | np.floating)
+    if not good or found.shape != shape or found.dtype.kind not in "fiu":
+        raise FaultyPlugin(
+            f"{plugin}: predict's `of` gave {kind_of(found)}; it must give an array of numbers of"
+            f" shape {shape}, one for each sample"
+        )
+    values = np.asarray(found, dtype=np.float64)
+    if not (np.isfinite(values) & (values >= 0)).all():
+        wrong = values[~(np.isfinite(values) & (values >= 0))].flat[0]
+        raise FaultyPlugin(
+            f"{plugin}: predict's `of` gave {wrong:g}; a cost must be a finite number, 0 or more"
+        )
+    return values
 
 
 def _params(asked: Asked) -> Predicted:

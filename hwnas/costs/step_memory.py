@@ -3,7 +3,7 @@ layers.
 
 Kept for the gradient are the outputs of convolutions, pools, gates and activations, those of
 BatchNorms inside an operation (a ReLU rectifies them in place, other activations don't), the
-eight-byte places of maxima, and each map that options read or add up to once, rectified. A sampled
+eight-byte places of maxima, and each map that options read or add up to once, after_relu. A sampled
 path keeps at most the largest option of each node, a mixture all of them. Weights count four times:
 themselves, gradient, momentum, and the copy of a checkpoint being written. On top come copies that
 backward passes make; ``SPARE`` covers them (measured: docs/log.md).

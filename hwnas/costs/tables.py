@@ -25,6 +25,10 @@ from profilers.table import NetworkSize, Table, load
 BENCHMARK = NetworkSize(channels=16, cells=15, classes=10, image=(3, 32, 32))
 """The networks that NAS-Bench-201's latencies are about; a table fitted to a CSV of them says
 nothing else."""
+DIGITS = (1, 8, 8)
+"""The images of a search that names no --data."""
+PUBLIC = {(3, 32, 32): "cifar10", (1, 28, 28): "fashion-mnist"}
+"""Public data sets of other sizes, which --data may name."""
 RUNTIMES: dict[str, Runtime] = {
     "gpu": "eager_gpu",
     "edge_gpu": "graph_gpu",
@@ -52,7 +56,8 @@ def predictor(
         if not fits(found, of, batch):
             raise InputError(
                 f"{path}: a table of {described(found)}, not of"
-                f" {_networks(of.space.name, size_of(of))} at batch {batch}"
+                f" {_networks(of.space.name, size_of(of))} at batch {batch}:"
+                f" {_differences(found, of, batch)}"
             )
         return TablePredictor(table=found, source=f"table {path}")
     own = own_table(device, of, batch)
@@ -125,7 +130,7 @@ def why_not_found(device: str, table: Table, path: Path) -> str:
 
 def search_words(table: Table, path: Path, target: str) -> str:
     """The command of a search that asks this table, which lies at ``path``; ``target`` as it is
-    typed."""
+    typed. PHOTOS stands for images of the user's own."""
     network = table.network or BENCHMARK
     words = ["hwnas", "search", "--target", target, "--space", table.space]
     words += [
@@ -136,9 +141,26 @@ def search_words(table: Table, path: Path, target: str) -> str:
         "--objective",
         "latency",
     ]
+    words += _data_words(network)
     if "--table" in why_not_found(table.device, table, path):
         words += ["--table", str(path)]
     return shlex.join(words)
+
+
+def _data_words(network: NetworkSize) -> list[str]:
+    """What a search says of its images; nothing where they are those of the default data."""
+    if network.image == DIGITS:
+        return []
+    if network.image in PUBLIC:
+        return ["--data", PUBLIC[network.image]]
+    _, height, width = network.image
+    return ["--data", "PHOTOS", *(["--image-size", str(height)] if height == width else [])]
+
+
+def images_words(table: Table) -> str:
+    """Which images a search that asks this table must have."""
+    channels, height, width = (table.network or BENCHMARK).image
+    return f"images of {channels} channel{'s' * (channels > 1)}, {height}x{width} pixels"
 
 
 def other_device(table: Path, device: Device) -> str | None:
@@ -209,11 +231,34 @@ def described(table: Table) -> str:
 
 
 def _networks(space: str, network: NetworkSize) -> str:
-    height, width = network.image[1:]
+    channels, height, width = network.image
+    parts = SPACES[space].parts if space in SPACES else "cells"
     return (
-        f"{space} networks ({network.cells} cells, {network.channels} channels, {height}x{width}"
-        " pixels)"
+        f"{space} networks ({network.cells} {parts}, {network.channels} channels, {height}x{width}"
+        f" pixels, {channels} image channels)"
     )
+
+
+def _differences(table: Table, of: Family, batch: int) -> str:
+    """In what a table is about other networks, in words; it may have any number of classes."""
+    about, network = table.network or benchmark(of.space), size_of(of)
+    if about is None:
+        return "the table does not say which networks it is about"
+    sides = [
+        ("space", table.space, of.space.name),
+        ("cells", about.cells, network.cells),
+        ("channels", about.channels, network.channels),
+        ("image channels", about.image[0], network.image[0]),
+        ("pixels", _pixels(about), _pixels(network)),
+        ("batch", table.batch or 1, batch),
+        ("stem", "cifar", of.size.stem),
+    ]
+    told = [f"{name} {theirs}, not {ours}" for name, theirs, ours in sides if theirs != ours]
+    return f"it has {'; '.join(told)}"
+
+
+def _pixels(network: NetworkSize) -> str:
+    return "x".join(map(str, network.image[1:]))
 
 
 def user_folder() -> Path:

@@ -7,7 +7,8 @@ A format is one value in one table. Another package's format announces itself by
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import ModuleType
@@ -15,14 +16,18 @@ from types import ModuleType
 from onnx import ModelProto
 from torch import Tensor, nn
 
+from hwnas.errors import Stopped
 from hwnas.export.images import CheckImages
 from hwnas.export.int8 import quantised
 from hwnas.export.python_format import python_source
 from hwnas.export.torch_format import program, run_program
 from hwnas.export.verify import LARGEST_SHARE, largest_difference
 from hwnas.plugins import Announced
-from hwnas.training.checkpoint import WEIGHTS
+from hwnas.runs import training_record
+from hwnas.runs.directory import FRONT
+from hwnas.training.checkpoint import BEST, STATE, WEIGHTS
 from hwnas.training.weights import Weights, weights_bytes
+from profilers.errors import FaultyPlugin, asking, kind_of
 
 
 class NotTheSame(RuntimeError):
@@ -114,7 +119,49 @@ def _check_python(exporting: Exporting, content: bytes) -> None:
     exporting.refuse_unless_same(network.eval(), "model.py")
 
 
-FORMATS: Announced[Format] = Announced("hwnas.formats", Format)
+RECORD = "export.json"
+OTHERS = (RECORD, training_record.RECORD, training_record.FRONT, STATE, BEST, WEIGHTS, FRONT)
+"""What else hwnas writes beside an exported network."""
+
+
+def _check_file(one: Format, others: Mapping[str, Format]) -> None:
+    """Raise FaultyPlugin for a file name that is no plain one, or that something else is written
+    to."""
+    plugin = f"format {one.name!r} (hwnas.formats)"
+    name = one.file
+    if not isinstance(name, str) or not re.fullmatch(r"\w[\w.+-]{0,99}", name):
+        raise FaultyPlugin(
+            f"{plugin}: file {name!r}; it must be a plain file name such as 'network.bin'"
+        )
+    taken = {other.file.casefold(): f"format {other.name!r}" for other in others.values()}
+    taken |= {file.casefold(): "hwnas" for file in OTHERS if one.write is not _weights}
+    owner = taken.get(name.casefold())
+    if owner is not None:
+        raise FaultyPlugin(f"{plugin}: file {name!r} is written by {owner}; take another name")
+
+
+def content_of(one: Format, exporting: Exporting) -> bytes:
+    """The content of a format's file. Raises FaultyPlugin where it gives none."""
+    plugin = f"format {one.name!r} (hwnas.formats)"
+    with asking(plugin, "write", NotTheSame, Stopped):
+        found: object = one.write(exporting)
+    if not isinstance(found, bytes):
+        raise FaultyPlugin(f"{plugin}: write gave {kind_of(found)}; it must give bytes")
+    return found
+
+
+def check_content(one: Format, exporting: Exporting, content: bytes) -> None:
+    """Raise NotTheSame where a file's results are not the network's, FaultyPlugin where the check
+    fails otherwise."""
+    with asking(f"format {one.name!r} (hwnas.formats)", "check", NotTheSame, Stopped):
+        one.check(exporting, content)
+
+
+def _weights(exporting: Exporting) -> bytes:
+    return weights_bytes(exporting.weights)
+
+
+FORMATS: Announced[Format] = Announced("hwnas.formats", Format, check=_check_file)
 """The one table of formats, in the order in which they are written."""
 for _format in (
     Format(
@@ -136,7 +183,7 @@ for _format in (
     Format(
         name="weights",
         file=WEIGHTS,
-        write=lambda exporting: weights_bytes(exporting.weights),
+        write=_weights,
         runs_on="safetensors",
     ),
 ):

@@ -85,6 +85,24 @@ def untrained(weights: Weights, seed: int = 0) -> Weights:
     return replace(weights, tensors=tensors)
 
 
+def averaged_down(
+    image: tuple[int, int, int], own: tuple[int, int, int], *, raw: bool = False
+) -> str:
+    """How images of the task become those that the files take, as one sentence; empty where they
+    are the same.
+
+    ``image``, ``own``: (channels, height, width) of both. ``raw``: the files take uint8 pixels.
+    """
+    if image == own:
+        return ""
+    sides, small = f"{image[1]}x{image[2]}", f"{own[1]}x{own[2]}"
+    call = f"torch.nn.functional.adaptive_avg_pool2d(images{'.float()' * raw}, {own[1:]})"
+    rounded = ", rounded to whole pixels" if raw else ""
+    return (
+        f"the network takes {small} pixels: average images of {sides} down first, {call}{rounded}"
+    )
+
+
 def _batches(pixels: Tensor, weights: Weights, raw: bool, size: int = 64) -> list[Tensor]:
     if raw:
         return list(torch.split(pixels, size))

@@ -12,19 +12,27 @@ from typing import Any
 import torch
 
 from hwnas.costs.counts import count
-from hwnas.export.formats import FORMATS, Exporting, NotTheSame
-from hwnas.export.images import CheckImages
+from hwnas.export.formats import (
+    FORMATS,
+    Exporting,
+    NotTheSame,
+    check_content,
+    content_of,
+)
+from hwnas.export.images import CheckImages, averaged_down
 from hwnas.export.onnx_format import OPSET, check, onnx_model
 from hwnas.export.torch_format import Raw
 from hwnas.export.verify import Parity, compare, onnx_logits
 from hwnas.nets.network import Network
 from hwnas.nets.task import scores
 from hwnas.runs.atomic import atomic_write_all
+from hwnas.space.build import own_image
+from hwnas.space.chosen_size import chosen_size
+from hwnas.space.published import name_of
 from hwnas.space.task import Task
 from hwnas.training.weights import Weights, fill
 from profilers.errors import InputError
 
-RECORD = "export.json"
 COSTLY = 0.01
 """INT8 that loses more accuracy than this (one point) is warned of."""
 
@@ -33,12 +41,19 @@ COSTLY = 0.01
 class Exported:
     """One exported network.
 
-    ``files``: path by format; accuracies in 0..1 by ONNX Runtime, None on random images.
+    ``known_as``: the name of a published network, else empty. ``size``: what the network chose
+    about its own (side, width). ``image``: (channels, height, width) that the files take;
+    ``averaged_down``: how images of the task become such ones, empty where they are. ``files``:
+    path by format; accuracies in 0..1 by ONNX Runtime, None on random images.
     """
 
     key: str
+    known_as: str
     channels: int
     cells: int
+    size: dict[str, str]
+    image: tuple[int, int, int]
+    averaged_down: str
     files: dict[str, Path]
     opset: int
     parity: Parity
@@ -54,8 +69,12 @@ class Exported:
         """The JSON form."""
         return {
             "key": self.key,
+            "known_as": self.known_as,
             "channels": self.channels,
             "cells": self.cells,
+            "size": self.size,
+            "image": list(self.image),
+            "averaged_down": self.averaged_down,
             "files": {name: str(path) for name, path in self.files.items()},
             "opset": self.opset,
             "parity": self.parity.to_dict(),
@@ -89,7 +108,14 @@ def export(
     network = network_of(weights)
     fed = Raw(network, weights.mean, weights.std).eval() if raw else network
     params, macs = count(at, len(weights.classes), weights.image, weights.stem)
+    task = Task(classes=len(weights.classes), image=weights.image)
+    own = own_image(at, task)
+    smaller = averaged_down(weights.image, own, raw=raw)
     said = {**_counted(params, macs), **(notes or {})}
+    if name_of(at.genotype):
+        said["known_as"] = name_of(at.genotype)
+    if smaller:
+        said["images"] = smaller
     model = onnx_model(
         at,
         {name: tensor.numpy() for name, tensor in weights.tensors.items()},
@@ -105,16 +131,19 @@ def export(
     if not parity.passed:
         raise NotTheSame(f"{FORMATS['onnx'].file} of {at.genotype.key}: {parity}")
     wanted = dict.fromkeys(name for chosen in formats for name in (chosen, *FORMATS[chosen].needs))
-    kept = {name: FORMATS[name].write(exporting) for name in wanted}
+    kept = {name: content_of(FORMATS[name], exporting) for name in wanted}
     for name, content in kept.items():
-        FORMATS[name].check(exporting, content)
-    task = Task(classes=len(weights.classes), image=weights.image)
+        check_content(FORMATS[name], exporting, content)
     accuracy = _accuracy(task, exporting.onnx, images)
     int8_accuracy = _accuracy(task, kept["int8"], images) if "int8" in kept else None
     exported = Exported(
         key=at.genotype.key,
+        known_as=name_of(at.genotype),
         channels=at.channels,
         cells=at.cells,
+        size=chosen_size(at.genotype),
+        image=own,
+        averaged_down=smaller,
         files={name: out / FORMATS[name].file for name in kept},
         opset=OPSET,
         parity=parity,

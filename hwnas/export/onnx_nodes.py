@@ -78,7 +78,7 @@ class Writer:
                 if following is not None and following.layer.kind == "batch_norm"
                 else None
             )
-            folded = norm is not None and one.layer.kind in ("conv", "halve")
+            folded = norm is not None and one.layer.kind in ("conv", "factorized_reduce")
             source = self.layer(one, source, norm if folded else None)
             if one.layer.kind in ("relu", "max_pool", "avg_pool"):
                 self._shared[key] = source
@@ -144,7 +144,7 @@ class Writer:
             return self.norm(step, source)
         if kind == "conv":
             return self.convolution(step, source, norm)
-        if kind == "halve":
+        if kind == "factorized_reduce":
             return self.halving(step, source, norm)
         if kind == "squeeze_excite":
             return self.squeeze_excite(step, source)

@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from textwrap import indent, wrap
+from textwrap import indent
 
-from hwnas.export.python_parts import HEADER, LOAD, expression, helpers, symbols, widths
+from hwnas.export.images import averaged_down
+from hwnas.export.python_header import Pixels, header_text
+from hwnas.export.python_parts import LOAD, expression, helpers, symbols, widths
 from hwnas.space.build import architecture_graph
 from hwnas.space.encoding import to_choices
 from hwnas.space.genotype import Architecture
@@ -19,9 +21,6 @@ from hwnas.space.graph import IMAGE, Graph, Node, image_of, readers, starts_with
 from hwnas.space.layers import Layer, Stem
 from hwnas.space.size import Task
 from hwnas.space.space import SPACES
-from hwnas.space.text import format_text
-
-Pixels = tuple[tuple[float, ...], tuple[float, ...]]
 
 
 def python_source(
@@ -50,36 +49,16 @@ def python_source(
         if node.row is not None
     }
     text = module_text(graph, operations, raw)
-    header = _header(architecture, classes, image_of(graph), normalise, raw)
-    return "\n\n\n".join([header, *helpers(text), text, LOAD]) + "\n"
-
-
-def _header(
-    architecture: Architecture,
-    classes: tuple[str, ...],
-    image: tuple[int, int, int],
-    normalise: Pixels | None,
-    raw: bool,
-) -> str:
-    mean, std = normalise or ((0.0,) * image[0], (1.0,) * image[0])
-    fed = "uint8, 0..255" if raw else "float32, (pixel / 255 - MEAN) / STD"
-    return HEADER.format(
-        key=architecture.genotype.key,
-        genotype="\n".join(wrap(format_text(architecture.genotype), 110)),
-        shape_text=f"{architecture.cells} cells, {architecture.channels} initial channels",
-        count=len(classes),
-        shape=f"(n, {image[0]}, {image[1]}, {image[2]})",
-        fed=fed,
-        classes=_wrapped(classes),
-        mean=mean,
-        std=std,
+    own = image_of(graph)
+    header = header_text(
+        architecture,
+        classes,
+        image=own,
+        normalise=normalise,
+        raw=raw,
+        smaller=averaged_down(image, own, raw=raw),
     )
-
-
-def _wrapped(classes: tuple[str, ...]) -> str:
-    """A tuple display, over several lines where one is too short."""
-    text = repr(classes)
-    return text if len(text) < 90 else "(\n" + "".join(f"    {name!r},\n" for name in classes) + ")"
+    return "\n\n\n".join([header, *helpers(text), text, LOAD]) + "\n"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,10 +240,10 @@ def _node_text(
         return sources[0]
     source = sources[0]
     if starts_with_relu(node.layers):
-        rectified = f"relu_{source}"
-        if f"{rectified} = F.relu({source})" not in lines:
-            lines.append(f"{rectified} = F.relu({source})")
-        source = rectified
+        after_relu = f"relu_{source}"
+        if f"{after_relu} = F.relu({source})" not in lines:
+            lines.append(f"{after_relu} = F.relu({source})")
+        source = after_relu
         if not _built(node):
             return source
     return f"self.{part}({source})"
@@ -281,7 +260,8 @@ def _zeros(node: Node, maps: Mapping[str, str], by_name: Mapping[str, Node]) -> 
 
 def _network(attributes: Sequence[str], lines: Sequence[str], raw: bool) -> str:
     """The class that joins the groups."""
-    body = ["x = (x.float() / 255 - self.mean) / self.std"] if raw else []
+    body = ["check_image(x)"]
+    body += ["x = (x.float() / 255 - self.mean) / self.std"] if raw else []
     last = lines[-1].partition(" = ")[2]
     buffers = (
         '        self.register_buffer("mean", torch.tensor(MEAN).view(-1, 1, 1),'

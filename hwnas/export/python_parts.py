@@ -18,7 +18,7 @@ Written by hwnas; needs torch and nothing else.
 
     network = load("weights.safetensors")
     logits = network(images)  # images: {shape} {fed}
-"""
+{smaller}"""
 
 from __future__ import annotations
 
@@ -31,9 +31,17 @@ from torch import Tensor, nn
 
 CLASSES = {classes}
 MEAN = {mean}
-STD = {std}'''
+STD = {std}
+IMAGE = {image}  # channels, height, width
 
-_HALVE = '''class Halve(nn.Module):
+
+def check_image(x: Tensor) -> None:
+    """Raise ValueError unless x is a batch (n, channels, height, width) of the network's images."""
+    if tuple(x.shape[1:]) != IMAGE:
+        wanted = ", ".join(str(side) for side in IMAGE)
+        raise ValueError(f"images: expected (n, {{wanted}}), not {{tuple(x.shape)}}")'''
+
+_HALVE = '''class FactorizedReduce(nn.Module):
     """Two 1x1 convolutions of stride 2 side by side, the second on the map shifted by one pixel."""
 
     def __init__(self, cin: int, cout: int, bias: bool = False) -> None:
@@ -91,7 +99,11 @@ _SQUEEZE_EXCITE = '''class SqueezeExcite(nn.Module):
 
 def helpers(text: str) -> list[str]:
     """The definitions of those helper classes that ``text`` calls."""
-    known = {"Halve(": _HALVE, "GlobalPool(": _GLOBAL_POOL, "SqueezeExcite(": _SQUEEZE_EXCITE}
+    known = {
+        "FactorizedReduce(": _HALVE,
+        "GlobalPool(": _GLOBAL_POOL,
+        "SqueezeExcite(": _SQUEEZE_EXCITE,
+    }
     return [definition for name, definition in known.items() if name in text]
 
 
@@ -115,8 +127,8 @@ def expression(layer: Layer, name: dict[int, str]) -> str:
     if layer.kind == "batch_norm":
         epsilon = "" if layer.epsilon == TORCHS_EPSILON else f", eps={layer.epsilon!r}"
         return f"nn.BatchNorm2d({cout}{epsilon})"
-    if layer.kind == "halve":
-        return f"Halve({cin}, {cout}{', bias=True' if layer.bias else ''})"
+    if layer.kind == "factorized_reduce":
+        return f"FactorizedReduce({cin}, {cout}{', bias=True' if layer.bias else ''})"
     if layer.kind == "squeeze_excite":
         parts = (cin, name[layer.hidden], _activation(layer.inner), _activation(layer.gate))
         return f"SqueezeExcite({', '.join(parts)})"

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from hwnas import files
+from hwnas.export.formats import RECORD
 from hwnas.export.images import images_for, untrained
-from hwnas.export.network_files import RECORD, Exported, export, record_bytes, write_files
+from hwnas.export.network_files import Exported, export, record_bytes, write_files
 from hwnas.runs.directory import inside, open_run
 from hwnas.runs.models import choose, choose_trained, model_of
 from hwnas.runs.training_record import TRAINED

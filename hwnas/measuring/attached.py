@@ -42,7 +42,7 @@ calibrate` takes more."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Here:
+class AttachedTarget:
     """A target that is attached, and the networks that are to be measured on it: their size,
     classes and images."""
 
@@ -119,39 +119,44 @@ def _tried(
         ]
 
 
-def lacks_table(here: Here) -> bool:
+def lacks_table(attached_target: AttachedTarget) -> bool:
     """Whether the search by latency has nothing to ask about this target, neither a table nor
     peaks."""
-    config = here.config
+    config = attached_target.config
     if all(objective.metric != "latency" for objective in config.objectives) or peaks_of(
-        here.device
+        attached_target.device
     ):
         return False
     # A table is of networks with the CIFAR stem; for others the search says so itself.
-    return config.evaluation.stem == "cifar" and own_table(here.device, here.family) is None
+    return (
+        config.evaluation.stem == "cifar"
+        and own_table(attached_target.device, attached_target.family) is None
+    )
 
 
-def first_table(here: Here, say: Say, clock: Callable[[], float] = time.monotonic) -> None:
+def first_table(
+    attached_target: AttachedTarget, say: Say, clock: Callable[[], float] = time.monotonic
+) -> None:
     """Measure a small table of a target that has none, and keep it where the next search finds
     it."""
-    path = default_path(here.device.name, here.family)
+    path = default_path(attached_target.device.name, attached_target.family)
     path.parent.mkdir(parents=True, exist_ok=True)
     say(
-        f"{here.device.name}: no latency table of these networks yet: measuring one, one to three"
-        f" minutes, kept as {path.stem}"
+        f"{attached_target.device.name}: no latency table of these networks yet: measuring one, one"
+        f" to three minutes, kept as {path.stem}"
     )
     protocol = Protocol(budget_s=0.35, min_s=0.15, patience=2.0)
-    config = here.config
+    config = attached_target.config
     bench = bench_at(
-        here.place,
-        here.family,
-        here.device,
+        attached_target.place,
+        attached_target.family,
+        attached_target.device,
         protocol,
         backend=config.backend,
         cuda_graph=config.cuda_graph,
     )
-    plan = CalibrationPlan(family=here.family, train=60, held_out=20, budget_s=FIRST_S)
-    table = calibrate(plan, bench, here.device.name, 1, now=utc_now(), clock=clock)
+    plan = CalibrationPlan(family=attached_target.family, train=60, held_out=20, budget_s=FIRST_S)
+    table = calibrate(plan, bench, attached_target.device.name, 1, now=utc_now(), clock=clock)
     save(table, path)
     held, repeat = table.agreement["held_out"], table.agreement["repeat"]
     say(

@@ -35,9 +35,12 @@ from hwnas.measuring.calibration_runs import (
     MeasuredNetworks,
     Say,
     _spread,
+    least_networks,
+    least_seconds,
     measure_networks,
     measure_operations,
 )
+from hwnas.measuring.heartbeat import heartbeat
 from hwnas.space.space import Choices
 from profilers.agreement import kendall_tau, mape_percent
 from profilers.errors import InputError
@@ -59,14 +62,26 @@ def calibrate(
     Raises InputError where too little could be measured.
 
     ``plan.train`` and ``plan.held_out`` are what is wanted; a slow host gets fewer of both, so that
-    the whole ends within ``plan.budget_s``.
+    the whole ends within ``plan.budget_s``. Where even the fewest take longer, that is said before
+    anything is measured.
     """
+    least = least_seconds(plan)
+    if least > plan.budget_s:
+        say(
+            f"note: the least is about {least:.0f} s, more than the budget of {plan.budget_s:g} s:"
+            f" every operation once and {least_networks(plan)} measurements of networks"
+        )
     start = clock()
     operations: Operations | None = None
     receipts: list[dict[str, Any]] = []
     if not plan.space.size_rows:  # each operation has one latency: the table begins with those
-        operations, receipts = measure_operations(plan, bench)
-        say(f"{len(receipts)} operations measured, {clock() - start:.0f} s")
+        with heartbeat(say, "measuring the operations", clock, start=start):
+            operations, receipts = measure_operations(plan, bench)
+        taken = clock() - start
+        to_come = least_networks(plan) * taken / max(1, len(receipts))
+        over = taken + to_come > plan.budget_s
+        more = f"; the networks take about {to_come:.0f} s more at least" if over else ""
+        say(f"{len(receipts)} operations measured, {taken:.0f} s{more}")
     train, held, again = measure_networks(plan, bench, say, clock, start)
     if len(train.choices) < FEWEST_ROWS or len(held.choices) < 2:
         raise InputError(

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hwnas.costs.features import folds
+from hwnas.costs.features import is_constant
 from hwnas.measuring.bench import Bench, BenchOperation
+from hwnas.measuring.heartbeat import heartbeat
 from hwnas.space.encoding import derive, sample, to_choices, to_genotype
 from hwnas.space.family import Family
 from hwnas.space.genotype import Architecture
@@ -36,6 +37,10 @@ DISTURBED = 4.0
 
 FEWEST_NETWORKS = 40
 """Half to fit and half to judge by: with fewer there is no table, however slow the device."""
+
+
+SECONDS_EACH = 0.9
+"""What one item takes with the protocol of a calibration, about: building, warming up, sampling."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,9 +88,22 @@ def random_networks(space: Space, count: int, rng: np.random.Generator) -> list[
         if len(drawn) % 2:
             strength = rng.dirichlet(np.ones(space.width), len(space.decisions)) * space.mask
             choices = to_choices(derive(space, strength))
-        if not folds(space, choices)[0]:
+        if not is_constant(space, choices)[0]:
             drawn.append(choices)
     return drawn
+
+
+def least_networks(plan: CalibrationPlan) -> int:
+    """How many times a network is measured however short the time: the fewest, the anchors beside
+    each chunk, and one chunk of those held out again."""
+    networks = min(FEWEST_NETWORKS, plan.train + plan.held_out)
+    again = min(CHUNK, plan.held_out)
+    return networks + again + ANCHORS * (-(-networks // CHUNK) + 1)
+
+
+def least_seconds(plan: CalibrationPlan) -> float:
+    """About the least that a calibration takes, whatever its budget; known before it starts."""
+    return SECONDS_EACH * (len(_sites(plan)) + least_networks(plan))
 
 
 def measure_operations(
@@ -164,7 +182,8 @@ def measure_networks(
         if done >= FEWEST_NETWORKS and clock() - start + to_come > plan.budget_s:
             break
         chunk = held_left[:part] + train_left[: CHUNK - part]
-        outcomes, anchor_ms = _measure(plan, bench, chunk, anchors)
+        with heartbeat(say, f"measuring {len(chunk)} more networks", clock, start=start):
+            outcomes, anchor_ms = _measure(plan, bench, chunk, anchors)
         for position, (choices, outcome) in enumerate(zip(chunk, outcomes, strict=True)):
             if isinstance(outcome, Measurement):
                 to = held if position < part else train
@@ -178,9 +197,10 @@ def measure_networks(
         # The ceiling may be of fewer networks where time is up; half of the fewest will do.
         late = first >= FEWEST_NETWORKS // 4 and clock() - start > plan.budget_s
         part_again = [] if late else held.choices[first : first + CHUNK]
-        outcomes, anchor_ms = (
-            _measure(plan, bench, part_again, anchors) if part_again else ([], float("nan"))
-        )
+        with heartbeat(say, "measuring held-out networks again", clock, start=start):
+            outcomes, anchor_ms = (
+                _measure(plan, bench, part_again, anchors) if part_again else ([], float("nan"))
+            )
         missing = len(held.choices[first : first + CHUNK]) - len(outcomes)
         values = [*map(_value, outcomes), *[None] * missing]
         again.latency_ms += [float("nan") if value is None else value for value in values]

@@ -105,13 +105,15 @@ def family_of(architecture: Architecture, shape: Shape) -> Family:
 def check_size(architecture: Architecture, shape: Shape) -> None:
     """Raise InputError for a network that no ONNX file can hold, before memory is asked for."""
     from hwnas.costs.counts import count
+    from hwnas.space.space import SPACES
 
     channels, cells = architecture.channels, architecture.cells
+    parts = SPACES[architecture.genotype.space].parts
     check_numbers(channels=channels, cells=cells, classes=shape.classes)
     weights = 4 * count(architecture, shape.classes, shape.image, shape.stem)[0]
     if weights > LARGEST_WEIGHTS_BYTES:
         raise InputError(
-            f"{architecture.genotype.key}: at {channels} channels and {cells} cells the weights"
+            f"{architecture.genotype.key}: at {channels} channels and {cells} {parts} the weights"
             f" take {weights / 2**20:,.0f} MiB, of at most {LARGEST_WEIGHTS_BYTES / 2**20:,.0f} in"
             " an ONNX file"
         )

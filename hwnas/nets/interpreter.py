@@ -39,17 +39,17 @@ class Maps:
 
     def __init__(self, x: Tensor, in_place: bool) -> None:
         self.found: dict[str, Tensor] = {IMAGE: x}
-        self.rectified: dict[str, Tensor] = {}
+        self.after_relu: dict[str, Tensor] = {}
         self.shared: dict[str, dict[str, Tensor]] = {}
         self.rectify_in_place: set[str] = set()
         self.in_place = in_place
 
     def relu(self, source: str) -> Tensor:
         """The map `source` after ReLU."""
-        y = self.rectified.get(source)
+        y = self.after_relu.get(source)
         if y is None:
             in_place = self.in_place and source in self.rectify_in_place
-            y = self.rectified[source] = F.relu(self.found[source], inplace=in_place)
+            y = self.after_relu[source] = F.relu(self.found[source], inplace=in_place)
         return y
 
     def once(self, source: str, key: str, module: nn.Module) -> Tensor:
@@ -63,7 +63,7 @@ class Maps:
         """Forget maps that nobody reads any more."""
         for name in names:
             del self.found[name]
-            self.rectified.pop(name, None)
+            self.after_relu.pop(name, None)
             self.shared.pop(name, None)
 
 

@@ -17,7 +17,7 @@ from hwnas.nets.squeeze_excite import SqueezeExcite
 from hwnas.space.layers import Layer, Size
 
 
-class Halve(nn.Module):
+class FactorizedReduce(nn.Module):
     """Two 1x1 convolutions of stride 2 side by side, the second on the map shifted by one pixel.
 
     (n, channels_in, h, w) -> (n, channels_out, ceil(h/2), ceil(w/2)). An odd edge is padded with
@@ -93,8 +93,8 @@ def module_of(layer: Layer, affine: bool, running: bool) -> nn.Module:
         return nn.AvgPool2d(
             layer.kernel, layer.stride, padding, ceil_mode=tiled, count_include_pad=False
         )
-    if layer.kind == "halve":
-        return Halve(layer.channels_in, layer.channels_out, layer.bias)
+    if layer.kind == "factorized_reduce":
+        return FactorizedReduce(layer.channels_in, layer.channels_out, layer.bias)
     if layer.kind == "global_pool":
         return GlobalPool()
     if layer.kind == "linear":
@@ -161,5 +161,5 @@ def body(
 
     Several readers of one map begin with the same ReLU: it is computed once for all of them.
     """
-    rectified = bool(layers) and layers[0].kind == "relu"
-    return rectified, sequence(layers[1:] if rectified else layers, affine, running)
+    after_relu = bool(layers) and layers[0].kind == "relu"
+    return after_relu, sequence(layers[1:] if after_relu else layers, affine, running)

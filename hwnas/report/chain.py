@@ -14,7 +14,8 @@ from html import escape
 
 from hwnas.report.layout_items import op_label
 from hwnas.report.shades import shades
-from hwnas.space.build import architecture_graph, key_of
+from hwnas.space.build import architecture_graph, key_of, own_image
+from hwnas.space.chosen_size import chosen_size
 from hwnas.space.encoding import to_choices
 from hwnas.space.family import Family
 from hwnas.space.genotype import Architecture, Genotype
@@ -26,8 +27,9 @@ BAR, GAP, STAGE_GAP = 30.0, 6.0, 22.0
 """Pixels: the width of a bar, between bars, and between stages."""
 TALLEST, MARGIN, BASE = 96.0, 12.0, 118.0
 """Pixels: the highest bar, the margin, and where all bars stand."""
-LABEL_PX = 64.0
-"""Room under the bars for the names of blocks, which are written upwards."""
+CHARACTER, LINE = 6.4, 16.0
+"""Pixels of a character and of a line at the size of the labels: wide enough for any usual font."""
+LEGEND = "Number and height: channels out. Dark foot: channels inside. Dashed: absent."
 FIXED = "#d5dae1"
 INK = "#1f2937"
 
@@ -44,10 +46,12 @@ class Bar:
     colour: str
 
 
-def bars(genotype: Genotype) -> tuple[Bar, ...]:
-    """The stem, every block and the head of a chain, at its space's own width."""
+def bars(genotype: Genotype, channels: int | None = None) -> tuple[Bar, ...]:
+    """The stem, every block and the head of a chain, with so many initial channels; None stands
+    for its space's own."""
     space, choices = SPACES[genotype.space], to_choices(genotype)
-    channels, cells = space.published_size
+    usual, cells = space.published_size
+    channels = usual if channels is None else channels
     architecture = Architecture(genotype, channels=channels, cells=cells)
     task = Task(classes=2, image=(3, 32, 32))
     present = {node.name: node for node in architecture_graph(architecture, task)}
@@ -77,9 +81,20 @@ def _bar(group: str, operation: str, node: Node | None, colours: dict[str, str])
     )
 
 
-def chain_svg(genotype: Genotype, name: str, heading: str = "") -> str:
-    """The drawing as an SVG document with an accessible name; ``heading`` is written over it."""
-    found = bars(genotype)
+def chain_svg(
+    genotype: Genotype,
+    name: str,
+    heading: str = "",
+    *,
+    channels: int | None = None,
+    image: tuple[int, int, int] | None = None,
+) -> str:
+    """The drawing as an SVG document with an accessible name; ``heading`` is written over it.
+
+    ``channels``: as in `bars`. ``image``: (channels, height, width) of the task's images, where
+    they are known.
+    """
+    found = bars(genotype, channels)
     # A head of 1,280 channels would leave no height to the blocks: it is drawn as high as the
     # widest of them.
     widest = max(bar.channels for bar in found if bar.group != "head")
@@ -90,7 +105,10 @@ def chain_svg(genotype: Genotype, name: str, heading: str = "") -> str:
         x += STAGE_GAP - GAP if bar.group != before else 0.0
         parts.append(_drawn(bar, x, widest, inside))
         before, x = bar.group, x + BAR + GAP
-    width, height = x - GAP + MARGIN, above + BASE + LABEL_PX
+    notes = [one for one in (size_words(genotype, image), LEGEND) if one]
+    labels = BASE + 8 + CHARACTER * max(len(bar.label) for bar in found)
+    width = max(x - GAP + MARGIN, 2 * MARGIN + CHARACTER * max(map(len, notes)))
+    height = above + labels + LINE * len(notes) + MARGIN
     opened = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}"'
         f' width="{width:.0f}" height="{height:.0f}" role="img" aria-label="{escape(name)}"'
@@ -100,21 +118,25 @@ def chain_svg(genotype: Genotype, name: str, heading: str = "") -> str:
         '<text x="10" y="18" font-size="14" font-weight="600"'
         f' fill="{INK}">{escape(heading)}</text>'
     )
-    size = _size_words(genotype)
-    note = (
-        f'<text x="{MARGIN:.0f}" y="{height - 4:.0f}" font-size="11"'
-        f' fill="#4b5563">{escape(size)}</text>'
+    below = "".join(
+        f'<text x="{MARGIN:.0f}" y="{above + labels + LINE * number:.0f}" font-size="11"'
+        f' fill="#4b5563">{escape(note)}</text>'
+        for number, note in enumerate(notes, start=1)
     )
     body = f'<g transform="translate(0 {above:.0f})">{"".join(parts)}</g>'
-    return "".join([opened, text if heading else "", body, note if size else "", "</svg>"])
+    return "".join([opened, text if heading else "", body, below, "</svg>"])
 
 
-def _size_words(genotype: Genotype) -> str:
-    """What the decisions about the size chose, in words."""
-    space = SPACES[genotype.space]
-    chosen = to_choices(genotype)
-    decided = [(space.decisions[row], int(chosen[row])) for row in space.size_rows]
-    return ", ".join(f"{one.name} {one.operations[choice]}" for one, choice in decided)
+def size_words(genotype: Genotype, image: tuple[int, int, int] | None = None) -> str:
+    """What the decisions about the size chose, in words: ``side 0.5 (32x32 of 64x64 pixels),
+    width 0.35``; empty where there are none. ``image``: as in `chain_svg`."""
+    words = chosen_size(genotype)
+    if image is not None and "side" in words:
+        channels, cells = SPACES[genotype.space].published_size
+        architecture = Architecture(genotype, channels=channels, cells=cells)
+        _, height, width = own_image(architecture, Task(classes=2, image=image))
+        words["side"] += f" ({height}x{width} of {image[1]}x{image[2]} pixels)"
+    return ", ".join(f"{name} {value}" for name, value in words.items())
 
 
 def _drawn(bar: Bar, x: float, widest: int, inside: int) -> str:

@@ -12,6 +12,7 @@ from hwnas.report.layout import Box, Layout, lay_out, title
 from hwnas.space.genotype import Genotype
 from hwnas.space.space import NONE, SKIP, SPACES
 
+Image = tuple[int, int, int]
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 WIRES = ("#7a869a", "#a07f52", "#4c8f86", "#8d6aa8", "#b06a6a", "#5f86b8", "#7f9445")
 """One hue per state, so that a wire can be followed past others."""
@@ -33,17 +34,34 @@ def colours(op: str) -> tuple[str, str]:
     return next((fill, ink) for begin, fill, ink in FAMILIES if op.startswith(begin))
 
 
-def cell_svg(genotype: Genotype, picture: str, above: str = "") -> str:
+def cell_svg(
+    genotype: Genotype,
+    picture: str,
+    above: str = "",
+    *,
+    channels: int | None = None,
+    image: Image | None = None,
+) -> str:
     """One picture of a genotype as an SVG document with an accessible name; ``above`` is written
-    over it."""
-    return picture_svg(genotype, picture, f"{title(picture)} of {genotype.key}", above)
+    over it. ``channels``, ``image``: as in `picture_svg`."""
+    name = f"{title(picture)} of {genotype.key}"
+    return picture_svg(genotype, picture, name, above, channels=channels, image=image)
 
 
-def picture_svg(genotype: Genotype, picture: str, name: str, above: str = "") -> str:
+def picture_svg(
+    genotype: Genotype,
+    picture: str,
+    name: str,
+    above: str = "",
+    *,
+    channels: int | None = None,
+    image: Image | None = None,
+) -> str:
     """One picture of a genotype under any name: a chain of blocks as bars, all others as boxes
-    and wires."""
+    and wires. A chain says its widths at so many initial ``channels`` (None: those of its table),
+    and its own side of the task's ``image`` (channels, height, width)."""
     if SPACES[genotype.space].macro is not None:
-        return chain_svg(genotype, name, above)
+        return chain_svg(genotype, name, above, channels=channels, image=image)
     return to_svg(lay_out(genotype, picture), name, above)
 
 

@@ -80,10 +80,14 @@ def _cells(run: Run, epoch: Epoch) -> Iterator[tuple[str, bytes]]:
     shown = sorted(
         set(np.linspace(0, count - 1, min(count, MOST_POLICIES)).round().astype(int).tolist())
     )
+    channels = run.config.evaluation.channels
     for policy in shown:
         genotype = to_genotype(space, np.array(epoch.derived[policy]))
         for picture in pictures(space):
-            yield f"cells/{_names(run, count)[policy]}/{picture}", _drawn(genotype, picture)
+            yield (
+                f"cells/{_names(run, count)[policy]}/{picture}",
+                _drawn(genotype, picture, channels),
+            )
 
 
 def _names(run: Run, count: int) -> Sequence[str]:
@@ -106,7 +110,7 @@ def _fronts(run: Run) -> Iterator[tuple[str, bytes]]:
 
 
 @lru_cache(maxsize=512)
-def _drawn(genotype: Genotype, picture: str) -> bytes:
+def _drawn(genotype: Genotype, picture: str, channels: int) -> bytes:
     import vl_convert
 
-    return vl_convert.svg_to_png(cell_svg(genotype, picture))
+    return vl_convert.svg_to_png(cell_svg(genotype, picture, channels=channels))

@@ -56,8 +56,9 @@ def _cells(data: RunData) -> dict[str, str]:
         for member in front.members
         if member.label in front.front
     }
+    channels, image = data.summary.members[0].channels, data.summary.shape
     return {
-        f"cell-{key}-{kind}": cell_svg(data.genotypes[key], kind)
+        f"cell-{key}-{kind}": cell_svg(data.genotypes[key], kind, channels=channels, image=image)
         for key in sorted(keys)
         for kind in pictures(SPACES[data.genotypes[key].space])
     }

@@ -11,7 +11,7 @@ from hwnas.space.build import architecture_graph
 from hwnas.space.encoding import to_choices
 from hwnas.space.genotype import Architecture, Cell, Genotype
 from hwnas.space.size import Task
-from hwnas.space.space import NONE, SPACES, Space
+from hwnas.space.space import NONE, SPACES, Decision, Space
 
 HEIGHT = {"state": 28.0, "op": 24.0, "lane": 0.0}
 
@@ -49,6 +49,12 @@ def op_label(op: str) -> str:
     short."""
     words = op.removeprefix("nor_").replace("_", " ").replace("skip connect", "skip")
     return re.sub(r"(?<=\d)x(?=\d)", TIMES, words)[:40]
+
+
+def option_label(decision: Decision, option: str) -> str:
+    """What an option of a decision is called beside those of others: ``side 0.5`` and ``width
+    0.5`` are not the same."""
+    return f"{decision.name} {option}" if decision.of_size else op_label(option)
 
 
 def state_names(space: str) -> tuple[str, ...]:

@@ -84,8 +84,8 @@
     buttons(at("axes"), one.charts.map((c) => c.title), state.axis, (n) => { state.axis = n; showFront(); });
     const target = one.target ? one.target + " Within: a tick, a filled point; over: a hollow one. " : "";
     at("front-note").textContent = target + one.note + " Faint: dominated. Click a point or a row.";
-    const rows = table(at("table"), [["network"], ["accuracy", "number"], ...one.columns.map((c) => [c, "number"])],
-      one.rows.map((r) => [r.name + (r.within ? " \u2713" : "") + (r.knee ? "  ◆ " + kneeName(r) : ""), share(r.accuracy), ...r.costs.map(amount)]));
+    const rows = table(at("table"), [["network"], ...(one.size ? [["size (" + one.size + ")"]] : []), ["accuracy", "number"], ...one.columns.map((c) => [c, "number"])],
+      one.rows.map((r) => [r.name + (r.within ? " \u2713" : "") + (r.knee ? "  ◆ " + kneeName(r) : ""), ...(one.size ? [r.size] : []), share(r.accuracy), ...r.costs.map(amount)]));
     rows.forEach((row, i) => {
       const mine = one.rows[i];
       row.dataset.name = mine.name;
@@ -128,7 +128,7 @@
     at("cells").replaceChildren(...one.cells.flatMap((cell) => {
       const box = make("div", undefined, "cell");
       box.innerHTML = cell.svg;
-      return [make("h3", cell.title), box];
+      return cell.title ? [make("h3", cell.title), box] : [box];
     }));
     const rows = table(at("metrics"), [["metric"], ["value", "number"], ["unit"], ["from"]], one.metrics.map((m) => {
       const interval = m.low !== undefined && m.low !== null && m.low < m.high ? ` (${amount(m.low)} to ${amount(m.high)})` : "";
@@ -177,7 +177,7 @@
 
   async function showEdge() {
     const found = run().policies, p = tables(found), e = Math.min(state.edge, found.edges.length - 1);
-    at("edge-name").textContent = "Probabilities on the edge " + found.edges[e];
+    at("edge-name").textContent = "Probabilities of the decision: " + found.edges[e];
     const spec = structuredClone(run().probabilities);
     spec.data.values = found.epochs.flatMap((epoch, t) => found.operations[e].map((op, rank) => ({ epoch, op, rank, p: p(state.policy, t, e, rank) })));
     await draw("edge-chart", spec);

@@ -19,9 +19,11 @@ from hwnas import files
 from hwnas.report import charts, timelines
 from hwnas.report.drawing import cell_svg
 from hwnas.report.layout import pictures, title
+from hwnas.report.layout_items import NETWORK
 from hwnas.report.load import EvaluatedFront, RunData, commands, metrics
 from hwnas.report.policies import lines, policies
 from hwnas.runs.summary import Member, SearchSummary
+from hwnas.space.chosen_size import size_names, size_text
 from hwnas.space.space import SPACES
 from hwnas.space.text import format_text
 from profilers.errors import visible
@@ -98,7 +100,7 @@ def _run(data: RunData) -> dict[str, Any]:
                 ("loss", "Training loss of the shared weights", "cross-entropy"),
                 ("accuracy", "Accuracy of the samples evaluated", "accuracy (shared weights)"),
                 ("entropy", "Entropy: how undecided each policy is", "nats"),
-                ("skips", "Share of skip_connect in derived cells", "share of edges"),
+                ("skips", "Share of skip_connect in derived networks", "share of decisions"),
             )
             if found[name]
         ],
@@ -152,8 +154,15 @@ def _evaluated(data: RunData, front: EvaluatedFront) -> dict[str, Any]:
         "charts": [
             {"title": axis.name, "spec": charts.front(front, axis, uniform)} for axis in known
         ],
+        "size": size_names(SPACES[data.run.config.space]),
         "columns": [f"{axis.name} ({axis.unit})" for axis in known],
-        "rows": [_table_row(front, member, [axis.name for axis in known]) for member in rows],
+        "rows": [
+            {
+                **_table_row(front, member, [axis.name for axis in known]),
+                "size": size_text(data.genotypes[member.key]),
+            }
+            for member in rows
+        ],
         "target": targets_line(data, front),
         "first": front.knee or rows[0].label,
     }
@@ -198,7 +207,13 @@ def _network(data: RunData, member: Member) -> dict[str, Any]:
     return {
         "key": member.key,
         "cells": [
-            {"title": title(picture), "svg": cell_svg(genotype, picture)}
+            {
+                # The section is headed "Network" already.
+                "title": "" if picture == NETWORK else title(picture),
+                "svg": cell_svg(
+                    genotype, picture, channels=member.channels, image=data.summary.shape
+                ),
+            }
             for picture in pictures(SPACES[genotype.space])
         ],
         "text": format_text(genotype),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hwnas.report.drawing import picture_svg
 from hwnas.report.layout import pictures, title
-from hwnas.report.layout_items import op_label, state_names
+from hwnas.report.layout_items import option_label, state_names
 from hwnas.report.load import RunData
 from hwnas.runs.history import Epoch
 from hwnas.search.algorithms.algorithm import algorithm_of
@@ -38,13 +38,14 @@ def policies(data: RunData) -> dict[str, Any] | None:
     tables = (
         np.array([epoch.probabilities for epoch in history], dtype=np.float64).swapaxes(0, 1) / 1000
     )
-    drawings, snapshots = _snapshots(space, data.history, len(tables))
+    drawings, snapshots = _snapshots(data, len(tables))
     return {
         "names": names(data),
         "epochs": _numbers(data.history, history),
         "edges": [edge_name(space, row) for row in range(len(space.decisions))],
         "operations": [
-            [op_label(op) for op in decision.operations] for decision in space.decisions
+            [option_label(decision, op) for op in decision.operations]
+            for decision in space.decisions
         ],
         "shape": list(tables.shape),
         "tables": base64.b64encode(_bytes(tables).tobytes()).decode(),
@@ -108,10 +109,10 @@ def _skip_share(space: Space, choices: Sequence[int]) -> float:
     return sum(op == SKIP for op in real) / len(real) if real else 0.0
 
 
-def _snapshots(
-    space: Space, history: Sequence[Epoch], count: int
-) -> tuple[list[str], list[list[dict[str, Any]]]]:
+def _snapshots(data: RunData, count: int) -> tuple[list[str], list[list[dict[str, Any]]]]:
     """SVG drawings, each once, and per policy the epochs at which to show which of them."""
+    space, history = SPACES[data.run.config.space], data.history
+    channels, image = data.summary.members[0].channels, data.summary.shape
     drawings: dict[tuple[str, Cell | tuple[str, ...]], tuple[int, Genotype]] = {}
     numbers = {id(epoch): number for number, epoch in enumerate(history, start=1)}
     most = max(2, min(MOST_SNAPSHOTS, MOST_DRAWINGS // count))
@@ -133,7 +134,14 @@ def _snapshots(
             shots.append(shot)
         found.append(shots)
     drawn = [
-        picture_svg(genotype, picture, title(picture), title(picture) * (len(pictures(space)) > 1))
+        picture_svg(
+            genotype,
+            picture,
+            title(picture),
+            title(picture) * (len(pictures(space)) > 1),
+            channels=channels,
+            image=image,
+        )
         for (picture, _), (_, genotype) in drawings.items()
     ]
     return drawn, found

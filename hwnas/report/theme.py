@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hwnas.report.layout_items import op_label
+from hwnas.report.layout_items import option_label
 from hwnas.report.shades import greys, shades
 from hwnas.space.space import NONE, Space
 
@@ -63,12 +63,17 @@ SHADES = {
 
 
 def operation_colours(space: Space) -> dict[str, str]:
-    """Label of every operation of a space, in order, to its colour."""
-    ops = list(dict.fromkeys(op for decision in space.decisions for op in decision.operations))
-    known = {**shades(ops), **SHADES}
-    others = [op for op in ops if op not in known]
-    known |= zip(others, greys(len(others)), strict=True)
-    return {op_label(op): known[op] for op in ops}
+    """Label of every option of a space's decisions, in order, to its colour; sides and widths of
+    the same number are apart."""
+    options = {
+        option_label(decision, option): option
+        for decision in space.decisions
+        for option in decision.operations
+    }
+    known = {**shades(list(options.values())), **SHADES}
+    others = [label for label, option in options.items() if option not in known]
+    grey = dict(zip(others, greys(len(others)), strict=True))
+    return {label: grey.get(label) or known[option] for label, option in options.items()}
 
 
 def layer(rows: Sequence[Spec], mark: Spec, x: Spec | None, y: Spec, **encoding: Any) -> Spec:

@@ -99,7 +99,7 @@ def over_epochs(rows: Sequence[Spec], title: str, colours: Sequence[str] = HUES)
 
 
 def evolution(space: Space) -> Spec:
-    """Edges against epochs: colour is the likeliest operation, strength its probability.
+    """Decisions against epochs: colour is the likeliest operation, strength its probability.
 
     Data: ``cells``.
     """
@@ -111,7 +111,7 @@ def evolution(space: Space) -> Spec:
         "legend": None,
     }
     tips = [
-        {"field": "edge"},
+        {"field": "edge", "title": "decision"},
         {"field": "epoch"},
         {"field": "op", "title": "likeliest"},
         {"field": "p", "title": "probability", "format": ".3f"},
@@ -123,7 +123,8 @@ def evolution(space: Space) -> Spec:
             "type": "ordinal",
             "title": None,
             "sort": None,
-            "axis": {"labelLimit": 170, "grid": False},
+            # Every row is labelled, however many there are.
+            "axis": {"labelLimit": 170, "grid": False, "labelOverlap": False},
         },
         "color": colour,
         "opacity": opacity,
@@ -140,7 +141,7 @@ def evolution(space: Space) -> Spec:
 
 
 def probabilities(space: Space) -> Spec:
-    """The probabilities of one edge's operations over epochs, stacked to 1. Data: ``edge``."""
+    """The probabilities of one decision's operations over epochs, stacked to 1. Data: ``edge``."""
     encoding = {
         "x": {
             "field": "epoch",

@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 from hwnas import config as configs
 from hwnas import files
 from hwnas.config import Config
-from hwnas.errors import Stopped, keeping
+from hwnas.errors import Stopped, translate_os_errors
 from hwnas.runs.atomic import atomic_write, sync_directory
 from hwnas.runs.environment import ENVIRONMENT, ImagesKept, environment_now
 from hwnas.runs.schema import json_bytes
@@ -68,7 +68,7 @@ def create(
     ``images``: what is kept of both parts of the images beside their digest; ``more``: further
     files, by name.
     """
-    vacant(path)
+    ensure_absent(path)
     # Made beside its place, then named: a process that dies leaves a whole run directory or none.
     beside = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
@@ -82,13 +82,13 @@ def create(
         os.rename(beside, path)
     except OSError as error:
         shutil.rmtree(beside, ignore_errors=True)
-        vacant(path)
+        ensure_absent(path)
         raise InputError(f"run directory {path} can't be made: {error.strerror}") from None
     sync_directory(path.parent)
     return Run(path=path, config=config)
 
 
-def vacant(path: Path) -> None:
+def ensure_absent(path: Path) -> None:
     """Raise InputError where something already stands at ``path``: known before images are
     loaded."""
     if os.path.lexists(path):
@@ -164,4 +164,4 @@ def ended(run: Run) -> bool:
 def keeping_run(run: Run) -> AbstractContextManager[None]:
     """Turn what the file system refuses in the run directory into Stopped, which says how to go
     on."""
-    return keeping(run.path, f"hwnas resume {run.path}")
+    return translate_os_errors(run.path, f"hwnas resume {run.path}")

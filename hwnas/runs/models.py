@@ -8,6 +8,7 @@ all that are trained.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -111,7 +112,8 @@ def choose_trained(run: Run, names: Sequence[str], every: bool) -> list[Training
             keys = {member.key for member in choose(run, (), True)}
             if name in keys:
                 raise InputError(
-                    f"{run.path}: {name} is not trained yet: hwnas train {run.path} {name}"
+                    f"{run.path}: {name} is not trained yet: hwnas train"
+                    f" {shlex.quote(str(run.path))} {name}"
                 )
             known = [record.name for record in records]
             raise InputError(
@@ -121,7 +123,10 @@ def choose_trained(run: Run, names: Sequence[str], every: bool) -> list[Training
     if names:
         return found
     if not records:
-        raise InputError(f"{run.path}: no network is trained yet: hwnas train {run.path} --knee")
+        raise InputError(
+            f"{run.path}: no network is trained yet: hwnas train {shlex.quote(str(run.path))}"
+            " --knee"
+        )
     if every:
         return records
     best = knee(trained_front(run, records), read_front(run).targets).key

@@ -14,6 +14,7 @@ from hwnas.runs.checkpoint import Arrays, load_checkpoint, save_checkpoint
 from hwnas.runs.directory import Run
 from hwnas.runs.history import truncate_history
 from hwnas.runs.trials import truncate_trials
+from hwnas.search.algorithms.asked import to_arrays, with_arrays
 from hwnas.search.algorithms.searcher import Searcher
 from hwnas.search.diagnostic import Rollback
 from hwnas.search.distributed import shared_weights
@@ -53,7 +54,7 @@ def restore(run: Run, dataset: Dataset, searcher: Searcher, ranks: Ranks = ALONE
     }
     stage = min(position.stage, len(run.config.stages) - 1)
     with _trusted(run):
-        searcher = searcher.with_arrays(of_searcher)
+        searcher = with_arrays(run.config.algorithm, searcher, of_searcher)
         shared = supernet(run.config, dataset, searcher, stage, ranks)
         shared_weights.from_arrays(shared, arrays)
     return State(
@@ -138,7 +139,8 @@ def save(run: Run, state: State, clock: Callable[[], float], began: float) -> fl
     if not state.shared.ranks.is_main:
         return clock()
     arrays = shared_weights.to_arrays(state.shared)
-    arrays |= {f"searcher.{name}": array for name, array in state.searcher.to_arrays().items()}
+    of_searcher = to_arrays(run.config.algorithm, state.searcher)
+    arrays |= {f"searcher.{name}": array for name, array in of_searcher.items()}
     written = {
         "position": position_to_dict(state.position),
         "setbacks": [asdict(rollback) for rollback in state.rollbacks],

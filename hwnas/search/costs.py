@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwnas.config import Config
-from hwnas.costs.metrics import METRICS, Asked, CostMetric
+from hwnas.costs.metrics import METRICS, Asked, CostMetric, predicted
 from hwnas.search.algorithms.reward import Objective, parse_quantity
 from hwnas.space.encoding import project, sample
 from hwnas.space.size import Task
-from hwnas.space.space import Choices, Space
+from hwnas.space.space import Choices, Space, by_rule
 from profilers.device import Device
 from profilers.errors import InputError
 
@@ -83,14 +83,14 @@ def build_costs(
 
 
 def _cost(metric: CostMetric, asked: Asked) -> CostModel:
-    predicted = metric.predict(asked)
+    found = predicted(metric, asked)
     return CostModel(
         name=metric.name,
         unit=metric.unit,
-        provenance=predicted.origin,
-        source=predicted.source,
-        of=predicted.of,
-        table=predicted.table,
+        provenance=found.origin,
+        source=found.source,
+        of=found.of,
+        table=found.table,
     )
 
 
@@ -151,7 +151,7 @@ def _extremes(space: Space, cost: CostModel) -> tuple[float, float]:
         table[row, column] = value
     scale = max(float(table.max()), 1e-9)
     ends = [
-        space.rule(space, np.where(space.mask, score, 0.0))
+        by_rule(space, np.where(space.mask, score, 0.0))
         for score in (2 - table / scale, 1 + table / scale)
     ]
     values = cost.of(np.stack(ends))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hwnas.nets.supernet import SkipDropout
 from hwnas.runs.directory import Run
 from hwnas.runs.trials import Trial, append_trials
+from hwnas.search.algorithms.asked import ask, tell
 from hwnas.search.costs import CostModel
 from hwnas.search.distributed import shared_weights
 from hwnas.search.seeds import ALPHA, ASK, rng
@@ -29,7 +30,8 @@ def evaluate(
     """One round of evaluations after weight step ``step``; the leading rank writes the trials."""
     config, at, ranks = run.config, state.position, state.shared.ranks
     seed = (config.seed, at.stage, at.epoch, step)
-    asked = state.searcher.ask(config.alpha_step.samples, rng(*seed, ASK))
+    space, wanted = SPACES[config.space], config.alpha_step.samples
+    asked = ask(config.algorithm, state.searcher, space, wanted, rng(*seed, ASK))
     augment = dataset.augment if config.alpha_step.augment else None
     batch = sample(dataset, "policy", config.alpha_step.images, (*seed, ALPHA), augment=augment)
     net = state.shared.net
@@ -47,7 +49,8 @@ def evaluate(
                 run, state, step=step, asked=asked, accuracy=accuracy, costs=_by_name(costs, values)
             ),
         )
-    state.searcher = state.searcher.tell(asked, accuracy, values[:, : len(config.objectives)])
+    told = values[:, : len(config.objectives)]
+    state.searcher = tell(config.algorithm, state.searcher, asked, accuracy, told)
     state.accuracies.append(float(accuracy.mean()))
     state.position = replace(state.position, trials=at.trials + len(asked))
 

@@ -24,6 +24,7 @@ from hwnas.config import Config, SearchStage, validate, with_epochs
 from hwnas.runs import directory as runs
 from hwnas.search import compute
 from hwnas.search.algorithms.algorithm import algorithm_of
+from hwnas.search.algorithms.asked import ask
 from hwnas.search.distributed import shared_weights
 from hwnas.search.finalists.finish import SCORING_BATCH
 from hwnas.search.loop import Searched, run_stages
@@ -31,6 +32,7 @@ from hwnas.search.plan import SearchPlan, searcher_of
 from hwnas.search.progress import SearchProgress
 from hwnas.search.schedule import evaluations_per_epoch, learning_every, steps_per_epoch
 from hwnas.search.seeds import rng
+from hwnas.space.space import SPACES
 from hwnas.training.data import Dataset, equal_batches, size, to_device
 from hwnas.training.dataset import generator
 from profilers.errors import InputError
@@ -246,7 +248,8 @@ def _scoring(config: Config, dataset: Dataset, searched: Searched) -> tuple[floa
     images = min(images, config.scoring_images or images)
     drawn = equal_batches(dataset, "policy", SCORING_BATCH, (config.seed, 0), images)
     few = [batch for batch, _ in zip(drawn, range(4), strict=False)]
-    asked = searched.searcher.ask(4, rng(config.seed, 0))
+    space = SPACES[config.space]
+    asked = ask(config.algorithm, searched.searcher, space, 4, rng(config.seed, 0))
     shared_weights.accuracy(searched.net, asked[0], few[:1])
     wall, cpu = time.monotonic(), time.process_time()
     shared_weights.accuracies(searched.net, asked, few)

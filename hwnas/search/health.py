@@ -22,6 +22,7 @@ from hwnas.search.diagnostic import Diagnostic, Rollback
 from hwnas.space.space import SPACES, Space
 from hwnas.space.task import Task
 from profilers.agreement import kendall_tau
+from profilers.errors import asking
 
 GONE = 0.02
 """A policy has decided when its entropy is below this share of what it began the stage with."""
@@ -54,7 +55,9 @@ def diagnose(
         if algorithm.training is None:
             diagnostics += _untaught(config, lines, of_stage)
         diagnostics += _decided(config, lines) + _collapsed(config, algorithm, lines)
-        diagnostics += _guessing(task, of_stage) + algorithm.diagnose(config, of_stage)
+        diagnostics += _guessing(task, of_stage)
+        with asking(f"search algorithm {algorithm.name!r} (hwnas.algorithms)", "diagnose"):
+            diagnostics += algorithm.diagnose(config, of_stage)
     return diagnostics
 
 

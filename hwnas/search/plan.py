@@ -12,9 +12,11 @@ import numpy as np
 from hwnas.catalog import find_device
 from hwnas.config import Config
 from hwnas.costs.tables import other_device
-from hwnas.measuring.attached import Here, Say, first_table, lacks_table
+from hwnas.errors import Stopped
+from hwnas.measuring.attached import AttachedTarget, Say, first_table, lacks_table
 from hwnas.search import compute
 from hwnas.search.algorithms.algorithm import algorithm_of
+from hwnas.search.algorithms.asked import plugin_words, searcher_from, to_arrays
 from hwnas.search.algorithms.reward import Objective
 from hwnas.search.algorithms.searcher import Searcher
 from hwnas.search.costs import (
@@ -43,6 +45,7 @@ from profilers import device as devices
 from profilers.backends import backend
 from profilers.cuda import compute_place, cuda_problem
 from profilers.device import Device
+from profilers.errors import asking
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +58,7 @@ class SearchPlan:
     costs: tuple[CostModel, ...]
     cost_ranges: dict[str, CostRange]
     objectives: tuple[tuple[Objective, ...], ...]
-    here: Here | None = None
+    attached_target: AttachedTarget | None = None
     """The target, where it is attached and finalists are to be measured on it."""
 
 
@@ -69,7 +72,8 @@ def plan(
     ``ranks`` plan; what one has to write for all, a table or downloaded images, is written first.
     """
     check_targets(config)
-    algorithm_of(config).check(config)
+    with asking(plugin_words(config.algorithm), "check", Stopped):
+        algorithm_of(config).check(config)
     if config.backend is not None:
         backend(config.backend)  # known before anything is trained
     device = devices.load(find_device(config.target))
@@ -83,9 +87,10 @@ def plan(
     problem = compute_place(config.device)[1]
     if problem:
         say(problem)
-    here = _here(config, device, dataset, say)
-    attached = ranks.broadcast(lambda: here is not None)  # to the leading rank: it measures
-    ranks.broadcast(lambda: _first_table(here, table, say))
+    attached_target = _here(config, device, dataset, say)
+    # to the leading rank: it measures
+    attached = ranks.broadcast(lambda: attached_target is not None)
+    ranks.broadcast(lambda: _first_table(attached_target, table, say))
     other = None if table is None else other_device(table, device)
     if other is not None:
         say(f"note: {table} is a table of {other}, and the target is {device.name}")
@@ -113,16 +118,16 @@ def plan(
         costs=costs,
         cost_ranges=ranges,
         objectives=objectives_of(config, ranges),
-        here=here,
+        attached_target=attached_target,
     )
 
 
-def _first_table(here: Here | None, table: Path | None, say: Say) -> None:
-    if here is not None and table is None and lacks_table(here):
-        first_table(here, say)
+def _first_table(attached_target: AttachedTarget | None, table: Path | None, say: Say) -> None:
+    if attached_target is not None and table is None and lacks_table(attached_target):
+        first_table(attached_target, say)
 
 
-def _here(config: Config, device: Device, dataset: Dataset, say: Say) -> Here | None:
+def _here(config: Config, device: Device, dataset: Dataset, say: Say) -> AttachedTarget | None:
     """The target, where something depends on it and it is attached and usable."""
     if not {"latency", "memory"} & {objective.metric for objective in config.objectives}:
         return None
@@ -137,7 +142,7 @@ def _here(config: Config, device: Device, dataset: Dataset, say: Say) -> Here | 
     return (
         None
         if place is None or problem
-        else Here(
+        else AttachedTarget(
             config=config,
             device=device,
             place=place,
@@ -150,7 +155,12 @@ def _here(config: Config, device: Device, dataset: Dataset, say: Say) -> Here | 
 def searcher_of(planned: SearchPlan) -> Searcher:
     """A fresh searcher of the algorithm that the config names."""
     config, generator = planned.config, np.random.default_rng([planned.config.seed, STAGE, STAGE])
-    return algorithm_of(config).start(config, planned.objectives, generator)
+    algorithm, name = algorithm_of(config), config.algorithm
+    with asking(plugin_words(name), "start", Stopped):
+        found: object = algorithm.start(config, planned.objectives, generator)
+    searcher = searcher_from(name, "start", found)
+    to_arrays(name, searcher)  # what no checkpoint can hold is refused before anything is trained
+    return searcher
 
 
 def feasibility(planned: SearchPlan) -> list[str]:

@@ -22,6 +22,7 @@ from hwnas.runs.measurements import keep_table, kept_table, write_measurements
 from hwnas.runs.schema import to_json
 from hwnas.runs.summary import HealthNote, read_front, write_front
 from hwnas.search import compute
+from hwnas.search.algorithms.searcher import Searcher
 from hwnas.search.checkpoint import checkpoint, place
 from hwnas.search.distributed.ranks import ALONE, PeerLost, Ranks
 from hwnas.search.distributed.shared_weights import out_of_memory
@@ -32,6 +33,7 @@ from hwnas.search.plan import SearchPlan, plan, searcher_of
 from hwnas.search.progress import Watcher
 from hwnas.training.data import default_root, digest, to_device
 from hwnas.training.run_images import TEST_IMAGES, check_same, parts_of, record_of_test
+from profilers.errors import FaultyPlugin
 
 
 def search(
@@ -48,6 +50,7 @@ def search(
     All ``ranks`` call this together, with the same arguments; the leading one writes.
     """
     planned = planned or plan(config, say, ranks=ranks)
+    fresh = searcher_of(planned)
 
     def begin() -> Run:
         started = runs.create(
@@ -61,7 +64,7 @@ def search(
         keep_table(started, next((cost.table for cost in planned.costs if cost.table), None))
         return started
 
-    return _go(ranks.broadcast(begin), planned, watch, say, ranks)
+    return _go(ranks.broadcast(begin), planned, fresh=fresh, watch=watch, say=say, ranks=ranks)
 
 
 def resume(
@@ -87,7 +90,7 @@ def resume(
     planned = plan(config, say, ranks.broadcast(lambda: kept_table(run)), ranks)
     check_same(run, planned.dataset, ranks.broadcast(lambda: read_environment(run.path)))
     say(f"run {path}: {ranks.broadcast(lambda: whereabouts(run, ranks.size))}")
-    return _go(run, planned, watch, say, ranks)
+    return _go(run, planned, fresh=searcher_of(planned), watch=watch, say=say, ranks=ranks)
 
 
 def whereabouts(run: Run, processes: int = 1) -> str:
@@ -113,7 +116,9 @@ def summary(run: Run) -> dict[str, Any]:
     return to_json(read_front(run))
 
 
-def _go(run: Run, planned: SearchPlan, watch: Watcher, say: Say, ranks: Ranks) -> Run:
+def _go(
+    run: Run, planned: SearchPlan, fresh: Searcher, watch: Watcher, say: Say, ranks: Ranks
+) -> Run:
     config = planned.config
     torch.set_num_threads(config.threads)
     device = compute.compute_device(config, ranks)
@@ -122,18 +127,16 @@ def _go(run: Run, planned: SearchPlan, watch: Watcher, say: Say, ranks: Ranks) -
     dataset = to_device(planned.dataset, device)
     try:
         with runs.lock(run) if ranks.is_main else nullcontext():
-            searched = run_stages(
-                run, dataset, planned.costs, searcher_of(planned), watch, ranks=ranks
-            )
+            searched = run_stages(run, dataset, planned.costs, fresh, watch, ranks=ranks)
             began = time.monotonic()
-            here = planned.here if ranks.is_main else None
+            attached_target = planned.attached_target if ranks.is_main else None
             result = finish(
                 config,
                 dataset,
                 costs=planned.costs,
                 ranges=planned.cost_ranges,
                 searched=searched,
-                here=here,
+                attached_target=attached_target,
                 say=say,
             )
             if ranks.is_main:
@@ -149,6 +152,11 @@ def _go(run: Run, planned: SearchPlan, watch: Watcher, say: Say, ranks: Ranks) -
                     "seconds": round(seconds, 1),
                 }
                 write_front(run, result.summary.model_copy(update=more))
+    except FaultyPlugin as error:
+        raise Stopped(
+            f"{error}; all finished work up to the last checkpoint is kept: mend it and go on with:"
+            f" hwnas resume {run.path}"
+        ) from error
     except PeerLost as error:
         silent = "did not answer in time" if "timed out" in str(error).lower() else "has died"
         raise Stopped(

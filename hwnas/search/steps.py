@@ -14,16 +14,19 @@ from hwnas.config import Config, SearchStage
 from hwnas.errors import Stopped
 from hwnas.nets.supernet import SkipDropout, Supernet
 from hwnas.search.algorithms.algorithm import OwnTraining, StepContext
+from hwnas.search.algorithms.asked import plugin_words, searcher_from
 from hwnas.search.algorithms.progressive import skip_dropout
 from hwnas.search.algorithms.searcher import mixture_of, path_of
 from hwnas.search.costs import CostModel
 from hwnas.search.distributed import grouping, shared_weights
+from hwnas.search.distributed.ranks import PeerLost
 from hwnas.search.schedule import learning_every
 from hwnas.search.seeds import ALPHA, DROPOUT, NOISE, PATHS, rng
-from hwnas.search.state import State
+from hwnas.search.state import SearchDiverged, State
 from hwnas.space.space import SPACES, Choices, Probabilities
 from hwnas.training.data import Batch, Dataset, sample
 from hwnas.training.dataset import generator
+from profilers.errors import FaultyPlugin, asking, kind_of
 
 Drawn = dict[int, Choices]
 """The paths (edges,) of the next weight steps, by batch."""
@@ -115,7 +118,15 @@ def own_step(
         last_validation=lambda: validation(steps - 1),
         noise=generator(*seed, numbers.start, NOISE, device=dataset.device),
     )
-    state.searcher, loss = training.step(state.searcher, context)
+    plugin = plugin_words(config.algorithm)
+    with asking(plugin, "the weight step", Stopped, PeerLost, SearchDiverged):
+        found: object = training.step(state.searcher, context)
+    if not isinstance(found, tuple) or len(found) != 2:
+        raise FaultyPlugin(
+            f"{plugin}: the weight step gave {kind_of(found)}; it must give the searcher and the"
+            " loss"
+        )
+    state.searcher, loss = searcher_from(config.algorithm, "the weight step", found[0]), found[1]
     state.unread.append((numbers.start, loss))
 
 

@@ -15,10 +15,11 @@ from hwnas.space.cells import cell_graph
 from hwnas.space.encoding import to_choices
 from hwnas.space.genotype import Architecture
 from hwnas.space.graph import Graph, check, discrete, image_of
-from hwnas.space.layers import Stem
+from hwnas.space.layers import Layer, Stem
+from hwnas.space.node import Node
 from hwnas.space.size import CellSize, Task
 from hwnas.space.space import SPACES, Choices, Space
-from profilers.errors import InputError
+from profilers.errors import FaultyPlugin, InputError, asking, kind_of
 
 Key = tuple[int, ...]
 """One choice for each decision that belongs to the size; () where there is none."""
@@ -43,14 +44,37 @@ def graphs(space: Space, size: CellSize, task: Task) -> dict[Key, Graph]:
 
 def graph_at(space: Space, size: CellSize, task: Task, key: Key) -> Graph:
     """The supernet for one choice of sizes, checked. Raises InputError as `graphs`."""
+    plugin = f"space {space.name!r} (hwnas.spaces)"
     if space.build is None:
-        return cell_graph(space, size, task)
+        with asking(plugin, "building its cells"):
+            return cell_graph(space, size, task)
     chosen = zip(space.size_rows, key, strict=True)
     options = tuple(space.decisions[row].operations[choice] for row, choice in chosen)
-    graph = tuple(space.build(space, size, task, options))
-    check(graph)
-    _check_rows(space, graph)
+    with asking(plugin, "build"):
+        found: object = space.build(space, size, task, options)
+    with asking(plugin, "looking at what build gave"):
+        graph = _nodes(plugin, found)
+        check(graph)
+        _check_rows(space, graph)
     return graph
+
+
+def _nodes(plugin: str, found: object) -> Graph:
+    """What `build` gave as a graph. Raises FaultyPlugin where it is none."""
+    wanted = "build must give a tuple of hwnas.space.node.Node, such as Builder.graph()"
+    if not isinstance(found, list | tuple):
+        raise FaultyPlugin(f"{plugin}: build gave {kind_of(found)}; {wanted}")
+    for node in found:
+        if not isinstance(node, Node):
+            raise FaultyPlugin(f"{plugin}: build gave {kind_of(node)} as a node; {wanted}")
+        for option in node.options:
+            for layer in () if option is None else option:
+                if not isinstance(layer, Layer):
+                    raise FaultyPlugin(
+                        f"{plugin}: build gave {kind_of(layer)} as a layer of {node.name}; an"
+                        " option is a tuple of hwnas.space.layers.Layer, or None"
+                    )
+    return tuple(found)
 
 
 def _check_rows(space: Space, graph: Graph) -> None:

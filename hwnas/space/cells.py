@@ -21,6 +21,7 @@ from hwnas.space.layers import (
 )
 from hwnas.space.size import CellSize, Task
 from hwnas.space.space import NONE, CellKind, Space
+from profilers.errors import FaultyPlugin, asking, kind_of, nearest
 
 
 def cell_graph(space: Space, size: CellSize, task: Task) -> Graph:
@@ -114,6 +115,24 @@ def _residual_block(build: Builder, index: int, source: str) -> str:
     return build.sum(f"{block}.output", branches)
 
 
+def _layers(space: Space, op: str, channels: int, stride: int, size: Size) -> tuple[Layer, ...]:
+    """The layers of an operation. Raises FaultyPlugin where its function gives none."""
+    if op not in PRIMITIVES:
+        raise FaultyPlugin(
+            f"space {space.name!r} (hwnas.spaces): unknown operation"
+            f" {op!r}{nearest(op, [NONE, *PRIMITIVES])}"
+        )
+    plugin = f"operation {op!r} (hwnas.space.layers.PRIMITIVES) of space {space.name!r}"
+    with asking(plugin, "its function (channels, stride, size)"):
+        found: object = PRIMITIVES[op](channels, stride, size)
+    if not isinstance(found, list | tuple) or not all(isinstance(one, Layer) for one in found):
+        raise FaultyPlugin(
+            f"{plugin}: its function gave {kind_of(found)}; it must give a tuple of"
+            " hwnas.space.layers.Layer"
+        )
+    return tuple(found)
+
+
 def _edges(build: Builder, space: Space, kind: CellKind, cell: str, states: list[str]) -> list[str]:
     """The computed nodes of one cell, each the sum of its edges."""
     states = list(states)
@@ -131,7 +150,7 @@ def _edges(build: Builder, space: Space, kind: CellKind, cell: str, states: list
             for op in slot.ops:
                 key = (op, channels, stride, size)
                 if key not in known:
-                    known[key] = None if op == NONE else PRIMITIVES[op](*key[1:])
+                    known[key] = None if op == NONE else _layers(space, op, *key[1:])
                 options.append(known[key])
             edges.append(
                 build.open(f"{cell}.edge_{slot.source}_{node}", states[slot.source], options, row)

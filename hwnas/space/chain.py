@@ -44,6 +44,8 @@ def chain_space(macro: Macro) -> Space:
 def known_space(macro: Macro) -> Space:
     """The space of a macro architecture, under whose name its genotypes are read from now on.
 
+    A package makes the value behind its entry point `hwnas.spaces` by `chain_space`.
+
     Raises InputError where another space is known by this name, or where the macro can't be built.
     """
     if macro.name not in SPACES:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hwnas.space.genotype import Cell, Edge, Genotype
-from hwnas.space.space import NONE, SPACES, CellKind, Choices, Mask, Probabilities, Space
+from hwnas.space.space import NONE, SPACES, CellKind, Choices, Mask, Probabilities, Space, by_rule
 from profilers.errors import InputError
 
 LOOKS = 1000
@@ -108,7 +108,7 @@ def one_hot(space: Space, choices: Choices) -> npt.NDArray[np.float64]:
 def derive(space: Space, probabilities: Probabilities) -> Genotype:
     """The genotype that the space's own rule reads off softmax(alpha), shape (edges,
     operations)."""
-    return to_genotype(space, space.rule(space, probabilities))
+    return to_genotype(space, by_rule(space, probabilities))
 
 
 def project(space: Space, choices: Choices, probabilities: Probabilities) -> Choices:
@@ -122,7 +122,7 @@ def project(space: Space, choices: Choices, probabilities: Probabilities) -> Cho
     # was drawn.
     preference = np.where(space.mask, probabilities, -1.0)
     preference[np.arange(len(choices)), choices] += 2.0
-    return space.rule(space, np.maximum(preference, 0.0))
+    return by_rule(space, np.maximum(preference, 0.0))
 
 
 def likeliest(space: Space, strength: Probabilities, count: int) -> list[Choices]:

@@ -27,7 +27,7 @@ Kind = Literal[
     "batch_norm",
     "max_pool",
     "avg_pool",
-    "halve",
+    "factorized_reduce",
     "global_pool",
     "linear",
 ]
@@ -44,8 +44,9 @@ Stem = Literal["cifar", "imagenet"]
 class Layer:
     """One layer on a feature map. ``size`` is its input's height and width, in pixels.
 
-    ``halve`` is DARTS's FactorizedReduce without its ReLU and BatchNorm: two 1x1 convolutions of
-    stride 2, the second on the map shifted by one pixel, each giving half of the output channels.
+    ``factorized_reduce`` is DARTS's FactorizedReduce without its ReLU and BatchNorm: two 1x1
+    convolutions of stride 2, the second on the map shifted by one pixel, each giving half of the
+    output channels.
 
     ``squeeze_excite`` (arXiv 1709.01507) multiplies every channel by a gate in 0..1: the mean of
     the map, a 1x1 convolution with bias to ``hidden`` channels, the activation ``inner``, a 1x1
@@ -78,7 +79,7 @@ class Layer:
     @property
     def params(self) -> int:
         """Trainable numbers: weights and biases; BatchNorm counts its scale and shift."""
-        if self.kind in ("conv", "halve"):
+        if self.kind in ("conv", "factorized_reduce"):
             return self._weights + self.bias * self.channels_out
         if self.kind == "linear":
             return (self.channels_in + 1) * self.channels_out
@@ -98,7 +99,7 @@ class Layer:
         if self.kind == "squeeze_excite":
             return self._weights
         height, width = self.size_out
-        return self._weights * height * width if self.kind in ("conv", "halve") else 0
+        return self._weights * height * width if self.kind in ("conv", "factorized_reduce") else 0
 
     @property
     def _weights(self) -> int:
@@ -118,7 +119,7 @@ def check_layer(layer: Layer, where: str) -> None:
     """Raise InputError, which begins with ``where``, for a layer that no rendering can build as
     it is counted."""
     kind, cin, cout = layer.kind, layer.channels_in, layer.channels_out
-    if kind not in ("conv", "halve", "linear") and cin != cout:
+    if kind not in ("conv", "factorized_reduce", "linear") and cin != cout:
         raise InputError(f"{where}: a {kind} has as many channels out as in, not {cout} of {cin}")
     if kind == "conv" and (layer.groups < 1 or cin % layer.groups or cout % layer.groups):
         raise InputError(
@@ -164,7 +165,7 @@ def relu_conv_bn(
 
 def factorized_reduce(cin: int, cout: int, size: Size) -> tuple[Layer, ...]:
     """ReLU, two interleaved 1x1 convolutions of stride 2, BatchNorm."""
-    halve = Layer("halve", cin, cout, size, stride=(2, 2))
+    halve = Layer("factorized_reduce", cin, cout, size, stride=(2, 2))
     return (Layer("relu", cin, cin, size), halve, Layer("batch_norm", cout, cout, halve.size_out))
 
 

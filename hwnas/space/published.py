@@ -64,3 +64,8 @@ CELLS: dict[str, Genotype] = {
 }
 
 PUBLISHED: dict[str, Genotype] = {**CELLS, **KNOWN}
+
+
+def name_of(genotype: Genotype) -> str:
+    """The name of a published network, such as RESNET8; empty for all others."""
+    return next((name for name, known in PUBLISHED.items() if known == genotype), "")

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hwnas.plugins import Announced
+from profilers.errors import FaultyPlugin, asking, kind_of
 
 CellKind = Literal["normal", "reduce"]
 Choices = npt.NDArray[np.int64]
@@ -95,6 +96,10 @@ class Space:
 
     def __post_init__(self) -> None:
         """Make the decisions of a space of cells from its edges."""
+        plugin = f"space {self.name!r} (hwnas.spaces)"
+        for slot in self.slots:
+            if slot.cell not in self.survivors:
+                raise FaultyPlugin(f"{plugin}: survivors: none for the cells {slot.cell!r}")
         if not self.decisions:
             edges = tuple(
                 Decision(
@@ -106,6 +111,10 @@ class Space:
                 for slot in self.slots
             )
             object.__setattr__(self, "decisions", edges)
+        if not self.decisions:
+            raise FaultyPlugin(f"{plugin}: it decides nothing; give decisions, or slots of cells")
+        for one in self.decisions:
+            _check_decision(plugin, one, "survivors" if self.slots else "remaining")
 
     @cached_property
     def groups(self) -> tuple[str, ...]:
@@ -131,6 +140,11 @@ class Space:
     def none_runs(self) -> bool:
         """Whether the published networks compute ``none``: they multiply a map by zero."""
         return self.none_is_written
+
+    @property
+    def parts(self) -> Literal["cells", "blocks"]:
+        """What the depth of a network counts: cells, or the blocks of a chain."""
+        return "cells" if self.depth is None else "blocks"
 
     @property
     def cells_multiple(self) -> int:
@@ -161,6 +175,11 @@ class Space:
         )
 
     @cached_property
+    def counts(self) -> npt.NDArray[np.int64]:
+        """How many operations each decision has, (decisions,)."""
+        return np.array([len(one.operations) for one in self.decisions], dtype=np.int64)
+
+    @cached_property
     def is_none(self) -> Mask:
         """Where ``none`` stands, (decisions, operations)."""
         return np.array(
@@ -182,6 +201,58 @@ class Space:
     def rows(self, group: str) -> tuple[int, ...]:
         """The decisions (rows of alpha) of one group, or kind of cell."""
         return tuple(row for row, decision in enumerate(self.decisions) if decision.group == group)
+
+
+def _check_decision(plugin: str, one: Decision, key: str) -> None:
+    """Raise FaultyPlugin for a decision between nothing, or one that keeps too few or too many."""
+    operations: object = one.operations
+    count, left = len(one.operations), one.remaining
+    if isinstance(operations, str) or not count:
+        raise FaultyPlugin(f"{plugin}: {one.name}: operations must be a tuple of names")
+    if not isinstance(left, list | tuple) or not left:
+        raise FaultyPlugin(
+            f"{plugin}: {one.name}: {key} {left!r}; say how many operations remain in each stage,"
+            f" such as ({count},)"
+        )
+    for some in left:
+        if not isinstance(some, int) or not 1 <= some <= count:
+            raise FaultyPlugin(
+                f"{plugin}: {one.name}: {key} {tuple(left)!r}; of {count} operations 1 to {count}"
+                " can remain"
+            )
+
+
+def by_rule(space: Space, score: Probabilities) -> Choices:
+    """What the space's rule derives of scores (decisions, operations), (decisions,).
+
+    Raises FaultyPlugin where the rule gives something else.
+    """
+    plugin = f"space {space.name!r} (hwnas.spaces)"
+    with asking(plugin, "rule"):
+        found: object = space.rule(space, score)
+    shape = (len(space.decisions),)
+    good = isinstance(found, np.ndarray) and found.shape == shape and found.dtype.kind in "iu"
+    if not good:
+        raise FaultyPlugin(
+            f"{plugin}: rule gave {kind_of(found)}; it must give an array of whole numbers of"
+            f" shape {shape}, one operation for each decision"
+        )
+    choices: Choices = np.asarray(found, dtype=np.int64)
+    check_choices_of(space, choices, f"{plugin}: rule")
+    return choices
+
+
+def check_choices_of(space: Space, choices: Choices, who: str) -> None:
+    """Raise FaultyPlugin, which begins with ``who``, for choices (..., decisions) that name an
+    operation which a decision does not have."""
+    wrong = (choices < 0) | (choices >= space.counts)
+    if wrong.any():
+        place = tuple(int(part) for part in np.argwhere(wrong)[0])
+        one = space.decisions[place[-1]]
+        raise FaultyPlugin(
+            f"{who} gave operation {int(choices[place])} for decision {place[-1]} ({one.name});"
+            f" 0 to {len(one.operations) - 1} are its operations"
+        )
 
 
 def strongest(space: Space, score: Probabilities) -> Choices:

@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from hwnas.space.genotype import Cell, Edge, Genotype, arch_string
-from hwnas.space.published import PUBLISHED
+from hwnas.space.published import CELLS, PUBLISHED
 from hwnas.space.space import SPACES, CellKind
 from profilers.errors import InputError, nearest
 
@@ -44,13 +44,32 @@ def parse(text: str) -> Genotype:
     if text in PUBLISHED:
         return PUBLISHED[text]
     if _NAME.fullmatch(text):
-        # Of a network at several widths the nearest, and else its name alone.
-        close = get_close_matches(text.upper(), PUBLISHED, n=1)
-        names = dict.fromkeys([*close, *(name for name in PUBLISHED if "." not in name)])
-        raise InputError(f"genotype: no published network is called {text!r}{nearest(text, names)}")
+        raise InputError(f"genotype: no published network is called {text!r}{_meant(text)}")
     raise InputError(
         f"genotype: expected JSON, Genotype(...), |op~0|+... or a name, not {text[:40]!r}"
     )
+
+
+_AT_A_WIDTH = re.compile(r"(.+)_([0-9]{1,9}(?:\.[0-9]{1,9})?)")
+
+
+def _meant(text: str) -> str:
+    """What a name that is none may stand for: another width of its network, or the nearest."""
+    names = [name for name in PUBLISHED if "." not in name]
+    parts = _AT_A_WIDTH.fullmatch(text.upper())
+    if parts is not None and parts[1] in names and text.upper() not in PUBLISHED:
+        own = parts[1]
+        if own in CELLS:
+            return f": {own} is built of cells, of any width: leave _{parts[2]} out"
+        widths = [name for name in PUBLISHED if name.startswith(f"{own}_") and "." in name]
+        if not widths:
+            return f": {own} has one width: leave _{parts[2]} out"
+        known = {own: 1.0} | {name: float(name.rpartition("_")[2]) for name in widths}
+        close = min(known, key=lambda name: abs(known[name] - float(parts[2])))
+        return f"; did you mean '{close}'? (choices: {', '.join(known)})"
+    # Of a network at several widths the nearest, and else its name alone.
+    likely = get_close_matches(text.upper(), PUBLISHED, n=1)
+    return nearest(text, list(dict.fromkeys([*likely, *names])))
 
 
 def _depth(text: str) -> int:

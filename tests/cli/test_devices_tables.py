@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -158,7 +159,8 @@ def test_calibrate_on_another_machine_that_is_reached_by_a_command(
 ) -> None:
     out = tmp_path / "table.json"
     code, printed, errors = hwnas(
-        "devices", "calibrate", "--target", "raspi4", "--run-with", "sh -c", "--space", "nasbench201",
+        "devices", "calibrate", "--target", "raspi4", "--run-with", "sh -c",
+        "--remote-python", sys.executable, "--space", "nasbench201",
         "--channels", "4", "--cells", "3", "--image", "8", "--train", "10", "--held-out", "5",
         "--budget", "10", "--out", str(out), "--json",
     )  # fmt: skip

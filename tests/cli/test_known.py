@@ -7,6 +7,8 @@ import json
 
 import pytest
 
+from hwnas.space.text import parse
+
 
 def test_a_known_network_is_profiled_with_its_published_counts(typed) -> None:
     words = (
@@ -71,3 +73,37 @@ def test_what_a_chain_has_no_use_for_is_refused_in_one_line(typed, words, said) 
     _, err = typed(*words, code=2)
     assert said in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("text", ["16", "3x16x16", "3,16,16", " 3, 16, 16"])
+def test_both_commands_read_an_image_in_every_form(typed, text: str) -> None:
+    profiled = json.loads(
+        typed("profile", "RESNET8", "--backend", "counts", "--image", text, "--json")[0]
+    )
+    macs = next(one["value"] for one in profiled["metrics"] if one["name"] == "macs")
+    words = ("export", "RESNET8", "--untrained", "--formats", "weights", "--no-measure")
+    (exported,) = json.loads(typed(*words, "--image", text, "--json")[0])
+    assert exported["macs"] == macs == (12_501_632 - 640) // 4 + 640
+
+
+@pytest.mark.parametrize("text", ["3x16,16", "3,16", "x", "0", "3,16,16,1", ""])
+def test_an_image_in_no_form_is_refused_alike_by_both_commands(typed, text: str) -> None:
+    said = [
+        typed(*words, "--image", text, code=2)[1]
+        for words in (("profile", "RESNET8"), ("export", "RESNET8", "--untrained"))
+    ]
+    assert said[0] == said[1]
+    assert "--image: expected SIDE, CHANNELSxHEIGHTxWIDTH or channels,height,width" in said[0]
+
+
+def test_a_known_network_keeps_its_name_in_an_export(typed) -> None:
+    words = ("export", "RESNET8", "--untrained", "--channels", "8", "--image", "8", "--no-measure")
+    out, _ = typed(*words, "--formats", "onnx", "--out", "here")
+    key = parse("RESNET8").key
+    assert [line.split()[0] for line in out.splitlines() if line.startswith((f" {key}", " RES"))]
+    assert f"{key} (RESNET8): here" in out
+    (record,) = json.loads(typed(*words, "--formats", "weights", "--json")[0])
+    assert record["known_as"] == "RESNET8"
+    other = ("export", "DARTS_V2", "--untrained", "--channels", "4", "--cells", "2", "--no-measure")
+    (record,) = json.loads(typed(*other, "--formats", "weights", "--json")[0])
+    assert record["known_as"] == "DARTS_V2"

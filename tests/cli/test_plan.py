@@ -53,3 +53,20 @@ def test_a_plan_is_printed_as_json_and_leaves_nothing_behind(
     assert found["evaluations"] == 36 and found["epochs"] == [2, 2]
     assert found["low"] < found["seconds"] < found["high"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["tiny.npz", "tiny.toml"]
+
+
+def test_a_config_is_an_option_too_as_of_a_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = [
+        CliRunner().invoke(app, ["plan", *words]).exception
+        for words in (["--config", "nowhere.toml"], ["nowhere.toml"])
+    ]
+    assert str(found[0]) == str(found[1]) and "nowhere.toml" in str(found[0])
+    both = CliRunner().invoke(app, ["plan", "a.toml", "--config", "b.toml"]).exception
+    assert "names a search already" in str(both)
+    words = ["--config", "a.toml", "--objective", "params"]
+    for typed in (words, ["--config=a.toml", *words[2:]], ["a.toml", *words[2:]]):
+        command = plan._command(typed, "a.toml", None).replace("=", " ")
+        assert command == "hwnas search --config a.toml --objective params"

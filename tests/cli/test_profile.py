@@ -174,7 +174,7 @@ def test_operations_of_a_target_that_is_not_here_are_estimated(hwnas):
             "no back end of this call gives a latency",
         ),
         (("DARTS_V2", "--backend", "tensorrt"), "unknown back end 'tensorrt'"),
-        (("DARTS_V2", "--image", "0x3"), "--image: expected SIDE or CHANNELSxHEIGHTxWIDTH"),
+        (("DARTS_V2", "--image", "0x3"), "--image: expected SIDE, CHANNELSxHEIGHTxWIDTH"),
         (("DARTS_V2", "--statistic", "mean"), "--statistic: unknown value 'mean'"),
         (("DARTS_V2", "--ssh", "-oProxyCommand=x"), "--ssh: expected user@host"),
         (

@@ -188,3 +188,23 @@ def test_a_folder_of_test_images_is_named_for_the_search_and_kept_for_what_follo
     assert done.code == 2 and "training images are the same; 3 test images, then 4" in done.err
     done = hwnas("search", "--data", "digits", "--test", "others")
     assert done.code == 2 and "only a folder of images takes one" in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--algorithm halvin", "error: --algorithm: unknown algorithm 'halvin'"),
+        ("--space tnf", "error: --space: unknown space 'tnf'"),
+        ("--cells 0", "error: --cells: "),
+        ("--seed -1", "error: --seed: "),
+        ("--data-noise 7", "error: --data-noise: "),
+        ("--exponents 1", "error: --exponents: "),
+        ("--reward soft", "error: --reward: "),
+        ("", "error: tiny.toml: threads: "),
+    ],
+)
+def test_what_is_wrong_is_said_of_where_it_was_said(typed, tmp_path, words, said) -> None:
+    wrong = "threads = 0\n" if not words else ""
+    (tmp_path / "tiny.toml").write_text(f'{wrong}algorithm = "random"\nspace = "tnd"\n')
+    found = typed("search", "--config", "tiny.toml", "--out", "run", *words.split(), code=2)[1]
+    assert found.startswith(said), found

@@ -123,7 +123,7 @@ def read_front_keys(path: Path) -> list[str]:
         (["export", "DARTS_V2", "key", "--untrained"], "is no run directory"),
         (
             ["export", "DARTS_V2", "--untrained", "--image", "3,4"],
-            "image: expected channels,height,width",
+            "--image: expected SIDE",
         ),
         (["export", "DARTS_V2", "--untrained", "--stem", "x"], "stem: unknown 'x'"),
         (["export", "DARTS_V2", "--untrained", "--channels", "0"], "channels must be within"),

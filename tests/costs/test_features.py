@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hwnas.costs.features import designs, folds, layout, with_operations
+from hwnas.costs.features import designs, is_constant, layout, with_operations
 from hwnas.space import SPACES, Choices
 from hwnas.space.cells import cell_graph
 from hwnas.space.encoding import sample, to_choices
@@ -54,17 +54,17 @@ def test_an_operation_on_zeros_is_reached_but_not_live() -> None:
 def test_a_cell_that_never_sees_its_input_folds_to_its_last_copy() -> None:
     # Node 1 is zeros and all that node 3 reads: the image does not matter.
     cell = nb201(".", "..", ".3.")
-    assert folds(NB201, cell).tolist() == [True]
+    assert is_constant(NB201, cell).tolist() == [True]
     eager, reached, _ = designs(NB201, cell)
     assert (eager.share[0], reached.share[0]) == (1.0, 1 / 15)
-    assert not folds(NB201, nb201(".", "..", "s..")).any()
+    assert not is_constant(NB201, nb201(".", "..", "s..")).any()
 
 
 def test_reached_and_live_by_brute_force_over_all_cells() -> None:
     rng = np.random.default_rng(0)
     choices = np.stack([sample(NB201, rng) for _ in range(300)])
     edges = [(0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3)]
-    choices = choices[~folds(NB201, choices)]
+    choices = choices[~is_constant(NB201, choices)]
     seen = layout(
         cell_graph(NB201, CellSize(channels=4, cells=3), Task(classes=2, image=(1, 8, 8))), NB201
     )

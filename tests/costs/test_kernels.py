@@ -112,7 +112,7 @@ def test_fixed_kernels_hold_what_is_fixed_and_its_joints() -> None:
     fixed = all_layers(node for node in graph if node.row is None)
     kernels = fixed_kernels(graph, 1)
     assert sum(kernel.macs for kernel in kernels) == sum(layer.macs for layer in fixed)
-    halved = sum(layer.kind == "halve" for layer in fixed)
+    halved = sum(layer.kind == "factorized_reduce" for layer in fixed)
     assert sum(kernel.kind == "concat" for kernel in kernels) == 8 + halved
     # NAS-Bench-201: the two residual blocks add their shortcut.
     graph = graph_of(NB201, 15)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwnas.costs.features import folds
+from hwnas.costs.features import is_constant
 from hwnas.costs.latency import TablePredictor
 from hwnas.costs.latency_csv import Measured
 from hwnas.costs.latency_fit import digest, fit_measured
@@ -23,7 +23,7 @@ def fit_draw(column: str, seed: int = 0) -> tuple[Table, float, float]:
     rng = np.random.default_rng(seed)
     train = rng.choice(usable, 100, replace=False)
     rest = np.setdiff1d(usable, train)
-    rest = rng.permutation(rest[~folds(SPACE, choices()[rest])])[:3000]
+    rest = rng.permutation(rest[~is_constant(SPACE, choices()[rest])])[:3000]
     rows = Measured(
         texts=("",) * 100, choices=choices()[train], latency_ms=measured[train], blank=0
     )
@@ -62,7 +62,7 @@ def test_a_hundred_networks_tell_how_a_device_executes(
 
 def test_constant_networks_are_set_apart_and_reported() -> None:
     measured = latency_ms("raspi4_1")
-    folded = np.flatnonzero(folds(SPACE, choices()))
+    folded = np.flatnonzero(is_constant(SPACE, choices()))
     assert len(folded) == 341
     rows = np.concatenate([folded[:20], np.arange(80)])
     rows = np.unique(rows)
@@ -70,7 +70,7 @@ def test_constant_networks_are_set_apart_and_reported() -> None:
         texts=("",) * len(rows), choices=choices()[rows], latency_ms=measured[rows], blank=3
     )
     table = fit_measured(SPACE, given, "raspi4", 1, {"source": "rows.csv"})
-    apart = int(folds(SPACE, choices()[rows]).sum())
+    apart = int(is_constant(SPACE, choices()[rows]).sum())
     assert table.provenance["folded"] == apart
     assert (table.provenance["blank"], table.agreement["training"]["networks"]) == (
         3,

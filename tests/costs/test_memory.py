@@ -28,7 +28,7 @@ class Buffers:
     it may be in place)."""
 
     steps: list[tuple[str, tuple[str, ...], int, int, bool]] = field(default_factory=list)
-    rectified: dict[str, str] = field(default_factory=dict)
+    after_relu: dict[str, str] = field(default_factory=dict)
 
     def step(
         self, result: str, reads: Sequence[str], elements: int, extra: int = 0, place: bool = False
@@ -45,10 +45,10 @@ class Buffers:
             if layer.kind == "batch_norm" and not first:
                 continue
             if layer.kind == "relu" and number == 0:
-                if source not in self.rectified:
-                    self.rectified[source] = self.step(result, [source], out, place=True)
-                source = self.rectified[source]
-            elif layer.kind == "halve":
+                if source not in self.after_relu:
+                    self.after_relu[source] = self.step(result, [source], out, place=True)
+                source = self.after_relu[source]
+            elif layer.kind == "factorized_reduce":
                 shifted = layer.channels_in * layer.size[0] * layer.size[1]
                 halves = self.step(f"{result}/halves", [source], out, shifted)
                 source = self.step(result, [halves], out)
@@ -177,8 +177,8 @@ def test_a_peak_by_hand() -> None:
     # Three NAS-Bench-201 cells of one 3x3 convolution from the input to the output, 8 channels on
     # 16 x 16 pixels, then 16 on 8 x 8 and 32 on 4 x 4. The input's ReLU works in place, and the
     # convolution needs its result beside it: two maps. The residual blocks need as much: their
-    # input, its rectified copy, and a result of half the size make 2.5 maps, which is the peak. The
-    # stem reads 3 channels and writes 8.
+    # input, its after_relu copy, and a result of half the size make 2.5 maps, which is the peak.
+    # The stem reads 3 channels and writes 8.
     space, map_ = SPACES["nasbench201"], 8 * 16 * 16
     ops = space.ops("normal")
     choices = np.full(6, ops.index("none"))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from hwnas.costs.tables import (
     why_not_found,
 )
 from hwnas.space import SPACES
+from hwnas.space.family import family
 from profilers.device import Device, load
 from profilers.errors import InputError
 from profilers.fit import Fitted, Form
@@ -219,3 +221,39 @@ def test_an_unknown_table_is_refused_with_the_nearest(own_folder: Path) -> None:
         find_table("1080ti.dart")
     with pytest.raises(InputError, match="not found"):
         find_table("./nowhere.json")
+
+
+def test_a_table_of_other_networks_is_refused_by_what_differs(tmp_path: Path) -> None:
+    path = tmp_path / "t.json"
+    save(TABLE, path)
+    about = TABLE.network
+    assert about is not None
+    of = family(
+        SPACES["darts"],
+        channels=about.channels,
+        cells=about.cells + 1,
+        classes=about.classes + 1,
+        image=(1 if about.image[0] != 1 else 3, *about.image[1:]),
+        stem="imagenet",
+    )
+    with pytest.raises(InputError) as error:
+        predictor(load(find_device("1080ti")), of, batch=2, table=str(path))
+    told = str(error.value).rpartition(": it has ")[2]
+    assert f"cells {about.cells}, not {about.cells + 1}" in told
+    assert "image channels " in told and "batch 1, not 2" in told
+    assert "stem cifar, not imagenet" in told
+    assert "pixels" not in told and "classes" not in told
+
+
+def test_the_search_that_is_printed_names_images_other_than_the_default(tmp_path: Path) -> None:
+    for image, words in (
+        ((1, 8, 8), []),
+        ((3, 32, 32), ["--data", "cifar10"]),
+        ((3, 96, 96), ["--data", "PHOTOS", "--image-size", "96"]),
+    ):
+        network = NetworkSize(channels=4, cells=3, classes=3, image=image)
+        path = tmp_path / "t.json"
+        save(replace(TABLE, network=network), path)
+        typed = shlex.split(search_words(replace(TABLE, network=network), path, "cpu"))
+        at = typed.index("latency") + 1
+        assert typed[at : at + len(words)] == words

@@ -65,7 +65,7 @@ def params_in_a_file(layers: list[Layer]) -> int:
     convolution's own or not."""
     total = sum(layer.params for layer in layers)
     for layer, norm in pairwise(layers):
-        if norm.kind == "batch_norm" and layer.kind in ("conv", "halve"):
+        if norm.kind == "batch_norm" and layer.kind in ("conv", "factorized_reduce"):
             total -= norm.channels_out * (2 if layer.bias else 1)
     return total
 
@@ -89,7 +89,7 @@ def test_an_onnx_file_holds_the_network_and_is_counted_exactly(
 
 
 def test_a_torch_program_is_the_network(known, x: Tensor) -> None:
-    net = built("inverted_residual halve linear_hard_sigmoid")[0]
+    net = built("inverted_residual factorized_reduce linear_hard_sigmoid")[0]
     with torch.inference_mode():
         torch.testing.assert_close(run_program(program(net, x))(x), net(x))
 

@@ -215,8 +215,8 @@ def test_norms_are_folded_and_relus_shared() -> None:
     model = assert_exports(Architecture(PUBLISHED["DARTS_V2"], channels=4, cells=3))
     kinds = [node.op_type for node in model.graph.node]
     assert "BatchNormalization" not in kinds
-    rectified = [node.input[0] for node in model.graph.node if node.op_type == "Relu"]
-    assert len(rectified) == len(set(rectified))
+    after_relu = [node.input[0] for node in model.graph.node if node.op_type == "Relu"]
+    assert len(after_relu) == len(set(after_relu))
 
 
 def test_a_graph_holds_every_parameter_of_the_network_once() -> None:

@@ -74,14 +74,14 @@ def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type[Device]:
 
     def bench_at(place: str, family: Any, *rest: Any, **others: Any) -> Device:
         assert place == "cpu"
-        return Device(name=size_of(family))
+        return Device(network=size_of(family))
 
     monkeypatch.setattr(measure, "bench_at", bench_at)
     # As many networks as the fit needs at least.
     monkeypatch.setattr(
         measure,
         "CalibrationPlan",
-        lambda of, **more: CalibrationPlan(family=of, train=20, held_out=5),
+        lambda **more: CalibrationPlan(**{**more, "train": 20, "held_out": 5}),
     )
     # A table that is about "this host" even though the made-up device is on the moon.
     monkeypatch.setattr(

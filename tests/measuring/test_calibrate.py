@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -8,12 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwnas.costs.features import folds
+from hwnas.costs.features import is_constant
 from hwnas.costs.latency import TablePredictor
 from hwnas.costs.tables import family_of
 from hwnas.measuring.bench import BenchOperation, Item, OnnxBench, TorchBench
 from hwnas.measuring.calibrate import calibrate
-from hwnas.measuring.calibration_runs import CalibrationPlan, measure_operations, random_networks
+from hwnas.measuring.calibration_runs import (
+    CalibrationPlan,
+    least_networks,
+    least_seconds,
+    measure_operations,
+    random_networks,
+)
+from hwnas.measuring.heartbeat import heartbeat
 from hwnas.space import SPACES
 from hwnas.space.build import architecture_graph
 from hwnas.space.encoding import to_genotype
@@ -212,7 +220,7 @@ def test_random_networks_are_of_both_kinds_and_never_constant() -> None:
         (one != none).sum() == 16 for one in drawn[1::2]
     )  # two inputs to each of 2 x 4 nodes
     nb201 = random_networks(SPACES["nasbench201"], 100, np.random.default_rng(0))
-    assert not folds(SPACES["nasbench201"], np.stack(nb201)).any()
+    assert not is_constant(SPACES["nasbench201"], np.stack(nb201)).any()
 
 
 def test_a_device_that_measures_nothing_is_an_error() -> None:
@@ -258,3 +266,36 @@ def test_a_bench_measures_operations_and_networks_in_the_order_given(
     assert len(values) == 3
     assert values[1] < min(values[0], values[2])
     assert outcomes[0].receipt.batch == 2
+
+
+@pytest.mark.parametrize(("budget", "is_said"), [(10.0, True), (1000.0, False)])
+def test_a_budget_that_can_not_be_kept_is_answered_before_anything_is_measured(
+    budget: float, is_said: bool
+) -> None:
+    of, fake, lines = family_of(SPACES["darts"], NETWORK), Fake(), []
+    plan = CalibrationPlan(family=of, train=40, held_out=20, budget_s=budget)
+    assert (least_seconds(plan) > budget) == is_said
+    calibrate(
+        plan,
+        fake,
+        "moon",
+        batch=1,
+        say=lambda line: lines.append((fake.seconds, line)),
+        clock=lambda: fake.seconds,
+    )
+    first = [line for seconds, line in lines if seconds == 0.0]
+    assert any("the least is about" in line for line in first) == is_said
+    if is_said:  # and no more than the least is measured
+        operations = next(seconds for seconds, line in lines if "operations measured" in line)
+        assert fake.seconds == operations + least_networks(plan)
+
+
+def test_what_says_nothing_is_spoken_for() -> None:
+    said: list[str] = []
+    with heartbeat(said.append, "measuring", lambda: 12.0, start=2.0, every_s=0.01):
+        while not said:
+            time.sleep(0.005)
+    assert said[0] == "measuring, 10 s"
+    count = len(said)
+    time.sleep(0.05)
+    assert len(said) == count

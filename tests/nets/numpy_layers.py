@@ -100,7 +100,7 @@ def layer_of(x: Array, layer: Layer, tensors: Arrays, batch: bool) -> Array:
     if layer.kind == "avg_pool":
         seen = windows(x, layer, np.nan)
         return np.asarray(np.nanmean(seen, axis=(0, 1)))
-    if layer.kind == "halve":
+    if layer.kind == "factorized_reduce":
         shifted = np.pad(x, ((0, 0), (0, 0), (0, 1), (0, 1)))[:, :, 1:, 1:]
         halves = [
             np.einsum("ncij,oc->noij", part[:, :, ::2, ::2], tensors[f"{name}.weight"][:, :, 0, 0])

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from hwnas.nets.operations import Halve, body, module_of, sequence
+from hwnas.nets.operations import FactorizedReduce, body, module_of, sequence
 from hwnas.space.layers import PRIMITIVES, Layer
 
 
@@ -35,11 +35,11 @@ def test_a_primitive_leaves_its_input_as_it_was(op: str) -> None:
 
 def test_the_body_is_what_follows_the_first_relu() -> None:
     layers = PRIMITIVES["sep_conv_3x3"](6, 1, (8, 8))
-    rectified, module = body(layers)
-    assert rectified
+    after_relu, module = body(layers)
+    assert after_relu
     assert len(module) == len(layers) - 1
-    rectified, module = body(PRIMITIVES["max_pool_3x3"](6, 1, (8, 8)))
-    assert not rectified
+    after_relu, module = body(PRIMITIVES["max_pool_3x3"](6, 1, (8, 8)))
+    assert not after_relu
     assert len(module) == 1
     x = torch.randn(2, 6, 8, 8)
     assert torch.equal(body(PRIMITIVES["skip_connect"](6, 1, (8, 8)))[1](x), x)
@@ -53,7 +53,7 @@ def test_a_relu_after_a_normalisation_works_in_place_and_the_first_never() -> No
 
 
 def test_halving_takes_the_even_pixels_left_and_the_odd_pixels_right() -> None:
-    halve = Halve(1, 2)
+    halve = FactorizedReduce(1, 2)
     with torch.no_grad():
         halve.even.weight.fill_(1)
         halve.odd.weight.fill_(1)
@@ -64,14 +64,14 @@ def test_halving_takes_the_even_pixels_left_and_the_odd_pixels_right() -> None:
 
 
 def test_halving_pads_an_odd_edge_with_zeros() -> None:
-    halve = Halve(1, 2)
+    halve = FactorizedReduce(1, 2)
     with torch.no_grad():
         halve.odd.weight.fill_(1)
     assert halve(torch.ones(1, 1, 3, 4))[0, 1].tolist() == [[1, 1], [0, 0]]
 
 
 def test_halving_gives_an_odd_number_of_channels_too() -> None:
-    assert Halve(3, 7)(torch.randn(1, 3, 4, 4)).shape == (1, 7, 2, 2)
+    assert FactorizedReduce(3, 7)(torch.randn(1, 3, 4, 4)).shape == (1, 7, 2, 2)
 
 
 def test_batch_norm_has_what_it_is_asked_for() -> None:

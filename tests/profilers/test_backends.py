@@ -26,10 +26,11 @@ def plugin(tmp_path, monkeypatch):
     )
     (tmp_path / "my_board.py").write_text(
         "from profilers.measurement import Measurement, Metric, Receipt\n"
-        "ENERGY = Metric('energy', 'mJ')\n"
+        "ENERGY = Metric(name='energy', unit='mJ')\n"
         "def energy(subject, device, options):\n"
-        "    receipt = Receipt('my-board', device=device.name, batch=options.batch)\n"
-        "    return [Measurement(ENERGY, 2.0, 1.5, 2.5, (2.0,), 'measured', receipt)]\n"
+        "    receipt = Receipt(backend='my-board', device=device.name, batch=options.batch)\n"
+        "    return [Measurement(metric=ENERGY, value=2.0, low=1.5, high=2.5, samples=(2.0,),\n"
+        "                        origin='measured', receipt=receipt)]\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     yield

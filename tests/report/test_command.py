@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -42,3 +43,13 @@ def test_a_folder_that_is_no_run_and_a_place_that_can_not_be_written_are_refused
         app, ["report", str(run), "--out", str(run / "config.toml" / "report.html")]
     )
     assert isinstance(done.exception, InputError) and "can't be written" in str(done.exception)
+
+
+def test_a_run_with_a_table_of_its_own_is_shown_with_sizes(chain_run, typed) -> None:
+    out, _ = typed("show", str(chain_run))
+    summary = json.loads((chain_run / "front.json").read_text())
+    for member in summary["front"]:
+        chosen = member["genotype"]["operations"]
+        line = next(line for line in out.splitlines() if member["key"] in line)
+        assert f"{chosen['side']}, {chosen['width']}" in line
+    assert "not installed" not in out

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -129,3 +131,41 @@ def test_a_trained_network_has_both_accuracies_each_with_its_origin(run: Path) -
     assert (trained["origin"], trained["value"]) == ("trained (test)", 0.75)
     assert trained["receipt"] == "recipe quick, 3 epochs, seed 0"
     assert not commands(data, data.fronts[1].members[0])[1].endswith("--untrained")
+
+
+Typed = Callable[..., tuple[str, str]]
+
+
+def profiled(command: str, typed: Typed) -> dict[str, float]:
+    """Counts that the pasted command prints, by "KEY NAME" for a run and by name for one
+    network."""
+    program, *words = shlex.split(command)
+    assert program == "hwnas"
+    metrics = json.loads(typed(*words, "--backend", "counts", "--json")[0])["metrics"]
+    return {f"{one.get('key', '')} {one['name']}".strip(): one["value"] for one in metrics}
+
+
+def test_the_profile_command_gives_the_numbers_of_the_report(run: Path, typed: Typed) -> None:
+    data = load_run(run)
+    for member in data.fronts[0].members:
+        found = profiled(commands(data, member)[2], typed)
+        for name in ("params", "macs"):
+            assert found[name] == member.costs[name].value
+
+
+def test_a_run_with_a_table_of_its_own_is_profiled_as_a_run(chain_run: Path, typed: Typed) -> None:
+    data = load_run(chain_run)
+    profile = f"hwnas profile {shlex.quote(str(chain_run))} --target cpu"
+    on_front = {member.key for member in data.summary.front}
+    for member in data.fronts[0].members:
+        command = commands(data, member)[2]
+        if member.key in on_front:
+            assert command == profile
+        else:  # profile RUN measures the front alone: this one is exported first
+            assert command.startswith(f"hwnas train {chain_run} {member.key} && hwnas export ")
+            assert command.endswith(f"models/{member.key}/model.onnx --target cpu")
+    found = profiled(profile, typed)
+    several = len(on_front) > 1
+    for member in data.summary.front:
+        name = f"{member.key} params" if several else "params"
+        assert found[name] == member.costs["params"].value

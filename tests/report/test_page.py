@@ -152,3 +152,26 @@ def test_the_page_says_the_target_and_how_much_of_the_front_is_within(tmp_path: 
     _, data = read(page([load_run(run)], [], "1", "now"))
     assert data["runs"][0]["scored"][0]["target"] == ""
     assert "--untrained" not in json.dumps(data)
+
+
+def test_a_report_on_a_chain_says_sizes_and_speaks_of_no_cell(chain_run: Path) -> None:
+    html = page([load_run(chain_run)], [], "1", "now")
+    _, data = read(html)
+    (run,) = data["runs"]
+    genotypes = load_run(chain_run).genotypes
+    for table in run["scored"]:
+        assert table["size"] == "side, width"
+        for row in table["rows"]:
+            side, width = genotypes[row["name"]].operations[:2]
+            assert row["size"] == f"{side}, {width}"
+    # The section is headed "Network" already.
+    assert all(cell["title"] == "" for one in run["networks"].values() for cell in one["cells"])
+    policies = run["policies"]
+    assert policies["edges"][:2] == ["side", "width"]
+    assert policies["operations"][:2] == [["side 1", "side 0.5"], ["width 1", "width 0.5"]]
+    colours = run["evolution"]["encoding"]["color"]["scale"]
+    assert len(set(colours["range"])) == len(colours["domain"])
+    assert {name for row in policies["operations"] for name in row} == set(colours["domain"])
+    assert run["evolution"]["encoding"]["y"]["axis"]["labelOverlap"] is False
+    words = html[: html.index('<script type="application/json"')]
+    assert "edge of" not in words and "The cell" not in words and "an edge" not in words

@@ -282,14 +282,14 @@ def test_a_run_directory_that_vanishes_is_told_and_not_made_anew(
 
 
 def test_a_refusal_names_its_reason(tmp_path: Path) -> None:
-    from hwnas.errors import keeping
+    from hwnas.errors import translate_os_errors
 
     for number, words in (
         (errno.ENOSPC, "the disk is full"),
         (errno.EROFS, "read-only"),
         (errno.EIO, "error"),
     ):
-        with pytest.raises(Stopped, match=words), keeping(tmp_path, "hwnas resume x"):
+        with pytest.raises(Stopped, match=words), translate_os_errors(tmp_path, "hwnas resume x"):
             raise OSError(number, "an error")
 
 

@@ -45,7 +45,7 @@ def test_reduction_cells_stand_at_a_third_and_two_thirds() -> None:
 def test_the_cell_after_a_reduction_halves_the_older_input() -> None:
     nodes = built("darts", 16, 8)
     assert [nodes[f"cell{index}.input0"].layers[1].kind for index in range(8)] == [
-        "halve" if index in (3, 6) else "conv" for index in range(8)
+        "factorized_reduce" if index in (3, 6) else "conv" for index in range(8)
     ]
 
 
@@ -60,7 +60,7 @@ def test_the_stride_is_two_on_edges_from_a_reduction_cells_inputs_only() -> None
 def test_the_imagenet_stem_brings_images_to_an_eighth() -> None:
     nodes = built("darts", 48, 14, (3, 224, 224), "imagenet")
     assert [nodes[f"stem.part{number}"].size for number in (0, 1)] == [(56, 56), (28, 28)]
-    assert nodes["cell0.input0"].layers[1].kind == "halve"
+    assert nodes["cell0.input0"].layers[1].kind == "factorized_reduce"
 
 
 def test_nasbench201_has_three_equal_groups_with_residual_blocks_between() -> None:

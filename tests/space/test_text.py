@@ -151,3 +151,25 @@ def test_hostile_text_is_refused_in_one_line(
 def test_any_text_is_read_or_refused(text: str) -> None:
     with contextlib.suppress(InputError):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (
+            "MOBILENET_V2_0.9",
+            "; did you mean 'MOBILENET_V2'? (choices: MOBILENET_V2, MOBILENET_V2_0.35, MOBILENET_V2_0.5, MOBILENET_V2_0.75,"
+            " MOBILENET_V2_1.4)",
+        ),
+        ("mnasnet_a1_2", "(choices: MNASNET_A1, MNASNET_A1_0.5, MNASNET_A1_0.75, MNASNET_A1_1.4)"),
+        ("FBNET_C_0.5", "FBNET_C has one width: leave _0.5 out"),
+        ("RESNET8_2", "RESNET8 has one width: leave _2 out"),
+        ("DARTS_V2_0.5", "DARTS_V2 is built of cells, of any width: leave _0.5 out"),
+        ("MOBILNET_V2_0.35", "did you mean 'MOBILENET_V2_0.35'"),
+        ("mobilenet_v2_0.35", "did you mean 'MOBILENET_V2_0.35'"),
+    ],
+)
+def test_a_width_that_a_network_has_not_is_answered_with_those_that_it_has(name, said) -> None:
+    with pytest.raises(InputError) as caught:
+        parse(name)
+    assert said in str(caught.value)

@@ -9,7 +9,7 @@ from hwnas.space.layers import Layer
 
 
 def convolutions(layers: tuple[Layer, ...]) -> float:
-    return float(sum(layer.kind in ("conv", "halve") for layer in layers))
+    return float(sum(layer.kind in ("conv", "factorized_reduce") for layer in layers))
 
 
 def predict(asked: Asked) -> Predicted:

@@ -1,5 +1,4 @@
-"""A space that no one here has thought of: a chain of blocks wider inside than outside, on
-images of either size."""
+"""A space that no one here has thought of: a chain of inverted residuals, on two image sides."""
 
 from __future__ import annotations
 
@@ -9,26 +8,19 @@ from hwnas.space.size import CellSize, Task
 from hwnas.space.space import Decision, Space, strongest
 
 BLOCKS = {"k3_e2": (3, 2), "k5_e2": (5, 2), "k3_e4": (3, 4)}
-"""Name -> kernel of the depthwise convolution, and how many times wider it is than the block's
-input."""
+"""Name -> kernel of the depthwise convolution, and its width in multiples of the block's input."""
 STAGES = ((1, 1), (2, 2), (1, 2))
-"""Per stage: width in multiples of the initial channels, stride; each has two blocks, and the
-second may be absent."""
+"""Per stage: width in multiples of the initial channels, stride. The second block may be absent."""
 SIDES = {"whole": 1, "half": 2}
+Layers = tuple[Layer, ...]
 
 
-def conv_bn(
-    cin: int, cout: int, size: Size, kernel: int, stride: int = 1, groups: int = 1
-) -> tuple[Layer, ...]:
-    conv = Layer(
-        "conv", cin, cout, size, kernel=(kernel, kernel), stride=(stride, stride), groups=groups
-    )
+def conv_bn(cin: int, cout: int, size: Size, k: int, stride: int = 1, groups: int = 1) -> Layers:
+    conv = Layer("conv", cin, cout, size, kernel=(k, k), stride=(stride, stride), groups=groups)
     return (conv, Layer("batch_norm", cout, cout, conv.size_out))
 
 
-def block(
-    cin: int, cout: int, size: Size, kernel: int, expansion: int, stride: int
-) -> tuple[Layer, ...]:
+def block(cin: int, cout: int, size: Size, kernel: int, expansion: int, stride: int) -> Layers:
     """Inverted residual (arXiv 1801.04381) with hard-swish."""
     hidden = expansion * cin
     wide = conv_bn(cin, hidden, size, 1)
@@ -43,11 +35,8 @@ def build(space: Space, size: CellSize, task: Task, options: tuple[str, ...]) ->
     channels, pixels = draft.shape(IMAGE)
     last, step = IMAGE, SIDES[options[0]]
     if step > 1:
-        last = draft.layers(
-            "side.pool",
-            last,
-            (Layer("avg_pool", channels, channels, pixels, kernel=(2, 2), stride=(2, 2)),),
-        )
+        pool = Layer("avg_pool", channels, channels, pixels, kernel=(2, 2), stride=(2, 2))
+        last = draft.layers("side.pool", last, (pool,))
         channels, pixels = draft.shape(last)
     last = draft.layers("stem.conv", last, conv_bn(channels, size.channels, pixels, 3))
     for stage, (times, stride) in enumerate(STAGES):
@@ -55,21 +44,15 @@ def build(space: Space, size: CellSize, task: Task, options: tuple[str, ...]) ->
             channels, pixels = draft.shape(last)
             width, pace = times * size.channels, stride if number == 0 else 1
             row = 1 + 2 * stage + number
-            made = [
-                block(channels, width, pixels, kernel, more, pace)
-                for kernel, more in BLOCKS.values()
-            ]
+            made = [block(channels, width, pixels, *kind, pace) for kind in BLOCKS.values()]
             if number == 0:
                 last = draft.open(f"stage{stage}.block0", last, made, row)
             else:
                 body = draft.open(f"stage{stage}.block1", last, [*made, None], row)
                 last = draft.sum(f"stage{stage}.output", [last, body])
     width, pixels = draft.shape(last)
-    head = (
-        Layer("global_pool", width, width, pixels),
-        Layer("linear", width, task.classes, (1, 1)),
-    )
-    draft.layers("head.classifier", last, head)
+    pool = Layer("global_pool", width, width, pixels)
+    draft.layers("head.classifier", last, (pool, Layer("linear", width, task.classes, (1, 1))))
     return draft.graph()
 
 

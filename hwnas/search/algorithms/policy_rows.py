@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hwnas.search.algorithms import policy
 from hwnas.search.algorithms.searcher import PolicyRows
-from hwnas.space.space import Space
+from hwnas.space.space import Space, by_rule
 
 
 def rows(policies: policy.Policies, space: Space) -> PolicyRows:
@@ -12,6 +12,6 @@ def rows(policies: policy.Policies, space: Space) -> PolicyRows:
     probabilities = policy.probabilities(policies)
     return PolicyRows(
         probabilities=probabilities,
-        derived=tuple(space.rule(space, table) for table in probabilities),
+        derived=tuple(by_rule(space, table) for table in probabilities),
         entropies=tuple(float(value) for value in policy.entropy(policies)),
     )

@@ -8,16 +8,19 @@ and randomness is handed to it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hwnas.errors import Stopped
 from hwnas.search.algorithms.archive import Archive
 from hwnas.search.diagnostic import Diagnostic
 from hwnas.space.encoding import sample
-from hwnas.space.space import Choices, Mask, Probabilities, Space
+from hwnas.space.space import Choices, Mask, Probabilities, Space, check_choices_of
+from profilers.errors import FaultyPlugin, asking, kind_of
 
 Floats = NDArray[np.float64]
 
@@ -101,14 +104,29 @@ class HasDiagnostics(Protocol):
 
 def begin_stage(searcher: Searcher, rng: np.random.Generator) -> Searcher:
     """The searcher at the next stage: the same one, unless it says otherwise."""
-    return searcher.next_stage(rng) if isinstance(searcher, HasStages) else searcher
+    if not isinstance(searcher, HasStages):
+        return searcher
+    with _asked(searcher, "next_stage"):
+        found = searcher.next_stage(rng)
+    if not isinstance(found, type(searcher)):
+        raise _wrong(searcher, "next_stage", found, f"a {type(searcher).__qualname__}")
+    return found
 
 
 def mask_of(searcher: Searcher, space: Space) -> Mask:
     """What the supernet holds, (edges, operations): all operations, unless the searcher says
     otherwise.
     """
-    return searcher.mask() if isinstance(searcher, ShapesSupernet) else space.mask
+    if not isinstance(searcher, ShapesSupernet):
+        return space.mask
+    with _asked(searcher, "mask"):
+        found = searcher.mask()
+    shape = space.mask.shape
+    good = isinstance(found, np.ndarray) and found.shape == shape and found.dtype == bool
+    if not good or not found.any(axis=1).all() or (found & ~space.mask).any():
+        wanted = f"an array of bool of shape {shape}, an operation or more for each decision"
+        raise _wrong(searcher, "mask", found, wanted)
+    return found
 
 
 def path_of(searcher: Searcher, space: Space, rng: np.random.Generator, even: bool) -> Choices:
@@ -117,7 +135,14 @@ def path_of(searcher: Searcher, space: Space, rng: np.random.Generator, even: bo
     """
     if even or not isinstance(searcher, ShapesSupernet):
         return sample(space, rng, mask_of(searcher, space))
-    path: Choices = searcher.paths(1, rng)[0]
+    with _asked(searcher, "paths"):
+        paths = searcher.paths(1, rng)
+    shape = (1, len(space.decisions))
+    good = isinstance(paths, np.ndarray) and paths.shape == shape and paths.dtype.kind in "iu"
+    if not good:
+        raise _wrong(searcher, "paths", paths, f"an array of whole numbers of shape {shape}")
+    path: Choices = paths[0]
+    check_choices_of(space, path, f"{_words(searcher)}: paths")
     return path
 
 
@@ -126,17 +151,54 @@ def mixture_of(searcher: Searcher, space: Space) -> Probabilities:
     otherwise.
     """
     if isinstance(searcher, ShapesSupernet):
-        return searcher.mixture()
+        with _asked(searcher, "mixture"):
+            found = searcher.mixture()
+        _check_numbers(searcher, "mixture", found, space.mask.shape)
+        return found
     return np.asarray(space.mask / space.mask.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
 def policies_of(searcher: Searcher, space: Space) -> PolicyRows:
     """The policies of a searcher; K = 0 where it has none."""
     if isinstance(searcher, HasPolicies):
-        return searcher.policy_rows()
+        with _asked(searcher, "policy_rows"):
+            found = searcher.policy_rows()
+        if not isinstance(found, PolicyRows):
+            raise _wrong(
+                searcher, "policy_rows", found, "hwnas.search.algorithms.searcher.PolicyRows"
+            )
+        shape = (len(found.entropies), *space.mask.shape)
+        _check_numbers(searcher, "policy_rows", found.probabilities, shape)
+        return found
     return PolicyRows(probabilities=np.zeros((0, *space.mask.shape)))
 
 
 def diagnostics_of(searcher: Searcher) -> list[Diagnostic]:
     """What a searcher has to say of itself."""
-    return searcher.diagnostics() if isinstance(searcher, HasDiagnostics) else []
+    if not isinstance(searcher, HasDiagnostics):
+        return []
+    with _asked(searcher, "diagnostics"):
+        found = searcher.diagnostics()
+    if not isinstance(found, list) or not all(isinstance(one, Diagnostic) for one in found):
+        raise _wrong(searcher, "diagnostics", found, "a list of hwnas.search.diagnostic.Diagnostic")
+    return found
+
+
+def _words(searcher: Searcher) -> str:
+    kind = type(searcher)
+    return f"search algorithm of {kind.__module__}.{kind.__qualname__} (hwnas.algorithms)"
+
+
+def _asked(searcher: Searcher, what: str) -> AbstractContextManager[None]:
+    return asking(_words(searcher), what, Stopped)
+
+
+def _wrong(searcher: Searcher, what: str, found: object, wanted: str) -> FaultyPlugin:
+    return FaultyPlugin(f"{_words(searcher)}: {what} gave {kind_of(found)}; it must give {wanted}")
+
+
+def _check_numbers(searcher: Searcher, what: str, found: object, shape: tuple[int, ...]) -> None:
+    """Raise FaultyPlugin for what is no array of numbers of this shape."""
+    good = isinstance(found, np.ndarray) and found.shape == shape
+    if not good or found.dtype.kind not in "fiu":  # type: ignore[attr-defined]
+        raise _wrong(searcher, what, found, f"an array of numbers of shape {shape}")

@@ -19,7 +19,7 @@ from hwnas.search.algorithms.searcher import PolicyRows
 from hwnas.search.bilevel.collapse import WINDOW, Health, first_alarm
 from hwnas.search.diagnostic import Diagnostic
 from hwnas.space.encoding import likeliest
-from hwnas.space.space import SPACES, Choices, Mask, Probabilities
+from hwnas.space.space import SPACES, Choices, Mask, Probabilities, by_rule
 
 if TYPE_CHECKING:
     from hwnas.config import Config
@@ -139,7 +139,7 @@ class NDarts:
 
     def _rule(self, shares: Probabilities) -> Choices:
         space = SPACES[self.config.space]
-        return space.rule(space, self._real(shares))
+        return by_rule(space, self._real(shares))
 
     def _real(self, shares: Probabilities) -> Probabilities:
         """A mixture's share of ``none`` only scales what the other edges bring to a node, which

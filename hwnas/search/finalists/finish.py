@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwnas.config import Config
-from hwnas.measuring.attached import Here, Say
+from hwnas.measuring.attached import AttachedTarget, Say
 from hwnas.runs.front import (
     Bounds,
     ParetoFront,
@@ -62,7 +62,7 @@ def finish(
     costs: tuple[CostModel, ...],
     ranges: dict[str, CostRange],
     searched: Searched,
-    here: Here | None = None,
+    attached_target: AttachedTarget | None = None,
     say: Say = lambda line: None,
 ) -> Finished:
     """Score the finalists and as many uniform genotypes, same weights, same images; the summary of
@@ -84,8 +84,8 @@ def finish(
         space, mask_of(searched.searcher, space), len(chosen), rng(config.seed, FINAL)
     )
     both = _score(searched, costs, np.concatenate([chosen, uniform]), images)
-    if here is not None:
-        both = measured(both, names, here, say)
+    if attached_target is not None:
+        both = measured(both, names, attached_target, say)
     scored, random = part(both, slice(len(chosen))), part(both, slice(len(chosen), None))
     objectives = len(config.objectives)
     bounds = Bounds(
@@ -100,8 +100,8 @@ def finish(
     front = pareto_front(points, names[:objectives], bounds)
     complete = {one.key for one in points if np.isfinite(one.costs).all()}
     on_front = [one.key for one in front.points]
-    if here is not None and "memory" in names:
-        scored = with_memory(scored, here, [keys.index(key) for key in on_front], say)
+    if attached_target is not None and "memory" in names:
+        scored = with_memory(scored, attached_target, [keys.index(key) for key in on_front], say)
     members = {
         key: _member(
             config, space, costs=costs, scored=scored, row=row, evidence=finalists.evidence[row]
@@ -167,8 +167,8 @@ def _count(config: Config, dataset: Dataset) -> int:
 
 
 def _believed(members: Sequence[Member], names: Sequence[str]) -> list[str]:
-    """Keys of those that SynFlow and what was learnt find best at their costs, dearest last; none
-    without SynFlow.
+    """Keys of those that SynFlow and what was learnt find best at their costs, most expensive last;
+    none without SynFlow.
 
     Shared weights draw the front, and are what SynFlow was asked to correct.
     """

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hwnas.measuring.attached import Here, Say
+from hwnas.measuring.attached import AttachedTarget, Say
 from hwnas.runs.front import Point
 from hwnas.runs.summary import Cost, MeasuredValue, MeasurementFailure, MeasurementNotes, Prediction
 from hwnas.search.costs import CostModel
@@ -39,17 +39,19 @@ class Scored:
     outcomes: Mapping[str, Sequence[Outcome | None]]
 
 
-def measured(scored: Scored, names: Sequence[str], here: Here, say: Say) -> Scored:
+def measured(
+    scored: Scored, names: Sequence[str], attached_target: AttachedTarget, say: Say
+) -> Scored:
     """The same networks with latencies as they were measured; as predicted where not one could
     be measured."""
     if "latency" not in names:
         return scored
     count = len(scored.choices)
     say(
-        f"measuring {count} networks end to end on {here.device.name} (finalists, and uniform ones"
-        " to compare)"
+        f"measuring {count} networks end to end on {attached_target.device.name} (finalists, and"
+        " uniform ones to compare)"
     )
-    outcomes = here.latencies(scored.choices)
+    outcomes = attached_target.latencies(scored.choices)
     good = [outcome for outcome in outcomes if isinstance(outcome, Measurement)]
     if len(good) < count:
         first = next(outcome for outcome in outcomes if isinstance(outcome, Failure))
@@ -71,11 +73,18 @@ def _ends(outcome: Outcome) -> tuple[float, float, float]:
     return (float("nan"),) * 3
 
 
-def with_memory(scored: Scored, here: Here, rows: Sequence[int], say: Say) -> Scored:
+def with_memory(
+    scored: Scored, attached_target: AttachedTarget, rows: Sequence[int], say: Say
+) -> Scored:
     """Beside the memory that networks ask for, what a process takes for those at ``rows``."""
-    say(f"measuring the memory of {len(rows)} networks on {here.device.name}, a process each")
+    say(
+        f"measuring the memory of {len(rows)} networks on {attached_target.device.name}, a process"
+        " each"
+    )
     found: list[Outcome | None] = [None] * len(scored.choices)
-    for row, outcome in zip(rows, here.memories(scored.choices[list(rows)]), strict=True):
+    for row, outcome in zip(
+        rows, attached_target.memories(scored.choices[list(rows)]), strict=True
+    ):
         found[row] = outcome
     return replace(scored, outcomes={**scored.outcomes, "memory": tuple(found)})
 

@@ -14,6 +14,7 @@ from hwnas.errors import Stopped
 from hwnas.measuring.attached import Say
 from hwnas.runs.trials import Trial
 from hwnas.search.algorithms.archive import Archive, collect
+from hwnas.search.algorithms.asked import finalists
 from hwnas.search.algorithms.searcher import Searcher, mask_of, mixture_of, policies_of
 from hwnas.search.costs import CostModel, CostRange
 from hwnas.search.finalists import regression
@@ -99,6 +100,12 @@ def _regression(config: Config, trials: Sequence[Trial]) -> regression.Regressio
     return regression.fit_trials(trials) if config.finalists_by == "regression" and trials else None
 
 
+def _named(
+    config: Config, searcher: Searcher, archive: Archive, count: int
+) -> list[tuple[Choices, Probabilities]]:
+    return finalists(config.algorithm, searcher, SPACES[config.space], archive, count)
+
+
 def _shortlisted(
     config: Config, flows: Flows, searcher: Searcher, archive: Archive
 ) -> tuple[Choices, dict[str, Floats]]:
@@ -106,8 +113,8 @@ def _shortlisted(
     most flow are taken."""
     count = config.finalists_per_policy
     if not config.finalists_synflow:
-        return _projected(config, searcher.finalists(archive, count)), {}
-    chosen = _projected(config, searcher.finalists(archive, max(SHORTLISTED, count)))
+        return _projected(config, _named(config, searcher, archive, count)), {}
+    chosen = _projected(config, _named(config, searcher, archive, max(SHORTLISTED, count)))
     flow = flows(chosen)
     best = np.argsort(-flow, kind="stable")[: _count(config, searcher)]
     return chosen[best], {"log_synflow": flow[best]}

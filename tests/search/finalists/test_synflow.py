@@ -24,7 +24,7 @@ from tests.space.swept import SWEPT
 CELL = SPACES["nasbench201"]
 IMAGE = (3, 8, 8)
 NONE, SKIP, CONV1, CONV3, POOL = range(5)
-CARRIERS = ("conv", "halve", "linear")
+CARRIERS = ("conv", "factorized_reduce", "linear")
 MADE: dict[str, Supernet] = {}
 
 
