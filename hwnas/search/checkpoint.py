@@ -21,7 +21,7 @@ from hwnas.search.distributed import shared_weights
 from hwnas.search.distributed.ranks import ALONE, Ranks
 from hwnas.search.state import Position, State, position_from_dict, position_to_dict, supernet
 from hwnas.training.data import Dataset
-from profilers.errors import InputError
+from profilers.errors import FaultyPlugin, InputError
 
 MAX_ROLLBACKS = 3
 
@@ -116,9 +116,12 @@ def _trusted(run: Run) -> Iterator[None]:
         ArithmeticError,
         RuntimeError,
     ) as error:
-        if isinstance(error, InputError | Stopped) or shared_weights.out_of_memory(error):
+        # A searcher that was made of tensors that do not fit says so as a faulty plug-in would.
+        faulty = isinstance(error, FaultyPlugin)
+        refused = isinstance(error, InputError | Stopped) and not faulty
+        if refused or shared_weights.out_of_memory(error):
             raise
-        reason = repr(error)[:200]
+        reason = str(error)[:300] if faulty else repr(error)[:200]
         raise InputError(
             f"{run.checkpoint_path.parent}: no checkpoint of this search ({reason})"
         ) from None
