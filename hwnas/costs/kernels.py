@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hwnas.space.graph import Graph, Node, Option
 from hwnas.space.layers import Activation, Layer, Size, unknown_layer
@@ -11,114 +11,56 @@ from profilers.roofline import Kernel
 
 def layer_kernels(layer: Layer, batch: int) -> tuple[Kernel, ...]:
     """The kernels of one layer at a batch size."""
-    read = batch * layer.channels_in * layer.size[0] * layer.size[1]
     outputs = batch * layer.size_out[0] * layer.size_out[1]
-    write = outputs * layer.channels_out
-    macs = batch * layer.macs
+    plain = Kernel(
+        kind="pool",
+        macs=0,
+        reads=batch * layer.channels_in * layer.size[0] * layer.size[1],
+        writes=outputs * layer.channels_out,
+        outputs=outputs,
+        channels=layer.channels_out,
+    )
     if layer.kind == "conv":
-        return (_convolution(layer, batch, read, write),)
+        return (_convolution(layer, batch, plain),)
     if layer.kind == "factorized_reduce":
         # Two convolutions, each reading every other pixel and giving half of the channels, then
         # their concatenation.
         left = layer.channels_out // 2
         halves = tuple(
-            Kernel(
+            replace(
+                plain,
                 kind="conv",
                 macs=outputs * layer.channels_in * part,
-                reads=read // 4,
+                reads=plain.reads // 4,
                 writes=outputs * part,
-                outputs=outputs,
                 channels=part,
             )
             for part in (left, layer.channels_out - left)
         )
-        return (
-            *halves,
-            Kernel(
-                kind="concat",
-                macs=0,
-                reads=write,
-                writes=write,
-                outputs=outputs,
-                channels=layer.channels_out,
-            ),
-        )
+        return (*halves, replace(plain, kind="concat", reads=plain.writes))
     if layer.kind == "max_pool" or layer.kind == "avg_pool":
-        window = layer.kernel[0] * layer.kernel[1]
-        return (
-            Kernel(
-                kind="pool",
-                macs=0,
-                reads=read,
-                writes=write,
-                outputs=outputs,
-                channels=layer.channels_out,
-                window=window,
-            ),
-        )
+        return (replace(plain, window=layer.kernel[0] * layer.kernel[1]),)
     if layer.kind == "global_pool":
-        return (
-            Kernel(
-                kind="pool",
-                macs=0,
-                reads=read,
-                writes=write,
-                outputs=outputs,
-                channels=layer.channels_out,
-            ),
-        )
+        return (plain,)
     if layer.kind == "linear":
-        return (
-            Kernel(
-                kind="linear",
-                macs=macs,
-                reads=read + layer.params,
-                writes=write,
-                outputs=outputs,
-                channels=layer.channels_out,
-            ),
-        )
+        reads = plain.reads + layer.params
+        return (replace(plain, kind="linear", macs=batch * layer.macs, reads=reads),)
     if layer.kind == "batch_norm":
-        return (
-            Kernel(
-                kind="batch_norm",
-                macs=0,
-                reads=read,
-                writes=write,
-                outputs=outputs,
-                channels=layer.channels_out,
-            ),
-        )
+        return (replace(plain, kind="batch_norm"),)
     if layer.kind == "squeeze_excite":
-        return _squeeze_excite(layer, batch, read)
+        return _squeeze_excite(layer, batch, plain.reads)
     return (_activation(layer.kind, outputs, layer.channels_out),)
 
 
-def _convolution(layer: Layer, batch: int, read: int, write: int) -> Kernel:
+def _convolution(layer: Layer, batch: int, plain: Kernel) -> Kernel:
     """Depthwise where an output reads one channel; else dense, each group a convolution of its
-    own in one launch."""
-    outputs, macs = batch * layer.size_out[0] * layer.size_out[1], batch * layer.macs
+    own in one launch. `plain`: what the layer reads and writes."""
+    macs = batch * layer.macs
     if layer.groups == layer.channels_in > 1:
         window = layer.kernel[0] * layer.kernel[1]
-        return Kernel(
-            kind="depthwise",
-            macs=macs,
-            reads=read,
-            writes=write,
-            outputs=outputs,
-            channels=layer.channels_out,
-            window=window,
-        )
-    reads = read + layer.params
-    return Kernel(
-        kind="conv",
-        macs=macs,
-        reads=reads,
-        writes=write,
-        outputs=outputs,
-        channels=layer.channels_out,
-        groups=layer.groups,
-    )
+        return replace(plain, kind="depthwise", macs=macs, window=window)
+    reads = plain.reads + layer.params
+    return replace(plain, kind="conv", macs=macs, reads=reads, groups=layer.groups)
 
 
 def _squeeze_excite(layer: Layer, batch: int, read: int) -> tuple[Kernel, ...]:

@@ -68,10 +68,10 @@ def finish(
     """Score the finalists and as many uniform genotypes, same weights, same images; the summary of
     the run.
 
-    All ranks call this together and come to the same summary, but for what is measured: ``here`` is
-    the leading one's.
-    ``here``: the target, where it is attached; then latencies are measured, and the front drawn
-    with their intervals.
+    All ranks call this together and come to the same summary, but for what is measured:
+    ``attached_target`` is the leading one's.
+    ``attached_target``: the target, where it is attached; then latencies are measured, and the
+    front drawn with their intervals.
     """
     space, names = SPACES[config.space], tuple(cost.name for cost in costs)
     images = scoring_images(config, dataset)
