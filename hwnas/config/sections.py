@@ -53,6 +53,8 @@ class DataConfig(Frozen):
     """Images: a name, a folder or an .npz file, and how they are read (hwnas.training.data.load).
 
     ``test``: the folder of the test images, one sub-folder per class, where ``source`` is a folder.
+    ``policy_share``: which part of the training images judges candidates; the search trains on the
+    rest.
     ``download``: whoever called allows it. What a file says of it is passed over, since others
     write files.
     """
@@ -64,24 +66,40 @@ class DataConfig(Frozen):
     noise: float = Field(default=0.0, ge=0, le=1)
     image_size: int | None = Field(default=None, ge=4, le=1024)
     skip_broken: bool = False
+    policy_share: float = Field(default=0.5, gt=0, le=0.5)
 
 
 class SearchStage(Frozen):
     """One stage of progressive search: depth of its supernet, epochs, and dropout on
-    skip_connect at its start."""
+    skip_connect at its start.
+
+    ``train``: what its weight steps train: drawn ``paths``; the ``largest`` network of a space whose
+    options share weights; or ``nothing``: then an epoch is ``rounds`` rounds of evaluations on
+    weights that stand still.
+    """
 
     cells: Cells
     epochs: Count
     frozen_epochs: int = Field(default=0, ge=0)
     skip_dropout: Share = 0.0
+    train: Literal["paths", "largest", "nothing"] = "paths"
+    rounds: Count = 20
 
     @model_validator(mode="after")
-    def _some_epoch_learns(self) -> SearchStage:
-        if self.frozen_epochs >= self.epochs:
+    def _frozen_fits(self) -> SearchStage:
+        if self.frozen_epochs > self.epochs:
             raise ValueError(
-                f"frozen_epochs ({self.frozen_epochs}) must be below epochs ({self.epochs})"
+                f"frozen_epochs ({self.frozen_epochs}) must not be above epochs ({self.epochs})"
             )
+        if self.train == "nothing" and self.frozen_epochs:
+            raise ValueError("frozen_epochs: a stage that trains nothing evaluates from the start")
         return self
+
+    @property
+    def waits(self) -> int:
+        """Epochs in which no network is evaluated: the frozen ones, or all that train the
+        largest."""
+        return self.epochs if self.train == "largest" else self.frozen_epochs
 
 
 class WeightStep(Frozen):
@@ -99,6 +117,7 @@ class WeightStep(Frozen):
     paths: Literal["policies", "uniform"] = "policies"
     lr: Rate = 0.15
     head_rate: float = Field(default=0.1, gt=0, le=1)
+    label_smoothing: Share = 0.0
     lr_end: float = Field(default=0.0, ge=0, le=10)
     momentum: Share = 0.9
     nesterov: bool = False
@@ -116,6 +135,8 @@ class AlphaStep(Frozen):
 
     ``augment``: those images as the training ones are; shared weights then rank better on CIFAR-10,
     on the 8 x 8 pixels of digits one search ended worse (docs/decisions/019).
+    ``score``: what candidates are compared by, the share of images that they get right, or the
+    ``likelihood``, exp of minus the mean cross-entropy, which moves with every image.
     ``form``: the paper's, or ``directed``, which re-uses evaluations and looks where the front is
     thin (hwnas.search.algorithms.scalarised); that one has its own constants, from ``lr`` on
     nothing here is read.
@@ -126,6 +147,7 @@ class AlphaStep(Frozen):
     every: Count = 4
     images: Count = 32
     augment: bool = False
+    score: Literal["accuracy", "likelihood"] = "accuracy"
     lr: Rate = 0.05
     weight_decay: float = Field(default=1e-3, ge=0, le=1)
     clip: float = Field(default=5.0, gt=0)

@@ -30,7 +30,12 @@ from hwnas.search.finalists.finish import SCORING_BATCH
 from hwnas.search.loop import Searched, run_stages
 from hwnas.search.plan import SearchPlan, searcher_of
 from hwnas.search.progress import SearchProgress
-from hwnas.search.schedule import evaluations_per_epoch, learning_every, steps_per_epoch
+from hwnas.search.schedule import (
+    evaluations_per_epoch,
+    learning_every,
+    steps_of,
+    steps_per_epoch,
+)
 from hwnas.search.seeds import rng
 from hwnas.space.space import SPACES
 from hwnas.training.data import Dataset, equal_batches, size, to_device
@@ -119,8 +124,11 @@ def forecast(planned: SearchPlan, config: Config, rates: tuple[Rates, Rates, flo
     """The forecast of ``config``, which may differ from the one rehearsed in the number of its
     epochs."""
     wall, cpu, memory = rates
-    steps = steps_per_epoch(planned.dataset, config)
-    stages = tuple(_stage(config, stage, steps, wall, i) for i, stage in enumerate(config.stages))
+    steps = [steps_of(planned.dataset, config, stage) for stage in config.stages]
+    stages, by_cpu = (
+        tuple(_stage(config, stage, steps[i], rates, i) for i, stage in enumerate(config.stages))
+        for rates in (wall, cpu)
+    )
     seconds = sum(stage.seconds for stage in stages) + wall.scoring
     spread = sum(stage.spread * stage.seconds for stage in stages) / seconds
     half = max(MARGIN, spread)
@@ -130,10 +138,7 @@ def forecast(planned: SearchPlan, config: Config, rates: tuple[Rates, Rates, flo
         seconds=seconds,
         low=seconds * (1 - min(half, 0.9)),
         high=seconds * (1 + half),
-        cpu_seconds=sum(
-            _stage(config, stage, steps, cpu, i).seconds for i, stage in enumerate(config.stages)
-        )
-        + cpu.scoring,
+        cpu_seconds=sum(stage.seconds for stage in by_cpu) + cpu.scoring,
         evaluations=sum(stage.evaluations for stage in stages),
         memory_mib=memory,
         device=str(compute.compute_device(config)),
@@ -177,10 +182,10 @@ def plan_ahead(
 def _stage(
     config: Config, stage: SearchStage, steps: int, rates: Rates, number: int
 ) -> StageForecast:
-    learning = stage.epochs - stage.frozen_epochs
-    rounds = stage.frozen_epochs * evaluations_per_epoch(config, steps, learns=False)
-    rounds += learning * evaluations_per_epoch(config, steps, learns=True)
-    seconds = stage.frozen_epochs * rates.frozen[number] + learning * rates.learning[number]
+    learning = stage.epochs - stage.waits
+    rounds = stage.waits * evaluations_per_epoch(config, stage, steps, learns=False)
+    rounds += learning * evaluations_per_epoch(config, stage, steps, learns=True)
+    seconds = stage.waits * rates.frozen[number] + learning * rates.learning[number]
     return StageForecast(
         cells=stage.cells,
         epochs=stage.epochs,
@@ -216,11 +221,11 @@ def _shortened(config: Config) -> Config:
     stages = [
         {
             **stage.model_dump(),
-            "epochs": 1 + frozen + LEARNING_EPOCHS,
-            "frozen_epochs": 1 + frozen if frozen else 0,
+            "epochs": 1 + waits + (LEARNING_EPOCHS if stage.waits < stage.epochs else 0),
+            "frozen_epochs": 1 + waits if stage.frozen_epochs else 0,
         }
         for stage in config.stages
-        for frozen in [min(1, stage.frozen_epochs)]
+        for waits in [min(1, stage.waits)]
     ]
     return validate({**config.model_dump(), "stages": stages}, "plan")
 
@@ -232,9 +237,10 @@ def _rates(config: Config, marks: list[float], scoring: float) -> Rates:
     for stage in config.stages:
         taken = np.diff(marks[at : at + stage.epochs])
         at += stage.epochs
-        learn = taken[-LEARNING_EPOCHS:]
-        learning.append(float(learn.mean()))
-        frozen.append(float(taken[0]) if stage.frozen_epochs else 0.0)
+        learns = stage.waits < stage.epochs
+        learn = taken[-LEARNING_EPOCHS:] if learns else taken
+        learning.append(float(learn.mean()) if learns else 0.0)
+        frozen.append(float(taken[0]) if stage.waits else 0.0)
         spread.append(float((learn.max() - learn.min()) / max(learn.mean(), 1e-9)))
     return Rates(
         frozen=tuple(frozen), learning=tuple(learning), spread=tuple(spread), scoring=scoring

@@ -94,6 +94,9 @@ class Macro:
     ``smallest_map``: on images so small that the last map would have fewer pixels a side, the first
     strides are left out: the stem's, then those of the first stages. So a network for 224 pixels is
     also one for 32.
+
+    ``sliced``: the options of a block share weights, each is a part of the largest
+    (hwnas.space.sliced).
     """
 
     name: str
@@ -105,6 +108,7 @@ class Macro:
     sides: tuple[float, ...] = (1.0,)
     multipliers: tuple[float, ...] = (1.0,)
     smallest_map: int = 3
+    sliced: bool = False
 
     @property
     def depth(self) -> int:

@@ -175,14 +175,17 @@ def generator(*words: int, device: torch.device | str = "cpu") -> torch.Generato
     return torch.Generator(device).manual_seed(int(state[0]) << 32 | int(state[1]))
 
 
-def halves(labels: Tensor, seed: int) -> tuple[Tensor, Tensor]:
-    """Split indices into two disjoint halves, the first larger by one where the number is odd.
+def halves(labels: Tensor, seed: int, share: float = 0.5) -> tuple[Tensor, Tensor]:
+    """Split indices into two disjoint parts, of which the second has about `share` of each class.
 
-    Within each class the halves differ by one image at the most. `labels`: (N,) int64. Both results
-    are sorted.
+    As halves, they differ by one image of each class at the most, and the first is larger by one
+    where the number is odd. `labels`: (N,) int64. Both results are sorted.
     """
     by_class = stratified_order(labels, seed)
-    return by_class[0::2].sort().values, by_class[1::2].sort().values
+    # Whole multiples of the share fall into the second part: of 1/2 every other image.
+    places = torch.arange(len(labels) + 1, dtype=torch.float64) * share + 1e-9
+    second = places.floor().diff() > 0
+    return by_class[~second].sort().values, by_class[second].sort().values
 
 
 def stratified_order(labels: Tensor, seed: int) -> Tensor:

@@ -11,13 +11,16 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from hwnas.config import Config
+from hwnas.nets.trained import weights_named
 from hwnas.runs.directory import Run, ended
 from hwnas.runs.environment import Environment, ImagesKept, ImagesPart, read_environment
 from hwnas.runs.summary import read_front
 from hwnas.training.data import Dataset, load
+from hwnas.training.dataset import halves
 from hwnas.training.fingerprint import VERSION, PartPrint, fingerprint
 from profilers.errors import InputError
 
@@ -36,7 +39,7 @@ def read_images(config: Config, root: Path | None = None, download: bool = False
     somebody else.
     """
     data = config.data
-    return load(
+    dataset = load(
         data.source,
         root=root or (Path(data.root) if data.root and not download else None),
         download=download,
@@ -46,6 +49,26 @@ def read_images(config: Config, root: Path | None = None, download: bool = False
         test=Path(data.test) if data.test else None,
         skip_broken=data.skip_broken,
     )
+    return _prepared(config, dataset)
+
+
+def _prepared(config: Config, dataset: Dataset) -> Dataset:
+    """Normalised as the weights want it that a search starts from, and split as the config says.
+
+    Raises InputError where a class has too few images to judge candidates by.
+    """
+    if config.weights_from is not None:
+        preprocessing = weights_named(config.weights_from).preprocessing
+        dataset = replace(dataset, mean=preprocessing.mean, std=preprocessing.std)
+    share = config.data.policy_share
+    if share == 0.5:
+        return dataset
+    weights, policy = halves(dataset.train_labels, config.seed, share)
+    if len(dataset.train_labels[policy].unique()) < len(dataset.classes):
+        raise InputError(
+            f"data.policy_share: {share:g} of the images of a class is none; take more, such as 0.5"
+        )
+    return replace(dataset, split={**dataset.split, "weights": weights, "policy": policy})
 
 
 def images_of(

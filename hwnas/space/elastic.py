@@ -1,0 +1,82 @@
+"""Elastic spaces: all the smaller networks inside one known network (Once-for-All, arXiv 1908.09791).
+
+Each block may be narrower inside (`PARTS` of its expansion), have a smaller kernel, or be absent.
+Every option is a part of the largest one, so all share its weights, which may be trained ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hwnas.space import known_macros as macros
+from hwnas.space.blocks import Block, block_of
+from hwnas.space.macro import Macro, Stage
+from hwnas.space.space import NONE
+from profilers.errors import InputError
+
+PARTS = (1.0, 2 / 3, 1 / 2, 1 / 3)
+"""How wide a block may be inside, as shares of the known network's."""
+SIDES = (1.0, 0.67)
+"""Image sides: two thirds of the photos' side take less than half of the time."""
+
+
+def elastic(macro: Macro, blocks: tuple[str, ...], sides: tuple[float, ...] = SIDES) -> Macro:
+    """The table of all parts of one network of ``macro``.
+
+    ``blocks``: what each of its stages is made of; as many blocks as the macro's depth says.
+    Raises InputError for a block that has no parts.
+    """
+    stages = zip(macro.stages, blocks, strict=True)
+    return replace(
+        macro,
+        name=f"{macro.name}-elastic",
+        stages=tuple(_stage(stage, block) for stage, block in stages),
+        sides=sides,
+        multipliers=(1.0,),
+        sliced=True,
+    )
+
+
+def _stage(stage: Stage, name: str) -> Stage:
+    offered = options_of_block(name)
+    # The first block of a stage changes the shape of the map, so it is never absent.
+    blocks = (*offered, NONE) if stage.depth > 1 else offered
+    return replace(stage, blocks=blocks, first=offered if len(blocks) > len(offered) else ())
+
+
+def options_of_block(name: str) -> tuple[str, ...]:
+    """The names of a block's parts, the whole block first; itself alone where it is separable.
+
+    >>> options_of_block("k3_e6")
+    ('k3_e6', 'k3_e4', 'k3_e3', 'k3_e2')
+    """
+    block = block_of(name)
+    if block.kind == "separable":
+        return (name,)
+    if block.kind != "inverted" or block.groups > 1:
+        raise InputError(f"elastic: a block {name} has no parts; inverted residuals have")
+    kernels = range(block.kernel, 2, -2)
+    names = (_part(block, kernel, share) for kernel in kernels for share in PARTS)
+    return tuple(dict.fromkeys(names))
+
+
+def _part(block: Block, kernel: int, share: float) -> str:
+    expansion = max(0.01, round(block.expansion * share, 2))
+    return f"k{kernel}_e{expansion:g}{'_se' if block.gated else ''}"
+
+
+_EFFICIENTNET = ("k3_e6", "k5_e6", "k3_e6", "k5_e6", "k5_e6", "k3_e6")
+
+ELASTIC: dict[str, Macro] = {
+    "EFFICIENTNET_LITE0": elastic(macros.EFFICIENTNET_LITE0, ("separable_k3", *_EFFICIENTNET)),
+    "MOBILENET_V2": elastic(macros.MOBILENET_V2, ("separable_k3", *["k3_e6"] * 6)),
+    "MNASNET_B1": elastic(
+        macros.MNASNET_B1,
+        ("separable_k3", "k3_e3", "k5_e3", "k5_e6", "k3_e6", "k5_e6", "k3_e6"),
+    ),
+    "EFFICIENTNET_B0": elastic(
+        macros.EFFICIENTNET_B0,
+        ("separable_k3_se", *[f"{block}_se" for block in _EFFICIENTNET]),
+    ),
+}
+"""Known network -> the space of its parts."""
