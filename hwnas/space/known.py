@@ -54,6 +54,10 @@ _POINTS: dict[str, tuple[Macro, str]] = {
     ),
     "EFFICIENTNET_B0": (macros.EFFICIENTNET_B0, _EFFICIENTNET.replace("{}", "_se")),
     "EFFICIENTNET_LITE0": (macros.EFFICIENTNET_LITE0, _EFFICIENTNET.replace("{}", "")),
+    "EFFICIENTNET_LITE0_SAME": (
+        macros.EFFICIENTNET_LITE0_SAME,
+        _EFFICIENTNET.replace("{}", ""),
+    ),
     "PROXYLESS_MOBILE": (
         mobile.PROXYLESS_MOBILE,
         (

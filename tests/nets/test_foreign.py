@@ -51,6 +51,7 @@ TIMM = {
     "SINGLE_PATH": "spnasnet_100",
     "EFFICIENTNET_B0": "efficientnet_b0",
     "EFFICIENTNET_LITE0": "efficientnet_lite0",
+    "EFFICIENTNET_LITE0_SAME": "tf_efficientnet_lite0",
 }
 
 
@@ -119,6 +120,20 @@ def test_a_network_gives_the_logits_of_timms(
         if isinstance(module, nn.BatchNorm2d):
             module.eps = epsilon
     assert_equal_logits(name, theirs)
+
+
+@pytest.mark.parametrize("side", [80, 96])
+def test_same_padding_is_timms_on_even_maps_too(
+    side: int, create_timm: Callable[..., nn.Module]
+) -> None:
+    """Of 65 pixels every map is odd, and there both paddings agree."""
+    theirs = create_timm("tf_efficientnet_lite0", num_classes=CLASSES)
+    for module in theirs.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eps = 1e-5
+    assert_equal_logits("EFFICIENTNET_LITE0_SAME", theirs, side)
+    ours, expected = logits_of_both("EFFICIENTNET_LITE0", theirs, side)
+    assert (ours - expected).abs().max() > 1e-3 * expected.abs().max()
 
 
 @pytest.mark.parametrize(("name", "depth"), [("RESNET8", 1), ("RESNET20", 3)])
