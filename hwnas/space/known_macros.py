@@ -177,9 +177,9 @@ EFFICIENTNET_LITE0 = Macro(
 """B0 without gates, with ReLU6: for runtimes that are quick at nothing else."""
 
 EFFICIENTNET_LITE0_SAME = replace(
-    EFFICIENTNET_LITE0, name="efficientnet-lite0-same", padding="same"
+    EFFICIENTNET_LITE0, name="efficientnet-lite0-same", padding="same", epsilon=1e-3
 )
-"""The same with TensorFlow's padding, as it was published and trained."""
+"""The same with TensorFlow's padding and epsilon, as it was published and trained."""
 
 
 def _residual(width: int, stride: int) -> Stage:
