@@ -73,9 +73,9 @@ class SearchStage(Frozen):
     """One stage of progressive search: depth of its supernet, epochs, and dropout on
     skip_connect at its start.
 
-    ``train``: what its weight steps train: drawn ``paths``; the ``largest`` network of a space whose
-    options share weights; or ``nothing``: then an epoch is ``rounds`` rounds of evaluations on
-    weights that stand still.
+    ``train``: what its weight steps train: drawn ``paths``; the ``largest`` network of a space
+    whose options share weights; or ``nothing``: then an epoch is ``rounds`` rounds of evaluations
+    on weights that stand still.
     """
 
     cells: Cells

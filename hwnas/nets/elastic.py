@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from hwnas.nets.fast.convolution import convolution, pointwise
 from hwnas.nets.fast.maps import channels_last
 from hwnas.nets.operations import module_of
+from hwnas.nets.same_padding import SamePadding
 from hwnas.nets.squeeze_excite import SqueezeExcite
 from hwnas.space.layers import Layer
 
@@ -67,8 +68,10 @@ def _convolution(module: nn.Conv2d, layer: Layer, x: Tensor) -> Tensor:
     bias = None if module.bias is None else module.bias[: layer.channels_out]
     if layer.kernel == layer.stride == (1, 1) and layer.groups == 1 and channels_last(x):
         return pointwise(x, weight, bias)
-    padding = [layer.dilation * (k - 1) // 2 for k in layer.kernel]
-    geometry = (list(layer.stride), padding, [layer.dilation] * 2, layer.groups)
+    padding = SamePadding(reach=layer.reach, stride=layer.stride) if layer.shifts else None
+    x = x if padding is None else padding.padded(x)
+    both = [reach // 2 for reach in layer.reach] if padding is None else list(padding.both)
+    geometry = (list(layer.stride), both, [layer.dilation] * 2, layer.groups)
     # Kernels of more than three columns have quicker derivatives of our own.
     own = layer.groups > 1 and layer.kernel[1] > 3 and torch.is_grad_enabled()
     if own and bias is None and x.device.type == "cpu":

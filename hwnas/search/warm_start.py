@@ -15,6 +15,7 @@ from hwnas.nets.inherit import into_supernet
 from hwnas.nets.supernet import Supernet
 from hwnas.nets.trained import trained_state, weights_named
 from hwnas.search.seeds import HEAD
+from hwnas.space.known import elastic_space
 from hwnas.training.data import Dataset, batches
 from profilers.errors import InputError
 
@@ -29,6 +30,10 @@ def start_from(net: Supernet, config: Config, dataset: Dataset) -> None:
     another network."""
     assert config.weights_from is not None and net.largest is not None
     weights = weights_named(config.weights_from)
+    space = elastic_space(weights.genotype)
+    if space is None or space.name != config.space:
+        fitting = "no space here" if space is None else space.name
+        raise InputError(f"weights_from: {config.weights_from} fits {fitting}, not {config.space}")
     graph = net.graph_of(net.largest)
     state = into_supernet(channels_sorted(trained_state(weights), graph), graph)
     wanted = net.state_dict()
@@ -36,11 +41,6 @@ def start_from(net: Supernet, config: Config, dataset: Dataset) -> None:
     for name, tensor in wanted.items():
         if name in classifier:
             continue
-        if name not in state or state[name].shape != tensor.shape:
-            raise InputError(
-                f"weights_from: {config.weights_from} are weights of {weights.network}, of which"
-                f" {config.space} is no space: its tensor {name} is missing or of another shape"
-            )
         wanted[name] = state[name].to(tensor)
     net.load_state_dict(wanted)
     _fit_classifier(net, config, dataset)

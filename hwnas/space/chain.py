@@ -164,6 +164,7 @@ class _Chain:
             squeeze_excite=stage.squeeze_excite,
             divisor=self.macro.divisor,
             epsilon=self.macro.epsilon,
+            padding=self.macro.padding,
         )
 
     def _block(self, last: str, number: int, stage: Stage, block: int, stride: int) -> str:

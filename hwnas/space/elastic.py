@@ -1,4 +1,5 @@
-"""Elastic spaces: all the smaller networks inside one known network (Once-for-All, arXiv 1908.09791).
+"""Elastic spaces: all the smaller networks inside one known network (Once-for-All, arXiv
+1908.09791).
 
 Each block may be narrower inside (`PARTS` of its expansion), have a smaller kernel, or be absent.
 Every option is a part of the largest one, so all share its weights, which may be trained ones.
@@ -20,7 +21,9 @@ SIDES = (1.0, 0.67)
 """Image sides: two thirds of the photos' side take less than half of the time."""
 
 
-def elastic(macro: Macro, blocks: tuple[str, ...], sides: tuple[float, ...] = SIDES) -> Macro:
+def elastic(
+    name: str, macro: Macro, blocks: tuple[str, ...], sides: tuple[float, ...] = SIDES
+) -> Macro:
     """The table of all parts of one network of ``macro``.
 
     ``blocks``: what each of its stages is made of; as many blocks as the macro's depth says.
@@ -29,7 +32,7 @@ def elastic(macro: Macro, blocks: tuple[str, ...], sides: tuple[float, ...] = SI
     stages = zip(macro.stages, blocks, strict=True)
     return replace(
         macro,
-        name=f"{macro.name}-elastic",
+        name=f"{name}-elastic",
         stages=tuple(_stage(stage, block) for stage, block in stages),
         sides=sides,
         multipliers=(1.0,),
@@ -68,13 +71,19 @@ def _part(block: Block, kernel: int, share: float) -> str:
 _EFFICIENTNET = ("k3_e6", "k5_e6", "k3_e6", "k5_e6", "k5_e6", "k3_e6")
 
 ELASTIC: dict[str, Macro] = {
-    "EFFICIENTNET_LITE0": elastic(macros.EFFICIENTNET_LITE0, ("separable_k3", *_EFFICIENTNET)),
-    "MOBILENET_V2": elastic(macros.MOBILENET_V2, ("separable_k3", *["k3_e6"] * 6)),
+    "EFFICIENTNET_LITE0_SAME": elastic(
+        "efficientnet-lite0",
+        macros.EFFICIENTNET_LITE0_SAME,
+        ("separable_k3", *_EFFICIENTNET),
+    ),
+    "MOBILENET_V2": elastic("mobilenet-v2", macros.MOBILENET_V2, ("separable_k3", *["k3_e6"] * 6)),
     "MNASNET_B1": elastic(
+        "mnasnet-b1",
         macros.MNASNET_B1,
         ("separable_k3", "k3_e3", "k5_e3", "k5_e6", "k3_e6", "k5_e6", "k3_e6"),
     ),
     "EFFICIENTNET_B0": elastic(
+        "efficientnet-b0",
         macros.EFFICIENTNET_B0,
         ("separable_k3_se", *[f"{block}_se" for block in _EFFICIENTNET]),
     ),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hwnas.space.layers import Activation
+from hwnas.space.padding import Padding
 
 Scales = Literal["yes", "up", "no"]
 """How a width follows the multiplier: always, only above 1, or never."""
@@ -97,6 +98,7 @@ class Macro:
 
     ``sliced``: the options of a block share weights, each is a part of the largest
     (hwnas.space.sliced).
+    ``padding``: that of all convolutions. Weights that were trained in TensorFlow need "same".
     """
 
     name: str
@@ -109,6 +111,7 @@ class Macro:
     multipliers: tuple[float, ...] = (1.0,)
     smallest_map: int = 3
     sliced: bool = False
+    padding: Padding = "centred"
 
     @property
     def depth(self) -> int:

@@ -57,13 +57,18 @@ def _is_part(layer: Layer, whole: Layer) -> bool:
         return False
     if layer.kind not in ("conv", "batch_norm", "squeeze_excite", *ACTIVATIONS):
         return False
-    rest = (layer.dilation, layer.bias, layer.inner, layer.gate, layer.epsilon)
-    if rest != (whole.dilation, whole.bias, whole.inner, whole.gate, whole.epsilon):
+    if _kept(layer) != _kept(whole):
         return False
     kernels = zip(layer.kernel, whole.kernel, strict=True)
     smaller = all(k <= of and (of - k) % 2 == 0 for k, of in kernels)
     narrower = layer.channels_in <= whole.channels_in and layer.channels_out <= whole.channels_out
     return smaller and narrower and layer.hidden <= whole.hidden and _groups_fit(layer, whole)
+
+
+def _kept(layer: Layer) -> tuple[object, ...]:
+    """What a part has in common with the whole, beside its kind."""
+    inside = (layer.inner, layer.gate, layer.epsilon)
+    return (layer.dilation, layer.bias, layer.padding, *inside)
 
 
 def _groups_fit(layer: Layer, whole: Layer) -> bool:
