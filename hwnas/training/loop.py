@@ -30,6 +30,7 @@ from hwnas.training.data import Augment, Batch, Dataset, batch_count, batches
 from hwnas.training.dataset import generator
 from hwnas.training.evaluate import accuracy
 from hwnas.training.recipe import Recipe, drop_path_probability, learning_rate
+from hwnas.training.start import Start, begin
 from hwnas.training.statistics import calibrate
 from hwnas.training.weights import save_weights
 
@@ -55,6 +56,7 @@ class Training:
         seed: int,
         stem: Stem,
         device: torch.device,
+        start: Start | None = None,
     ) -> None:
         self.architecture, self.data, self.recipe, self.seed, self.device = (
             architecture,
@@ -68,12 +70,16 @@ class Training:
         self.settings: dict[str, Any] = {}
         self.network = build(architecture, data, seed, stem, recipe.auxiliary_weight > 0).to(device)
         self.settled = build(architecture, data, seed, stem, False).to(device).eval()
+        if start is not None:
+            begin(self.network, start)
+        self.soft_labels = None if start is None else start.soft_labels
         self.runner: nn.Module = compiled(self.network) if recipe.compile else self.network
         self.optimizer = torch.optim.SGD(
             self.network.parameters(),
             lr=recipe.learning_rate,
             momentum=recipe.momentum,
             weight_decay=recipe.weight_decay,
+            nesterov=recipe.nesterov,
             foreach=True,
         )
         for parameter in self.network.parameters():
