@@ -16,12 +16,12 @@ from hwnas.nets.importance import channels_sorted
 from hwnas.nets.inherit import into_supernet
 from hwnas.nets.network import Network
 from hwnas.nets.supernet import Supernet
-from hwnas.nets.trained import trained_state, weights_named
+from hwnas.nets.trained import TrainedWeights, trained_state, weights_named
 from hwnas.search.seeds import HEAD
 from hwnas.space import SPACES
 from hwnas.space.genotype import Architecture, Genotype
 from hwnas.space.known import elastic_space
-from hwnas.training.data import Dataset, batches
+from hwnas.training.data import Dataset, Split, batches
 from profilers.errors import InputError
 
 Floats = NDArray[np.float64]
@@ -36,23 +36,35 @@ BATCH = 64
 def start_from(net: Supernet, config: Config, dataset: Dataset) -> None:
     """Fill ``net`` with the weights that the config names. Raises InputError where they belong to
     another network."""
-    assert config.weights_from is not None and net.largest is not None
+    assert config.weights_from is not None
     weights = weights_named(config.weights_from)
     space = elastic_space(weights.genotype)
     if space is None or space.name != config.space:
         fitting = "no space here" if space is None else space.name
         raise InputError(f"weights_from: {config.weights_from} fits {fitting}, not {config.space}")
+    fill(net, weights, dataset, (config.seed, HEAD))
+
+
+def fill(
+    net: Supernet,
+    weights: TrainedWeights,
+    dataset: Dataset,
+    words: tuple[int, ...],
+    split: Split = "weights",
+) -> None:
+    """Copy trained weights into a supernet of parts of their network, and fit its classifier to
+    the images of ``split``, taken in an order that ``words`` seed."""
+    assert net.largest is not None
     graph = net.graph_of(net.largest)
     trained = trained_state(weights)
     state = into_supernet(channels_sorted(trained, graph), graph)
     wanted = net.state_dict()
-    classifier = [name for name, _ in net.named_parameters() if name in _classifier_names(net)]
+    classifier = _classifier_names(net)
     for name, tensor in wanted.items():
-        if name in classifier:
-            continue
-        wanted[name] = state[name].to(tensor)
+        if name not in classifier:
+            wanted[name] = state[name].to(tensor)
     net.load_state_dict(wanted)
-    _fit_classifier(net, config, dataset, trained, weights.genotype)
+    _fit_classifier(net, dataset, split, words, trained, weights.genotype)
 
 
 def _classifier_names(net: Supernet) -> set[str]:
@@ -68,7 +80,12 @@ def _last_linear(net: nn.Module) -> nn.Linear:
 
 
 def _fit_classifier(
-    net: Supernet, config: Config, dataset: Dataset, trained: Mapping[str, Tensor], whole: Genotype
+    net: Supernet,
+    dataset: Dataset,
+    split: Split,
+    words: tuple[int, ...],
+    trained: Mapping[str, Tensor],
+    whole: Genotype,
 ) -> None:
     """Logistic regression on what the trained network makes of the training images, unaugmented.
 
@@ -79,7 +96,7 @@ def _fit_classifier(
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
-    x, y = _features(dataset, trained, whole, (config.seed, HEAD))
+    x, y = _features(dataset, split, words, trained, whole)
     mean, deviation = x.mean(0), x.std(0) + 1e-6
     model = LogisticRegression(C=1 / (2 * RIDGE * len(y)), max_iter=200)
     with warnings.catch_warnings():
@@ -96,7 +113,11 @@ def _fit_classifier(
 
 @torch.no_grad()
 def _features(
-    dataset: Dataset, trained: Mapping[str, Tensor], whole: Genotype, words: tuple[int, ...]
+    dataset: Dataset,
+    split: Split,
+    words: tuple[int, ...],
+    trained: Mapping[str, Tensor],
+    whole: Genotype,
 ) -> tuple[Floats, Ints]:
     """What the last linear layer of the trained network reads, (images, channels), and labels."""
     size = SPACES[whole.space].published_size
@@ -109,7 +130,7 @@ def _features(
     hook = _last_linear(network).register_forward_pre_hook(
         lambda module, inputs: seen.append(inputs[0].cpu())
     )
-    for batch in batches(dataset, "weights", BATCH, words):
+    for batch in batches(dataset, split, BATCH, words):
         network(batch.x.contiguous(memory_format=torch.channels_last))
         labels.append(batch.y.cpu())
     hook.remove()

@@ -72,7 +72,6 @@ class Training:
         self.settled = build(architecture, data, seed, stem, False).to(device).eval()
         if start is not None:
             begin(self.network, start)
-        self.soft_labels = None if start is None else start.soft_labels
         self.runner: nn.Module = compiled(self.network) if recipe.compile else self.network
         self.optimizer = torch.optim.SGD(
             self.network.parameters(),
@@ -209,6 +208,9 @@ class Training:
             output = self.runner(_layout(batch.x), self._keep(len(batch.x)))
             logits, extra = output if isinstance(output, tuple) else (output, None)
             loss = task.loss(self.network.task, logits, batch.y, recipe.label_smoothing)
+            if batch.soft is not None and recipe.soft_labels:
+                taught = task.loss(self.network.task, logits, batch.soft)
+                loss = loss + recipe.soft_labels * (taught - loss)
             if extra is not None:
                 extra_loss = task.loss(self.network.task, extra, batch.y, recipe.label_smoothing)
                 loss = loss + recipe.auxiliary_weight * extra_loss

@@ -122,6 +122,18 @@ RECIPES: dict[str, Recipe] = {
         label_smoothing=0.1,
         auxiliary_weight=0.4,
     ),
+    # For networks that begin with trained weights (docs/evidence/photos.md).
+    "tune": Recipe(
+        name="tune",
+        epochs=2,
+        batch=32,
+        learning_rate=0.01,
+        warmup_epochs=0.25,
+        weight_decay=1e-4,
+        label_smoothing=0.1,
+        nesterov=True,
+        calibrate=1024,
+    ),
     # For small images and short runs on a CPU: a high rate, and BatchNorm statistics that belong to
     # the last weights.
     "quick": Recipe(

@@ -25,7 +25,7 @@ from hwnas.training.data import Dataset, digest, to_device
 from hwnas.training.dataset import generator, stratified_order
 from hwnas.training.loop import HOLD_OUT, Training, TrainingDiverged
 from hwnas.training.recipe import Recipe
-from hwnas.training.start import Start
+from hwnas.training.start import Start, tensors_digest
 from profilers.cuda import cuda_problem
 from profilers.errors import InputError
 
@@ -86,6 +86,8 @@ def train(
         settings = _settings(architecture, dataset, recipe, seed, stem)
         if start is not None:
             settings["start"] = {"origin": start.origin, "digest": start.digest}
+        if dataset.soft_labels is not None and recipe.soft_labels:
+            settings["soft_labels"] = tensors_digest({"": dataset.soft_labels})
         training.resume(out_dir, settings)
     progress = training.progress
     if progress.epoch == recipe.epochs:
