@@ -177,7 +177,7 @@ def _train(
     from hwnas.nets.fast.allocator import keep_freed_memory
     from hwnas.runs.directory import lock
     from hwnas.training.finalists import train_models
-    from hwnas.training.inherited import starts
+    from hwnas.training.inherited import INHERITED, starts
     from hwnas.training.run_images import images_of
     from profilers.cuda import compute_place
 
@@ -191,12 +191,24 @@ def _train(
     say(announced(models, dataset, recipe, place))
 
     begun: set[str] = set()
+    reached: dict[str, float] = {}
 
     def report(model: Model, epoch: Any) -> None:
+        if not epoch.number:
+            reached[model.name] = epoch.test_accuracy
+            say(f"{model.name} begins at test accuracy {epoch.test_accuracy:.4f} ({INHERITED})")
+            return
         if epoch.number > 1 and model.name not in begun:
             say(f"{model.name} went on from an earlier call, after epoch {epoch.number - 1}")
         begun.add(model.name)
-        tested = "" if epoch.test_accuracy is None else f", test accuracy {epoch.test_accuracy:.4f}"
+        tested = ""
+        if epoch.test_accuracy is not None:
+            before = reached.get(model.name)
+            reached[model.name] = epoch.test_accuracy
+            gained = (
+                "" if before is None else f" ({100 * (epoch.test_accuracy - before):+.1f} points)"
+            )
+            tested = f", test accuracy {epoch.test_accuracy:.4f}{gained}"
         say(
             f"{model.name} epoch {epoch.number}/{recipe.epochs}: loss"
             f" {epoch.train_loss:.3f}{tested} ({epoch.seconds:.1f} s)"

@@ -173,6 +173,19 @@ class Training:
                 [loss.detach() * len(batch.y), right, torch.full_like(right, len(batch.y))]
             )
 
+    def before(self) -> TrainingEpoch:
+        """What the weights reach that the training begins with: epoch 0."""
+        held_out, tested = self._test()
+        return TrainingEpoch(
+            number=0,
+            learning_rate=0.0,
+            train_loss=0.0,
+            train_accuracy=0.0,
+            held_out_accuracy=held_out,
+            test_accuracy=tested,
+            seconds=0.0,
+        )
+
     def settle(self) -> None:
         """Bring the weights that count, with BatchNorm statistics that belong to them, into
         ``settled``."""

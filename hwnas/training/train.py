@@ -90,6 +90,8 @@ def train(
             settings["soft_labels"] = tensors_digest({"": dataset.soft_labels})
         training.resume(out_dir, settings)
     progress = training.progress
+    if start is not None and report is not None and not (progress.epoch or progress.step):
+        report(training.before())
     if progress.epoch == recipe.epochs:
         training.settle()
         training.keep_weights()  # again, in case the file was lost
