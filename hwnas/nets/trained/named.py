@@ -37,8 +37,8 @@ def weights_named(name_or_path: str | Path) -> TrainedWeights:
     word = os.fspath(name_or_path)
     if word in TRAINED:
         return TRAINED[word]
-    path = Path(word).expanduser()
-    if not word.lower().endswith(ENDINGS) and os.sep not in word and not path.is_file():
+    path = Path(os.path.expanduser(word))
+    if not word.lower().endswith(ENDINGS) and os.sep not in word and not os.path.isfile(path):
         raise InputError(
             f"weights {word[:60]!r}: neither a file nor a known name{nearest(word[:60], TRAINED)}"
         )

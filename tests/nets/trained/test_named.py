@@ -196,6 +196,11 @@ def test_a_word_that_is_neither_name_nor_file_is_told_the_nearest_name(tmp_path:
     missing = tmp_path / "w.pth"
     with pytest.raises(InputError, match=f"^{missing}: no such file$"):
         weights_named(missing)
+    with pytest.raises(InputError, match=f"^{tmp_path}: not a file that can be read$"):
+        weights_named(tmp_path)
+    for odd in ("~nobody-here/w.pth", "x" * 300 + ".pth", "a\0.pth"):
+        with pytest.raises(InputError, match=r": no such file$"):
+            weights_named(odd)
     assert not is_at_hand(
         TrainedWeights(
             name="w",
