@@ -43,6 +43,7 @@ def plan(
     data: Annotated[str | None, Option(help="As in hwnas search.")] = None,
     test: Annotated[Path | None, Option(help="As in hwnas search.")] = None,
     space: Annotated[str | None, Option(help="As in hwnas search.")] = None,
+    weights_from: Annotated[str | None, Option(help="As in hwnas search.")] = None,
     algorithm: Annotated[str | None, Option(help="As in hwnas search.")] = None,
     epochs: Annotated[int | None, Option(help="As in hwnas search.")] = None,
     data_root: Annotated[Path | None, Option(help="As in hwnas search.")] = None,
@@ -68,6 +69,7 @@ def plan(
     flags = given(
         target=target,
         space=space,
+        weights_from=weights_from,
         algorithm=algorithm,
         device=device,
         threads=threads,
@@ -82,7 +84,10 @@ def plan(
         ),
     )
     seconds = None if budget is None else _seconds(budget)
-    resolved = resolve(flags, config, notes(quiet), flag_of)
+    from hwnas.search.photos import with_weights
+
+    say = notes(quiet)
+    resolved = resolve(with_weights(flags, config, say), config, say, flag_of)
     if epochs is not None:
         resolved = with_epochs(resolved, epochs)
     chosen_table = named_table(table, resolved)
@@ -90,7 +95,6 @@ def plan(
     from hwnas.search.plan import plan as planning
     from hwnas.training.describe import described
 
-    say = notes(quiet)
     planned = planning(resolved, say, chosen_table)
     for line in described(planned.dataset):
         say(line)

@@ -77,7 +77,7 @@ def _importance(
     mean, deviation = (state[f"{name}.{norm}.{part}"].double() for part in ("bias", "weight"))
     values = mean[:, None] + deviation.abs()[:, None] * _GRID
     if kind in ACTIVATIONS:
-        values = activation(kind)(values)  # type: ignore[arg-type]
+        values = activation(kind)(values)
     density = torch.exp(-_GRID.square() / 2)
     density = density / density.sum()
     average = (values * density).sum(1, keepdim=True)

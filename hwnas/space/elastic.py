@@ -22,32 +22,38 @@ SIDES = (1.0, 0.67)
 
 
 def elastic(
-    name: str, macro: Macro, blocks: tuple[str, ...], sides: tuple[float, ...] = SIDES
+    name: str,
+    macro: Macro,
+    text: str,
+    sides: tuple[float, ...] = SIDES,
+    parts: tuple[float, ...] = PARTS,
 ) -> Macro:
     """The table of all parts of one network of ``macro``.
 
-    ``blocks``: what each of its stages is made of; as many blocks as the macro's depth says.
-    Raises InputError for a block that has no parts.
+    ``text``: the block that each of its stages is made of, divided by bars, after how often it
+    stands there. ``parts``: how wide a block may be inside, as shares, 1 first. Raises InputError
+    for a block that has none.
     """
-    stages = zip(macro.stages, blocks, strict=True)
+    stages = zip(macro.stages, text.split("|"), strict=True)
     return replace(
         macro,
         name=f"{name}-elastic",
-        stages=tuple(_stage(stage, block) for stage, block in stages),
+        stages=tuple(_stage(stage, part, parts) for stage, part in stages),
         sides=sides,
         multipliers=(1.0,),
         sliced=True,
     )
 
 
-def _stage(stage: Stage, name: str) -> Stage:
-    offered = options_of_block(name)
+def _stage(stage: Stage, text: str, parts: tuple[float, ...]) -> Stage:
+    times, name = text.split()
+    offered, depth = options_of_block(name, parts), int(times)
     # The first block of a stage changes the shape of the map, so it is never absent.
-    blocks = (*offered, NONE) if stage.depth > 1 else offered
-    return replace(stage, blocks=blocks, first=offered if len(blocks) > len(offered) else ())
+    first = offered if depth > 1 else ()
+    return replace(stage, depth=depth, blocks=(*offered, NONE) if first else offered, first=first)
 
 
-def options_of_block(name: str) -> tuple[str, ...]:
+def options_of_block(name: str, parts: tuple[float, ...] = PARTS) -> tuple[str, ...]:
     """The names of a block's parts, the whole block first; itself alone where it is separable.
 
     >>> options_of_block("k3_e6")
@@ -59,7 +65,7 @@ def options_of_block(name: str) -> tuple[str, ...]:
     if block.kind != "inverted" or block.groups > 1:
         raise InputError(f"elastic: a block {name} has no parts; inverted residuals have")
     kernels = range(block.kernel, 2, -2)
-    names = (_part(block, kernel, share) for kernel in kernels for share in PARTS)
+    names = (_part(block, kernel, share) for kernel in kernels for share in parts)
     return tuple(dict.fromkeys(names))
 
 
@@ -68,24 +74,27 @@ def _part(block: Block, kernel: int, share: float) -> str:
     return f"k{kernel}_e{expansion:g}{'_se' if block.gated else ''}"
 
 
-_EFFICIENTNET = ("k3_e6", "k5_e6", "k3_e6", "k5_e6", "k5_e6", "k3_e6")
+EFFICIENTNET = (
+    "1 separable_k3{} | 2 k3_e6{} | 2 k5_e6{} | 3 k3_e6{} | 3 k5_e6{} | 4 k5_e6{} | 1 k3_e6{}"
+)
+"""The blocks of EfficientNet-B0; of Lite0 without gates."""
 
 ELASTIC: dict[str, Macro] = {
     "EFFICIENTNET_LITE0_SAME": elastic(
-        "efficientnet-lite0",
-        macros.EFFICIENTNET_LITE0_SAME,
-        ("separable_k3", *_EFFICIENTNET),
+        "efficientnet-lite0", macros.EFFICIENTNET_LITE0_SAME, EFFICIENTNET.replace("{}", "")
     ),
-    "MOBILENET_V2": elastic("mobilenet-v2", macros.MOBILENET_V2, ("separable_k3", *["k3_e6"] * 6)),
+    "MOBILENET_V2": elastic(
+        "mobilenet-v2",
+        macros.MOBILENET_V2,
+        "1 separable_k3 | 2 k3_e6 | 3 k3_e6 | 4 k3_e6 | 3 k3_e6 | 3 k3_e6 | 1 k3_e6",
+    ),
     "MNASNET_B1": elastic(
         "mnasnet-b1",
         macros.MNASNET_B1,
-        ("separable_k3", "k3_e3", "k5_e3", "k5_e6", "k3_e6", "k5_e6", "k3_e6"),
+        "1 separable_k3 | 3 k3_e3 | 3 k5_e3 | 3 k5_e6 | 2 k3_e6 | 4 k5_e6 | 1 k3_e6",
     ),
     "EFFICIENTNET_B0": elastic(
-        "efficientnet-b0",
-        macros.EFFICIENTNET_B0,
-        ("separable_k3_se", *[f"{block}_se" for block in _EFFICIENTNET]),
+        "efficientnet-b0", macros.EFFICIENTNET_B0, EFFICIENTNET.replace("{}", "_se")
     ),
 }
 """Known network -> the space of its parts."""

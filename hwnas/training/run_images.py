@@ -14,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from hwnas.config import Config
 from hwnas.nets.trained import weights_named
 from hwnas.runs.directory import Run, ended
@@ -64,7 +66,8 @@ def _prepared(config: Config, dataset: Dataset) -> Dataset:
     if share == 0.5:
         return dataset
     weights, policy = halves(dataset.train_labels, config.seed, share)
-    if len(dataset.train_labels[policy].unique()) < len(dataset.classes):
+    found = torch.bincount(dataset.train_labels[policy], minlength=len(dataset.classes))
+    if not found.all():
         raise InputError(
             f"data.policy_share: {share:g} of the images of a class is none; take more, such as 0.5"
         )
