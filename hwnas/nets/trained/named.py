@@ -86,9 +86,14 @@ def _own(source: OwnFile, found: Tensors) -> TrainedWeights:
     elif len(networks) > 1:
         network = _told_apart(source.path.name, found)
         note = f"{' and '.join(networks)} have the same tensors; {network} is taken. "
+    if _is_port(found) and network != _SAME:
+        note += (
+            "the names of its tensors are those of a port from TensorFlow, which was trained with"
+            f" padding 'same'; {network} has 'centred' and may lose accuracy. "
+        )
     preprocessing = said.get("preprocessing")
     if preprocessing is None:
-        preprocessing = TENSORFLOW if _is_port(found) else IMAGENET
+        preprocessing = TENSORFLOW if _is_port(found) and network == _SAME else IMAGENET
         note += (
             "the file does not say how its images were prepared; taken are the mean"
             f" {_text(preprocessing.mean)} and the standard deviation {_text(preprocessing.std)}"

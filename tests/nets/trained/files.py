@@ -18,17 +18,20 @@ def own_state(network: str, classes: int = 10, seed: int = 0) -> dict[str, Tenso
     }
 
 
-def lite0_port(classes: int = 10) -> dict[str, Tensor]:
-    """EfficientNet-Lite0 under the names of the package."""
+def port(gated: bool = False, classes: int = 10) -> dict[str, Tensor]:
+    """EfficientNet-Lite0, or with its gates B0, under the names of the port from TensorFlow."""
     names: list[str] = ["_conv_stem.weight", *_norm("_bn0")]
     for block in range(16):
         prefix = f"_blocks.{block}."
         if block:
             names += [f"{prefix}_expand_conv.weight", *_norm(f"{prefix}_bn0")]
         names += [f"{prefix}_depthwise_conv.weight", *_norm(f"{prefix}_bn1")]
+        if gated:
+            parts = ("_se_reduce.weight", "_se_reduce.bias", "_se_expand.weight", "_se_expand.bias")
+            names += [prefix + one for one in parts]
         names += [f"{prefix}_project_conv.weight", *_norm(f"{prefix}_bn2")]
     names += ["_conv_head.weight", *_norm("_bn1"), "_fc.weight", "_fc.bias"]
-    state = own_state("EFFICIENTNET_LITE0", classes)
+    state = own_state("EFFICIENTNET_B0" if gated else "EFFICIENTNET_LITE0", classes)
     return dict(zip(names, state.values(), strict=True))
 
 

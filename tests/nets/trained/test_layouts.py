@@ -17,7 +17,7 @@ from hwnas.space.known import KNOWN
 from hwnas.training import torchvision_shim
 from tests.nets.test_foreign import TIMM, TORCHVISION
 
-from .files import lite0_port
+from .files import port
 
 
 def assert_found(names: list[str]) -> None:
@@ -58,7 +58,8 @@ def test_timms_names_tell_the_order(name: str) -> None:
 
 
 def test_the_packages_names_tell_the_order() -> None:
-    assert_found(list(lite0_port()))
+    assert_found(list(port()))
+    assert_found(list(port(gated=True)))
 
 
 @pytest.mark.parametrize("name", ["RESNET20", "MOBILENET_V3_SMALL", "PROXYLESS_GPU"])

@@ -29,7 +29,7 @@ from hwnas.space.genotype import Architecture
 from hwnas.space.known import KNOWN
 from profilers.errors import InputError
 
-from .files import lite0_port, own_state
+from .files import own_state, port
 from .port import logits
 
 PACKAGE = TRAINED["efficientnet-lite0"]
@@ -102,16 +102,22 @@ def test_a_file_of_ones_own_is_known_by_its_shapes(tmp_path: Path, ending: str) 
 
 @pytest.mark.parametrize("ending", ["pth", "safetensors"])
 def test_names_tell_whose_padding_and_preprocessing_it_is(tmp_path: Path, ending: str) -> None:
-    state = lite0_port()
-    port = weights_named(saved(state, tmp_path / f"a.{ending}"))
-    assert (port.genotype, port.preprocessing) == (KNOWN["EFFICIENTNET_LITE0_SAME"], TENSORFLOW)
+    state = port()
+    found = weights_named(saved(state, tmp_path / f"a.{ending}"))
+    assert (found.genotype, found.preprocessing) == (KNOWN["EFFICIENTNET_LITE0_SAME"], TENSORFLOW)
     expected = own_state("EFFICIENTNET_LITE0_SAME")
-    own = trained_state(port)
+    own = trained_state(found)
     assert all(torch.equal(own[name], one) for name, one in expected.items())
     for name, network in (("lite0", "EFFICIENTNET_LITE0"), ("tf_lite0", "EFFICIENTNET_LITE0_SAME")):
         found = weights_named(saved(expected, tmp_path / f"{name}.{ending}"))
         assert found.genotype == KNOWN[network]
         assert f"have the same tensors; {network} is taken" in found.note
+
+
+def test_a_port_of_a_network_that_has_torchs_padding_is_taken_and_said(tmp_path: Path) -> None:
+    found = weights_named(saved(port(gated=True), tmp_path / "b0.safetensors"))
+    assert (found.genotype, found.preprocessing) == (KNOWN["EFFICIENTNET_B0"], IMAGENET)
+    assert "EFFICIENTNET_B0 has 'centred' and may lose accuracy" in found.note
 
 
 def test_our_own_header_tells_what_images_the_weights_were_trained_on(tmp_path: Path) -> None:
