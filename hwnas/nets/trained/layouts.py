@@ -1,35 +1,40 @@
-"""The order in which the layers of others' networks run, read off the names of their tensors.
+"""The order in which the layers of a network run, read off the names of its tensors.
 
-A .safetensors file keeps tensors in an order of its own, so names must tell. Known are the names of
-torchvision, of timm, and of the PyTorch port of EfficientNet that the package of EfficientNet-Lite0
-comes from.
+A .safetensors file keeps tensors in an order of its own, so names must tell. Known are our own
+names, those of torchvision, of timm, and of the PyTorch port of EfficientNet that the package of
+EfficientNet-Lite0 comes from.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from hwnas.nets.foreign import COUNTER
 
 TENSORS = ("weight", "bias", "running_mean", "running_var")
 _OUTSIDE = {
-    **dict.fromkeys(("conv_stem", "_conv_stem"), 0),
+    **dict.fromkeys(("stem", "conv_stem", "_conv_stem"), 0),
     **dict.fromkeys(("bn1", "_bn0"), 1),
-    **dict.fromkeys(("features", "layers", "blocks", "_blocks"), 2),
+    **dict.fromkeys(("stage", "features", "layers", "blocks", "_blocks"), 2),
     **dict.fromkeys(("conv_head", "_conv_head"), 3),
     **dict.fromkeys(("bn2", "_bn1"), 4),
-    **dict.fromkeys(("classifier", "fc", "_fc"), 5),
+    **dict.fromkeys(("head", "classifier", "fc", "_fc"), 5),
 }
 _INSIDE = {
     **dict.fromkeys(("block", "layers", "conv", "conv_pw", "_expand_conv"), 0),
     **dict.fromkeys(("bn1", "_bn0"), 1),
     **dict.fromkeys(("conv_dw", "_depthwise_conv"), 2),
     **dict.fromkeys(("bn2", "_bn1"), 3),
-    **dict.fromkeys(("se", "_se_reduce", "fc1", "conv_reduce"), 4),
-    **dict.fromkeys(("_se_expand", "fc2", "conv_expand"), 5),
+    **dict.fromkeys(("se", "_se_reduce", "fc1", "conv_reduce", "reduce"), 4),
+    **dict.fromkeys(("_se_expand", "fc2", "conv_expand", "expand"), 5),
     **dict.fromkeys(("conv_pwl", "_project_conv"), 6),
     **dict.fromkeys(("bn3", "_bn2"), 7),
+    "around": 8,
+    "classifier": 9,
 }
+_NUMBERED = re.compile(r"(stage|block|around)([0-9]{1,4})")
+"""Our own parts."""
 _SEPARABLE = {"conv_dw": 0, "bn1": 1, "se": 4, "conv_pw": 6, "bn2": 7}
 """timm's blocks without an expansion call the same parts otherwise."""
 
@@ -71,9 +76,15 @@ def _key(name: str, separable: frozenset[str]) -> Key | None:
     inside = _INSIDE | (_SEPARABLE if ".".join(words[:3]) in separable else {})
     key: list[int] = []
     for depth, word in enumerate(words):
-        number = int(word) if word.isdecimal() and len(word) < 5 else None
-        rank = number if number is not None else (inside if depth else _OUTSIDE).get(word)
+        if word.isdecimal() and len(word) < 5:
+            key.append(int(word))
+            continue
+        part = _NUMBERED.fullmatch(word)
+        rank = (inside if depth else _OUTSIDE).get(part[1] if part else word)
         if rank is None:
             return None
-        key.append(rank)
+        # The way round a block comes behind it, and before the next one.
+        key += (
+            [rank] if part is None else [rank, int(part[2])] if not depth else [int(part[2]), rank]
+        )
     return (*key, -1, TENSORS.index(tensor))

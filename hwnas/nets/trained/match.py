@@ -61,7 +61,7 @@ def fits(found: Tensors, where: str) -> tuple[Fit, ...]:
     best, nearest, fitting = -1, "", []
     for network in KNOWN:
         shapes = _with_classes(_known_shapes(network), classes)
-        many, wrong = _misfit(shapes, tensors)
+        many, wrong = misfit(shapes, tensors)
         if not wrong:
             fitting.append(Fit(network=network, classes=classes))
         elif many > best:
@@ -77,8 +77,6 @@ def state(found: Tensors, genotype: Genotype, classes: int, where: str) -> dict[
     Raises InputError where they are not finite numbers, or of another network.
     """
     shapes, tensors = tensor_shapes(genotype, classes), _in_order(found, where)
-    if set(shapes) == set(tensors):
-        tensors = {name: tensors[name] for name in shapes}
     try:
         own = translated(shapes, tensors)
     except InputError as error:
@@ -92,23 +90,15 @@ def state(found: Tensors, genotype: Genotype, classes: int, where: str) -> dict[
 
 
 def _in_order(found: Tensors, where: str) -> dict[str, Tensor]:
-    """Tensors as their layers run, without counters; under our own names in any order."""
+    """Tensors as their layers run, without counters."""
     tensors = {name: one for name, one in found.tensors.items() if not name.endswith(COUNTER)}
     names = in_order_of_running(list(tensors))
     if names is not None:
         return {name: tensors[name] for name in names}
-    own = any(name.startswith("stem.conv.") for name in tensors)
-    if not found.ordered and not own:
+    if not found.ordered:
         first = next(iter(tensors), "")[:60]
         raise InputError(
             f"{where}: names such as {first!r} are not those of torchvision, timm or hwnas, and"
             " without them a .safetensors file does not say in which order its layers run"
         )
     return tensors
-
-
-def _misfit(shapes: Mapping[str, Shape], tensors: Mapping[str, Tensor]) -> tuple[int, str]:
-    """As hwnas.nets.foreign.misfit; under our own names, order does not count."""
-    if set(shapes) == set(tensors):
-        tensors = {name: tensors[name] for name in shapes}
-    return misfit(shapes, tensors)

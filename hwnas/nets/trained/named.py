@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +37,17 @@ def weights_named(name_or_path: str | Path) -> TrainedWeights:
     word = os.fspath(name_or_path)
     if word in TRAINED:
         return TRAINED[word]
-    path = Path(word).expanduser()
-    if not word.lower().endswith(ENDINGS) and os.sep not in word and not path.is_file():
+    path = Path(os.path.expanduser(word))
+    if not word.lower().endswith(ENDINGS) and os.sep not in word and not os.path.isfile(path):
         raise InputError(
             f"weights {word[:60]!r}: neither a file nor a known name{nearest(word[:60], TRAINED)}"
         )
     source = OwnFile(path=path)
-    found = read(sources.content(word, source), str(path))
-    return _own(source, found)
+    content = sources.content(word, source)
+    for known in TRAINED.values():
+        if sources.is_of(content, known.source):
+            return replace(known, name=path.name, source=source)
+    return _own(source, read(content, str(path)))
 
 
 def is_at_hand(weights: TrainedWeights) -> bool:
@@ -82,9 +86,14 @@ def _own(source: OwnFile, found: Tensors) -> TrainedWeights:
     elif len(networks) > 1:
         network = _told_apart(source.path.name, found)
         note = f"{' and '.join(networks)} have the same tensors; {network} is taken. "
+    if _is_port(found) and network != _SAME:
+        note += (
+            "the names of its tensors are those of a port from TensorFlow, which was trained with"
+            f" padding 'same'; {network} has 'centred' and may lose accuracy. "
+        )
     preprocessing = said.get("preprocessing")
     if preprocessing is None:
-        preprocessing = TENSORFLOW if _is_port(found) else IMAGENET
+        preprocessing = TENSORFLOW if _is_port(found) and network == _SAME else IMAGENET
         note += (
             "the file does not say how its images were prepared; taken are the mean"
             f" {_text(preprocessing.mean)} and the standard deviation {_text(preprocessing.std)}"

@@ -4,6 +4,7 @@ user says."""
 from __future__ import annotations
 
 import hashlib
+import os
 import urllib.request
 from collections.abc import Callable
 from importlib import metadata
@@ -31,12 +32,12 @@ def default_folder() -> Path:
 def found(source: Source) -> Path | None:
     """The file, where it is on this machine; nothing is fetched and nothing is checked."""
     if isinstance(source, OwnFile):
-        return source.path if source.path.is_file() else None
+        return source.path if os.path.isfile(source.path) else None
     if isinstance(source, PackageFile):
         return _in_package(source)
     # torchvision and timm keep what they fetch in a folder of torch's.
     folders = (default_folder(), Path(torch.hub.get_dir()) / "checkpoints")
-    return next((path for one in folders if (path := one / source.file).is_file()), None)
+    return next((path for one in folders if os.path.isfile(path := one / source.file)), None)
 
 
 def content(name: str, source: Source, download: bool = False) -> bytes:
@@ -50,7 +51,8 @@ def content(name: str, source: Source, download: bool = False) -> bytes:
     if path is None and isinstance(source, Download) and download:
         return _fetched(name, source)
     if path is None:
-        raise InputError(f"weights {name}: {_missing(source)}")
+        own = isinstance(source, OwnFile)
+        raise InputError(_missing(source) if own else f"weights {name}: {_missing(source)}")
     try:
         read = files.read(path, None, LARGEST)
     except OSError as error:
@@ -60,6 +62,13 @@ def content(name: str, source: Source, download: bool = False) -> bytes:
     return read
 
 
+def is_of(read: bytes, source: Source) -> bool:
+    """Whether bytes are those of a published file, wherever they lie."""
+    if isinstance(source, OwnFile):
+        return False
+    return hashlib.sha256(read).hexdigest().startswith(source.sha256)
+
+
 def _in_package(source: PackageFile) -> Path | None:
     """By what pip wrote down: no code of the package is run."""
     try:
@@ -67,7 +76,7 @@ def _in_package(source: PackageFile) -> Path | None:
     except metadata.PackageNotFoundError:
         return None
     paths = [Path(str(one.locate())) for one in listed if one.name == source.file]
-    return next((path for path in paths if path.is_file()), None)
+    return next((path for path in paths if os.path.isfile(path)), None)
 
 
 def _missing(source: Source) -> str:
@@ -75,7 +84,8 @@ def _missing(source: Source) -> str:
         return f"not installed; run: pip install 'hwnas[{source.extra}]'"
     if isinstance(source, Download):
         return f"not on this machine; --download fetches them from {source.url}"
-    return f"no such file: {source.path}"
+    there = os.path.lexists(source.path)
+    return f"{source.path}: {'not a file that can be read' if there else 'no such file'}"
 
 
 def _fetched(name: str, source: Download) -> bytes:
