@@ -29,6 +29,7 @@ from hwnas.space.known_macros import EFFICIENTNET_LITE0_SAME
 from hwnas.training.data import Dataset
 from hwnas.training.evaluate import logits
 from hwnas.training.recipe import Recipe
+from hwnas.training.run_images import prepared_for
 from hwnas.training.start import Start
 from hwnas.training.train import Trained, train
 
@@ -96,8 +97,7 @@ def start_of(hand: Hand, dataset: Dataset, seed: int) -> Start:
 
 def prepared(dataset: Dataset) -> Dataset:
     """The images as the trained weights want them."""
-    how = weights_named(WEIGHTS).preprocessing
-    return replace(dataset, mean=how.mean, std=how.std)
+    return prepared_for(dataset, weights_named(WEIGHTS).preprocessing)
 
 
 def taught(dataset: Dataset, teacher: Network) -> Dataset:

@@ -89,7 +89,7 @@ def resolve(
         merged = _merge(DIGITS_DEFAULTS, merged)
     if merged.get("space") == "nasbench201":
         merged = _merge(NASBENCH201_DEFAULTS, merged)
-    if merged.get("weights_from") is not None:
+    if merged.get("weights_from") is not None and _is_elastic(merged.get("space")):
         merged = _merge(ELASTIC_DEFAULTS, merged)
     merged = _with_depth(merged)
     if "algorithm" not in merged and not merged.get("objectives"):
@@ -102,6 +102,14 @@ def resolve(
         if flag is not None and rest and _said(overrides, key.split(".")):
             raise InputError(f"{flag(key)}: {rest}") from None
         raise InputError(f"{where}: {line}") from None
+
+
+def _is_elastic(name: Any) -> bool:
+    """Whether the options of a space share weights."""
+    if not isinstance(name, str) or name not in SPACES:
+        return False
+    macro = SPACES[name].macro
+    return macro is not None and bool(macro.sliced)
 
 
 def _said(data: Any, path: list[str]) -> bool:

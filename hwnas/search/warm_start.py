@@ -17,9 +17,10 @@ from hwnas.nets.inherit import into_supernet
 from hwnas.nets.network import Network
 from hwnas.nets.supernet import Supernet
 from hwnas.nets.trained import TrainedWeights, trained_state, weights_named
+from hwnas.nets.trained.grey import grey_state
 from hwnas.search.seeds import HEAD
 from hwnas.space import SPACES
-from hwnas.space.genotype import Architecture, Genotype
+from hwnas.space.genotype import Architecture
 from hwnas.space.known import elastic_space
 from hwnas.training.data import Dataset, Split, batches
 from profilers.errors import InputError
@@ -57,6 +58,8 @@ def fill(
     assert net.largest is not None
     graph = net.graph_of(net.largest)
     trained = trained_state(weights)
+    if dataset.image[0] == 1:
+        trained = grey_state(trained, weights.preprocessing)
     state = into_supernet(channels_sorted(trained, graph), graph)
     wanted = net.state_dict()
     classifier = _classifier_names(net)
@@ -64,7 +67,8 @@ def fill(
         if name not in classifier:
             wanted[name] = state[name].to(tensor)
     net.load_state_dict(wanted)
-    _fit_classifier(net, dataset, split, words, trained, weights.genotype)
+    x, y = _features(dataset, split, words, trained, weights)
+    _fit_classifier(net, x, y)
 
 
 def _classifier_names(net: Supernet) -> set[str]:
@@ -79,24 +83,11 @@ def _last_linear(net: nn.Module) -> nn.Linear:
     return found[-1]
 
 
-def _fit_classifier(
-    net: Supernet,
-    dataset: Dataset,
-    split: Split,
-    words: tuple[int, ...],
-    trained: Mapping[str, Tensor],
-    whole: Genotype,
-) -> None:
-    """Logistic regression on what the trained network makes of the training images, unaugmented.
-
-    With BatchNorm's trained statistics: those of few classes of one's own would hide what tells
-    them apart (on five flowers 77 % of the classes are found with the former, 66 % with the
-    latter).
-    """
+def _fit_classifier(net: Supernet, x: Floats, y: Ints) -> None:
+    """Logistic regression of labels (images,) on features (images, channels)."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
-    x, y = _features(dataset, split, words, trained, whole)
     mean, deviation = x.mean(0), x.std(0) + 1e-6
     model = LogisticRegression(C=1 / (2 * RIDGE * len(y)), max_iter=200)
     with warnings.catch_warnings():
@@ -117,13 +108,17 @@ def _features(
     split: Split,
     words: tuple[int, ...],
     trained: Mapping[str, Tensor],
-    whole: Genotype,
+    weights: TrainedWeights,
 ) -> tuple[Floats, Ints]:
-    """What the last linear layer of the trained network reads, (images, channels), and labels."""
-    size = SPACES[whole.space].published_size
-    architecture = Architecture(whole, channels=size[0], cells=size[1])
-    classes = len(trained[list(trained)[-1]])
-    network = Network(architecture, classes, dataset.image).to(dataset.device).eval()
+    """What the last linear layer of the trained network reads of images that are not augmented,
+    (images, channels), and their labels, (images,).
+
+    With BatchNorm's trained statistics: those of few classes of one's own would hide what tells
+    them apart (on five flowers 77 % of the photos are told with the former, 70 % with the latter).
+    """
+    channels, cells = SPACES[weights.genotype.space].published_size
+    architecture = Architecture(weights.genotype, channels=channels, cells=cells)
+    network = Network(architecture, weights.classes, dataset.image).to(dataset.device).eval()
     network.load_state_dict(dict(trained))
     seen: list[Tensor] = []
     labels: list[Tensor] = []

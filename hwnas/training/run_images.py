@@ -17,7 +17,8 @@ from pathlib import Path
 import torch
 
 from hwnas.config import Config
-from hwnas.nets.trained import weights_named
+from hwnas.nets.trained import Preprocessing, weights_named
+from hwnas.nets.trained.grey import grey_preprocessing
 from hwnas.runs.directory import Run, ended
 from hwnas.runs.environment import Environment, ImagesKept, ImagesPart, read_environment
 from hwnas.runs.summary import read_front
@@ -54,14 +55,22 @@ def read_images(config: Config, root: Path | None = None, download: bool = False
     return _prepared(config, dataset)
 
 
+def prepared_for(dataset: Dataset, preprocessing: Preprocessing) -> Dataset:
+    """The images normalised as trained weights want them; grey ones as if their channels were
+    three equal ones."""
+    if dataset.image[0] == 1:
+        mean, std = grey_preprocessing(preprocessing)
+        return replace(dataset, mean=(mean,), std=(std,))
+    return replace(dataset, mean=preprocessing.mean, std=preprocessing.std)
+
+
 def _prepared(config: Config, dataset: Dataset) -> Dataset:
     """Normalised as the weights want it that a search starts from, and split as the config says.
 
     Raises InputError where a class has too few images to judge candidates by.
     """
     if config.weights_from is not None:
-        preprocessing = weights_named(config.weights_from).preprocessing
-        dataset = replace(dataset, mean=preprocessing.mean, std=preprocessing.std)
+        dataset = prepared_for(dataset, weights_named(config.weights_from).preprocessing)
     share = config.data.policy_share
     if share == 0.5:
         return dataset

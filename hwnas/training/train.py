@@ -85,7 +85,7 @@ def train(
             files.remove(unfinished, out_dir)
         settings = _settings(architecture, dataset, recipe, seed, stem)
         if start is not None:
-            settings["start"] = {"origin": start.origin, "digest": start.digest}
+            settings["start"] = f"{start.origin} ({start.digest[:16]})"
         if dataset.soft_labels is not None and recipe.soft_labels:
             settings["soft_labels"] = tensors_digest({"": dataset.soft_labels})
         training.resume(out_dir, settings)
