@@ -69,7 +69,9 @@ def _prepared(config: Config, dataset: Dataset) -> Dataset:
 
     Raises InputError where a class has too few images to judge candidates by.
     """
-    if config.weights_from is not None:
+    if config.data.mean is not None and config.data.std is not None:
+        dataset = prepared_for(dataset, Preprocessing(mean=config.data.mean, std=config.data.std))
+    elif config.weights_from is not None:
         dataset = prepared_for(dataset, weights_named(config.weights_from).preprocessing)
     share = config.data.policy_share
     if share == 0.5:
