@@ -28,6 +28,11 @@ class Stopped(RuntimeError):
     """
 
 
+def reason_of(error: OSError) -> str:
+    """Why the system refused, in words."""
+    return _REASONS.get(error.errno or 0, error.strerror or str(error))
+
+
 @contextmanager
 def translate_os_errors(path: Path, command: str) -> Iterator[None]:
     """Turn what the file system refuses below the directory `path` into `Stopped`.
@@ -37,7 +42,7 @@ def translate_os_errors(path: Path, command: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
+        reason = reason_of(error)
         if not path.exists():
             raise Stopped(
                 f"run directory {path}: it is gone; what it held can't be brought back"

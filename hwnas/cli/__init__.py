@@ -27,6 +27,7 @@ from hwnas.cli import (
 )
 from hwnas.cli.optional import WithRay
 from hwnas.cli.outside import echo
+from hwnas.cli.standard import ReaderGone, standard_streams
 from hwnas.errors import Stopped
 from profilers.errors import InputError
 from profilers.lock import Busy
@@ -70,20 +71,25 @@ app.command("doctor")(doctor.doctor)
 def main() -> None:
     """Run the command line: exit code 2 and one line for bad input, 3 where work can't go on,
     130 after Ctrl-C."""
-    try:
-        code = app(standalone_mode=False, obj=main)
-        sys.exit(code if isinstance(code, int) else 0)
-    except _MISTYPED as error:
-        line = " ".join(error.format_message().split())
-        if line:  # empty where no command was given: help has been printed
-            echo(f"error: {line}", err=True)
-        sys.exit(2)
-    except InputError as error:
-        if not processes.follows():  # what all processes of a search find out is said once
-            echo(f"error: {error}", err=True)
-        sys.exit(2)
-    except (Stopped, Busy) as stop:
-        echo(f"stopped: {stop}", err=True)
-        sys.exit(3)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    with standard_streams():
+        try:
+            code = app(standalone_mode=False, obj=main)
+            if sys.stdout is not None:
+                sys.stdout.flush()  # a full disk shows here, not when the interpreter ends
+            sys.exit(code if isinstance(code, int) else 0)
+        except _MISTYPED as error:
+            line = " ".join(error.format_message().split())
+            if line:  # empty where no command was given: help has been printed
+                echo(f"error: {line}", err=True)
+            sys.exit(2)
+        except InputError as error:
+            if not processes.follows():  # what all processes of a search find out is said once
+                echo(f"error: {error}", err=True)
+            sys.exit(2)
+        except (Stopped, Busy) as stop:
+            echo(f"stopped: {stop}", err=True)
+            sys.exit(3)
+        except ReaderGone:
+            sys.exit(0)
+        except KeyboardInterrupt:
+            sys.exit(130)

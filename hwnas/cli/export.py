@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hwnas.cli.outside import console, echo, echo_json, table
+from hwnas.cli.outside import echo, echo_json, print_table, table
 from hwnas.cli.values import image_size
 from profilers.errors import InputError, nearest
 from profilers.limits import MOST_THREADS, check_numbers
@@ -248,7 +248,7 @@ def _print(records: list[dict[str, Any]]) -> None:
             row[2] = value
         for row in rows:
             grid.add_row(*row)
-    console().print(grid)
+    print_table(grid)
     for record in records:
         folder = Path(next(iter(record["files"].values()))).parent
         known = f" ({record['known_as']})" if record["known_as"] else ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hwnas.cli.optional import HELP
-from hwnas.cli.outside import console, echo, echo_json, table
+from hwnas.cli.outside import echo, echo_json, print_table, table
 
 if TYPE_CHECKING:
     from hwnas.cluster.searches import SearchedThere
@@ -107,14 +107,11 @@ def sweep(
 
 
 def _print(found: dict[str, Any], report: Path | None) -> None:
-    printed = console()
-    printed.print(_table(found["runs"]))
+    print_table(_table(found["runs"]))
     if any(len(one["seeds"]) > 1 for one in found["over_seeds"]):
-        printed.print(_means(found["over_seeds"]))
+        print_table(_means(found["over_seeds"]))
     if not found["comparable"]:
-        printed.print(
-            "hypervolumes of other spaces, targets or data are measured in other boxes", style="dim"
-        )
+        echo("hypervolumes of other spaces, targets or data are measured in other boxes")
     if report is not None:
         echo(f"report: {report}")
 

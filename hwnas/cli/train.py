@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hwnas.cli.optional import HELP
-from hwnas.cli.outside import console, echo, echo_json, table
+from hwnas.cli.outside import echo, echo_json, print_table, table
 from hwnas.cli.train_notes import announced, known_device, left_out, told, warned
 from profilers.errors import InputError
 from profilers.limits import MOST_THREADS, check_numbers
@@ -262,5 +262,5 @@ def _print(run: Run, records: list[TrainingRecord]) -> None:
             f"{member.costs['macs'].value:,}",
             ", ".join(marks),
         )
-    console().print(grid)
+    print_table(grid)
     echo(f"next: hwnas export {shlex.quote(str(run.path))} --all")
