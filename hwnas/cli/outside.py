@@ -78,7 +78,8 @@ def print_table(grid: Table) -> None:
 
     screen = console()
     if not _fitted(grid, screen):
-        grid.box, grid.padding, grid.pad_edge = box.SIMPLE_HEAD, (0, 1, 0, 0), False
+        grid.box, grid.padding = box.SIMPLE_HEAD, (0, 1, 0, 0)
+        grid.pad_edge = grid.show_edge = False
         if not _fitted(grid, screen):
             _print_list(grid)
             return
@@ -96,11 +97,6 @@ def _fitted(grid: Table, screen: Console) -> bool:
         word = column.width if column.no_wrap else max(part.minimum for part in parts)
         is_text = column.justify == "left" and not column.no_wrap
         least.append(min(word, column.min_width or LONGEST_WORD) if is_text else word)
-    if not grid.pad_edge:  # rich adds the padding of the edges to what a column is given
-        _, right, _, left = grid.padding
-        grid.columns[0].width = (grid.columns[0].width or 0) - left
-        grid.columns[-1].width = (grid.columns[-1].width or 0) - right
-        least[0], least[-1] = least[0] - left, least[-1] - right
     widths = sum(column.width or 0 for column in grid.columns)
     unlimited = screen.options.update(max_width=widths + 1_000)
     over = Measurement.get(screen, unlimited, grid).maximum - screen.width
