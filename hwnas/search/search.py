@@ -84,6 +84,8 @@ def resume(
     run = ranks.broadcast(lambda: runs.open_run(path))
     if ranks.broadcast(lambda: runs.ended(run)):
         return run
+    # Before images are read: its config may have been changed since.
+    ranks.broadcast(lambda: whereabouts(run, ranks.size))
     if download and root is None:
         root = default_root()  # not to a place that a file names
     config = with_data(run.config, root=None if root is None else str(root), download=download)
