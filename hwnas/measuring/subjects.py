@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from hwnas.space.layers import Stem
     from profilers.backends import Subject
 
-LARGEST_TEXT_BYTES = 100_000
+LARGEST_TEXT_BYTES = 16_000_000
+"""A log of a search may hold the genotype."""
 LARGEST_WEIGHTS_BYTES = 2_000 * 2**20
 """A file of protobuf holds less than 2 GiB."""
 
