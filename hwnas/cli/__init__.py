@@ -27,8 +27,8 @@ from hwnas.cli import (
 )
 from hwnas.cli.optional import WithRay
 from hwnas.cli.outside import echo
-from hwnas.cli.standard import ReaderGone, standard_streams
-from hwnas.errors import Stopped
+from hwnas.cli.standard import ReaderGone, ended_in_order, standard_streams
+from hwnas.errors import NO_MEMORY, Stopped, is_memory, reason_of
 from profilers.errors import InputError
 from profilers.lock import Busy
 
@@ -71,7 +71,7 @@ app.command("doctor")(doctor.doctor)
 def main() -> None:
     """Run the command line: exit code 2 and one line for bad input, 3 where work can't go on,
     130 after Ctrl-C."""
-    with standard_streams():
+    with standard_streams(), ended_in_order():
         try:
             code = app(standalone_mode=False, obj=main)
             if sys.stdout is not None:
@@ -88,6 +88,16 @@ def main() -> None:
             sys.exit(2)
         except (Stopped, Busy) as stop:
             echo(f"stopped: {stop}", err=True)
+            sys.exit(3)
+        except OSError as error:  # of a file that nobody above had in mind
+            if error.filename is None:
+                raise
+            echo(f"stopped: {error.filename}: {reason_of(error)}", err=True)
+            sys.exit(3)
+        except (MemoryError, RuntimeError) as error:
+            if not is_memory(error):
+                raise
+            echo(f"stopped: {NO_MEMORY}", err=True)
             sys.exit(3)
         except ReaderGone:
             sys.exit(0)

@@ -62,7 +62,16 @@ def export(
     ] = "3x32x32",
     stem: Annotated[str, Option(help="For an untrained genotype: cifar or imagenet.")] = "cifar",
     data: Annotated[
-        str | None, Option(help="For a genotype: images to verify on and calibrate with.")
+        str | None,
+        Option(
+            help=(
+                "For a genotype: images to verify on and calibrate with. For a run: where the"
+                " images of its search are now, if they have moved."
+            )
+        ),
+    ] = None,
+    test: Annotated[
+        Path | None, Option(help="For a run: where its folder of test images is now.")
     ] = None,
     data_root: Annotated[Path | None, Option(help="Folder of the public data sets.")] = None,
     download: Annotated[
@@ -98,11 +107,8 @@ def export(
     wanted = _formats(formats)
     # Not Path.is_dir(), which raises where a genotype's text is longer than any file name can be.
     if os.path.isdir(subject):
-        if weights is not None or data is not None:
-            raise InputError(
-                "export: a run has its own weights and images; --weights and --data are for a"
-                " genotype"
-            )
+        if weights is not None:
+            raise InputError("export: a run has its own weights; --weights is for a genotype")
         chosen = of_run(
             Path(subject),
             keys or [],
@@ -113,6 +119,8 @@ def export(
             data_root=data_root,
             download=download,
             warn=warned,
+            data=data,
+            test=test,
         )
         if not keys and not every:
             _note_the_knee(Path(subject), untrained, quiet)

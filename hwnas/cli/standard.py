@@ -6,7 +6,9 @@ from __future__ import annotations
 import errno
 import io
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO, cast
@@ -92,6 +94,25 @@ class _Messages(_Stream):
             self._stream.flush()
         except OSError:
             self._drop()
+
+
+@contextmanager
+def ended_in_order() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end this process as an exception does: what it started ends too."""
+
+    def end(number: int, frame: object) -> None:
+        sys.exit(128 + number)
+
+    ours = threading.current_thread() is threading.main_thread()
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    usual = [one for one in numbers if ours and signal.getsignal(one) == signal.SIG_DFL]
+    for number in usual:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in usual:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _open_closed_ones() -> None:

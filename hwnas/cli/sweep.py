@@ -53,7 +53,7 @@ def sweep(
     from hwnas.cluster.ray_cluster import connected
     from hwnas.cluster.searches import sweep_on
     from hwnas.cluster.sweep_file import read_sweep, state_of
-    from hwnas.errors import Stopped, translate_os_errors
+    from hwnas.errors import Stopped, quoted, translate_os_errors
 
     say = notes(quiet)
     runs = read_sweep(file, download, say)
@@ -90,9 +90,9 @@ def sweep(
             live = partial(watching, quiet) if ray is None else None
             sweep_on(cluster, runs, place, gpus=gpus, watching=live, done=done, failed=failed)
     except KeyboardInterrupt:
-        echo(f"stopped; the same command goes on: hwnas sweep {file} ...", err=True)
+        echo(f"stopped; the same command goes on: hwnas sweep {quoted(file)} ...", err=True)
         raise
-    with translate_os_errors(place, f"hwnas sweep {file}"):
+    with translate_os_errors(place, f"hwnas sweep {quoted(file)}"):
         found = compare(runs, place)
         report = write_comparison(runs, place, found)
     if json:
@@ -102,7 +102,7 @@ def sweep(
     if failures:
         raise Stopped(
             f"{len(failures)} of {len(runs)} runs did not end; the same command tries them again:"
-            f" hwnas sweep {file}"
+            f" hwnas sweep {quoted(file)}"
         )
 
 

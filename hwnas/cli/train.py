@@ -67,6 +67,10 @@ def train(
     fresh: Annotated[
         bool, Option("--fresh", help="Forget an earlier training of these networks.")
     ] = False,
+    data: Annotated[
+        str | None, Option(help="Where the images of the search are now, if they have moved.")
+    ] = None,
+    test: Annotated[Path | None, Option(help="Where its folder of test images is now.")] = None,
     data_root: Annotated[Path | None, Option(help="Folder of the public data sets.")] = None,
     download: Annotated[
         bool, Option("--download", help="Fetch a missing public data set.")
@@ -91,10 +95,11 @@ def train(
     from hwnas.runs.directory import open_run
     from hwnas.runs.models import choose, knee_note, model_of
     from hwnas.runs.schema import to_json
+    from hwnas.training.run_images import moved
 
     if sum((bool(keys), every, knee)) > 1:
         raise InputError("train: say either --all, --knee or keys")
-    opened = open_run(run)
+    opened = moved(open_run(run), data, test)
     members = choose(opened, keys or [], every)
     note = None if keys or every else knee_note(opened, is_trained=False)
     if note is not None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import time
 
 import pytest
 
 from hwnas.cli import main
 from hwnas.cli.outside import echo
-from hwnas.cli.standard import ReaderGone, standard_streams
+from hwnas.cli.standard import ReaderGone, ended_in_order, standard_streams
 from hwnas.errors import Stopped
 from tests.runs.made import finished_run
 
@@ -101,3 +103,15 @@ def test_a_width_that_terminals_have_is_kept(monkeypatch):
         monkeypatch.setenv("COLUMNS", width)
         with standard_streams():
             assert os.environ["COLUMNS"] == width
+
+
+def test_a_signal_that_ends_the_process_lets_it_clean_up():
+    cleaned = []
+    with pytest.raises(SystemExit) as end, ended_in_order():
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5)
+        finally:
+            cleaned.append(True)
+    assert end.value.code == 128 + signal.SIGTERM and cleaned
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
