@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hwnas.cli.outside import console, echo, echo_json, table
+from hwnas.cli.outside import echo, echo_json, print_table, table
 from hwnas.cli.values import image_size
 from profilers.errors import InputError, nearest
 from profilers.limits import MOST_THREADS, check_numbers
@@ -62,7 +62,16 @@ def export(
     ] = "3x32x32",
     stem: Annotated[str, Option(help="For an untrained genotype: cifar or imagenet.")] = "cifar",
     data: Annotated[
-        str | None, Option(help="For a genotype: images to verify on and calibrate with.")
+        str | None,
+        Option(
+            help=(
+                "For a genotype: images to verify on and calibrate with. For a run: where the"
+                " images of its search are now, if they have moved."
+            )
+        ),
+    ] = None,
+    test: Annotated[
+        Path | None, Option(help="For a run: where its folder of test images is now.")
     ] = None,
     data_root: Annotated[Path | None, Option(help="Folder of the public data sets.")] = None,
     download: Annotated[
@@ -98,11 +107,8 @@ def export(
     wanted = _formats(formats)
     # Not Path.is_dir(), which raises where a genotype's text is longer than any file name can be.
     if os.path.isdir(subject):
-        if weights is not None or data is not None:
-            raise InputError(
-                "export: a run has its own weights and images; --weights and --data are for a"
-                " genotype"
-            )
+        if weights is not None:
+            raise InputError("export: a run has its own weights; --weights is for a genotype")
         chosen = of_run(
             Path(subject),
             keys or [],
@@ -113,6 +119,8 @@ def export(
             data_root=data_root,
             download=download,
             warn=warned,
+            data=data,
+            test=test,
         )
         if not keys and not every:
             _note_the_knee(Path(subject), untrained, quiet)
@@ -248,7 +256,7 @@ def _print(records: list[dict[str, Any]]) -> None:
             row[2] = value
         for row in rows:
             grid.add_row(*row)
-    console().print(grid)
+    print_table(grid)
     for record in records:
         folder = Path(next(iter(record["files"].values()))).parent
         known = f" ({record['known_as']})" if record["known_as"] else ""

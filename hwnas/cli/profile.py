@@ -93,7 +93,7 @@ def profile(
     from hwnas.catalog import find_device
     from hwnas.cli.profile_farm import keep, measure_by_ray
     from hwnas.cli.profile_output import as_dict, show
-    from hwnas.cli.subject_options import subject_size
+    from hwnas.cli.subject_options import subject_size, table_of_run
     from hwnas.measuring.profile import measure_elsewhere, measure_here, refuse_less
     from hwnas.measuring.subjects import resolve
     from profilers.backends import Options
@@ -148,7 +148,9 @@ def profile(
         run=measure_elsewhere(ssh, run_with, remote_python),
         time=utc_now(),
     )
-    if table and len(devices) > 1:
+    if table is None:
+        table = table_of_run(subject, devices)
+    elif len(devices) > 1:
         raise InputError("--table: with a single target")
     if ray is None:
         profiles = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from hwnas.cli.outside import console, echo, table
+from hwnas.cli.outside import echo, print_table, table
 from profilers.errors import visible
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ def show(
 ) -> None:
     """Tables for people: one line per metric, with interval and origin; failures and notes
     below."""
-    printed = console()
     grid = table(title=f"{short(visible(subject))} on {visible(device.name)}", title_justify="left")
     several = len({key for key, _ in rows}) > 1
     for header in (
@@ -53,11 +52,11 @@ def show(
         grid.add_column(header, justify="right" if header in ("value", "interval") else "left")
     for key, outcome in rows:
         grid.add_row(*([key] if several else []), *cells_of(outcome))
-    printed.print(grid)
+    print_table(grid)
     for note in notes_of(rows):
         echo(note)
     if operations:
-        printed.print(operation_grid(operations))
+        print_table(operation_grid(operations))
 
 
 def cells_of(outcome: Outcome) -> list[str]:

@@ -9,6 +9,7 @@ import typer
 
 from hwnas.cli import processes as several
 from hwnas.cli.outside import echo
+from hwnas.errors import quoted
 from profilers.errors import InputError
 
 if TYPE_CHECKING:
@@ -227,7 +228,10 @@ def _run(
         with watching(quiet, path) as watch:
             run = search(resolved, path, watch=watch, planned=planned, say=say, ranks=ranks)
     except KeyboardInterrupt:
-        echo(f"stopped; go on with: hwnas resume {path}{several.again(ranks)}", err=True)
+        echo(
+            f"stopped; go on with: hwnas resume {quoted(path)}{several.again(ranks)}",
+            err=True,
+        )
         raise
     print_summary(read_front(run), path, json)
 
@@ -271,7 +275,10 @@ def objectives(metrics: list[str] | None, targets: list[str] | None) -> list[dic
 
     if not metrics:
         if targets:
-            raise InputError("target-value: needs an --objective")
+            raise InputError(
+                "target-value: say of which --objective; one in a --config file has its target"
+                " there ([[objectives]] target)"
+            )
         return None
     for metric in metrics:
         if metric not in METRICS:

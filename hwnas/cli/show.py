@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hwnas.cli.outside import console, echo, echo_json, table
+from hwnas.cli.outside import echo, echo_json, print_table, table
 from profilers.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def print_summary(summary: SearchSummary, path: Path, json: bool) -> None:
         echo_json(to_json(summary))
         return
     shown = escaped(summary)
-    console().print(_table(shown))
+    print_table(_table(shown))
     for line in _lines(shown, path):
         echo(line)
     if not SPACES.usable(summary.space):

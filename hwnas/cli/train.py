@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hwnas.cli.optional import HELP
-from hwnas.cli.outside import console, echo, echo_json, table
+from hwnas.cli.outside import echo, echo_json, print_table, table
 from hwnas.cli.train_notes import announced, known_device, left_out, told, warned
 from profilers.errors import InputError
 from profilers.limits import MOST_THREADS, check_numbers
@@ -79,6 +79,10 @@ def train(
     fresh: Annotated[
         bool, Option("--fresh", help="Forget an earlier training of these networks.")
     ] = False,
+    data: Annotated[
+        str | None, Option(help="Where the images of the search are now, if they have moved.")
+    ] = None,
+    test: Annotated[Path | None, Option(help="Where its folder of test images is now.")] = None,
     data_root: Annotated[Path | None, Option(help="Folder of the public data sets.")] = None,
     download: Annotated[
         bool, Option("--download", help="Fetch a missing public data set.")
@@ -106,10 +110,11 @@ def train(
     from hwnas.runs.models import choose, knee_note, model_of
     from hwnas.runs.schema import to_json
     from hwnas.training.inherited import inherits
+    from hwnas.training.run_images import moved
 
     if sum((bool(keys), every, knee)) > 1:
         raise InputError("train: say either --all, --knee or keys")
-    opened = open_run(run)
+    opened = moved(open_run(run), data, test)
     members = choose(opened, keys or [], every)
     note = None if keys or every else knee_note(opened, is_trained=False)
     if note is not None:
@@ -294,5 +299,5 @@ def _print(run: Run, records: list[TrainingRecord]) -> None:
             f"{member.costs['macs'].value:,}",
             ", ".join(marks),
         )
-    console().print(grid)
+    print_table(grid)
     echo(f"next: hwnas export {shlex.quote(str(run.path))} --all")

@@ -19,6 +19,7 @@ from hwnas.space.space import SPACES, Space
 from profilers.device import Device
 from profilers.errors import InputError, nearest
 from profilers.host import host
+from profilers.limited import why_no_file
 from profilers.roofline import Peaks, Runtime
 from profilers.table import NetworkSize, Table, load
 
@@ -286,9 +287,10 @@ def find_table(word: str) -> Path:
             f"table {word!r}: which one? (choices: {', '.join(path.stem for path in named)})"
         )
     if word.endswith(".json") or "/" in word or "\\" in word:
-        if Path(word).expanduser().is_file():
+        wrong = why_no_file(Path(word).expanduser())
+        if wrong is None:
             return Path(word).expanduser()
-        raise InputError(f"table file {word}: not found")
+        raise InputError(f"table file {word[:200]}: {wrong}")
     raise InputError(f"unknown table {word!r}{nearest(word, [path.stem for path in _all()])}")
 
 

@@ -21,7 +21,7 @@ from hwnas.space.layers import Stem
 from hwnas.space.text import MAX_CHARACTERS, parse
 from hwnas.training.checkpoint import WEIGHTS
 from hwnas.training.data import Dataset, load
-from hwnas.training.run_images import images_of
+from hwnas.training.run_images import images_of, moved
 from hwnas.training.weights import Weights, load_weights
 from profilers.errors import InputError, nearest
 from profilers.onnx_latency import OnnxOptions, measure_latency
@@ -57,13 +57,16 @@ def of_run(
     data_root: Path | None,
     download: bool = False,
     warn: Callable[[str], None] = lambda line: None,
+    data: str | None = None,
+    test: Path | None = None,
 ) -> list[NetworkToExport]:
     """Networks of a run: the trained ones that are meant, or with random weights members of its
     front.
 
-    Raises InputError where the images are not those of its search.
+    ``data``, ``test``: where the images are now. Raises InputError where they are not those of its
+    search.
     """
-    run = open_run(path)
+    run = moved(open_run(path), data, test)
     notes: dict[str, Any] = {"run": path.resolve().name}
     if not without_training:
         records = choose_trained(run, names, every)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from hwnas import files
 from profilers.errors import InputError
+from profilers.limited import why_no_file
 from profilers.limits import check_input, check_numbers
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from hwnas.space.layers import Stem
     from profilers.backends import Subject
 
-LARGEST_TEXT_BYTES = 100_000
+LARGEST_TEXT_BYTES = 16_000_000
+"""A log of a search may hold the genotype."""
 LARGEST_WEIGHTS_BYTES = 2_000 * 2**20
 """A file of protobuf holds less than 2 GiB."""
 
@@ -54,14 +56,15 @@ def resolve(text: str, shape: Shape) -> list[Named]:
     path = Path(text)
     # Not Path.exists(), which raises where a genotype's text is longer than any file name can be.
     exists = os.path.exists(text)
-    if exists and path.is_dir():
+    if exists and os.path.isdir(text):
         return members(path)
     if text.lower().endswith(".onnx"):
         return [Named(key=path.name, onnx=path)]
     if exists:
         return [genotype(read(path), shape)]
-    if text.endswith((".json", ".txt", ".toml")):
-        raise InputError(f"{text}: no such file")
+    if text.endswith((".json", ".txt", ".toml", ".log", ".yaml", ".py")):
+        wrong = why_no_file(path)
+        raise InputError(f"{text}: {'no such file' if wrong == 'not found' else wrong}")
     return [genotype(text, shape)]
 
 

@@ -22,6 +22,7 @@ from hwnas.report.layout import pictures, title
 from hwnas.report.layout_items import NETWORK
 from hwnas.report.load import EvaluatedFront, RunData, commands, metrics
 from hwnas.report.policies import lines, policies
+from hwnas.report.render import javascript_bundle
 from hwnas.runs.summary import Member, SearchSummary
 from hwnas.space.chosen_size import size_names, size_text
 from hwnas.space.space import SPACES
@@ -73,9 +74,7 @@ def embedded(data: Any) -> str:
 @cache
 def _bundle() -> str:
     """Vega, Vega-Lite and vega-embed as one script."""
-    import vl_convert
-
-    return str(vl_convert.javascript_bundle(SNIPPET)).replace("</script", "<\\/script")
+    return javascript_bundle(SNIPPET).replace("</script", "<\\/script")
 
 
 def _run(data: RunData) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from hwnas import files
 from hwnas.config import Cells, Channels
+from hwnas.errors import quoted
 from hwnas.runs.directory import FRONT, Run, check_run, keeping_run
 from hwnas.runs.schema import (
     Fraction,
@@ -267,5 +268,7 @@ def read_shown(path: Path) -> SearchSummary:
 
 def _read(path: Path, *, any_space: bool) -> SearchSummary:
     if not files.exists(path / FRONT, path):
-        raise InputError(f"{path}: the search has not ended; go on with: hwnas resume {path}")
+        raise InputError(
+            f"{path}: the search has not ended; go on with: hwnas resume {quoted(path)}"
+        )
     return read(path / FRONT, path, SearchSummary, WHAT, {"any_space": any_space})
