@@ -1,0 +1,72 @@
+"""Place a device among known ones by a few measured networks: prior, design, intervals.
+
+The design does not depend on a measured value, so all networks to measure are known beforehand.
+How wide intervals must be is seen on the known devices, each as if it were new. Meta-learned
+relatives: HELP (arXiv 2106.08630), NASFLAT (arXiv 2403.02446).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from profilers.covariance import Array, Part, Rows, variance
+from profilers.posterior import HALF_WIDTH, posterior
+from profilers.prior import KnownDevice, Pretended, Prior, learn_prior
+
+_TRIED_ON = 400  # candidates on which intervals are tried
+_WIDEST = 4.0
+
+
+def prior_for(
+    features: Sequence[Part], known: Sequence[KnownDevice], seen: Rows, count: int
+) -> Prior:
+    """What known devices say of a new one of which ``count`` networks will be measured.
+
+    Only the networks ``seen`` (m,) of the known devices are used. ``features``: parts of all
+    networks (n,).
+    """
+    found, pretended = learn_prior(features, known, seen)
+    return replace(found, widened=_widened(pretended, seen[:_TRIED_ON], count))
+
+
+def choose(of: Prior, candidates: Rows, count: int) -> Rows:
+    """The networks to measure, the most telling first: each takes the most variance from all
+    candidates together."""
+    left = of.between(candidates, candidates) + 1.0
+    chosen: list[int] = []
+    for _ in range(min(count, len(candidates))):
+        gain = (left**2).sum(axis=0) / (np.diag(left) + of.noise)
+        gain[chosen] = -1.0
+        best = int(gain.argmax())
+        chosen.append(best)
+        left = left - np.outer(left[:, best], left[best]) / (left[best, best] + of.noise)
+    return candidates[chosen]
+
+
+def _widened(pretended: Sequence[Pretended], rows: Rows, count: int) -> float:
+    """The factor with which intervals hold as many of the known devices' networks as they
+    should.
+
+    1 where no two devices are known.
+    """
+    off: list[Array] = []
+    for each in pretended:
+        there = rows[np.isfinite(each.values[rows])]
+        measured = choose(each.prior, there, count)
+        rest = np.setdiff1d(there, measured)
+        values = each.values[measured]
+        mean, square = posterior(
+            each.prior.between(rest, measured),
+            variance(each.prior.parts, each.prior.amplitudes, rest),
+            each.prior.between(measured, measured),
+            values - values.mean(),
+            each.prior.noise,
+        )
+        error = np.abs(each.values[rest] - values.mean() - mean)
+        off.append(error / np.sqrt(square) / HALF_WIDTH)
+    if not off:
+        return 1.0
+    return float(np.clip(np.nanquantile(np.concatenate(off), 0.9), 1 / _WIDEST, _WIDEST))
