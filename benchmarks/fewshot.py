@@ -2,7 +2,7 @@
 
     python -m benchmarks.fewshot --table F.csv --sources COL,COL --target COL --n 10 --draws 30 \
         [--method ridge] [--json]
-    python -m benchmarks.fewshot --table F.csv --every --n 10 --draws 30 [--method ridge]
+    python -m benchmarks.fewshot --table F.csv --every --n 10,20 --draws 30 [--method ridge]
 
 Reads the layouts of nasbench201.csv.gz (`arch_str`) and of fbnet_latency.csv.gz (`op_00` ..
 `op_21`). A draw (numpy default_rng([SEED, draw])) is a pool of 1,000 candidates: of them the design
@@ -24,7 +24,8 @@ import csv
 import gzip
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -38,9 +39,9 @@ from hwnas.space.family import Family, family
 from hwnas.space.space import Choices
 from hwnas.space.text import parse
 from profilers.covariance import Part
-from profilers.placing import choose, prior_for
+from profilers.placing import choose, widened
 from profilers.posterior import place
-from profilers.prior import KnownDevice
+from profilers.prior import KnownDevice, learn_prior
 
 POOL = 1000
 FOLDED = 0.05
@@ -59,33 +60,35 @@ def main() -> None:
     parser.add_argument("--target", help="the column that is new")
     parser.add_argument("--every", action="store_true")
     parser.add_argument("--only", default="", help="with --every: these targets only")
-    parser.add_argument("--n", type=int, default=10)
+    parser.add_argument("--n", default="10", help="networks measured; 10,20 with --every")
     parser.add_argument("--draws", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--method", choices=["placing", "ridge"], default="placing")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     data = read(given.table)
+    counts = [int(n) for n in given.n.split(",")]
     if not given.every:
         sources = [column(data, name) for name in given.sources.split(",") if name]
         if given.target is None:
             parser.error("--target COL, or --every")
-        scored = score(data, sources, column(data, given.target), given)
+        (scored,) = score(data, sources, column(data, given.target), given, counts[:1])
         print(json.dumps(scored.as_dict()) if given.json else scored.line(given.target))
         return
     complete = [name for name, values in data.latency_ms.items() if np.isfinite(values).all()]
-    only = [column(data, name) for name in given.only.split(",") if name]
-    found = {}
-    for target in only or complete:
+    found: dict[int, list[Scored]] = {n: [] for n in counts}
+    for target in [column(data, name) for name in given.only.split(",") if name] or complete:
         sources = [name for name in complete if device_of(name) != device_of(target)]
-        found[target] = score(data, sources, target, given)
-        print(found[target].line(target), flush=True)
-    each = np.array([scored.mean() for scored in found.values()])
-    geometric = float(np.exp(np.log(each[:, 0]).mean()))
-    print(
-        f"mean of {len(found)}: spearman {each[:, 0].mean():.4f} (geometric {geometric:.4f}),"
-        f" MAPE {each[:, 1].mean():.1f} %, coverage {each[:, 2].mean():.3f}"
-    )
+        for n, scored in zip(counts, score(data, sources, target, given, counts), strict=True):
+            found[n].append(scored)
+            print(f"{n:3d} {scored.line(target)}", flush=True)
+    for n in counts:
+        each = np.array([scored.mean() for scored in found[n]])
+        geometric = float(np.exp(np.log(each[:, 0]).mean()))
+        print(
+            f"{n:3d} mean of {len(each)}: spearman {each[:, 0].mean():.4f} (geometric"
+            f" {geometric:.4f}), MAPE {each[:, 1].mean():.1f} %, coverage {each[:, 2].mean():.3f}"
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -172,21 +175,25 @@ def device_of(name: str) -> str:
     return bare if bare == "essential_ph_1" else BATCHES.sub("", bare)
 
 
-def score(data: Data, sources: list[str], target: str, given: argparse.Namespace) -> Scored:
-    found = Scored(spearman=[], mape=[], coverage=[])
+def score(
+    data: Data, sources: list[str], target: str, given: argparse.Namespace, counts: list[int]
+) -> list[Scored]:
+    """For each count of measured networks, over the same draws."""
+    found = [Scored(spearman=[], mape=[], coverage=[]) for _ in counts]
     truth = data.latency_ms[target]
     there = np.flatnonzero(np.isfinite(truth))
+    method = ridge if given.method == "ridge" else placing
     for draw in range(given.draws):
         pool = np.random.default_rng([given.seed, draw]).permutation(there)[:POOL]
-        method = ridge if given.method == "ridge" else placing
-        measured, latency, low, high = method(data, sources, truth, pool, given.n)
-        rest = np.setdiff1d(there, measured)
-        own = truth[rest]
-        whole = own > FOLDED * np.median(own)
-        off = np.abs(latency[rest] / own - 1)[whole]
-        found.spearman.append(spearman(latency[rest], own))
-        found.mape.append(float(100 * off.mean()))
-        found.coverage.append(float(((low[rest] <= own) & (own <= high[rest])).mean()))
+        predicted = method(data, sources, truth, pool, counts)
+        for scored, (measured, latency, low, high) in zip(found, predicted, strict=True):
+            rest = np.setdiff1d(there, measured)
+            own = truth[rest]
+            whole = own > FOLDED * np.median(own)
+            off = np.abs(latency[rest] / own - 1)[whole]
+            scored.spearman.append(spearman(latency[rest], own))
+            scored.mape.append(float(100 * off.mean()))
+            scored.coverage.append(float(((low[rest] <= own) & (own <= high[rest])).mean()))
     return found
 
 
@@ -195,37 +202,39 @@ Predicted = tuple[npt.NDArray[np.int64], Floats, Floats, Floats]
 
 
 def placing(
-    data: Data, sources: list[str], truth: Floats, pool: npt.NDArray[np.int64], n: int
-) -> Predicted:
+    data: Data, sources: list[str], truth: Floats, pool: npt.NDArray[np.int64], counts: list[int]
+) -> Iterator[Predicted]:
     known = [
         KnownDevice(device=device_of(name), latency_ms=data.latency_ms[name]) for name in sources
     ]
-    of = prior_for(data.parts, known, pool, n)
-    measured = choose(of, pool, n)
-    placed = place(of, measured, truth[measured], np.arange(len(truth)))
-    return measured, placed.latency_ms, placed.low_ms, placed.high_ms
+    learned, pretended = learn_prior(data.parts, known, pool)
+    every = choose(learned, pool, max(counts))
+    for n in counts:
+        of = replace(learned, widened=widened(pretended, pool, n))
+        placed = place(of, every[:n], truth[every[:n]], np.arange(len(truth)))
+        yield every[:n], placed.latency_ms, placed.low_ms, placed.high_ms
 
 
 def ridge(
-    data: Data, sources: list[str], truth: Floats, pool: npt.NDArray[np.int64], n: int
-) -> Predicted:
-    measured = pool[:n]
+    data: Data, sources: list[str], truth: Floats, pool: npt.NDArray[np.int64], counts: list[int]
+) -> Iterator[Predicted]:
     width = data.family.space.width
-    counts = np.stack([(data.choices == at).sum(axis=1) for at in range(width)], axis=1)
+    of_each = np.stack([(data.choices == at).sum(axis=1) for at in range(width)], axis=1)
     edges = np.concatenate([data.choices == at for at in range(width)], axis=1).astype(float)
     known = [data.latency_ms[name] for name in sources]
     known = [np.where(np.isfinite(each), each, np.nanmean(each)) for each in known]
     features = np.column_stack(
-        [*(standard(each) for each in known), *map(standard, counts.T), edges - edges.mean(axis=0)]
+        [*map(standard, known), *map(standard, of_each.T), edges - edges.mean(axis=0)]
     )
-    mean = truth[measured].mean()
-    own = features[measured]
-    inverse = np.linalg.inv(own @ own.T + RIDGE * np.eye(n))
-    weights = inverse @ (truth[measured] / mean - 1)
-    latency = mean * (1 + features @ (own.T @ weights))
-    left_out = mean * weights / np.diag(inverse)  # residuals when each is left out
-    half = 1.645 * float(np.sqrt(np.mean(left_out**2)))
-    return measured, latency, latency - half, latency + half
+    for n in counts:
+        measured = pool[:n]
+        mean, own = truth[measured].mean(), features[measured]
+        inverse = np.linalg.inv(own @ own.T + RIDGE * np.eye(n))
+        weights = inverse @ (truth[measured] / mean - 1)
+        latency = mean * (1 + features @ (own.T @ weights))
+        left_out = mean * weights / np.diag(inverse)  # residuals when each is left out
+        half = 1.645 * float(np.sqrt(np.mean(left_out**2)))
+        yield measured, latency, latency - half, latency + half
 
 
 def standard(values: npt.ArrayLike) -> Floats:

@@ -13,11 +13,11 @@ from dataclasses import replace
 import numpy as np
 
 from profilers.covariance import Array, Part, Rows, variance
-from profilers.posterior import HALF_WIDTH, posterior
+from profilers.posterior import HALF_WIDTH, LIKELY, posterior
 from profilers.prior import KnownDevice, Pretended, Prior, learn_prior
 
 _TRIED_ON = 400  # candidates on which intervals are tried
-_WIDEST = 4.0
+_NARROWEST, _WIDEST = 0.95, 4.0
 
 
 def prior_for(
@@ -29,7 +29,7 @@ def prior_for(
     networks (n,).
     """
     found, pretended = learn_prior(features, known, seen)
-    return replace(found, widened=_widened(pretended, seen[:_TRIED_ON], count))
+    return replace(found, widened=widened(pretended, seen, count))
 
 
 def choose(of: Prior, candidates: Rows, count: int) -> Rows:
@@ -46,15 +46,16 @@ def choose(of: Prior, candidates: Rows, count: int) -> Rows:
     return candidates[chosen]
 
 
-def _widened(pretended: Sequence[Pretended], rows: Rows, count: int) -> float:
-    """The factor with which intervals hold as many of the known devices' networks as they
-    should.
+def widened(pretended: Sequence[Pretended], rows: Rows, count: int) -> float:
+    """The factor with which intervals hold as many of the known devices' networks as they should,
+    after ``count`` of the networks ``rows`` were measured.
 
-    1 where no two devices are known.
+    The amplitudes were learned from the same devices, so it is hardly ever below 1; it is 1 where
+    no two devices are known.
     """
     off: list[Array] = []
     for each in pretended:
-        there = rows[np.isfinite(each.values[rows])]
+        there = rows[np.isfinite(each.values[rows])][:_TRIED_ON]
         measured = choose(each.prior, there, count)
         rest = np.setdiff1d(there, measured)
         values = each.values[measured]
@@ -69,4 +70,4 @@ def _widened(pretended: Sequence[Pretended], rows: Rows, count: int) -> float:
         off.append(error / np.sqrt(square) / HALF_WIDTH)
     if not off:
         return 1.0
-    return float(np.clip(np.nanquantile(np.concatenate(off), 0.9), 1 / _WIDEST, _WIDEST))
+    return float(np.clip(np.quantile(np.concatenate(off), LIKELY), _NARROWEST, _WIDEST))

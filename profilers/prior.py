@@ -23,7 +23,6 @@ A compiler folds a network that ignores its image to next to nothing, and the lo
 would outweigh all other networks.
 """
 _LEARNED_FROM = 150  # networks: the cube of it is what learning costs
-_SMOOTHED_FROM = 200
 _USUAL_OF_KNOWN = -1.0  # logarithms of amplitudes
 _USUAL_OF_FEATURES = -4.0
 _USUAL_SPREAD = 0.3  # of log latencies, where no device is known
@@ -137,13 +136,16 @@ def smoothed(features: Sequence[Part], values: Sequence[Array], seen: Rows) -> A
     every = np.arange(len(features[0].points))
     if not values:
         return np.zeros((len(every), 0))
-    sub = seen[:_SMOOTHED_FROM]
+    sub = seen[:_LEARNED_FROM]
     covariances = np.array([alone(each, sub, sub) for each in features])
     devices = []
     for each in values:
         there = np.flatnonzero(np.isfinite(each[sub]))
         devices.append(
-            Known(covariances=covariances[:, there][:, :, there], values=each[sub][there])
+            Known(
+                covariances=np.ascontiguousarray(covariances[:, there][:, :, there]),
+                values=each[sub][there],
+            )
         )
     amplitudes, noises = learn(devices, np.full(len(features), _USUAL_OF_KNOWN - 1.0))
     among = covariance(features, amplitudes, seen, seen)
