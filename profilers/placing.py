@@ -16,6 +16,9 @@ from profilers.covariance import Array, Part, Rows, variance
 from profilers.posterior import HALF_WIDTH, LIKELY, posterior
 from profilers.prior import KnownDevice, Pretended, Prior, learn_prior
 
+GOAL_PERCENT = 10.0
+"""Networks are enough where half of the intervals reach no farther than this to either side."""
+_MOST = 100  # networks that are worth a thought
 _TRIED_ON = 400  # candidates on which intervals are tried
 _NARROWEST, _WIDEST = 0.95, 4.0
 
@@ -44,6 +47,36 @@ def choose(of: Prior, candidates: Rows, count: int) -> Rows:
         chosen.append(best)
         left = left - np.outer(left[:, best], left[best]) / (left[best, best] + of.noise)
     return candidates[chosen]
+
+
+def needed(of: Prior, measured: Rows, candidates: Rows, half_percent: float) -> tuple[int, float]:
+    """How many networks it takes until half of the intervals reach at most GOAL_PERCENT to either
+    side, and how far they reach then, in %.
+
+    ``half_percent``: how far they reach now. Where even the most are not enough, that is their
+    number.
+    """
+    if half_percent <= GOAL_PERCENT:
+        return len(measured), half_percent
+    both = np.concatenate([measured, candidates])
+    left = of.between(both, both) + 1.0
+    middle: dict[int, float] = {}
+    taken: set[int] = set()
+    for number in range(1, _MOST + 1):
+        if number <= len(measured):
+            best = number - 1
+        else:
+            gain = (left**2).sum(axis=0) / (np.diag(left) + of.noise)
+            gain[list(taken)] = -1.0
+            best = int(gain.argmax())
+        taken.add(best)
+        left = left - np.outer(left[:, best], left[best]) / (left[best, best] + of.noise)
+        middle[number] = float(np.sqrt(np.median(np.diag(left)[len(measured) :]) + of.noise))
+    for number in (*range(len(measured) + 10, _MOST, 10), _MOST):
+        reached = half_percent * middle[number] / middle[len(measured)]
+        if reached <= GOAL_PERCENT:
+            break
+    return number, reached
 
 
 def widened(pretended: Sequence[Pretended], rows: Rows, count: int) -> float:

@@ -53,7 +53,8 @@ class Table:
 
     ``agreement`` holds mape_percent and kendall_tau by protocol (cross_validation, held_out, ...),
     each with its count of networks; ``provenance`` says what was read or measured, when, and with
-    which versions.
+    which versions. ``doubt``: where there is one, it predicts the logarithm of how far a 90 %
+    interval reaches to either side.
     """
 
     device: str
@@ -64,6 +65,7 @@ class Table:
     agreement: Mapping[str, Mapping[str, Any]]
     provenance: Mapping[str, Any]
     operations: Operations | None = None
+    doubt: Fitted | None = None
     measured: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
 
 
@@ -79,6 +81,7 @@ def save(table: Table, path: Path) -> None:
         "network": None if table.network is None else asdict(table.network),
         "agreement": table.agreement,
         "model": _fitted_to_dict(table.fitted),
+        **({} if table.doubt is None else {"doubt": _fitted_to_dict(table.doubt)}),
         "operations": None if table.operations is None else asdict(table.operations),
         "provenance": table.provenance,
         "measured": list(table.measured),
@@ -136,6 +139,7 @@ def _from_dict(data: Mapping[str, Any]) -> Table:
         agreement=dict(data["agreement"]),
         provenance=dict(data["provenance"]),
         operations=None if operations is None else _operations(operations),
+        doubt=None if data.get("doubt") is None else _fitted(data["doubt"]),
         measured=tuple(dict(item) for item in data["measured"]),
     )
 

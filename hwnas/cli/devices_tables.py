@@ -149,7 +149,8 @@ def predict(
 
     predictor = TablePredictor(table=load(table), source=str(table))
     texts, choices = read_architectures(csv, predictor.space, arch_column)
-    write_predictions(out, texts, predictor.predict(choices))
+    interval = predictor.interval(choices)
+    write_predictions(out, texts, predictor.predict(choices), interval)
     folded = int(is_constant(predictor.space, choices).sum())
     if as_json:
         report = {
@@ -161,6 +162,8 @@ def predict(
         echo_json({**report, "origin": predictor.origin, "unit": "ms", "out": str(out)})
         return
     echo(f"{out}: {len(texts)} latencies in ms on {predictor.table.device} (table {table})")
+    if interval is not None:
+        echo("low_ms and high_ms are the ends of their 90 % intervals")
     if folded:
         echo(
             f"{folded} of them do not depend on their image: a compiler folds these, trust them"

@@ -136,15 +136,23 @@ def read_architectures(
 
 
 def write_predictions(
-    path: Path, texts: tuple[str, ...], latency_ms: npt.NDArray[np.float64]
+    path: Path,
+    texts: tuple[str, ...],
+    latency_ms: npt.NDArray[np.float64],
+    interval: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None = None,
 ) -> None:
-    """Write columns `arch` and `latency_ms`, seven digits: equal predictions stay equal."""
+    """Write columns `arch` and `latency_ms`, and with an interval its ends `low_ms` and `high_ms`.
+
+    Seven digits: equal predictions stay equal.
+    """
+    columns = [latency_ms, *(interval or ())]
     try:
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
-            writer.writerow([ARCH, "latency_ms"])
+            writer.writerow([ARCH, "latency_ms", "low_ms", "high_ms"][: 1 + len(columns)])
             writer.writerows(
-                (text, f"{value:.7g}") for text, value in zip(texts, latency_ms, strict=True)
+                (text, *(f"{value:.7g}" for value in values))
+                for text, *values in zip(texts, *columns, strict=True)
             )
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror})") from error

@@ -82,7 +82,7 @@ def own_table(device: Device, of: Family, batch: int = 1) -> Path | None:
     """The first table of this device that is about these networks, None where there is none."""
     for path in tables(device.name):
         found = load(path)
-        if _about_this(device, found) and fits(found, of, batch):
+        if is_about(device, found) and fits(found, of, batch):
             return path
     return None
 
@@ -172,7 +172,7 @@ def other_device(table: Path, device: Device) -> str | None:
     return None if named == device.name else named
 
 
-def _about_this(device: Device, table: Table) -> bool:
+def is_about(device: Device, table: Table) -> bool:
     """Whether a table is of this device; `cpu` is another machine elsewhere, so there the host
     must be the same."""
     measured_on = table.provenance.get("receipt", {}).get("host")
