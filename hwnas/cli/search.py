@@ -194,12 +194,17 @@ def named_table(word: str | None, resolved: Config) -> Path | None:
     Raises InputError for an unknown one, or where no latency is asked for.
     """
     from hwnas.costs.tables import find_table
+    from profilers.table import load
 
     if word is None:
         return None
-    if all(one.metric != "latency" for one in resolved.objectives):
+    asked = {one.metric for one in resolved.objectives}
+    if not asked & {"latency", "energy"}:
         raise InputError("--table: only with --objective latency; nothing else is asked of a table")
-    return find_table(word)
+    path = find_table(word)
+    if (about := load(path).metric) not in asked:
+        raise InputError(f"--table: {path} is about {about}; it goes with --objective {about}")
+    return path
 
 
 def _run(
