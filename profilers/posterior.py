@@ -27,7 +27,7 @@ _BLOCK = 2000  # rows predicted at once
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Placed:
+class PlacedDevice:
     """Latencies in ms of some networks (rows,), with the ends of their 90 % intervals."""
 
     latency_ms: Array
@@ -98,7 +98,7 @@ def posterior(
     return mean, np.asarray(np.maximum(square - mean**2, 1e-12))
 
 
-def place(of: Prior, measured: Rows, latency_ms: Array, rows: Rows) -> Placed:
+def place(of: Prior, measured: Rows, latency_ms: Array, rows: Rows) -> PlacedDevice:
     """Latencies of the networks ``rows`` from those measured, ``latency_ms`` (measured,) > 0."""
     median = float(np.median(latency_ms))
     values = np.log(np.maximum(latency_ms / median, FASTEST))
@@ -115,6 +115,6 @@ def place(of: Prior, measured: Rows, latency_ms: Array, rows: Rows) -> Placed:
         spread.append(np.sqrt(square))
     log_ms = np.log(median) + middle + of.spread * np.concatenate(mean)
     half = HALF_WIDTH * of.widened * of.spread * np.concatenate(spread)
-    return Placed(
+    return PlacedDevice(
         latency_ms=np.exp(log_ms), low_ms=np.exp(log_ms - half), high_ms=np.exp(log_ms + half)
     )

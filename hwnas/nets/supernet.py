@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hwnas.nets.elastic import Part, Whole
+from hwnas.nets.elastic import BlockPart, Whole
 from hwnas.nets.interpreter import (
     Addend,
     Built,
@@ -222,7 +222,7 @@ def _open(
             network, built, _option_name(node, "whole"), largest, lambda: Whole(largest)
         )
         assert isinstance(whole, Whole)
-        return _Candidate(column=column, module=Part(whole, layers))
+        return _Candidate(column=column, module=BlockPart(whole, layers))
     if not any(layer.params for layer in layers if layer.kind != "batch_norm"):
         key = (node.inputs[0], layers)
         if key not in alike:

@@ -51,7 +51,7 @@ def expected(paths: list[Any]) -> tuple[float, dict[str, Any]]:
     net = several.shared().net
     losses = []
     for number, chosen in enumerate(paths):
-        x, y = several.batch(number)
+        x, y, _ = several.batch(number)
         logits = (
             net.sampled(x, chosen)
             if chosen.ndim == 1
