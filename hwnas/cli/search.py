@@ -55,6 +55,15 @@ def search(
             )
         ),
     ] = None,
+    weights_from: Annotated[
+        str | None,
+        Option(
+            help=(
+                "Trained weights to start from: a name such as efficientnet-lite0, a .safetensors"
+                " or .pth file, or none (default for photos: those that are installed)."
+            )
+        ),
+    ] = None,
     algorithm: Annotated[
         str | None,
         Option(
@@ -132,6 +141,7 @@ def search(
     flags: dict[str, Any] = {
         "target": target,
         "space": space,
+        "weights_from": weights_from,
         "algorithm": algorithm,
         "seed": seed,
         "reward": reward,
@@ -157,8 +167,10 @@ def search(
     from hwnas.cli.progress import notes
     from hwnas.config import resolve, with_epochs
     from hwnas.runs.directory import ensure_absent, new_directory
+    from hwnas.search.photos import with_weights
 
-    resolved = resolve(given(**flags), config, notes(quiet or several.follows()), flag_of)
+    say = notes(quiet or several.follows())
+    resolved = resolve(with_weights(given(**flags), config, say), config, say, flag_of)
     if epochs is not None:
         resolved = with_epochs(resolved, epochs)
     chosen = named_table(table, resolved)
@@ -182,12 +194,17 @@ def named_table(word: str | None, resolved: Config) -> Path | None:
     Raises InputError for an unknown one, or where no latency is asked for.
     """
     from hwnas.costs.tables import find_table
+    from profilers.table import load
 
     if word is None:
         return None
-    if all(one.metric != "latency" for one in resolved.objectives):
+    asked = {one.metric for one in resolved.objectives}
+    if not asked & {"latency", "energy"}:
         raise InputError("--table: only with --objective latency; nothing else is asked of a table")
-    return find_table(word)
+    path = find_table(word)
+    if (about := load(path).metric) not in asked:
+        raise InputError(f"--table: {path} is about {about}; it goes with --objective {about}")
+    return path
 
 
 def _run(

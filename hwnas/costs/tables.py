@@ -83,7 +83,7 @@ def own_table(device: Device, of: Family, batch: int = 1) -> Path | None:
     """The first table of this device that is about these networks, None where there is none."""
     for path in tables(device.name):
         found = load(path)
-        if _about_this(device, found) and fits(found, of, batch):
+        if is_about(device, found) and fits(found, of, batch):
             return path
     return None
 
@@ -97,12 +97,13 @@ def calibration(device: Device, of: Family, batch: int = 1) -> str:
     return f"hwnas devices calibrate --target {device.name} --space {space.name} {size}{at}"
 
 
-def default_path(device: str, of: Family, batch: int = 1) -> Path:
+def default_path(device: str, of: Family, batch: int = 1, metric: str = "latency") -> Path:
     """Where a table is kept unless told otherwise; its name tells which networks it is about."""
     network = size_of(of)
     image = "x".join(map(str, network.image))
     at = f"-b{batch}" if batch != 1 else ""
     size = f"c{network.channels}-n{network.cells}-{image}{at}"
+    size += "" if metric == "latency" else f".{metric}"
     return user_folder() / f"{file_name(device)}.{of.space.name}.{size}.json"
 
 
@@ -173,7 +174,7 @@ def other_device(table: Path, device: Device) -> str | None:
     return None if named == device.name else named
 
 
-def _about_this(device: Device, table: Table) -> bool:
+def is_about(device: Device, table: Table) -> bool:
     """Whether a table is of this device; `cpu` is another machine elsewhere, so there the host
     must be the same."""
     measured_on = table.provenance.get("receipt", {}).get("host")
@@ -189,8 +190,8 @@ def peaks_of(device: Device) -> Peaks | None:
     return Peaks(gmacs_per_s=device.fp32_gmacs_per_s, gb_per_s=device.memory_gb_per_s)
 
 
-def fits(table: Table, of: Family, batch: int) -> bool:
-    """Whether a table is about these networks.
+def fits(table: Table, of: Family, batch: int, metric: str = "latency") -> bool:
+    """Whether a table is about these networks, and about the metric.
 
     The number of classes does not matter to a latency.
     """
@@ -204,6 +205,7 @@ def fits(table: Table, of: Family, batch: int) -> bool:
     )
     return (
         same
+        and table.metric == metric
         and table.space == of.space.name
         and (table.batch or 1) == batch
         and of.size.stem == "cifar"
@@ -246,6 +248,7 @@ def _differences(table: Table, of: Family, batch: int) -> str:
     if about is None:
         return "the table does not say which networks it is about"
     sides = [
+        ("metric", table.metric, "latency"),
         ("space", table.space, of.space.name),
         ("cells", about.cells, network.cells),
         ("channels", about.channels, network.channels),
