@@ -47,7 +47,7 @@ ELASTIC_DEFAULTS: dict[str, Any] = {
     ],
     "data": {"policy_share": 0.125},
     "weight_step": {
-        "paths": "uniform",
+        "paths": "spread",
         "lr": 0.02,
         "head_rate": 1.0,
         "nesterov": True,
@@ -55,7 +55,7 @@ ELASTIC_DEFAULTS: dict[str, Any] = {
         "label_smoothing": 0.1,
     },
     "alpha_step": {"score": "likelihood", "images": 368},
-    "finalists_by": "regression",
+    "finalists_by": "bins",
     "finalists_per_policy": 2,
 }
 """Parts of a trained network: the whole is tuned, then random parts, and then candidates are

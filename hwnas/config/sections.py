@@ -123,10 +123,11 @@ class WeightStep(Frozen):
 
     ``paths``: drawn from the policies, as in TND-NAS, or ``uniform`` among what survives: then
     nothing is trained less because it looked bad while the weights were young
-    (docs/evidence/nasbench201.md).
+    (docs/evidence/nasbench201.md); or ``spread`` over the whole range of costs
+    (hwnas.space.spread).
     """
 
-    paths: Literal["policies", "uniform"] = "policies"
+    paths: Literal["policies", "uniform", "spread"] = "policies"
     lr: Rate = 0.15
     head_rate: float = Field(default=0.1, gt=0, le=1)
     label_smoothing: Share = 0.0

@@ -37,12 +37,14 @@ class Accuracy(Record):
     """Accuracy in 0..1 and how it was obtained; what else spoke for a finalist, where SynFlow was
     asked.
 
-    ``regression``: predicted accuracy on an average batch. ``log_synflow``: ln of SynFlow.
+    ``counted``: the share of images that were right, where ``value`` is estimated by likelihood.
+    ``regression``: predicted score on an average batch. ``log_synflow``: ln of SynFlow.
     ``believed``: both in standard deviations of the shortlist, added.
     """
 
     value: Fraction
     provenance: Text
+    counted: Fraction | None = None
     regression: Number | None = None
     log_synflow: Number | None = None
     believed: Number | None = None

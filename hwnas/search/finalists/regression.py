@@ -148,12 +148,12 @@ def candidates(model: Regression, evaluated: Choices, mask: Mask, best: int = 64
     found = evaluated[distinct_rows(evaluated)]
     for _ in range(NEIGHBOURHOODS):
         top = found[np.argsort(-predict(model, found), kind="stable")[:best]]
-        both = np.concatenate([found, _changed(top, mask)])
+        both = np.concatenate([found, changed(top, mask)])
         found = both[distinct_rows(both)]
     return found
 
 
-def _changed(choices: Choices, mask: Mask) -> Choices:
+def changed(choices: Choices, mask: Mask) -> Choices:
     """Every genotype with one edge's operation exchanged for another that remains."""
     rows = [choices]
     for edge, operation in zip(*np.nonzero(mask), strict=True):
