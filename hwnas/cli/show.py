@@ -41,7 +41,7 @@ def print_summary(summary: SearchSummary, path: Path, json: bool) -> None:
         echo_json(to_json(summary))
         return
     shown = escaped(summary)
-    console().print(_table(shown))
+    console().print(front_table(shown))
     for line in _lines(shown, path):
         echo(line)
     if not SPACES.usable(summary.space):
@@ -56,7 +56,8 @@ def print_summary(summary: SearchSummary, path: Path, json: bool) -> None:
         )
 
 
-def _table(summary: SearchSummary) -> Any:
+def front_table(summary: SearchSummary) -> Any:
+    """The front, one member a row."""
     from hwnas.space import SPACES
     from hwnas.space.chosen_size import size_names, size_text
 
