@@ -41,9 +41,8 @@ def derive(
     from profilers.errors import nearest
 
     if objective not in METRICS:
-        raise InputError(
-            f"objective: unknown metric {objective!r}{nearest(objective, METRICS.names())}"
-        )
+        meant = nearest(objective, METRICS.names())
+        raise InputError(f"objective: unknown metric {objective!r}{meant}")
     if len(set(target)) < len(target):
         raise InputError("--target: the same one twice")
     if table and len(table) != len(target):

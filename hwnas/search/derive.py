@@ -72,9 +72,10 @@ def derive(
     config = with_data(config, root=None if root is None else str(root))
     planned = plan(config, say, kept_table(run))
     check_same(run, planned.dataset, read_environment(run.path))
+    named: Sequence[Path | None] = tables or [None] * len(targets)
     asked = [
         _asked(config, target, metric, planned.dataset.task.classes, planned.dataset.image, table)
-        for target, table in zip(targets, tables or [None] * len(targets), strict=True)
+        for target, table in zip(targets, named, strict=True)
     ]
     torch.set_num_threads(config.threads)
     dataset = to_device(planned.dataset, compute.compute_device(config))
