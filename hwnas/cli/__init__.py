@@ -12,6 +12,7 @@ import typer
 
 from hwnas import __version__
 from hwnas.cli import (
+    derive,
     devices,
     doctor,
     export,
@@ -60,6 +61,7 @@ app.command("plan")(plan.plan)
 app.command("profile", cls=WithRay)(profile.profile)
 app.add_typer(devices.app, name="devices")
 app.command("resume")(resume.resume)
+app.command("derive")(derive.derive)
 app.command("show")(show.show)
 app.command("train", cls=WithRay)(train.train)
 app.command("export")(export.export)

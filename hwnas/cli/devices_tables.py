@@ -258,7 +258,8 @@ _DESIGNS = {
 def _print_fit(table: Table, path: Path, found: dict[str, Any], device: str) -> None:
     from hwnas.costs.tables import BENCHMARK, search_words, why_not_found
 
-    echo(f"{path}: latency table of {found['device']} for {found['space']}, in ms")
+    unit, named = found["unit"], {"latency": "latencies", "energy": "energies"}[table.metric]
+    echo(f"{path}: {table.metric} table of {found['device']} for {found['space']}, in {unit}")
     echo(
         f"  {found['rows']} networks read, {found['blank']} rows without a latency skipped"
         + (f", {found['failed']} failed ones left out" if found["failed"] else "")
@@ -266,7 +267,7 @@ def _print_fit(table: Table, path: Path, found: dict[str, Any], device: str) -> 
     )
     low, median, high = (found["latency_ms"][name] for name in ("min", "median", "max"))
     echo(
-        f"  latencies from {low:.4g} to {high:.4g} ms, median {median:.4g} ms (read as"
+        f"  {named} from {low:.4g} to {high:.4g} {unit}, median {median:.4g} {unit} (read as"
         f" {found['read_as']})"
     )
     echo(f"  the device {_DESIGNS[table.fitted.form.design]} (chosen by cross-validation)")

@@ -44,7 +44,7 @@ def print_summary(summary: SearchSummary, path: Path, json: bool) -> None:
         echo_json(to_json(summary))
         return
     shown = escaped(summary)
-    print_table(_table(shown))
+    print_table(front_table(shown))
     for line in _lines(shown, path):
         echo(line)
     if not SPACES.usable(summary.space):
@@ -59,7 +59,8 @@ def print_summary(summary: SearchSummary, path: Path, json: bool) -> None:
         )
 
 
-def _table(summary: SearchSummary) -> Any:
+def front_table(summary: SearchSummary) -> Any:
+    """The front, one member a row."""
     from hwnas.space import SPACES
     from hwnas.space.chosen_size import size_names, size_text
 

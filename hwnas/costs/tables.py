@@ -141,7 +141,7 @@ def search_words(table: Table, path: Path, target: str) -> str:
         "--cells",
         str(network.cells),
         "--objective",
-        "latency",
+        table.metric,
     ]
     words += _data_words(network)
     if "--table" in why_not_found(table.device, table, path):
