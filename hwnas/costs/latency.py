@@ -92,6 +92,14 @@ class TablePredictor:
             known = tuple(with_operations(design, self._operations.of(choices)) for design in known)
         return fitted.predict(known)
 
+    def shares(self, choices: Choices) -> Floats | None:
+        """Which part of its latency each decision's block takes, (count, edges) -> (count, edges);
+        None where the table's model does not add up over blocks."""
+        fitted = self.table.fitted
+        if fitted.form.design != sized.NAME:
+            return None
+        return sized.shares(self._family, choices, fitted.coefficients, fitted.constant)
+
     @cached_property
     def _family(self) -> Family:
         network = self.table.network

@@ -10,14 +10,14 @@ size, since a runtime's efficiency depends on it. The columns are fitted to whol
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from hwnas.costs.counts import additive
-from hwnas.space.build import BySize
+from hwnas.costs.counts import Additive, additive
+from hwnas.space.build import BySize, OfSamples, by_size
 from hwnas.space.family import Family, family
 from hwnas.space.layers import Layer
 from hwnas.space.space import Choices, Space
@@ -49,13 +49,6 @@ def design(of: Family, choices: Choices) -> Design:
     choices = np.atleast_2d(choices)
     space = of.space
     sums = np.column_stack([table.of(choices) for table in _tables(of)])
-    names, columns = list(WORK), [sums]
-    for row in space.size_rows:
-        decision = space.decisions[row]
-        # Of the first choice the common columns speak.
-        for column, option in enumerate(decision.operations[1:], start=1):
-            names += [f"{name}/{decision.name}={option}" for name in WORK]
-            columns.append(sums * (choices[:, [row]] == column))
     indicators = [
         choices[:, row] == column
         for row, decision in enumerate(space.decisions)
@@ -63,11 +56,71 @@ def design(of: Family, choices: Choices) -> Design:
     ]
     return Design(
         name=NAME,
-        names=tuple(names),
-        counts=np.concatenate(columns, axis=1),
+        names=_names(space),
+        counts=_counts(space, choices, sums),
         detail=np.column_stack(indicators).astype(np.float64),
         share=np.ones(len(choices)),
     )
+
+
+def shares(
+    of: Family, choices: Choices, coefficients: Mapping[str, float], constant: float
+) -> Floats:
+    """Which part of a sample's latency each decision's block takes, (count, decisions), by a fitted
+    linear model of these features.
+
+    0 for a block that is absent, and for decisions about the size. The rest up to 1 belongs to
+    what is not decided.
+    """
+    choices = np.atleast_2d(choices)
+    names = _names(of.space)
+    slopes = np.array([coefficients.get(name, 0.0) for name in names])
+
+    def latency(sums: Floats) -> Floats:
+        return np.asarray(_counts(of.space, choices, sums) @ slopes, dtype=np.float64)
+
+    tables = _tables(of)
+    whole = constant + latency(np.column_stack([table.of(choices) for table in tables]))
+    rows = [
+        latency(np.column_stack([_of_row(table, choices, row) for table in tables]))
+        for row in range(choices.shape[1])
+    ]
+    return np.clip(np.column_stack(rows) / whole[:, None], 0.0, 1.0)
+
+
+def _of_row(table: BySize, choices: Choices, row: int) -> Floats:
+    """The work of one decision's block, (count,)."""
+    return by_size(
+        table.rows, table.parts, choices, lambda part, own: _additive(part)[row, own[:, row]]
+    )
+
+
+def _additive(part: OfSamples) -> Floats:
+    assert isinstance(part, Additive)
+    return part.table
+
+
+def _names(space: Space) -> tuple[str, ...]:
+    """The names of the columns; of the first choice about a size the common columns speak."""
+    return (
+        *WORK,
+        *(
+            f"{name}/{space.decisions[row].name}={option}"
+            for row in space.size_rows
+            for option in space.decisions[row].operations[1:]
+            for name in WORK
+        ),
+    )
+
+
+def _counts(space: Space, choices: Choices, sums: Floats) -> Floats:
+    """Work of samples, (count, len(WORK)), once for all sizes and once more for each choice of a
+    size."""
+    columns = [sums]
+    for row in space.size_rows:
+        for column in range(1, len(space.decisions[row].operations)):
+            columns.append(sums * (choices[:, [row]] == column))
+    return np.concatenate(columns, axis=1)
 
 
 @lru_cache(maxsize=16)

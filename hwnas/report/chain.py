@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from html import escape
 
 from hwnas.report.layout_items import op_label
 from hwnas.report.shades import shades
-from hwnas.space.build import architecture_graph, key_of, own_image
+from hwnas.space.build import Key, graph_at, key_of
+from hwnas.space.chain import image_at
 from hwnas.space.chosen_size import chosen_size
 from hwnas.space.encoding import to_choices
-from hwnas.space.family import Family
-from hwnas.space.genotype import Architecture, Genotype
-from hwnas.space.graph import Node
+from hwnas.space.genotype import Genotype
+from hwnas.space.graph import Graph, Node, discrete
 from hwnas.space.size import CellSize, Task
-from hwnas.space.space import NONE, SPACES
+from hwnas.space.space import NONE, SPACES, Space
 
 BAR, GAP, STAGE_GAP = 30.0, 6.0, 22.0
 """Pixels: the width of a bar, between bars, and between stages."""
@@ -52,15 +53,13 @@ def bars(genotype: Genotype, channels: int | None = None) -> tuple[Bar, ...]:
     space, choices = SPACES[genotype.space], to_choices(genotype)
     usual, cells = space.published_size
     channels = usual if channels is None else channels
-    architecture = Architecture(genotype, channels=channels, cells=cells)
-    task = Task(classes=2, image=(3, 32, 32))
-    present = {node.name: node for node in architecture_graph(architecture, task)}
-    of = Family(space=space, size=CellSize(channels=channels, cells=cells), task=task)
+    graph = _graph(space, channels, cells, key_of(space, choices))
+    present = {node.name: node for node in discrete(graph, choices)}
     colours = shades(
         list(dict.fromkeys(name for one in space.decisions for name in one.operations))
     )
     found = []
-    for node in of.graphs[key_of(space, choices)]:
+    for node in graph:
         part = node.name.partition(".")[2]
         if node.row is not None:
             operation = space.decisions[node.row].operations[int(choices[node.row])]
@@ -69,6 +68,13 @@ def bars(genotype: Genotype, channels: int | None = None) -> tuple[Bar, ...]:
             label = node.group if part == "conv" else "fixed"
             found.append(_bar(node.group, label, node, colours))
     return tuple(found)
+
+
+@lru_cache(maxsize=32)
+def _graph(space: Space, channels: int, cells: int, key: Key) -> Graph:
+    """All options at one size: built once for the many drawings of a page."""
+    task = Task(classes=2, image=(3, 32, 32))
+    return graph_at(space, CellSize(channels=channels, cells=cells), task, key)
 
 
 def _bar(group: str, operation: str, node: Node | None, colours: dict[str, str]) -> Bar:
@@ -132,9 +138,7 @@ def size_words(genotype: Genotype, image: tuple[int, int, int] | None = None) ->
     width 0.35``; empty where there are none. ``image``: as in `chain_svg`."""
     words = chosen_size(genotype)
     if image is not None and "side" in words:
-        channels, cells = SPACES[genotype.space].published_size
-        architecture = Architecture(genotype, channels=channels, cells=cells)
-        _, height, width = own_image(architecture, Task(classes=2, image=image))
+        _, height, width = image_at(image, float(words["side"]))
         words["side"] += f" ({height}x{width} of {image[1]}x{image[2]} pixels)"
     return ", ".join(f"{name} {value}" for name, value in words.items())
 
