@@ -63,6 +63,8 @@ class DataConfig(Frozen):
     ``test``: the folder of the test images, one sub-folder per class, where ``source`` is a folder.
     ``mean``, ``std``: of red, green and blue in 0..1, by which the images are normalised; default:
     their own.
+    ``crop``: which part of the side of each picture's middle square is seen, of a folder: in
+    training anywhere in it, else its middle.
     ``policy_share``: which part of the training images judges candidates; the search trains on the
     rest.
     ``download``: whoever called allows it. What a file says of it is passed over, since others
@@ -77,6 +79,7 @@ class DataConfig(Frozen):
     image_size: int | None = Field(default=None, ge=4, le=1024)
     skip_broken: bool = False
     policy_share: float = Field(default=0.5, gt=0, le=0.5)
+    crop: float = Field(default=1.0, ge=0.5, le=1)
     mean: Triple | None = None
     std: Annotated[Triple, AfterValidator(_positive)] | None = None
 

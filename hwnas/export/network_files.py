@@ -19,7 +19,7 @@ from hwnas.export.formats import (
     check_content,
     content_of,
 )
-from hwnas.export.images import CheckImages, averaged_down
+from hwnas.export.images import CheckImages, averaged_down, cut_out_of_pictures
 from hwnas.export.onnx_format import OPSET, check, onnx_model
 from hwnas.export.torch_format import Raw
 from hwnas.export.verify import Parity, compare, onnx_logits
@@ -116,6 +116,8 @@ def export(
         said["known_as"] = name_of(at.genotype)
     if smaller:
         said["images"] = smaller
+    if weights.crop != 1:
+        said["pictures"] = cut_out_of_pictures(weights)
     model = onnx_model(
         at,
         {name: tensor.numpy() for name, tensor in weights.tensors.items()},

@@ -73,6 +73,8 @@ def _with(given: dict[str, Any], named: str, choose: bool) -> dict[str, Any]:
     name = named if named in TRAINED else str(Path(named).expanduser().resolve())
     how = weights.preprocessing
     data = {"mean": how.mean, "std": how.std, **(given.get("data") or {})}
+    if Path(str(data.get("source", ""))).expanduser().is_dir():
+        data = {"crop": how.crop, **data}
     space = {"space": fitting.name} if choose else {}
     return {**given, **space, "weights_from": name, "data": data}
 

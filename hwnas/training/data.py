@@ -58,6 +58,7 @@ def load(
     image_size: int | None = None,
     test: Path | None = None,
     skip_broken: bool = False,
+    crop: float = 1.0,
 ) -> Dataset:
     """Return the data set that `source` names: one of `NAMES`, a folder of images, or an `.npz`
     file.
@@ -67,6 +68,7 @@ def load(
     deviation of Gaussian noise on every image, in the range 0..1. `image_size`: side in pixels for
     folders and ImageNet, inferred without it. `test`: a folder of test images, one sub-folder per
     class, where `source` is a folder.
+    `crop`: which part of the side of each picture's middle square is seen, of a folder.
     `skip_broken`: leave out the files of a folder that cannot be read. The order of files, of their
     names (but see hwnas.training.order) and of rows changes nothing. Raises `InputError` with one
     helpful line for anything that cannot be used.
@@ -96,6 +98,7 @@ def load(
                 image_size=image_size,
                 test=test.expanduser().resolve() if test else None,
                 skip_broken=skip_broken,
+                crop=crop,
             )
         except Unreadable as error:
             raise InputError(

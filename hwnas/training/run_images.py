@@ -58,6 +58,7 @@ def read_images(config: Config, root: Path | None = None, download: bool = False
         image_size=data.image_size,
         test=Path(data.test) if data.test else None,
         skip_broken=data.skip_broken,
+        crop=data.crop,
     )
     return _prepared(config, dataset)
 
