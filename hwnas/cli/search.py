@@ -281,7 +281,7 @@ def objectives(metrics: list[str] | None, targets: list[str] | None) -> list[dic
     if not metrics:
         if targets:
             raise InputError(
-                "target-value: say of which --objective; one in a --config file has its target"
+                "target-value: needs an --objective; those of a --config file have their targets"
                 " there ([[objectives]] target)"
             )
         return None

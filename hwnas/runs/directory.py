@@ -8,7 +8,6 @@ during a search.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import time
@@ -139,7 +138,7 @@ def lock_in(folder: Path, what: str) -> FolderLock:
     file = FileLock(folder / ".lock")
     try:
         file.acquire(timeout=0)
-        return FolderLock(file=file, folder=_locked(folder))
+        return FolderLock(file=file, folder=files.lock_folder(folder))
     except (Timeout, BlockingIOError):  # an OSError, but not the file system's
         file.release()
         raise InputError(f"{what} is in use by another process") from None
@@ -168,24 +167,10 @@ class FolderLock:
         self.release()
 
 
-def _locked(folder: Path) -> int | None:
-    """Raises BlockingIOError where another process has it."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise
-    except OSError:  # some network file systems
-        os.close(descriptor)
-        return None
-    return descriptor
-
-
 def held(run: Run) -> bool:
     """Whether a process is working on the run now."""
     try:
-        descriptor = _locked(run.path)
+        descriptor = files.lock_folder(run.path)
         if descriptor is not None:
             os.close(descriptor)
         if not files.exists(run.path / ".lock", run.path):
