@@ -115,8 +115,9 @@ def notes_of(rows: Sequence[Row]) -> list[str]:
                 for key in ("wall_median_ms", "reference_now_ms", "reference_ms")
             )
             notes[
-                f"{name} ({receipt.backend}): {settings['runs']} runs, median on the wall {wall:.4g} ms; the reference"
-                f" network took {now:.3g} ms beside them, {quiet:.3g} ms when the host is quiet"
+                f"{name} ({receipt.backend}): {settings['runs']} runs, median on the wall"
+                f" {wall:.4g} ms; the reference network took {now:.3g} ms beside"
+                f" them, {quiet:.3g} ms when the host is quiet"
             ] = None
         for note in receipt.notes:
             notes[f"{name} ({receipt.backend}): {note}"] = None

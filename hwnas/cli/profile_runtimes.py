@@ -34,9 +34,9 @@ def split(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
 
 def show_runtimes(rows: Sequence[Row], title: str) -> None:
     """The table: a line per network and runtime, sorted by latency; then what it comes to."""
-    from hwnas.measuring.comparison import compared
-
     from rich import box
+
+    from hwnas.measuring.comparison import compared
 
     # Narrow, so that a line fits a terminal of 80 columns.
     grid = table(

@@ -86,7 +86,7 @@ def compare(network: nn.Module, model: bytes, inputs: Sequence[Tensor], images: 
     """Compare an ONNX model with ``network`` (on the CPU, in evaluation mode, fed with the same
     batches)."""
     ours, theirs = torch_logits(network, inputs), onnx_logits(model, inputs)
-    exact = _exact(network, inputs, images)
+    exact = exact_logits(network, inputs, images)
     count = len(exact)
     torch_errors = (ours[:count].double() - exact).abs()
     onnx_errors = (theirs[:count].double() - exact).abs()
@@ -115,7 +115,7 @@ def largest_difference(network: nn.Module, other: nn.Module, inputs: Sequence[Te
     return float((ours - theirs).abs().max() / ours.abs().max().clamp_min(1e-12))
 
 
-def _exact(network: nn.Module, inputs: Sequence[Tensor], images: int) -> Tensor:
+def exact_logits(network: nn.Module, inputs: Sequence[Tensor], images: int) -> Tensor:
     """Logits in float64 of the first images.
 
     A network that takes pixels converts them by itself.
