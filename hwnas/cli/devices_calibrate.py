@@ -58,7 +58,7 @@ def calibrate(
     backend: Annotated[
         str | None,
         typer.Option(
-            help="onnxruntime, openvino, ncnn, torch or a plug-in. [default: onnxruntime; on CUDA torch]"
+            help="onnxruntime, openvino, ncnn, torch, a plug-in. [default: onnxruntime; CUDA torch]"
         ),
     ] = None,
     precision: Annotated[
