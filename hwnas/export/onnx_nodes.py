@@ -212,11 +212,11 @@ class Writer:
         """A convolution with the BatchNorm that follows folded in."""
         layer = step.layer
         scale, bias = self.folded(norm, f"{step.weights}.bias" if layer.bias else None)
-        padding = [layer.dilation * (k - 1) // 2 for k in layer.kernel]
+        (top, bottom), (left, right) = layer.pads
         shape = {
             "kernel_shape": layer.kernel,
             "strides": layer.stride,
-            "pads": [*padding, *padding],
+            "pads": [top, left, bottom, right],
             "dilations": [layer.dilation] * 2,
             "group": layer.groups,
         }
