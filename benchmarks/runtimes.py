@@ -219,7 +219,9 @@ def agreement(options: argparse.Namespace) -> Any:
             paths = [Path(folder) / f"{number}.onnx" for number in range(len(networks))]
             modules = [written(at, side, p) for at, p in zip(networks, paths, strict=True)]
             models = [check_onnx(path) for path in paths]
-            expected = [of_module(module, (1, 3, side, side)) for module in modules]
+            # A network may have chosen a smaller side than that of the task's images.
+            shapes = [model.inputs[0][1] for model in models]
+            expected = [of_module(net, shape) for net, shape in zip(modules, shapes, strict=True)]
             passes = []
             for number in range(2):
                 passes.append({one: latencies(one, models, expected, options) for one in RUN})
@@ -257,7 +259,7 @@ def agreed(first: dict[str, list[Any]], second: dict[str, list[Any]]) -> dict[st
     }
     both = {name: np.array([first[name], second[name]], dtype=float).mean(axis=0) for name in names}
     return {
-        "networks": len(first[names[0]]),
+        "networks": sum(one is not None for one in first[names[0]]),
         "kendall_tau": table,
         "fastest": {name: int(np.nanargmin(values)) for name, values in both.items()},
     }
