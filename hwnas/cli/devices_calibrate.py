@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hwnas.measuring.bench import Bench
     from hwnas.space.family import Family
     from profilers.device import Device
+    from profilers.onnx_latency import Precision
     from profilers.table import Table
 
 
@@ -56,13 +57,18 @@ def calibrate(
     threads: Annotated[int, typer.Option(min=1)] = 1,
     backend: Annotated[
         str | None,
-        typer.Option(help="onnxruntime, torch or a plug-in. [default: onnxruntime; on CUDA torch]"),
+        typer.Option(
+            help="onnxruntime, openvino, ncnn, torch, a plug-in. [default: onnxruntime; CUDA torch]"
+        ),
     ] = None,
+    precision: Annotated[
+        str, typer.Option(help="fp32, fp16, bf16 or int8, where the back end has it.")
+    ] = "fp32",
     cuda_graph: Annotated[
         bool, typer.Option("--cuda-graph", help="torch on CUDA: replay captured graphs.")
     ] = False,
     ssh: Annotated[
-        str | None, typer.Option(help="Measure on user@host (onnxruntime and numpy there).")
+        str | None, typer.Option(help="Measure on user@host (numpy and the runtime there).")
     ] = None,
     run_with: Annotated[
         str | None, typer.Option(help="Measure there by COMMAND 'SHELL LINE'.")
@@ -108,7 +114,8 @@ def calibrate(
     """Measure a space's operations and some networks; write a table that predicts the others."""
     from hwnas.catalog import find_device
     from hwnas.cli.devices_few import from_csv, print_few, write_design
-    from hwnas.cli.values import image_size
+    from hwnas.cli.values import image_size, one_of
+    from hwnas.costs.table_runtime import runtime_words
     from hwnas.costs.tables import default_path
     from hwnas.measuring.calibrate import calibrate
     from hwnas.measuring.calibration_runs import CalibrationPlan
@@ -144,7 +151,7 @@ def calibrate(
     )
     check_cells(of.space, of.size.cells)
     check_input(f"--batch {batch}", (batch, *of.task.image))
-    path = out or default_path(device.name, of, batch)
+    path = out or default_path(device.name, of, batch, runtime_words(backend, precision))
     path.parent.mkdir(parents=True, exist_ok=True)
     if csv is not None:
         table = from_csv(csv, of, device, batch, seed)
@@ -162,6 +169,7 @@ def calibrate(
         batch=batch,
         threads=threads,
         backend=backend,
+        precision=one_of("--precision", precision, ("fp32", "fp16", "bf16", "int8")),
         ssh=ssh,
         run_with=run_with,
         remote_python=remote_python,
@@ -214,6 +222,7 @@ def make_bench(
     run_with: str | None,
     remote_python: str = "python3",
     cuda_graph: bool = False,
+    precision: Precision = "fp32",
 ) -> Bench:
     """Where to measure.
 
@@ -241,6 +250,7 @@ def make_bench(
         batch=batch,
         threads=threads,
         backend=backend,
+        precision=precision,
         run=run,
         cuda_graph=cuda_graph,
     )

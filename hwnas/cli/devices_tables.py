@@ -122,7 +122,7 @@ def fit(
         metric=metric,
     )
     of = family_of(SPACES[space], network or BENCHMARK)
-    path = out or default_path(name, of, batch or 1, metric)
+    path = out or default_path(name, of, batch or 1, metric=metric)
     if out is None:
         path.parent.mkdir(parents=True, exist_ok=True)
     save(table, path)

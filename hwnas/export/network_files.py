@@ -14,10 +14,12 @@ import torch
 from hwnas.costs.counts import count
 from hwnas.export.formats import (
     FORMATS,
+    PLAIN,
     Exporting,
     NotTheSame,
     check_content,
     content_of,
+    files_of,
 )
 from hwnas.export.images import CheckImages, averaged_down, cut_out_of_pictures
 from hwnas.export.onnx_format import OPSET, check, onnx_model
@@ -94,7 +96,7 @@ def export(
     images: CheckImages,
     *,
     raw: bool = False,
-    formats: tuple[str, ...] = tuple(FORMATS),
+    formats: tuple[str, ...] = PLAIN,
     notes: Mapping[str, Any] | None = None,
 ) -> Exported:
     """Write ``formats`` of the network to the folder ``out``; all of them, or none where anything
@@ -137,7 +139,9 @@ def export(
     for name, content in kept.items():
         check_content(FORMATS[name], exporting, content)
     accuracy = _accuracy(task, exporting.onnx, images)
-    int8_accuracy = _accuracy(task, kept["int8"], images) if "int8" in kept else None
+    int8 = kept.get("int8")
+    int8_accuracy = _accuracy(task, int8, images) if isinstance(int8, bytes) else None
+    contents = {name: files_of(FORMATS[name], content) for name, content in kept.items()}
     exported = Exported(
         key=at.genotype.key,
         known_as=name_of(at.genotype),
@@ -153,10 +157,10 @@ def export(
         int8_accuracy=int8_accuracy,
         params=params,
         macs=macs,
-        sizes={name: len(content) for name, content in kept.items()},
+        sizes={name: sum(map(len, written.values())) for name, written in contents.items()},
         warnings=_warnings(accuracy, int8_accuracy),
     )
-    write_files(out, {FORMATS[name].file: content for name, content in kept.items()})
+    write_files(out, {name: one for written in contents.values() for name, one in written.items()})
     return exported
 
 
@@ -196,6 +200,26 @@ def _warnings(accuracy: float | None, int8_accuracy: float | None) -> tuple[str,
             f" {int8_accuracy:.4f}"
         ),
     )
+
+
+def int8_notes(sizes: Mapping[str, int], latency: Mapping[str, Any]) -> tuple[str, ...]:
+    """Where INT8 does not pay: a file that is no smaller than the float32 one, or that takes longer
+    beyond both intervals.
+
+    ``sizes``: bytes by format. ``latency``: `Measurement.to_dict` by format, as far as measured.
+    """
+    notes = []
+    if {"onnx", "int8"} <= set(sizes) and sizes["int8"] >= sizes["onnx"]:
+        small, large = (f"{sizes[name] / 1024:,.0f} KiB" for name in ("onnx", "int8"))
+        notes.append(f"the int8 file is not smaller: {large}, float32 {small}")
+    plain, quantised = (latency.get(name, {}) for name in ("onnx", "int8"))
+    measured = plain.get("value") is not None and quantised.get("value") is not None
+    if measured and quantised["low"] > plain["high"]:
+        notes.append(
+            f"int8 is slower on this host: {quantised['value']:.3g} ms, float32"
+            f" {plain['value']:.3g} ms"
+        )
+    return tuple(notes)
 
 
 def write_files(out: Path, contents: Mapping[str, bytes]) -> None:
