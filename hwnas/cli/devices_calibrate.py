@@ -279,7 +279,7 @@ def summary(table: Table, path: Path) -> dict[str, Any]:
 
 
 def _print(table: Table, path: Path, target: str) -> None:
-    from hwnas.costs.tables import images_words, search_words
+    from hwnas.costs.table_words import images_words, search_words
 
     found = summary(table, path)
     receipt = found["receipt"]

@@ -93,7 +93,7 @@ def enough(table: Table) -> bool:
 
 def print_few(table: Table, path: Path, target: str, as_json: bool) -> None:
     """Print what a table from few networks is worth, and what to type next."""
-    from hwnas.costs.tables import search_words
+    from hwnas.costs.table_words import search_words
 
     if as_json:
         echo_json(summary(table, path))

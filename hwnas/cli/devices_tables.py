@@ -256,7 +256,8 @@ _DESIGNS = {
 
 
 def _print_fit(table: Table, path: Path, found: dict[str, Any], device: str) -> None:
-    from hwnas.costs.tables import BENCHMARK, search_words, why_not_found
+    from hwnas.costs.table_words import search_words
+    from hwnas.costs.tables import BENCHMARK, why_not_found
 
     unit, named = found["unit"], {"latency": "latencies", "energy": "energies"}[table.metric]
     echo(f"{path}: {table.metric} table of {found['device']} for {found['space']}, in {unit}")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hwnas.cli.export_words import formats_of, image_of
 from hwnas.cli.outside import echo, echo_json, print_table, table
-from hwnas.cli.values import image_size
 from profilers.errors import InputError, nearest
 from profilers.limits import MOST_THREADS, check_numbers
 
@@ -110,7 +110,7 @@ def export(
             "export: --channels and --cells are for --untrained; a trained network has its own, and"
             " a run's networks of several widths are told apart by name (KEY-cCHANNELS-nCELLS)"
         )
-    wanted = _formats(formats)
+    wanted = formats_of(formats)
     # Not Path.is_dir(), which raises where a genotype's text is longer than any file name can be.
     if os.path.isdir(subject):
         if weights is not None:
@@ -135,7 +135,7 @@ def export(
             raise InputError(
                 f"export: {subject!r} is no run directory, so it has no network {keys[0]!r}"
             )
-        size = (channels, cells, classes, _image(image), stem)
+        size = (channels, cells, classes, image_of(image), stem)
         chosen = of_genotype(
             subject,
             weights,
@@ -169,28 +169,6 @@ def _note_the_knee(path: Path, untrained: bool, quiet: bool) -> None:
     note = knee_note(open_run(path), is_trained=not untrained)
     if note is not None:
         notes(quiet)(f"note: {note}")
-
-
-def _formats(text: str) -> tuple[str, ...]:
-    from hwnas.export.formats import FORMATS
-
-    names = [part.strip() for part in text.split(",") if part.strip()]
-    for name in names:
-        if name not in FORMATS:
-            raise InputError(f"formats: unknown {name!r}{nearest(name, FORMATS.names())}")
-    if not names:
-        raise InputError(f"formats: none given (choices: {', '.join(FORMATS.names())})")
-    # Ours in their own order, then what others announce.
-    return tuple(dict.fromkeys([known for known in FORMATS if known in names] + names))
-
-
-def _image(text: str) -> tuple[int, int, int]:
-    channels, height, width = image_size(text)
-    if not (1 <= channels <= 16 and min(height, width) >= 8 and max(height, width) <= 4096):
-        raise InputError(
-            f"--image: expected 1..16 channels and sides of 8..4096 pixels, not {text[:40]}"
-        )
-    return channels, height, width
 
 
 def _export(

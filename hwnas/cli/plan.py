@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hwnas.cli.outside import echo, echo_json
-from hwnas.cli.search import flag_of, given, named_table, objectives
+from hwnas.cli.search_words import flag_of, given, named_table, objectives
 from profilers.errors import InputError
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ reach."""
 from __future__ import annotations
 
 import shlex
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,8 +12,9 @@ import typer
 from hwnas.cli.optional import HELP
 from hwnas.cli.outside import echo, echo_json, print_table, table
 from hwnas.cli.train_notes import announced, known_device, left_out, told, warned
+from hwnas.cli.train_words import numbers_of, recipe_of
 from profilers.errors import InputError
-from profilers.limits import MOST_THREADS, check_numbers
+from profilers.limits import MOST_THREADS
 
 if TYPE_CHECKING:
     from hwnas.runs.directory import Run
@@ -119,10 +119,10 @@ def train(
     note = None if keys or every else knee_note(opened, is_trained=False)
     if note is not None:
         notes(quiet)(f"note: {note}")
-    sizes = [(c, n) for c in _numbers("channels", channels) for n in _numbers("cells", cells)]
+    sizes = [(c, n) for c in numbers_of("channels", channels) for n in numbers_of("cells", cells)]
     models = [model_of(opened, member, *size) for member in members for size in sizes]
     on = inherits(opened) and not from_scratch
-    chosen = _recipe(
+    chosen = recipe_of(
         recipe or ("tune" if on else "quick"),
         epochs=epochs,
         batch=batch,
@@ -236,29 +236,6 @@ def _train(
             done=done,
             failed=left_out,
         )
-
-
-def _recipe(name: str, **changes: Any) -> Recipe:
-    from hwnas.training.recipe import recipe_named
-
-    return replace(
-        recipe_named(name), **{key: value for key, value in changes.items() if value is not None}
-    )
-
-
-def _numbers(name: str, text: str | None) -> list[int | None]:
-    """``"16,24"`` -> [16, 24]; nothing -> [None], the network's own."""
-    if text is None:
-        return [None]
-    try:
-        numbers = [int(part) for part in text.split(",")]
-    except ValueError:
-        raise InputError(
-            f"{name}: expected whole numbers such as 16,24, not {text[:60]!r}"
-        ) from None
-    for number in numbers:
-        check_numbers("--", **{name: number})
-    return [*numbers]
 
 
 def _print(run: Run, records: list[TrainingRecord]) -> None:

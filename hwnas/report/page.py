@@ -17,10 +17,11 @@ from typing import Any
 
 from hwnas import files
 from hwnas.report import charts, timelines
+from hwnas.report.commands import commands
 from hwnas.report.drawing import cell_svg
 from hwnas.report.layout import pictures, title
 from hwnas.report.layout_items import NETWORK
-from hwnas.report.load import EvaluatedFront, RunData, commands, metrics
+from hwnas.report.load import EvaluatedFront, RunData, metrics
 from hwnas.report.policies import lines, policies
 from hwnas.report.render import javascript_bundle
 from hwnas.runs.summary import Member, SearchSummary

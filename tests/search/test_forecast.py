@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from hwnas.search import forecast as forecasts
 from hwnas.search import rehearsal
 from hwnas.search.forecast import Rates, forecast, plan_ahead, within
 from hwnas.search.plan import SearchPlan, plan
