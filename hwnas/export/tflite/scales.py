@@ -2,8 +2,8 @@
 
 Some operators give what comes in without another scale, so their maps share one. And scales are
 bounded where an integer kernel needs it: a bias must fit in 32 bits, and a product of scales must
-not be much larger than the scale that it becomes. A channel whose weights are all but zero beside a large
-bias breaks the first rule, a map that was zero on all calibration images the second.
+not be much larger than the scale that it becomes. A channel whose weights are all but zero beside
+a large bias breaks the first rule, a map that was zero on all calibration images the second.
 """
 
 from __future__ import annotations
