@@ -16,15 +16,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-Array = NDArray[Any]
+from profilers.parity import FACTOR as FACTOR
+from profilers.parity import FLOOR as FLOOR
+from profilers.parity import LARGEST_SHARE as LARGEST_SHARE
 
-FACTOR = 2.0
-"""ONNX Runtime may be so many times further from float64 than torch's own float32 is."""
-LARGEST_SHARE = 0.005
-"""And its largest error at most this share of the largest logit."""
-FLOOR = 4 * 2.0**-23
-"""Relative to the largest logit: where torch happens to be closer than a few roundings, that is
-close enough."""
+Array = NDArray[Any]
 
 
 @dataclass(frozen=True, kw_only=True)

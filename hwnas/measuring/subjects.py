@@ -148,18 +148,13 @@ def build(named: Named, batch: int, folder: Path, with_module: bool = True) -> S
     if named.architecture is None:
         return Subject(name=named.key, onnx=named.onnx)
     import onnx
-    import torch
 
     from hwnas.export.onnx_format import onnx_model
-    from hwnas.nets.network import Network
+    from hwnas.measuring.built import built
     from hwnas.space.build import own_image
     from hwnas.space.size import Task
 
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        module = Network(
-            named.architecture, named.shape.classes, named.shape.image, named.shape.stem
-        )
+    module = built(named.architecture, named.shape.classes, named.shape.image, named.shape.stem)
     file = folder / f"{named.key}.onnx"
     tensors = {name: tensor.numpy() for name, tensor in module.state_dict().items()}
     names = tuple(str(number) for number in range(named.shape.classes))
