@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, TextIO
 
 import numpy as np
@@ -34,6 +35,7 @@ SESSIONS = {
     "onnxruntime": "profilers.session",
     "openvino": "profilers.session_openvino",
     "ncnn": "profilers.session_ncnn",
+    "litert": "profilers.session_litert",
 }
 """The module that opens models in a runtime: `opened(model, request)` and `versions()`."""
 
@@ -75,7 +77,7 @@ def measure_latency(request: dict[str, Any]) -> list[dict[str, Any]]:
             answers[index] = failure(index, error)
     if not runs:
         return [answers[index] for index in sorted(answers)]
-    reference = open_model(request["reference"], request).run if request.get("reference") else None
+    reference = open_reference(request)
     own = own_clock(list(runs.values()), request)
     taken = sample_interleaved(
         {name: timed(run, own=own) for name, run in runs.items()},
@@ -177,7 +179,12 @@ def works_in_other_threads(run: Run, least_s: float = 0.005) -> bool:
 
 def session_of(request: dict[str, Any]) -> Any:
     """The module that opens models in the requested runtime."""
-    return importlib.import_module(SESSIONS[request.get("runtime", "onnxruntime")])
+    return importlib.import_module(SESSIONS[runtime(request)])
+
+
+def runtime(request: dict[str, Any]) -> str:
+    """The requested runtime's name."""
+    return str(request.get("runtime", "onnxruntime"))
 
 
 def open_model(model: dict[str, Any], request: dict[str, Any]) -> Opened:
@@ -187,6 +194,20 @@ def open_model(model: dict[str, Any], request: dict[str, Any]) -> Opened:
         if np.asarray(output).dtype.kind == "f" and not np.isfinite(output).all():
             raise NotFinite("the outputs are not finite")
     return ready
+
+
+def open_reference(request: dict[str, Any]) -> Run | None:
+    """What runs the reference; None where there is none, or its runtime is not installed here.
+
+    A runtime that can't read the reference has it run in another, which the model names.
+    """
+    model = request.get("reference")
+    if not model:
+        return None
+    try:
+        return open_model(model, {**request, "runtime": model.get("runtime", runtime(request))}).run
+    except ImportError:
+        return None
 
 
 def finite(errors: dict[str, float]) -> dict[str, float]:
@@ -225,6 +246,9 @@ def failure(index: int, error: Exception) -> dict[str, Any]:
 def versions(request: dict[str, Any]) -> dict[str, str]:
     """Versions of what was used."""
     used: dict[str, str] = session_of(request).versions()
+    other = (request.get("reference") or {}).get("runtime")
+    with suppress(ImportError):  # then there is no reference
+        used = {**(session_of({"runtime": other}).versions() if other else {}), **used}
     return {
         **used,
         "numpy": np.__version__,

@@ -9,7 +9,6 @@ import numpy as np
 
 from hwnas.export.folding import Arrays
 from hwnas.export.tflite.nodes import Writer
-from hwnas.export.tflite.operators import OUTPUT
 from hwnas.export.tflite.values import TfliteModel
 from hwnas.space.graph import IMAGE, Graph
 from hwnas.space.layers import Layer
@@ -38,7 +37,10 @@ def written(graph: Graph, tensors: Arrays, pixels: Pixels | None = None) -> Tfli
         )
     writer.write(graph)
     return TfliteModel(
-        values=writer.to.values, operators=tuple(writer.to.operators), input=IMAGE, output=OUTPUT
+        values=writer.to.values,
+        operators=tuple(writer.to.operators),
+        input=IMAGE,
+        output=writer.maps[graph[-1].name],
     )
 
 
