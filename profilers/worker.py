@@ -5,7 +5,8 @@ Whatever happens to it (a crash, a hang, no memory) happens to it alone; `isolat
 it.
 
 Request: `runtime` (a key of SESSIONS), `precision`, `models` [{`path`, `weights`, `expected`,
-`outputs`, `shapes` {input: sizes}}], `measure` latency | memory | operations | outputs, `feeds`,
+`outputs`, `shapes` {input: sizes}}], `measure` latency | memory | operations | outputs |
+parity, `feeds`,
 `threads`, `provider` cpu | cuda, `index` of the CUDA device, `graph_level`, `io_binding`,
 `reference` (a model or null), `nominal_s`, `protocol` {...}, `memory_limit_mib`, `seed`. Answer:
 one line per model {`model`: index, ...} and one with the versions.
@@ -55,6 +56,7 @@ def main() -> None:
         "memory": measure_memory,
         "operations": measure_operations,
         "outputs": write_outputs,
+        "parity": measure_parity,
     }
     work = works[request.get("measure", "latency")]
     for answer in work(request):
@@ -155,6 +157,20 @@ def write_outputs(request: dict[str, Any]) -> list[dict[str, Any]]:
     except Exception as error:
         return [failure(0, error)]
     return [{"model": 0}]
+
+
+def measure_parity(request: dict[str, Any]) -> list[dict[str, Any]]:
+    """How far the one model's outputs are from those that it names as `expected`."""
+    model = request["models"][0]
+    try:
+        return [
+            {
+                "model": 0,
+                "parity": finite(difference(open_model(model, request), model["expected"])),
+            }
+        ]
+    except Exception as error:
+        return [failure(0, error)]
 
 
 def own_clock(runs: Sequence[Run], request: dict[str, Any]) -> Clock:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Shapes = tuple[tuple[str, tuple[int, ...]], ...]
 
 OF_A_GENOTYPE = ("--channels", "--cells", "--classes", "--stem")
-OF_TORCH = ("--dtype", "--channels-last", "--cuda-graph")
+OF_TORCH = ("--channels-last", "--cuda-graph")
 
 
 def subject_size(subject: str, options: Mapping[str, Any]) -> tuple[Shape, Shapes]:

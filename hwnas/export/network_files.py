@@ -14,10 +14,12 @@ import torch
 from hwnas.costs.counts import count
 from hwnas.export.formats import (
     FORMATS,
+    PLAIN,
     Exporting,
     NotTheSame,
     check_content,
     content_of,
+    files_of,
 )
 from hwnas.export.images import CheckImages, averaged_down
 from hwnas.export.onnx_format import OPSET, check, onnx_model
@@ -94,7 +96,7 @@ def export(
     images: CheckImages,
     *,
     raw: bool = False,
-    formats: tuple[str, ...] = tuple(FORMATS),
+    formats: tuple[str, ...] = PLAIN,
     notes: Mapping[str, Any] | None = None,
 ) -> Exported:
     """Write ``formats`` of the network to the folder ``out``; all of them, or none where anything
@@ -135,7 +137,9 @@ def export(
     for name, content in kept.items():
         check_content(FORMATS[name], exporting, content)
     accuracy = _accuracy(task, exporting.onnx, images)
-    int8_accuracy = _accuracy(task, kept["int8"], images) if "int8" in kept else None
+    int8 = kept.get("int8")
+    int8_accuracy = _accuracy(task, int8, images) if isinstance(int8, bytes) else None
+    contents = {name: files_of(FORMATS[name], content) for name, content in kept.items()}
     exported = Exported(
         key=at.genotype.key,
         known_as=name_of(at.genotype),
@@ -151,10 +155,10 @@ def export(
         int8_accuracy=int8_accuracy,
         params=params,
         macs=macs,
-        sizes={name: len(content) for name, content in kept.items()},
+        sizes={name: sum(map(len, written.values())) for name, written in contents.items()},
         warnings=_warnings(accuracy, int8_accuracy),
     )
-    write_files(out, {FORMATS[name].file: content for name, content in kept.items()})
+    write_files(out, {name: one for written in contents.values() for name, one in written.items()})
     return exported
 
 

@@ -93,7 +93,7 @@ def compare_logits(
 ) -> Parity:
     """Compare what any runtime gave for ``inputs``, (images, classes), with ``network``."""
     ours = torch_logits(network, inputs)
-    exact = _exact(network, inputs, images)
+    exact = exact_logits(network, inputs, images)
     count = len(exact)
     torch_errors = (ours[:count].double() - exact).abs()
     onnx_errors = (theirs[:count].double() - exact).abs()
@@ -122,7 +122,7 @@ def largest_difference(network: nn.Module, other: nn.Module, inputs: Sequence[Te
     return float((ours - theirs).abs().max() / ours.abs().max().clamp_min(1e-12))
 
 
-def _exact(network: nn.Module, inputs: Sequence[Tensor], images: int) -> Tensor:
+def exact_logits(network: nn.Module, inputs: Sequence[Tensor], images: int) -> Tensor:
     """Logits in float64 of the first images.
 
     A network that takes pixels converts them by itself.
