@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor, nn
 
 from hwnas.export.folding import Arrays
+from hwnas.export.tflite.file import METADATA, tflite_bytes
+from hwnas.export.tflite.int8 import quantised
+from hwnas.export.tflite.interpreter import tflite_logits
 from hwnas.export.tflite.nodes import Writer
 from hwnas.export.tflite.values import TfliteModel
+from hwnas.export.verify import exact_logits
+from hwnas.space.build import architecture_graph
 from hwnas.space.graph import IMAGE, Graph
 from hwnas.space.layers import Layer
+from hwnas.space.task import Task
+from hwnas.training.weights import Weights
+from profilers.runtimes import check_runtime
 
 Pixels = tuple[Sequence[float], Sequence[float]]
 """Mean and std of values in 0..1, one for each channel."""
@@ -44,6 +54,33 @@ def written(graph: Graph, tensors: Arrays, pixels: Pixels | None = None) -> Tfli
     )
 
 
-def metadata(notes: Mapping[str, Any]) -> dict[str, str]:
-    """Notes as a file keeps them."""
-    return {str(name): str(value) for name, value in notes.items()}
+def tflite_file(
+    weights: Weights,
+    notes: Mapping[str, str],
+    *,
+    raw: bool = False,
+    calibration: Sequence[Tensor] | None = None,
+) -> bytes:
+    """A trained network's file; in full-integer INT8 with the ranges of `calibration`, batches of
+    training images.
+
+    `raw`: it takes uint8 pixels. `notes`: what the file says about itself. Raises InputError where
+    the package ai-edge-litert is not installed.
+    """
+    check_runtime("litert", "fp32", elsewhere=False)
+    task = Task(classes=len(weights.classes), image=weights.image)
+    graph = architecture_graph(weights.architecture, task, weights.stem)
+    tensors = {name: tensor.numpy() for name, tensor in weights.tensors.items()}
+    model = written(graph, tensors, (weights.mean, weights.std) if raw else None)
+    if calibration is not None:
+        model = quantised(model, calibration)
+    said = {**notes, "layout": "images are (batch, height, width, channels)"}
+    return tflite_bytes(model, {METADATA: json.dumps(said)})
+
+
+def int8_error(content: bytes, network: nn.Module, images: Sequence[Tensor], count: int) -> float:
+    """The largest difference of an INT8 file's logits, by the reference kernels, from `network` in
+    float64, on the first `count` images: what INT8 costs in any runtime."""
+    exact = exact_logits(network, images, count)
+    few = torch.cat(list(images))[:count]
+    return float((tflite_logits(content, [few], "reference") - exact).abs().max())
