@@ -73,7 +73,7 @@ def write_pairs(path: str, ready: Sequence[Opened]) -> None:
     for i in range(len(outputs[0])):
         arrays[f"output{i}"] = np.stack([np.asarray(row[i], dtype=np.float64) for row in outputs])
     with open(path, "wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
 def _count(names: Sequence[str], word: str) -> int:

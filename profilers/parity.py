@@ -57,7 +57,7 @@ class Expected:
         arrays = {f"input{i}": array for i, array in enumerate(self.inputs)}
         arrays |= {f"output{i}": array for i, array in enumerate(self.outputs)}
         with path.open("wb") as file:
-            np.savez(file, **arrays)
+            np.savez(file, **arrays)  # type: ignore[arg-type]
         return path
 
 

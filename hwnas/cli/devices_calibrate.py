@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hwnas.measuring.bench import Bench
     from hwnas.space.family import Family
     from profilers.device import Device
+    from profilers.onnx_latency import Precision
     from profilers.table import Table
 
 
@@ -58,6 +59,9 @@ def calibrate(
         str | None,
         typer.Option(help="onnxruntime, torch or a plug-in. [default: onnxruntime; on CUDA torch]"),
     ] = None,
+    precision: Annotated[
+        str, typer.Option(help="fp32, fp16, bf16 or int8, where the back end has it.")
+    ] = "fp32",
     cuda_graph: Annotated[
         bool, typer.Option("--cuda-graph", help="torch on CUDA: replay captured graphs.")
     ] = False,
@@ -88,7 +92,8 @@ def calibrate(
 ) -> None:
     """Measure a space's operations and some networks; write a table that predicts the others."""
     from hwnas.catalog import find_device
-    from hwnas.cli.values import image_size
+    from hwnas.cli.values import image_size, one_of
+    from hwnas.costs.table_runtime import runtime_words
     from hwnas.costs.tables import default_path
     from hwnas.measuring.calibrate import calibrate
     from hwnas.measuring.calibration_runs import CalibrationPlan
@@ -128,12 +133,13 @@ def calibrate(
         batch=batch,
         threads=threads,
         backend=backend,
+        precision=one_of("--precision", precision, ("fp32", "fp16", "bf16", "int8")),
         ssh=ssh,
         run_with=run_with,
         remote_python=remote_python,
         cuda_graph=cuda_graph,
     )
-    path = out or default_path(device.name, of, batch)
+    path = out or default_path(device.name, of, batch, runtime_words(backend, precision))
     path.parent.mkdir(parents=True, exist_ok=True)
     plan = CalibrationPlan(family=of, train=train, held_out=held_out, budget_s=budget, seed=seed)
     table = calibrate(
@@ -161,6 +167,7 @@ def make_bench(
     run_with: str | None,
     remote_python: str = "python3",
     cuda_graph: bool = False,
+    precision: Precision = "fp32",
 ) -> Bench:
     """Where to measure.
 
@@ -188,6 +195,7 @@ def make_bench(
         batch=batch,
         threads=threads,
         backend=backend,
+        precision=precision,
         run=run,
         cuda_graph=cuda_graph,
     )

@@ -109,7 +109,10 @@ def search(
     ] = None,
     backend: Annotated[
         str | None,
-        Option(help="What measures on an attached target: onnxruntime, torch or a plug-in."),
+        Option(help="What measures on an attached target: openvino, ncnn, torch or a plug-in."),
+    ] = None,
+    precision: Annotated[
+        str | None, Option(help="Of measured latencies: fp32, fp16, bf16 or int8. [default: fp32]")
     ] = None,
     cuda_graph: Annotated[
         bool,
@@ -138,6 +141,7 @@ def search(
         "require": require,
         "device": device,
         "backend": backend,
+        "precision": precision,
         "cuda_graph": cuda_graph or None,
         "threads": threads,
         "exponents": _exponents(exponents),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -114,7 +115,7 @@ def _measured_lines(summary: SearchSummary) -> list[str]:
         metadata = notes.metadata
         if metadata:
             text = (
-                f"{name} measured on {metadata.get('host', '?')} by {metadata.get('backend', '?')},"
+                f"{name} measured on {metadata.get('host', '?')} by {_runtime(metadata)},"
                 f" {notes.networks} networks"
             )
             if name == "latency":
@@ -125,6 +126,15 @@ def _measured_lines(summary: SearchSummary) -> list[str]:
             reason = next(iter(notes.reasons), "no reason was kept")
             lines.append(f"{name} of {notes.failed} networks could not be measured: {reason}")
     return lines
+
+
+def _runtime(metadata: Mapping[str, Any]) -> str:
+    """The back end with its version, and the precision where it is not float32."""
+    name, versions = str(metadata.get("backend", "?")), metadata.get("versions")
+    version = str(versions.get(name, "")) if isinstance(versions, Mapping) else ""
+    precision = str(metadata.get("dtype") or "fp32").replace("float32", "fp32")
+    words = [name, version.split("-")[0], "" if precision == "fp32" else f"in {precision}"]
+    return " ".join(word for word in words if word)
 
 
 def _off(summary: SearchSummary, name: str) -> str:

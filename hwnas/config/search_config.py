@@ -38,7 +38,8 @@ class Config(Frozen):
     those that this, or ndarts's alpha, finds likely (hwnas.search.finalists.shortlist).
     ``scoring_images``: finalists are scored on so many validation images; default all.
     ``backend``: what measures on an attached target (profilers.backends, or a plug-in's name);
-    default by target.
+    default by target. ``precision``: that of measured latencies; int8 is of files quantised with
+    random images.
     ``macro``: the table of a chain of blocks of your own, or the name of a TOML file with it; it is
     a space.
     ``cuda_graph``: latencies on a CUDA target are those of captured graphs, not of eager torch.
@@ -73,6 +74,7 @@ class Config(Frozen):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     cuda_graph: bool = False
     backend: str | None = Field(default=None, max_length=80)
+    precision: Literal["fp32", "fp16", "bf16", "int8"] = "fp32"
     data: DataConfig = DataConfig()
     weight_step: WeightStep = WeightStep()
     alpha_step: AlphaStep = AlphaStep()

@@ -35,12 +35,14 @@ Origin = Literal["counted", "table", "estimated"]
 class Asked:
     """Which networks are asked about: all of a space at one size, on a device.
 
-    `table`: the latency table to ask, where it is not the device's own.
+    `table`: the latency table to ask, where it is not the device's own. `runtime`: what latencies
+    are of, in the words of hwnas.costs.table_runtime; empty for the device's usual one.
     """
 
     family: Family
     device: Device
     table: Path | None = None
+    runtime: str = ""
 
     @cached_property
     def counts(self) -> CountTables:
@@ -151,9 +153,10 @@ def _memory(asked: Asked) -> Predicted:
 def _latency(asked: Asked) -> Predicted:
     """Of one image: from a table, else from the device's peaks."""
     table = asked.table
-    found = predictor(asked.device, asked.family, table=None if table is None else str(table))
+    name = None if table is None else str(table)
+    found = predictor(asked.device, asked.family, table=name, runtime=asked.runtime)
     if found.origin == "table" and table is None:
-        table = own_table(asked.device, asked.family)
+        table = own_table(asked.device, asked.family, runtime=asked.runtime)
     return Predicted(of=found.predict, origin=found.origin, source=found.source, table=table)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from hwnas import catalog
 from hwnas.costs.latency import Predictor, TablePredictor, roofline
 from hwnas.costs.sized import family_of as family_of
+from hwnas.costs.table_runtime import USUAL, in_runtime, runtime_of, runtime_options
 from hwnas.space.family import Family
 from hwnas.space.space import SPACES, Space
 from profilers.device import Device
@@ -44,11 +45,13 @@ def predictor(
     of: Family,
     batch: int = 1,
     table: str | None = None,
+    runtime: str = "",
 ) -> Predictor:
     """What to ask about a device's latencies: the table that is named or fits, else the roofline.
 
-    Raises InputError where the named table is about other networks, or where there is neither table
-    nor peaks.
+    ``runtime``: see table_runtime; a table of another one is none, unless it is named. Raises
+    InputError where the named table is about other networks, or where there is neither table nor
+    peaks.
     """
     if table is not None:
         path = find_table(table)
@@ -60,7 +63,7 @@ def predictor(
                 f" {_differences(found, of, batch)}"
             )
         return TablePredictor(table=found, source=f"table {path}")
-    own = own_table(device, of, batch)
+    own = own_table(device, of, batch, runtime)
     if own is not None:
         return TablePredictor(table=load(own), source=f"table {own}")
     peaks = peaks_of(device)
@@ -72,35 +75,39 @@ def predictor(
     if peaks is None:
         raise InputError(
             f"{device.name}: no latency table of {_networks(of.space.name, size_of(of))} at batch"
-            f" {batch}, and no peaks to estimate from; run: {calibration(device, of, batch)}"
+            f" {batch}{f' in {runtime}' if runtime else ''}, and no peaks to estimate from; run:"
+            f" {calibration(device, of, batch, runtime)}"
         )
-    runtime = RUNTIMES[device.kind]
-    return roofline(of, peaks, runtime, f"roofline of {device.name}", batch)
+    return roofline(of, peaks, RUNTIMES[device.kind], f"roofline of {device.name}", batch)
 
 
-def own_table(device: Device, of: Family, batch: int = 1) -> Path | None:
-    """The first table of this device that is about these networks, None where there is none."""
+def own_table(device: Device, of: Family, batch: int = 1, runtime: str = "") -> Path | None:
+    """The first table of this device that is about these networks in this ``runtime``, None where
+    there is none."""
     for path in tables(device.name):
         found = load(path)
-        if _about_this(device, found) and fits(found, of, batch):
+        if _about_this(device, found) and fits(found, of, batch) and in_runtime(found, runtime):
             return path
     return None
 
 
-def calibration(device: Device, of: Family, batch: int = 1) -> str:
+def calibration(device: Device, of: Family, batch: int = 1, runtime: str = "") -> str:
     """The command that makes a table of these networks."""
     space, network = of.space, size_of(of)
     image = "x".join(map(str, network.image))
     size = f"--channels {network.channels} --cells {network.cells} --image {image}"
     at = f" --batch {batch}" if batch != 1 else ""
+    at += runtime_options(runtime)
     return f"hwnas devices calibrate --target {device.name} --space {space.name} {size}{at}"
 
 
-def default_path(device: str, of: Family, batch: int = 1) -> Path:
+def default_path(device: str, of: Family, batch: int = 1, runtime: str = "") -> Path:
     """Where a table is kept unless told otherwise; its name tells which networks it is about."""
     network = size_of(of)
     image = "x".join(map(str, network.image))
     at = f"-b{batch}" if batch != 1 else ""
+    if runtime not in USUAL:
+        at += f"-{file_name(runtime.replace(' ', '-'))}"
     size = f"c{network.channels}-n{network.cells}-{image}{at}"
     return user_folder() / f"{file_name(device)}.{of.space.name}.{size}.json"
 
@@ -123,7 +130,8 @@ def why_not_found(device: str, table: Table, path: Path) -> str:
             " --table"
         )
     if path.resolve() not in {one.resolve() for one in tables(device)}:
-        kept = default_path(device, family_of(SPACES[table.space], table.network or BENCHMARK))
+        of = family_of(SPACES[table.space], table.network or BENCHMARK)
+        kept = default_path(device, of, runtime=runtime_of(table))
         return f"name it with --table {shlex.quote(str(path))}, or let it lie at {kept}"
     return ""
 
@@ -142,6 +150,8 @@ def search_words(table: Table, path: Path, target: str) -> str:
         "latency",
     ]
     words += _data_words(network)
+    if runtime_of(table) not in USUAL:
+        words += runtime_options(runtime_of(table)).split()
     if "--table" in why_not_found(table.device, table, path):
         words += ["--table", str(path)]
     return shlex.join(words)
@@ -249,16 +259,12 @@ def _differences(table: Table, of: Family, batch: int) -> str:
         ("cells", about.cells, network.cells),
         ("channels", about.channels, network.channels),
         ("image channels", about.image[0], network.image[0]),
-        ("pixels", _pixels(about), _pixels(network)),
+        ("pixels", *("x".join(map(str, one.image[1:])) for one in (about, network))),
         ("batch", table.batch or 1, batch),
         ("stem", "cifar", of.size.stem),
     ]
     told = [f"{name} {theirs}, not {ours}" for name, theirs, ours in sides if theirs != ours]
     return f"it has {'; '.join(told)}"
-
-
-def _pixels(network: NetworkSize) -> str:
-    return "x".join(map(str, network.image[1:]))
 
 
 def user_folder() -> Path:

@@ -19,7 +19,7 @@ import torch
 
 from hwnas.export import images as export_images
 from hwnas.export import network_files as exporting
-from hwnas.export.formats import FORMATS, NotTheSame
+from hwnas.export.formats import FORMATS, PLAIN, NotTheSame
 from hwnas.export.images import images_for, untrained
 from hwnas.export.network_files import export
 from hwnas.export.selection import NetworkToExport, export_all, of_genotype
@@ -64,7 +64,7 @@ def pixels(dataset: Dataset, count: int) -> torch.Tensor:
 def test_all_files_are_there_and_described(files: Path, trained: Weights) -> None:
     record = json.loads((files / "record.json").read_text())
     assert {name: Path(path).name for name, path in record["files"].items()} == {
-        name: format.file for name, format in FORMATS.items()
+        name: FORMATS[name].file for name in PLAIN
     }
     for name, path in record["files"].items():
         assert Path(path).stat().st_size == record["bytes"][name]
@@ -339,5 +339,5 @@ def test_random_weights_come_with_statistics_that_are_not_the_initial_ones() -> 
 
 
 def test_every_format_has_a_file_of_its_own() -> None:
-    files = [format.file for format in FORMATS.values()]
+    files = [file for format in FORMATS.values() for file in (format.file, *format.beside)]
     assert len(set(files)) == len(files)
