@@ -231,7 +231,7 @@ def _print(records: list[dict[str, Any]]) -> None:
     ):
         grid.add_column(column, justify="right", no_wrap=True)
     for record in records:
-        rows = []
+        rows: list[list[str]] = []
         accuracies = {"onnx": record["accuracy"], "int8": record["int8_accuracy"]}
         for name, accuracy in {**accuracies, **record.get("tflite_accuracy", {})}.items():
             if name in record["bytes"]:
