@@ -14,6 +14,7 @@ from typing import Any
 from hwnas.config import resolve
 from hwnas.runs.directory import new_directory
 from hwnas.search import search as searching
+from hwnas.search.photos import with_weights
 from hwnas.search.progress import Watcher
 
 
@@ -41,5 +42,5 @@ def search(
     if names:
         flags["objectives"] = [{"metric": name} for name in names]
     path = Path(out) if out is not None else new_directory(data, names)
-    run = searching.search(resolve(flags, config), path, watch)
+    run = searching.search(resolve(with_weights(flags, config), config), path, watch)
     return {**searching.summary(run), "run": str(path)}

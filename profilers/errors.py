@@ -94,6 +94,10 @@ def shown(value: Any) -> Any:
     return [shown(one) for one in value] if isinstance(value, list | tuple) else value
 
 
+_MOST_LISTED = 240
+"""Characters of a list of choices."""
+
+
 def nearest(word: str, choices: Iterable[str]) -> str:
     """Return the tail of an error line that helps with a misspelt `word`.
 
@@ -103,7 +107,7 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     ' (choices: 1080ti, h200)'
 
     Case and the difference between `-`, `_` and blanks do not count. Without any choice the tail is
-    empty.
+    empty. Of many choices only those are listed that fit on two lines.
     """
     names = list(dict.fromkeys(choices))
     if not names:
@@ -111,7 +115,11 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     folded = {_fold(name): name for name in reversed(names)}
     close = get_close_matches(_fold(word), list(folded), n=1, cutoff=0.5)
     hint = f"; did you mean '{folded[close[0]]}'?" if close else ""
-    return f"{hint} (choices: {', '.join(names)})"
+    listed = ", ".join(names)
+    if len(listed) > _MOST_LISTED:
+        shown = listed[:_MOST_LISTED].rpartition(", ")[0]
+        listed = f"{shown}, ... {len(names)} in all"
+    return f"{hint} (choices: {listed})"
 
 
 def _fold(word: str) -> str:

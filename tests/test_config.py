@@ -56,7 +56,7 @@ def test_nasbench201_is_stacked_in_three_groups() -> None:
         ({"seed": -1}, r"seed: Input should be greater than or equal to 0"),
         (
             {"stages": [{"cells": 3, "epochs": 2, "frozen_epochs": 2}]},
-            r"frozen_epochs \(2\) must be below epochs",
+            r"stages: frozen_epochs must be below epochs in the last stage",
         ),
         (
             {"space": "nasbench201", "stages": [{"cells": 4, "epochs": 1}]},

@@ -44,11 +44,14 @@ def test_nothing_is_unpickled_or_evaluated() -> None:
             where = f"{path}:{call.lineno}: {name}"
             assert name not in (
                 "eval",
-                "torch.load",
                 "pickle.load",
                 "pickle.loads",
                 "joblib.load",
             ), where
+            if name == "torch.load":  # weights of others, by torch's reader that runs nothing
+                assert path.name == "reading.py", where
+                given = {one.arg: ast.unparse(one.value) for one in call.keywords}
+                assert given["weights_only"] == "True", where
             if name == "np.load":
                 assert {one.arg: ast.unparse(one.value) for one in call.keywords}[
                     "allow_pickle"

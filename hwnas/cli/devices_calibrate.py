@@ -57,7 +57,9 @@ def calibrate(
     threads: Annotated[int, typer.Option(min=1)] = 1,
     backend: Annotated[
         str | None,
-        typer.Option(help="onnxruntime, torch or a plug-in. [default: onnxruntime; on CUDA torch]"),
+        typer.Option(
+            help="onnxruntime, openvino, ncnn, torch, a plug-in. [default: onnxruntime; CUDA torch]"
+        ),
     ] = None,
     precision: Annotated[
         str, typer.Option(help="fp32, fp16, bf16 or int8, where the back end has it.")
@@ -66,7 +68,7 @@ def calibrate(
         bool, typer.Option("--cuda-graph", help="torch on CUDA: replay captured graphs.")
     ] = False,
     ssh: Annotated[
-        str | None, typer.Option(help="Measure on user@host (onnxruntime and numpy there).")
+        str | None, typer.Option(help="Measure on user@host (numpy and the runtime there).")
     ] = None,
     run_with: Annotated[
         str | None, typer.Option(help="Measure there by COMMAND 'SHELL LINE'.")

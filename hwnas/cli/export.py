@@ -41,7 +41,13 @@ def export(
         Path | None, Option(help="Folder for the files (default: beside the weights).")
     ] = None,
     formats: Annotated[
-        str, Option(help="What to write: onnx, int8, pt2, python, weights, with commas between.")
+        str,
+        Option(
+            help=(
+                "What to write, with commas between: onnx, int8, pt2, python, weights; with their"
+                " extras openvino, openvino-fp16, ncnn, ncnn-fp16."
+            )
+        ),
     ] = "onnx,int8,pt2,python,weights",
     input: Annotated[
         str, Option(help="float32 (normalised images) or uint8 (raw pixels; the files normalise).")

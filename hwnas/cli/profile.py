@@ -86,7 +86,7 @@ def profile(
         str | None, typer.Option(help="Calibration table of the target, JSON.")
     ] = None,
     ssh: Annotated[
-        str | None, typer.Option(help="Measure on user@host (onnxruntime and numpy there).")
+        str | None, typer.Option(help="Measure on user@host (numpy and the runtime there).")
     ] = None,
     run_with: Annotated[
         str | None, typer.Option(help="Measure there by COMMAND 'SHELL LINE'.")

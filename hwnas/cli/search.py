@@ -54,6 +54,15 @@ def search(
             )
         ),
     ] = None,
+    weights_from: Annotated[
+        str | None,
+        Option(
+            help=(
+                "Trained weights to start from: a name such as efficientnet-lite0, a .safetensors"
+                " or .pth file, or none (default for photos: those that are installed)."
+            )
+        ),
+    ] = None,
     algorithm: Annotated[
         str | None,
         Option(
@@ -134,6 +143,7 @@ def search(
     flags: dict[str, Any] = {
         "target": target,
         "space": space,
+        "weights_from": weights_from,
         "algorithm": algorithm,
         "seed": seed,
         "reward": reward,
@@ -160,8 +170,10 @@ def search(
     from hwnas.cli.progress import notes
     from hwnas.config import resolve, with_epochs
     from hwnas.runs.directory import ensure_absent, new_directory
+    from hwnas.search.photos import with_weights
 
-    resolved = resolve(given(**flags), config, notes(quiet or several.follows()), flag_of)
+    say = notes(quiet or several.follows())
+    resolved = resolve(with_weights(given(**flags), config, say), config, say, flag_of)
     if epochs is not None:
         resolved = with_epochs(resolved, epochs)
     chosen = named_table(table, resolved)

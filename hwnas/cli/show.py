@@ -24,12 +24,15 @@ def show(
     """Print the Pareto front of a finished search."""
     from hwnas.runs.directory import open_run
     from hwnas.runs.summary import read_shown
+    from hwnas.runs.training_record import with_trained
 
     # The space of a run's own table is known once its config is read; where that can't be, the
     # front is shown all the same.
+    opened = None
     with suppress(InputError):
-        open_run(run)
-    print_summary(read_shown(run), run, json)
+        opened = open_run(run)
+    summary = read_shown(run)
+    print_summary(summary if opened is None else with_trained(opened, summary), run, json)
 
 
 def print_summary(summary: SearchSummary, path: Path, json: bool) -> None:
@@ -74,6 +77,9 @@ def _table(summary: SearchSummary) -> Any:
     if sized:
         grid.add_column(f"size\n{sized}", no_wrap=True)
     grid.add_column(f"accuracy\n{provenance}", justify="right")
+    trained = next((member.trained for member in front if member.trained), None)
+    if trained is not None:
+        grid.add_column(f"accuracy\n{trained.provenance}", justify="right")
     for name, cost in costs.items():
         grid.add_column(f"{name} ({cost.unit})\n{cost.provenance}", justify="right")
         if _processes(front, name):
@@ -83,6 +89,8 @@ def _table(summary: SearchSummary) -> Any:
     for member in front:
         cells = [member.key, *([size_text(member.architecture.genotype)] if sized else [])]
         cells.append(f"{member.accuracy.value:.4f}")
+        if trained is not None:
+            cells.append(f"{member.trained.value:.4f}" if member.trained else "")
         for name in costs:
             cells.append(_with_interval(member.costs[name]))
             if _processes(front, name):

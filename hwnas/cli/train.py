@@ -36,7 +36,19 @@ def train(
         bool, Option("--all", help="Every network of the front, and what SynFlow helped to choose.")
     ] = False,
     knee: Annotated[bool, Option("--knee", help="The knee of the front (the default).")] = False,
-    recipe: Annotated[str, Option(help="quick, cifar (600 epochs) or imagenet (250).")] = "quick",
+    recipe: Annotated[
+        str | None,
+        Option(
+            help=(
+                "tune (from shared weights), quick, cifar (600 epochs) or imagenet (250). [default:"
+                " tune where networks begin with the search's weights, else quick]"
+            )
+        ),
+    ] = None,
+    from_scratch: Annotated[
+        bool,
+        Option("--from-scratch", help="Begin with random weights, not with those of the search."),
+    ] = False,
     channels: Annotated[
         str | None, Option(help="Initial channels: one or several widths, such as 16,24,36,48.")
     ] = None,
@@ -83,7 +95,9 @@ def train(
     json: Annotated[bool, Option("--json", help="Only JSON on standard output.")] = False,
     quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
-    """Train networks of a run from scratch; call again to go on where a training was stopped.
+    """Train networks of a run; call again to go on where a training was stopped.
+
+    Networks of an elastic space begin with the weights of their search, others with random ones.
 
     hwnas train runs/NAME --all
     """
@@ -91,6 +105,7 @@ def train(
     from hwnas.runs.directory import open_run
     from hwnas.runs.models import choose, knee_note, model_of
     from hwnas.runs.schema import to_json
+    from hwnas.training.inherited import inherits
 
     if sum((bool(keys), every, knee)) > 1:
         raise InputError("train: say either --all, --knee or keys")
@@ -101,8 +116,9 @@ def train(
         notes(quiet)(f"note: {note}")
     sizes = [(c, n) for c in _numbers("channels", channels) for n in _numbers("cells", cells)]
     models = [model_of(opened, member, *size) for member in members for size in sizes]
+    on = inherits(opened) and not from_scratch
     chosen = _recipe(
-        recipe,
+        recipe or ("tune" if on else "quick"),
         epochs=epochs,
         batch=batch,
         learning_rate=learning_rate,
@@ -119,6 +135,7 @@ def train(
             models,
             recipe=chosen,
             seed=seed,
+            goes_on=on,
             device=device,
             threads=threads,
             fresh=fresh,
@@ -129,7 +146,7 @@ def train(
     else:
         from hwnas.cli.train_ray import train_by_ray
 
-        how = (seed, device, threads, fresh, data_root, download, quiet)
+        how = (seed, on, device, threads, fresh, data_root, download, quiet)
         records = train_by_ray(opened, models, chosen, *how, ray, gpus)
     if not records:
         raise InputError("train: every training diverged; try a lower --learning-rate")
@@ -146,6 +163,7 @@ def _train(
     models: list[Model],
     recipe: Recipe,
     seed: int,
+    goes_on: bool,
     device: str,
     threads: int,
     fresh: bool,
@@ -159,6 +177,7 @@ def _train(
     from hwnas.nets.fast.allocator import keep_freed_memory
     from hwnas.runs.directory import lock
     from hwnas.training.finalists import train_models
+    from hwnas.training.inherited import INHERITED, starts
     from hwnas.training.run_images import images_of
     from profilers.cuda import compute_place
 
@@ -172,12 +191,24 @@ def _train(
     say(announced(models, dataset, recipe, place))
 
     begun: set[str] = set()
+    reached: dict[str, float] = {}
 
     def report(model: Model, epoch: Any) -> None:
+        if not epoch.number:
+            reached[model.name] = epoch.test_accuracy
+            say(f"{model.name} begins at test accuracy {epoch.test_accuracy:.4f} ({INHERITED})")
+            return
         if epoch.number > 1 and model.name not in begun:
             say(f"{model.name} went on from an earlier call, after epoch {epoch.number - 1}")
         begun.add(model.name)
-        tested = "" if epoch.test_accuracy is None else f", test accuracy {epoch.test_accuracy:.4f}"
+        tested = ""
+        if epoch.test_accuracy is not None:
+            before = reached.get(model.name)
+            reached[model.name] = epoch.test_accuracy
+            gained = (
+                "" if before is None else f" ({100 * (epoch.test_accuracy - before):+.1f} points)"
+            )
+            tested = f", test accuracy {epoch.test_accuracy:.4f}{gained}"
         say(
             f"{model.name} epoch {epoch.number}/{recipe.epochs}: loss"
             f" {epoch.train_loss:.3f}{tested} ({epoch.seconds:.1f} s)"
@@ -195,6 +226,7 @@ def _train(
             seed,
             device=place,
             fresh=fresh,
+            start=starts(run, dataset.task, goes_on),
             report=report,
             done=done,
             failed=left_out,

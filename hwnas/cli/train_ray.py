@@ -20,6 +20,7 @@ def train_by_ray(
     models: list[Model],
     recipe: Recipe,
     seed: int,
+    goes_on: bool,
     device: str,
     threads: int,
     fresh: bool,
@@ -72,6 +73,7 @@ def train_by_ray(
             gpus=share,
             threads=threads,
             fresh=fresh,
+            inherit=goes_on,
             done=done,
             failed=left_out,
         )

@@ -15,6 +15,7 @@ from hwnas.runs.models import Model
 from hwnas.runs.training_record import TrainingRecord
 from hwnas.training.data import Dataset, digest
 from hwnas.training.finalists import forget, keep_record, record_of, train_model
+from hwnas.training.inherited import starts
 from hwnas.training.loop import TrainingDiverged
 from hwnas.training.recipe import Recipe
 from hwnas.training.run_images import check_images, read_images
@@ -36,6 +37,8 @@ class TrainJob:
     data_digest: str
     device: str
     threads: int
+    inherit: bool = False
+    """Begin with the model's part of the shared weights, which lie in the run directory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +74,7 @@ def train_there(job: TrainJob) -> TrainedThere:
         seed=job.seed,
         device=job.device,
         report=lambda model, epoch: numbers.append(epoch.number),
+        start=starts(job.run, dataset.task, job.inherit)(job.model),
     )
     record = record_of(job.model, dataset, job.recipe, job.seed, result)
     after = numbers[0] - 1 if numbers else job.recipe.epochs
@@ -90,6 +94,7 @@ def train_on(
     gpus: float = 0,
     threads: int = 1,
     fresh: bool = False,
+    inherit: bool = False,
     done: Callable[[Model, TrainedThere], None] = lambda model, result: None,
     failed: Callable[[Model, TrainingDiverged], None] = lambda model, error: None,
 ) -> list[TrainingRecord]:
@@ -119,6 +124,7 @@ def train_on(
             data_digest=images,
             device=device,
             threads=threads,
+            inherit=inherit,
         )
         for model in by_name.values()
     ]

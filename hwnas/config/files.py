@@ -39,6 +39,28 @@ NASBENCH201_DEFAULTS: dict[str, Any] = {
 }
 """NAS-Bench-201 has one stage and no shrinking; its networks are stacked in three groups."""
 
+ELASTIC_DEFAULTS: dict[str, Any] = {
+    "stages": [
+        {"epochs": 2, "train": "largest"},
+        {"epochs": 8, "frozen_epochs": 8},
+        {"epochs": 1, "train": "nothing", "rounds": 12},
+    ],
+    "data": {"policy_share": 0.125},
+    "weight_step": {
+        "paths": "uniform",
+        "lr": 0.02,
+        "head_rate": 1.0,
+        "nesterov": True,
+        "weight_decay": 1e-4,
+        "label_smoothing": 0.1,
+    },
+    "alpha_step": {"score": "likelihood", "images": 368},
+    "finalists_by": "regression",
+    "finalists_per_policy": 2,
+}
+"""Parts of a trained network: the whole is tuned, then random parts, and then candidates are
+compared on weights that stand still (docs/evidence/photos.md)."""
+
 
 def resolve(
     overrides: Mapping[str, Any],
@@ -67,6 +89,8 @@ def resolve(
         merged = _merge(DIGITS_DEFAULTS, merged)
     if merged.get("space") == "nasbench201":
         merged = _merge(NASBENCH201_DEFAULTS, merged)
+    if merged.get("weights_from") is not None and _is_elastic(merged.get("space")):
+        merged = _merge(ELASTIC_DEFAULTS, merged)
     merged = _with_depth(merged)
     if "algorithm" not in merged and not merged.get("objectives"):
         merged["algorithm"] = "ndarts"
@@ -78,6 +102,14 @@ def resolve(
         if flag is not None and rest and _said(overrides, key.split(".")):
             raise InputError(f"{flag(key)}: {rest}") from None
         raise InputError(f"{where}: {line}") from None
+
+
+def _is_elastic(name: Any) -> bool:
+    """Whether the options of a space share weights."""
+    if not isinstance(name, str) or name not in SPACES:
+        return False
+    macro = SPACES[name].macro
+    return macro is not None and bool(macro.sliced)
 
 
 def _said(data: Any, path: list[str]) -> bool:
@@ -119,24 +151,6 @@ def _with_depth(data: Mapping[str, Any]) -> dict[str, Any]:
         "evaluation": {"channels": data.get("channels", channels), "cells": depth},
     }
     return _merge(usual, {**data, "stages": stages})
-
-
-def with_epochs(config: Config, epochs: int) -> Config:
-    """The same search with ``epochs`` in every stage, its share of frozen epochs kept.
-
-    Raises InputError.
-    """
-    if epochs < 1:
-        raise InputError(f"epochs: at least 1, not {epochs}")
-    stages = [
-        {
-            **stage.model_dump(),
-            "epochs": epochs,
-            "frozen_epochs": stage.frozen_epochs * epochs // stage.epochs,
-        }
-        for stage in config.stages
-    ]
-    return validate({**config.model_dump(), "stages": stages}, "epochs")
 
 
 def validate(data: Mapping[str, Any], where: str) -> Config:
@@ -198,12 +212,6 @@ def _yes(value: Any) -> bool:
         return DataConfig.model_validate({"download": value}).download
     except ValidationError:
         return False
-
-
-def with_data(config: Config, **changes: Any) -> Config:
-    """The same search with other words about where its images are; None changes nothing."""
-    said = {key: value for key, value in changes.items() if value is not None}
-    return config.model_copy(update={"data": config.data.model_copy(update=said)})
 
 
 def dump(config: Config) -> bytes:

@@ -27,6 +27,7 @@ from hwnas.space.chain import known_space
 from hwnas.space.family import Family
 from hwnas.space.macro_toml import macro_of
 from hwnas.space.size import CellSize, Task
+from hwnas.space.space import Space
 from profilers.errors import nearest
 
 
@@ -42,12 +43,15 @@ class Config(Frozen):
     random images.
     ``macro``: the table of a chain of blocks of your own, or the name of a TOML file with it; it is
     a space.
+    ``weights_from``: trained weights that an elastic space's supernet begins with
+    (hwnas.nets.trained), by name or a file.
     ``cuda_graph``: latencies on a CUDA target are those of captured graphs, not of eager torch.
     """
 
     algorithm: str = Field(default="tndnas", max_length=80)
     space: str = "tnd"
     macro: dict[str, Any] | None = None
+    weights_from: str | None = Field(default=None, max_length=4096)
     target: str = "cpu"
     seed: int = Field(default=0, ge=0, lt=2**31)
     objectives: tuple[ObjectiveConfig, ...] = Field(default=(), max_length=4)
@@ -142,6 +146,7 @@ class Config(Frozen):
         if len(set(names)) != len(names):
             raise ValueError("objectives: each metric can be an objective once")
         space = SPACES[self.space]
+        self._trains_what_there_is(space)
         depths = [
             ("evaluation.cells", self.evaluation.cells),
             *(("stages.cells", s.cells) for s in self.stages),
@@ -168,3 +173,22 @@ class Config(Frozen):
                 f"evaluation.stem: a network of {self.space} has the stem of its table"
             )
         return self
+
+    def _trains_what_there_is(self, space: Space) -> None:
+        """Raise ValueError for stages that do not suit the space."""
+        if self.stages[-1].waits >= self.stages[-1].epochs:
+            raise ValueError(
+                "stages: frozen_epochs must be below epochs in the last stage: somewhere networks"
+                " have to be evaluated"
+            )
+        sliced = space.macro is not None and space.macro.sliced
+        if not sliced and any(stage.train != "paths" for stage in self.stages):
+            raise ValueError(
+                f"stages.train: the options of {self.space} share no weights, so each stage trains"
+                " paths"
+            )
+        if not sliced and self.weights_from is not None:
+            raise ValueError(
+                f"weights_from: the options of {self.space} share no weights; an elastic space,"
+                " such as efficientnet-lite0-elastic, starts from trained ones"
+            )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from hwnas.costs.metrics import METRICS
 from profilers.errors import nearest
@@ -18,6 +18,14 @@ Batch = Annotated[int, Field(ge=1, le=MOST_BATCH)]
 Threads = Annotated[int, Field(ge=1, le=MOST_THREADS)]
 Rate = Annotated[float, Field(gt=0, le=10)]
 Share = Annotated[float, Field(ge=0, lt=1)]
+Triple = tuple[float, float, float]
+
+
+def _positive(values: Triple) -> Triple:
+    if min(values) <= 0:
+        raise ValueError("must be above 0")
+    return values
+
 
 EXPONENTS = (0.0, -0.005, -0.01, -0.025, -0.06, -0.15, -0.4, -0.8)
 """Eight penalty exponents: accuracy alone, then growing about as the slope of a front does.
@@ -53,6 +61,10 @@ class DataConfig(Frozen):
     """Images: a name, a folder or an .npz file, and how they are read (hwnas.training.data.load).
 
     ``test``: the folder of the test images, one sub-folder per class, where ``source`` is a folder.
+    ``mean``, ``std``: of red, green and blue in 0..1, by which the images are normalised; default:
+    their own.
+    ``policy_share``: which part of the training images judges candidates; the search trains on the
+    rest.
     ``download``: whoever called allows it. What a file says of it is passed over, since others
     write files.
     """
@@ -64,24 +76,42 @@ class DataConfig(Frozen):
     noise: float = Field(default=0.0, ge=0, le=1)
     image_size: int | None = Field(default=None, ge=4, le=1024)
     skip_broken: bool = False
+    policy_share: float = Field(default=0.5, gt=0, le=0.5)
+    mean: Triple | None = None
+    std: Annotated[Triple, AfterValidator(_positive)] | None = None
 
 
 class SearchStage(Frozen):
     """One stage of progressive search: depth of its supernet, epochs, and dropout on
-    skip_connect at its start."""
+    skip_connect at its start.
+
+    ``train``: what its weight steps train: drawn ``paths``; the ``largest`` network of a space
+    whose options share weights; or ``nothing``: then an epoch is ``rounds`` rounds of evaluations
+    on weights that stand still.
+    """
 
     cells: Cells
     epochs: Count
     frozen_epochs: int = Field(default=0, ge=0)
     skip_dropout: Share = 0.0
+    train: Literal["paths", "largest", "nothing"] = "paths"
+    rounds: Count = 20
 
     @model_validator(mode="after")
-    def _some_epoch_learns(self) -> SearchStage:
-        if self.frozen_epochs >= self.epochs:
+    def _frozen_fits(self) -> SearchStage:
+        if self.frozen_epochs > self.epochs:
             raise ValueError(
-                f"frozen_epochs ({self.frozen_epochs}) must be below epochs ({self.epochs})"
+                f"frozen_epochs ({self.frozen_epochs}) must not be above epochs ({self.epochs})"
             )
+        if self.train == "nothing" and self.frozen_epochs:
+            raise ValueError("frozen_epochs: a stage that trains nothing evaluates from the start")
         return self
+
+    @property
+    def waits(self) -> int:
+        """Epochs in which no network is evaluated: the frozen ones, or all that train the
+        largest."""
+        return self.epochs if self.train == "largest" else self.frozen_epochs
 
 
 class WeightStep(Frozen):
@@ -99,6 +129,7 @@ class WeightStep(Frozen):
     paths: Literal["policies", "uniform"] = "policies"
     lr: Rate = 0.15
     head_rate: float = Field(default=0.1, gt=0, le=1)
+    label_smoothing: Share = 0.0
     lr_end: float = Field(default=0.0, ge=0, le=10)
     momentum: Share = 0.9
     nesterov: bool = False
@@ -116,6 +147,8 @@ class AlphaStep(Frozen):
 
     ``augment``: those images as the training ones are; shared weights then rank better on CIFAR-10,
     on the 8 x 8 pixels of digits one search ended worse (docs/decisions/019).
+    ``score``: what candidates are compared by, the share of images that they get right, or the
+    ``likelihood``, exp of minus the mean cross-entropy, which moves with every image.
     ``form``: the paper's, or ``directed``, which re-uses evaluations and looks where the front is
     thin (hwnas.search.algorithms.scalarised); that one has its own constants, from ``lr`` on
     nothing here is read.
@@ -126,6 +159,7 @@ class AlphaStep(Frozen):
     every: Count = 4
     images: Count = 32
     augment: bool = False
+    score: Literal["accuracy", "likelihood"] = "accuracy"
     lr: Rate = 0.05
     weight_decay: float = Field(default=1e-3, ge=0, le=1)
     clip: float = Field(default=5.0, gt=0)

@@ -3,10 +3,11 @@ layers.
 
 Kept for the gradient are the outputs of convolutions, pools, gates and activations, those of
 BatchNorms inside an operation (a ReLU rectifies them in place, other activations don't), the
-eight-byte places of maxima, and each map that options read or add up to once, after_relu. A sampled
-path keeps at most the largest option of each node, a mixture all of them. Weights count four times:
-themselves, gradient, momentum, and the copy of a checkpoint being written. On top come copies that
-backward passes make; ``SPARE`` covers them (measured: docs/log.md).
+eight-byte places of maxima, maps with the zeros of SAME padding, and each map that options read or
+add up to once, after_relu. A sampled path keeps at most the largest option of each node, a mixture
+all of them. Weights count four times: themselves, gradient, momentum, and the copy of a checkpoint
+being written. On top come copies that backward passes make; ``SPARE`` covers them (measured:
+docs/log.md).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from hwnas.costs.memory import FLOAT_BYTES
 from hwnas.space.family import Family
 from hwnas.space.graph import Graph, readers
 from hwnas.space.layers import Layer
+from hwnas.space.padding import pads_of_every_size
 
 INDEX_BYTES = 8
 COPIES = 4
@@ -79,7 +81,11 @@ def _weights(graph: Graph) -> dict[tuple[Hashable, ...], int]:
 
 def _kept(layers: Sequence[Layer]) -> int:
     """Bytes per image that the gradient needs of a row of layers."""
-    total = 0
+    total = sum(
+        _padded(before, layer) * FLOAT_BYTES
+        for before, layer in zip((None, *layers), layers, strict=False)
+        if layer.kind == "conv"
+    )
     for number, layer in enumerate(layers):
         after = layers[number + 1].kind if number + 1 < len(layers) else None
         # The gradient of a sigmoid needs its result alone.
@@ -92,3 +98,24 @@ def _kept(layers: Sequence[Layer]) -> int:
             elements += 2 * (layer.channels_out + layer.hidden)
         total += elements * (FLOAT_BYTES + (INDEX_BYTES if layer.kind == "max_pool" else 0))
     return total
+
+
+def _padded(before: Layer | None, layer: Layer) -> int:
+    """Numbers that SAME padding adds to what is kept of the layer ``before``.
+
+    A convolution then reads a padded copy of its map. The map itself is kept only where the
+    gradient of ``before`` needs its result, or where there is nothing before.
+    """
+    if not layer.shifts:
+        return 0
+    height, width = (
+        size + sum(zeros) - 2 * pads_of_every_size(reach, stride)
+        for size, zeros, reach, stride in zip(
+            layer.size, layer.pads, layer.reach, layer.stride, strict=True
+        )
+    )
+    if (height, width) == layer.size:
+        return 0
+    own = before is None or before.kind in ("relu", "sigmoid")
+    map_itself = 0 if own else layer.size[0] * layer.size[1]
+    return layer.channels_in * (height * width - map_itself)

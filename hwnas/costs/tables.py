@@ -41,17 +41,12 @@ graph."""
 
 
 def predictor(
-    device: Device,
-    of: Family,
-    batch: int = 1,
-    table: str | None = None,
-    runtime: str = "",
+    device: Device, of: Family, batch: int = 1, table: str | None = None, runtime: str = ""
 ) -> Predictor:
     """What to ask about a device's latencies: the table that is named or fits, else the roofline.
 
-    ``runtime``: see table_runtime; a table of another one is none, unless it is named. Raises
-    InputError where the named table is about other networks, or where there is neither table nor
-    peaks.
+    ``runtime``: see table_runtime. Raises InputError where the named table is about other networks,
+    or where there is neither table nor peaks.
     """
     if table is not None:
         path = find_table(table)

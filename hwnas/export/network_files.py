@@ -218,6 +218,26 @@ def _warnings(name: str, accuracy: float | None, int8_accuracy: float | None) ->
     )
 
 
+def int8_notes(sizes: Mapping[str, int], latency: Mapping[str, Any]) -> tuple[str, ...]:
+    """Where INT8 does not pay: a file that is no smaller than the float32 one, or that takes longer
+    beyond both intervals.
+
+    ``sizes``: bytes by format. ``latency``: `Measurement.to_dict` by format, as far as measured.
+    """
+    notes = []
+    if {"onnx", "int8"} <= set(sizes) and sizes["int8"] >= sizes["onnx"]:
+        small, large = (f"{sizes[name] / 1024:,.0f} KiB" for name in ("onnx", "int8"))
+        notes.append(f"the int8 file is not smaller: {large}, float32 {small}")
+    plain, quantised = (latency.get(name, {}) for name in ("onnx", "int8"))
+    measured = plain.get("value") is not None and quantised.get("value") is not None
+    if measured and quantised["low"] > plain["high"]:
+        notes.append(
+            f"int8 is slower on this host: {quantised['value']:.3g} ms, float32"
+            f" {plain['value']:.3g} ms"
+        )
+    return tuple(notes)
+
+
 def write_files(out: Path, contents: Mapping[str, bytes]) -> None:
     """Write files into ``out``, all or none.
 

@@ -181,11 +181,11 @@ class Writer:
         layer = step.layer
         stored = f"{step.weights}.bias" if layer.bias else None
         scale, bias = scale_and_bias(self.tensors, norm, stored)
-        padding = [layer.dilation * (k - 1) // 2 for k in layer.kernel]
+        (top, bottom), (left, right) = layer.pads
         shape = {
             "kernel_shape": layer.kernel,
             "strides": layer.stride,
-            "pads": [*padding, *padding],
+            "pads": [top, left, bottom, right],
             "dilations": [layer.dilation] * 2,
             "group": layer.groups,
         }

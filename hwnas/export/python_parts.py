@@ -97,11 +97,25 @@ _SQUEEZE_EXCITE = '''class SqueezeExcite(nn.Module):
         return x * self.gate(self.expand(self.inner(self.reduce(mean))))'''
 
 
+_SAME = '''class SameConv2d(nn.Conv2d):
+    """With TensorFlow's SAME padding: as few zeros as needed, the smaller half first."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        pads: list[int] = []
+        for axis in (1, 0):
+            reach = self.dilation[axis] * (self.kernel_size[axis] - 1)
+            stride, size = self.stride[axis], x.shape[2 + axis]
+            total = max(0, reach + 1 - (size % stride or stride))
+            pads += [total // 2, total - total // 2]
+        return super().forward(F.pad(x, pads))'''
+
+
 def helpers(text: str) -> list[str]:
     """The definitions of those helper classes that ``text`` calls."""
     known = {
         "FactorizedReduce(": _HALVE,
         "GlobalPool(": _GLOBAL_POOL,
+        "SameConv2d(": _SAME,
         "SqueezeExcite(": _SQUEEZE_EXCITE,
     }
     return [definition for name, definition in known.items() if name in text]
@@ -172,10 +186,7 @@ def _pool(layer: Layer) -> str:
 
 def _convolution(layer: Layer, cin: str, cout: str, name: dict[int, str]) -> str:
     parts = [cin, cout, _pair(layer.kernel)]
-    padding = (
-        layer.dilation * (layer.kernel[0] - 1) // 2,
-        layer.dilation * (layer.kernel[1] - 1) // 2,
-    )
+    padding = (0, 0) if layer.shifts else (layer.reach[0] // 2, layer.reach[1] // 2)
     parts += [f"stride={_pair(layer.stride)}"] if layer.stride != (1, 1) else []
     parts += [f"padding={_pair(padding)}"] if any(padding) else []
     parts += [f"dilation={layer.dilation}"] if layer.dilation > 1 else []
@@ -183,7 +194,8 @@ def _convolution(layer: Layer, cin: str, cout: str, name: dict[int, str]) -> str
     groups = name[layer.channels_in] if layer.groups == layer.channels_in else str(layer.groups)
     parts += [f"groups={groups}"] if layer.groups > 1 else []
     parts += [] if layer.bias else ["bias=False"]
-    return f"nn.Conv2d({', '.join(parts)})"
+    name_of_class = "SameConv2d" if layer.shifts else "nn.Conv2d"
+    return f"{name_of_class}({', '.join(parts)})"
 
 
 def _pair(pair: tuple[int, int]) -> str:

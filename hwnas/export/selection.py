@@ -12,7 +12,7 @@ from typing import Any
 from hwnas import files
 from hwnas.export.formats import RECORD
 from hwnas.export.images import images_for, untrained
-from hwnas.export.network_files import Exported, export, record_bytes, write_files
+from hwnas.export.network_files import Exported, export, int8_notes, record_bytes, write_files
 from hwnas.runs.directory import inside, open_run
 from hwnas.runs.models import choose, choose_trained, model_of
 from hwnas.runs.training_record import TRAINED
@@ -219,7 +219,9 @@ def export_all(
     latencies = _latencies([result for _, _, result in exported], threads)
     records = []
     for (network, folder, result), latency in zip(exported, latencies, strict=True):
-        record = {"name": network.name, **replace(result, latency=latency).to_dict()}
+        warnings = (*result.warnings, *int8_notes(result.sizes, latency))
+        result = replace(result, latency=latency, warnings=warnings)
+        record = {"name": network.name, **result.to_dict()}
         write_files(folder, {RECORD: record_bytes(record)})
         records.append(record)
     return records

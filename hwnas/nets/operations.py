@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from hwnas.nets.activations import activation
 from hwnas.nets.fast.convolution import Depthwise, Pointwise, pointwise
 from hwnas.nets.fast.maps import MeanPool, even_and_odd_pixels
+from hwnas.nets.same_padding import SamePadding
 from hwnas.nets.squeeze_excite import SqueezeExcite
 from hwnas.space.layers import Layer, Size
 
@@ -109,14 +110,13 @@ def _convolution(layer: Layer, quick: bool) -> nn.Conv2d:
 
     ``quick``: with quicker derivatives, where there are any.
     """
+    if layer.shifts:
+        return _same(layer)
     depthwise = layer.groups == layer.channels_in == layer.channels_out > 1
     if quick and depthwise and _is_square(layer) and layer.kernel[0] % 2 and not layer.bias:
         return Depthwise(layer.channels_in, layer.kernel[0], layer.stride[0], layer.dilation)
     pointwise = layer.kernel == layer.stride == (1, 1) and layer.groups == 1
-    padding = (
-        layer.dilation * (layer.kernel[0] - 1) // 2,
-        layer.dilation * (layer.kernel[1] - 1) // 2,
-    )
+    padding = (layer.reach[0] // 2, layer.reach[1] // 2)
     return (Pointwise if quick and pointwise else nn.Conv2d)(
         layer.channels_in,
         layer.channels_out,
@@ -127,6 +127,23 @@ def _convolution(layer: Layer, quick: bool) -> nn.Conv2d:
         layer.groups,
         bias=layer.bias,
     )
+
+
+def _same(layer: Layer) -> nn.Conv2d:
+    """A plain convolution, before which the map gets the zeros that torch does not add."""
+    padding = SamePadding(reach=layer.reach, stride=layer.stride)
+    conv = nn.Conv2d(
+        layer.channels_in,
+        layer.channels_out,
+        layer.kernel,
+        layer.stride,
+        padding.both,
+        layer.dilation,
+        layer.groups,
+        bias=layer.bias,
+    )
+    conv.register_forward_pre_hook(padding)
+    return conv
 
 
 def _centred(kernel: Size) -> Size:

@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hwnas.nets.elastic import Part, Whole
 from hwnas.nets.interpreter import (
     Addend,
     Built,
@@ -28,9 +29,11 @@ from hwnas.nets.interpreter import (
     shared_module,
 )
 from hwnas.nets.operations import body, sequence
+from hwnas.space.build import key_of
 from hwnas.space.family import Family
 from hwnas.space.graph import Graph, Node, searched_groups, starts_with_relu
 from hwnas.space.layers import Layer
+from hwnas.space.sliced import is_sliced, largest_choices, whole_of
 from hwnas.space.space import SKIP, Choices, Mask
 from profilers.errors import InputError
 
@@ -80,8 +83,10 @@ class Supernet(nn.Module):
     ) -> None:
         super().__init__()
         space, whole = of.space, of.graphs
+        first = next(iter(whole))
         self.task = of.task
         self.space = space
+        self._graphs = whole
         self.mask = space.mask if mask is None else mask
         self.dropout = SkipDropout()
         self._programs = {key: program_of(graph, of.task.image) for key, graph in whole.items()}
@@ -94,11 +99,17 @@ class Supernet(nn.Module):
             )
             for key, graph in whole.items()
         }
+        self.largest = largest_choices(space, whole) if is_sliced(whole[first]) else None
+        """Where options share weights, the sample (decisions,) of which all others are parts."""
         self._classifiers = [
             one.module
             for key, graph in whole.items()
             for one in self._candidates[key][graph[-1].name].values()
         ]
+
+    def graph_of(self, choices: Choices) -> Graph:
+        """The supernet's graph at the size that a sample (decisions,) has."""
+        return self._graphs[key_of(self.space, choices)]
 
     def classifier_weights(self) -> list[nn.Parameter]:
         """Those of the last node, which every path hands other features."""
@@ -149,9 +160,10 @@ class Supernet(nn.Module):
 def _fixed(network: nn.Module, graph: Graph, built: Built) -> dict[str, nn.Module]:
     """What every path runs.
 
-    BatchNorms beside what is searched have no scale and shift, as in DARTS.
+    BatchNorms beside what is searched have no scale and shift, as in DARTS; they have where options
+    share weights, which are then those of a whole network.
     """
-    searched = searched_groups(graph)
+    searched = frozenset() if is_sliced(graph) else searched_groups(graph)
     return fixed_modules(network, graph, lambda node: node.group not in searched, False, built)
 
 
@@ -174,8 +186,6 @@ def _candidates(
             module, relu_first = fixed.get(node.name), starts_with_relu(node.layers)
             found[node.name] = {0: _Candidate(column=0, module=module, relu_first=relu_first)}
             continue
-        if node.weights == "sliced":
-            raise NotImplementedError("options that share sliced weights")
         columns = [column for column, option in enumerate(node.options) if option is not None]
         found[node.name] = {
             column: _open(
@@ -204,6 +214,13 @@ def _open(
     assert layers is not None
     if not layers:
         return _Candidate(column=column, module=None, is_skip=name == SKIP)
+    if node.weights == "sliced":
+        largest = whole_of(node)
+        whole = shared_module(
+            network, built, _option_name(node, "whole"), largest, lambda: Whole(largest)
+        )
+        assert isinstance(whole, Whole)
+        return _Candidate(column=column, module=Part(whole, layers))
     if not any(layer.params for layer in layers if layer.kind != "batch_norm"):
         key = (node.inputs[0], layers)
         if key not in alike:
@@ -246,6 +263,11 @@ def _option_name(node: Node, operation: str) -> str:
     """Options stand behind all fixed modules, so that parameters come in the order in which they
     were drawn."""
     return f"options.{f'{node.name}_{operation}'.replace('.', '_')}"
+
+
+def whole_prefix(node: Node) -> str:
+    """What the names of the tensors begin with that all options of a sliced node share."""
+    return f"{_option_name(node, 'whole')}."
 
 
 def _scaled(module: Any, x: Tensor, scale: Tensor | None) -> Tensor:

@@ -42,7 +42,7 @@ def page(
     """The HTML of a report on one or several runs.
 
     ``extra``: more sections with charts, {"title", "note", "charts": [{"title", "spec"}]}, such as
-    fronts on devices.
+    fronts on devices; "tables" may stand before them, [{"title", "columns", "rows"}].
     """
     sections = [*([_comparison(loaded)] if len(loaded) > 1 else []), *extra]
     data = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,19 @@ def append_lines(run: Run, path: Path, records: Iterable[Any]) -> None:
 
     Raises Stopped where the file system refuses.
     """
-    lines = "".join(json.dumps(asdict(record), separators=(",", ":")) + "\n" for record in records)
+    lines = "".join(json.dumps(_said(record), separators=(",", ":")) + "\n" for record in records)
     with keeping_run(run):
         files.append(path, run.path, lines.encode())
+
+
+def _said(record: Any) -> dict[str, Any]:
+    """The fields of a record, without those that say nothing and may be left out."""
+    unsaid = {field.name for field in fields(record) if field.default is None}
+    return {
+        name: value
+        for name, value in asdict(record).items()
+        if value is not None or name not in unsaid
+    }
 
 
 def whole_lines(run: Run, path: Path) -> Iterator[bytes]:

@@ -100,7 +100,8 @@ class Member(Record):
     """A network with its accuracy and costs.
 
     ``key``: the genotype's. ``name``: of a trained network, which may have another width and depth
-    than its run.
+    than its run. ``trained``: what it reached after training at the width and depth of its run,
+    where it is trained; front.json does not say it, ``hwnas show --json`` does.
     """
 
     name: Name | None = None
@@ -112,6 +113,7 @@ class Member(Record):
     accuracy: Accuracy
     costs: dict[Name, Cost]
     within_target: bool | None = None
+    trained: Accuracy | None = None
 
     @property
     def label(self) -> str:

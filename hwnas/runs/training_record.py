@@ -22,7 +22,7 @@ from hwnas.runs.schema import (
     json_bytes,
     read,
 )
-from hwnas.runs.summary import Accuracy, Cost, Member
+from hwnas.runs.summary import Accuracy, Cost, Member, SearchSummary
 from profilers.errors import InputError
 
 TRAINED = "trained (test)"
@@ -83,6 +83,26 @@ def member_of(record: TrainingRecord) -> Member:
         accuracy=Accuracy(value=record.test_accuracy, provenance=TRAINED),
         costs=record.costs,
     )
+
+
+def with_trained(run: Run, summary: SearchSummary) -> SearchSummary:
+    """The summary of a search, with the trained accuracy of each of its networks that has one.
+
+    Raises InputError for a damaged record.
+    """
+    trained = {record.name: member_of(record).accuracy for record in read_records(run)}
+
+    def marked(members: list[Member]) -> list[Member]:
+        return [
+            member.model_copy(update={"trained": trained[member.key]})
+            if member.key in trained
+            else member
+            for member in members
+        ]
+
+    lists = {"front": summary.front, "dominated": summary.dominated}
+    changed = {name: marked(members) for name, members in lists.items() if members}
+    return summary.model_copy(update=changed) if trained else summary
 
 
 def read_records(run: Run) -> list[TrainingRecord]:

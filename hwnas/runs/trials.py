@@ -19,7 +19,8 @@ class Trial:
     """One evaluation of one sub-network during a search: shared weights, a few validation images.
 
     ``choices``: operation index per edge. ``accuracy`` in 0..1. ``costs`` in the units of their
-    objectives.
+    objectives. ``likelihood``, in 0..1: exp of minus the mean cross-entropy, where the search
+    compared candidates by it.
     """
 
     number: int
@@ -30,6 +31,12 @@ class Trial:
     choices: tuple[int, ...]
     accuracy: float
     costs: dict[str, float]
+    likelihood: float | None = None
+
+    @property
+    def score(self) -> float:
+        """What the search compared this sub-network by."""
+        return self.accuracy if self.likelihood is None else self.likelihood
 
 
 def append_trials(run: Run, trials: Iterable[Trial]) -> None:
@@ -79,7 +86,7 @@ def _trial(run: Run, data: dict[str, Any]) -> Trial:
     """A line of trials.jsonl. Raises ValueError and its like for what no search writes."""
     found = Trial(**{**data, "choices": tuple(data["choices"])})
     places = (found.number, found.stage, found.epoch, found.step, *found.choices)
-    numbers = (found.accuracy, *found.costs.values())
+    numbers = (found.accuracy, found.score, *found.costs.values())
     whole = all(type(one) is int and one >= 0 for one in places) and isinstance(found.key, str)
     known = whole and found.stage < len(run.config.stages)
     if not known or not all(type(one) in (int, float) and math.isfinite(one) for one in numbers):

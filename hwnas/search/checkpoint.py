@@ -20,6 +20,7 @@ from hwnas.search.diagnostic import Rollback
 from hwnas.search.distributed import shared_weights
 from hwnas.search.distributed.ranks import ALONE, Ranks
 from hwnas.search.state import Position, State, position_from_dict, position_to_dict, supernet
+from hwnas.search.warm_start import start_from
 from hwnas.training.data import Dataset
 from profilers.errors import FaultyPlugin, InputError
 
@@ -44,7 +45,10 @@ def restore(run: Run, dataset: Dataset, searcher: Searcher, ranks: Ranks = ALONE
     """The state of the newest checkpoint, or the start."""
     saved = ranks.broadcast(lambda: _read(run))
     if saved is None:
-        return State(searcher=searcher, shared=supernet(run.config, dataset, searcher, 0, ranks))
+        shared = supernet(run.config, dataset, searcher, 0, ranks)
+        if run.config.weights_from is not None:
+            start_from(shared.net, run.config, dataset)
+        return State(searcher=searcher, shared=shared)
     arrays, written = saved
     position = position_from_dict(written["position"])
     of_searcher = {

@@ -39,18 +39,28 @@ def evaluate(
     values = np.stack([cost.of(asked) for cost in costs], axis=1)
     macs = values[:, [cost.name for cost in costs].index("macs")]
     order = np.argsort(macs, kind="stable")  # neighbours in cost go to different ranks
-    of_rank = shared_weights.accuracies(net, asked[order[ranks.own(len(asked))]], [batch])
-    accuracy = np.zeros(len(asked))
-    accuracy[order] = ranks.gathered(len(asked), of_rank)
+    of_rank = shared_weights.likelihoods(net, asked[order[ranks.own(len(asked))]], batch)
+    accuracy, likelihood = np.zeros((2, len(asked)))
+    accuracy[order] = ranks.gathered(len(asked), of_rank[0])
+    by_likelihood = config.alpha_step.score == "likelihood"
+    if by_likelihood:
+        likelihood[order] = ranks.gathered(len(asked), of_rank[1])
     if ranks.is_main:
         append_trials(
             run,
             _trials(
-                run, state, step=step, asked=asked, accuracy=accuracy, costs=_by_name(costs, values)
+                run,
+                state,
+                step=step,
+                asked=asked,
+                accuracy=accuracy,
+                likelihood=likelihood if by_likelihood else None,
+                costs=_by_name(costs, values),
             ),
         )
     told = values[:, : len(config.objectives)]
-    state.searcher = tell(config.algorithm, state.searcher, asked, accuracy, told)
+    score = likelihood if by_likelihood else accuracy
+    state.searcher = tell(config.algorithm, state.searcher, asked, score, told)
     state.accuracies.append(float(accuracy.mean()))
     state.position = replace(state.position, trials=at.trials + len(asked))
 
@@ -69,6 +79,7 @@ def _trials(
     step: int,
     asked: Choices,
     accuracy: NDArray[np.float64],
+    likelihood: NDArray[np.float64] | None,
     costs: Sequence[dict[str, float]],
 ) -> list[Trial]:
     at, space = state.position, SPACES[run.config.space]
@@ -82,6 +93,7 @@ def _trials(
             choices=tuple(int(op) for op in choices),
             accuracy=float(accuracy[number]),
             costs=costs[number],
+            likelihood=None if likelihood is None else float(likelihood[number]),
         )
         for number, choices in enumerate(asked)
     ]

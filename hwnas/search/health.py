@@ -107,7 +107,8 @@ def _slowed(rollback: Rollback) -> Diagnostic:
 
 def _untaught(config: Config, lines: Sequence[Epoch], trials: Sequence[Trial]) -> list[Diagnostic]:
     stage = lines[0].stage
-    if trials or len(lines) < config.stages[stage].epochs:
+    settings = config.stages[stage]
+    if trials or len(lines) < settings.epochs or settings.waits == settings.epochs:
         return []
     return [
         Diagnostic(
@@ -122,10 +123,10 @@ def _untaught(config: Config, lines: Sequence[Epoch], trials: Sequence[Trial]) -
 def _decided(config: Config, lines: Sequence[Epoch]) -> list[Diagnostic]:
     """Policies whose entropy is gone while most of the stage was still to come."""
     stage = config.stages[lines[0].stage]
-    learning = [line for line in lines if line.epoch >= stage.frozen_epochs]
+    learning = [line for line in lines if line.epoch >= stage.waits]
     if not learning or not lines[0].entropies:
         return []
-    early = learning[: max(1, int(EARLY * (stage.epochs - stage.frozen_epochs)))]
+    early = learning[: max(1, int(EARLY * (stage.epochs - stage.waits)))]
     diagnostics = []
     for policy, start in enumerate(lines[0].entropies):
         gone = [line for line in early if start > 0 and line.entropies[policy] < GONE * start]

@@ -27,7 +27,7 @@ from hwnas.search.distributed.ranks import ALONE, Ranks
 from hwnas.search.evaluate import check_choices, evaluate
 from hwnas.search.health import diagnose
 from hwnas.search.progress import Watcher, progress_of
-from hwnas.search.schedule import drops_last, learning_every, steps_per_epoch
+from hwnas.search.schedule import drops_last, evaluating_every, steps_of
 from hwnas.search.seeds import WEIGHTS
 from hwnas.search.state import SearchDiverged, State, advance, check_losses, digest, finite
 from hwnas.search.steps import Drawn, own_step, sampling_step, set_dropout
@@ -138,7 +138,7 @@ def epoch_steps(
     stage, seed = config.stages[at.stage], (config.seed, at.stage, at.epoch)
     if at.step == 0:
         state.losses, state.accuracies, state.unread = [], [], []
-    steps = steps_per_epoch(dataset, config)
+    steps = steps_of(dataset, config, stage)
     train = batches(
         dataset,
         "weights",
@@ -150,12 +150,18 @@ def epoch_steps(
         drop_last=drops_last(dataset, config),
     )
     training = algorithm_of(config).training
-    learns, every = at.epoch >= stage.frozen_epochs, learning_every(config, steps)
+    learns, every = at.epoch >= stage.waits, evaluating_every(config, stage, steps)
     drawn: Drawn = {}
-    for first in range(at.step, steps, ranks.size):
+    trains = stage.train != "nothing"
+    for first in range(at.step, steps, ranks.size if trains else 1):
         # A weight step takes the batches first..last-1, one per rank; at an epoch's end some ranks
         # have none.
         number, last = first + ranks.rank, min(first + ranks.size, steps)
+        if not trains:
+            evaluate(run, dataset, costs, state, first)
+            state.position = replace(state.position, step=first + 1)
+            yield
+            continue
         batch = next(train) if number < last else None
         set_dropout(state.shared.net, stage, at.epoch, (*seed, number), dataset.device)
         done = (at.epoch + first / steps) / stage.epochs

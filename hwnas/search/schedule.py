@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from hwnas.config import Config
+from hwnas.config import Config, SearchStage
 from hwnas.search.algorithms.algorithm import algorithm_of
 from hwnas.training.data import Dataset, batch_count
+
+
+def steps_of(dataset: Dataset, config: Config, stage: SearchStage) -> int:
+    """Steps of an epoch of one stage: weight steps, or rounds of evaluations where it trains
+    nothing."""
+    return stage.rounds if stage.train == "nothing" else steps_per_epoch(dataset, config)
 
 
 def steps_per_epoch(dataset: Dataset, config: Config) -> int:
@@ -13,6 +19,11 @@ def steps_per_epoch(dataset: Dataset, config: Config) -> int:
     steps = batch_count(dataset, "weights", size, drop_last=drops_last(dataset, config))
     images = training.images(config) if training else None
     return steps if images is None else max(1, min(steps, images // size))
+
+
+def evaluating_every(config: Config, stage: SearchStage, steps: int) -> int:
+    """Steps from one round of evaluations to the next in one stage."""
+    return 1 if stage.train == "nothing" else learning_every(config, steps)
 
 
 def learning_every(config: Config, steps: int) -> int:
@@ -26,7 +37,7 @@ def learning_every(config: Config, steps: int) -> int:
     return min(training.every(config) if training else config.alpha_step.every, max(1, steps))
 
 
-def evaluations_per_epoch(config: Config, steps: int, learns: bool) -> int:
+def evaluations_per_epoch(config: Config, stage: SearchStage, steps: int, learns: bool) -> int:
     """How many times an epoch of so many ``steps`` evaluates samples; ``learns``: alpha is no
     longer frozen.
 
@@ -35,7 +46,7 @@ def evaluations_per_epoch(config: Config, steps: int, learns: bool) -> int:
     """
     if algorithm_of(config).training:
         return 1
-    return steps // learning_every(config, steps) if learns else 0
+    return steps // evaluating_every(config, stage, steps) if learns else 0
 
 
 def drops_last(dataset: Dataset, config: Config) -> bool:

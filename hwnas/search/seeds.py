@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-WEIGHTS, ALPHA, PATHS, ASK, DROPOUT, STAGE, FINAL, NOISE = range(8)
+WEIGHTS, ALPHA, PATHS, ASK, DROPOUT, STAGE, FINAL, NOISE, HEAD = range(9)
 
 
 def rng(*words: int) -> np.random.Generator:

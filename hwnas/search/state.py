@@ -104,7 +104,10 @@ def advance(config: Config, dataset: Dataset, state: State) -> None:
     state.position = replace(at, stage=at.stage + 1, epoch=0, step=0)
     if at.stage + 1 < len(config.stages):
         state.searcher = begin_stage(state.searcher, rng(config.seed, at.stage + 1, STAGE))
-        state.shared = supernet(config, dataset, state.searcher, at.stage + 1, state.shared.ranks)
+        before = state.shared
+        state.shared = supernet(config, dataset, state.searcher, at.stage + 1, before.ranks)
+        if before.net.largest is not None:  # options share weights, which go on being trained
+            state.shared.net.load_state_dict(before.net.state_dict())
 
 
 def digest(state: State) -> int:

@@ -51,7 +51,7 @@ def sampling_step(
     at, ranks, space = state.position, state.shared.ranks, SPACES[config.space]
     first, last = numbers.start, numbers.stop
     if config.weights == "sampled" and first not in drawn:
-        learns = at.epoch >= config.stages[at.stage].frozen_epochs
+        learns = at.epoch >= config.stages[at.stage].waits
         every = learning_every(config, steps) if learns else None
         drawn = grouping.paths(
             partial(path_of_batch, config, state),
@@ -70,6 +70,10 @@ def sampling_step(
 def path_of_batch(config: Config, state: State, number: int) -> Choices:
     """The path (edges,) that is drawn for a batch of the present epoch."""
     at = state.position
+    if config.stages[at.stage].train == "largest":
+        largest = state.shared.net.largest
+        assert largest is not None
+        return largest
     words = rng(config.seed, at.stage, at.epoch, number, PATHS)
     return path_of(
         state.searcher, SPACES[config.space], words, config.weight_step.paths == "uniform"
@@ -112,7 +116,7 @@ def own_step(
         batch=batch,
         lr=lr,
         count=len(numbers),
-        learns=turn and at.epoch >= config.stages[at.stage].frozen_epochs,
+        learns=turn and at.epoch >= config.stages[at.stage].waits,
         ends=numbers.stop == steps,
         validation=lambda: validation(numbers.start + ranks.rank),
         last_validation=lambda: validation(steps - 1),

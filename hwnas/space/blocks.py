@@ -18,6 +18,7 @@ from typing import Literal
 
 from hwnas.space.layers import Activation, Layer, Size
 from hwnas.space.macro import SqueezeExciteRule, rounded
+from hwnas.space.padding import Padding
 from hwnas.space.space import NONE
 from profilers.errors import InputError
 
@@ -89,6 +90,7 @@ class Site:
     squeeze_excite: SqueezeExciteRule
     divisor: int
     epsilon: float
+    padding: Padding = "centred"
 
 
 def block_layers(name: str, site: Site) -> tuple[Layer, ...] | None:
@@ -130,7 +132,14 @@ def conv_bn(
 ) -> tuple[Layer, ...]:
     """A convolution and its BatchNorm."""
     conv = Layer(
-        "conv", cin, cout, size, kernel=(kernel, kernel), stride=(stride, stride), groups=groups
+        "conv",
+        cin,
+        cout,
+        size,
+        kernel=(kernel, kernel),
+        stride=(stride, stride),
+        groups=groups,
+        padding=site.padding,
     )
     return (conv, Layer("batch_norm", cout, cout, conv.size_out, epsilon=site.epsilon))
 

@@ -14,6 +14,7 @@ from hwnas.space.graph import IMAGE, Builder, Graph
 from hwnas.space.layers import Layer
 from hwnas.space.macro import Macro, Stage, scaled, strides
 from hwnas.space.macro_check import check_macro
+from hwnas.space.node import Sharing
 from hwnas.space.size import CellSize, Task
 from hwnas.space.space import NONE, SPACES, Decision, Space, strongest
 from profilers.errors import InputError
@@ -77,7 +78,7 @@ def _size_decisions(macro: Macro) -> Iterator[Decision]:
             yield Decision(
                 name=name,
                 operations=names,
-                remaining=_remaining(len(names)),
+                remaining=_remaining(macro, len(names)),
                 group="size",
                 of_size=True,
             )
@@ -91,12 +92,14 @@ def _block_decisions(macro: Macro) -> Iterator[Decision]:
                 yield Decision(
                     name=block_name(number, block),
                     operations=options,
-                    remaining=_remaining(len(options)),
+                    remaining=_remaining(macro, len(options)),
                     group=f"stage{number}",
                 )
 
 
-def _remaining(options: int) -> tuple[int, ...]:
+def _remaining(macro: Macro, options: int) -> tuple[int, ...]:
+    if macro.sliced:
+        return (options,)  # they share weights, so fewer of them save nothing
     return tuple(max(min(2, options), round(part * options)) for part in REMAINING)
 
 
@@ -161,6 +164,7 @@ class _Chain:
             squeeze_excite=stage.squeeze_excite,
             divisor=self.macro.divisor,
             epsilon=self.macro.epsilon,
+            padding=self.macro.padding,
         )
 
     def _block(self, last: str, number: int, stage: Stage, block: int, stride: int) -> str:
@@ -171,7 +175,8 @@ class _Chain:
         options = [block_layers(option, site) for option in options_of(stage, block)]
         keeps = stride == 1 and site.channels_in == width
         if name in self.rows:
-            body = draft.open(name, last, options, self.rows[name])
+            weights: Sharing = "sliced" if self.macro.sliced else "separate"
+            body = draft.open(name, last, options, self.rows[name], weights)
         else:
             body = draft.layers(name, last, options[0] or ())
         around = last

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from hwnas.space.graph_check import check
 from hwnas.space.layers import Layer, Size
-from hwnas.space.node import IMAGE, Graph, Join, Node, Option
+from hwnas.space.node import IMAGE, Graph, Join, Node, Option, Sharing
 
 __all__ = [
     "IMAGE",
@@ -55,9 +55,16 @@ class Builder:
         """Append fixed layers on the map `source`; returns `name`."""
         return self._open(name, source, (tuple(layers),), None, auxiliary)
 
-    def open(self, name: str, source: str, options: Sequence[Option], row: int) -> str:
+    def open(
+        self,
+        name: str,
+        source: str,
+        options: Sequence[Option],
+        row: int,
+        weights: Sharing = "separate",
+    ) -> str:
         """Append a node whose option the decision `row` picks; returns `name`."""
-        return self._open(name, source, tuple(options), row, False)
+        return self._open(name, source, tuple(options), row, False, weights)
 
     def sum(self, name: str, sources: Sequence[str]) -> str:
         """Append the sum of maps of one shape, added from the left; returns `name`."""
@@ -99,7 +106,13 @@ class Builder:
         return graph
 
     def _open(
-        self, name: str, source: str, options: tuple[Option, ...], row: int | None, auxiliary: bool
+        self,
+        name: str,
+        source: str,
+        options: tuple[Option, ...],
+        row: int | None,
+        auxiliary: bool,
+        weights: Sharing = "separate",
     ) -> str:
         before = self._maps[source]
         last = next((option[-1] for option in options if option), None)
@@ -113,6 +126,7 @@ class Builder:
                 size=size,
                 options=options,
                 row=row,
+                weights=weights,
                 auxiliary=auxiliary,
             )
         )

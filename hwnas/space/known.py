@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from hwnas.space import known_macros as macros
 from hwnas.space import mobile
 from hwnas.space.chain import block_name
+from hwnas.space.elastic import ELASTIC
 from hwnas.space.genotype import Genotype
 from hwnas.space.macro import Macro
-from hwnas.space.space import NONE, SPACES
+from hwnas.space.space import NONE, SPACES, Space
 
 _EFFICIENTNET = (
     "separable_k3{} | 2 k3_e6{} | 2 k5_e6{} | 3 k3_e6{} | 3 k5_e6{} | 4 k5_e6{} | k3_e6{}"
@@ -54,6 +55,10 @@ _POINTS: dict[str, tuple[Macro, str]] = {
     ),
     "EFFICIENTNET_B0": (macros.EFFICIENTNET_B0, _EFFICIENTNET.replace("{}", "_se")),
     "EFFICIENTNET_LITE0": (macros.EFFICIENTNET_LITE0, _EFFICIENTNET.replace("{}", "")),
+    "EFFICIENTNET_LITE0_SAME": (
+        macros.EFFICIENTNET_LITE0_SAME,
+        _EFFICIENTNET.replace("{}", ""),
+    ),
     "PROXYLESS_MOBILE": (
         mobile.PROXYLESS_MOBILE,
         (
@@ -116,3 +121,9 @@ def _known() -> Iterator[tuple[str, Genotype]]:
 
 KNOWN: dict[str, Genotype] = dict(_known())
 """Every known network; ``MOBILENET_V2_0.35`` is one at a width multiplier."""
+
+
+def elastic_space(genotype: Genotype) -> Space | None:
+    """The space of all parts of a known network, where there is one."""
+    names = (name for name in ELASTIC if KNOWN[name] == genotype)
+    return next((SPACES[ELASTIC[name].name] for name in names), None)

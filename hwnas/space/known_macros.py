@@ -7,6 +7,8 @@ logits (tests/nets/test_foreign.py). BatchNorm's epsilon is that of torchvision,
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hwnas.space.blocks import inverted
 from hwnas.space.layers import Activation
 from hwnas.space.macro import Head, Macro, SqueezeExciteRule, Stage, Stem
@@ -174,6 +176,11 @@ EFFICIENTNET_LITE0 = Macro(
 )
 """B0 without gates, with ReLU6: for runtimes that are quick at nothing else."""
 
+EFFICIENTNET_LITE0_SAME = replace(
+    EFFICIENTNET_LITE0, name="efficientnet-lite0-same", padding="same", epsilon=1e-3
+)
+"""The same with TensorFlow's padding and epsilon, as it was published and trained."""
+
 
 def _residual(width: int, stride: int) -> Stage:
     return Stage(
@@ -207,5 +214,6 @@ KNOWN_MACROS = (
     PROXYLESS_GPU,
     EFFICIENTNET_B0,
     EFFICIENTNET_LITE0,
+    EFFICIENTNET_LITE0_SAME,
     RESNET,
 )

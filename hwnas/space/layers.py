@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, NoReturn, get_args
 
+from hwnas.space.padding import Padding, same_pads
 from hwnas.space.space import NONE, SKIP
 from profilers.errors import InputError
 
@@ -52,7 +53,8 @@ class Layer:
     the map, a 1x1 convolution with bias to ``hidden`` channels, the activation ``inner``, a 1x1
     convolution with bias back, and the activation ``gate``.
 
-    ``bias``: the convolution has one. ``epsilon``: what BatchNorm adds to the variance.
+    ``bias``: the convolution has one; ``padding``: where its zeros are. ``epsilon``: what BatchNorm
+    adds to the variance.
     """
 
     kind: Kind
@@ -68,6 +70,7 @@ class Layer:
     inner: Activation = field(default="relu", kw_only=True)
     gate: Activation = field(default="sigmoid", kw_only=True)
     epsilon: float = field(default=1e-5, kw_only=True)
+    padding: Padding = field(default="centred", kw_only=True)
 
     @property
     def size_out(self) -> Size:
@@ -75,6 +78,30 @@ class Layer:
         if self.kind in ("global_pool", "linear"):
             return (1, 1)
         return (-(-self.size[0] // self.stride[0]), -(-self.size[1] // self.stride[1]))
+
+    @property
+    def reach(self) -> Size:
+        """How many pixels lie between the first and the last that a window reads, in height and
+        width."""
+        return (self.dilation * (self.kernel[0] - 1), self.dilation * (self.kernel[1] - 1))
+
+    @property
+    def pads(self) -> tuple[Size, Size]:
+        """Of a convolution: rows of zeros before and after the map, and columns, in pixels."""
+        rows, columns = (
+            same_pads(size, reach, stride) if self.padding == "same" else (reach // 2, reach // 2)
+            for size, reach, stride in zip(self.size, self.reach, self.stride, strict=True)
+        )
+        return rows, columns
+
+    @property
+    def shifts(self) -> bool:
+        """Whether the padding of this convolution differs from the centred one on maps of some
+        size."""
+        return self.padding == "same" and any(
+            reach % 2 or (reach and stride > 1)
+            for reach, stride in zip(self.reach, self.stride, strict=True)
+        )
 
     @property
     def params(self) -> int:
@@ -121,6 +148,8 @@ def check_layer(layer: Layer, where: str) -> None:
     kind, cin, cout = layer.kind, layer.channels_in, layer.channels_out
     if kind not in ("conv", "factorized_reduce", "linear") and cin != cout:
         raise InputError(f"{where}: a {kind} has as many channels out as in, not {cout} of {cin}")
+    if kind != "conv" and layer.padding != "centred":
+        raise InputError(f"{where}: a {kind} is padded as 'centred', not {layer.padding!r}")
     if kind == "conv" and (layer.groups < 1 or cin % layer.groups or cout % layer.groups):
         raise InputError(
             f"{where}: {layer.groups} groups do not divide a conv of {cin} to {cout} channels"
@@ -138,12 +167,11 @@ def _check_windows(layer: Layer, where: str) -> None:
     ``size_out`` says."""
     if layer.kind == "avg_pool" and layer.kernel == layer.stride:
         return  # tiles: what reaches over an edge counts as a pixel
-    for size, out, kernel, stride in zip(
-        layer.size, layer.size_out, layer.kernel, layer.stride, strict=True
+    pads = layer.pads if layer.kind == "conv" else tuple((k // 2, k // 2) for k in layer.kernel)
+    for size, out, kernel, stride, reach, zeros in zip(
+        layer.size, layer.size_out, layer.kernel, layer.stride, layer.reach, pads, strict=True
     ):
-        reach = layer.dilation * (kernel - 1)
-        padding = reach // 2 if layer.kind == "conv" else kernel // 2
-        windows = (size + 2 * padding - reach - 1) // stride + 1
+        windows = (size + sum(zeros) - reach - 1) // stride + 1
         if windows != out:
             raise InputError(
                 f"{where}: a {layer.kind} with a kernel of {kernel} and a stride of {stride} gives"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hwnas.space.layers import Activation
+from hwnas.space.padding import Padding
 
 Scales = Literal["yes", "up", "no"]
 """How a width follows the multiplier: always, only above 1, or never."""
@@ -94,6 +95,10 @@ class Macro:
     ``smallest_map``: on images so small that the last map would have fewer pixels a side, the first
     strides are left out: the stem's, then those of the first stages. So a network for 224 pixels is
     also one for 32.
+
+    ``sliced``: the options of a block share weights, each is a part of the largest
+    (hwnas.space.sliced).
+    ``padding``: that of all convolutions. Weights that were trained in TensorFlow need "same".
     """
 
     name: str
@@ -105,6 +110,8 @@ class Macro:
     sides: tuple[float, ...] = (1.0,)
     multipliers: tuple[float, ...] = (1.0,)
     smallest_map: int = 3
+    sliced: bool = False
+    padding: Padding = "centred"
 
     @property
     def depth(self) -> int:

@@ -12,6 +12,9 @@ Option = tuple[Layer, ...] | None
 
 
 Join = Literal["layers", "sum", "concat"]
+Sharing = Literal["separate", "sliced"]
+"""How the options of a node share weights in a supernet: not at all, or as parts of the largest
+one (hwnas.space.sliced)."""
 
 
 IMAGE = "image"
@@ -28,8 +31,7 @@ class Node:
     decision (row of alpha) that picks the option, None where nothing is to be decided; a graph out
     of `discrete` keeps it beside the one option that is left.
 
-    `weights` says how options share their weights in a supernet: `separate`, or `sliced` (parts of
-    one block's).
+    `weights`: how the options share them in a supernet.
     `auxiliary`: training may put an auxiliary classifier on this result.
     """
 
@@ -40,7 +42,7 @@ class Node:
     size: Size
     options: tuple[Option, ...] = ()
     row: int | None = None
-    weights: Literal["separate", "sliced"] = "separate"
+    weights: Sharing = "separate"
     auxiliary: bool = False
 
     @property

@@ -46,10 +46,14 @@ Images = Tensor | Stored
 
 
 class Batch(NamedTuple):
-    """`x`: (n, C, H, W) float32, normalised per channel. `y`: (n,) int64 class indices."""
+    """`x`: (n, C, H, W) float32, normalised per channel. `y`: (n,) int64 class indices.
+
+    `soft`: (n, classes) probabilities that a teacher gives, where the data set has them.
+    """
 
     x: Tensor
     y: Tensor
+    soft: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -62,6 +66,7 @@ class Dataset:
     `augment`: what suits these images; apply it by passing it to `batches`.
     `test_names`: where each test image was found: its file as seen from the data folder, or its
     row.
+    `soft_labels`: what a teacher says of each image of `train`, (N, classes) probabilities.
     `notes`: lines about what was not read, or not as it is.
     """
 
@@ -79,6 +84,7 @@ class Dataset:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     test_names: tuple[str | int, ...] = ()
     notes: tuple[str, ...] = ()
+    soft_labels: Tensor | None = None
 
     @property
     def task(self) -> Task:
@@ -175,14 +181,17 @@ def generator(*words: int, device: torch.device | str = "cpu") -> torch.Generato
     return torch.Generator(device).manual_seed(int(state[0]) << 32 | int(state[1]))
 
 
-def halves(labels: Tensor, seed: int) -> tuple[Tensor, Tensor]:
-    """Split indices into two disjoint halves, the first larger by one where the number is odd.
+def halves(labels: Tensor, seed: int, share: float = 0.5) -> tuple[Tensor, Tensor]:
+    """Split indices into two disjoint parts, of which the second has about `share` of each class.
 
-    Within each class the halves differ by one image at the most. `labels`: (N,) int64. Both results
-    are sorted.
+    As halves, they differ by one image of each class at the most, and the first is larger by one
+    where the number is odd. `labels`: (N,) int64. Both results are sorted.
     """
     by_class = stratified_order(labels, seed)
-    return by_class[0::2].sort().values, by_class[1::2].sort().values
+    # Whole multiples of the share fall into the second part: of 1/2 every other image.
+    places = torch.arange(len(labels) + 1, dtype=torch.float64) * share + 1e-9
+    second = places.floor().diff() > 0
+    return by_class[~second].sort().values, by_class[second].sort().values
 
 
 def stratified_order(labels: Tensor, seed: int) -> Tensor:
@@ -218,12 +227,15 @@ def _read(
         pixels = images[both[0]]
     else:
         pixels = images[index].to(dataset.device)
+    soft = None
+    if dataset.soft_labels is not None and split != "test":
+        soft = dataset.soft_labels[index].to(dataset.device)
     if augment is None or seed is None:
-        return Batch(_normalised(dataset, pixels), y)
+        return Batch(_normalised(dataset, pixels), y, soft)
     # One more word than the seed of the order, so that the two draws have nothing in common.
     draws = generator(*seed, 1)
     x = _normalised(dataset, augmented(pixels, augment, draws))
-    return Batch(cut_out(x, augment.cutout, draws) if augment.cutout else x, y)
+    return Batch(cut_out(x, augment.cutout, draws) if augment.cutout else x, y, soft)
 
 
 def _normalised(dataset: Dataset, pixels: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ def logits(network: nn.Module, dataset: Dataset, split: Split, batch: int = 256)
         with torch.inference_mode():
             parts = [
                 network(x.contiguous(memory_format=torch.channels_last)).float().cpu()
-                for x, _ in batches(dataset, split, batch)
+                for x, *_ in batches(dataset, split, batch)
             ]
     finally:
         network.train(was_training)

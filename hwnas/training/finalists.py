@@ -20,6 +20,7 @@ from hwnas.training.data import Dataset
 from hwnas.training.loop import TrainingDiverged
 from hwnas.training.recipe import Recipe
 from hwnas.training.run_images import check_images
+from hwnas.training.start import Start
 from hwnas.training.train import Trained, train
 
 
@@ -32,6 +33,7 @@ def train_models(
     *,
     device: str | torch.device = "cpu",
     fresh: bool = False,
+    start: Callable[[Model], Start | None] = lambda model: None,
     report: Callable[[Model, TrainingEpoch], None] = lambda model, epoch: None,
     done: Callable[[Model, Trained], None] = lambda model, result: None,
     failed: Callable[[Model, TrainingDiverged], None] = lambda model, error: None,
@@ -40,7 +42,8 @@ def train_models(
     front.
 
     Returns one record per trained model, as kept in its training.json; ``failed`` hears of those
-    that diverged. ``fresh`` forgets what an earlier training left. Raises InputError where an
+    that diverged. ``fresh`` forgets what an earlier training left. ``start``: what each begins
+    with. Raises InputError where an
     earlier training had other settings and is not to be forgotten.
     """
     check_images(run, dataset)
@@ -50,7 +53,14 @@ def train_models(
             forget(model.folder, run.path)
         try:
             result = train_model(
-                run, model, dataset=dataset, recipe=recipe, seed=seed, device=device, report=report
+                run,
+                model,
+                dataset=dataset,
+                recipe=recipe,
+                seed=seed,
+                device=device,
+                report=report,
+                start=start(model),
             )
         except TrainingDiverged as error:
             failed(model, error)
@@ -70,6 +80,7 @@ def train_model(
     seed: int,
     device: str | torch.device,
     report: Callable[[Model, TrainingEpoch], None],
+    start: Start | None = None,
 ) -> Trained:
     """Train one model in its folder, going on where an earlier training was stopped; no record
     is written."""
@@ -83,6 +94,7 @@ def train_model(
         device=device,
         stem=run.config.evaluation.stem,
         report=lambda epoch: report(model, epoch),
+        start=start,
     )
 
 

@@ -30,6 +30,7 @@ from hwnas.training.data import Augment, Batch, Dataset, batch_count, batches
 from hwnas.training.dataset import generator
 from hwnas.training.evaluate import accuracy
 from hwnas.training.recipe import Recipe, drop_path_probability, learning_rate
+from hwnas.training.start import Start, begin
 from hwnas.training.statistics import calibrate
 from hwnas.training.weights import save_weights
 
@@ -55,6 +56,7 @@ class Training:
         seed: int,
         stem: Stem,
         device: torch.device,
+        start: Start | None = None,
     ) -> None:
         self.architecture, self.data, self.recipe, self.seed, self.device = (
             architecture,
@@ -68,12 +70,15 @@ class Training:
         self.settings: dict[str, Any] = {}
         self.network = build(architecture, data, seed, stem, recipe.auxiliary_weight > 0).to(device)
         self.settled = build(architecture, data, seed, stem, False).to(device).eval()
+        if start is not None:
+            begin(self.network, start)
         self.runner: nn.Module = compiled(self.network) if recipe.compile else self.network
         self.optimizer = torch.optim.SGD(
             self.network.parameters(),
             lr=recipe.learning_rate,
             momentum=recipe.momentum,
             weight_decay=recipe.weight_decay,
+            nesterov=recipe.nesterov,
             foreach=True,
         )
         for parameter in self.network.parameters():
@@ -203,6 +208,9 @@ class Training:
             output = self.runner(_layout(batch.x), self._keep(len(batch.x)))
             logits, extra = output if isinstance(output, tuple) else (output, None)
             loss = task.loss(self.network.task, logits, batch.y, recipe.label_smoothing)
+            if batch.soft is not None and recipe.soft_labels:
+                taught = task.loss(self.network.task, logits, batch.soft)
+                loss = loss + recipe.soft_labels * (taught - loss)
             if extra is not None:
                 extra_loss = task.loss(self.network.task, extra, batch.y, recipe.label_smoothing)
                 loss = loss + recipe.auxiliary_weight * extra_loss
@@ -230,7 +238,7 @@ class Training:
             )
         last = progress.epoch + 1 == recipe.epochs
         held_out, tested = (
-            self._test()
+            self.test()
             if last or (progress.epoch + 1) % recipe.evaluate_every == 0
             else (None, None)
         )
@@ -255,7 +263,7 @@ class Training:
         self.totals.zero_()
         self._store(better, last)
 
-    def _test(self) -> tuple[float | None, float]:
+    def test(self) -> tuple[float | None, float]:
         """Accuracy on the held-out part of the training images, if any, and on the test images."""
         self.settle()
         held_out = accuracy(self.settled, self.data, "policy") if self.recipe.hold_out else None

@@ -16,6 +16,9 @@ Precision = Literal["float32", "bfloat16", "float16"]
 class Recipe:
     """One way to train. Times are in epochs, sides in pixels, probabilities and shares in 0..1.
 
+    ``soft_labels``: the share of the loss that follows what a teacher says of each image, where
+    there is one (arXiv 1503.02531); the labels have the rest.
+
     ``schedule`` goes from ``learning_rate`` to ``final_learning_rate`` in every step, after
     ``warmup_epochs`` of a linear rise. ``drop_path`` is reached linearly at the last epoch.
     ``auxiliary_weight`` multiplies the loss of an auxiliary head; 0 builds none. ``augment``
@@ -39,6 +42,8 @@ class Recipe:
     weight_decay: float = 3e-4
     clip: float = 5.0
     label_smoothing: float = 0.0
+    nesterov: bool = False
+    soft_labels: float = 0.0
     auxiliary_weight: float = 0.0
     drop_path: float = 0.0
     augment: bool = True
@@ -66,7 +71,12 @@ class Recipe:
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        # Recipes of before did not know these: a training that does without is one of theirs.
+        for name, value in (("nesterov", False), ("soft_labels", 0.0)):
+            if values[name] == value:
+                del values[name]
+        return values
 
 
 _LIMITS: tuple[tuple[str, float, float], ...] = (
@@ -79,6 +89,7 @@ _LIMITS: tuple[tuple[str, float, float], ...] = (
     ("weight_decay", 0, 1),
     ("clip", 1e-6, 1e6),
     ("label_smoothing", 0, 0.99),
+    ("soft_labels", 0, 1),
     ("auxiliary_weight", 0, 10),
     ("drop_path", 0, 0.99),
     ("cutout", 0, 4096),
@@ -110,6 +121,18 @@ RECIPES: dict[str, Recipe] = {
         weight_decay=3e-5,
         label_smoothing=0.1,
         auxiliary_weight=0.4,
+    ),
+    # For networks that begin with trained weights (docs/evidence/photos.md).
+    "tune": Recipe(
+        name="tune",
+        epochs=1,
+        batch=32,
+        learning_rate=0.02,
+        warmup_epochs=0.25,
+        weight_decay=1e-4,
+        label_smoothing=0.1,
+        nesterov=True,
+        calibrate=1024,
     ),
     # For small images and short runs on a CPU: a high rate, and BatchNorm statistics that belong to
     # the last weights.

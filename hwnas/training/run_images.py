@@ -11,13 +11,19 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from hwnas.config import Config
+from hwnas.nets.trained import Preprocessing, weights_named
+from hwnas.nets.trained.grey import grey_preprocessing
 from hwnas.runs.directory import Run, ended
 from hwnas.runs.environment import Environment, ImagesKept, ImagesPart, read_environment
 from hwnas.runs.summary import read_front
 from hwnas.training.data import Dataset, load
+from hwnas.training.dataset import halves
 from hwnas.training.fingerprint import VERSION, PartPrint, fingerprint
 from profilers.errors import InputError
 
@@ -36,7 +42,7 @@ def read_images(config: Config, root: Path | None = None, download: bool = False
     somebody else.
     """
     data = config.data
-    return load(
+    dataset = load(
         data.source,
         root=root or (Path(data.root) if data.root and not download else None),
         download=download,
@@ -46,6 +52,37 @@ def read_images(config: Config, root: Path | None = None, download: bool = False
         test=Path(data.test) if data.test else None,
         skip_broken=data.skip_broken,
     )
+    return _prepared(config, dataset)
+
+
+def prepared_for(dataset: Dataset, preprocessing: Preprocessing) -> Dataset:
+    """The images normalised as trained weights want them; grey ones as if their channels were
+    three equal ones."""
+    if dataset.image[0] == 1:
+        mean, std = grey_preprocessing(preprocessing)
+        return replace(dataset, mean=(mean,), std=(std,))
+    return replace(dataset, mean=preprocessing.mean, std=preprocessing.std)
+
+
+def _prepared(config: Config, dataset: Dataset) -> Dataset:
+    """Normalised as the weights want it that a search starts from, and split as the config says.
+
+    Raises InputError where a class has too few images to judge candidates by.
+    """
+    if config.data.mean is not None and config.data.std is not None:
+        dataset = prepared_for(dataset, Preprocessing(mean=config.data.mean, std=config.data.std))
+    elif config.weights_from is not None:
+        dataset = prepared_for(dataset, weights_named(config.weights_from).preprocessing)
+    share = config.data.policy_share
+    if share == 0.5:
+        return dataset
+    weights, policy = halves(dataset.train_labels, config.seed, share)
+    found = torch.bincount(dataset.train_labels[policy], minlength=len(dataset.classes))
+    if not found.all():
+        raise InputError(
+            f"data.policy_share: {share:g} of the images of a class is none; take more, such as 0.5"
+        )
+    return replace(dataset, split={**dataset.split, "weights": weights, "policy": policy})
 
 
 def images_of(

@@ -25,6 +25,7 @@ from hwnas.training.data import Dataset, digest, to_device
 from hwnas.training.dataset import generator, stratified_order
 from hwnas.training.loop import HOLD_OUT, Training, TrainingDiverged
 from hwnas.training.recipe import Recipe
+from hwnas.training.start import Start, tensors_digest
 from profilers.cuda import cuda_problem
 from profilers.errors import InputError
 
@@ -61,25 +62,36 @@ def train(
     stem: Stem = "cifar",
     report: Callable[[TrainingEpoch], None] | None = None,
     checkpoint_s: float = 300.0,
+    start: Start | None = None,
 ) -> Trained:
     """Train ``architecture`` on the training images of ``dataset`` and test it on the test images.
 
     With ``out_dir`` the state is kept there after every epoch and every ``checkpoint_s`` seconds,
     and a call with the same arguments goes on from it; ``weights.safetensors`` (last) and
-    ``best.safetensors`` are left there. ``report`` hears of every epoch. Raises InputError where
+    ``best.safetensors`` are left there. ``report`` hears of every epoch. ``start``: the weights to
+    begin with, random ones without. Raises InputError where
     ``out_dir`` holds a training with other settings or the recipe does not fit the device or the
     data, TrainingDiverged where the loss is no number any more.
     """
     device = torch.device(device)
     _check(recipe, dataset, device)
     data = to_device(_hold_out(dataset, recipe.hold_out, seed), device)
-    training = Training(architecture, data, recipe=recipe, seed=seed, stem=stem, device=device)
+    training = Training(
+        architecture, data, recipe=recipe, seed=seed, stem=stem, device=device, start=start
+    )
     if out_dir is not None:
         out_dir.mkdir(parents=True, exist_ok=True)
         for unfinished in out_dir.glob(".*.new"):  # a process was killed while it wrote this
             files.remove(unfinished, out_dir)
-        training.resume(out_dir, _settings(architecture, dataset, recipe, seed, stem))
+        settings = _settings(architecture, dataset, recipe, seed, stem)
+        if start is not None:
+            settings["start"] = f"{start.origin} ({start.digest[:16]})"
+        if dataset.soft_labels is not None and recipe.soft_labels:
+            settings["soft_labels"] = tensors_digest({"": dataset.soft_labels})
+        training.resume(out_dir, settings)
     progress = training.progress
+    if start is not None and report is not None and not (progress.epoch or progress.step):
+        report(_before(training))
     if progress.epoch == recipe.epochs:
         training.settle()
         training.keep_weights()  # again, in case the file was lost
@@ -95,6 +107,20 @@ def train(
         seconds=progress.seconds,
         curve=tuple(progress.curve),
         best_epoch=progress.best_epoch,
+    )
+
+
+def _before(training: Training) -> TrainingEpoch:
+    """What the weights reach that a training begins with: epoch 0."""
+    held_out, tested = training.test()
+    return TrainingEpoch(
+        number=0,
+        learning_rate=0.0,
+        train_loss=0.0,
+        train_accuracy=0.0,
+        held_out_accuracy=held_out,
+        test_accuracy=tested,
+        seconds=0.0,
     )
 
 

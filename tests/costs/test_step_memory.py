@@ -74,7 +74,7 @@ def test_what_a_step_keeps_is_below_the_estimate_and_not_far_below(
     kept, pack = watched()
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         if weights == "sampled":
-            largest = SAMPLES["inverted_residual factorized_reduce linear_hard_sigmoid"]
+            largest = SAMPLES["inverted_residual max_pool conv"]
             drawn = (
                 largest if space is SPACE else sample(space, np.random.default_rng(0), space.mask)
             )

@@ -40,6 +40,14 @@ def windows(x: Array, layer: Layer, fill: float) -> Array:
     tiled = layer.kernel == layer.stride != (1, 1)
     centred = [(apart * (k - 1) if layer.kind == "conv" else k) // 2 for k in layer.kernel]
     before = [0, 0] if tiled and layer.kind == "avg_pool" else centred
+    if layer.padding == "same":  # TensorFlow's definition: as much as the windows need, half first
+        needs = [
+            max((out - 1) * stride + apart * (k - 1) + 1 - size, 0)
+            for out, stride, k, size in zip(
+                layer.size_out, layer.stride, layer.kernel, layer.size, strict=True
+            )
+        ]
+        before = [need // 2 for need in needs]
     padded = np.pad(
         x,
         ((0, 0), (0, 0), *((b, b + k * apart) for b, k in zip(before, layer.kernel, strict=True))),

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from hwnas.nets.foreign import translated
+from hwnas.nets.foreign import shapes_in_order, translated
 from hwnas.nets.network import Network
 from hwnas.space import SPACES
 from hwnas.space.build import architecture_graph
@@ -51,6 +51,7 @@ TIMM = {
     "SINGLE_PATH": "spnasnet_100",
     "EFFICIENTNET_B0": "efficientnet_b0",
     "EFFICIENTNET_LITE0": "efficientnet_lite0",
+    "EFFICIENTNET_LITE0_SAME": "tf_efficientnet_lite0",
 }
 
 
@@ -78,7 +79,7 @@ def logits_of_both(name: str, theirs: nn.Module, side: int) -> tuple[torch.Tenso
     shape, at = (3, side, side), architecture(name)
     ours = Network(at, CLASSES, shape).double().eval()
     graph = architecture_graph(at, Task(classes=CLASSES, image=shape))
-    ours.load_state_dict(translated(ours, graph, randomised(theirs).state_dict()))
+    ours.load_state_dict(translated(shapes_in_order(graph), randomised(theirs).state_dict()))
     x = torch.randn(2, *shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         return ours(x), theirs(x)
@@ -121,6 +122,14 @@ def test_a_network_gives_the_logits_of_timms(
     assert_equal_logits(name, theirs)
 
 
+def test_same_padding_is_timms_on_even_maps_too(create_timm: Callable[..., nn.Module]) -> None:
+    """Of 65 pixels every map is odd, and there both paddings agree; of 80 only the last are."""
+    theirs = create_timm("tf_efficientnet_lite0", num_classes=CLASSES)
+    assert_equal_logits("EFFICIENTNET_LITE0_SAME", theirs, side=80)
+    ours, expected = logits_of_both("EFFICIENTNET_LITE0", theirs, side=80)
+    assert (ours - expected).abs().max() > 1e-3 * expected.abs().max()
+
+
 @pytest.mark.parametrize(("name", "depth"), [("RESNET8", 1), ("RESNET20", 3)])
 def test_a_residual_network_gives_the_logits_of_torchvisions_blocks(
     name: str, depth: int, torchvision_models: Any
@@ -147,15 +156,32 @@ def test_a_residual_network_gives_the_logits_of_torchvisions_blocks(
 
 def test_other_numbers_or_shapes_of_tensors_are_refused(torchvision_models: Any) -> None:
     at, task = architecture("RESNET8"), Task(classes=CLASSES, image=(3, 32, 32))
-    ours, graph = Network(at, CLASSES, task.image), architecture_graph(at, task)
-    state = dict(zip(range(100), ours.state_dict().values(), strict=False))
-    named = {f"their{number}": tensor for number, tensor in state.items()}
+    shapes = shapes_in_order(architecture_graph(at, task))
+    named = {
+        f"their{number}.{name.rpartition('.')[2]}": torch.ones(shape)
+        for number, (name, shape) in enumerate(shapes.items())
+    }
     with pytest.raises(
         InputError, match=f"{len(named) - 1} tensors, but the network has {len(named)}"
     ):
-        translated(ours, graph, dict(list(named.items())[1:]))
-    named["their0"] = torch.zeros(4, 4)
+        translated(shapes, dict(list(named.items())[:-1]))
+    named["their0.weight"] = torch.zeros(4, 4)
     with pytest.raises(
-        InputError, match=r"their0 is of shape \(4, 4\), but stem.conv.0.weight of \(16, 3, 3, 3\)"
+        InputError,
+        match=r"their0.weight is of shape \(4, 4\), but stem.conv.0.weight of \(16, 3, 3, 3\)",
     ):
-        translated(ours, graph, named)
+        translated(shapes, named)
+    named["their0.weight"] = torch.ones(shapes["stem.conv.0.weight"])
+    first, second = list(named)[1:3]
+    swapped = {{first: second, second: first}.get(name, name): one for name, one in named.items()}
+    with pytest.raises(InputError, match=f"{second} stands where stem.conv.1.weight is expected"):
+        translated(shapes, swapped)
+
+
+@pytest.mark.parametrize("name", ["RESNET8", "MOBILENET_V3_SMALL"])
+def test_the_order_of_running_names_every_tensor_of_a_network(name: str) -> None:
+    at, task = architecture(name), Task(classes=CLASSES, image=(3, 32, 32))
+    state = Network(at, CLASSES, task.image).state_dict()
+    shapes = shapes_in_order(architecture_graph(at, task))
+    own = {name: tuple(one.shape) for name, one in state.items() if "num_batches" not in name}
+    assert shapes == own

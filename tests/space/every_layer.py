@@ -78,6 +78,7 @@ def keeping(size: Size) -> dict[str, Row]:
             norm(),
         ),
         "dilated": (step("relu"), conv(dilation=2), norm()),
+        "same": (conv(5, padding="same"), norm(), conv(4, padding="same", bias=True)),
         "norm": (norm(0.1),),
         "epsilon": (conv(), norm(0.1), conv(1), norm(1e-3)),
         "max_pool": (step("max_pool", kernel=(3, 3)),),
@@ -107,6 +108,14 @@ def narrowing(size: Size) -> dict[str, Row]:
         "depthwise": (conv(groups=WIDTH, **two), norm(), step("swish"), to_wider, norm()),
         "depthwise_dilated": (conv(groups=WIDTH, dilation=2, **two), norm(), to_wider),
         "depthwise_bias": (conv(groups=WIDTH, bias=True, **two), conv(1, out=WIDER, bias=True)),
+        "same": (conv(padding="same", out=WIDER, **two), norm(), step("relu6")),
+        "same_depthwise": (
+            *(conv(5, groups=WIDTH, padding="same", **two), norm(), step("relu6")),
+            *(to_wider, norm()),
+        ),
+        "same_grouped": (
+            *(conv(out=WIDER, groups=2, dilation=2, bias=True, padding="same", **two), norm()),
+        ),
         "factorized_reduce": (step("factorized_reduce", out=WIDER, **two),),
         "halve_bias": (
             step("relu"),

@@ -51,4 +51,5 @@ def sliding_layers(draw: st.DrawFn) -> Layer:
         dilation=dilation,
         groups=groups,
         bias=bias,
+        padding=draw(st.sampled_from(["centred", "same"])),
     )

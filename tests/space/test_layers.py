@@ -74,6 +74,10 @@ def test_bias_and_gates_are_counted() -> None:
     [
         (Layer("conv", 8, 9, (4, 4), groups=3), "3 groups do not divide a conv of 8 to 9 channels"),
         (Layer("conv", 8, 8, (4, 4), groups=0), "0 groups do not divide"),
+        (
+            Layer("max_pool", 8, 8, (4, 4), kernel=(3, 3), padding="same"),
+            "a max_pool is padded as 'centred', not 'same'",
+        ),
         (Layer("squeeze_excite", 8, 8, (4, 4)), "needs hidden channels, such as hidden=2"),
         (Layer("squeeze_excite", 8, 4, (4, 4), hidden=2), "as many channels out as in, not 4 of 8"),
         (Layer("swish", 8, 4, (4, 4)), "a swish has as many channels out as in"),
@@ -91,6 +95,61 @@ def test_bias_and_gates_are_counted() -> None:
 def test_a_layer_that_is_not_built_as_counted_is_refused(layer: Layer, words: str) -> None:
     with pytest.raises(InputError, match=f"^node body.it: .*{words}"):
         check_layer(layer, "node body.it")
+
+
+@pytest.mark.parametrize(
+    ("size", "kernel", "stride", "dilation", "expected"),
+    [
+        (8, 3, 2, 1, (0, 1)),
+        (9, 3, 2, 1, (1, 1)),
+        (8, 5, 2, 1, (1, 2)),
+        (8, 3, 1, 1, (1, 1)),
+        (8, 2, 1, 1, (0, 1)),
+        (8, 3, 2, 2, (1, 2)),
+        (8, 1, 2, 1, (0, 0)),
+        (7, 2, 3, 1, (0, 1)),
+        (1, 5, 2, 1, (2, 2)),
+    ],
+)
+def test_same_padding_is_as_little_as_the_windows_need_and_its_smaller_half_comes_first(
+    size: int, kernel: int, stride: int, dilation: int, expected: tuple[int, int]
+) -> None:
+    layer = Layer(
+        *("conv", 1, 1, (size, 7)),  # type: ignore[arg-type]
+        kernel=(kernel, 1),
+        stride=(stride, 1),
+        dilation=dilation,
+        padding="same",
+    )
+    assert layer.pads == (expected, (0, 0))
+    needed = max((-(-size // stride) - 1) * stride + dilation * (kernel - 1) + 1 - size, 0)
+    assert sum(expected) == needed
+    check_layer(layer, "here")
+
+
+@pytest.mark.parametrize("kernel", [1, 2, 3, 5])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_a_layer_says_whether_its_padding_ever_differs_from_the_centred_one(
+    kernel: int, stride: int
+) -> None:
+    differs = []
+    for size in range(1, 13):
+        same, centred = (
+            Layer(
+                "conv",
+                1,
+                1,
+                (size, size),
+                kernel=(kernel,) * 2,
+                stride=(stride,) * 2,
+                padding=padding,
+            )  # type: ignore[arg-type]
+            for padding in ("same", "centred")
+        )
+        (before, after), (start, end) = same.pads[0], centred.pads[0]
+        differs.append(before != start or after > end)
+    assert same.shifts == any(differs)
+    assert not centred.shifts
 
 
 def test_layers_that_are_built_as_counted_are_not_refused() -> None:

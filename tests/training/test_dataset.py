@@ -19,7 +19,7 @@ def digits() -> Dataset:
 
 
 def all_of(dataset, split, *args, **options):
-    x, y = zip(*data.batches(dataset, split, *args, **options), strict=True)
+    x, y, _ = zip(*data.batches(dataset, split, *args, **options), strict=True)
     return torch.cat(x), torch.cat(y)
 
 
@@ -78,7 +78,7 @@ def test_seeds_of_other_length_or_grouping_are_other_seeds():
 
 
 def test_labels_follow_their_images(digits):
-    x, y = next(data.batches(digits, "test", 359, (5,)))
+    x, y, _ = next(data.batches(digits, "test", 359, (5,)))
     known = {
         tuple(image.flatten().tolist()): int(label)
         for image, label in zip(*all_of(digits, "test", 359), strict=True)

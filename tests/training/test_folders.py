@@ -157,7 +157,7 @@ def test_imagenet_is_read_by_torchvision_from_unpacked_folders(tmp_path):
         4,
         (3, 32, 32),
     )
-    x, _ = next(data.batches(dataset, "train", 8, (0,), augment=dataset.augment))
+    x, *_ = next(data.batches(dataset, "train", 8, (0,), augment=dataset.augment))
     assert x.shape == (8, 3, 32, 32)
 
 

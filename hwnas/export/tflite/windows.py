@@ -1,5 +1,5 @@
 """Where windows lie: TFLite knows SAME and VALID only, and its SAME pads less at the beginning than
-we do at stride 2 on an even number of pixels."""
+centred windows need at stride 2 on an even number of pixels."""
 
 from __future__ import annotations
 
@@ -42,15 +42,16 @@ def ours(layer: Layer) -> tuple[Ends, Ends]:
 
 def _ends(layer: Layer, axis: int) -> Ends:
     tiles = layer.kind == "avg_pool" and layer.kernel == layer.stride
-    reach = layer.dilation * (layer.kernel[axis] - 1)
-    before = 0 if tiles else reach // 2 if layer.kind == "conv" else layer.kernel[axis] // 2
+    if layer.kind == "conv":
+        before = layer.pads[axis][0]
+    else:
+        before = 0 if tiles else layer.kernel[axis] // 2
     return before, max(0, _span(layer, axis) - layer.size[axis] - before)
 
 
 def _span(layer: Layer, axis: int) -> int:
     """Pixels from the first one of the first window to the last one of the last."""
-    reach = layer.dilation * (layer.kernel[axis] - 1)
-    return (layer.size_out[axis] - 1) * layer.stride[axis] + reach + 1
+    return (layer.size_out[axis] - 1) * layer.stride[axis] + layer.reach[axis] + 1
 
 
 def _same(layer: Layer, axis: int) -> Ends:

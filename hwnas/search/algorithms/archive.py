@@ -35,7 +35,7 @@ def collect(trials: Iterable[Trial], names: Sequence[str], edges: int) -> Archiv
     groups = list(found.values())
     return Archive(
         choices=np.array(list(found), dtype=np.int64).reshape(len(groups), edges),
-        accuracy=np.array([np.mean([trial.accuracy for trial in group]) for group in groups]),
+        accuracy=np.array([np.mean([trial.score for trial in group]) for group in groups]),
         costs=np.array([[group[0].costs[name] for name in names] for group in groups]).reshape(
             len(groups), len(names)
         ),

@@ -83,7 +83,8 @@ def weight_step(
     shared.optimizer.zero_grad(set_to_none=True)
     weights = shared.weights
     try:
-        own = None if batch is None else _backward(shared.net, batch, path, parts)
+        smoothing = shared.settings.label_smoothing
+        own = None if batch is None else _backward(shared.net, batch, path, parts, smoothing)
     except (RuntimeError, MemoryError) as error:
         if out_of_memory(error):
             shared.ranks.give_up(weights)
@@ -101,7 +102,11 @@ def _number(loss: float | Tensor | None) -> float | None:
 
 
 def _backward(
-    net: Supernet, batch: Batch, path: Choices | Probabilities, parts: int
+    net: Supernet,
+    batch: Batch,
+    path: Choices | Probabilities,
+    parts: int,
+    smoothing: float,
 ) -> float | Tensor:
     """Leave the gradient of one batch in the weights; returns its loss."""
     total: float | Tensor = 0.0
@@ -110,7 +115,7 @@ def _backward(
             logits = net.sampled(x, np.asarray(path, dtype=np.int64))
         else:
             logits = net.mixture(x, torch.as_tensor(path, dtype=x.dtype, device=x.device))
-        loss = task.loss(net.task, logits, y) * (len(y) / len(batch.y))
+        loss = task.loss(net.task, logits, y, smoothing) * (len(y) / len(batch.y))
         loss.backward()  # type: ignore[no-untyped-call]
         # A GPU would be waited for here; a CPU has it, and adds in float64.
         total += float(loss.detach()) if x.device.type == "cpu" else loss.detach()
@@ -160,6 +165,19 @@ def accuracies(
         total += len(batch.y)
     assert right is not None, "no image to score on"
     return np.array([count / total for count in right.cpu().tolist()])
+
+
+@torch.no_grad()
+def likelihoods(net: Supernet, choices: Iterable[Choices], batch: Batch) -> NDArray[np.float64]:
+    """Accuracy and likelihood, in 0..1, of several sub-networks on one batch, (2, N)."""
+    found = []
+    for one in choices:
+        logits = net.sampled(batch.x, one)
+        right = task.scores(net.task, logits, batch.y).float().mean()
+        found.append(torch.stack([right, task.likelihood(net.task, logits, batch.y)]))
+    if not found:
+        return np.zeros((2, 0))
+    return np.array(torch.stack(found, dim=1).cpu().tolist(), dtype=np.float64)
 
 
 def to_arrays(shared: SharedWeights) -> dict[str, NDArray[Any]]:

@@ -57,7 +57,7 @@ def fit_trials(trials: Sequence[Trial]) -> Regression:
     steps: dict[tuple[int, int], int] = {}
     return fit(
         np.array([trial.choices for trial in trials], dtype=np.int64),
-        np.array([trial.accuracy for trial in trials]),
+        np.array([trial.score for trial in trials]),
         np.array([steps.setdefault((trial.epoch, trial.step), len(steps)) for trial in trials]),
     )
 

@@ -1,0 +1,58 @@
+"""Weights from a whole network into an elastic supernet, and from it into each of its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from hwnas.nets.elastic import part_of_state
+from hwnas.nets.supernet import whole_prefix
+from hwnas.space.graph import Graph
+from hwnas.space.node import Node
+
+
+def into_supernet(state: Mapping[str, Tensor], graph: Graph) -> dict[str, Tensor]:
+    """Tensors of the largest network under the names of the supernet ``graph``.
+
+    Running statistics are left out: a supernet has none.
+    """
+    found: dict[str, Tensor] = {}
+    for node in graph:
+        prefix = whole_prefix(node) if _is_open(node) else f"{node.name}."
+        for name, tensor in _of_node(state, f"{node.name}.").items():
+            if not name.rpartition(".")[2].startswith(("running_", "num_batches")):
+                found[prefix + name] = tensor
+    return found
+
+
+def inherited(state: Mapping[str, Tensor], graph: Graph, part: Graph) -> dict[str, Tensor]:
+    """Tensors of one sub-network, cut out of the supernet's.
+
+    ``graph``: the supernet's, at the size of the sub-network; ``part``: the sub-network's
+    (hwnas.space.graph.discrete). Of BatchNorm there are scale and shift; its statistics belong to
+    a network and have to be estimated.
+    """
+    whole = {node.name: node for node in graph}
+    found: dict[str, Tensor] = {}
+    for node in part:
+        supernet = whole[node.name]
+        if _is_open(supernet):
+            tensors = _of_node(state, whole_prefix(supernet))
+            found |= part_of_state(tensors, node.layers, f"{node.name}.") if node.layers else {}
+        else:
+            tensors = _of_node(state, f"{node.name}.")
+            found |= {f"{node.name}.{name}": tensor.clone() for name, tensor in tensors.items()}
+    return found
+
+
+def _is_open(node: Node) -> bool:
+    return node.weights == "sliced" and node.row is not None
+
+
+def _of_node(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in state.items()
+        if name.startswith(prefix)
+    }
