@@ -79,7 +79,7 @@ def test_every_primitive_at_both_strides(op: str, stride: int, size: tuple[int, 
 
 
 @needs_litert
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(sliding_layers())
 def test_convolutions_and_pools_of_any_geometry(layer: Layer) -> None:
     try:
