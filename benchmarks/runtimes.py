@@ -66,6 +66,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--blocks", type=int, default=60, help="overhead: blocks of each")
     found.add_argument("--networks", type=int, default=15, help="agree: networks of each space")
     found.add_argument("--budget", type=float, default=0.2, help="agree: seconds per network")
+    found.add_argument("--space", choices=[row[0] for row in DRAWN], help="agree: this one alone")
     found.add_argument("--out", type=Path, help="a .jsonl file to add to")
     return found
 
@@ -209,6 +210,8 @@ def conversion(options: argparse.Namespace) -> Any:
 
 def agreement(options: argparse.Namespace) -> Any:
     for space, channels, cells, side in DRAWN:
+        if options.space not in (None, space):
+            continue
         drawn = random_networks(SPACES[space], options.networks, np.random.default_rng(0))
         networks = [sized(to_genotype(SPACES[space], one), channels, cells) for one in drawn]
         with tempfile.TemporaryDirectory() as folder:
