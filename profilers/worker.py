@@ -195,12 +195,7 @@ def works_in_other_threads(run: Run, least_s: float = 0.005) -> bool:
 
 def session_of(request: dict[str, Any]) -> Any:
     """The module that opens models in the requested runtime."""
-    return importlib.import_module(SESSIONS[runtime(request)])
-
-
-def runtime(request: dict[str, Any]) -> str:
-    """The requested runtime's name."""
-    return str(request.get("runtime", "onnxruntime"))
+    return importlib.import_module(SESSIONS[request.get("runtime", "onnxruntime")])
 
 
 def open_model(model: dict[str, Any], request: dict[str, Any]) -> Opened:
@@ -218,12 +213,10 @@ def open_reference(request: dict[str, Any]) -> Run | None:
     A runtime that can't read the reference has it run in another, which the model names.
     """
     model = request.get("reference")
-    if not model:
-        return None
-    try:
-        return open_model(model, {**request, "runtime": model.get("runtime", runtime(request))}).run
-    except ImportError:
-        return None
+    other = {"runtime": model["runtime"]} if model and "runtime" in model else {}
+    with suppress(ImportError):
+        return open_model(model, {**request, **other}).run if model else None
+    return None
 
 
 def finite(errors: dict[str, float]) -> dict[str, float]:

@@ -225,9 +225,10 @@ def int8_notes(sizes: Mapping[str, int], latency: Mapping[str, Any]) -> tuple[st
     ``sizes``: bytes by format. ``latency``: `Measurement.to_dict` by format, as far as measured.
     """
     notes = []
-    if {"onnx", "int8"} <= set(sizes) and sizes["int8"] >= sizes["onnx"]:
-        small, large = (f"{sizes[name] / 1024:,.0f} KiB" for name in ("onnx", "int8"))
-        notes.append(f"the int8 file is not smaller: {large}, float32 {small}")
+    for plain_name, name in (("onnx", "int8"), ("tflite", "tflite-int8")):
+        if {plain_name, name} <= set(sizes) and sizes[name] >= sizes[plain_name]:
+            small, large = (f"{sizes[one] / 1024:,.0f} KiB" for one in (plain_name, name))
+            notes.append(f"the {name} file is not smaller: {large}, float32 {small}")
     plain, quantised = (latency.get(name, {}) for name in ("onnx", "int8"))
     measured = plain.get("value") is not None and quantised.get("value") is not None
     if measured and quantised["low"] > plain["high"]:
