@@ -158,8 +158,9 @@ def plain_onnxruntime(model: dict[str, Any], side: int) -> Callable[[], object]:
 
 def plain_openvino(model: dict[str, Any], side: int) -> Callable[[], object]:
     """As benchmark_app does with -api sync -nstreams 1 -nthreads 1 -infer_precision f32."""
-    import openvino
+    from profilers.session_openvino import silent_openvino
 
+    openvino = silent_openvino()
     core = openvino.Core()
     network = core.read_model(model["path"])
     network.reshape([1, 3, side, side])

@@ -30,10 +30,10 @@ def openvino_files(model: bytes, name: str, *, fp16: bool = False) -> Files:
     """The IR of the ONNX file, ``name`` .xml and .bin, batch size open; ``fp16`` halves the
     weights' size."""
     check_runtime("openvino", "fp32", elsewhere=False)
-    import openvino
+    from profilers.session_openvino import silent_openvino
 
+    openvino = silent_openvino()
     with tempfile.TemporaryDirectory(prefix="hwnas-") as folder:
-        # Not convert_model, which would send telemetry; read_model does not.
         source = Path(folder) / "model.onnx"
         source.write_bytes(model)
         file = Path(folder) / f"{name}.xml"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from dataclasses import replace
 from importlib.util import find_spec
@@ -106,6 +107,16 @@ def test_ncnn_takes_one_image_of_float32() -> None:
     raw.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.UINT8
     with pytest.raises(InputError, match="takes float32: input 'x' is uint8"):
         ncnn_convert.convert(raw, {"x": (1, 3)})
+
+
+@pytest.mark.skipif(find_spec("openvino") is None, reason="hwnas[openvino] is not installed")
+def test_openvino_is_imported_without_what_sends_usage_to_the_web() -> None:
+    code = (
+        "import sys; from profilers.session_openvino import silent_openvino, versions; versions();"
+        "sys.exit(any(name.startswith('openvino_telemetry') for name in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("name", INSTALLED)
