@@ -170,8 +170,8 @@ def export(
         macs=macs,
         sizes={name: sum(map(len, written.values())) for name, written in contents.items()},
         warnings=(
-            *_warnings("int8", accuracy, int8_accuracy),
-            *_warnings("tflite-int8", accuracy, by_litert.get("tflite-int8")),
+            *_warnings(accuracy, int8_accuracy),
+            *_warnings(accuracy, by_litert.get("tflite-int8"), "tflite-int8"),
         ),
     )
     write_files(out, {name: one for written in contents.values() for name, one in written.items()})
@@ -207,7 +207,9 @@ def _accuracy(
     return float(right.double().mean())
 
 
-def _warnings(name: str, accuracy: float | None, int8_accuracy: float | None) -> tuple[str, ...]:
+def _warnings(
+    accuracy: float | None, int8_accuracy: float | None, name: str = "int8"
+) -> tuple[str, ...]:
     if accuracy is None or int8_accuracy is None or accuracy - int8_accuracy <= COSTLY:
         return ()
     return (

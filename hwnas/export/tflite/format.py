@@ -13,7 +13,7 @@ from hwnas.export.folding import Arrays
 from hwnas.export.tflite.file import METADATA, tflite_bytes
 from hwnas.export.tflite.int8 import quantised
 from hwnas.export.tflite.interpreter import tflite_logits
-from hwnas.export.tflite.nodes import Writer
+from hwnas.export.tflite.nodes import TfliteWriter
 from hwnas.export.tflite.values import TfliteModel
 from hwnas.export.verify import exact_logits
 from hwnas.space.build import architecture_graph
@@ -34,7 +34,7 @@ def written(graph: Graph, tensors: Arrays, pixels: Pixels | None = None) -> Tfli
     normalised inside. Output `logits`: (n, classes).
     """
     first = graph[0]
-    writer = Writer(tensors)
+    writer = TfliteWriter(tensors)
     shape = (1, *first.size, first.channels)
     writer.to.graph_input(IMAGE, shape, "uint8" if pixels else "float32")
     if pixels:

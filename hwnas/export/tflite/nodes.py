@@ -23,7 +23,7 @@ TAKES_IN = ("conv", "factorized_reduce", "linear", "batch_norm")
 """Kinds of layers whose operator can end in a ReLU."""
 
 
-class Writer:
+class TfliteWriter:
     """Values and operators as they are written. ``maps``: what a graph's node is called in the
     file."""
 
