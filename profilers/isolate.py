@@ -37,6 +37,13 @@ def measure(
         return _measure(request, limit_s, command)
 
 
+def ask(request: Answer, limit_s: float) -> Answer:
+    """One answer about one model, in a process of its own, without waiting for a turn: nothing in
+    it may be timed."""
+    _, answers, ended = run_worker(request, limit_s)
+    return answers.get(0) or {"model": 0, **ended}
+
+
 def serve(folder: Path, command: Sequence[str]) -> None:
     """On a remote host: measure what `remote.py` unpacked into `folder` and print one line of
     JSON."""

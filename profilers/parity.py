@@ -116,12 +116,12 @@ def of_onnx(model: OnnxModel, folder: Path, limit_s: float) -> Expected | None:
 
     In a process of its own, since a file may hang or crash; None where it does, or can't be run.
     """
-    from profilers.isolate import measure
+    from profilers.isolate import ask
 
     target = folder / f"{model.path.stem}-outputs.npz"
     asked = {"path": str(model.path.resolve()), "shapes": model.shapes, "outputs": str(target)}
     request = {"measure": "outputs", "graph_level": "disabled", "feeds": FEEDS, "models": [asked]}
-    measure(request, limit_s)
+    ask(request, limit_s)
     if not target.is_file():
         return None
     with np.load(target, allow_pickle=False) as file:

@@ -16,7 +16,7 @@ from hwnas.space.graph import IMAGE
 from profilers import parity
 from profilers.answers import Answer
 from profilers.errors import InputError
-from profilers.isolate import measure
+from profilers.isolate import ask
 from profilers.ncnn_convert import NotConverted, convert
 from profilers.parity import Expected
 from profilers.runtimes import check_runtime
@@ -97,7 +97,7 @@ def problem_of(
             "measure": "parity",
             "models": [model],
         }
-        _, (answer,) = measure(request, LIMIT_S)
+        answer = ask(request, LIMIT_S)
     if "parity" not in answer:
         return f"{answer.get('failure', 'crash')}: {answer.get('detail', '')}"
     return parity.problem(answer["parity"], expected, stored)
