@@ -1,4 +1,4 @@
-"""OpenVINO, ncnn and ONNX Runtime: is what a back end measures the runtime's own, and do they agree?
+"""OpenVINO, ncnn, LiteRT and ONNX Runtime: is what a back end measures the runtime's own, and do they agree?
 
     python -m benchmarks.runtimes overhead    a back end's run beside a plain loop of the runtime's own API
     python -m benchmarks.runtimes convert     seconds to prepare and to load a network
@@ -18,6 +18,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -28,13 +29,15 @@ import onnx
 from hwnas.export.onnx_format import onnx_model
 from hwnas.measuring.built import built
 from hwnas.measuring.calibration_runs import random_networks
+from hwnas.measuring.tflite_files import network_file
 from hwnas.space.encoding import to_genotype
 from hwnas.space.genotype import Architecture, sized
 from hwnas.space.space import SPACES
+from hwnas.space.task import Task
 from hwnas.space.text import parse
 from profilers.agreement import kendall_tau
 from profilers.measurement import Measurement
-from profilers.onnx_check import check_onnx
+from profilers.onnx_check import OnnxModel, check_onnx
 from profilers.onnx_latency import OnnxOptions, measure_latency
 from profilers.parity import of_module
 from profilers.runtimes import RUNTIMES
@@ -44,7 +47,7 @@ PUBLISHED = (("MOBILENET_V2", None, None, 96), ("DARTS_V2", 16, 8, 32))
 """Name, channels, cells, side."""
 DRAWN = (("darts", 16, 8, 32), ("mobile", None, None, 96))
 SESSIONS = {"onnxruntime": "profilers.session"}
-RUN = "onnxruntime", "openvino", "ncnn"
+RUN = "onnxruntime", "openvino", "ncnn", "litert"
 
 
 def main() -> None:
@@ -77,7 +80,14 @@ def written(at: Architecture, side: int, path: Path) -> Any:
     tensors = {name: tensor.numpy() for name, tensor in module.state_dict().items()}
     names = tuple(map(str, range(10)))
     onnx.save_model(onnx_model(at, tensors, names, (3, side, side), "cifar"), str(path))
+    task = Task(classes=10, image=(3, side, side))
+    network_file(at, module, task, "cifar", "fp32", path.with_suffix(".tflite"))
     return module
+
+
+def checked(path: Path) -> OnnxModel:
+    """The ONNX file, and the TFLite file that `written` made beside it."""
+    return replace(check_onnx(path), tflite=path.with_suffix(".tflite"))
 
 
 # overhead
@@ -88,7 +98,7 @@ def overhead(options: argparse.Namespace) -> Any:
         for name, channels, cells, side in PUBLISHED:
             path = Path(folder) / f"{name}.onnx"
             written(sized(parse(name), channels, cells), side, path)
-            model = check_onnx(path)
+            model = checked(path)
             for runtime in RUN:
                 prepared = RUNTIMES[runtime].prepare(model, Path(folder) / runtime, "fp32")
                 session = import_module(SESSIONS.get(runtime, f"profilers.session_{runtime}"))
@@ -180,7 +190,22 @@ def plain_ncnn(model: dict[str, Any], side: int) -> Callable[[], object]:
     return run
 
 
-PLAIN = {"onnxruntime": plain_onnxruntime, "openvino": plain_openvino, "ncnn": plain_ncnn}
+def plain_litert(model: dict[str, Any], side: int) -> Callable[[], object]:
+    from ai_edge_litert.interpreter import Interpreter
+
+    ready = Interpreter(model_path=model["path"], num_threads=1)
+    ready.allocate_tensors()
+    x = np.random.default_rng(0).standard_normal((1, side, side, 3)).astype(np.float32)
+    ready.set_tensor(ready.get_input_details()[0]["index"], x)
+    return lambda: ready.invoke()
+
+
+PLAIN = {
+    "onnxruntime": plain_onnxruntime,
+    "openvino": plain_openvino,
+    "ncnn": plain_ncnn,
+    "litert": plain_litert,
+}
 
 
 # convert
@@ -190,11 +215,17 @@ def conversion(options: argparse.Namespace) -> Any:
     with tempfile.TemporaryDirectory() as folder:
         for name, channels, cells, side in PUBLISHED:
             path = Path(folder) / f"{name}.onnx"
-            written(sized(parse(name), channels, cells), side, path)
-            model = check_onnx(path)
+            at = sized(parse(name), channels, cells)
+            written(at, side, path)
+            model = checked(path)
             for runtime in RUN:
                 session = import_module(SESSIONS.get(runtime, f"profilers.session_{runtime}"))
                 begun = time.perf_counter()
+                if runtime == "litert":  # its file is written from the graph
+                    module = built(at, 10, (3, side, side), "cifar")
+                    begun = time.perf_counter()
+                    task = Task(classes=10, image=(3, side, side))
+                    network_file(at, module, task, "cifar", "fp32", path.with_suffix(".tflite"))
                 prepared = RUNTIMES[runtime].prepare(model, Path(folder) / runtime, "fp32")
                 between = time.perf_counter()
                 session.opened(prepared, {"threads": 1})
@@ -218,7 +249,7 @@ def agreement(options: argparse.Namespace) -> Any:
         with tempfile.TemporaryDirectory() as folder:
             paths = [Path(folder) / f"{number}.onnx" for number in range(len(networks))]
             modules = [written(at, side, p) for at, p in zip(networks, paths, strict=True)]
-            models = [check_onnx(path) for path in paths]
+            models = [checked(path) for path in paths]
             # A network may have chosen a smaller side than that of the task's images.
             shapes = [model.inputs[0][1] for model in models]
             expected = [of_module(net, shape) for net, shape in zip(modules, shapes, strict=True)]

@@ -48,7 +48,7 @@ def serve(folder: Path, command: Sequence[str]) -> None:
     """On a remote host: measure what `remote.py` unpacked into `folder` and print one line of
     JSON."""
     request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
-    packages = ("numpy", request.get("runtime", "onnxruntime"))
+    packages = ("numpy", *request.get("packages", ("onnxruntime",)))
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:
         sys.stdout.write(

@@ -28,7 +28,10 @@ RUNTIME_DOMAINS = ("com.microsoft", "com.microsoft.nchwc", "ai.onnx.contrib")
 @dataclass(frozen=True, kw_only=True)
 class OnnxModel:
     """A file that passed: its path, its inputs' sizes in order, nodes, parameters, opset, input
-    type."""
+    type.
+
+    `tflite`: the same network as LiteRT reads it, where there is one.
+    """
 
     path: Path
     inputs: tuple[tuple[str, tuple[int, ...]], ...]
@@ -36,6 +39,7 @@ class OnnxModel:
     params: int
     opset: int
     dtype: str
+    tflite: Path | None = None
 
     @property
     def shapes(self) -> dict[str, list[int]]:

@@ -24,6 +24,7 @@ from profilers.onnx_check import OnnxModel, check_onnx
 from profilers.parity import Expected
 from profilers.prepared import prepare_models, prepare_reference
 from profilers.reference import default_store, nominal_speed
+from profilers.runtimes import RUNTIMES
 from profilers.timing import Protocol
 
 MS = 1000.0
@@ -135,6 +136,7 @@ def latency_request(
     """
     return {
         "runtime": options.runtime,
+        "packages": list(RUNTIMES[options.runtime].runs),
         "precision": options.precision,
         "models": list(models),
         "threads": options.threads,
@@ -160,12 +162,11 @@ def reference_level(
         return None
     # What another machine says of itself must not pass for this one.
     host = f"elsewhere: {facts['host']}" if elsewhere else facts["host"]
-    version = facts["versions"].get(options.runtime, "?")
-    key = f"{host or '?'} {options.runtime} {version} threads {options.threads}"
+    runtime = RUNTIMES[options.runtime].reference or options.runtime
+    version = facts["versions"].get(runtime, "?")
+    key = f"{host or '?'} {runtime} {version} threads {options.threads}"
     # The reference is a file of float32, which runtimes run in the precision that was asked for.
-    key += (
-        f" {options.graph_level}" if options.runtime == "onnxruntime" else f" {options.precision}"
-    )
+    key += f" {options.graph_level}" if runtime == "onnxruntime" else f" {options.precision}"
     return nominal_speed(options.store, key, runs)
 
 

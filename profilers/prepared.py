@@ -15,7 +15,7 @@ from profilers.answers import Answer
 from profilers.errors import InputError
 from profilers.ncnn_convert import NotConverted
 from profilers.onnx_check import OnnxModel, check_onnx
-from profilers.parity import Expected, of_file
+from profilers.parity import Expected
 from profilers.reference import reference_model
 from profilers.runtimes import RUNTIMES
 
@@ -53,21 +53,25 @@ def _prepared(
     if expected is None:
         return Prepared(model=answer)
     if precision == "int8":
-        expected = _with_int8(expected, answer)
+        expected = _with_int8(expected, answer, runtime)
     file = expected.write(stem.with_suffix(".npz"))
     return Prepared(model={**answer, "expected": str(file)}, expected=expected)
 
 
-def _with_int8(expected: Expected, answer: Answer) -> Expected:
-    """How far ONNX Runtime's plain reading of the quantised file is from the exact outputs: what
-    int8 costs in any runtime."""
-    outputs = of_file(answer["path"], expected.inputs)
+def _with_int8(expected: Expected, answer: Answer, runtime: str) -> Expected:
+    """How far a plain reading of the quantised file is from the exact outputs: what int8 costs in
+    any runtime."""
+    outputs = RUNTIMES[runtime].plainly(answer["path"], expected.inputs)
     own = max(np.abs(a - b).max() for a, b in zip(outputs, expected.outputs, strict=True))
     return replace(expected, own_max=float(own))
 
 
 def prepare_reference(runtime: str, folder: Path) -> Answer:
-    """The reference network (see `reference.py`) as the runtime reads it, in float32."""
+    """The reference network (see `reference.py`) as the runtime reads it, in float32, or as the
+    one that runs it in its place."""
     source = folder / "reference.onnx"
     source.write_bytes(reference_model())
-    return RUNTIMES[runtime].prepare(check_onnx(source), folder / "reference", "fp32")
+    other = RUNTIMES[runtime].reference
+    runs_in = RUNTIMES[other or runtime]
+    answer = runs_in.prepare(check_onnx(source), folder / "reference", "fp32")
+    return {**answer, "runtime": other} if other else answer

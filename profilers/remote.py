@@ -32,6 +32,7 @@ TRAVELS = (
     "session.py",
     "session_openvino.py",
     "session_ncnn.py",
+    "session_litert.py",
     "worker.py",
     "isolate.py",
     "bounded.py",

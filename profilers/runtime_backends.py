@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from profilers.device import Device
@@ -53,7 +54,10 @@ def together(
         files = [
             _onnx_file(subject, Path(folder) / f"{i}.onnx") for i, subject in enumerate(subjects)
         ]
-        models = [check_onnx(file, dict(options.shapes), options.batch) for file in files]
+        models = [
+            replace(check_onnx(file, dict(options.shapes), options.batch), tflite=subject.tflite)
+            for file, subject in zip(files, subjects, strict=True)
+        ]
         expected = [
             _expected(subject, options, model, Path(folder))
             for subject, model in zip(subjects, models, strict=True)

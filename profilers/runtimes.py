@@ -19,17 +19,24 @@ from profilers.answers import Answer
 from profilers.errors import InputError, nearest
 from profilers.ncnn_convert import convert
 from profilers.onnx_check import OnnxModel
+from profilers.parity import Arrays, of_file
 
 Prepare = Callable[[OnnxModel, Path, str], Answer]
 """(a checked ONNX file, where to write files to (a stem), precision) -> the model of a request."""
+
+
+Plainly = Callable[[str, Arrays], Arrays]
+"""(a file that `prepare` wrote, inputs (feeds, *shape) each) -> the outputs, in float64."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Runtime:
     """A runtime by name.
 
-    `runs` and `prepares`: packages that must be installed where it measures, and here. `cuda`:
-    whether it measures on CUDA devices.
+    `plainly`: what its int8 file means, without the kernels that make it fast. `runs` and
+    `prepares`: packages that must be installed where it measures, and here. `cuda`:
+    whether it measures on CUDA devices. `reference`: the runtime that runs the reference network
+    beside it, itself where empty.
     """
 
     name: str
@@ -37,7 +44,9 @@ class Runtime:
     prepares: tuple[str, ...] = ()
     precisions: tuple[str, ...]
     prepare: Prepare
+    plainly: Plainly = of_file
     cuda: bool = False
+    reference: str = ""
 
     @property
     def install(self) -> str:
@@ -70,6 +79,21 @@ def _ncnn(model: OnnxModel, stem: Path, precision: str) -> Answer:
     return {"path": str(files[0]), "weights": str(files[1]), "shapes": model.shapes}
 
 
+def _litert(model: OnnxModel, stem: Path, precision: str) -> Answer:
+    """The TFLite file that whoever made the ONNX file wrote beside it: nothing is converted."""
+    if model.tflite is None:
+        raise InputError(
+            "litert measures networks that hwnas writes as TFLite files, and no other ONNX file"
+        )
+    return {"path": str(model.tflite.resolve()), "shapes": model.shapes}
+
+
+def _litert_plainly(path: str, inputs: Arrays) -> Arrays:
+    from profilers.session_litert import plain_outputs
+
+    return tuple(plain_outputs(path, inputs))
+
+
 RUNTIMES: dict[str, Runtime] = {
     "onnxruntime": Runtime(
         name="onnxruntime",
@@ -90,6 +114,15 @@ RUNTIMES: dict[str, Runtime] = {
         prepares=("pnnx",),
         precisions=("fp32", "fp16"),
         prepare=_ncnn,
+    ),
+    "litert": Runtime(
+        name="litert",
+        runs=("ai_edge_litert",),
+        prepares=("ai_edge_litert",),
+        precisions=("fp32", "int8"),
+        prepare=_litert,
+        plainly=_litert_plainly,
+        reference="onnxruntime",
     ),
 }
 

@@ -22,12 +22,16 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class Subject:
     """What is measured: a torch module with its input shape (batch included), or an ONNX file,
-    or both."""
+    or both.
+
+    `tflite`: the same network as LiteRT reads it, in the precision that is measured.
+    """
 
     name: str
     module: nn.Module | None = None
     shape: tuple[int, ...] = ()
     onnx: Path | None = None
+    tflite: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, TextIO
 
 import numpy as np
@@ -35,6 +36,7 @@ SESSIONS = {
     "onnxruntime": "profilers.session",
     "openvino": "profilers.session_openvino",
     "ncnn": "profilers.session_ncnn",
+    "litert": "profilers.session_litert",
 }
 """The module that opens models in a runtime: `opened(model, request)` and `versions()`."""
 
@@ -77,7 +79,7 @@ def measure_latency(request: dict[str, Any]) -> list[dict[str, Any]]:
             answers[index] = failure(index, error)
     if not runs:
         return [answers[index] for index in sorted(answers)]
-    reference = open_model(request["reference"], request).run if request.get("reference") else None
+    reference = open_reference(request)
     own = own_clock(list(runs.values()), request)
     taken = sample_interleaved(
         {name: timed(run, own=own) for name, run in runs.items()},
@@ -173,13 +175,11 @@ def measure_parity(request: dict[str, Any]) -> list[dict[str, Any]]:
 
 def own_clock(runs: Sequence[Run], request: dict[str, Any]) -> Clock:
     """The device's own time, one clock for all: this thread's CPU time where it does all of the
-    work."""
+    work. Of many runs one may be looked at while a library starts up: that is over at the second
+    look."""
     alone = request.get("provider", "cpu") == "cpu" and request.get("threads", 1) == 1
-    return (
-        time.thread_time
-        if alone and not any(map(works_in_other_threads, runs))
-        else time.perf_counter
-    )
+    shared = any(works_in_other_threads(run) and works_in_other_threads(run) for run in runs)
+    return time.thread_time if alone and not shared else time.perf_counter
 
 
 def works_in_other_threads(run: Run, least_s: float = 0.005) -> bool:
@@ -203,6 +203,18 @@ def open_model(model: dict[str, Any], request: dict[str, Any]) -> Opened:
         if np.asarray(output).dtype.kind == "f" and not np.isfinite(output).all():
             raise NotFinite("the outputs are not finite")
     return ready
+
+
+def open_reference(request: dict[str, Any]) -> Run | None:
+    """What runs the reference; None where there is none, or its runtime is not installed here.
+
+    A runtime that can't read the reference has it run in another, which the model names.
+    """
+    model = request.get("reference")
+    other = {"runtime": model["runtime"]} if model and "runtime" in model else {}
+    with suppress(ImportError):
+        return open_model(model, {**request, **other}).run if model else None
+    return None
 
 
 def finite(errors: dict[str, float]) -> dict[str, float]:
@@ -241,6 +253,9 @@ def failure(index: int, error: Exception) -> dict[str, Any]:
 def versions(request: dict[str, Any]) -> dict[str, str]:
     """Versions of what was used."""
     used: dict[str, str] = session_of(request).versions()
+    other = (request.get("reference") or {}).get("runtime")
+    with suppress(ImportError):  # then there is no reference
+        used = {**(session_of({"runtime": other}).versions() if other else {}), **used}
     return {
         **used,
         "numpy": np.__version__,

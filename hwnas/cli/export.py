@@ -223,10 +223,11 @@ def _print(records: list[dict[str, Any]]) -> None:
     ):
         grid.add_column(column, justify="right", no_wrap=True)
     for record in records:
-        rows = []
-        for name, accuracy in (("onnx", record["accuracy"]), ("int8", record["int8_accuracy"])):
+        rows: list[list[str]] = []
+        accuracies = {"onnx": record["accuracy"], "int8": record["int8_accuracy"]}
+        for name, accuracy in {**accuracies, **record.get("tflite_accuracy", {})}.items():
             if name in record["bytes"]:
-                row = _row(record, name, accuracy)
+                row = _row(record, name, accuracy, not rows)
                 row[2:2] = [""] if named else []
                 rows.append(row[: len(grid.columns)])
         # In the second line, where they do not widen the table: a published name, under the key,
@@ -254,8 +255,12 @@ def _print(records: list[dict[str, Any]]) -> None:
             echo(f"warning: {record['name']}: {warning}")
 
 
-def _row(record: dict[str, Any], name: str, accuracy: float | None) -> list[str]:
-    first = name == "onnx" or "onnx" not in record["bytes"]
+FILES = {"onnx": "fp32", "tflite-int8": "tflite int8"}
+"""What the table calls a format's file."""
+
+
+def _row(record: dict[str, Any], name: str, accuracy: float | None, first: bool) -> list[str]:
+    """A file's line; `first` of its network, which says what the network is."""
     found = record["latency"].get(name)
     if not found:
         measured = ["", ""]
@@ -265,7 +270,7 @@ def _row(record: dict[str, Any], name: str, accuracy: float | None) -> list[str]
         measured = [f"{found['value']:.3g}", f"{found['low']:.3g}..{found['high']:.3g}"]
     return [
         record["name"] if first else "",
-        "fp32" if name == "onnx" else "int8",
+        FILES.get(name, name),
         "" if accuracy is None else f"{accuracy:.4f}",
         _amount(record["params"]) if first else "",
         _amount(record["macs"]) if first else "",

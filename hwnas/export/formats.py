@@ -21,7 +21,14 @@ from hwnas.errors import Stopped
 from hwnas.export.images import CheckImages
 from hwnas.export.int8 import quantised
 from hwnas.export.python_format import python_source
-from hwnas.export.runtime_formats import Files, ncnn_files, openvino_files, problem_of
+from hwnas.export.runtime_formats import (
+    IMAGES,
+    Files,
+    ncnn_files,
+    openvino_files,
+    problem_of,
+)
+from hwnas.export.tflite.format import int8_error, tflite_file
 from hwnas.export.torch_format import program, run_program
 from hwnas.export.verify import LARGEST_SHARE, largest_difference
 from hwnas.plugins import Announced
@@ -153,6 +160,33 @@ def _runtime_format(runtime: str, suffixes: tuple[str, str], stored: str) -> For
     )
 
 
+def _tflite_format(stored: str) -> Format:
+    """LiteRT's file, in fp32 or full-integer int8."""
+    integer = stored == "int8"
+    file = f"model{'.int8' * integer}.tflite"
+
+    def write(exporting: Exporting) -> bytes:
+        notes = {one.key: one.value for one in exporting.model.metadata_props}
+        calibration = exporting.images.calibration if integer else None
+        return tflite_file(exporting.weights, notes, raw=exporting.raw, calibration=calibration)
+
+    def check(exporting: Exporting, content: bytes) -> None:
+        network, images = exporting.network, exporting.images.test
+        usual = int8_error(content, network, images, IMAGES) if integer else None
+        problem = problem_of({file: content}, network, images, "litert", stored, usual)
+        if problem:
+            raise NotTheSame(f"{file}: {problem}")
+
+    return Format(
+        name=f"tflite{'-int8' * integer}",
+        file=file,
+        write=write,
+        check=check,
+        runs_on="LiteRT (TensorFlow Lite)" + ", Edge TPU, microcontrollers" * integer,
+        extra="litert",
+    )
+
+
 RECORD = "export.json"
 OTHERS = (RECORD, training_record.RECORD, training_record.FRONT, STATE, BEST, WEIGHTS, FRONT)
 """What else hwnas writes beside an exported network."""
@@ -244,6 +278,8 @@ for _format in (
     _runtime_format("openvino", (".xml", ".bin"), "fp16"),
     _runtime_format("ncnn", (".param", ".bin"), "fp32"),
     _runtime_format("ncnn", (".param", ".bin"), "fp16"),
+    _tflite_format("fp32"),
+    _tflite_format("int8"),
 ):
     FORMATS[_format.name] = _format
 PLAIN = tuple(name for name in FORMATS if not FORMATS[name].extra)

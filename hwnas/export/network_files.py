@@ -4,12 +4,13 @@ before it is kept."""
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from hwnas.costs.counts import count
 from hwnas.export.formats import (
@@ -23,6 +24,7 @@ from hwnas.export.formats import (
 )
 from hwnas.export.images import CheckImages, averaged_down, cut_out_of_pictures
 from hwnas.export.onnx_format import OPSET, check, onnx_model
+from hwnas.export.tflite.interpreter import tflite_logits
 from hwnas.export.torch_format import Raw
 from hwnas.export.verify import Parity, compare, onnx_logits
 from hwnas.nets.network import Network
@@ -35,6 +37,8 @@ from hwnas.space.task import Task
 from hwnas.training.weights import Weights, fill
 from profilers.errors import InputError
 
+Logits = Callable[[bytes, Sequence[Tensor]], Tensor]
+"""(a file's content, batches of images) -> logits (images, classes)."""
 COSTLY = 0.01
 """INT8 that loses more accuracy than this (one point) is warned of."""
 
@@ -46,7 +50,8 @@ class Exported:
     ``known_as``: the name of a published network, else empty. ``size``: what the network chose
     about its own (side, width). ``image``: (channels, height, width) that the files take;
     ``averaged_down``: how images of the task become such ones, empty where they are. ``files``:
-    path by format; accuracies in 0..1 by ONNX Runtime, None on random images.
+    path by format; accuracies in 0..1 by ONNX Runtime, None on random images;
+    ``tflite_accuracy``: by LiteRT, of each of its formats that was written.
     """
 
     key: str
@@ -61,6 +66,7 @@ class Exported:
     parity: Parity
     accuracy: float | None
     int8_accuracy: float | None
+    tflite_accuracy: dict[str, float | None]
     params: int
     macs: int
     sizes: dict[str, int]
@@ -82,6 +88,7 @@ class Exported:
             "parity": self.parity.to_dict(),
             "accuracy": self.accuracy,
             "int8_accuracy": self.int8_accuracy,
+            "tflite_accuracy": dict(self.tflite_accuracy),
             "params": self.params,
             "macs": self.macs,
             "bytes": dict(self.sizes),
@@ -141,6 +148,11 @@ def export(
     accuracy = _accuracy(task, exporting.onnx, images)
     int8 = kept.get("int8")
     int8_accuracy = _accuracy(task, int8, images) if isinstance(int8, bytes) else None
+    by_litert = {
+        name: _accuracy(task, content, images, tflite_logits)
+        for name, content in kept.items()
+        if FORMATS[name].extra == "litert" and isinstance(content, bytes)
+    }
     contents = {name: files_of(FORMATS[name], content) for name, content in kept.items()}
     exported = Exported(
         key=at.genotype.key,
@@ -155,10 +167,14 @@ def export(
         parity=parity,
         accuracy=accuracy,
         int8_accuracy=int8_accuracy,
+        tflite_accuracy=by_litert,
         params=params,
         macs=macs,
         sizes={name: sum(map(len, written.values())) for name, written in contents.items()},
-        warnings=_warnings(accuracy, int8_accuracy),
+        warnings=(
+            *_warnings(accuracy, int8_accuracy),
+            *_warnings(accuracy, by_litert.get("tflite-int8"), "tflite-int8"),
+        ),
     )
     write_files(out, {name: one for written in contents.values() for name, one in written.items()})
     return exported
@@ -184,19 +200,23 @@ def _counted(params: int, macs: int) -> dict[str, Any]:
     }
 
 
-def _accuracy(task: Task, model: bytes, images: CheckImages) -> float | None:
+def _accuracy(
+    task: Task, model: bytes, images: CheckImages, logits: Logits = onnx_logits
+) -> float | None:
     if images.labels is None:
         return None
-    right = scores(task, onnx_logits(model, images.test), images.labels.cpu())
+    right = scores(task, logits(model, images.test), images.labels.cpu())
     return float(right.double().mean())
 
 
-def _warnings(accuracy: float | None, int8_accuracy: float | None) -> tuple[str, ...]:
+def _warnings(
+    accuracy: float | None, int8_accuracy: float | None, name: str = "int8"
+) -> tuple[str, ...]:
     if accuracy is None or int8_accuracy is None or accuracy - int8_accuracy <= COSTLY:
         return ()
     return (
         (
-            f"int8 costs {100 * (accuracy - int8_accuracy):.1f} points: {accuracy:.4f} ->"
+            f"{name} costs {100 * (accuracy - int8_accuracy):.1f} points: {accuracy:.4f} ->"
             f" {int8_accuracy:.4f}"
         ),
     )
@@ -209,9 +229,10 @@ def int8_notes(sizes: Mapping[str, int], latency: Mapping[str, Any]) -> tuple[st
     ``sizes``: bytes by format. ``latency``: `Measurement.to_dict` by format, as far as measured.
     """
     notes = []
-    if {"onnx", "int8"} <= set(sizes) and sizes["int8"] >= sizes["onnx"]:
-        small, large = (f"{sizes[name] / 1024:,.0f} KiB" for name in ("onnx", "int8"))
-        notes.append(f"the int8 file is not smaller: {large}, float32 {small}")
+    for plain_name, name in (("onnx", "int8"), ("tflite", "tflite-int8")):
+        if {plain_name, name} <= set(sizes) and sizes[name] >= sizes[plain_name]:
+            small, large = (f"{sizes[one] / 1024:,.0f} KiB" for one in (plain_name, name))
+            notes.append(f"the {name} file is not smaller: {large}, float32 {small}")
     plain, quantised = (latency.get(name, {}) for name in ("onnx", "int8"))
     measured = plain.get("value") is not None and quantised.get("value") is not None
     if measured and quantised["low"] > plain["high"]:

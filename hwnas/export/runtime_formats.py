@@ -61,33 +61,39 @@ def ncnn_files(
 
 
 def problem_of(
-    files: Files, network: nn.Module, images: Sequence[Tensor], runtime: str, stored: str
+    files: Files,
+    network: nn.Module,
+    images: Sequence[Tensor],
+    runtime: str,
+    stored: str,
+    own_max: float | None = None,
 ) -> str:
     """Run the files on test images; why their logits are not the network's, empty where they are.
 
-    ``stored``: the precision of the weights, in which ncnn computes too; OpenVINO computes in
-    float32. The runtime has a process of its own: one that crashes or hangs ends no export.
+    ``stored``: the precision of the weights, in which the runtime computes too, but OpenVINO, which
+    computes in float32. ``own_max``: the error that is usual in it, None where torch says that.
+    The runtime has a process of its own: one that crashes or hangs ends no export.
     """
     given = np.concatenate([batch.numpy() for batch in images])[:IMAGES][:, None]
     expected = Expected(
         inputs=(given,),
         outputs=(exact_logits(network, images, IMAGES).numpy()[:, None],),
         source="torch in float64",
-        own_max=parity.rounding_error(network, given, stored),
+        own_max=parity.rounding_error(network, given, stored) if own_max is None else own_max,
     )
     with tempfile.TemporaryDirectory(prefix="hwnas-") as folder:
         paths = [Path(folder) / name for name in files]
         for path in paths:
             path.write_bytes(files[path.name])
-        model = {
+        model: Answer = {
             "path": str(paths[0]),
-            "weights": str(paths[1]),
+            "weights": str(paths[1]) if len(paths) > 1 else "",
             "shapes": {IMAGE: list(given.shape[1:])},
             "expected": str(expected.write(Path(folder) / "expected.npz")),
         }
         request: Answer = {
             "runtime": runtime,
-            "precision": stored if runtime == "ncnn" else "fp32",
+            "precision": "fp32" if runtime == "openvino" else stored,
             "measure": "parity",
             "models": [model],
         }

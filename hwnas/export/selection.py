@@ -206,7 +206,7 @@ def export_all(
         )
         if (
             network.dataset is None
-            and "int8" in formats
+            and {"int8", "tflite-int8"} & set(formats)
             and network.notes.get("accuracy") != UNTRAINED
         ):
             result = replace(result, warnings=(*result.warnings, UNCALIBRATED))

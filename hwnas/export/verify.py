@@ -85,7 +85,14 @@ def torch_logits(network: nn.Module, inputs: Sequence[Tensor]) -> Tensor:
 def compare(network: nn.Module, model: bytes, inputs: Sequence[Tensor], images: int = 32) -> Parity:
     """Compare an ONNX model with ``network`` (on the CPU, in evaluation mode, fed with the same
     batches)."""
-    ours, theirs = torch_logits(network, inputs), onnx_logits(model, inputs)
+    return compare_logits(network, onnx_logits(model, inputs), inputs, images)
+
+
+def compare_logits(
+    network: nn.Module, theirs: Tensor, inputs: Sequence[Tensor], images: int = 32
+) -> Parity:
+    """Compare what any runtime gave for ``inputs``, (images, classes), with ``network``."""
+    ours = torch_logits(network, inputs)
     exact = exact_logits(network, inputs, images)
     count = len(exact)
     torch_errors = (ours[:count].double() - exact).abs()

@@ -14,6 +14,7 @@ from torch import nn
 
 from hwnas.export.onnx_format import onnx_model
 from hwnas.measuring.built import built
+from hwnas.measuring.tflite_files import network_file, operation_file
 from hwnas.nets.operations import sequence
 from hwnas.space.build import own_image
 from hwnas.space.family import Family
@@ -113,7 +114,17 @@ class RuntimeBench:
             tensors = {name: tensor.numpy() for name, tensor in module.state_dict().items()}
             classes = tuple(map(str, range(task.classes)))
             onnx.save_model(onnx_model(item, tensors, classes, task.image, stem), str(path))
-        return check_onnx(path, batch=self.batch)
+        model = check_onnx(path, batch=self.batch)
+        return replace(model, tflite=self._tflite(item, module, path.with_suffix(".tflite")))
+
+    def _tflite(self, item: Item, module: nn.Module, path: Path) -> Path | None:
+        """What LiteRT reads."""
+        if self.options.runtime != "litert":
+            return None
+        if isinstance(item, BenchOperation):
+            return operation_file(item.layers, module, self.options.precision, path)
+        family, precision = self.family, self.options.precision
+        return network_file(item, module, family.task, family.size.stem, precision, path)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,7 @@ from profilers.onnx_latency import Measure, OnnxOptions
 from profilers.onnx_operations import Operation, onnx_operations
 from profilers.pattern import found_in
 from profilers.runtime_backends import together
-from profilers.runtimes import RUNTIMES
+from profilers.runtimes import RUNTIMES, check_runtime
 
 Row = tuple[str, Outcome]
 HERE = ("torch", *RUNTIMES)
@@ -97,7 +97,10 @@ def measure_all(
     functions = {name: measured_there(name, backend(name)) for name in chosen}
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="hwnas-") as folder:
-        subjects = [build(named, options.batch, Path(folder)) for named in found]
+        tflite = options.dtype if options.place and "litert" in chosen else ""
+        if tflite:
+            check_runtime("litert", tflite, options.place, elsewhere=options.run is not None)
+        subjects = [build(named, options.batch, Path(folder), tflite=tflite) for named in found]
         estimated_for = next((name for name in chosen if name in HERE), "")
         for name, function in functions.items():
             if name in HERE and not options.place:

@@ -141,8 +141,11 @@ def members(path: Path) -> list[Named]:
     ]
 
 
-def build(named: Named, batch: int, folder: Path, with_module: bool = True) -> Subject:
-    """The torch network and its ONNX file, written once into `folder`, with fixed random weights.
+def build(
+    named: Named, batch: int, folder: Path, with_module: bool = True, tflite: str = ""
+) -> Subject:
+    """The torch network and its ONNX file, written once into `folder`, with fixed random weights;
+    and its TFLite file in the precision `tflite`, if it is given.
 
     Latency and memory do not depend on the weights' values, so none are asked for.
     """
@@ -169,4 +172,17 @@ def build(named: Named, batch: int, folder: Path, with_module: bool = True) -> S
         batch,
         *own_image(named.architecture, Task(classes=len(names), image=named.shape.image)),
     )
-    return Subject(name=named.key, module=module if with_module else None, shape=shape, onnx=file)
+    beside = None
+    if tflite:
+        from hwnas.measuring.tflite_files import network_file
+
+        task = Task(classes=len(names), image=named.shape.image)
+        beside = file.with_suffix(".tflite")
+        network_file(named.architecture, module, task, named.shape.stem, tflite, beside)
+    return Subject(
+        name=named.key,
+        module=module if with_module else None,
+        shape=shape,
+        onnx=file,
+        tflite=beside,
+    )

@@ -113,7 +113,8 @@ def weights() -> Weights:
 
 
 def test_the_plain_install_writes_what_needs_no_extra() -> None:
-    assert set(FORMATS) - set(PLAIN) == {"openvino", "openvino-fp16", "ncnn", "ncnn-fp16"}
+    others = {"openvino", "openvino-fp16", "ncnn", "ncnn-fp16", "tflite", "tflite-int8"}
+    assert set(FORMATS) - set(PLAIN) == others
     assert {FORMATS[name].extra for name in PLAIN} == {""}
 
 
