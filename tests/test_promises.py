@@ -26,7 +26,6 @@ ELSEWHERE = {
     "hwnas/runs/environment.py": ("read_text",),
     "hwnas/export/runtime_formats.py": ("read_bytes", "write_bytes"),
     "hwnas/cluster/farm.py": ("read_bytes", "write_bytes"),
-    "hwnas/export/runtime_formats.py": ("read_bytes", "write_bytes"),  # of a folder of its own
     "hwnas/measuring/tflite_files.py": ("write_bytes",),
     "hwnas/cluster/ray_cluster.py": ("open", "read_text", "write_text", "unlink", "os.open"),
     "hwnas/cluster/searches.py": ("read_bytes", "exists"),
