@@ -31,6 +31,7 @@ from hwnas.search.health import verdict
 from hwnas.search.loop import run_stages
 from hwnas.search.plan import SearchPlan, plan, searcher_of
 from hwnas.search.progress import Watcher
+from hwnas.search.warm_start import check_start
 from hwnas.training.data import default_root, digest, to_device
 from hwnas.training.run_images import (
     TEST_IMAGES,
@@ -56,6 +57,7 @@ def search(
 
     All ``ranks`` call this together, with the same arguments; the leading one writes.
     """
+    ranks.broadcast(lambda: check_start(config))
     planned = planned or plan(config, say, ranks=ranks)
     fresh = searcher_of(planned)
 

@@ -216,7 +216,7 @@ def test_a_supernet_is_filled_with_trained_weights_and_a_classifier_that_fits_th
     torch.manual_seed(5)
     theirs = Network(Architecture(genotype, channels=8, cells=5), 7, dataset.image)
     trained = {name: tensor.clone() for name, tensor in theirs.state_dict().items()}
-    monkeypatch.setattr(warm_start, "trained_state", lambda weights: trained)
+    monkeypatch.setattr(warm_start, "trained_state", lambda weights, download: trained)
     monkeypatch.setattr(warm_start, "grey_state", lambda state, preprocessing: state)
     weights = TrainedWeights(
         name="mine",
@@ -240,3 +240,14 @@ def test_a_supernet_is_filled_with_trained_weights_and_a_classifier_that_fits_th
     logits = network((batch / 255 - mean.view(-1, 1, 1)) / std.view(-1, 1, 1))
     right = logits.argmax(1) == dataset.train_labels[dataset.split["weights"]]
     assert float(right.float().mean()) > 0.9
+
+
+def test_weights_of_another_network_are_refused_before_anything_is_written(
+    data: Path, tmp_path: Path
+) -> None:
+    other = config(data).model_copy(update={"weights_from": "mobilenet-v2"})
+    with pytest.raises(
+        InputError, match="mobilenet-v2 fits mobilenet-v2-elastic, not tiny-elastic"
+    ):
+        search(other, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
