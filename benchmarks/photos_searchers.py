@@ -49,11 +49,10 @@ from hwnas.training.inherited import shared_state, start_of
 from hwnas.training.start import begin
 from hwnas.training.statistics import calibrate
 
-FINALISTS = 16
 ARMS: dict[str, dict[str, Any]] = {
     f"{algorithm} {by}": {"algorithm": algorithm, "finalists_by": by, "finalists_per_policy": each}
-    for algorithm, each in (("tndnas", 2), ("random", FINALISTS), ("nsga2", FINALISTS))
-    for by in ("seen", "regression")
+    for algorithm, each in (("tndnas", 2), ("random", 2), ("nsga2", 2), ("surrogate", 2))
+    for by in ("seen", "bins")
 }
 
 
@@ -172,7 +171,7 @@ def summarise(path: Path) -> None:
     for arm in dict.fromkeys(one["arm"] for one in rows):
         seeds = [seed for name, seed in of if name == arm]
         each = [of[arm, seed] for seed in seeds]
-        gains = [of[arm, seed] - of["random regression", seed] for seed in seeds]
+        gains = [of[arm, seed] - of["random bins", seed] for seed in seeds]
         error = statistics.stdev(gains) / len(gains) ** 0.5 if len(gains) > 1 else float("nan")
         print(
             f"{arm:20} {statistics.mean(each):.4f}, {statistics.mean(gains):+.4f} +- {error:.4f} ({len(each)} seeds)"

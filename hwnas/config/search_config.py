@@ -35,7 +35,7 @@ class Config(Frozen):
     """A whole search, resolved. The same config and seed give the same trials and front on a CPU.
 
     ``finalists_by``: the mean accuracy seen for a genotype, or a regression over all trials of the
-    last stage (hwnas.search.finalists.regression), whose candidates lie round the best of all, or
+    last stage (hwnas.search.algorithms.regression), whose candidates lie round the best of all, or
     with ``bins`` round the best of every bin of costs. ``finalists_synflow``: SynFlow has a say
     among those that this, or ndarts's alpha, finds likely (hwnas.search.finalists.shortlist).
     ``scoring_images``: finalists are scored on so many validation images; default all.

@@ -3,7 +3,7 @@ costs, no training step.
 
 What a sub-network's accuracy is does not depend on a target, only what it costs does. So the trials
 of the last stage are told the new costs, a regression over them proposes genotypes for each bin of
-the new cost (hwnas.search.finalists.regression), and those are scored with the shared weights.
+the new cost (hwnas.search.algorithms.regression), and those are scored with the shared weights.
 """
 
 from __future__ import annotations

@@ -13,17 +13,17 @@ from hwnas.config import Config
 from hwnas.errors import Stopped
 from hwnas.measuring.attached import Say
 from hwnas.runs.trials import Trial
+from hwnas.search.algorithms import regression
 from hwnas.search.algorithms.algorithm import algorithm_of
 from hwnas.search.algorithms.archive import Archive, collect
+from hwnas.search.algorithms.around_bins import Bins, around_bins
 from hwnas.search.algorithms.asked import finalists
 from hwnas.search.algorithms.searcher import Searcher, mask_of, mixture_of, policies_of
 from hwnas.search.costs import CostModel, CostRange
-from hwnas.search.finalists import regression
-from hwnas.search.finalists.around_bins import around_bins
 from hwnas.search.finalists.synflow import log_flows
 from hwnas.search.loop import Searched
 from hwnas.space.encoding import distinct_rows, project
-from hwnas.space.space import SPACES, Choices, Probabilities
+from hwnas.space.space import SPACES, Choices, Mask, Probabilities
 from hwnas.training.data import Dataset
 
 Floats = NDArray[np.float64]
@@ -75,9 +75,7 @@ def choose(
     )
     model = _regression(config, searched.trials)
     if model is not None and config.finalists_by == "bins" and pursued:
-        archive = around_bins(
-            model, archive, pursued, ranges, mask_of(searcher, space), _bins(config, pursued)
-        )
+        archive = _around_bins(config, model, archive, pursued, ranges, mask_of(searcher, space))
     elif model is not None:
         archive = regression.predicted(model, archive, pursued, mask_of(searcher, space))
     if model is not None and (pursued or config.finalists_synflow):
@@ -176,6 +174,30 @@ def _of_bins(
     # both.
     final = final[distinct_rows(shortlist[final])]
     return shortlist[final], {"log_synflow": flow[final], "believed": both[final]}
+
+
+def _around_bins(
+    config: Config,
+    model: regression.Regression,
+    archive: Archive,
+    costs: Sequence[CostModel],
+    ranges: dict[str, CostRange],
+    mask: Mask,
+) -> Archive:
+    """Candidates round the best of every cost bin, with predicted scores."""
+
+    def paid(choices: Choices) -> Floats:
+        return np.stack([cost.of(choices) for cost in costs], axis=1)
+
+    bounds = [ranges[cost.name].bounds for cost in costs]
+    bins = Bins(cost=paid, bounds=bounds, count=_bins(config, costs))
+    found = around_bins(model, archive.choices, bins, mask)
+    return Archive(
+        choices=found,
+        accuracy=regression.predict(model, found),
+        costs=paid(found),
+        seen=np.zeros(len(found), dtype=np.int64),
+    )
 
 
 def _bins(config: Config, costs: Sequence[CostModel]) -> int:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from hwnas.runs.trials import Trial
 from hwnas.search.algorithms.archive import Archive
-from hwnas.search.costs import CostModel
+from hwnas.space.build import OfSamples
 from hwnas.space.encoding import distinct_rows, every
 from hwnas.space.space import Choices, Mask
 
@@ -63,7 +63,7 @@ def fit_trials(trials: Sequence[Trial]) -> Regression:
 
 
 def predicted(
-    model: Regression, evaluated: Archive, costs: Sequence[CostModel], mask: Mask
+    model: Regression, evaluated: Archive, costs: Sequence[OfSamples], mask: Mask
 ) -> Archive:
     """What a search could have evaluated, with predicted accuracies: ``candidates`` in place of
     what was evaluated."""
