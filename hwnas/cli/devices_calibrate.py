@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from profilers.onnx_latency import Precision
     from profilers.table import Table
 
+SHARE_S = (0.3, 0.7)
+"""Seconds that a network is sampled for, at least and at most: a third of what a profile takes. The
+errors of many networks average out in the fit."""
+
 
 def size_of_networks(space: str, channels: int | None, cells: int | None) -> tuple[int, int]:
     """Initial channels and searched cells of the networks of a space; None stands for what is
@@ -239,9 +243,7 @@ def make_bench(
             f"{device.name} is not attached here: calibrate where it is, or reach it with --ssh"
             " user@host"
         )
-    # A third of the usual budget, and less patience with a busy host: the errors of many networks
-    # average out in the fit, and what one takes longer is another one less.
-    protocol = Protocol(budget_s=0.7, min_s=0.3, patience=2.0)
+    protocol = Protocol(min_s=SHARE_S[0], budget_s=SHARE_S[1], patience=2.0)
     return bench_at(
         where,
         of,
