@@ -257,7 +257,13 @@ CASES: tuple[Case, ...] = (
             ("--channels", "8"),
             ("--cells", "4"),
             ("--classes", "10"),
-            ("--dtype", "fp16"),
         )
+    ),
+    profiled(
+        "--dtype is refused for an ONNX file where what runs it has no such precision",
+        written([CONV], stored(w=WEIGHT)),
+        "back end 'onnxruntime' has no precision 'fp16'",
+        options=("--dtype", "fp16"),
+        code=2,
     ),
 )

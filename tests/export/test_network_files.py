@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ import torch
 
 from hwnas.export import images as export_images
 from hwnas.export import network_files as exporting
+from hwnas.export import selection
 from hwnas.export.formats import FORMATS, PLAIN, NotTheSame
 from hwnas.export.images import images_for, untrained
 from hwnas.export.network_files import export, int8_notes
@@ -31,6 +33,8 @@ from hwnas.training.recipe import RECIPES
 from hwnas.training.train import train
 from hwnas.training.weights import Weights, load_weights, weights_bytes
 from profilers.errors import InputError
+from profilers.onnx_latency import OnnxOptions
+from profilers.timing import Protocol
 
 SMALL = Architecture(PUBLISHED["DARTS_V2"], channels=4, cells=3)
 
@@ -306,8 +310,10 @@ def test_an_untrained_genotype_exports_and_is_marked(tmp_path: Path) -> None:
 
 
 def test_exported_models_are_measured_in_one_go(
-    trained: Weights, digits: Dataset, tmp_path: Path
+    trained: Weights, digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    quick = partial(OnnxOptions, protocol=Protocol(min_s=0.0, budget_s=0.05))
+    monkeypatch.setattr(selection, "OnnxOptions", quick)
     subject = NetworkToExport(
         name="name", weights=trained, folder=tmp_path, dataset=digits, notes={}
     )

@@ -30,6 +30,8 @@ ANSWERS = {
     "memory": {"memory_mib": 7.0},
     "operations": {"operations": [["a node", "Conv", 0.5]]},
 }
+CONVERTERS = {"ncnn": "pnnx", "litert": "ai_edge_litert"}
+"""What must be installed here to write the file that a runtime reads there."""
 FACTS = {"versions": {"onnxruntime": "1.0"}, "host": "a board"}
 
 
@@ -94,8 +96,9 @@ def test_the_default_measures_there_whatever_the_target_is(
 
 @pytest.mark.parametrize("backend", sorted(backends.BACKENDS))
 def test_no_back_end_measures_here_for_there(nothing_runs_here, capsys, monkeypatch, backend):
-    if backend == "ncnn":  # what converts for it is needed here
-        pytest.importorskip("pnnx", reason="hwnas[ncnn] is not installed")
+    needed = CONVERTERS.get(backend)
+    if needed is not None:
+        pytest.importorskip(needed, reason=f"hwnas[{backend}] is not installed")
     words = ("--target", "raspberry-pi-4", "--run-with", "sh -c", "--backend", backend)
     code, out, err = run(capsys, monkeypatch, "profile", "DARTS_V2", *SMALL, *words)
     if backend == "torch":

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from hwnas import config as configs
-from hwnas.report import render
+from hwnas.report import events, render
 from hwnas.report.events import EVENTS, write_events
 from hwnas.runs.directory import open_run
 from tests.search import tiny
@@ -48,6 +48,7 @@ def test_the_end_of_the_process_is_told_in_a_line_and_it_is_not_started_again(de
 
 
 def test_events_are_written_without_pictures_where_none_can_be_drawn(dead, run):
+    events._drawn.cache_clear()  # what another test has drawn in this process is still at hand
     write_events(open_run(run))
     content = (run / EVENTS).read_bytes()
     assert b"search/loss" in content and b"PNG" not in content
