@@ -80,10 +80,12 @@ def _kind(option: str) -> str:
     if not option:
         return ""
     block = block_of(option)
-    words = [block.kind] if block.kind != "inverted" else []
-    words += [f"{block.groups} groups"] if block.groups > 1 else []
-    words += ["gated"] if block.gated else []
-    return " ".join(words)
+    words: dict[str, bool] = {
+        block.kind: block.kind != "inverted",
+        f"{block.groups} groups": block.groups > 1,
+        "gated": block.gated,
+    }
+    return " ".join(word for word, said in words.items() if said)
 
 
 def _inside(layers: tuple[Layer, ...]) -> int:

@@ -155,7 +155,7 @@
     const fill = make("i");
     fill.style.width = 100 * row.share + "%";
     bar.append(fill);
-    const wide = row.option ? `${row.inside} inside (${Math.round(100 * row.share)} %)` : `${row.inside} channels`;
+    const wide = row.option ? `${row.inside} inside (${Math.round(100 * row.share)}\u00a0%)` : `${row.inside} channels`;
     box.append(`${row.kernel}\u00d7${row.kernel}${row.kind ? " " + row.kind : ""}, ${wide}`, bar);
     box.title = row.option || "nothing is decided here";
     return box;
