@@ -33,14 +33,19 @@ from hwnas import config as configs
 from hwnas.cluster.sweep_file import read_sweep
 from hwnas.config import resolve
 from hwnas.costs.latency_csv import read_architectures, read_measured
+from hwnas.report import charts
+from hwnas.report.load import commands, fitting_together, load_run, metrics
 from hwnas.runs import directory as runs
 from hwnas.runs import history
 from hwnas.runs.checkpoint import load_checkpoint, save_checkpoint
 from hwnas.runs.directory import Run
 from hwnas.runs.environment import read_environment
+from hwnas.runs.models import choose, knee_note, model_of
 from hwnas.runs.summary import read_front
 from hwnas.runs.trials import Trial, append_trials, read_trials
 from hwnas.search.algorithms.reward import parse_quantity
+from hwnas.search.checkpoint import checkpoint
+from hwnas.search.config_kept import settled
 from hwnas.space.published import PUBLISHED
 from hwnas.space.space import SPACES
 from hwnas.space.text import format_text, parse
@@ -93,8 +98,10 @@ def mutated(draw: random.Random, seeds: list[bytes]) -> bytes:
     for _ in range(draw.choice((1, 1, 1, 2, 3, 6))):
         at = draw.randrange(len(data) + 1)
         length = min(len(data) - at, draw.choice((1, 1, 2, 8, 64, 1024)))
-        kind = draw.randrange(7)
-        if kind == 0 and data:
+        kind = draw.randrange(9)
+        if kind > 6:
+            data = bytearray(restructured(draw, bytes(data)))
+        elif kind == 0 and data:
             data[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
         elif kind == 1:
             del data[at : at + length]
@@ -111,6 +118,50 @@ def mutated(draw: random.Random, seeds: list[bytes]) -> bytes:
         else:
             del data[at:]
     return bytes(data)
+
+
+VALUES: tuple[Any, ...] = (
+    None, True, -1, 0, 1, 0.5, 2**31, 2**63, 10**400, 1e308, -1e308, 5e-324, "", "a", "x" * 30_000,
+    "..", "\u2028", "\ud800", "\x1b[31m", [], {}, [[]], [None], {"a": None}, [0] * 1_000,
+)  # fmt: skip
+
+
+def restructured(draw: random.Random, data: bytes) -> bytes:
+    """JSON, or a line of it, with one value replaced, left out, doubled or under another name."""
+    lines = data.splitlines(keepends=True) or [b""]
+    at = 0 if data.startswith((b"{\n", b"[\n")) else draw.randrange(len(lines))
+    whole = data.startswith((b"{\n", b"[\n"))
+    try:
+        value = json.loads(data if whole else lines[at])
+    except (ValueError, RecursionError):
+        return data
+    places: list[tuple[Any, Any]] = []
+
+    def walk(part: Any) -> None:
+        keys = part.keys() if isinstance(part, dict) else range(len(part))
+        for key in keys:
+            places.append((part, key))
+            if isinstance(part[key], dict | list):
+                walk(part[key])
+
+    if isinstance(value, dict | list):
+        walk(value)
+    if not places:
+        return data
+    (part, key), kind = draw.choice(places), draw.randrange(5)
+    if kind == 0:
+        del part[key]
+    elif kind == 1:
+        other, name = draw.choice(places)
+        part[key] = json.loads(json.dumps(other[name]))
+    elif kind == 2 and isinstance(part, list):
+        part.append(part[key])
+    elif kind == 2:
+        part[draw.choice(("a", "..", "params", "\u202e"))] = part.pop(key)
+    else:
+        part[key] = draw.choice(VALUES)
+    written = json.dumps(value).encode()
+    return written if whole else b"".join([*lines[:at], written + b"\n", *lines[at + 1 :]])
 
 
 def parsers(folder: Path) -> list[Parser]:
@@ -131,6 +182,10 @@ def parsers(folder: Path) -> list[Parser]:
     genotypes += [
         b"|nor_conv_3x3~0|+|none~0|avg_pool_3x3~1|+|skip_connect~0|nor_conv_1x1~1|none~2|",
         b"DARTS_V2",
+        b"2024 genotype = " + genotypes[0] + b"\n2024 train 000",
+        b"NASLib: (4, 0, 3, 1, 4, 3)",
+        b"bananas: (" + 2 * (b"(" + 4 * b"(0, 4), (1, 5), " + b"), ") + b")",
+        *_of_other_projects(),
     ]
     space = SPACES["nasbench201"]
     rows = ["arch,latency"] + [
@@ -184,16 +239,79 @@ def _of_run(run: Run) -> list[Parser]:
 
         return call
 
-    front = json.dumps(_summary()).encode()
+    front = json.dumps(_summary(), indent=1).encode()
+
+    def reported() -> object:
+        data = load_run(run.path)
+        for member in data.summary.members:
+            model_of(run, member)
+            for cost in data.costs:
+                charts.front(data.fronts[0], cost, data.summary.baseline.random)
+            commands(data, member), metrics(data, member)
+        return choose(run, (), every=False), knee_note(run, is_trained=False)
+
     state, lines = run.checkpoint_path, history.history_path(run)
     return [
         Parser(name="trials", seeds=[run.trials_path.read_bytes()], read=inside(run.trials_path, lambda: read_trials(run))),
         Parser(name="history", seeds=[lines.read_bytes()], read=inside(lines, lambda: history.read_history(run))),
+        Parser(name="front, reported", seeds=[front], read=inside(run.front_path, lambda: promised(reported, run))),
+        Parser(name="state", seeds=_states(run), read=lambda data: _resumed(run, data)),
         Parser(name="front", seeds=[front], read=inside(run.front_path, lambda: read_front(run))),
         Parser(name="checkpoint", seeds=[state.read_bytes()], read=inside(state, lambda: load_checkpoint(run))),
         Parser(name="environment", seeds=[(run.path / "environment.json").read_bytes()],
                read=inside(run.path / "environment.json", lambda: read_environment(run.path))),
     ]  # fmt: skip
+
+
+def promised(read: Callable[[], object], run: Run) -> object:
+    """What `hwnas report` makes of a run."""
+    with fitting_together(run.front_path):
+        return read()
+
+
+def _of_other_projects() -> list[bytes]:
+    """NNI's and ConfigSpace's dictionaries."""
+    kinds, op = ("normal", "reduce"), "sep_conv_3x3"
+    nni: dict[str, Any] = {}
+    for kind in kinds:
+        for node in range(2, 6):
+            for edge in range(2):
+                nni[f"{kind}/op_{node}_{edge}"] = op
+                nni[f"{kind}/input_{node}_{edge}"] = [edge]
+    config: dict[str, Any] = {f"edge_{kind}_{edge}": op for kind in kinds for edge in range(14)}
+    config |= {f"inputs_node_{kind}_{node}": "0_1" for kind in kinds for node in (3, 4, 5)}
+    return [json.dumps(nni).encode(), json.dumps(config).encode(), repr(nni).encode()]
+
+
+def _states(run: Run) -> list[bytes]:
+    """The JSON of checkpoints: its digest is made anew, as a stranger would."""
+    position = {"stage": 0, "epoch": 1, "step": 2, "trials": 3, "seconds": 1.5, "rate": 1.0}
+    setback = {"stage": 0, "epoch": 1, "step": 2, "loss": None, "rate": 0.5}
+    state = {
+        "position": {**position, "parts": 1},
+        "setbacks": [setback],
+        "processes": 1,
+        "losses": [1.0],
+        "accuracies": [0.5],
+        "config": settled(run.config),
+    }
+    return [json.dumps(state).encode()]
+
+
+def _resumed(run: Run, data: bytes) -> object:
+    """What a search that goes on makes of the state in `data`, whose digest is right."""
+    kept = run.checkpoint_path.read_bytes()
+    try:
+        state = json.loads(data)
+        if not isinstance(state, dict):
+            raise InputError("no object")
+        save_checkpoint(run, {"a": np.arange(3)}, state)
+    except (ValueError, RecursionError) as error:
+        raise InputError("no JSON") from error
+    try:
+        return checkpoint(run)
+    finally:
+        run.checkpoint_path.write_bytes(kept)
 
 
 def _summary() -> dict[str, Any]:
@@ -225,7 +343,9 @@ def _summary() -> dict[str, Any]:
 
 
 def _run(path: Path) -> Run:
-    run = runs.create(path, resolve({"algorithm": "random"}), ["hwnas"], "0")
+    run = runs.create(
+        path, resolve({"algorithm": "random", "objectives": [{"metric": "params"}]}), ["hwnas"], "0"
+    )
     append_trials(
         run,
         [

@@ -17,7 +17,7 @@ import time
 import numpy as np
 
 from hwnas.costs.memory import memory_table
-from hwnas.measuring.bench import OnnxBench
+from hwnas.measuring.bench import RuntimeBench
 from hwnas.space import SPACES
 from hwnas.space.encoding import project, sample, to_genotype
 from hwnas.space.family import family
@@ -50,7 +50,7 @@ def main() -> None:
         :: 1000 // len(choices) + 1
     ]
     each = 1e6 * (time.perf_counter() - start) / 1000
-    bench = OnnxBench(family=of, device="cpu", options=OnnxOptions())
+    bench = RuntimeBench(family=of, device="cpu", options=OnnxOptions())
     items = [
         Architecture(to_genotype(space, one), channels=given.channels, cells=given.cells)
         for one in drawn

@@ -19,9 +19,7 @@ import torch
 
 from benchmarks.cifar_jpeg import CLASSES, decode
 from hwnas.export.onnx_format import onnx_model
-from hwnas.measuring.bench import build
-from hwnas.space import SPACES
-from hwnas.space.family import family
+from hwnas.measuring.built import built
 from hwnas.space.genotype import Architecture
 from hwnas.training.data import Dataset, batches
 from hwnas.training.loop import Training
@@ -65,17 +63,9 @@ def latencies(
     with tempfile.TemporaryDirectory() as folder:
         models = []
         for number, network in enumerate(networks):
-            space = SPACES[network.genotype.space]
-            of = family(
-                space,
-                channels=network.channels,
-                cells=network.cells,
-                classes=len(classes),
-                image=dataset.image,
-            )
+            module = built(network, len(classes), dataset.image, "cifar")
             tensors = {
-                name: tensor.detach().numpy()
-                for name, tensor in build(network, of).state_dict().items()
+                name: tensor.detach().numpy() for name, tensor in module.state_dict().items()
             }
             path = Path(folder) / f"{number}.onnx"
             onnx.save_model(

@@ -46,8 +46,8 @@ from hwnas.runs import directory as runs
 from hwnas.runs.checkpoint import load_checkpoint
 from hwnas.runs.front import hypervolume
 from hwnas.runs.history import Epoch, read_history
+from hwnas.search.algorithms.regression import best_of_bins
 from hwnas.search.distributed import shared_weights
-from hwnas.search.finalists.regression import best_of_bins
 from hwnas.search.finalists.synflow import log_flows
 from hwnas.search.plan import SearchPlan, plan
 from hwnas.search.progress import SearchProgress

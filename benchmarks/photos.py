@@ -34,6 +34,7 @@ import numpy as np
 
 from benchmarks.mobile_parts import latencies
 from benchmarks.photos_parts import (
+    WEIGHTS,
     Hand,
     architecture_of,
     cpu_seconds,
@@ -43,6 +44,7 @@ from benchmarks.photos_parts import (
     tuned,
 )
 from hwnas.config import resolve
+from hwnas.nets.trained import weights_named
 from hwnas.runs.models import choose, model_of
 from hwnas.search.photos import with_weights
 from hwnas.search.plan import plan
@@ -65,7 +67,8 @@ SIX_EPOCHS = 8
 
 def images(source: Path) -> Dataset:
     """The photos, prepared as the weights want them."""
-    return prepared(load(source, image_size=SIDE))
+    crop = weights_named(WEIGHTS).preprocessing.crop
+    return prepared(load(source, image_size=SIDE, crop=crop))
 
 
 def row(arm: str, seed: int, name: str, accuracy: float, cpu_s: float, **more: Any) -> Row:

@@ -77,7 +77,7 @@ def networks(rows: Sequence[Row]) -> str:
     """One line for every arm of one network, means over seeds."""
     base = of_seed(rows, BASE)
     lines = [
-        "| network | latency of stock's | test accuracy, % | CPU s | of stock's three epochs | seeds |",
+        "| network | latency, share of stock's | test accuracy, % | CPU s | of stock's three epochs | seeds |",
         "|---|---|---|---|---|---|",
     ]
     for arm in dict.fromkeys(row["arm"] for row in rows if row["arm"] not in ("front", "six")):
@@ -101,7 +101,7 @@ def networks(rows: Sequence[Row]) -> str:
 def members(rows: Sequence[Row]) -> str:
     """Every member of every front, by seed and latency."""
     lines = [
-        "| seed | network | latency of stock's | test accuracy, % | by shared weights (validation), % |",
+        "| seed | network | latency, share of stock's | test accuracy, % | by shared weights (validation), % |",
         "|---|---|---|---|---|",
     ]
     for seed, front in sorted(of_seed(rows, "front").items()):
@@ -118,9 +118,9 @@ def bars(rows: Sequence[Row]) -> str:
     lines = ["| what | wanted | found | met |", "|---|---|---|---|"]
     for what, wanted, values, is_met in _wanted(rows):
         if values:
-            digits = 2 if "CPU" in what else 1
+            digits = 1 if "minus" in what or "members" in what else 2
             sign = "+" if "minus" in what else ""
-            met = "yes" if is_met(statistics.mean(values)) else "no"
+            met = ("yes" if is_met(statistics.mean(values)) else "no") if wanted else ""
             lines.append(f"| {what} | {wanted} | {mean_and_error(values, digits, sign)} | {met} |")
     return "\n".join(lines)
 

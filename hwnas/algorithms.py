@@ -20,6 +20,7 @@ ALGORITHMS: Announced[Any] = Announced(
         "ndarts": "hwnas.search.bilevel.ndarts:ALGORITHM",
         "random": "hwnas.search.algorithms.random_search:ALGORITHM",
         "nsga2": "hwnas.search.algorithms.nsga2:ALGORITHM",
+        "surrogate": "hwnas.search.algorithms.surrogate:ALGORITHM",
     },
 )
 """The one table of algorithms. One of your own is one more entry, or an entry point of an installed

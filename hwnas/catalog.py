@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hwnas import files
 from profilers.errors import InputError, nearest
+from profilers.limited import why_no_file
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -90,12 +90,10 @@ def _find(word: str, what: str, entries: tuple[Entry, ...]) -> Path:
     # A path is tried last, so that a stray file called `cpu` cannot take the place of the device.
     if looks_like_path(word):
         path = Path(word).expanduser()
-        with suppress(
-            OSError
-        ):  # longer than a name may be, or not to be looked at: not found either
-            if path.is_file():
-                return path
-        raise InputError(f"{what} file {word[:200]}: not found")
+        wrong = why_no_file(path)
+        if wrong is None:
+            return path
+        raise InputError(f"{what} file {word[:200]}: {wrong}")
     raise InputError(f"unknown {what} '{word}'{nearest(word, [entry.name for entry in entries])}")
 
 

@@ -41,9 +41,9 @@ def examine_data(
 
     path = Path(source).expanduser()
     try:
-        if path.is_dir():
+        if os.path.isdir(path):
             remarks = survey_folder(path.resolve(), test and test.expanduser().resolve())
-        elif path.suffix.lower() == ".npz" and path.is_file():
+        elif path.suffix.lower() == ".npz" and os.path.isfile(path):
             remarks = survey_npz(path)
         else:
             remarks = []

@@ -4,6 +4,8 @@ profilers.errors.InputError."""
 from __future__ import annotations
 
 import errno
+import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +30,28 @@ class Stopped(RuntimeError):
     """
 
 
+NO_MEMORY = (
+    "the memory is too small for this: close other programs, lift a limit such as `ulimit -v`, or"
+    " take fewer images per step (--batch; weight_step.batch_size of a search), channels or cells"
+)
+
+
+def is_memory(error: BaseException) -> bool:
+    """Whether a library says that it got no memory; torch says so in words."""
+    words = ("can't allocate memory", "out of memory", "ALLOC_FAILED", "bad_alloc")
+    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
+
+
+def quoted(path: object) -> str:
+    """A path as it is typed in a command."""
+    return shlex.quote(str(path))
+
+
+def reason_of(error: OSError) -> str:
+    """Why the system refused, in words."""
+    return _REASONS.get(error.errno or 0, error.strerror or str(error))
+
+
 @contextmanager
 def translate_os_errors(path: Path, command: str) -> Iterator[None]:
     """Turn what the file system refuses below the directory `path` into `Stopped`.
@@ -37,12 +61,13 @@ def translate_os_errors(path: Path, command: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
-        if not path.exists():
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            named = Path(str(error.filename or path)).name
+            gone = f"{named} in it is gone" if os.path.isdir(path) else "it is gone"
             raise Stopped(
-                f"run directory {path}: it is gone; what it held can't be brought back"
+                f"run directory {path}: {gone}; what it held can't be brought back"
             ) from error
         raise Stopped(
-            f"run directory {path}: {reason}; all finished work up to its last checkpoint is kept:"
-            f" remove the cause and go on with: {command}"
+            f"run directory {path}: {reason_of(error)}; what was saved before stays: remove the"
+            f" cause and go on with: {command}"
         ) from error

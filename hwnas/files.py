@@ -9,6 +9,7 @@ The folder itself is the user's choice and may be reached through links.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 from collections.abc import Iterator, Mapping
@@ -207,6 +208,24 @@ def replace_all(folder: int, path: Path, contents: Mapping[str, bytes]) -> None:
         OSError
     ):  # some network file systems can't sync a folder; the file itself is synced
         os.fsync(folder)
+
+
+def lock_folder(folder: Path) -> int | None:
+    """A descriptor that holds the lock of a folder until it is closed; None where the system locks
+    no folders.
+
+    Raises BlockingIOError where another process has it, OSError.
+    """
+    descriptor = os.open(folder, _FOLDER)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise
+    except OSError:  # some network file systems
+        os.close(descriptor)
+        return None
+    return descriptor
 
 
 @contextmanager

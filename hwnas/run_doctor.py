@@ -4,11 +4,11 @@ shared weights rank."""
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from hwnas.errors import quoted
 from hwnas.finding import Check, Finding
 
 LEAST_FREE_MIB = 500
@@ -78,7 +78,10 @@ def _files(path: Path) -> Iterator[Finding]:
             )
     if not runs.ended(found) and not held:
         yield Finding(
-            area="run", level="note", text="the search has not ended", advice=f"hwnas resume {path}"
+            area="run",
+            level="note",
+            text="the search has not ended",
+            advice=f"hwnas resume {quoted(path)}",
         )
 
 
@@ -143,7 +146,7 @@ def _ranking(path: Path) -> Iterator[Finding]:
             area="ranking",
             level="ok",
             text=text,
-            advice=f"hwnas train {shlex.quote(str(path))} --all" if len(shared) >= 5 else "",
+            advice=f"hwnas train {quoted(path)} --all" if len(shared) >= 5 else "",
         )
         return
     tau, notes = ranking(*zip(*both, strict=True))

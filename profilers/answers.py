@@ -95,7 +95,19 @@ def _latency(table: Mapping[str, object], name: str) -> Answer:
     }
     if summaries["wall_summary"]["n"] != len(wall):
         raise InputError(f"{name}.wall_summary.n: expected {len(wall)}, the number of runs")
-    return {"own": own, "wall": wall, "reference": reference, **summaries}
+    return {
+        "own": own,
+        "wall": wall,
+        "reference": reference,
+        **summaries,
+        **({"parity": _parity(table["parity"], f"{name}.parity")} if "parity" in table else {}),
+    }
+
+
+def _parity(value: object, name: str) -> Answer:
+    """Errors of the outputs; see `opened.py`."""
+    table = _table(value, name)
+    return {key: _number(table.get(key), f"{name}.{key}") for key in ("rms", "max", "largest")}
 
 
 def _memory(table: Mapping[str, object], name: str) -> Answer:

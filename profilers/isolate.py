@@ -20,6 +20,8 @@ from profilers.children import child_environment, python_command
 from profilers.lock import host_lock
 
 Answer = dict[str, Any]
+FILES = ("path", "weights", "expected")
+"""What a model of a request names that is a file."""
 
 
 def measure(
@@ -35,20 +37,28 @@ def measure(
         return _measure(request, limit_s, command)
 
 
+def ask(request: Answer, limit_s: float) -> Answer:
+    """One answer about one model, in a process of its own, without waiting for a turn: nothing in
+    it may be timed."""
+    _, answers, ended = run_worker(request, limit_s)
+    return answers.get(0) or {"model": 0, **ended}
+
+
 def serve(folder: Path, command: Sequence[str]) -> None:
     """On a remote host: measure what `remote.py` unpacked into `folder` and print one line of
     JSON."""
     request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
-    missing = [name for name in ("numpy", "onnxruntime") if importlib.util.find_spec(name) is None]
+    packages = ("numpy", *request.get("packages", ("onnxruntime",)))
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:
         sys.stdout.write(
             json.dumps({"error": f"needs the Python packages {', '.join(missing)}"}) + "\n"
         )
         return
-    for model in request["models"]:
-        model["path"] = str(folder / model["path"])
-    if request.get("reference"):
-        request["reference"] = str(folder / request["reference"])
+    for model in (*request["models"], request.get("reference") or {}):
+        for key in FILES:
+            if model.get(key):
+                model[key] = str(folder / model[key])
     facts, answers = measure(request, float(request["limit_s"]), command)
     sys.stdout.write(json.dumps({"facts": facts, "answers": answers}) + "\n")
 

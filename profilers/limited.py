@@ -45,6 +45,30 @@ class _Limited(io.RawIOBase):
         super().close()
 
 
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def why_no_file(path: Path) -> str | None:
+    """What is wrong with a path that the user gave as a file, in words; None for a regular file.
+
+    Links are followed. Nothing is opened: a FIFO would wait.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return "a link to nothing" if os.path.islink(path) else "not found"
+    except (OSError, ValueError) as error:
+        return f"can't be looked at ({getattr(error, 'strerror', None) or error})"
+    kind = _KINDS.get(stat.S_IFMT(mode), "something else")
+    return None if stat.S_ISREG(mode) else f"{kind}, not a regular file"
+
+
 def open_judged(path: str | Path, judge: Callable[[os.stat_result], None]) -> BinaryIO:
     """Open a file that the user named, links followed, for reading; ``judge`` raises for one that
     must not be read.

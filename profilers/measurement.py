@@ -32,8 +32,9 @@ MACS = Metric(name="macs", unit="MAC")
 FLOPS = Metric(name="flops", unit="FLOP")
 LATENCY = Metric(name="latency", unit="ms")
 MEMORY = Metric(name="memory", unit="MiB")
+ENERGY = Metric(name="energy", unit="mJ")
 NOT_MEASURED = "not measured"
-METRICS: dict[str, Metric] = {m.name: m for m in (PARAMS, MACS, FLOPS, LATENCY, MEMORY)}
+METRICS: dict[str, Metric] = {m.name: m for m in (PARAMS, MACS, FLOPS, LATENCY, MEMORY, ENERGY)}
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@ for CUDA."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from profilers.onnx_latency import (
     make_receipt,
     utc_now,
 )
+from profilers.prepared import prepare_models
 
 if TYPE_CHECKING:
     from torch import nn
@@ -51,8 +53,15 @@ def onnx_memory(
             detail=why,
             receipt=make_receipt(checked, {}, options, device, now()),
         )
-    request = {**latency_request([checked], options, None), "measure": "memory"}
-    facts, answers = read_answers(*run(request, options.limit_s), 1, "memory")
+    with tempfile.TemporaryDirectory(prefix="hwnas-") as folder:
+        (prepared,) = prepare_models(
+            [checked], [None], options.runtime, options.precision, Path(folder)
+        )
+        if prepared.model is None:
+            receipt = make_receipt(checked, {}, options, device, now())
+            return failed(MEMORY, prepared.failure, receipt)
+        request = {**latency_request([prepared.model], options, None), "measure": "memory"}
+        facts, answers = read_answers(*run(request, options.limit_s), 1, "memory")
     receipt = make_receipt(checked, facts, options, device, now(), statistic="peak resident set")
     if "memory_mib" not in answers[0]:
         return failed(MEMORY, answers[0], receipt)

@@ -14,6 +14,7 @@ import onnx
 from onnx import ModelProto, TensorProto
 
 from profilers.errors import InputError, nearest
+from profilers.limited import why_no_file
 from profilers.limits import check_input
 from profilers.onnx_inputs import element_type, input_sizes
 from profilers.onnx_params import Params, count_params
@@ -27,7 +28,10 @@ RUNTIME_DOMAINS = ("com.microsoft", "com.microsoft.nchwc", "ai.onnx.contrib")
 @dataclass(frozen=True, kw_only=True)
 class OnnxModel:
     """A file that passed: its path, its inputs' sizes in order, nodes, parameters, opset, input
-    type."""
+    type.
+
+    `tflite`: the same network as LiteRT reads it, where there is one.
+    """
 
     path: Path
     inputs: tuple[tuple[str, tuple[int, ...]], ...]
@@ -35,6 +39,7 @@ class OnnxModel:
     params: int
     opset: int
     dtype: str
+    tflite: Path | None = None
 
     @property
     def shapes(self) -> dict[str, list[int]]:
@@ -97,8 +102,9 @@ def _check(file: Path, shapes: Mapping[str, Sequence[int]], batch: int | None) -
 
 def read(file: Path) -> ModelProto:
     """Parse the file alone, without data that it refers to."""
-    if not file.is_file():
-        raise InputError(f"{file}: no such file")
+    wrong = why_no_file(file)
+    if wrong is not None:
+        raise InputError(f"{file}: {'no such file' if wrong == 'not found' else wrong}")
     if file.stat().st_size > MOST_BYTES:
         raise InputError(f"{file}: larger than 2 GiB, which ONNX does not allow")
     try:
@@ -121,9 +127,11 @@ def check_location(file: Path, folder: Path, tensor: TensorProto) -> None:
             f"{file}: tensor '{tensor.name}' keeps its data outside the model's folder:"
             f" '{location}'"
         )
-    if not target.is_file():
+    wrong = why_no_file(target)
+    if wrong is not None:
         raise InputError(
-            f"{file}: tensor '{tensor.name}' keeps its data in '{location}', which is not there"
+            f"{file}: tensor '{tensor.name}' keeps its data in '{location}', which is"
+            f" {'not there' if wrong == 'not found' else wrong}"
         )
 
 

@@ -1,4 +1,4 @@
-"""Latency of ONNX files under ONNX Runtime, each measurement in a process of its own.
+"""Latency of ONNX files under ONNX Runtime, or another runtime, in processes of their own.
 
 One thread by default. Several files of one call share a process and are sampled in turn, with a
 reference network beside them, so that what is compared was measured under the same conditions. What
@@ -15,15 +15,18 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
 
+from profilers import parity
 from profilers.answers import Answer, read_answers
 from profilers.isolate import measure
 from profilers.limits import check_numbers
 from profilers.measurement import LATENCY, Failure, Measurement, Metric, Outcome, Receipt, pairs
 from profilers.onnx_check import OnnxModel, check_onnx
-from profilers.reference import default_store, nominal_speed, reference_model
+from profilers.parity import Expected
+from profilers.prepared import prepare_models, prepare_reference
+from profilers.reference import default_store, nominal_speed
+from profilers.runtimes import RUNTIMES
 from profilers.timing import Protocol
 
-BACKEND = "onnxruntime"
 MS = 1000.0
 
 Provider = Literal["cpu", "cuda"]
@@ -33,9 +36,14 @@ GraphLevel = Literal["disabled", "basic", "extended", "all"]
 Measure = Callable[[Answer, float], tuple[Answer, list[Answer]]]
 
 
+Precision = Literal["fp32", "fp16", "bf16", "int8"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class OnnxOptions:
-    """How ONNX Runtime is run.
+    """How a runtime is run: `runtime` (a key of `runtimes.RUNTIMES`) in `precision`.
+
+    `provider`, `index`, `graph_level` and `io_binding` are ONNX Runtime's own.
 
     `limit_s` is the time limit for one model, start-up and warm-up included.
 
@@ -44,6 +52,8 @@ class OnnxOptions:
     where that speed is remembered (None: nowhere).
     """
 
+    runtime: str = "onnxruntime"
+    precision: Precision = "fp32"
     threads: int = 1
     provider: Provider = "cpu"
     index: int = 0
@@ -73,26 +83,41 @@ def measure_latency(
     device: str = "",
     now: Callable[[], str] = utc_now,
     run: Measure = measure,
+    expected: Sequence[Expected | None] = (),
 ) -> list[Outcome]:
     """Latency in ms of each model, in the order given: one process for all, candidates in turn.
 
     `device` is the target's name for the receipt; `run` is where it happens (this host by default,
-    see `remote.py`). Raises InputError for a file that `check_onnx` refuses.
+    see `remote.py`). `expected`: what each model's outputs are compared with, where that is known;
+    one that gives others is a Failure. Raises InputError for a file that `check_onnx` refuses.
     """
     options = options or OnnxOptions()
     checked = [model if isinstance(model, OnnxModel) else check_onnx(model) for model in models]
-    with tempfile.TemporaryDirectory(prefix="hwnas-") as folder:
-        reference = Path(folder) / "reference.onnx"
-        if uses_reference(options):
-            reference.write_bytes(reference_model())
-        request = latency_request(checked, options, reference if uses_reference(options) else None)
-        facts, answers = read_answers(*run(request, options.limit_s), len(checked), "latency")
+    wanted = list(expected) or [None] * len(checked)
+    with tempfile.TemporaryDirectory(prefix="hwnas-") as name:
+        folder = Path(name)
+        prepared = prepare_models(checked, wanted, options.runtime, options.precision, folder)
+        reference = prepare_reference(options.runtime, folder) if uses_reference(options) else None
+        request = latency_request([one.model for one in prepared if one.model], options, reference)
+        facts, answers = (
+            read_answers(*run(request, options.limit_s), len(request["models"]), "latency")
+            if request["models"]
+            else ({}, [])
+        )
     level = reference_level(facts, answers, options, elsewhere=run is not measure)
+    taken = iter(answers)
     return [
         latency_outcome(
-            model, answer, facts=facts, options=options, level=level, device=device, time=now()
+            model,
+            next(taken) if one.model else one.failure,
+            facts=facts,
+            options=options,
+            level=level,
+            device=device,
+            time=now(),
+            expected=one.expected,
         )
-        for model, answer in zip(checked, answers, strict=True)
+        for model, one in zip(checked, prepared, strict=True)
     ]
 
 
@@ -103,21 +128,24 @@ def uses_reference(options: OnnxOptions) -> bool:
 
 
 def latency_request(
-    models: Sequence[OnnxModel], options: OnnxOptions, reference: Path | None
+    models: Sequence[Answer], options: OnnxOptions, reference: Answer | None
 ) -> Answer:
     """The worker's request as JSON (see `worker.py`).
 
     The reference counts as 1: it is scaled afterwards.
     """
     return {
-        "models": [{"path": str(model.path.resolve()), "shapes": model.shapes} for model in models],
+        "runtime": options.runtime,
+        "packages": list(RUNTIMES[options.runtime].runs),
+        "precision": options.precision,
+        "models": list(models),
         "threads": options.threads,
         "provider": options.provider,
         "index": options.index,
         "graph_level": options.graph_level,
         "io_binding": options.io_binding,
         "memory_limit_mib": options.memory_limit_mib,
-        "reference": str(reference) if reference else None,
+        "reference": reference,
         "nominal_s": 1.0 if reference else None,
         "protocol": asdict(options.protocol),
         "seed": options.seed,
@@ -134,8 +162,11 @@ def reference_level(
         return None
     # What another machine says of itself must not pass for this one.
     host = f"elsewhere: {facts['host']}" if elsewhere else facts["host"]
-    version = facts["versions"].get("onnxruntime", "?")
-    key = f"{host or '?'} onnxruntime {version} threads {options.threads} {options.graph_level}"
+    runtime = RUNTIMES[options.runtime].reference or options.runtime
+    version = facts["versions"].get(runtime, "?")
+    key = f"{host or '?'} {runtime} {version} threads {options.threads}"
+    # The reference is a file of float32, which runtimes run in the precision that was asked for.
+    key += f" {options.graph_level}" if runtime == "onnxruntime" else f" {options.precision}"
     return nominal_speed(options.store, key, runs)
 
 
@@ -147,16 +178,31 @@ def latency_outcome(
     level: float | None,
     device: str,
     time: str,
+    expected: Expected | None = None,
 ) -> Outcome:
-    """One answer of a worker as a measurement in ms, or as the failure that it is."""
+    """One answer of a worker as a measurement in ms, or as the failure that it is.
+
+    Outputs that are not those `expected` are a failure, too.
+    """
     if "summary" not in answer:
         return failed(LATENCY, answer, make_receipt(model, facts, options, device, time))
+    compared: dict[str, Any] = {}
+    if expected is not None and "parity" in answer:
+        compared = parity.settings(answer["parity"], expected)
+        why = parity.problem(answer["parity"], expected, options.precision)
+        if why:
+            receipt = make_receipt(model, facts, options, device, time, settings=compared)
+            return failed(LATENCY, {"failure": "parity", "detail": why}, receipt)
     summary, wall = answer["summary"], answer["wall_summary"]
     scale = MS * (level if answer["reference"] and level else 1.0)
     details = {
         name: f"{MS * wall[name]:.6g}" for name in ("min", "p10", "median", "p90", "p99", "iqr")
     }
-    settings = {"runs": wall["n"], **{f"wall_{name}_ms": value for name, value in details.items()}}
+    settings = {
+        "runs": wall["n"],
+        **compared,
+        **{f"wall_{name}_ms": value for name, value in details.items()},
+    }
     if level is not None:
         typical = sorted(answer["reference"])[len(answer["reference"]) // 2]
         settings |= {"reference_ms": f"{MS * level:.6g}", "reference_now_ms": f"{MS * typical:.6g}"}
@@ -197,31 +243,34 @@ def make_receipt(
     """What a reader needs to repeat this measurement."""
     shape = model.inputs[0][1] if model.inputs else ()
     return Receipt(
-        backend=BACKEND,
+        backend=options.runtime,
         device=device,
         versions=pairs(facts.get("versions", {})),
         threads=options.threads,
         batch=shape[0] if shape else None,
         shape=shape,
-        dtype=model.dtype,
+        dtype=model.dtype if options.precision == "fp32" else options.precision,
         host=str(facts.get("host", "")),
         time=time,
         statistic=statistic,
         noisy=noisy,
-        settings=pairs(
-            {
-                "provider": options.provider
-                if not options.index
-                else f"{options.provider}:{options.index}",
-                "graph_level": options.graph_level,
-                "io_binding": options.io_binding,
-                **(settings or {}),
-            }
-        ),
+        settings=pairs({**how(options), **(settings or {})}),
         notes=("the host was busy: its wall clock moved more than 2 % between blocks",)
         if noisy
         else (),
     )
+
+
+def how(options: OnnxOptions) -> dict[str, object]:
+    """What else was chosen about the runtime, for a receipt."""
+    if options.runtime != "onnxruntime":
+        return {"precision": options.precision}
+    place = options.provider if not options.index else f"{options.provider}:{options.index}"
+    return {
+        "provider": place,
+        "graph_level": options.graph_level,
+        "io_binding": options.io_binding,
+    }
 
 
 def failed(metric: Metric, answer: Answer, receipt: Receipt) -> Failure:

@@ -47,7 +47,8 @@ def onnx_operations(
     """All operations of one model, the slowest first, or the failure that its worker had."""
     options = options or OnnxOptions()
     checked = model if isinstance(model, OnnxModel) else check_onnx(model)
-    request = {**latency_request([checked], options, None), "measure": "operations"}
+    asked = {"path": str(checked.path.resolve()), "shapes": checked.shapes}
+    request = {**latency_request([asked], options, None), "measure": "operations"}
     facts, answers = read_answers(*run(request, options.limit_s), 1, "operations")
     if "operations" not in answers[0]:
         return failed(LATENCY, answers[0], make_receipt(checked, facts, options, "", now()))

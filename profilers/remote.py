@@ -1,8 +1,8 @@
-"""Measure on another machine that has Python, onnxruntime and numpy, and nothing of ours.
+"""Measure on another machine that has Python, numpy and the runtime, and nothing of ours.
 
 One Python file (a zipapp of `worker.py`, `isolate.py` and the sampling protocol: the same code that
-measures here) and the ONNX files travel through the standard input of one command; one line of JSON
-with the raw samples comes back. Nothing stays behind there.
+measures here) and the models' files travel through the standard input of one command; one line of
+JSON with the raw samples comes back. Nothing stays behind there.
 """
 
 from __future__ import annotations
@@ -21,14 +21,18 @@ from profilers.answers import Answer, read_answers
 from profilers.bounded import MIB, MOST_ERRORS, Ended, run_bounded
 from profilers.children import WITHOUT_CURRENT_FOLDER
 from profilers.errors import InputError
-from profilers.isolate import most_output
+from profilers.isolate import FILES, most_output
 from profilers.onnx_latency import Measure
 
 TRAVELS = (
     "host.py",
     "robust.py",
     "timing.py",
+    "opened.py",
     "session.py",
+    "session_openvino.py",
+    "session_ncnn.py",
+    "session_litert.py",
     "worker.py",
     "isolate.py",
     "bounded.py",
@@ -145,17 +149,22 @@ def shown(transport: Transport) -> str:
 
 
 def parcel(request: Answer, limit_s: float) -> bytes:
-    """A gzipped tar: hwnas.pyz, request.json with the files' names there, and the ONNX files."""
-    names = [f"model{index}.onnx" for index in range(len(request["models"]))]
-    models = [{**model, "path": name} for model, name in zip(request["models"], names, strict=True)]
+    """A gzipped tar: hwnas.pyz, request.json with the files' names there, and the models' files."""
+    files: dict[str, bytes] = {}
+
+    def sent(model: Answer, name: str) -> Answer:
+        there = dict(model)
+        for key in FILES:
+            if model.get(key):
+                path = Path(model[key])
+                there[key] = f"{name}{path.suffix}"
+                files[there[key]] = path.read_bytes()
+        return there
+
+    models = [sent(model, f"model{index}") for index, model in enumerate(request["models"])]
     there = {**request, "models": models, "limit_s": limit_s}
-    files = {
-        name: Path(model["path"]).read_bytes()
-        for model, name in zip(request["models"], names, strict=True)
-    }
     if request.get("reference"):
-        there["reference"] = "reference.onnx"
-        files["reference.onnx"] = Path(request["reference"]).read_bytes()
+        there["reference"] = sent(request["reference"], "reference")
     files |= {"hwnas.pyz": zipapp(), "request.json": json.dumps(there).encode()}
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:

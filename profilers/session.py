@@ -6,11 +6,13 @@ It needs onnxruntime and numpy only: this file travels to remote hosts together 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import onnxruntime
+
+from profilers.opened import Opened, random_input
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 GRAPH_LEVELS = {
@@ -29,6 +31,31 @@ NUMPY_TYPES = {
     "tensor(int64)": np.int64,
     "tensor(bool)": np.bool_,
 }
+
+
+def opened(model: dict[str, Any], request: dict[str, Any]) -> Opened:
+    """One model in a session as the request asks for, its buffers bound where that is asked for."""
+    session = load(model["path"], request)
+    feeds = made_up(session, model, request)
+
+    def infer(arrays: Sequence[Any]) -> list[Any]:
+        found: list[Any] = session.run(None, {name: arrays[i] for i, name in enumerate(feeds)})
+        return found
+
+    provider = request.get("provider", "cpu")
+    if request.get("io_binding") or provider == "cuda":
+        run = bound_run(session, feeds, provider, int(request.get("index", 0)))
+    else:
+
+        def run() -> object:
+            return session.run(None, feeds)
+
+    return Opened(run=run, infer=infer, inputs=list(feeds.values()))
+
+
+def versions() -> dict[str, str]:
+    """Version of ONNX Runtime."""
+    return {"onnxruntime": onnxruntime.__version__}
 
 
 def made_up(session: Any, model: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
@@ -106,10 +133,7 @@ def sizes(argument: Any, shapes: dict[str, list[int]]) -> list[int]:
 
 
 def random_array(rng: np.random.Generator, shape: list[int], kind: str) -> Any:
-    """A fixed random input: normal for floating types, zeros and ones (valid as any index) for
-    the others."""
+    """A fixed random input of one of ONNX Runtime's types."""
     if kind not in NUMPY_TYPES:
         raise ValueError(f"an input of type {kind} cannot be made up")
-    dtype = np.dtype(NUMPY_TYPES[kind])
-    values = rng.standard_normal(shape) if dtype.kind == "f" else rng.integers(0, 2, shape)
-    return values.astype(dtype)
+    return random_input(rng, shape, NUMPY_TYPES[kind])

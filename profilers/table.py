@@ -22,6 +22,8 @@ from profilers.gaussian_process import Process
 from profilers.limited import open_regular
 
 FORMAT = "latency table 1"
+UNITS = {"latency": "ms", "energy": "mJ"}
+"""What a table may be about: the metric's unit is the unit of all its values."""
 _LARGEST_FILE_BYTES = 20_000_000
 
 
@@ -53,7 +55,9 @@ class Table:
 
     ``agreement`` holds mape_percent and kendall_tau by protocol (cross_validation, held_out, ...),
     each with its count of networks; ``provenance`` says what was read or measured, when, and with
-    which versions.
+    which versions. ``metric``: latency, or energy (then every
+    ms here is a mJ). ``doubt``: where there is one, it predicts the logarithm of how far a 90 %
+    interval reaches to either side.
     """
 
     device: str
@@ -64,6 +68,8 @@ class Table:
     agreement: Mapping[str, Mapping[str, Any]]
     provenance: Mapping[str, Any]
     operations: Operations | None = None
+    metric: str = "latency"
+    doubt: Fitted | None = None
     measured: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
 
 
@@ -73,12 +79,13 @@ def save(table: Table, path: Path) -> None:
         "format": FORMAT,
         "device": table.device,
         "space": table.space,
-        "metric": "latency",
-        "unit": "ms",
+        "metric": table.metric,
+        "unit": UNITS[table.metric],
         "batch": table.batch,
         "network": None if table.network is None else asdict(table.network),
         "agreement": table.agreement,
         "model": _fitted_to_dict(table.fitted),
+        **({} if table.doubt is None else {"doubt": _fitted_to_dict(table.doubt)}),
         "operations": None if table.operations is None else asdict(table.operations),
         "provenance": table.provenance,
         "measured": list(table.measured),
@@ -115,8 +122,8 @@ def load(path: Path) -> Table:
         raise InputError(f"{path}: not valid JSON ({str(error)[:80]})") from None
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise InputError(f"{path}: not a latency table (expected format = '{FORMAT}')")
-    if (data.get("metric", "latency"), data.get("unit", "ms")) != ("latency", "ms"):
-        raise InputError(f"{path}: not a table of latencies in ms")
+    if (data.get("metric", "latency"), data.get("unit", "ms")) not in UNITS.items():
+        raise InputError(f"{path}: not a table of latencies in ms, nor of energies in mJ")
     try:
         return _from_dict(data)
     except KeyError as error:
@@ -136,6 +143,8 @@ def _from_dict(data: Mapping[str, Any]) -> Table:
         agreement=dict(data["agreement"]),
         provenance=dict(data["provenance"]),
         operations=None if operations is None else _operations(operations),
+        metric=str(data.get("metric", "latency")),
+        doubt=None if data.get("doubt") is None else _fitted(data["doubt"]),
         measured=tuple(dict(item) for item in data["measured"]),
     )
 

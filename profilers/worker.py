@@ -1,33 +1,44 @@
-"""The process that runs a model under ONNX Runtime: one JSON request on stdin, JSON lines on
-stdout.
+"""The process that runs a model under a runtime: one JSON request on stdin, JSON lines on stdout.
 
-It needs onnxruntime and numpy and nothing else, because this file travels to remote hosts. Whatever
-happens to it (a crash, a hang, no memory) happens to it alone; `isolate.py` watches over it.
+It needs that runtime and numpy and nothing else, because this file travels to remote hosts.
+Whatever happens to it (a crash, a hang, no memory) happens to it alone; `isolate.py` watches over
+it.
 
-Request: `models` [{`path`, `shapes` {input: sizes}}], `measure` latency | memory | operations,
+Request: `runtime` (a key of SESSIONS), `precision`, `models` [{`path`, `weights`, `expected`,
+`outputs`, `shapes` {input: sizes}}], `measure` latency | memory | operations | outputs |
+parity, `feeds`,
 `threads`, `provider` cpu | cuda, `index` of the CUDA device, `graph_level`, `io_binding`,
-`reference` (path or null), `nominal_s`, `protocol` {...}, `memory_limit_mib`, `seed`. Answer: one
-line per model {`model`: index, ...} and one with the versions.
+`reference` (a model or null), `nominal_s`, `protocol` {...}, `memory_limit_mib`, `seed`. Answer:
+one line per model {`model`: index, ...} and one with the versions.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, TextIO
 
 import numpy as np
-import onnxruntime
 
 from profilers.host import available_mib, host, process_memory_mib
-from profilers.session import bound_run, load, made_up
+from profilers.opened import Opened, difference, write_pairs
 from profilers.timing import Clock, Protocol, Samples, sample_interleaved, timed
 
 Run = Callable[[], object]
+
+SESSIONS = {
+    "onnxruntime": "profilers.session",
+    "openvino": "profilers.session_openvino",
+    "ncnn": "profilers.session_ncnn",
+    "litert": "profilers.session_litert",
+}
+"""The module that opens models in a runtime: `opened(model, request)` and `versions()`."""
 
 
 class NotFinite(Exception):
@@ -39,8 +50,14 @@ def main() -> None:
     answers = private_stdout()
     request = json.load(sys.stdin)
     limit_memory(request.get("memory_limit_mib"), request.get("provider", "cpu"))
-    say(answers, {"versions": versions(), "host": host().fingerprint})
-    works = {"latency": measure_latency, "memory": measure_memory, "operations": measure_operations}
+    say(answers, {"versions": versions(request), "host": host().fingerprint})
+    works = {
+        "latency": measure_latency,
+        "memory": measure_memory,
+        "operations": measure_operations,
+        "outputs": write_outputs,
+        "parity": measure_parity,
+    }
     work = works[request.get("measure", "latency")]
     for answer in work(request):
         say(answers, answer)
@@ -50,14 +67,19 @@ def measure_latency(request: dict[str, Any]) -> list[dict[str, Any]]:
     """Time all models of the request in turn, with the reference beside them if there is one."""
     answers: dict[int, dict[str, Any]] = {}
     runs: dict[str, Run] = {}
+    parities: dict[str, dict[str, float]] = {}
     for index, model in enumerate(request["models"]):
         try:
-            runs[str(index)] = model_run(model, request)
+            ready = open_model(model, request)
+            runs[str(index)] = ready.run
+            if model.get("expected"):
+                parities[str(index)] = finite(difference(ready, model["expected"]))
         except Exception as error:
+            runs.pop(str(index), None)
             answers[index] = failure(index, error)
-    reference = (
-        model_run({"path": request["reference"]}, request) if request.get("reference") else None
-    )
+    if not runs:
+        return [answers[index] for index in sorted(answers)]
+    reference = open_reference(request)
     own = own_clock(list(runs.values()), request)
     taken = sample_interleaved(
         {name: timed(run, own=own) for name, run in runs.items()},
@@ -66,7 +88,11 @@ def measure_latency(request: dict[str, Any]) -> list[dict[str, Any]]:
         nominal_s=request.get("nominal_s"),
     )
     for name, samples in taken.items():
-        answers[int(name)] = {"model": int(name), **plain(samples)}
+        answers[int(name)] = {
+            "model": int(name),
+            **plain(samples),
+            **({"parity": parities[name]} if name in parities else {}),
+        }
     return [answers[index] for index in sorted(answers)]
 
 
@@ -76,7 +102,7 @@ def measure_memory(request: dict[str, Any]) -> list[dict[str, Any]]:
     model = request["models"][0]
     try:
         before = process_memory_mib(peak=False)
-        run = model_run(model, request)
+        run = open_model(model, request).run
         for _ in range(5):
             run()
         peak = process_memory_mib(peak=True)
@@ -91,6 +117,8 @@ def measure_operations(request: dict[str, Any]) -> list[dict[str, Any]]:
     """What each node of the one model takes: median seconds of 50 runs, by ONNX Runtime's own
     profiler."""
     try:
+        from profilers.session import load, made_up
+
         with tempfile.TemporaryDirectory(prefix="hwnas-") as folder:
             model = request["models"][0]
             session = load(model["path"], {**request, "profile": os.path.join(folder, "ort")})
@@ -116,15 +144,42 @@ def measure_operations(request: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"model": 0, "operations": nodes}]
 
 
+def write_outputs(request: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the one model gives for `feeds` random inputs, written to the file `outputs` that it
+    names (see `opened.difference`)."""
+    model = request["models"][0]
+    try:
+        session = session_of(request)
+        ready = [
+            session.opened(model, {**request, "seed": feed}) for feed in range(request["feeds"])
+        ]
+        write_pairs(model["outputs"], ready)
+    except Exception as error:
+        return [failure(0, error)]
+    return [{"model": 0}]
+
+
+def measure_parity(request: dict[str, Any]) -> list[dict[str, Any]]:
+    """How far the one model's outputs are from those that it names as `expected`."""
+    model = request["models"][0]
+    try:
+        return [
+            {
+                "model": 0,
+                "parity": finite(difference(open_model(model, request), model["expected"])),
+            }
+        ]
+    except Exception as error:
+        return [failure(0, error)]
+
+
 def own_clock(runs: Sequence[Run], request: dict[str, Any]) -> Clock:
     """The device's own time, one clock for all: this thread's CPU time where it does all of the
-    work."""
+    work. Of many runs one may be looked at while a library starts up: that is over at the second
+    look."""
     alone = request.get("provider", "cpu") == "cpu" and request.get("threads", 1) == 1
-    return (
-        time.thread_time
-        if alone and not any(map(works_in_other_threads, runs))
-        else time.perf_counter
-    )
+    shared = any(works_in_other_threads(run) and works_in_other_threads(run) for run in runs)
+    return time.thread_time if alone and not shared else time.perf_counter
 
 
 def works_in_other_threads(run: Run, least_s: float = 0.005) -> bool:
@@ -136,18 +191,37 @@ def works_in_other_threads(run: Run, least_s: float = 0.005) -> bool:
     return process > 1.1 * thread
 
 
-def model_run(model: dict[str, Any], request: dict[str, Any]) -> Run:
-    """Load one model, check that its outputs are finite, and give back what runs it once."""
-    session = load(model["path"], request)
-    feeds = made_up(session, model, request)
-    for output in session.run(None, feeds):
+def session_of(request: dict[str, Any]) -> Any:
+    """The module that opens models in the requested runtime."""
+    return importlib.import_module(SESSIONS[request.get("runtime", "onnxruntime")])
+
+
+def open_model(model: dict[str, Any], request: dict[str, Any]) -> Opened:
+    """Load one model and check that its outputs are finite."""
+    ready: Opened = session_of(request).opened(model, request)
+    for output in ready.infer(ready.inputs):
         if np.asarray(output).dtype.kind == "f" and not np.isfinite(output).all():
             raise NotFinite("the outputs are not finite")
-    if request.get("io_binding") or request.get("provider") == "cuda":
-        return bound_run(
-            session, feeds, request.get("provider", "cpu"), int(request.get("index", 0))
-        )
-    return lambda: session.run(None, feeds)
+    return ready
+
+
+def open_reference(request: dict[str, Any]) -> Run | None:
+    """What runs the reference; None where there is none, or its runtime is not installed here.
+
+    A runtime that can't read the reference has it run in another, which the model names.
+    """
+    model = request.get("reference")
+    other = {"runtime": model["runtime"]} if model and "runtime" in model else {}
+    with suppress(ImportError):
+        return open_model(model, {**request, **other}).run if model else None
+    return None
+
+
+def finite(errors: dict[str, float]) -> dict[str, float]:
+    """The same errors. Raises NotFinite where the outputs that they are of are not finite."""
+    if not np.isfinite(list(errors.values())).all():
+        raise NotFinite("the outputs are not finite")
+    return errors
 
 
 def plain(samples: Samples) -> dict[str, Any]:
@@ -176,10 +250,14 @@ def failure(index: int, error: Exception) -> dict[str, Any]:
     return {"model": index, "failure": reason, "detail": text}
 
 
-def versions() -> dict[str, str]:
+def versions(request: dict[str, Any]) -> dict[str, str]:
     """Versions of what was used."""
+    used: dict[str, str] = session_of(request).versions()
+    other = (request.get("reference") or {}).get("runtime")
+    with suppress(ImportError):  # then there is no reference
+        used = {**(session_of({"runtime": other}).versions() if other else {}), **used}
     return {
-        "onnxruntime": onnxruntime.__version__,
+        **used,
         "numpy": np.__version__,
         "python": ".".join(str(part) for part in sys.version_info[:3]),
     }

@@ -26,8 +26,10 @@ from hwnas.space.macro import Head, Macro, Stage, Stem
 from hwnas.space.space import Decision, dense_slots, strongest
 from profilers import backends
 from profilers.answered import checked
+from profilers.count_backends import count_receipt
 from profilers.device import Device
 from profilers.errors import FaultyPlugin, InputError
+from profilers.measurement import MACS, counted
 from tests.search import tiny
 from tests.strangers.algorithm import ALGORITHM, Ageing
 from tests.strangers.format import FORMAT
@@ -297,9 +299,7 @@ def test_a_back_end_that_gives_no_outcomes_is_named(monkeypatch, typed, back_end
 def test_a_single_measurement_is_no_list() -> None:
     device = Device(name="cpu", kind="cpu", description="here")
     subject, options = backends.Subject(name="x", shape=(1, 3, 8, 8)), backends.Options()
-    one = backends.counted(
-        backends.MACS, 5, backends.count_receipt("odd", device, options, subject.shape)
-    )
+    one = counted(MACS, 5, count_receipt("odd", device, options, subject.shape))
     with pytest.raises(FaultyPlugin, match="odd: it gave Measurement; it must give a list"):
         checked("odd", giving(one))(subject, device, options)
     assert checked("odd", giving((one,)))(subject, device, options) == [one]

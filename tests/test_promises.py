@@ -19,11 +19,14 @@ OPENING = (
     "symlink_to",
 )
 LOOKING = ("exists", "is_file")
-# What opens no file of a run: pages of the package itself, the machine, a probe of a shared folder.
+# What opens no file of a run: pages of the package itself, the machine, a probe of a shared folder,
+# a temporary folder of its own.
 ELSEWHERE = {
     "hwnas/report/page.py": ("read_text",),
     "hwnas/runs/environment.py": ("read_text",),
+    "hwnas/export/runtime_formats.py": ("read_bytes", "write_bytes"),
     "hwnas/cluster/farm.py": ("read_bytes", "write_bytes"),
+    "hwnas/measuring/tflite_files.py": ("write_bytes",),
     "hwnas/cluster/ray_cluster.py": ("open", "read_text", "write_text", "unlink", "os.open"),
     "hwnas/cluster/searches.py": ("read_bytes", "exists"),
     "hwnas/runs/atomic.py": ("os.open",),

@@ -23,6 +23,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "paths": "policies",
         "lr": 0.15,
         "head_rate": 0.1,
+        "label_smoothing": 0.0,
         "lr_end": 0.0,
         "momentum": 0.9,
         "nesterov": False,

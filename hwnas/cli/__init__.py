@@ -12,6 +12,7 @@ import typer
 
 from hwnas import __version__
 from hwnas.cli import (
+    derive,
     devices,
     doctor,
     export,
@@ -27,7 +28,8 @@ from hwnas.cli import (
 )
 from hwnas.cli.optional import WithRay
 from hwnas.cli.outside import echo
-from hwnas.errors import Stopped
+from hwnas.cli.standard import ReaderGone, ended_in_order, standard_streams
+from hwnas.errors import NO_MEMORY, Stopped, is_memory, reason_of
 from profilers.errors import InputError
 from profilers.lock import Busy
 
@@ -59,6 +61,7 @@ app.command("plan")(plan.plan)
 app.command("profile", cls=WithRay)(profile.profile)
 app.add_typer(devices.app, name="devices")
 app.command("resume")(resume.resume)
+app.command("derive")(derive.derive)
 app.command("show")(show.show)
 app.command("train", cls=WithRay)(train.train)
 app.command("export")(export.export)
@@ -70,20 +73,35 @@ app.command("doctor")(doctor.doctor)
 def main() -> None:
     """Run the command line: exit code 2 and one line for bad input, 3 where work can't go on,
     130 after Ctrl-C."""
-    try:
-        code = app(standalone_mode=False, obj=main)
-        sys.exit(code if isinstance(code, int) else 0)
-    except _MISTYPED as error:
-        line = " ".join(error.format_message().split())
-        if line:  # empty where no command was given: help has been printed
-            echo(f"error: {line}", err=True)
-        sys.exit(2)
-    except InputError as error:
-        if not processes.follows():  # what all processes of a search find out is said once
-            echo(f"error: {error}", err=True)
-        sys.exit(2)
-    except (Stopped, Busy) as stop:
-        echo(f"stopped: {stop}", err=True)
-        sys.exit(3)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    with standard_streams(), ended_in_order():
+        try:
+            code = app(standalone_mode=False, obj=main)
+            if sys.stdout is not None:
+                sys.stdout.flush()  # a full disk shows here, not when the interpreter ends
+            sys.exit(code if isinstance(code, int) else 0)
+        except _MISTYPED as error:
+            line = " ".join(error.format_message().split())
+            if line:  # empty where no command was given: help has been printed
+                echo(f"error: {line}", err=True)
+            sys.exit(2)
+        except InputError as error:
+            if not processes.follows():  # what all processes of a search find out is said once
+                echo(f"error: {error}", err=True)
+            sys.exit(2)
+        except (Stopped, Busy) as stop:
+            echo(f"stopped: {stop}", err=True)
+            sys.exit(3)
+        except OSError as error:  # of a file that nobody above had in mind
+            if error.filename is None:
+                raise
+            echo(f"stopped: {error.filename}: {reason_of(error)}", err=True)
+            sys.exit(3)
+        except (MemoryError, RuntimeError) as error:
+            if not is_memory(error):
+                raise
+            echo(f"stopped: {NO_MEMORY}", err=True)
+            sys.exit(3)
+        except ReaderGone:
+            sys.exit(0)
+        except KeyboardInterrupt:
+            sys.exit(130)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hwnas.measuring.bench import Bench
     from hwnas.space.family import Family
     from profilers.device import Device
+    from profilers.onnx_latency import Precision
     from profilers.table import Table
 
 
@@ -56,13 +57,18 @@ def calibrate(
     threads: Annotated[int, typer.Option(min=1)] = 1,
     backend: Annotated[
         str | None,
-        typer.Option(help="onnxruntime, torch or a plug-in. [default: onnxruntime; on CUDA torch]"),
+        typer.Option(
+            help="onnxruntime, openvino, ncnn, torch, a plug-in. [default: onnxruntime; CUDA torch]"
+        ),
     ] = None,
+    precision: Annotated[
+        str, typer.Option(help="fp32, fp16, bf16 or int8, where the back end has it.")
+    ] = "fp32",
     cuda_graph: Annotated[
         bool, typer.Option("--cuda-graph", help="torch on CUDA: replay captured graphs.")
     ] = False,
     ssh: Annotated[
-        str | None, typer.Option(help="Measure on user@host (onnxruntime and numpy there).")
+        str | None, typer.Option(help="Measure on user@host (numpy and the runtime there).")
     ] = None,
     run_with: Annotated[
         str | None, typer.Option(help="Measure there by COMMAND 'SHELL LINE'.")
@@ -70,12 +76,31 @@ def calibrate(
     remote_python: Annotated[
         str, typer.Option(help="The Python to run there, 3.9 or later.")
     ] = "python3",
+    networks: Annotated[
+        int | None,
+        typer.Option(
+            min=5,
+            max=1000,
+            help="Measure so few (10, 20, 50), chosen by what tables of known devices leave open.",
+        ),
+    ] = None,
+    choose: Annotated[
+        Path | None, typer.Option(help="With --networks: only write which to measure, CSV.")
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", help="Few networks measured already: arch, latency_ms.")
+    ] = None,
     train: Annotated[
         int, typer.Option(min=10, max=10_000, help="Networks to fit to, at most.")
     ] = 100,
     held_out: Annotated[
-        int, typer.Option(min=5, max=10_000, help="Networks to judge the table by.")
-    ] = 40,
+        int | None,
+        typer.Option(
+            min=5,
+            max=10_000,
+            help="Networks to judge the table by. [default: 40; none with --networks]",
+        ),
+    ] = None,
     budget: Annotated[
         float,
         typer.Option(min=10, help="Seconds for everything; what the least is, is said first."),
@@ -88,10 +113,14 @@ def calibrate(
 ) -> None:
     """Measure a space's operations and some networks; write a table that predicts the others."""
     from hwnas.catalog import find_device
-    from hwnas.cli.values import image_size
+    from hwnas.cli.devices_few import from_csv, print_few, write_design
+    from hwnas.cli.values import image_size, one_of
+    from hwnas.costs.table_runtime import runtime_words
     from hwnas.costs.tables import default_path
     from hwnas.measuring.calibrate import calibrate
     from hwnas.measuring.calibration_runs import CalibrationPlan
+    from hwnas.measuring.few_networks import placing
+    from hwnas.measuring.few_runs import calibrate_few
     from hwnas.space import SPACES
     from hwnas.space.family import family
     from hwnas.space.genotype import check_cells
@@ -122,20 +151,52 @@ def calibrate(
     )
     check_cells(of.space, of.size.cells)
     check_input(f"--batch {batch}", (batch, *of.task.image))
+    path = out or default_path(device.name, of, batch, runtime_words(backend, precision))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if csv is not None:
+        table = from_csv(csv, of, device, batch, seed)
+        save(table, path)
+        print_few(table, path, target, as_json)
+        return
+    if choose is not None:
+        if networks is None:
+            raise InputError("--choose: say how many with --networks")
+        write_design(placing(of, device, networks, seed), networks, choose)
+        return
     bench = make_bench(
         device,
         of,
         batch=batch,
         threads=threads,
         backend=backend,
+        precision=one_of("--precision", precision, ("fp32", "fp16", "bf16", "int8")),
         ssh=ssh,
         run_with=run_with,
         remote_python=remote_python,
         cuda_graph=cuda_graph,
     )
-    path = out or default_path(device.name, of, batch)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    plan = CalibrationPlan(family=of, train=train, held_out=held_out, budget_s=budget, seed=seed)
+    if networks is not None:
+        table = calibrate_few(
+            placing(of, device, networks, seed),
+            bench,
+            device,
+            batch,
+            count=networks,
+            held_out=held_out or 0,
+            seed=seed,
+            say=lambda line: echo(line, err=True),
+            now=utc_now(),
+        )
+        save(table, path)
+        print_few(table, path, target, as_json)
+        return
+    plan = CalibrationPlan(
+        family=of,
+        train=train,
+        held_out=40 if held_out is None else held_out,
+        budget_s=budget,
+        seed=seed,
+    )
     table = calibrate(
         plan,
         bench,
@@ -161,6 +222,7 @@ def make_bench(
     run_with: str | None,
     remote_python: str = "python3",
     cuda_graph: bool = False,
+    precision: Precision = "fp32",
 ) -> Bench:
     """Where to measure.
 
@@ -188,6 +250,7 @@ def make_bench(
         batch=batch,
         threads=threads,
         backend=backend,
+        precision=precision,
         run=run,
         cuda_graph=cuda_graph,
     )
@@ -216,7 +279,7 @@ def summary(table: Table, path: Path) -> dict[str, Any]:
 
 
 def _print(table: Table, path: Path, target: str) -> None:
-    from hwnas.costs.tables import images_words, search_words
+    from hwnas.costs.table_words import images_words, search_words
 
     found = summary(table, path)
     receipt = found["receipt"]

@@ -42,7 +42,7 @@ def fit(
     unit: Annotated[
         str | None,
         typer.Option(
-            "--unit", help="Unit of the latencies: ms, us or s. [default: the column's, or ms]"
+            "--unit", help="ms, us or s; mJ, uJ or J. [default: the column's, or ms, or mJ]"
         ),
     ] = None,
     arch_column: Arch = None,
@@ -69,6 +69,7 @@ def fit(
     image: Annotated[
         str | None, typer.Option(help="Their image: SIDE or CHANNELSxHEIGHTxWIDTH.")
     ] = None,
+    metric: Annotated[str, typer.Option("--metric", help="latency or energy.")] = "latency",
     seed: Annotated[
         int,
         typer.Option("--seed", min=0, max=2**31 - 1, help="Seed of the cross-validation's splits."),
@@ -84,10 +85,12 @@ def fit(
     from hwnas.costs.units import check_range
     from hwnas.space import SPACES
     from profilers.errors import InputError, nearest
-    from profilers.table import save
+    from profilers.table import UNITS, save
 
     if space not in SPACES:
         raise InputError(f"unknown space {space!r}{nearest(space, SPACES.names())}")
+    if metric not in UNITS:
+        raise InputError(f"--metric: {metric!r} is none{nearest(metric, UNITS)}")
     name, known = named_device(device)
     network = network_of(space, channels, cells, image)
     measured = read_measured(
@@ -97,16 +100,10 @@ def fit(
         latency_column=latency_column,
         unit=unit,
         skip_failed=skip_failed,
+        metric=metric,
     )
-    check_range(
-        csv,
-        measured,
-        unit=unit,
-        device=known,
-        space=SPACES[space],
-        network=network,
-        batch=batch or 1,
-    )
+    if metric == "latency":
+        check_range(csv, measured, unit, known, SPACES[space], network, batch or 1)
     provenance = {
         "source": csv.name,
         "sha256": digest(csv),
@@ -122,8 +119,10 @@ def fit(
         provenance=provenance,
         seed=seed,
         network=network,
+        metric=metric,
     )
-    path = out or default_path(name, family_of(SPACES[space], network or BENCHMARK), batch or 1)
+    of = family_of(SPACES[space], network or BENCHMARK)
+    path = out or default_path(name, of, batch or 1, metric=metric)
     if out is None:
         path.parent.mkdir(parents=True, exist_ok=True)
     save(table, path)
@@ -149,7 +148,8 @@ def predict(
 
     predictor = TablePredictor(table=load(table), source=str(table))
     texts, choices = read_architectures(csv, predictor.space, arch_column)
-    write_predictions(out, texts, predictor.predict(choices))
+    interval = predictor.interval(choices)
+    write_predictions(out, texts, predictor.predict(choices), interval)
     folded = int(is_constant(predictor.space, choices).sum())
     if as_json:
         report = {
@@ -161,6 +161,8 @@ def predict(
         echo_json({**report, "origin": predictor.origin, "unit": "ms", "out": str(out)})
         return
     echo(f"{out}: {len(texts)} latencies in ms on {predictor.table.device} (table {table})")
+    if interval is not None:
+        echo("low_ms and high_ms are the ends of their 90 % intervals")
     if folded:
         echo(
             f"{folded} of them do not depend on their image: a compiler folds these, trust them"
@@ -219,11 +221,13 @@ def spread(measured: Measured) -> dict[str, float]:
 
 def summary(table: Table, out: Path) -> dict[str, Any]:
     """What `fit --json` prints."""
+    from profilers.table import UNITS
+
     form, validation = table.fitted.form, table.agreement["cross_validation"]
     return {
         "device": table.device,
         "space": table.space,
-        "unit": "ms",
+        "unit": UNITS[table.metric],
         "batch": table.batch,
         "mape_percent": validation["mape_percent"],
         "kendall_tau": validation["kendall_tau"],
@@ -252,9 +256,11 @@ _DESIGNS = {
 
 
 def _print_fit(table: Table, path: Path, found: dict[str, Any], device: str) -> None:
-    from hwnas.costs.tables import BENCHMARK, search_words, why_not_found
+    from hwnas.costs.table_words import search_words
+    from hwnas.costs.tables import BENCHMARK, why_not_found
 
-    echo(f"{path}: latency table of {found['device']} for {found['space']}, in ms")
+    unit, named = found["unit"], {"latency": "latencies", "energy": "energies"}[table.metric]
+    echo(f"{path}: {table.metric} table of {found['device']} for {found['space']}, in {unit}")
     echo(
         f"  {found['rows']} networks read, {found['blank']} rows without a latency skipped"
         + (f", {found['failed']} failed ones left out" if found["failed"] else "")
@@ -262,7 +268,7 @@ def _print_fit(table: Table, path: Path, found: dict[str, Any], device: str) -> 
     )
     low, median, high = (found["latency_ms"][name] for name in ("min", "median", "max"))
     echo(
-        f"  latencies from {low:.4g} to {high:.4g} ms, median {median:.4g} ms (read as"
+        f"  {named} from {low:.4g} to {high:.4g} {unit}, median {median:.4g} {unit} (read as"
         f" {found['read_as']})"
     )
     echo(f"  the device {_DESIGNS[table.fitted.form.design]} (chosen by cross-validation)")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hwnas.cli.outside import console, echo, echo_json, table
-from hwnas.cli.values import image_size
+from hwnas.cli.export_words import formats_of, image_of
+from hwnas.cli.outside import echo, echo_json, print_table, table
 from profilers.errors import InputError, nearest
 from profilers.limits import MOST_THREADS, check_numbers
 
@@ -41,7 +41,13 @@ def export(
         Path | None, Option(help="Folder for the files (default: beside the weights).")
     ] = None,
     formats: Annotated[
-        str, Option(help="What to write: onnx, int8, pt2, python, weights, with commas between.")
+        str,
+        Option(
+            help=(
+                "What to write, with commas between: onnx, int8, pt2, python, weights; with their"
+                " extras openvino, openvino-fp16, ncnn, ncnn-fp16."
+            )
+        ),
     ] = "onnx,int8,pt2,python,weights",
     input: Annotated[
         str, Option(help="float32 (normalised images) or uint8 (raw pixels; the files normalise).")
@@ -62,7 +68,16 @@ def export(
     ] = "3x32x32",
     stem: Annotated[str, Option(help="For an untrained genotype: cifar or imagenet.")] = "cifar",
     data: Annotated[
-        str | None, Option(help="For a genotype: images to verify on and calibrate with.")
+        str | None,
+        Option(
+            help=(
+                "For a genotype: images to verify on and calibrate with. For a run: where the"
+                " images of its search are now, if they have moved."
+            )
+        ),
+    ] = None,
+    test: Annotated[
+        Path | None, Option(help="For a run: where its folder of test images is now.")
     ] = None,
     data_root: Annotated[Path | None, Option(help="Folder of the public data sets.")] = None,
     download: Annotated[
@@ -95,14 +110,11 @@ def export(
             "export: --channels and --cells are for --untrained; a trained network has its own, and"
             " a run's networks of several widths are told apart by name (KEY-cCHANNELS-nCELLS)"
         )
-    wanted = _formats(formats)
+    wanted = formats_of(formats)
     # Not Path.is_dir(), which raises where a genotype's text is longer than any file name can be.
     if os.path.isdir(subject):
-        if weights is not None or data is not None:
-            raise InputError(
-                "export: a run has its own weights and images; --weights and --data are for a"
-                " genotype"
-            )
+        if weights is not None:
+            raise InputError("export: a run has its own weights; --weights is for a genotype")
         chosen = of_run(
             Path(subject),
             keys or [],
@@ -113,6 +125,8 @@ def export(
             data_root=data_root,
             download=download,
             warn=warned,
+            data=data,
+            test=test,
         )
         if not keys and not every:
             _note_the_knee(Path(subject), untrained, quiet)
@@ -121,7 +135,7 @@ def export(
             raise InputError(
                 f"export: {subject!r} is no run directory, so it has no network {keys[0]!r}"
             )
-        size = (channels, cells, classes, _image(image), stem)
+        size = (channels, cells, classes, image_of(image), stem)
         chosen = of_genotype(
             subject,
             weights,
@@ -155,28 +169,6 @@ def _note_the_knee(path: Path, untrained: bool, quiet: bool) -> None:
     note = knee_note(open_run(path), is_trained=not untrained)
     if note is not None:
         notes(quiet)(f"note: {note}")
-
-
-def _formats(text: str) -> tuple[str, ...]:
-    from hwnas.export.formats import FORMATS
-
-    names = [part.strip() for part in text.split(",") if part.strip()]
-    for name in names:
-        if name not in FORMATS:
-            raise InputError(f"formats: unknown {name!r}{nearest(name, FORMATS.names())}")
-    if not names:
-        raise InputError(f"formats: none given (choices: {', '.join(FORMATS.names())})")
-    # Ours in their own order, then what others announce.
-    return tuple(dict.fromkeys([known for known in FORMATS if known in names] + names))
-
-
-def _image(text: str) -> tuple[int, int, int]:
-    channels, height, width = image_size(text)
-    if not (1 <= channels <= 16 and min(height, width) >= 8 and max(height, width) <= 4096):
-        raise InputError(
-            f"--image: expected 1..16 channels and sides of 8..4096 pixels, not {text[:40]}"
-        )
-    return channels, height, width
 
 
 def _export(
@@ -231,10 +223,11 @@ def _print(records: list[dict[str, Any]]) -> None:
     ):
         grid.add_column(column, justify="right", no_wrap=True)
     for record in records:
-        rows = []
-        for name, accuracy in (("onnx", record["accuracy"]), ("int8", record["int8_accuracy"])):
+        rows: list[list[str]] = []
+        accuracies = {"onnx": record["accuracy"], "int8": record["int8_accuracy"]}
+        for name, accuracy in {**accuracies, **record.get("tflite_accuracy", {})}.items():
             if name in record["bytes"]:
-                row = _row(record, name, accuracy)
+                row = _row(record, name, accuracy, not rows)
                 row[2:2] = [""] if named else []
                 rows.append(row[: len(grid.columns)])
         # In the second line, where they do not widen the table: a published name, under the key,
@@ -248,7 +241,7 @@ def _print(records: list[dict[str, Any]]) -> None:
             row[2] = value
         for row in rows:
             grid.add_row(*row)
-    console().print(grid)
+    print_table(grid)
     for record in records:
         folder = Path(next(iter(record["files"].values()))).parent
         known = f" ({record['known_as']})" if record["known_as"] else ""
@@ -262,8 +255,12 @@ def _print(records: list[dict[str, Any]]) -> None:
             echo(f"warning: {record['name']}: {warning}")
 
 
-def _row(record: dict[str, Any], name: str, accuracy: float | None) -> list[str]:
-    first = name == "onnx" or "onnx" not in record["bytes"]
+FILES = {"onnx": "fp32", "tflite-int8": "tflite int8"}
+"""What the table calls a format's file."""
+
+
+def _row(record: dict[str, Any], name: str, accuracy: float | None, first: bool) -> list[str]:
+    """A file's line; `first` of its network, which says what the network is."""
     found = record["latency"].get(name)
     if not found:
         measured = ["", ""]
@@ -273,7 +270,7 @@ def _row(record: dict[str, Any], name: str, accuracy: float | None) -> list[str]
         measured = [f"{found['value']:.3g}", f"{found['low']:.3g}..{found['high']:.3g}"]
     return [
         record["name"] if first else "",
-        "fp32" if name == "onnx" else "int8",
+        FILES.get(name, name),
         "" if accuracy is None else f"{accuracy:.4f}",
         _amount(record["params"]) if first else "",
         _amount(record["macs"]) if first else "",

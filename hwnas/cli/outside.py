@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from profilers.errors import shown, visible
 
-__all__ = ["console", "echo", "echo_json", "shown", "table"]
+__all__ = ["console", "echo", "echo_json", "print_table", "shown", "table"]
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -65,3 +65,63 @@ def table(**how: Any) -> Table:
             )
 
     return Cells(**how)
+
+
+LONGEST_WORD = 24
+"""Characters of a word, such as a path, that a column of text may be narrower than."""
+
+
+def print_table(grid: Table) -> None:
+    """Print a table with all its figures whole: with narrower borders where it is too wide for
+    the terminal, and else as a list, a line per cell."""
+    from rich import box
+
+    screen = console()
+    if not _fitted(grid, screen):
+        grid.box, grid.padding = box.SIMPLE_HEAD, (0, 1, 0, 0)
+        grid.pad_edge = grid.show_edge = False
+        if not _fitted(grid, screen):
+            _print_list(grid)
+            return
+    screen.print(grid)
+
+
+def _fitted(grid: Table, screen: Console) -> bool:
+    """Give each column a width at which no figure is broken; whether they all fit."""
+    from rich.measure import Measurement
+
+    least = []
+    for column in grid.columns:
+        parts = [screen.measure(part) for part in (column.header, *column.cells)]
+        column.width = max(part.maximum for part in parts)
+        word = column.width if column.no_wrap else max(part.minimum for part in parts)
+        is_text = column.justify == "left" and not column.no_wrap
+        least.append(min(word, column.min_width or LONGEST_WORD) if is_text else word)
+    widths = sum(column.width or 0 for column in grid.columns)
+    unlimited = screen.options.update(max_width=widths + 1_000)
+    over = Measurement.get(screen, unlimited, grid).maximum - screen.width
+    while over > 0:
+        wider = [n for n, column in enumerate(grid.columns) if (column.width or 0) > least[n]]
+        if not wider:
+            return False
+        widest = grid.columns[max(wider, key=lambda n: grid.columns[n].width or 0)]
+        widest.width = (widest.width or 0) - 1
+        over -= 1
+    for column in grid.columns:
+        column.overflow = "fold"
+    return True
+
+
+def _print_list(grid: Table) -> None:
+    """A block of lines per row, which no terminal is too narrow for."""
+    if grid.title:
+        for line in str(grid.title).split("\n"):
+            echo(line)
+    heads = [
+        ", ".join(part.rstrip(",") for part in str(column.header).split("\n"))
+        for column in grid.columns
+    ]
+    for cells in zip(*(column.cells for column in grid.columns), strict=True):
+        for number, (head, cell) in enumerate(zip(heads, cells, strict=True)):
+            if str(cell):
+                echo(f"{'  ' if number else ''}{head}{': ' if head else ''}{cell}")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hwnas.cli.outside import echo, echo_json
-from hwnas.cli.search import flag_of, given, named_table, objectives
+from hwnas.cli.search_words import flag_of, given, named_table, objectives
 from profilers.errors import InputError
 
 if TYPE_CHECKING:
@@ -127,14 +127,21 @@ def _command(words: list[str], config: str | None, chosen: Config | None) -> str
             continue
         kept += ["--config", word] if word == config and "--config" not in kept else [word]
     if chosen is not None:
-        kept += ["--epochs", str(chosen.stages[0].epochs)]
+        kept += ["--epochs", str(_longest(chosen))]
     return " ".join(["hwnas", "search", *map(shlex.quote, kept)])
+
+
+def _longest(config: Config) -> int:
+    """What --epochs says of a search: the epochs of its stages that train drawn paths."""
+    return max(stage.epochs for stage in config.stages if stage.train == "paths")
 
 
 def _print(config: Config, found: Forecast, budget: float | None, command: str) -> None:
     from hwnas.space import SPACES
 
     parts = SPACES[config.space].parts
+    if found.start_seconds:
+        echo(f"start from {config.weights_from}: about {_clock(found.start_seconds)}")
     for number, stage in enumerate(found.stages, start=1):
         echo(
             f"stage {number}: {stage.cells} {parts}, {stage.epochs} epochs ({stage.frozen_epochs}"
@@ -142,6 +149,8 @@ def _print(config: Config, found: Forecast, budget: float | None, command: str) 
             f" about {_clock(stage.seconds)}"
         )
     echo(f"scoring the finalists: about {_clock(found.scoring_seconds)}")
+    if found.tuning_seconds:
+        echo(f"then hwnas train --all of some 8 networks: about {_clock(found.tuning_seconds)}")
     echo(
         f"in all {found.evaluations:,} evaluations, {_clock(found.low)} to {_clock(found.high)},"
         f" about {_clock(found.seconds)} at the present load of this machine"
@@ -149,7 +158,7 @@ def _print(config: Config, found: Forecast, budget: float | None, command: str) 
     )
     echo(f"memory: {found.memory_mib:,.0f} MiB so far ({found.device})")
     if budget is not None:
-        echo(f"within {_clock(budget)}: {config.stages[0].epochs} epochs per stage")
+        echo(f"within {_clock(budget)}: {_longest(config)} epochs per stage")
     echo(
         f"(rehearsed in {_clock(found.rehearsal_seconds)}; latencies measured at the end come on"
         " top)"

@@ -42,14 +42,22 @@ def profile(
     stem: Annotated[
         str | None, typer.Option(help="Stem of the network: cifar or imagenet. [default: cifar]")
     ] = None,
-    backend: Annotated[list[str] | None, typer.Option(help="Back end; may be given again.")] = None,
+    backend: Annotated[
+        list[str] | None,
+        typer.Option(help="Back ends, such as openvino,ncnn,onnxruntime; may be given again."),
+    ] = None,
     batch: Annotated[int, typer.Option(min=1)] = 1,
     threads: Annotated[int, typer.Option(min=1)] = 1,
     shape: Annotated[
         list[str] | None, typer.Option(help="ONNX: sizes of an input, NAME=1,3,32,32.")
     ] = None,
     dtype: Annotated[
-        str | None, typer.Option(help="torch: fp32, fp16 or bf16. [default: fp32]")
+        str | None,
+        typer.Option(
+            "--dtype",
+            "--precision",
+            help="fp32, fp16, bf16 or int8, where the back end has it. [default: fp32]",
+        ),
     ] = None,
     graph_level: Annotated[
         str, typer.Option(help="ORT: disabled, basic, extended or all.")
@@ -78,7 +86,7 @@ def profile(
         str | None, typer.Option(help="Calibration table of the target, JSON.")
     ] = None,
     ssh: Annotated[
-        str | None, typer.Option(help="Measure on user@host (onnxruntime and numpy there).")
+        str | None, typer.Option(help="Measure on user@host (numpy and the runtime there).")
     ] = None,
     run_with: Annotated[
         str | None, typer.Option(help="Measure there by COMMAND 'SHELL LINE'.")
@@ -93,7 +101,8 @@ def profile(
     from hwnas.catalog import find_device
     from hwnas.cli.profile_farm import keep, measure_by_ray
     from hwnas.cli.profile_output import as_dict, show
-    from hwnas.cli.subject_options import subject_size
+    from hwnas.cli.profile_runtimes import split
+    from hwnas.cli.subject_options import subject_size, table_of_run
     from hwnas.measuring.profile import measure_elsewhere, measure_here, refuse_less
     from hwnas.measuring.subjects import resolve
     from profilers.backends import Options
@@ -125,14 +134,15 @@ def profile(
         "--stem": stem,
         "--image": image,
     }
-    torch_only = {"--dtype": dtype, "--channels-last": channels_last, "--cuda-graph": cuda_graph}
+    backends = names_of(backend)
+    torch_only = {"--channels-last": channels_last, "--cuda-graph": cuda_graph}
     size, shapes = subject_size(subject, {**said, **torch_only, "--shape": shape, "--batch": batch})
     check_input(f"--batch {batch}", (batch, *size.image))
     found = resolve(subject, size)
     options = Options(
         batch=batch,
         threads=threads,
-        dtype=one_of("--dtype", dtype or "fp32", ("fp32", "fp16", "bf16")),
+        dtype=one_of("--dtype", dtype or "fp32", PRECISIONS),
         channels_last=channels_last,
         cuda_graph=cuda_graph,
         flush_l2=flush_l2,
@@ -148,22 +158,24 @@ def profile(
         run=measure_elsewhere(ssh, run_with, remote_python),
         time=utc_now(),
     )
-    if table and len(devices) > 1:
+    if table is None:
+        table = table_of_run(subject, devices)
+    elif len(devices) > 1:
         raise InputError("--table: with a single target")
     if ray is None:
         profiles = [
             measure_here(
-                found, device, options, backends=backend, table=table, per_op=per_op, note=_note
+                found, device, options, backends=backends, table=table, per_op=per_op, note=_note
             )
             for device in devices
         ]
     elif ssh or run_with or per_op or table:
         raise InputError("--ray: not together with --ssh, --run-with, --per-op or --table")
     else:
-        profiles = measure_by_ray(found, devices, options, backend, ray)
-    if several and os.path.isdir(
-        subject
-    ):  # not Path.is_dir(), which raises for a genotype's long text
+        profiles = measure_by_ray(found, devices, options, backends, ray)
+    kept = several or any(split(one.rows)[0] for one in profiles)
+    # not Path.is_dir(), which raises for a genotype's long text
+    if kept and os.path.isdir(subject):
         keep(Path(subject), profiles)
     for one in profiles:
         refuse_less(one.rows, require, one.device)
@@ -178,6 +190,15 @@ def profile(
         isinstance(one, Failure) and one.went_wrong for one in outcomes
     ):
         raise typer.Exit(1)
+
+
+PRECISIONS = ("fp32", "fp16", "bf16", "int8")
+
+
+def names_of(backends: list[str] | None) -> list[str] | None:
+    """The back ends of all --backend options, which may hold several with commas between."""
+    words = [word.strip() for text in backends or () for word in text.split(",")]
+    return [word for word in dict.fromkeys(words) if word] or None
 
 
 def _note(line: str) -> None:

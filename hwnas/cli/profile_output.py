@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from hwnas.cli.outside import console, echo, table
+from hwnas.cli.outside import echo, print_table, table
+from hwnas.cli.profile_runtimes import as_dict as comparison_as_dict
+from hwnas.cli.profile_runtimes import show_runtimes, split
 from profilers.errors import visible
 
 if TYPE_CHECKING:
@@ -26,7 +28,12 @@ def as_dict(
         left_out = ("samples", "series", "better")
         entry = {name: value for name, value in outcome.to_dict().items() if name not in left_out}
         metrics.append({"key": key, **entry} if several else entry)
-    answer = {"subject": subject, "target": device.name, "metrics": metrics}
+    answer: dict[str, Any] = {"subject": subject, "target": device.name, "metrics": metrics}
+    runs, _ = split(rows)
+    if runs:
+        from hwnas.measuring.comparison import compared
+
+        answer["runtimes"] = comparison_as_dict(compared(runs))
     return (
         {**answer, "operations": [{"key": key, **vars(operation)} for key, operation in operations]}
         if operations
@@ -39,8 +46,21 @@ def show(
 ) -> None:
     """Tables for people: one line per metric, with interval and origin; failures and notes
     below."""
-    printed = console()
-    grid = table(title=f"{short(visible(subject))} on {visible(device.name)}", title_justify="left")
+    title = f"{short(visible(subject))} on {visible(device.name)}"
+    runs, others = split(rows)
+    if others:
+        print_table(grid_of(others, title))
+    if runs:
+        show_runtimes(runs, title)
+    for note in notes_of(rows):
+        echo(note)
+    if operations:
+        print_table(operation_grid(operations))
+
+
+def grid_of(rows: Sequence[Row], title: str) -> Any:
+    """One line per metric."""
+    grid = table(title=title, title_justify="left")
     several = len({key for key, _ in rows}) > 1
     for header in (
         *(["network"] if several else []),
@@ -53,11 +73,7 @@ def show(
         grid.add_column(header, justify="right" if header in ("value", "interval") else "left")
     for key, outcome in rows:
         grid.add_row(*([key] if several else []), *cells_of(outcome))
-    printed.print(grid)
-    for note in notes_of(rows):
-        echo(note)
-    if operations:
-        printed.print(operation_grid(operations))
+    return grid
 
 
 def cells_of(outcome: Outcome) -> list[str]:
@@ -86,11 +102,11 @@ def notes_of(rows: Sequence[Row]) -> list[str]:
     for _, outcome in rows:
         name, receipt = outcome.metric.name, outcome.receipt
         if isinstance(outcome, Failure):
-            notes[f"{name}: {outcome.reason}: {outcome.detail}"] = None
+            by = f" ({receipt.backend})" if receipt.backend else ""
+            notes[f"{name}{by}: {outcome.reason}: {outcome.detail}"] = None
         elif outcome.origin == "measured":
-            notes[f"{name}: {receipt.statistic} on {receipt.host}, {receipt.threads} thread(s)"] = (
-                None
-            )
+            said = f"{name}: {receipt.statistic} on {receipt.host}, {receipt.threads} thread(s)"
+            notes[said] = None
         settings = dict(receipt.settings)
         if "reference_now_ms" in settings:
             wall, now, quiet = (
@@ -98,8 +114,9 @@ def notes_of(rows: Sequence[Row]) -> list[str]:
                 for key in ("wall_median_ms", "reference_now_ms", "reference_ms")
             )
             notes[
-                f"{name}: {settings['runs']} runs, median on the wall {wall:.4g} ms; the reference"
-                f" network took {now:.3g} ms beside them, {quiet:.3g} ms when the host is quiet"
+                f"{name} ({receipt.backend}): {settings['runs']} runs, median on the wall"
+                f" {wall:.4g} ms; the reference network took {now:.3g} ms beside"
+                f" them, {quiet:.3g} ms when the host is quiet"
             ] = None
         for note in receipt.notes:
             notes[f"{name} ({receipt.backend}): {note}"] = None

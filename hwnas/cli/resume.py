@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from hwnas.cli import processes as several
 from hwnas.cli.outside import echo
+from hwnas.errors import quoted
 
 
 def resume(
     context: typer.Context,
     run: Annotated[Path, typer.Argument(help="A run directory.")],
     processes: Annotated[int | None, typer.Option(help=several.HELP)] = None,
+    data: Annotated[
+        str | None, typer.Option(help="Where the images of the search are now, if they have moved.")
+    ] = None,
+    test: Annotated[
+        Path | None, typer.Option(help="Where its folder of test images is now.")
+    ] = None,
     data_root: Annotated[Path | None, typer.Option(help="Folder of the public data sets.")] = None,
     download: Annotated[
         bool, typer.Option("--download", help="Fetch a missing public data set.")
@@ -30,16 +37,23 @@ def resume(
     from hwnas.runs.summary import read_front
     from hwnas.search.search import resume as go_on
 
+    images: dict[str, Any] = {
+        "root": data_root,
+        "download": download,
+        "source": data,
+        "test": test,
+    }
     with several.joined() as ranks:
         if not ranks.is_main:
-            go_on(run, ranks=ranks, root=data_root, download=download)
+            go_on(run, ranks=ranks, **images)
             return
         try:
             with watching(quiet, run) as watch:
-                found = go_on(
-                    run, watch, say=notes(quiet), ranks=ranks, root=data_root, download=download
-                )
+                found = go_on(run, watch, say=notes(quiet), ranks=ranks, **images)
         except KeyboardInterrupt:
-            echo(f"stopped; go on with: hwnas resume {run}{several.again(ranks)}", err=True)
+            echo(
+                f"stopped; go on with: hwnas resume {quoted(run)}{several.again(ranks)}",
+                err=True,
+            )
             raise
         print_summary(read_front(found), run, json)

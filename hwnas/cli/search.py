@@ -9,7 +9,8 @@ import typer
 
 from hwnas.cli import processes as several
 from hwnas.cli.outside import echo
-from profilers.errors import InputError
+from hwnas.cli.search_words import exponents_of, flag_of, given, named_table, objectives
+from hwnas.errors import quoted
 
 if TYPE_CHECKING:
     from hwnas.config import Config
@@ -118,7 +119,10 @@ def search(
     ] = None,
     backend: Annotated[
         str | None,
-        Option(help="What measures on an attached target: onnxruntime, torch or a plug-in."),
+        Option(help="What measures on an attached target: openvino, ncnn, torch or a plug-in."),
+    ] = None,
+    precision: Annotated[
+        str | None, Option(help="Of measured latencies: fp32, fp16, bf16 or int8. [default: fp32]")
     ] = None,
     cuda_graph: Annotated[
         bool,
@@ -148,9 +152,10 @@ def search(
         "require": require,
         "device": device,
         "backend": backend,
+        "precision": precision,
         "cuda_graph": cuda_graph or None,
         "threads": threads,
-        "exponents": _exponents(exponents),
+        "exponents": exponents_of(exponents),
         "objectives": objectives(objective, target_value),
         "data": given(
             source=data,
@@ -187,20 +192,6 @@ def search(
         )
 
 
-def named_table(word: str | None, resolved: Config) -> Path | None:
-    """The file of the table that is named.
-
-    Raises InputError for an unknown one, or where no latency is asked for.
-    """
-    from hwnas.costs.tables import find_table
-
-    if word is None:
-        return None
-    if all(one.metric != "latency" for one in resolved.objectives):
-        raise InputError("--table: only with --objective latency; nothing else is asked of a table")
-    return find_table(word)
-
-
 def _run(
     resolved: Config, path: Path, json: bool, quiet: bool, ranks: Ranks, table: Path | None = None
 ) -> None:
@@ -227,72 +218,9 @@ def _run(
         with watching(quiet, path) as watch:
             run = search(resolved, path, watch=watch, planned=planned, say=say, ranks=ranks)
     except KeyboardInterrupt:
-        echo(f"stopped; go on with: hwnas resume {path}{several.again(ranks)}", err=True)
+        echo(
+            f"stopped; go on with: hwnas resume {quoted(path)}{several.again(ranks)}",
+            err=True,
+        )
         raise
     print_summary(read_front(run), path, json)
-
-
-FLAGS = {
-    "data.source": "--data",
-    "data.noise": "--data-noise",
-    "data.root": "--data-root",
-    "objectives": "--objective",
-    "backend": "--backend",
-}
-
-
-def flag_of(key: str) -> str:
-    """The flag that says a key of a config, such as "evaluation.cells"."""
-    first, _, last = key.partition(".")
-    name = last if first in ("data", "evaluation") and last else first
-    return FLAGS.get(key) or FLAGS.get(first) or f"--{name.replace('_', '-')}"
-
-
-def given(**values: Any) -> dict[str, Any]:
-    """Only what was said: flags that were left out must not hide the config file."""
-    return {key: value for key, value in values.items() if value is not None and value != {}}
-
-
-def _exponents(text: str | None) -> tuple[float, ...] | None:
-    if text is None:
-        return None
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise InputError(
-            f"exponents: expected numbers such as 0,-0.1,-0.3, not {text[:60]!r}"
-        ) from None
-
-
-def objectives(metrics: list[str] | None, targets: list[str] | None) -> list[dict[str, str]] | None:
-    """The objectives in the order given, each with its target; ``latency=2ms`` names its metric."""
-    from hwnas.costs.metrics import METRICS
-    from profilers.errors import nearest
-
-    if not metrics:
-        if targets:
-            raise InputError("target-value: needs an --objective")
-        return None
-    for metric in metrics:
-        if metric not in METRICS:
-            raise InputError(
-                f"objective: unknown metric {metric!r}{nearest(metric, METRICS.names())}"
-            )
-    from hwnas.search.algorithms.reward import parse_quantity
-
-    found: dict[str, dict[str, str]] = {metric: {"metric": metric} for metric in metrics}
-    for text in targets or []:
-        metric, sign, value = text.partition("=")
-        if not sign:
-            if len(found) > 1:
-                raise InputError(
-                    f"target-value: say of which objective, such as {metrics[0]}={text}"
-                )
-            metric, value = metrics[0], text
-        if metric not in found:
-            raise InputError(
-                f"target-value: {metric!r} is no objective of this search{nearest(metric, found)}"
-            )
-        parse_quantity(value, METRICS[metric].unit)
-        found[metric]["target"] = value
-    return list(found.values())

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hwnas.cli.outside import console, echo, echo_json, table
+from hwnas.cli.outside import echo, echo_json, print_table, table
 from profilers.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def print_summary(summary: SearchSummary, path: Path, json: bool) -> None:
         echo_json(to_json(summary))
         return
     shown = escaped(summary)
-    console().print(_table(shown))
+    print_table(front_table(shown))
     for line in _lines(shown, path):
         echo(line)
     if not SPACES.usable(summary.space):
@@ -59,7 +60,8 @@ def print_summary(summary: SearchSummary, path: Path, json: bool) -> None:
         )
 
 
-def _table(summary: SearchSummary) -> Any:
+def front_table(summary: SearchSummary) -> Any:
+    """The front, one member a row."""
     from hwnas.space import SPACES
     from hwnas.space.chosen_size import size_names, size_text
 
@@ -122,7 +124,7 @@ def _measured_lines(summary: SearchSummary) -> list[str]:
         metadata = notes.metadata
         if metadata:
             text = (
-                f"{name} measured on {metadata.get('host', '?')} by {metadata.get('backend', '?')},"
+                f"{name} measured on {metadata.get('host', '?')} by {_runtime(metadata)},"
                 f" {notes.networks} networks"
             )
             if name == "latency":
@@ -133,6 +135,15 @@ def _measured_lines(summary: SearchSummary) -> list[str]:
             reason = next(iter(notes.reasons), "no reason was kept")
             lines.append(f"{name} of {notes.failed} networks could not be measured: {reason}")
     return lines
+
+
+def _runtime(metadata: Mapping[str, Any]) -> str:
+    """The back end with its version, and the precision where it is not float32."""
+    name, versions = str(metadata.get("backend", "?")), metadata.get("versions")
+    version = str(versions.get(name, "")) if isinstance(versions, Mapping) else ""
+    precision = str(metadata.get("dtype") or "fp32").replace("float32", "fp32")
+    words = [name, version.split("-")[0], "" if precision == "fp32" else f"in {precision}"]
+    return " ".join(word for word in words if word)
 
 
 def _off(summary: SearchSummary, name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +13,12 @@ from profilers.errors import InputError
 
 if TYPE_CHECKING:
     from hwnas.measuring.subjects import Shape
+    from profilers.device import Device
 
     Shapes = tuple[tuple[str, tuple[int, ...]], ...]
 
 OF_A_GENOTYPE = ("--channels", "--cells", "--classes", "--stem")
-OF_TORCH = ("--dtype", "--channels-last", "--cuda-graph")
+OF_TORCH = ("--channels-last", "--cuda-graph")
 
 
 def subject_size(subject: str, options: Mapping[str, Any]) -> tuple[Shape, Shapes]:
@@ -65,6 +66,18 @@ def subject_size(subject: str, options: Mapping[str, Any]) -> tuple[Shape, Shape
         stem=one_of("--stem", options["--stem"] or "cifar", ("cifar", "imagenet")),
     )
     return size, named
+
+
+def table_of_run(subject: str, devices: Sequence[Device]) -> str | None:
+    """The latency table that a run keeps, where it is of the one device that is asked for."""
+    from hwnas.runs.directory import open_run
+    from hwnas.runs.measurements import kept_table
+    from profilers.table import load
+
+    if not os.path.isdir(subject) or len(devices) != 1:
+        return None
+    path = kept_table(open_run(Path(subject)))
+    return str(path) if path is not None and load(path).device == devices[0].name else None
 
 
 def _refuse(options: Mapping[str, Any], names: tuple[str, ...], why: str) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hwnas.cli.optional import HELP
-from hwnas.cli.outside import console, echo, echo_json, table
+from hwnas.cli.outside import echo, echo_json, print_table, table
 
 if TYPE_CHECKING:
     from hwnas.cluster.searches import SearchedThere
@@ -53,7 +53,7 @@ def sweep(
     from hwnas.cluster.ray_cluster import connected
     from hwnas.cluster.searches import sweep_on
     from hwnas.cluster.sweep_file import read_sweep, state_of
-    from hwnas.errors import Stopped, translate_os_errors
+    from hwnas.errors import Stopped, quoted, translate_os_errors
 
     say = notes(quiet)
     runs = read_sweep(file, download, say)
@@ -90,9 +90,9 @@ def sweep(
             live = partial(watching, quiet) if ray is None else None
             sweep_on(cluster, runs, place, gpus=gpus, watching=live, done=done, failed=failed)
     except KeyboardInterrupt:
-        echo(f"stopped; the same command goes on: hwnas sweep {file} ...", err=True)
+        echo(f"stopped; the same command goes on: hwnas sweep {quoted(file)} ...", err=True)
         raise
-    with translate_os_errors(place, f"hwnas sweep {file}"):
+    with translate_os_errors(place, f"hwnas sweep {quoted(file)}"):
         found = compare(runs, place)
         report = write_comparison(runs, place, found)
     if json:
@@ -102,19 +102,16 @@ def sweep(
     if failures:
         raise Stopped(
             f"{len(failures)} of {len(runs)} runs did not end; the same command tries them again:"
-            f" hwnas sweep {file}"
+            f" hwnas sweep {quoted(file)}"
         )
 
 
 def _print(found: dict[str, Any], report: Path | None) -> None:
-    printed = console()
-    printed.print(_table(found["runs"]))
+    print_table(_table(found["runs"]))
     if any(len(one["seeds"]) > 1 for one in found["over_seeds"]):
-        printed.print(_means(found["over_seeds"]))
+        print_table(_means(found["over_seeds"]))
     if not found["comparable"]:
-        printed.print(
-            "hypervolumes of other spaces, targets or data are measured in other boxes", style="dim"
-        )
+        echo("hypervolumes of other spaces, targets or data are measured in other boxes")
     if report is not None:
         echo(f"report: {report}")
 

@@ -4,17 +4,17 @@ reach."""
 from __future__ import annotations
 
 import shlex
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hwnas.cli.optional import HELP
-from hwnas.cli.outside import console, echo, echo_json, table
+from hwnas.cli.outside import echo, echo_json, print_table, table
 from hwnas.cli.train_notes import announced, known_device, left_out, told, warned
+from hwnas.cli.train_words import numbers_of, recipe_of
 from profilers.errors import InputError
-from profilers.limits import MOST_THREADS, check_numbers
+from profilers.limits import MOST_THREADS
 
 if TYPE_CHECKING:
     from hwnas.runs.directory import Run
@@ -79,6 +79,10 @@ def train(
     fresh: Annotated[
         bool, Option("--fresh", help="Forget an earlier training of these networks.")
     ] = False,
+    data: Annotated[
+        str | None, Option(help="Where the images of the search are now, if they have moved.")
+    ] = None,
+    test: Annotated[Path | None, Option(help="Where its folder of test images is now.")] = None,
     data_root: Annotated[Path | None, Option(help="Folder of the public data sets.")] = None,
     download: Annotated[
         bool, Option("--download", help="Fetch a missing public data set.")
@@ -106,18 +110,19 @@ def train(
     from hwnas.runs.models import choose, knee_note, model_of
     from hwnas.runs.schema import to_json
     from hwnas.training.inherited import inherits
+    from hwnas.training.run_images import moved
 
     if sum((bool(keys), every, knee)) > 1:
         raise InputError("train: say either --all, --knee or keys")
-    opened = open_run(run)
+    opened = moved(open_run(run), data, test)
     members = choose(opened, keys or [], every)
     note = None if keys or every else knee_note(opened, is_trained=False)
     if note is not None:
         notes(quiet)(f"note: {note}")
-    sizes = [(c, n) for c in _numbers("channels", channels) for n in _numbers("cells", cells)]
+    sizes = [(c, n) for c in numbers_of("channels", channels) for n in numbers_of("cells", cells)]
     models = [model_of(opened, member, *size) for member in members for size in sizes]
     on = inherits(opened) and not from_scratch
-    chosen = _recipe(
+    chosen = recipe_of(
         recipe or ("tune" if on else "quick"),
         epochs=epochs,
         batch=batch,
@@ -233,29 +238,6 @@ def _train(
         )
 
 
-def _recipe(name: str, **changes: Any) -> Recipe:
-    from hwnas.training.recipe import recipe_named
-
-    return replace(
-        recipe_named(name), **{key: value for key, value in changes.items() if value is not None}
-    )
-
-
-def _numbers(name: str, text: str | None) -> list[int | None]:
-    """``"16,24"`` -> [16, 24]; nothing -> [None], the network's own."""
-    if text is None:
-        return [None]
-    try:
-        numbers = [int(part) for part in text.split(",")]
-    except ValueError:
-        raise InputError(
-            f"{name}: expected whole numbers such as 16,24, not {text[:60]!r}"
-        ) from None
-    for number in numbers:
-        check_numbers("--", **{name: number})
-    return [*numbers]
-
-
 def _print(run: Run, records: list[TrainingRecord]) -> None:
     """The trained front, those just trained marked."""
     from rich import box
@@ -294,5 +276,5 @@ def _print(run: Run, records: list[TrainingRecord]) -> None:
             f"{member.costs['macs'].value:,}",
             ", ".join(marks),
         )
-    console().print(grid)
+    print_table(grid)
     echo(f"next: hwnas export {shlex.quote(str(run.path))} --all")

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from hwnas.cli.outside import echo
+from hwnas.errors import quoted
 from profilers.errors import InputError, nearest
 
 if TYPE_CHECKING:
@@ -46,7 +47,10 @@ def told(run: Run) -> Iterator[None]:
     except OSError as error:
         raise InputError(f"train: {run.path} can't be written: {error.strerror or error}") from None
     except KeyboardInterrupt:
-        echo(f"stopped; the same command goes on: hwnas train {run.path} ...", err=True)
+        echo(
+            f"stopped; the same command goes on: hwnas train {quoted(run.path)} ...",
+            err=True,
+        )
         raise
 
 

@@ -5,15 +5,8 @@ a CPU, chosen by measurement (docs/log.md). The settings that the papers print s
 configs/tnd-*.toml and configs/ndarts-*.toml.
 """
 
-from hwnas.config.files import (
-    PASSED_OVER,
-    dump,
-    load,
-    resolve,
-    validate,
-    with_data,
-    with_epochs,
-)
+from hwnas.config.changes import with_data, with_epochs
+from hwnas.config.files import PASSED_OVER, dump, load, resolve, validate
 from hwnas.config.search_config import Config
 from hwnas.config.sections import EXPONENTS, Cells, Channels, Evaluation, SearchStage, WeightStep
 

@@ -47,7 +47,7 @@ ELASTIC_DEFAULTS: dict[str, Any] = {
     ],
     "data": {"policy_share": 0.125},
     "weight_step": {
-        "paths": "uniform",
+        "paths": "spread",
         "lr": 0.02,
         "head_rate": 1.0,
         "nesterov": True,
@@ -55,7 +55,7 @@ ELASTIC_DEFAULTS: dict[str, Any] = {
         "label_smoothing": 0.1,
     },
     "alpha_step": {"score": "likelihood", "images": 368},
-    "finalists_by": "regression",
+    "finalists_by": "bins",
     "finalists_per_policy": 2,
 }
 """Parts of a trained network: the whole is tuned, then random parts, and then candidates are
@@ -153,26 +153,6 @@ def _with_depth(data: Mapping[str, Any]) -> dict[str, Any]:
     return _merge(usual, {**data, "stages": stages})
 
 
-def with_epochs(config: Config, epochs: int) -> Config:
-    """The same search with ``epochs`` in every stage that trains, its share of frozen epochs kept.
-
-    Raises InputError.
-    """
-    if epochs < 1:
-        raise InputError(f"epochs: at least 1, not {epochs}")
-    stages = [
-        stage.model_dump()
-        if stage.train == "nothing"
-        else {
-            **stage.model_dump(),
-            "epochs": epochs,
-            "frozen_epochs": stage.frozen_epochs * epochs // stage.epochs,
-        }
-        for stage in config.stages
-    ]
-    return validate({**config.model_dump(), "stages": stages}, "epochs")
-
-
 def validate(data: Mapping[str, Any], where: str) -> Config:
     """A Config from plain data, or InputError in one line that begins with ``where``."""
     try:
@@ -232,12 +212,6 @@ def _yes(value: Any) -> bool:
         return DataConfig.model_validate({"download": value}).download
     except ValidationError:
         return False
-
-
-def with_data(config: Config, **changes: Any) -> Config:
-    """The same search with other words about where its images are; None changes nothing."""
-    said = {key: value for key, value in changes.items() if value is not None}
-    return config.model_copy(update={"data": config.data.model_copy(update=said)})
 
 
 def dump(config: Config) -> bytes:

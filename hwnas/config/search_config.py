@@ -35,11 +35,13 @@ class Config(Frozen):
     """A whole search, resolved. The same config and seed give the same trials and front on a CPU.
 
     ``finalists_by``: the mean accuracy seen for a genotype, or a regression over all trials of the
-    last stage (hwnas.search.finalists.regression). ``finalists_synflow``: SynFlow has a say among
-    those that this, or ndarts's alpha, finds likely (hwnas.search.finalists.shortlist).
+    last stage (hwnas.search.algorithms.regression), whose candidates lie round the best of all, or
+    with ``bins`` round the best of every bin of costs. ``finalists_synflow``: SynFlow has a say
+    among those that this, or ndarts's alpha, finds likely (hwnas.search.finalists.shortlist).
     ``scoring_images``: finalists are scored on so many validation images; default all.
     ``backend``: what measures on an attached target (profilers.backends, or a plug-in's name);
-    default by target.
+    default by target. ``precision``: that of measured latencies; int8 is of files quantised with
+    random images.
     ``macro``: the table of a chain of blocks of your own, or the name of a TOML file with it; it is
     a space.
     ``weights_from``: trained weights that an elastic space's supernet begins with
@@ -69,7 +71,7 @@ class Config(Frozen):
         max_length=16,
     )
     finalists_per_policy: Count = 8
-    finalists_by: Literal["seen", "regression"] = "seen"
+    finalists_by: Literal["seen", "regression", "bins"] = "seen"
     finalists_synflow: bool = False
     scoring_images: Annotated[int, Field(ge=1, le=10**9)] | None = None
     threads: Threads = 1
@@ -77,6 +79,7 @@ class Config(Frozen):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     cuda_graph: bool = False
     backend: str | None = Field(default=None, max_length=80)
+    precision: Literal["fp32", "fp16", "bf16", "int8"] = "fp32"
     data: DataConfig = DataConfig()
     weight_step: WeightStep = WeightStep()
     alpha_step: AlphaStep = AlphaStep()
@@ -133,7 +136,7 @@ class Config(Frozen):
             )
         if (
             self.finalists_synflow
-            and self.finalists_by != "regression"
+            and self.finalists_by == "seen"
             # The one property of an algorithm that a config depends on; its code is loaded for it.
             and ALGORITHMS[self.algorithm].finalists_from != "likely"
         ):

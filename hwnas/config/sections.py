@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from hwnas.costs.metrics import METRICS
 from profilers.errors import nearest
@@ -18,6 +18,14 @@ Batch = Annotated[int, Field(ge=1, le=MOST_BATCH)]
 Threads = Annotated[int, Field(ge=1, le=MOST_THREADS)]
 Rate = Annotated[float, Field(gt=0, le=10)]
 Share = Annotated[float, Field(ge=0, lt=1)]
+Triple = tuple[float, float, float]
+
+
+def _positive(values: Triple) -> Triple:
+    if min(values) <= 0:
+        raise ValueError("must be above 0")
+    return values
+
 
 EXPONENTS = (0.0, -0.005, -0.01, -0.025, -0.06, -0.15, -0.4, -0.8)
 """Eight penalty exponents: accuracy alone, then growing about as the slope of a front does.
@@ -53,6 +61,10 @@ class DataConfig(Frozen):
     """Images: a name, a folder or an .npz file, and how they are read (hwnas.training.data.load).
 
     ``test``: the folder of the test images, one sub-folder per class, where ``source`` is a folder.
+    ``mean``, ``std``: of red, green and blue in 0..1, by which the images are normalised; default:
+    their own.
+    ``crop``: which part of the side of each picture's middle square is seen, of a folder: in
+    training anywhere in it, else its middle.
     ``policy_share``: which part of the training images judges candidates; the search trains on the
     rest.
     ``download``: whoever called allows it. What a file says of it is passed over, since others
@@ -67,6 +79,9 @@ class DataConfig(Frozen):
     image_size: int | None = Field(default=None, ge=4, le=1024)
     skip_broken: bool = False
     policy_share: float = Field(default=0.5, gt=0, le=0.5)
+    crop: float = Field(default=1.0, ge=0.5, le=1)
+    mean: Triple | None = None
+    std: Annotated[Triple, AfterValidator(_positive)] | None = None
 
 
 class SearchStage(Frozen):
@@ -111,10 +126,11 @@ class WeightStep(Frozen):
 
     ``paths``: drawn from the policies, as in TND-NAS, or ``uniform`` among what survives: then
     nothing is trained less because it looked bad while the weights were young
-    (docs/evidence/nasbench201.md).
+    (docs/evidence/nasbench201.md); or ``spread`` over the whole range of costs
+    (hwnas.space.spread).
     """
 
-    paths: Literal["policies", "uniform"] = "policies"
+    paths: Literal["policies", "uniform", "spread"] = "policies"
     lr: Rate = 0.15
     head_rate: float = Field(default=0.1, gt=0, le=1)
     label_smoothing: Share = 0.0

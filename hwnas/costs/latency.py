@@ -23,6 +23,7 @@ from hwnas.space.family import Family
 from hwnas.space.graph import Graph
 from hwnas.space.space import SPACES, Choices, Space
 from profilers.errors import InputError, nearest
+from profilers.fit import Fitted
 from profilers.roofline import COSTS, Kernel, Peaks, Runtime, device_us, issue_us, together
 from profilers.table import Table
 
@@ -72,14 +73,24 @@ class TablePredictor:
 
     def predict(self, choices: Choices) -> Floats:
         """Latencies in ms of samples, (count, edges) -> (count,)."""
+        return self._of(self.table.fitted, np.atleast_2d(choices))
+
+    def interval(self, choices: Choices) -> tuple[Floats, Floats] | None:
+        """The ends in ms of the 90 % intervals, (count,) each; None where the table says none."""
+        if self.table.doubt is None:
+            return None
         choices = np.atleast_2d(choices)
-        if self.table.fitted.form.design == sized.NAME:
-            return self.table.fitted.predict([sized.design(self._family, choices)])
+        latency, factor = self.predict(choices), np.exp(self._of(self.table.doubt, choices))
+        return latency / factor, latency * factor
+
+    def _of(self, fitted: Fitted, choices: Choices) -> Floats:
+        if fitted.form.design == sized.NAME:
+            return fitted.predict([sized.design(self._family, choices)])
         cells = {} if self.table.network is None else {"cells": self.table.network.cells}
-        known = designs(self.space, choices, only=self.table.fitted.form.design, **cells)
+        known = designs(self.space, choices, only=fitted.form.design, **cells)
         if self._operations is not None:
             known = tuple(with_operations(design, self._operations.of(choices)) for design in known)
-        return self.table.fitted.predict(known)
+        return fitted.predict(known)
 
     def shares(self, choices: Choices) -> Floats | None:
         """Which part of its latency each decision's block takes, (count, edges) -> (count, edges);

@@ -21,6 +21,9 @@ from profilers.errors import InputError, nearest
 
 ARCH, LATENCY = "arch", "latency"
 TO_MS = {"ms": 1.0, "us": 1e-3, "s": 1e3}
+TO_MJ = {"mJ": 1.0, "uJ": 1e-3, "J": 1e3}
+SCALES = {"latency": TO_MS, "energy": TO_MJ}
+"""What a value of a table is multiplied with, by metric and unit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,22 +53,27 @@ def read_measured(
     latency_column: str | None,
     unit: str | None,
     skip_failed: bool = False,
+    metric: str = "latency",
 ) -> Measured:
     """Read rows of (genotype, latency in `unit`). A blank or NaN latency is skipped and counted.
 
     Without a unit it is what the column's name ends in (`latency_us`, `time (s)`), or ms.
+
+    Of the ``metric`` energy all is said in mJ.
 
     Without names the columns are `arch` and `latency`, or the only two that there are. A row whose
     latency is no positive number (OOM, -1, 0, inf) is a failed measurement: refused, or left out
     and counted with ``skip_failed``. Raises InputError that names the file, and the line where one
     row is at fault.
     """
-    if unit is not None and unit not in TO_MS:
-        raise InputError(f"unknown unit {unit!r}{nearest(unit, TO_MS)}")
+    scales = SCALES[metric]
+    if unit is not None and unit not in scales:
+        raise InputError(f"unknown unit {unit!r} of {metric}{nearest(unit, scales)}")
     rows = read_rows(path)
     arch, latency = _columns(rows, arch_column, latency_column)
     named = unit_of(rows.header[latency])
-    unit = unit or named or "ms"
+    named = named if named in scales else None
+    unit = unit or named or next(iter(scales))
     texts: list[str] = []
     choices: list[Choices] = []
     values: list[float] = []
@@ -85,7 +93,7 @@ def read_measured(
             continue
         texts.append(row[arch])
         choices.append(_choices(row[arch], space, f"{path}, line {line}"))
-        values.append(float(value) * TO_MS[unit])
+        values.append(float(value) * scales[unit])
     if not values:
         raise InputError(f"{path}: no row with a latency in column {rows.header[latency]!r}")
     return Measured(
@@ -100,14 +108,20 @@ def read_measured(
     )
 
 
+_JOULES = {unit.casefold(): unit for unit in TO_MJ}
+
+
 def unit_of(column: str) -> str | None:
     """The unit that a column's name ends in, None where it ends in none."""
     end = re.search(
-        r"(?:^|[\s_(\[/])(ms|us|\u00b5s|\u03bcs|s|sec|seconds)[)\]]?$", column.strip().casefold()
+        r"(?:^|[\s_(\[/])(ms|us|\u00b5s|\u03bcs|s|sec|seconds|mj|uj|j)[)\]]?$",
+        column.strip().casefold(),
     )
     if end is None:
         return None
-    return {"\u00b5s": "us", "\u03bcs": "us", "sec": "s", "seconds": "s"}.get(end[1], end[1])
+    return {"\u00b5s": "us", "\u03bcs": "us", "sec": "s", "seconds": "s", **_JOULES}.get(
+        end[1], end[1]
+    )
 
 
 def read_architectures(
@@ -136,15 +150,23 @@ def read_architectures(
 
 
 def write_predictions(
-    path: Path, texts: tuple[str, ...], latency_ms: npt.NDArray[np.float64]
+    path: Path,
+    texts: tuple[str, ...],
+    latency_ms: npt.NDArray[np.float64],
+    interval: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None = None,
 ) -> None:
-    """Write columns `arch` and `latency_ms`, seven digits: equal predictions stay equal."""
+    """Write columns `arch` and `latency_ms`, and with an interval its ends `low_ms` and `high_ms`.
+
+    Seven digits: equal predictions stay equal.
+    """
+    columns = [latency_ms, *(interval or ())]
     try:
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
-            writer.writerow([ARCH, "latency_ms"])
+            writer.writerow([ARCH, "latency_ms", "low_ms", "high_ms"][: 1 + len(columns)])
             writer.writerows(
-                (text, f"{value:.7g}") for text, value in zip(texts, latency_ms, strict=True)
+                (text, *(f"{value:.7g}" for value in values))
+                for text, *values in zip(texts, *columns, strict=True)
             )
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror})") from error

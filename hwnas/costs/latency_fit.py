@@ -28,6 +28,7 @@ def fit_measured(
     provenance: Mapping[str, Any],
     seed: int = 0,
     network: NetworkSize | None = None,
+    metric: str = "latency",
 ) -> Table:
     """Fit a table to networks measured elsewhere. Raises InputError where there are too few to fit.
 
@@ -71,6 +72,7 @@ def fit_measured(
         space=space.name,
         batch=batch,
         network=network,
+        metric=metric,
         fitted=fitted,
         agreement=agreement,
         provenance={**provenance, **counted, "numpy": np.__version__},

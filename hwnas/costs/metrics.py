@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hwnas.costs.counts import CountTables, count_table
+from hwnas.costs.energy import energy_table
 from hwnas.costs.memory import memory_table
 from hwnas.costs.tables import own_table, predictor
 from hwnas.plugins import Announced
@@ -26,6 +27,7 @@ from hwnas.space.graph import Graph
 from hwnas.space.space import Choices, Space
 from profilers.device import Device
 from profilers.errors import FaultyPlugin, asking, kind_of
+from profilers.table import load
 
 Floats = npt.NDArray[np.float64]
 Origin = Literal["counted", "table", "estimated"]
@@ -35,12 +37,14 @@ Origin = Literal["counted", "table", "estimated"]
 class Asked:
     """Which networks are asked about: all of a space at one size, on a device.
 
-    `table`: the latency table to ask, where it is not the device's own.
+    `table`: the latency table to ask, where it is not the device's own. `runtime`: what latencies
+    are of, in the words of hwnas.costs.table_runtime; empty for the device's usual one.
     """
 
     family: Family
     device: Device
     table: Path | None = None
+    runtime: str = ""
 
     @cached_property
     def counts(self) -> CountTables:
@@ -150,11 +154,25 @@ def _memory(asked: Asked) -> Predicted:
 
 def _latency(asked: Asked) -> Predicted:
     """Of one image: from a table, else from the device's peaks."""
-    table = asked.table
-    found = predictor(asked.device, asked.family, table=None if table is None else str(table))
+    table = _table_about(asked, "latency")
+    name = None if table is None else str(table)
+    found = predictor(asked.device, asked.family, table=name, runtime=asked.runtime)
     if found.origin == "table" and table is None:
-        table = own_table(asked.device, asked.family)
+        table = own_table(asked.device, asked.family, runtime=asked.runtime)
     return Predicted(of=found.predict, origin=found.origin, source=found.source, table=table)
+
+
+def _table_about(asked: Asked, metric: str) -> Path | None:
+    """The named table where it is about a metric; with two objectives it is about one of them."""
+    if asked.table is None or load(asked.table).metric != metric:
+        return None
+    return asked.table
+
+
+def _energy(asked: Asked) -> Predicted:
+    """Of one image, in mJ: from a table."""
+    found, path = energy_table(asked.device, asked.family, _table_about(asked, "energy"))
+    return Predicted(of=found.predict, origin="table", source=found.source, table=path)
 
 
 METRICS: Announced[CostMetric] = Announced("hwnas.metrics", CostMetric)
@@ -168,5 +186,6 @@ for _metric in (
     CostMetric(name="flops", unit="FLOP", predict=_flops),
     CostMetric(name="latency", unit="ms", predict=_latency),
     CostMetric(name="memory", unit="MiB", predict=_memory),
+    CostMetric(name="energy", unit="mJ", predict=_energy),
 ):
     METRICS[_metric.name] = _metric

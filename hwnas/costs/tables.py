@@ -14,11 +14,13 @@ from pathlib import Path
 from hwnas import catalog
 from hwnas.costs.latency import Predictor, TablePredictor, roofline
 from hwnas.costs.sized import family_of as family_of
+from hwnas.costs.table_runtime import USUAL, in_runtime, runtime_of, runtime_options
 from hwnas.space.family import Family
 from hwnas.space.space import SPACES, Space
 from profilers.device import Device
 from profilers.errors import InputError, nearest
 from profilers.host import host
+from profilers.limited import why_no_file
 from profilers.roofline import Peaks, Runtime
 from profilers.table import NetworkSize, Table, load
 
@@ -40,15 +42,12 @@ graph."""
 
 
 def predictor(
-    device: Device,
-    of: Family,
-    batch: int = 1,
-    table: str | None = None,
+    device: Device, of: Family, batch: int = 1, table: str | None = None, runtime: str = ""
 ) -> Predictor:
     """What to ask about a device's latencies: the table that is named or fits, else the roofline.
 
-    Raises InputError where the named table is about other networks, or where there is neither table
-    nor peaks.
+    ``runtime``: see table_runtime. Raises InputError where the named table is about other networks,
+    or where there is neither table nor peaks.
     """
     if table is not None:
         path = find_table(table)
@@ -60,7 +59,7 @@ def predictor(
                 f" {_differences(found, of, batch)}"
             )
         return TablePredictor(table=found, source=f"table {path}")
-    own = own_table(device, of, batch)
+    own = own_table(device, of, batch, runtime)
     if own is not None:
         return TablePredictor(table=load(own), source=f"table {own}")
     peaks = peaks_of(device)
@@ -72,36 +71,43 @@ def predictor(
     if peaks is None:
         raise InputError(
             f"{device.name}: no latency table of {_networks(of.space.name, size_of(of))} at batch"
-            f" {batch}, and no peaks to estimate from; run: {calibration(device, of, batch)}"
+            f" {batch}{f' in {runtime}' if runtime else ''}, and no peaks to estimate from; run:"
+            f" {calibration(device, of, batch, runtime)}"
         )
-    runtime = RUNTIMES[device.kind]
-    return roofline(of, peaks, runtime, f"roofline of {device.name}", batch)
+    return roofline(of, peaks, RUNTIMES[device.kind], f"roofline of {device.name}", batch)
 
 
-def own_table(device: Device, of: Family, batch: int = 1) -> Path | None:
-    """The first table of this device that is about these networks, None where there is none."""
+def own_table(device: Device, of: Family, batch: int = 1, runtime: str = "") -> Path | None:
+    """The first table of this device that is about these networks in this ``runtime``, None where
+    there is none."""
     for path in tables(device.name):
         found = load(path)
-        if _about_this(device, found) and fits(found, of, batch):
+        if is_about(device, found) and fits(found, of, batch) and in_runtime(found, runtime):
             return path
     return None
 
 
-def calibration(device: Device, of: Family, batch: int = 1) -> str:
+def calibration(device: Device, of: Family, batch: int = 1, runtime: str = "") -> str:
     """The command that makes a table of these networks."""
     space, network = of.space, size_of(of)
     image = "x".join(map(str, network.image))
     size = f"--channels {network.channels} --cells {network.cells} --image {image}"
     at = f" --batch {batch}" if batch != 1 else ""
+    at += runtime_options(runtime)
     return f"hwnas devices calibrate --target {device.name} --space {space.name} {size}{at}"
 
 
-def default_path(device: str, of: Family, batch: int = 1) -> Path:
+def default_path(
+    device: str, of: Family, batch: int = 1, runtime: str = "", metric: str = "latency"
+) -> Path:
     """Where a table is kept unless told otherwise; its name tells which networks it is about."""
     network = size_of(of)
     image = "x".join(map(str, network.image))
     at = f"-b{batch}" if batch != 1 else ""
+    if runtime not in USUAL:
+        at += f"-{file_name(runtime.replace(' ', '-'))}"
     size = f"c{network.channels}-n{network.cells}-{image}{at}"
+    size += "" if metric == "latency" else f".{metric}"
     return user_folder() / f"{file_name(device)}.{of.space.name}.{size}.json"
 
 
@@ -123,44 +129,10 @@ def why_not_found(device: str, table: Table, path: Path) -> str:
             " --table"
         )
     if path.resolve() not in {one.resolve() for one in tables(device)}:
-        kept = default_path(device, family_of(SPACES[table.space], table.network or BENCHMARK))
+        of = family_of(SPACES[table.space], table.network or BENCHMARK)
+        kept = default_path(device, of, runtime=runtime_of(table))
         return f"name it with --table {shlex.quote(str(path))}, or let it lie at {kept}"
     return ""
-
-
-def search_words(table: Table, path: Path, target: str) -> str:
-    """The command of a search that asks this table, which lies at ``path``; ``target`` as it is
-    typed. PHOTOS stands for images of the user's own."""
-    network = table.network or BENCHMARK
-    words = ["hwnas", "search", "--target", target, "--space", table.space]
-    words += [
-        "--channels",
-        str(network.channels),
-        "--cells",
-        str(network.cells),
-        "--objective",
-        "latency",
-    ]
-    words += _data_words(network)
-    if "--table" in why_not_found(table.device, table, path):
-        words += ["--table", str(path)]
-    return shlex.join(words)
-
-
-def _data_words(network: NetworkSize) -> list[str]:
-    """What a search says of its images; nothing where they are those of the default data."""
-    if network.image == DIGITS:
-        return []
-    if network.image in PUBLIC:
-        return ["--data", PUBLIC[network.image]]
-    _, height, width = network.image
-    return ["--data", "PHOTOS", *(["--image-size", str(height)] if height == width else [])]
-
-
-def images_words(table: Table) -> str:
-    """Which images a search that asks this table must have."""
-    channels, height, width = (table.network or BENCHMARK).image
-    return f"images of {channels} channel{'s' * (channels > 1)}, {height}x{width} pixels"
 
 
 def other_device(table: Path, device: Device) -> str | None:
@@ -172,7 +144,7 @@ def other_device(table: Path, device: Device) -> str | None:
     return None if named == device.name else named
 
 
-def _about_this(device: Device, table: Table) -> bool:
+def is_about(device: Device, table: Table) -> bool:
     """Whether a table is of this device; `cpu` is another machine elsewhere, so there the host
     must be the same."""
     measured_on = table.provenance.get("receipt", {}).get("host")
@@ -188,8 +160,8 @@ def peaks_of(device: Device) -> Peaks | None:
     return Peaks(gmacs_per_s=device.fp32_gmacs_per_s, gb_per_s=device.memory_gb_per_s)
 
 
-def fits(table: Table, of: Family, batch: int) -> bool:
-    """Whether a table is about these networks.
+def fits(table: Table, of: Family, batch: int, metric: str = "latency") -> bool:
+    """Whether a table is about these networks, and about the metric.
 
     The number of classes does not matter to a latency.
     """
@@ -203,6 +175,7 @@ def fits(table: Table, of: Family, batch: int) -> bool:
     )
     return (
         same
+        and table.metric == metric
         and table.space == of.space.name
         and (table.batch or 1) == batch
         and of.size.stem == "cifar"
@@ -245,20 +218,17 @@ def _differences(table: Table, of: Family, batch: int) -> str:
     if about is None:
         return "the table does not say which networks it is about"
     sides = [
+        ("metric", table.metric, "latency"),
         ("space", table.space, of.space.name),
         ("cells", about.cells, network.cells),
         ("channels", about.channels, network.channels),
         ("image channels", about.image[0], network.image[0]),
-        ("pixels", _pixels(about), _pixels(network)),
+        ("pixels", *("x".join(map(str, one.image[1:])) for one in (about, network))),
         ("batch", table.batch or 1, batch),
         ("stem", "cifar", of.size.stem),
     ]
     told = [f"{name} {theirs}, not {ours}" for name, theirs, ours in sides if theirs != ours]
     return f"it has {'; '.join(told)}"
-
-
-def _pixels(network: NetworkSize) -> str:
-    return "x".join(map(str, network.image[1:]))
 
 
 def user_folder() -> Path:
@@ -286,9 +256,10 @@ def find_table(word: str) -> Path:
             f"table {word!r}: which one? (choices: {', '.join(path.stem for path in named)})"
         )
     if word.endswith(".json") or "/" in word or "\\" in word:
-        if Path(word).expanduser().is_file():
+        wrong = why_no_file(Path(word).expanduser())
+        if wrong is None:
             return Path(word).expanduser()
-        raise InputError(f"table file {word}: not found")
+        raise InputError(f"table file {word[:200]}: {wrong}")
     raise InputError(f"unknown table {word!r}{nearest(word, [path.stem for path in _all()])}")
 
 

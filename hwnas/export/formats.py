@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import ModuleType
+from typing import Any
 
 from onnx import ModelProto
 from torch import Tensor, nn
@@ -20,6 +21,14 @@ from hwnas.errors import Stopped
 from hwnas.export.images import CheckImages
 from hwnas.export.int8 import quantised
 from hwnas.export.python_format import python_source
+from hwnas.export.runtime_formats import (
+    IMAGES,
+    Files,
+    ncnn_files,
+    openvino_files,
+    problem_of,
+)
+from hwnas.export.tflite.format import int8_error, tflite_file
 from hwnas.export.torch_format import program, run_program
 from hwnas.export.verify import LARGEST_SHARE, largest_difference
 from hwnas.plugins import Announced
@@ -64,7 +73,7 @@ class Exporting:
             raise NotTheSame(f"{file}: logits differ by {difference:.2g} of the largest one")
 
 
-def _any(exporting: Exporting, content: bytes) -> None:
+def _any(exporting: Exporting, content: object) -> None:
     """Nothing to compare: it was compared when it was made, or is no network."""
 
 
@@ -72,17 +81,22 @@ def _any(exporting: Exporting, content: bytes) -> None:
 class Format:
     """A file format by name.
 
-    `check` raises NotTheSame where a file's results are not the network's.
+    `write` gives the content of `file`; with `beside`, names of more files that belong to it, a
+    mapping of all of them. `check` takes what `write` gave, and raises NotTheSame where a file's
+    results are not the network's.
 
-    `needs`: formats that are written beside it, since it can't be used without them.
+    `needs`: formats that are written beside it, since it can't be used without them. `extra`: the
+    extra of hwnas that it needs, empty where the plain install has it.
     """
 
     name: str
     file: str
-    write: Callable[[Exporting], bytes]
-    check: Callable[[Exporting, bytes], None] = _any
+    write: Callable[[Exporting], bytes | Files]
+    check: Callable[[Exporting, Any], None] = _any
     runs_on: str
     needs: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+    extra: str = ""
 
 
 def _int8(exporting: Exporting) -> bytes:
@@ -119,6 +133,60 @@ def _check_python(exporting: Exporting, content: bytes) -> None:
     exporting.refuse_unless_same(network.eval(), "model.py")
 
 
+def _runtime_format(runtime: str, suffixes: tuple[str, str], stored: str) -> Format:
+    """OpenVINO's or ncnn's two files, with weights ``stored`` in fp32 or fp16."""
+    half = stored == "fp16"
+    stem = f"model.{runtime}{'.fp16' * half}"
+
+    def write(exporting: Exporting) -> Files:
+        if runtime == "openvino":
+            return openvino_files(exporting.onnx, stem, fp16=half)
+        image = tuple(exporting.images.test[0].shape[1:])
+        return ncnn_files(exporting.model, stem, image, fp16=half)
+
+    def check(exporting: Exporting, content: Files) -> None:
+        problem = problem_of(content, exporting.network, exporting.images.test, runtime, stored)
+        if problem:
+            raise NotTheSame(f"{stem}{suffixes[0]}: {problem}")
+
+    return Format(
+        name=f"{runtime}{'-fp16' * half}",
+        file=f"{stem}{suffixes[0]}",
+        beside=(f"{stem}{suffixes[1]}",),
+        write=write,
+        check=check,
+        runs_on="OpenVINO" if runtime == "openvino" else "ncnn, one image at a time",
+        extra=runtime,
+    )
+
+
+def _tflite_format(stored: str) -> Format:
+    """LiteRT's file, in fp32 or full-integer int8."""
+    integer = stored == "int8"
+    file = f"model{'.int8' * integer}.tflite"
+
+    def write(exporting: Exporting) -> bytes:
+        notes = {one.key: one.value for one in exporting.model.metadata_props}
+        calibration = exporting.images.calibration if integer else None
+        return tflite_file(exporting.weights, notes, raw=exporting.raw, calibration=calibration)
+
+    def check(exporting: Exporting, content: bytes) -> None:
+        network, images = exporting.network, exporting.images.test
+        usual = int8_error(content, network, images, IMAGES) if integer else None
+        problem = problem_of({file: content}, network, images, "litert", stored, usual)
+        if problem:
+            raise NotTheSame(f"{file}: {problem}")
+
+    return Format(
+        name=f"tflite{'-int8' * integer}",
+        file=file,
+        write=write,
+        check=check,
+        runs_on="LiteRT (TensorFlow Lite)" + ", Edge TPU, microcontrollers" * integer,
+        extra="litert",
+    )
+
+
 RECORD = "export.json"
 OTHERS = (RECORD, training_record.RECORD, training_record.FRONT, STATE, BEST, WEIGHTS, FRONT)
 """What else hwnas writes beside an exported network."""
@@ -128,29 +196,49 @@ def _check_file(one: Format, others: Mapping[str, Format]) -> None:
     """Raise FaultyPlugin for a file name that is no plain one, or that something else is written
     to."""
     plugin = f"format {one.name!r} (hwnas.formats)"
-    name = one.file
-    if not isinstance(name, str) or not re.fullmatch(r"\w[\w.+-]{0,99}", name):
-        raise FaultyPlugin(
-            f"{plugin}: file {name!r}; it must be a plain file name such as 'network.bin'"
-        )
-    taken = {other.file.casefold(): f"format {other.name!r}" for other in others.values()}
+    taken = {
+        file.casefold(): f"format {other.name!r}"
+        for other in others.values()
+        for file in (other.file, *other.beside)
+    }
     taken |= {file.casefold(): "hwnas" for file in OTHERS if one.write is not _weights}
-    owner = taken.get(name.casefold())
-    if owner is not None:
-        raise FaultyPlugin(f"{plugin}: file {name!r} is written by {owner}; take another name")
+    for name in (one.file, *one.beside):
+        if not isinstance(name, str) or not re.fullmatch(r"\w[\w.+-]{0,99}", name):
+            raise FaultyPlugin(
+                f"{plugin}: file {name!r}; it must be a plain file name such as 'network.bin'"
+            )
+        owner = taken.get(name.casefold())
+        if owner is not None:
+            raise FaultyPlugin(f"{plugin}: file {name!r} is written by {owner}; take another name")
 
 
-def content_of(one: Format, exporting: Exporting) -> bytes:
-    """The content of a format's file. Raises FaultyPlugin where it gives none."""
+def content_of(one: Format, exporting: Exporting) -> bytes | Files:
+    """The content of a format's file, or of all its files by name. Raises FaultyPlugin where it
+    gives none."""
     plugin = f"format {one.name!r} (hwnas.formats)"
     with asking(plugin, "write", NotTheSame, Stopped):
         found: object = one.write(exporting)
+    if one.beside:
+        names = (one.file, *one.beside)
+        if not isinstance(found, Mapping) or set(found) != set(names):
+            raise FaultyPlugin(
+                f"{plugin}: write gave {kind_of(found)}; it must give a mapping of"
+                f" {', '.join(names)} to bytes"
+            )
+        if all(isinstance(content, bytes) for content in found.values()):
+            return {name: found[name] for name in names}
+        found = next(content for content in found.values() if not isinstance(content, bytes))
     if not isinstance(found, bytes):
         raise FaultyPlugin(f"{plugin}: write gave {kind_of(found)}; it must give bytes")
     return found
 
 
-def check_content(one: Format, exporting: Exporting, content: bytes) -> None:
+def files_of(one: Format, content: bytes | Files) -> Files:
+    """What a format wrote, by file name."""
+    return {one.file: content} if isinstance(content, bytes) else content
+
+
+def check_content(one: Format, exporting: Exporting, content: bytes | Files) -> None:
     """Raise NotTheSame where a file's results are not the network's, FaultyPlugin where the check
     fails otherwise."""
     with asking(f"format {one.name!r} (hwnas.formats)", "check", NotTheSame, Stopped):
@@ -186,5 +274,13 @@ for _format in (
         write=_weights,
         runs_on="safetensors",
     ),
+    _runtime_format("openvino", (".xml", ".bin"), "fp32"),
+    _runtime_format("openvino", (".xml", ".bin"), "fp16"),
+    _runtime_format("ncnn", (".param", ".bin"), "fp32"),
+    _runtime_format("ncnn", (".param", ".bin"), "fp16"),
+    _tflite_format("fp32"),
+    _tflite_format("int8"),
 ):
     FORMATS[_format.name] = _format
+PLAIN = tuple(name for name in FORMATS if not FORMATS[name].extra)
+"""The formats that the plain install writes."""

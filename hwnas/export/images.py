@@ -12,6 +12,7 @@ from torch import Tensor
 from hwnas.nets.network import Network
 from hwnas.space.build import own_image
 from hwnas.space.size import Task
+from hwnas.training.augment import middle_window
 from hwnas.training.data import Dataset
 from hwnas.training.dataset import generator
 from hwnas.training.statistics import calibrate
@@ -57,14 +58,19 @@ def images_for(
     # all.
     count = min(len(dataset.test), MOST_NUMBERS // (channels * height * width))
     chosen = torch.randperm(len(dataset.test), generator=generator(0))[:count]
-    test, labels = dataset.test[chosen], dataset.test_labels[chosen]
+    test, labels = _seen(dataset.test[chosen], weights), dataset.test_labels[chosen]
     drawn = torch.randperm(len(dataset.train), generator=generator(0))[:calibration]
-    calibrating = _batches(dataset.train[drawn], weights, raw, 16)
+    calibrating = _batches(_seen(dataset.train[drawn], weights), weights, raw, 16)
     return CheckImages(
         test=_sized(_batches(test, weights, raw), weights),
         labels=labels,
         calibration=_sized(calibrating, weights),
     )
+
+
+def _seen(pixels: Tensor, weights: Weights) -> Tensor:
+    """What networks see of whole pictures: their middle, of the size that they were trained for."""
+    return middle_window(pixels, weights.image[1:])
 
 
 def untrained(weights: Weights, seed: int = 0) -> Weights:
@@ -83,6 +89,15 @@ def untrained(weights: Weights, seed: int = 0) -> Weights:
     calibrate(network, _batches(pixels, weights, raw=False))
     tensors = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
     return replace(weights, tensors=tensors)
+
+
+def cut_out_of_pictures(weights: Weights) -> str:
+    """What a network sees of a picture, as one sentence."""
+    sides = [round(side / weights.crop) for side in weights.image[1:]]
+    return (
+        f"the middle square of a picture is resized to {sides[0]}x{sides[1]} pixels, and its middle"
+        f" {weights.image[1]}x{weights.image[2]} is cut out"
+    )
 
 
 def averaged_down(

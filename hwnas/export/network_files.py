@@ -4,23 +4,27 @@ before it is kept."""
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from hwnas.costs.counts import count
 from hwnas.export.formats import (
     FORMATS,
+    PLAIN,
     Exporting,
     NotTheSame,
     check_content,
     content_of,
+    files_of,
 )
-from hwnas.export.images import CheckImages, averaged_down
+from hwnas.export.images import CheckImages, averaged_down, cut_out_of_pictures
 from hwnas.export.onnx_format import OPSET, check, onnx_model
+from hwnas.export.tflite.interpreter import tflite_logits
 from hwnas.export.torch_format import Raw
 from hwnas.export.verify import Parity, compare, onnx_logits
 from hwnas.nets.network import Network
@@ -33,6 +37,8 @@ from hwnas.space.task import Task
 from hwnas.training.weights import Weights, fill
 from profilers.errors import InputError
 
+Logits = Callable[[bytes, Sequence[Tensor]], Tensor]
+"""(a file's content, batches of images) -> logits (images, classes)."""
 COSTLY = 0.01
 """INT8 that loses more accuracy than this (one point) is warned of."""
 
@@ -44,7 +50,8 @@ class Exported:
     ``known_as``: the name of a published network, else empty. ``size``: what the network chose
     about its own (side, width). ``image``: (channels, height, width) that the files take;
     ``averaged_down``: how images of the task become such ones, empty where they are. ``files``:
-    path by format; accuracies in 0..1 by ONNX Runtime, None on random images.
+    path by format; accuracies in 0..1 by ONNX Runtime, None on random images;
+    ``tflite_accuracy``: by LiteRT, of each of its formats that was written.
     """
 
     key: str
@@ -59,6 +66,7 @@ class Exported:
     parity: Parity
     accuracy: float | None
     int8_accuracy: float | None
+    tflite_accuracy: dict[str, float | None]
     params: int
     macs: int
     sizes: dict[str, int]
@@ -80,6 +88,7 @@ class Exported:
             "parity": self.parity.to_dict(),
             "accuracy": self.accuracy,
             "int8_accuracy": self.int8_accuracy,
+            "tflite_accuracy": dict(self.tflite_accuracy),
             "params": self.params,
             "macs": self.macs,
             "bytes": dict(self.sizes),
@@ -94,7 +103,7 @@ def export(
     images: CheckImages,
     *,
     raw: bool = False,
-    formats: tuple[str, ...] = tuple(FORMATS),
+    formats: tuple[str, ...] = PLAIN,
     notes: Mapping[str, Any] | None = None,
 ) -> Exported:
     """Write ``formats`` of the network to the folder ``out``; all of them, or none where anything
@@ -116,6 +125,8 @@ def export(
         said["known_as"] = name_of(at.genotype)
     if smaller:
         said["images"] = smaller
+    if weights.crop != 1:
+        said["pictures"] = cut_out_of_pictures(weights)
     model = onnx_model(
         at,
         {name: tensor.numpy() for name, tensor in weights.tensors.items()},
@@ -135,7 +146,14 @@ def export(
     for name, content in kept.items():
         check_content(FORMATS[name], exporting, content)
     accuracy = _accuracy(task, exporting.onnx, images)
-    int8_accuracy = _accuracy(task, kept["int8"], images) if "int8" in kept else None
+    int8 = kept.get("int8")
+    int8_accuracy = _accuracy(task, int8, images) if isinstance(int8, bytes) else None
+    by_litert = {
+        name: _accuracy(task, content, images, tflite_logits)
+        for name, content in kept.items()
+        if FORMATS[name].extra == "litert" and isinstance(content, bytes)
+    }
+    contents = {name: files_of(FORMATS[name], content) for name, content in kept.items()}
     exported = Exported(
         key=at.genotype.key,
         known_as=name_of(at.genotype),
@@ -149,12 +167,16 @@ def export(
         parity=parity,
         accuracy=accuracy,
         int8_accuracy=int8_accuracy,
+        tflite_accuracy=by_litert,
         params=params,
         macs=macs,
-        sizes={name: len(content) for name, content in kept.items()},
-        warnings=_warnings(accuracy, int8_accuracy),
+        sizes={name: sum(map(len, written.values())) for name, written in contents.items()},
+        warnings=(
+            *_warnings(accuracy, int8_accuracy),
+            *_warnings(accuracy, by_litert.get("tflite-int8"), "tflite-int8"),
+        ),
     )
-    write_files(out, {FORMATS[name].file: content for name, content in kept.items()})
+    write_files(out, {name: one for written in contents.values() for name, one in written.items()})
     return exported
 
 
@@ -178,22 +200,47 @@ def _counted(params: int, macs: int) -> dict[str, Any]:
     }
 
 
-def _accuracy(task: Task, model: bytes, images: CheckImages) -> float | None:
+def _accuracy(
+    task: Task, model: bytes, images: CheckImages, logits: Logits = onnx_logits
+) -> float | None:
     if images.labels is None:
         return None
-    right = scores(task, onnx_logits(model, images.test), images.labels.cpu())
+    right = scores(task, logits(model, images.test), images.labels.cpu())
     return float(right.double().mean())
 
 
-def _warnings(accuracy: float | None, int8_accuracy: float | None) -> tuple[str, ...]:
+def _warnings(
+    accuracy: float | None, int8_accuracy: float | None, name: str = "int8"
+) -> tuple[str, ...]:
     if accuracy is None or int8_accuracy is None or accuracy - int8_accuracy <= COSTLY:
         return ()
     return (
         (
-            f"int8 costs {100 * (accuracy - int8_accuracy):.1f} points: {accuracy:.4f} ->"
+            f"{name} costs {100 * (accuracy - int8_accuracy):.1f} points: {accuracy:.4f} ->"
             f" {int8_accuracy:.4f}"
         ),
     )
+
+
+def int8_notes(sizes: Mapping[str, int], latency: Mapping[str, Any]) -> tuple[str, ...]:
+    """Where INT8 does not pay: a file that is no smaller than the float32 one, or that takes longer
+    beyond both intervals.
+
+    ``sizes``: bytes by format. ``latency``: `Measurement.to_dict` by format, as far as measured.
+    """
+    notes = []
+    for plain_name, name in (("onnx", "int8"), ("tflite", "tflite-int8")):
+        if {plain_name, name} <= set(sizes) and sizes[name] >= sizes[plain_name]:
+            small, large = (f"{sizes[one] / 1024:,.0f} KiB" for one in (plain_name, name))
+            notes.append(f"the {name} file is not smaller: {large}, float32 {small}")
+    plain, quantised = (latency.get(name, {}) for name in ("onnx", "int8"))
+    measured = plain.get("value") is not None and quantised.get("value") is not None
+    if measured and quantised["low"] > plain["high"]:
+        notes.append(
+            f"int8 is slower on this host: {quantised['value']:.3g} ms, float32"
+            f" {plain['value']:.3g} ms"
+        )
+    return tuple(notes)
 
 
 def write_files(out: Path, contents: Mapping[str, bytes]) -> None:

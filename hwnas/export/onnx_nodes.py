@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper
 
-from hwnas.space.graph import IMAGE, Graph, Node, tensor_prefix
+from hwnas.export.folding import Arrays, Placed, folded_layers, scale_and_bias, scaled
+from hwnas.space.graph import IMAGE, Graph, Node
 from hwnas.space.layers import Activation, Layer, unknown_layer
 
 OUTPUT = "logits"
-
-Arrays = Mapping[str, NDArray[Any]]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Placed:
-    """A layer and where it stands: the name of its output, and the prefix of its tensors."""
-
-    layer: Layer
-    name: str
-    weights: str
 
 
 class Writer:
@@ -54,32 +42,12 @@ class Writer:
 
     def layers(self, node: Node, source: str, name: str) -> str:
         """The layers of one node in a row. Equal ReLUs and pools of one map appear once."""
-        placed = [
-            Placed(
-                layer=layer,
-                name=f"{name}/{number}_{layer.kind}",
-                weights=tensor_prefix(node, number),
-            )
-            for number, layer in enumerate(node.layers)
-        ]
-        if placed and name == OUTPUT:
-            placed[-1] = Placed(layer=placed[-1].layer, name=OUTPUT, weights=placed[-1].weights)
-        folded = False
-        for one, following in zip(placed, [*placed[1:], None], strict=False):
-            if folded:
-                folded = False
-                continue
+        for one, norm in folded_layers(node, name, name if name == OUTPUT else ""):
             key = (source, one.layer)
             if key in self._shared:
                 source = self._shared[key]
                 continue
-            norm = (
-                following
-                if following is not None and following.layer.kind == "batch_norm"
-                else None
-            )
-            folded = norm is not None and one.layer.kind in ("conv", "factorized_reduce")
-            source = self.layer(one, source, norm if folded else None)
+            source = self.layer(one, source, norm)
             if one.layer.kind in ("relu", "max_pool", "avg_pool"):
                 self._shared[key] = source
         return source
@@ -211,7 +179,8 @@ class Writer:
     def convolution(self, step: Placed, source: str, norm: Placed | None) -> str:
         """A convolution with the BatchNorm that follows folded in."""
         layer = step.layer
-        scale, bias = self.folded(norm, f"{step.weights}.bias" if layer.bias else None)
+        stored = f"{step.weights}.bias" if layer.bias else None
+        scale, bias = scale_and_bias(self.tensors, norm, stored)
         (top, bottom), (left, right) = layer.pads
         shape = {
             "kernel_shape": layer.kernel,
@@ -236,7 +205,8 @@ class Writer:
             ("odd", slice(middle, None), self.shifted(step, source)),
         ):
             own = f"{step.weights}.{name}"
-            scale, bias = self.folded(norm, f"{own}.bias" if step.layer.bias else None, part)
+            stored = f"{own}.bias" if step.layer.bias else None
+            scale, bias = scale_and_bias(self.tensors, norm, stored, part)
             given = [x, self.scaled(f"{own}.weight", scale), *self.biased(own, bias)]
             shape = {"kernel_shape": (1, 1), "strides": (2, 2)}
             halves.append(self.node("Conv", given, f"{step.name}/{name}", **shape))
@@ -257,30 +227,9 @@ class Writer:
         ]
         return self.node("Slice", [source, *given], f"{step.name}/shifted")
 
-    def folded(
-        self, norm: Placed | None, stored: str | None, part: slice = slice(None)
-    ) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
-        """Scale and bias (channels,), in float64, of a convolution with its ``stored`` bias and
-        ``norm`` after it.
-
-        ``part``: the channels of ``norm`` that are this convolution's.
-        """
-        own = None if stored is None else self.tensors[stored].astype(np.float64)
-        if norm is None:
-            return None, own
-        weight, bias, mean, variance = (
-            self.tensors[f"{norm.weights}.{name}"].astype(np.float64)[part]
-            for name in ("weight", "bias", "running_mean", "running_var")
-        )
-        scale = weight / np.sqrt(variance + norm.layer.epsilon)
-        return scale, bias + ((0.0 if own is None else own) - mean) * scale
-
     def scaled(self, name: str, scale: NDArray[np.float64] | None) -> str:
-        """The stored weight ``name``, each output channel multiplied by its scale."""
-        weight = self.tensors[name]
-        if scale is not None:
-            weight = (weight.astype(np.float64) * scale[:, None, None, None]).astype(np.float32)
-        return self.constant(name, weight)
+        """The stored weight `name`, each output channel multiplied by its scale."""
+        return self.constant(name, scaled(self.tensors[name], scale))
 
     def biased(self, prefix: str, bias: NDArray[np.float64] | None) -> list[str]:
         """The name of a stored bias, or nothing."""

@@ -12,7 +12,7 @@ from typing import Any
 from hwnas import files
 from hwnas.export.formats import RECORD
 from hwnas.export.images import images_for, untrained
-from hwnas.export.network_files import Exported, export, record_bytes, write_files
+from hwnas.export.network_files import Exported, export, int8_notes, record_bytes, write_files
 from hwnas.runs.directory import inside, open_run
 from hwnas.runs.models import choose, choose_trained, model_of
 from hwnas.runs.training_record import TRAINED
@@ -21,7 +21,7 @@ from hwnas.space.layers import Stem
 from hwnas.space.text import MAX_CHARACTERS, parse
 from hwnas.training.checkpoint import WEIGHTS
 from hwnas.training.data import Dataset, load
-from hwnas.training.run_images import images_of
+from hwnas.training.run_images import images_of, moved
 from hwnas.training.weights import Weights, load_weights
 from profilers.errors import InputError, nearest
 from profilers.onnx_latency import OnnxOptions, measure_latency
@@ -57,13 +57,16 @@ def of_run(
     data_root: Path | None,
     download: bool = False,
     warn: Callable[[str], None] = lambda line: None,
+    data: str | None = None,
+    test: Path | None = None,
 ) -> list[NetworkToExport]:
     """Networks of a run: the trained ones that are meant, or with random weights members of its
     front.
 
-    Raises InputError where the images are not those of its search.
+    ``data``, ``test``: where the images are now. Raises InputError where they are not those of its
+    search.
     """
-    run = open_run(path)
+    run = moved(open_run(path), data, test)
     notes: dict[str, Any] = {"run": path.resolve().name}
     if not without_training:
         records = choose_trained(run, names, every)
@@ -203,7 +206,7 @@ def export_all(
         )
         if (
             network.dataset is None
-            and "int8" in formats
+            and {"int8", "tflite-int8"} & set(formats)
             and network.notes.get("accuracy") != UNTRAINED
         ):
             result = replace(result, warnings=(*result.warnings, UNCALIBRATED))
@@ -219,7 +222,9 @@ def export_all(
     latencies = _latencies([result for _, _, result in exported], threads)
     records = []
     for (network, folder, result), latency in zip(exported, latencies, strict=True):
-        record = {"name": network.name, **replace(result, latency=latency).to_dict()}
+        warnings = (*result.warnings, *int8_notes(result.sizes, latency))
+        result = replace(result, latency=latency, warnings=warnings)
+        record = {"name": network.name, **result.to_dict()}
         write_files(folder, {RECORD: record_bytes(record)})
         records.append(record)
     return records

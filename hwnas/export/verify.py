@@ -16,15 +16,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-Array = NDArray[Any]
+from profilers.parity import FACTOR as FACTOR
+from profilers.parity import FLOOR as FLOOR
+from profilers.parity import LARGEST_SHARE as LARGEST_SHARE
 
-FACTOR = 2.0
-"""ONNX Runtime may be so many times further from float64 than torch's own float32 is."""
-LARGEST_SHARE = 0.005
-"""And its largest error at most this share of the largest logit."""
-FLOOR = 4 * 2.0**-23
-"""Relative to the largest logit: where torch happens to be closer than a few roundings, that is
-close enough."""
+Array = NDArray[Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,8 +85,15 @@ def torch_logits(network: nn.Module, inputs: Sequence[Tensor]) -> Tensor:
 def compare(network: nn.Module, model: bytes, inputs: Sequence[Tensor], images: int = 32) -> Parity:
     """Compare an ONNX model with ``network`` (on the CPU, in evaluation mode, fed with the same
     batches)."""
-    ours, theirs = torch_logits(network, inputs), onnx_logits(model, inputs)
-    exact = _exact(network, inputs, images)
+    return compare_logits(network, onnx_logits(model, inputs), inputs, images)
+
+
+def compare_logits(
+    network: nn.Module, theirs: Tensor, inputs: Sequence[Tensor], images: int = 32
+) -> Parity:
+    """Compare what any runtime gave for ``inputs``, (images, classes), with ``network``."""
+    ours = torch_logits(network, inputs)
+    exact = exact_logits(network, inputs, images)
     count = len(exact)
     torch_errors = (ours[:count].double() - exact).abs()
     onnx_errors = (theirs[:count].double() - exact).abs()
@@ -119,7 +122,7 @@ def largest_difference(network: nn.Module, other: nn.Module, inputs: Sequence[Te
     return float((ours - theirs).abs().max() / ours.abs().max().clamp_min(1e-12))
 
 
-def _exact(network: nn.Module, inputs: Sequence[Tensor], images: int) -> Tensor:
+def exact_logits(network: nn.Module, inputs: Sequence[Tensor], images: int) -> Tensor:
     """Logits in float64 of the first images.
 
     A network that takes pixels converts them by itself.

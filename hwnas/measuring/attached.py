@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from hwnas.config import Config
 from hwnas.costs.counts import count_table
+from hwnas.costs.table_runtime import runtime_words
 from hwnas.costs.tables import default_path, own_table, peaks_of
 from hwnas.measuring.bench import Bench, bench_at
 from hwnas.measuring.calibrate import calibrate
@@ -57,6 +58,11 @@ class AttachedTarget:
         """The networks that are handed back."""
         return self.config.evaluation_family(Task(classes=self.classes, image=self.image))
 
+    @property
+    def runtime(self) -> str:
+        """What its latencies are of; see hwnas.costs.table_runtime."""
+        return runtime_words(self.config.backend, self.config.precision)
+
     def latencies(self, choices: Choices) -> list[Outcome]:
         """The latency of each network, (count, edges), in the order given; sampled in turn."""
         share = min(SHARE_S[1], max(SHARE_S[0], BUDGET_S / len(choices)))
@@ -86,6 +92,7 @@ class AttachedTarget:
             self.device,
             protocol,
             backend=self.config.backend,
+            precision=self.config.precision,
             limit_s=limit_s,
             cuda_graph=graph,
         )
@@ -130,7 +137,10 @@ def lacks_table(attached_target: AttachedTarget) -> bool:
     # A table is of networks with the CIFAR stem; for others the search says so itself.
     return (
         config.evaluation.stem == "cifar"
-        and own_table(attached_target.device, attached_target.family) is None
+        and own_table(
+            attached_target.device, attached_target.family, runtime=attached_target.runtime
+        )
+        is None
     )
 
 
@@ -139,7 +149,9 @@ def first_table(
 ) -> None:
     """Measure a small table of a target that has none, and keep it where the next search finds
     it."""
-    path = default_path(attached_target.device.name, attached_target.family)
+    path = default_path(
+        attached_target.device.name, attached_target.family, runtime=attached_target.runtime
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     say(
         f"{attached_target.device.name}: no latency table of these networks yet: measuring one, one"
@@ -153,6 +165,7 @@ def first_table(
         attached_target.device,
         protocol,
         backend=config.backend,
+        precision=config.precision,
         cuda_graph=config.cuda_graph,
     )
     plan = CalibrationPlan(family=attached_target.family, train=60, held_out=20, budget_s=FIRST_S)

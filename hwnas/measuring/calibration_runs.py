@@ -183,7 +183,7 @@ def measure_networks(
             break
         chunk = held_left[:part] + train_left[: CHUNK - part]
         with heartbeat(say, f"measuring {len(chunk)} more networks", clock, start=start):
-            outcomes, anchor_ms = _measure(plan, bench, chunk, anchors)
+            outcomes, anchor_ms = measure_chunk(plan, bench, chunk, anchors)
         for position, (choices, outcome) in enumerate(zip(chunk, outcomes, strict=True)):
             if isinstance(outcome, Measurement):
                 to = held if position < part else train
@@ -199,7 +199,9 @@ def measure_networks(
         part_again = [] if late else held.choices[first : first + CHUNK]
         with heartbeat(say, "measuring held-out networks again", clock, start=start):
             outcomes, anchor_ms = (
-                _measure(plan, bench, part_again, anchors) if part_again else ([], float("nan"))
+                measure_chunk(plan, bench, part_again, anchors)
+                if part_again
+                else ([], float("nan"))
             )
         missing = len(held.choices[first : first + CHUNK]) - len(outcomes)
         values = [*map(_value, outcomes), *[None] * missing]
@@ -208,7 +210,7 @@ def measure_networks(
     return train, held, again
 
 
-def _measure(
+def measure_chunk(
     plan: CalibrationPlan, bench: Bench, drawn: list[Choices], anchors: list[Choices]
 ) -> tuple[list[Outcome], float]:
     """Networks, and the mean latency in ms of the anchors among them (NaN where that is not

@@ -13,7 +13,7 @@ from hwnas.measuring.estimates import latency, memory
 from hwnas.measuring.estimates import operations as estimated
 from hwnas.measuring.subjects import Named, build
 from profilers import remote
-from profilers.backends import Options, backend, onnxruntime_together
+from profilers.backends import Options, backend
 from profilers.cuda import cuda_problem
 from profilers.device import Device, attached, match
 from profilers.elsewhere import measured_there, refuse_elsewhere
@@ -24,9 +24,11 @@ from profilers.onnx_check import check_onnx
 from profilers.onnx_latency import Measure, OnnxOptions
 from profilers.onnx_operations import Operation, onnx_operations
 from profilers.pattern import found_in
+from profilers.runtime_backends import together
+from profilers.runtimes import RUNTIMES, check_runtime
 
 Row = tuple[str, Outcome]
-HERE = ("torch", "onnxruntime")
+HERE = ("torch", *RUNTIMES)
 ORDER = ("failed", "estimated", "table", "measured", "counted")
 """What an outcome can come from, the least first."""
 
@@ -90,20 +92,25 @@ def measure_all(
     table: str | None,
 ) -> list[Row]:
     """Every outcome of every back end, in order; several networks are sampled in turn."""
-    chosen = list(names or default_backends(found, options))
+    chosen = list(dict.fromkeys(names or default_backends(found, options)))
     refuse_elsewhere(chosen, options)
     functions = {name: measured_there(name, backend(name)) for name in chosen}
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="hwnas-") as folder:
-        subjects = [build(named, options.batch, Path(folder)) for named in found]
+        tflite = options.dtype if options.place and "litert" in chosen else ""
+        if tflite:
+            check_runtime("litert", tflite, options.place, elsewhere=options.run is not None)
+        subjects = [build(named, options.batch, Path(folder), tflite=tflite) for named in found]
+        estimated_for = next((name for name in chosen if name in HERE), "")
         for name, function in functions.items():
             if name in HERE and not options.place:
-                for named in found:
+                # An estimate is of the device, not of a runtime: once is enough.
+                for named in found if name == estimated_for else ():
                     rows.append((named.key, latency(named, device, options, table)))
                     rows.append((named.key, memory(named, device, options)))
-            elif name == "onnxruntime":
+            elif name in RUNTIMES:
                 for named, outcomes in zip(
-                    found, onnxruntime_together(subjects, device, options), strict=True
+                    found, together(name, subjects, device, options), strict=True
                 ):
                     rows += [(named.key, outcome) for outcome in outcomes]
             else:

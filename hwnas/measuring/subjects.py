@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from hwnas import files
 from profilers.errors import InputError
+from profilers.limited import why_no_file
 from profilers.limits import check_input, check_numbers
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from hwnas.space.layers import Stem
     from profilers.backends import Subject
 
-LARGEST_TEXT_BYTES = 100_000
+LARGEST_TEXT_BYTES = 16_000_000
+"""A log of a search may hold the genotype."""
 LARGEST_WEIGHTS_BYTES = 2_000 * 2**20
 """A file of protobuf holds less than 2 GiB."""
 
@@ -54,14 +56,15 @@ def resolve(text: str, shape: Shape) -> list[Named]:
     path = Path(text)
     # Not Path.exists(), which raises where a genotype's text is longer than any file name can be.
     exists = os.path.exists(text)
-    if exists and path.is_dir():
+    if exists and os.path.isdir(text):
         return members(path)
     if text.lower().endswith(".onnx"):
         return [Named(key=path.name, onnx=path)]
     if exists:
         return [genotype(read(path), shape)]
-    if text.endswith((".json", ".txt", ".toml")):
-        raise InputError(f"{text}: no such file")
+    if text.endswith((".json", ".txt", ".toml", ".log", ".yaml", ".py")):
+        wrong = why_no_file(path)
+        raise InputError(f"{text}: {'no such file' if wrong == 'not found' else wrong}")
     return [genotype(text, shape)]
 
 
@@ -138,8 +141,11 @@ def members(path: Path) -> list[Named]:
     ]
 
 
-def build(named: Named, batch: int, folder: Path, with_module: bool = True) -> Subject:
-    """The torch network and its ONNX file, written once into `folder`, with fixed random weights.
+def build(
+    named: Named, batch: int, folder: Path, with_module: bool = True, tflite: str = ""
+) -> Subject:
+    """The torch network and its ONNX file, written once into `folder`, with fixed random weights;
+    and its TFLite file in the precision `tflite`, if it is given.
 
     Latency and memory do not depend on the weights' values, so none are asked for.
     """
@@ -148,18 +154,13 @@ def build(named: Named, batch: int, folder: Path, with_module: bool = True) -> S
     if named.architecture is None:
         return Subject(name=named.key, onnx=named.onnx)
     import onnx
-    import torch
 
     from hwnas.export.onnx_format import onnx_model
-    from hwnas.nets.network import Network
+    from hwnas.measuring.built import built
     from hwnas.space.build import own_image
     from hwnas.space.size import Task
 
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        module = Network(
-            named.architecture, named.shape.classes, named.shape.image, named.shape.stem
-        )
+    module = built(named.architecture, named.shape.classes, named.shape.image, named.shape.stem)
     file = folder / f"{named.key}.onnx"
     tensors = {name: tensor.numpy() for name, tensor in module.state_dict().items()}
     names = tuple(str(number) for number in range(named.shape.classes))
@@ -171,4 +172,17 @@ def build(named: Named, batch: int, folder: Path, with_module: bool = True) -> S
         batch,
         *own_image(named.architecture, Task(classes=len(names), image=named.shape.image)),
     )
-    return Subject(name=named.key, module=module if with_module else None, shape=shape, onnx=file)
+    beside = None
+    if tflite:
+        from hwnas.measuring.tflite_files import network_file
+
+        task = Task(classes=len(names), image=named.shape.image)
+        beside = file.with_suffix(".tflite")
+        network_file(named.architecture, module, task, named.shape.stem, tflite, beside)
+    return Subject(
+        name=named.key,
+        module=module if with_module else None,
+        shape=shape,
+        onnx=file,
+        tflite=beside,
+    )

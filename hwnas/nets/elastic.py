@@ -35,7 +35,7 @@ class Whole(nn.Sequential):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Part:
+class BlockPart:
     """One option, callable as a module is."""
 
     whole: Whole

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hwnas.nets.elastic import Part, Whole
+from hwnas.nets.elastic import BlockPart, Whole
 from hwnas.nets.interpreter import (
     Addend,
     Built,
@@ -35,6 +35,7 @@ from hwnas.space.graph import Graph, Node, searched_groups, starts_with_relu
 from hwnas.space.layers import Layer
 from hwnas.space.sliced import is_sliced, largest_choices, whole_of
 from hwnas.space.space import SKIP, Choices, Mask
+from hwnas.space.spread import relative_costs
 from profilers.errors import InputError
 
 
@@ -101,6 +102,7 @@ class Supernet(nn.Module):
         }
         self.largest = largest_choices(space, whole) if is_sliced(whole[first]) else None
         """Where options share weights, the sample (decisions,) of which all others are parts."""
+        self.relative_costs = relative_costs(space, whole[first])
         self._classifiers = [
             one.module
             for key, graph in whole.items()
@@ -220,7 +222,7 @@ def _open(
             network, built, _option_name(node, "whole"), largest, lambda: Whole(largest)
         )
         assert isinstance(whole, Whole)
-        return _Candidate(column=column, module=Part(whole, layers))
+        return _Candidate(column=column, module=BlockPart(whole, layers))
     if not any(layer.params for layer in layers if layer.kind != "batch_norm"):
         key = (node.inputs[0], layers)
         if key not in alike:

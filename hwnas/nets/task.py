@@ -32,12 +32,6 @@ _LEARNING = {CLASSIFICATION.name: _Learning(loss=_cross_entropy, scores=_is_righ
 """By kind of task."""
 
 
-def likelihood(task: Task, outputs: Tensor, targets: Tensor) -> Tensor:
-    """exp(-loss), (): of a classification the geometric mean of what the right classes are given,
-    in 0..1."""
-    return loss(task, outputs, targets).neg().exp()
-
-
 def loss(task: Task, outputs: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
     """What training descends, (): of a classification the mean cross-entropy of logits (n,
     classes), labels (n,)."""

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from hwnas import files
-from hwnas.report import charts
+from hwnas.report import charts, render
 from hwnas.report.drawing import cell_svg
 from hwnas.report.layout import pictures
 from hwnas.report.load import load_run
@@ -33,7 +34,7 @@ MOST_POLICIES = 8
 
 def write_events(run: Run) -> None:
     """Replace the events of ``run`` by what its history says so far, and its front once it has
-    one."""
+    one; without pictures where none can be drawn."""
     from tensorboard.compat.proto.event_pb2 import Event  # type: ignore[import-untyped]
     from tensorboard.compat.proto.summary_pb2 import Summary  # type: ignore[import-untyped]
     from tensorboard.summary.writer import record_writer  # type: ignore[import-untyped]
@@ -58,9 +59,11 @@ def write_events(run: Run) -> None:
             [Summary.Value(tag=tag, simple_value=value) for tag, value in _scalars(run, epoch)],
         )
         if epoch.epoch + 1 == run.config.stages[epoch.stage].epochs:
-            add(number, [picture(tag, png) for tag, png in _cells(run, epoch)])
+            with suppress(render.RendererEnded):
+                add(number, [picture(tag, png) for tag, png in _cells(run, epoch)])
     if ended(run):
-        add(len(history), [picture(tag, png) for tag, png in _fronts(run)])
+        with suppress(render.RendererEnded):
+            add(len(history), [picture(tag, png) for tag, png in _fronts(run)])
     files.replace(run.path / EVENTS, run.path, content.getvalue())
 
 
@@ -101,16 +104,12 @@ def _names(run: Run, count: int) -> Sequence[str]:
 
 
 def _fronts(run: Run) -> Iterator[tuple[str, bytes]]:
-    import vl_convert
-
     data = load_run(run.path)
     for cost in data.costs:
         spec = charts.front(data.fronts[0], cost, data.summary.baseline.random) | {"width": 560}
-        yield f"front/{cost.name}", vl_convert.vegalite_to_png(spec)
+        yield f"front/{cost.name}", render.vegalite_to_png(spec)
 
 
 @lru_cache(maxsize=512)
 def _drawn(genotype: Genotype, picture: str, channels: int) -> bytes:
-    import vl_convert
-
-    return vl_convert.svg_to_png(cell_svg(genotype, picture, channels=channels))
+    return render.svg_to_png(cell_svg(genotype, picture, channels=channels))

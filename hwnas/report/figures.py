@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hwnas.report import charts
+from hwnas.report import charts, render
 from hwnas.report.drawing import cell_svg
 from hwnas.report.layout import pictures
 from hwnas.report.load import RunData
@@ -21,23 +21,19 @@ def write_figures(data: RunData, folder: Path) -> list[str]:
     """Write front-<accuracy>-<cost> and cell-<key>-<kind> of every network of the front; returns
     the file names.
 
-    Raises OSError where the folder can't be written.
+    Raises OSError where the folder can't be written, RendererEnded where nothing can be drawn.
     """
-    import vl_convert
-
     drawings = {**_fronts(data), **_cells(data)}
     folder.mkdir(parents=True, exist_ok=True)
     files: dict[str, bytes] = {}
     for name, svg in drawings.items():
         files[f"{name}.svg"] = svg.encode()
-        files[f"{name}.png"] = vl_convert.svg_to_png(svg, scale=SCALE)
+        files[f"{name}.png"] = render.svg_to_png(svg, scale=SCALE)
     atomic_write_all(folder, files)
     return list(files)
 
 
 def _fronts(data: RunData) -> dict[str, str]:
-    import vl_convert
-
     found = {}
     for number, front in enumerate(data.fronts):
         kind = "trained" if number else "shared"
@@ -45,7 +41,7 @@ def _fronts(data: RunData) -> dict[str, str]:
         for cost in data.costs:
             if any(cost.name in member.costs for member in front.members):
                 spec = charts.front(front, cost, uniform) | {"width": WIDTH, "params": UNCHOSEN}
-                found[f"front-{kind}-{cost.name}"] = str(vl_convert.vegalite_to_svg(spec))
+                found[f"front-{kind}-{cost.name}"] = render.vegalite_to_svg(spec)
     return found
 
 

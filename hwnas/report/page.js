@@ -288,6 +288,12 @@
   for (const section of data.sections) {
     const box = make("section"), grid = make("div", undefined, section.charts.length > 1 ? "grid" : "");
     box.append(make("h2", section.title), make("p", section.note, "note"), grid);
+    for (const one of section.tables || []) {
+      const scroll = make("div", undefined, "scroll"), grid = make("table");
+      table(grid, one.columns.map((name, i) => i ? [name, "number"] : [name]), one.rows);
+      scroll.append(grid);
+      box.append(make("h3", one.title), scroll);
+    }
     at("sections").append(box);
     charts(grid, section.charts);
   }

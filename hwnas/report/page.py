@@ -17,12 +17,14 @@ from typing import Any
 
 from hwnas import files
 from hwnas.report import charts, timelines
+from hwnas.report.commands import commands
 from hwnas.report.comparison import comparison
 from hwnas.report.drawing import cell_svg
 from hwnas.report.layout import pictures, title
 from hwnas.report.layout_items import NETWORK
-from hwnas.report.load import EvaluatedFront, RunData, commands, metrics
+from hwnas.report.load import EvaluatedFront, RunData, metrics
 from hwnas.report.policies import lines, policies
+from hwnas.report.render import javascript_bundle
 from hwnas.runs.summary import Member, SearchSummary
 from hwnas.space.chosen_size import size_names, size_text
 from hwnas.space.space import SPACES
@@ -43,7 +45,7 @@ def page(
     """The HTML of a report on one or several runs.
 
     ``extra``: more sections with charts, {"title", "note", "charts": [{"title", "spec"}]}, such as
-    fronts on devices.
+    fronts on devices; "tables" may stand before them, [{"title", "columns", "rows"}].
     """
     sections = [*([_comparison(loaded)] if len(loaded) > 1 else []), *extra]
     data = {
@@ -74,9 +76,7 @@ def embedded(data: Any) -> str:
 @cache
 def _bundle() -> str:
     """Vega, Vega-Lite and vega-embed as one script."""
-    import vl_convert
-
-    return str(vl_convert.javascript_bundle(SNIPPET)).replace("</script", "<\\/script")
+    return javascript_bundle(SNIPPET).replace("</script", "<\\/script")
 
 
 def _run(data: RunData) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from profilers.errors import InputError
 
 Arrays = dict[str, NDArray[Any]]
 PREVIOUS = "previous.safetensors"
+WITH_STATE = "2:"
+"""In front of a digest of tensors, their shapes and the state."""
 
 
 def save_checkpoint(run: Run, arrays: Mapping[str, NDArray[Any]], state: Mapping[str, Any]) -> None:
@@ -29,9 +31,10 @@ def save_checkpoint(run: Run, arrays: Mapping[str, NDArray[Any]], state: Mapping
 
     Raises Stopped where the file system refuses; one of the two checkpoints is then still whole.
     """
+    text = json.dumps(state)
     content = save(
         {name: np.ascontiguousarray(array) for name, array in arrays.items()},
-        {"state": json.dumps(state), "digest": _digest(arrays)},
+        {"state": text, "digest": WITH_STATE + _digest(arrays, text)},
     )
     path = run.checkpoint_path
     with keeping_run(run):
@@ -65,19 +68,22 @@ def _read_checkpoint(path: Path) -> tuple[Arrays, dict[str, Any]] | None:
         with safe_open(path, framework="numpy") as file:
             arrays = {name: file.get_tensor(name) for name in [*file.keys()]}
             notes = file.metadata() or {}
-        state = json.loads(notes["state"])
+        text, digest = notes["state"], notes["digest"]
+        state = json.loads(text)
     except (SafetensorError, OSError, KeyError, ValueError, RecursionError):
         return None
-    return (
-        (arrays, state)
-        if notes.get("digest") == _digest(arrays) and isinstance(state, dict)
-        else None
-    )
+    # What earlier versions wrote says nothing of the state.
+    expected = WITH_STATE + _digest(arrays, text) if ":" in digest else _digest(arrays, "")
+    return (arrays, state) if digest == expected and isinstance(state, dict) else None
 
 
-def _digest(arrays: Mapping[str, NDArray[Any]]) -> str:
+def _digest(arrays: Mapping[str, NDArray[Any]], state: str) -> str:
     total = hashlib.blake2b(digest_size=16)
     for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
         total.update(name.encode())
-        total.update(np.ascontiguousarray(arrays[name]).tobytes())
+        if state:
+            total.update(f"{array.dtype}{array.shape}".encode())
+        total.update(array.tobytes())
+    total.update(state.encode())
     return total.hexdigest()

@@ -16,12 +16,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 
 from hwnas import config as configs
 from hwnas import files
 from hwnas.config import Config
-from hwnas.errors import Stopped, translate_os_errors
+from hwnas.errors import Stopped, quoted, reason_of, translate_os_errors
 from hwnas.runs.atomic import atomic_write, sync_directory
 from hwnas.runs.environment import ENVIRONMENT, ImagesKept, environment_now
 from hwnas.runs.schema import json_bytes
@@ -83,7 +83,8 @@ def create(
     except OSError as error:
         shutil.rmtree(beside, ignore_errors=True)
         ensure_absent(path)
-        raise InputError(f"run directory {path} can't be made: {error.strerror}") from None
+        shown = path if len(str(path)) < 500 else f"{str(path)[:200]}..."
+        raise InputError(f"run directory {shown} can't be made: {reason_of(error)}") from None
     sync_directory(path.parent)
     return Run(path=path, config=config)
 
@@ -124,30 +125,59 @@ def inside(run: Run, *names: str) -> Path:
     return path
 
 
-def lock(run: Run) -> FileLock:
+def lock(run: Run) -> FolderLock:
     """Take the run for this process. Raises InputError while another process has it."""
     with keeping_run(run):
         return lock_in(run.path, f"run directory {run.path}")
 
 
-def lock_in(folder: Path, what: str) -> FileLock:
+def lock_in(folder: Path, what: str) -> FolderLock:
     """Take a folder for this process. Raises InputError while another process has it, OSError."""
     # FileLock empties what it opens, and some versions of it follow links.
     files.check(folder / ".lock", folder, writing=True)
-    held = FileLock(folder / ".lock")
+    file = FileLock(folder / ".lock")
     try:
-        held.acquire(timeout=0)
-    except Timeout:  # an OSError, but not the file system's
+        file.acquire(timeout=0)
+        return FolderLock(file=file, folder=files.lock_folder(folder))
+    except (Timeout, BlockingIOError):  # an OSError, but not the file system's
+        file.release()
         raise InputError(f"{what} is in use by another process") from None
-    return held
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FolderLock:
+    """A file's lock and its folder's: who removes the file lets no second process in.
+
+    `folder`: a descriptor; None where the system locks no folders.
+    """
+
+    file: BaseFileLock
+    folder: int | None
+
+    def release(self) -> None:
+        """Give both back."""
+        if self.folder is not None:
+            os.close(self.folder)
+        self.file.release()
+
+    def __enter__(self) -> FolderLock:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.release()
 
 
 def held(run: Run) -> bool:
     """Whether a process is working on the run now."""
-    if not files.exists(run.path / ".lock", run.path):
-        return False
     try:
+        descriptor = files.lock_folder(run.path)
+        if descriptor is not None:
+            os.close(descriptor)
+        if not files.exists(run.path / ".lock", run.path):
+            return False
         lock(run).release()
+    except BlockingIOError:
+        return True
     except (InputError, Stopped):
         return True
     return False
@@ -164,4 +194,6 @@ def ended(run: Run) -> bool:
 def keeping_run(run: Run) -> AbstractContextManager[None]:
     """Turn what the file system refuses in the run directory into Stopped, which says how to go
     on."""
-    return translate_os_errors(run.path, f"hwnas resume {run.path}")
+    searched = os.path.exists(run.front_path)
+    again = "the same command" if searched else f"hwnas resume {quoted(run.path)}"
+    return translate_os_errors(run.path, again)

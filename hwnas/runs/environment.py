@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from hwnas import files
+from hwnas.errors import reason_of
 from hwnas.runs.schema import Record, Text
 from profilers.errors import InputError
 
@@ -78,7 +79,8 @@ def read_environment(folder: Path) -> Environment:
     """What ``environment_now`` said when the run in ``folder`` began; all None where the file is
     missing or damaged.
 
-    Raises InputError where the file is none of a run: a link, a folder, or too large.
+    Raises InputError where the file is none of a run: a link, a folder, or too large. ``damage``
+    tells what is damaged from what an earlier version wrote.
     """
     try:
         return Environment.model_validate(json.loads(files.read(folder / ENVIRONMENT, folder)))
@@ -86,6 +88,21 @@ def read_environment(folder: Path) -> Environment:
         raise
     except (OSError, ValueError, RecursionError):
         return Environment()
+
+
+def damage(folder: Path) -> str | None:
+    """What keeps the environment.json in ``folder`` from being read, in words; None: nothing."""
+    path = folder / ENVIRONMENT
+    try:
+        data = json.loads(files.read(path, folder))
+    except FileNotFoundError:
+        return f"{path} is missing"
+    except OSError as error:
+        return f"{path} can't be read ({reason_of(error)})"
+    except (ValueError, RecursionError):
+        return f"{path} is damaged"
+    digest = data.get("data_digest") if isinstance(data, dict) else None
+    return None if isinstance(digest, str) else f"{path} is damaged"
 
 
 def _version(package: str) -> str | None:

@@ -127,7 +127,7 @@ def _epoch(path: Path, line: bytes) -> Epoch:
                 for table in data["probabilities"]
             ),
         )
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         raise InputError(f"{path}: damaged line {line[:40]!r}") from None
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hwnas import files
-from hwnas.errors import translate_os_errors
+from hwnas.errors import quoted, translate_os_errors
 from hwnas.runs.directory import Run, keeping_run
 from profilers.errors import InputError
 from profilers.limited import open_limited
@@ -47,7 +47,7 @@ def write_profile(
     lines = [
         json.dumps({**said, **_rounded(outcome)}, separators=(",", ":")) for said, outcome in rows
     ]
-    with translate_os_errors(run.path, f"hwnas profile {run.path} --targets {target}"):
+    with translate_os_errors(run.path, f"hwnas profile {quoted(run.path)} --targets {target}"):
         files.replace(path, run.path, gzip.compress(("\n".join(lines) + "\n").encode(), mtime=0))
     return path
 

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from hwnas import files
 from hwnas.config import Cells, Channels
+from hwnas.errors import quoted
 from hwnas.runs.directory import FRONT, Run, check_run, keeping_run
 from hwnas.runs.schema import (
     Fraction,
@@ -36,12 +37,14 @@ class Accuracy(Record):
     """Accuracy in 0..1 and how it was obtained; what else spoke for a finalist, where SynFlow was
     asked.
 
-    ``regression``: predicted accuracy on an average batch. ``log_synflow``: ln of SynFlow.
+    ``counted``: the share of images that were right, where ``value`` is estimated by likelihood.
+    ``regression``: predicted score on an average batch. ``log_synflow``: ln of SynFlow.
     ``believed``: both in standard deviations of the shortlist, added.
     """
 
     value: Fraction
     provenance: Text
+    counted: Fraction | None = None
     regression: Number | None = None
     log_synflow: Number | None = None
     believed: Number | None = None
@@ -267,5 +270,7 @@ def read_shown(path: Path) -> SearchSummary:
 
 def _read(path: Path, *, any_space: bool) -> SearchSummary:
     if not files.exists(path / FRONT, path):
-        raise InputError(f"{path}: the search has not ended; go on with: hwnas resume {path}")
+        raise InputError(
+            f"{path}: the search has not ended; go on with: hwnas resume {quoted(path)}"
+        )
     return read(path / FRONT, path, SearchSummary, WHAT, {"any_space": any_space})

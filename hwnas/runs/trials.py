@@ -78,7 +78,7 @@ def _whole_trials(run: Run) -> Iterator[Trial]:
         try:
             data = json.loads(line, parse_constant=no_number)
             yield _trial(run, data)
-        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
             raise InputError(f"{path}: damaged line {line[:40]!r}") from None
 
 

@@ -16,6 +16,7 @@ from hwnas.runs.history import truncate_history
 from hwnas.runs.trials import truncate_trials
 from hwnas.search.algorithms.asked import to_arrays, with_arrays
 from hwnas.search.algorithms.searcher import Searcher
+from hwnas.search.config_kept import check_unchanged, settled
 from hwnas.search.diagnostic import Rollback
 from hwnas.search.distributed import shared_weights
 from hwnas.search.distributed.ranks import ALONE, Ranks
@@ -25,6 +26,8 @@ from hwnas.training.data import Dataset
 from profilers.errors import FaultyPlugin, InputError
 
 MAX_ROLLBACKS = 3
+MOST_STEPS = 10**9
+"""Batches of an epoch: more than any data set has."""
 
 
 def place(config: Config, position: Mapping[str, Any]) -> str | None:
@@ -102,9 +105,22 @@ def checkpoint(run: Run) -> tuple[Arrays, dict[str, Any]] | None:
             type(number) in (int, float) and math.isfinite(number) for number in numbers
         ):
             raise ValueError("its numbers are none of a search")
-        if not (at.stage <= len(run.config.stages) and at.micro_batches >= 1):
-            raise ValueError("a stage that this search does not have")
+        _check_place(run.config, at, len(rollbacks))
+        check_unchanged(run, written.get("config"))
     return saved
+
+
+def _check_place(config: Config, at: Position, rollbacks: int) -> None:
+    """Raise ValueError unless a search with this config can stand there."""
+    if at.stage > len(config.stages):
+        raise ValueError("a stage that this search does not have")
+    epochs = config.stages[at.stage].epochs if at.stage < len(config.stages) else 1
+    if at.epoch >= epochs:
+        raise ValueError("an epoch that its stage does not have")
+    if not (at.step <= MOST_STEPS and 1 <= at.micro_batches <= config.weight_step.batch_size):
+        raise ValueError("its steps or pieces of a batch are none of a search")
+    if not (0 < at.lr_scale <= 1 and at.seconds >= 0 and rollbacks <= MAX_ROLLBACKS):
+        raise ValueError("its learning rate, time or rollbacks are none of a search")
 
 
 @contextmanager
@@ -154,6 +170,7 @@ def save(run: Run, state: State, clock: Callable[[], float], began: float) -> fl
         "processes": state.shared.ranks.size,
         "losses": state.losses,
         "accuracies": state.accuracies,
+        "config": settled(run.config),
     }
     save_checkpoint(run, arrays, written)
     return clock()

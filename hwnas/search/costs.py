@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hwnas.config import Config
 from hwnas.costs.metrics import METRICS, Asked, CostMetric, predicted
+from hwnas.costs.table_runtime import runtime_words
 from hwnas.search.algorithms.reward import Objective, parse_quantity
 from hwnas.space.encoding import project, sample
 from hwnas.space.size import Task
@@ -72,6 +73,7 @@ def build_costs(
         family=config.evaluation_family(Task(classes=classes, image=image)),
         device=device,
         table=table,
+        runtime=runtime_words(config.backend, config.precision),
     )
     names = dict.fromkeys(
         [objective.metric for objective in config.objectives] + ["params", "macs"]
@@ -103,7 +105,8 @@ def _refuse_less(config: Config, device: Device, cost: CostModel, attached: bool
     anything is trained."""
     if config.require == "any" or cost.provenance == "counted":
         return
-    best = "measured" if attached else cost.provenance
+    # A table of energies is all there is: no finalist's energy is measured.
+    best = "measured" if attached and cost.name != "energy" else cost.provenance
     if RANKS.index(best) < RANKS.index(config.require):
         calibrates = cost.name == "latency" and config.require == "table"
         hint = "calibrate it there (hwnas devices calibrate), " if calibrates else ""

@@ -39,12 +39,14 @@ def evaluate(
     values = np.stack([cost.of(asked) for cost in costs], axis=1)
     macs = values[:, [cost.name for cost in costs].index("macs")]
     order = np.argsort(macs, kind="stable")  # neighbours in cost go to different ranks
-    of_rank = shared_weights.likelihoods(net, asked[order[ranks.own(len(asked))]], batch)
+    mine = asked[order[ranks.own(len(asked))]]
     accuracy, likelihood = np.zeros((2, len(asked)))
-    accuracy[order] = ranks.gathered(len(asked), of_rank[0])
     by_likelihood = config.alpha_step.score == "likelihood"
     if by_likelihood:
-        likelihood[order] = ranks.gathered(len(asked), of_rank[1])
+        both = shared_weights.likelihoods(net, mine, [batch])
+        likelihood[order] = ranks.gathered(len(asked), both[1])
+    of_rank = both[0] if by_likelihood else shared_weights.accuracies(net, mine, [batch])
+    accuracy[order] = ranks.gathered(len(asked), of_rank)
     if ranks.is_main:
         append_trials(
             run,

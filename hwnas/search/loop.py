@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import NoReturn
 
-from hwnas.errors import Stopped
+from hwnas.errors import Stopped, quoted
 from hwnas.nets.supernet import Supernet
 from hwnas.runs.directory import Run
 from hwnas.runs.history import append_epoch, epoch_of, read_history
@@ -99,8 +99,8 @@ def run_stages(
                     raise
                 raise Stopped(
                     "the memory is too small for a step; what was finished is kept: close other"
-                    f" programs and go on with: hwnas resume {run.path}, or begin anew with smaller"
-                    " alpha_step.images or weight_step.batch_size"
+                    f" programs and go on with: hwnas resume {quoted(run.path)}, or begin anew with"
+                    " smaller alpha_step.images or weight_step.batch_size"
                 ) from None
             ranks.check_equal(partial(digest, state))
             if ranks.is_main:

@@ -36,7 +36,7 @@ def with_weights(
     if named == NONE:
         return rest
     if named is not None:
-        return {**rest, **_of(str(named), given.get("space"), file)}
+        return _with(rest, str(named), rest.get("space") is None and file is None)
     look = None if file is not None or _is_said(given) else _photos(given)
     weights = next(iter(TRAINED.values()))
     if look is None or min(look.side, _side(given) or look.side) < SMALLEST_SIDE:
@@ -54,12 +54,15 @@ def with_weights(
         f" {weights.name}, trained on ImageNet ({weights.licence}), at {side} pixels; otherwise:"
         " --weights-from none, --image-size N"
     )
-    return {**rest, "data": data, **_of(weights.name, None, None)}
+    return _with({**rest, "data": data}, weights.name, True)
 
 
-def _of(named: str, space: str | None, file: str | None) -> dict[str, Any]:
-    """The weights and their space; a space that was said, or that a file may say, is checked
-    later."""
+def _with(given: dict[str, Any], named: str, choose: bool) -> dict[str, Any]:
+    """With weights, what images have to be like for them, and, to ``choose``, their space; one that
+    was said, or that a file may say, is checked later.
+
+    So a run directory holds all that is needed to go on, but the weights of its start.
+    """
     weights = weights_named(named)
     fitting = elastic_space(weights.genotype)
     if fitting is None:
@@ -67,8 +70,13 @@ def _of(named: str, space: str | None, file: str | None) -> dict[str, Any]:
             f"weights-from: no elastic space is made of {weights.name}'s network; there is one of"
             f" {', '.join(name for name, one in TRAINED.items() if elastic_space(one.genotype))}"
         )
-    chosen = {"weights_from": named}
-    return chosen if space is not None or file is not None else {"space": fitting.name, **chosen}
+    name = named if named in TRAINED else str(Path(named).expanduser().resolve())
+    how = weights.preprocessing
+    data = {"mean": how.mean, "std": how.std, **(given.get("data") or {})}
+    if Path(str(data.get("source", ""))).expanduser().is_dir():
+        data = {"crop": how.crop, **data}
+    space = {"space": fitting.name} if choose else {}
+    return {**given, **space, "weights_from": name, "data": data}
 
 
 def _side(given: Mapping[str, Any]) -> int | None:

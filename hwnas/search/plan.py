@@ -46,6 +46,7 @@ from profilers.backends import backend
 from profilers.cuda import compute_place, cuda_problem
 from profilers.device import Device
 from profilers.errors import asking
+from profilers.runtimes import RUNTIMES, check_runtime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,8 +75,7 @@ def plan(
     check_targets(config)
     with asking(plugin_words(config.algorithm), "check", Stopped):
         algorithm_of(config).check(config)
-    if config.backend is not None:
-        backend(config.backend)  # known before anything is trained
+    check_back_end(config)
     device = devices.load(find_device(config.target))
     data = config.data
     if data.download and ranks.local:
@@ -120,6 +120,16 @@ def plan(
         objectives=objectives_of(config, ranges),
         attached_target=attached_target,
     )
+
+
+def check_back_end(config: Config) -> None:
+    """Raise InputError, before anything is trained, for a back end that is not known or not
+    installed, or lacks the precision."""
+    if config.backend is not None:
+        backend(config.backend)
+    name = config.backend or "onnxruntime"
+    if name in RUNTIMES and (config.backend is not None or config.precision != "fp32"):
+        check_runtime(name, config.precision, elsewhere=False)
 
 
 def _first_table(attached_target: AttachedTarget | None, table: Path | None, say: Say) -> None:

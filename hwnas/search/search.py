@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from hwnas.config import Config, with_data
-from hwnas.errors import Stopped
+from hwnas.errors import Stopped, quoted
 from hwnas.measuring.attached import Say
 from hwnas.runs import directory as runs
 from hwnas.runs.directory import Run
@@ -31,8 +31,16 @@ from hwnas.search.health import verdict
 from hwnas.search.loop import run_stages
 from hwnas.search.plan import SearchPlan, plan, searcher_of
 from hwnas.search.progress import Watcher
+from hwnas.search.warm_start import check_start
 from hwnas.training.data import default_root, digest, to_device
-from hwnas.training.run_images import TEST_IMAGES, check_same, parts_of, record_of_test
+from hwnas.training.run_images import (
+    TEST_IMAGES,
+    check_same,
+    located,
+    moved,
+    parts_of,
+    record_of_test,
+)
 from profilers.errors import FaultyPlugin
 
 
@@ -49,13 +57,14 @@ def search(
 
     All ``ranks`` call this together, with the same arguments; the leading one writes.
     """
+    ranks.broadcast(lambda: check_start(config))
     planned = planned or plan(config, say, ranks=ranks)
     fresh = searcher_of(planned)
 
     def begin() -> Run:
         started = runs.create(
             out,
-            config,
+            located(config),
             command=sys.argv,
             data_digest=digest(planned.dataset),
             images=parts_of(planned.dataset),
@@ -74,16 +83,22 @@ def resume(
     ranks: Ranks = ALONE,
     root: Path | None = None,
     download: bool = False,
+    source: str | None = None,
+    test: Path | None = None,
 ) -> Run:
     """Go on with a search that was stopped, from its last checkpoint. A finished one is left as it
     is.
 
     With as many ``ranks`` as before it ends as if it had not been stopped; with others, within
-    noise. ``root``: where public data sets are now; ``download``: fetch a missing one.
+    noise. ``root``: where public data sets are now; ``download``: fetch a missing one; ``source``,
+    ``test``: where the images of a folder or a file are now.
     """
     run = ranks.broadcast(lambda: runs.open_run(path))
     if ranks.broadcast(lambda: runs.ended(run)):
         return run
+    run = ranks.broadcast(lambda: moved(run, source, test))
+    # Before images are read: its config may have been changed since.
+    ranks.broadcast(lambda: whereabouts(run, ranks.size))
     if download and root is None:
         root = default_root()  # not to a place that a file names
     config = with_data(run.config, root=None if root is None else str(root), download=download)
@@ -155,19 +170,19 @@ def _go(
     except FaultyPlugin as error:
         raise Stopped(
             f"{error}; all finished work up to the last checkpoint is kept: mend it and go on with:"
-            f" hwnas resume {run.path}"
+            f" hwnas resume {quoted(run.path)}"
         ) from error
     except PeerLost as error:
         silent = "did not answer in time" if "timed out" in str(error).lower() else "has died"
         raise Stopped(
             f"another process of this search {silent}; all finished work up to the last checkpoint"
-            f" is kept: go on with: hwnas resume {run.path} --processes {ranks.size}"
+            f" is kept: go on with: hwnas resume {quoted(run.path)} --processes {ranks.size}"
         ) from None
     except (RuntimeError, MemoryError) as error:
         if isinstance(error, Stopped) or not out_of_memory(error):
             raise
         raise Stopped(
             "the memory is too small to score networks on validation images; what was finished is"
-            f" kept: close other programs and go on with: hwnas resume {run.path}"
+            f" kept: close other programs and go on with: hwnas resume {quoted(run.path)}"
         ) from None
     return run

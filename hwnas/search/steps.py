@@ -16,7 +16,7 @@ from hwnas.nets.supernet import SkipDropout, Supernet
 from hwnas.search.algorithms.algorithm import OwnTraining, StepContext
 from hwnas.search.algorithms.asked import plugin_words, searcher_from
 from hwnas.search.algorithms.progressive import skip_dropout
-from hwnas.search.algorithms.searcher import mixture_of, path_of
+from hwnas.search.algorithms.searcher import mask_of, mixture_of, path_of
 from hwnas.search.costs import CostModel
 from hwnas.search.distributed import grouping, shared_weights
 from hwnas.search.distributed.ranks import PeerLost
@@ -24,6 +24,7 @@ from hwnas.search.schedule import learning_every
 from hwnas.search.seeds import ALPHA, DROPOUT, NOISE, PATHS, rng
 from hwnas.search.state import SearchDiverged, State
 from hwnas.space.space import SPACES, Choices, Probabilities
+from hwnas.space.spread import spread_path
 from hwnas.training.data import Batch, Dataset, sample
 from hwnas.training.dataset import generator
 from profilers.errors import FaultyPlugin, asking, kind_of
@@ -71,13 +72,13 @@ def path_of_batch(config: Config, state: State, number: int) -> Choices:
     """The path (edges,) that is drawn for a batch of the present epoch."""
     at = state.position
     if config.stages[at.stage].train == "largest":
-        largest = state.shared.net.largest
-        assert largest is not None
-        return largest
+        assert state.shared.net.largest is not None
+        return state.shared.net.largest
+    space, net = SPACES[config.space], state.shared.net
     words = rng(config.seed, at.stage, at.epoch, number, PATHS)
-    return path_of(
-        state.searcher, SPACES[config.space], words, config.weight_step.paths == "uniform"
-    )
+    if config.weight_step.paths == "spread":
+        return spread_path(space, net.relative_costs, mask_of(state.searcher, space), words)
+    return path_of(state.searcher, space, words, config.weight_step.paths == "uniform")
 
 
 def _macs(costs: tuple[CostModel, ...], choices: Choices) -> NDArray[np.float64]:

@@ -35,15 +35,27 @@ BATCH = 64
 
 
 def start_from(net: Supernet, config: Config, dataset: Dataset) -> None:
-    """Fill ``net`` with the weights that the config names. Raises InputError where they belong to
-    another network."""
+    """Fill ``net`` with the weights that the config names. Raises InputError where they are not
+    here or belong to another network."""
+    fill(net, checked_weights(config), dataset, (config.seed, HEAD), download=config.data.download)
+
+
+def check_start(config: Config) -> None:
+    """Raise InputError where a search could not begin with the weights that it names, before
+    anything is written; with ``data.download`` they are fetched."""
+    if config.weights_from is not None:
+        trained_state(checked_weights(config), config.data.download)
+
+
+def checked_weights(config: Config) -> TrainedWeights:
+    """The weights that the config names. Raises InputError where they fit another space."""
     assert config.weights_from is not None
     weights = weights_named(config.weights_from)
     space = elastic_space(weights.genotype)
     if space is None or space.name != config.space:
         fitting = "no space here" if space is None else space.name
         raise InputError(f"weights_from: {config.weights_from} fits {fitting}, not {config.space}")
-    fill(net, weights, dataset, (config.seed, HEAD))
+    return weights
 
 
 def fill(
@@ -52,12 +64,13 @@ def fill(
     dataset: Dataset,
     words: tuple[int, ...],
     split: Split = "weights",
+    download: bool = False,
 ) -> None:
     """Copy trained weights into a supernet of parts of their network, and fit its classifier to
     the images of ``split``, taken in an order that ``words`` seed."""
     assert net.largest is not None
     graph = net.graph_of(net.largest)
-    trained = trained_state(weights)
+    trained = trained_state(weights, download)
     if dataset.image[0] == 1:
         trained = grey_state(trained, weights.preprocessing)
     state = into_supernet(channels_sorted(trained, graph), graph)

@@ -182,7 +182,9 @@ def _check_node(space: Space, kind: CellKind, number: int, node: tuple[Edge, ...
     legal = space.ops(kind)
     for edge in node:
         if edge.op not in legal:
-            raise InputError(f"{where}: unknown operation {edge.op!r}{nearest(edge.op, legal)}")
+            edges = space.written == "edges"
+            known = [op for op in legal if not (edges and op == NONE)]  # an edge is left out there
+            raise InputError(f"{where}: unknown operation {edge.op!r}{nearest(edge.op, known)}")
         if edge.op == NONE and space.written == "edges":
             raise InputError(f"{where}: leave an edge out instead of writing {NONE!r}")
         if not 0 <= edge.source < number:

@@ -1,5 +1,5 @@
-"""Genotypes as text: our JSON, published DARTS namedtuples, NAS-Bench-201 strings and published
-names.
+"""Genotypes as text: our JSON, published DARTS namedtuples, NAS-Bench-201 strings, published
+names, and what hwnas.space.foreign_text reads.
 
 Text comes from outside: nothing is evaluated, and size and depth are bounded.
 """
@@ -9,13 +9,16 @@ from __future__ import annotations
 import ast
 import json
 import re
-import reprlib
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any
 
-from hwnas.space.genotype import Cell, Edge, Genotype, arch_string
+from hwnas.space.cell_text import cell_of
+from hwnas.space.foreign_text import from_dictionary, from_numbers, last_genotype
+from hwnas.space.genotype import Edge, Genotype, arch_string
+from hwnas.space.namedtuple_text import CALL, from_namedtuple
 from hwnas.space.published import CELLS, PUBLISHED
-from hwnas.space.space import SPACES, CellKind
+from hwnas.space.space import SPACES
 from profilers.errors import InputError, nearest
 
 MAX_CHARACTERS = 20_000
@@ -28,7 +31,7 @@ def parse(text: str) -> Genotype:
 
     Raises InputError with one line that says what is wrong.
     """
-    text = text.strip()
+    text = last_genotype(text.strip())
     if len(text) > MAX_CHARACTERS:
         raise InputError(f"genotype: {len(text)} characters, at most {MAX_CHARACTERS} are read")
     # Before any parser sees it: their own limits differ between Python versions, and some end the
@@ -36,13 +39,18 @@ def parse(text: str) -> Genotype:
     if _depth(text) > MAX_DEPTH or "\\" in text:
         raise InputError(f"genotype: brackets nested deeper than {MAX_DEPTH}, or a backslash")
     if text.startswith("{"):
-        return from_dict(_json(text))
+        data = _json(text)
+        found = from_dictionary(data) if "space" not in data else None
+        return from_dict(data) if found is None else found
     if text.startswith("|"):
         return _from_arch_string(text)
-    if text.startswith("Genotype("):
-        return _from_namedtuple(text)
+    if text.startswith(CALL):
+        return from_namedtuple(text)
     if text in PUBLISHED:
         return PUBLISHED[text]
+    numbered = from_numbers(text)
+    if numbered is not None:
+        return numbered
     if _NAME.fullmatch(text):
         raise InputError(f"genotype: no published network is called {text!r}{_meant(text)}")
     raise InputError(
@@ -123,7 +131,9 @@ def from_dict(data: Any) -> Genotype:
         if not isinstance(data.get("arch_str"), str):
             raise InputError(f"genotype of {name}: expected the key 'arch_str'")
         return _from_arch_string(data["arch_str"], name)
-    return Genotype(name, _cell(data.get("normal"), "normal"), _cell(data.get("reduce"), "reduce"))
+    return Genotype(
+        name, cell_of(data.get("normal"), "normal"), cell_of(data.get("reduce"), "reduce")
+    )
 
 
 def _from_operations(name: str, data: dict[str, Any]) -> Genotype:
@@ -143,31 +153,15 @@ def _from_operations(name: str, data: dict[str, Any]) -> Genotype:
     return Genotype(name, operations=tuple(given[one] for one in names))
 
 
-def _cell(nodes: Any, kind: CellKind) -> Cell:
-    if not isinstance(nodes, list | tuple):
-        raise InputError(f"genotype: {kind} must be a list with the edges of each node")
-    return tuple(_node(node, kind) for node in nodes)
-
-
-def _node(edges: Any, kind: CellKind) -> tuple[Edge, ...]:
-    if not isinstance(edges, list | tuple):
-        raise InputError(f"genotype: every node of {kind} must be a list of [operation, source]")
-    return tuple(_edge(edge, kind) for edge in edges)
-
-
-def _edge(pair: Any, kind: CellKind) -> Edge:
-    if isinstance(pair, list | tuple) and len(pair) == 2:
-        op, source = pair
-        if isinstance(op, str) and isinstance(source, int) and not isinstance(source, bool):
-            return Edge(op, source)
-    found = reprlib.repr(pair)[:60]
-    raise InputError(f"genotype: an edge of {kind} must be [operation, source], not {found}")
-
-
-def _json(text: str) -> Any:
+def _json(text: str) -> dict[str, Any]:
     try:
-        return json.loads(text)
+        data: dict[str, Any] = json.loads(text)
+        return data
     except (ValueError, RecursionError) as error:
+        with suppress(SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
+            written = ast.literal_eval(text)  # as Python prints a dictionary
+            if isinstance(written, dict):
+                return written
         raise InputError(f"genotype: not valid JSON ({str(error)[:80]})") from None
 
 
@@ -182,71 +176,3 @@ def _from_arch_string(text: str, space: str = "nasbench201") -> Genotype:
     return Genotype(
         space, tuple(tuple(Edge(op, int(source)) for op, source in node) for node in pairs)
     )
-
-
-def _from_namedtuple(text: str) -> Genotype:
-    try:
-        call = ast.parse(text, mode="eval").body
-        if not isinstance(call, ast.Call) or call.args:
-            raise ValueError("expected Genotype(normal=..., normal_concat=..., ...)")
-        fields = {keyword.arg: _literal(keyword.value) for keyword in call.keywords}
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise InputError(f"genotype: not a readable Genotype(...) ({str(error)[:80]})") from None
-    known = {"normal", "normal_concat", "reduce", "reduce_concat"}
-    if None in fields or not set(fields) <= known or not {"normal", "reduce"} <= set(fields):
-        raise InputError(f"genotype: Genotype(...) needs the fields {', '.join(sorted(known))}")
-    for kind in ("normal_concat", "reduce_concat"):
-        if kind in fields and fields[kind] != [2, 3, 4, 5]:
-            raise InputError(
-                f"genotype: {kind} must be range(2, 6): the output joins all four nodes"
-            )
-    return _first_that_fits(fields["normal"], fields["reduce"])
-
-
-def _literal(node: ast.expr) -> Any:
-    """A literal, with ``range(a, b)`` and ``list(range(a, b))`` (both published) read as small
-    integers."""
-    if (
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Name)
-        and node.func.id in {"range", "list"}
-    ):
-        arguments = [_literal(argument) for argument in node.args]
-        if node.func.id == "list" and len(arguments) == 1 and isinstance(arguments[0], list):
-            return arguments[0]
-        small = all(isinstance(bound, int) and 0 <= bound <= 64 for bound in arguments)
-        if node.func.id == "range" and 1 <= len(arguments) <= 2 and small:
-            return list(range(*arguments))
-        raise ValueError("only range(2, 6) may be called")
-    return ast.literal_eval(node)
-
-
-def _first_that_fits(normal: Any, reduce: Any) -> Genotype:
-    """DARTS operations where they suffice, else the TND space; published text does not name its
-    space."""
-    cells = _nodes_of(normal, "normal"), _nodes_of(reduce, "reduce")
-    try:
-        return Genotype("darts", *cells)
-    except InputError as darts_says:
-        foreign = {edge.op for cell in cells for node in cell for edge in node} - set(
-            SPACES["darts"].ops("normal")
-        )
-        if not foreign & (set(SPACES["tnd"].ops("normal")) | set(SPACES["tnd"].ops("reduce"))):
-            raise darts_says from None
-        return Genotype("tnd", *cells)
-
-
-def _nodes_of(cell: Any, kind: CellKind) -> Cell:
-    if not isinstance(cell, list | tuple):
-        raise InputError(f"genotype: {kind} must be a list of edges")
-    if all(
-        isinstance(item, list | tuple) and len(item) == 2 and isinstance(item[0], str)
-        for item in cell
-    ):
-        if len(cell) != 8:
-            raise InputError(
-                f"genotype: {kind} needs 8 pairs (two per node), not {len(cell)}; write a list per"
-                " node"
-            )
-        return tuple((_edge(cell[i], kind), _edge(cell[i + 1], kind)) for i in range(0, 8, 2))
-    return _cell(cell, kind)

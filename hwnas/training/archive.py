@@ -32,6 +32,12 @@ _LONGEST_HEADER, _MOST_DIMENSIONS = 10_000, 8
 MOST_CLASSES = 1 << 20
 _LONGEST_NAME = 200
 _IMAGES, _LABELS = ("x_train", "x_test"), ("y_train", "y_test")
+NAMES: Mapping[str, tuple[str, ...]] = {
+    f"{letter}_{part}": (f"{letter.upper()}_{part}", f"{part}_{word}", f"{part}_{letter}")
+    for letter, word in (("x", "images"), ("y", "labels"))
+    for part in ("train", "test")
+}
+"""What else arrays are called: MedMNIST says train_images and train_labels."""
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
@@ -54,7 +60,7 @@ class Claim:
 
 def read_npz(path: Path) -> dict[str, np.ndarray[Any, Any]]:
     """Return `x_train`, `y_train`, `x_test`, `y_test` and, if present, `classes`, as they are
-    stored.
+    stored, also where they have other names (`NAMES`).
 
     Raises `InputError` that names file and array where one is missing, there twice, damaged, of a
     type that holds no numbers, or larger than the memory.
@@ -108,11 +114,14 @@ def _members(archive: zipfile.ZipFile, path: Path) -> dict[str, zipfile.ZipInfo]
     counts = Counter(info.filename for info in infos)
     found = {}
     for name in (*_IMAGES, *_LABELS, "classes"):
-        count = counts[f"{name}.npy"]
-        if count > 1:
-            raise InputError(f"{path}: the array '{name}' is there {count} times")
-        if count:
-            found[name] = archive.getinfo(f"{name}.npy")
+        stored = [one for one in (name, *NAMES.get(name, ())) if counts[f"{one}.npy"]]
+        if len(stored) > 1:
+            raise InputError(f"{path}: both '{stored[0]}' and '{stored[1]}' are there: keep one")
+        if stored and counts[f"{stored[0]}.npy"] > 1:
+            count = counts[f"{stored[0]}.npy"]
+            raise InputError(f"{path}: the array '{stored[0]}' is there {count} times")
+        if stored:
+            found[name] = archive.getinfo(f"{stored[0]}.npy")
         elif name != "classes":
             present = [info.filename.removesuffix(".npy") for info in infos]
             raise InputError(f"{path}: no array '{name}' (arrays: {', '.join(present) or 'none'})")

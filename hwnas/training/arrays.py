@@ -133,8 +133,8 @@ def load_npz(path: Path, *, seed: int, noise: float) -> Dataset:
     archive.
 
     Images: (N, H, W), (N, H, W, C) or (N, C, H, W) with C of 1, 3 or 4; uint8, or floats in 0..1 or
-    0..255. Labels: (N,) whole numbers from 0. Nothing is unpickled. Raises `InputError` that names
-    the file and the array.
+    0..255. Labels: whole numbers from 0, (N,) or (N, 1), or one-hot (N, K). Nothing is unpickled.
+    Raises `InputError` that names the file and the array.
     """
     arrays = read_npz(path)
     train, test = (
@@ -182,9 +182,21 @@ def as_images(array: np.ndarray[Any, Any], where: str) -> Tensor:
 
 
 def as_labels(array: np.ndarray[Any, Any], count: int, where: str) -> Tensor:
-    """Return `array` as int64 (count,), or raise `InputError` that begins with `where`."""
+    """Return `array` as int64 (count,), or raise `InputError` that begins with `where`.
+
+    A column (N, 1), rows (N, K) with a single one among zeros, and whole floats say the same.
+    """
+    if array.ndim == 2 and len(array) == count and array.shape[1] == 1:
+        array = array[:, 0]
+    elif array.ndim == 2 and len(array) == count and array.shape[1] > 1:
+        array = _hot(array, where)
     if array.shape != (count,):
         raise InputError(f"{where}: shape {array.shape}, expected ({count},), one label per image")
+    if array.dtype.kind == "b":
+        array = array.astype(np.uint8)
+    if array.dtype.kind == "f" and bool(np.all(np.isfinite(array) & (array == np.floor(array)))):
+        # Beyond what any label is, floats become other whole numbers.
+        array = np.minimum(array, MOST_CLASSES).astype(np.int64)
     if array.dtype.kind not in "iu" or array.min() < 0:
         raise InputError(
             f"{where}: labels are whole numbers from 0, not {array.dtype} from {array.min()}"
@@ -194,6 +206,19 @@ def as_labels(array: np.ndarray[Any, Any], count: int, where: str) -> Tensor:
             f"{where}: label {array.max()}; labels are class numbers 0, 1, 2, ... without gaps"
         )
     return torch.from_numpy(array.astype(np.int64))
+
+
+def _hot(array: np.ndarray[Any, Any], where: str) -> np.ndarray[Any, Any]:
+    """The place of the one in every row. Raises InputError where a row has none, or several."""
+    ones = array == 1
+    single = (ones | (array == 0)).all(axis=1) & (ones.sum(axis=1) == 1)
+    if not single.all():
+        row = int(np.argmin(single))
+        raise InputError(
+            f"{where}: row {row} of shape {array.shape[1:]} is no single one among zeros: an image"
+            " has one class here, (N,) or one-hot"
+        )
+    return np.asarray(np.argmax(ones, axis=1))
 
 
 def _as_bytes(array: np.ndarray[Any, Any], where: str) -> np.ndarray[Any, Any]:

@@ -85,6 +85,26 @@ def _resized_crop(pixels: Tensor, smallest_area: float, generator: torch.Generat
     return scaled.round().to(torch.uint8)
 
 
+def random_window(pixels: Tensor, size: tuple[int, int], generator: torch.Generator) -> Tensor:
+    """Of images (n, C, H, W) that are larger than ``size`` a window of it each, anywhere; others as
+    they are, without a draw."""
+    spare = (pixels.shape[2] - size[0], pixels.shape[3] - size[1])
+    if spare == (0, 0):
+        return pixels
+    top, left = (torch.randint(more + 1, (len(pixels),), generator=generator) for more in spare)
+    windows = pixels.unfold(2, size[0], 1).unfold(3, size[1], 1)
+    index = torch.arange(len(pixels), device=pixels.device)
+    return windows[index, :, top.to(pixels.device), left.to(pixels.device)]
+
+
+def middle_window(pixels: Tensor, size: tuple[int, int]) -> Tensor:
+    """The middle of images (n, C, H, W), (n, C, *size)."""
+    top, left = (
+        (there - wanted) // 2 for there, wanted in zip(pixels.shape[2:], size, strict=True)
+    )
+    return pixels[:, :, top : top + size[0], left : left + size[1]]
+
+
 def _crop(pixels: Tensor, padding: int, top: Tensor, left: Tensor) -> Tensor:
     count, _, height, width = pixels.shape
     padded = functional.pad(pixels, (padding,) * 4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from hwnas.training.arrays import load_npz
@@ -20,6 +21,7 @@ from hwnas.training.dataset import (
 from hwnas.training.fingerprint import digest
 from hwnas.training.sources import TORCHVISION, load_digits, load_torchvision
 from profilers.errors import InputError, nearest
+from profilers.limited import why_no_file
 
 __all__ = [
     "NAMES",
@@ -56,6 +58,7 @@ def load(
     image_size: int | None = None,
     test: Path | None = None,
     skip_broken: bool = False,
+    crop: float = 1.0,
 ) -> Dataset:
     """Return the data set that `source` names: one of `NAMES`, a folder of images, or an `.npz`
     file.
@@ -65,6 +68,7 @@ def load(
     deviation of Gaussian noise on every image, in the range 0..1. `image_size`: side in pixels for
     folders and ImageNet, inferred without it. `test`: a folder of test images, one sub-folder per
     class, where `source` is a folder.
+    `crop`: which part of the side of each picture's middle square is seen, of a folder.
     `skip_broken`: leave out the files of a folder that cannot be read. The order of files, of their
     names (but see hwnas.training.order) and of rows changes nothing. Raises `InputError` with one
     helpful line for anything that cannot be used.
@@ -85,7 +89,7 @@ def load(
     if word == "imagenet":
         return load_imagenet(root, seed=seed, noise=noise, image_size=image_size)
     path = Path(source).expanduser()
-    if path.is_dir():
+    if os.path.isdir(path):  # not Path.is_dir(), which raises for what may not be looked at
         try:
             return load_folder(
                 path.resolve(),
@@ -94,6 +98,7 @@ def load(
                 image_size=image_size,
                 test=test.expanduser().resolve() if test else None,
                 skip_broken=skip_broken,
+                crop=crop,
             )
         except Unreadable as error:
             raise InputError(
@@ -101,9 +106,13 @@ def load(
                 " them out"
             ) from error
     if path.suffix.lower() == ".npz":
-        if not path.is_file():
-            raise InputError(f"data file {path}: {'not a file' if path.exists() else 'not found'}")
+        wrong = why_no_file(path)
+        if wrong is not None:
+            raise InputError(f"data file {path}: {wrong}")
         return load_npz(path, seed=seed, noise=noise)
+    if os.path.lexists(path):
+        wrong = why_no_file(path) or "neither a folder of images nor an .npz file"
+        raise InputError(f"data set {word}: {wrong}")
     raise InputError(
         f"unknown data set '{word}', and no folder or .npz file of that name{nearest(word, NAMES)}"
     )

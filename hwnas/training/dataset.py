@@ -17,7 +17,13 @@ import torch
 from torch import Tensor
 
 from hwnas.space.task import Task
-from hwnas.training.augment import Augment, augmented, cut_out
+from hwnas.training.augment import (
+    Augment,
+    augmented,
+    cut_out,
+    middle_window,
+    random_window,
+)
 
 Split = Literal["weights", "policy", "train", "test"]
 
@@ -66,6 +72,8 @@ class Dataset:
     `augment`: what suits these images; apply it by passing it to `batches`.
     `test_names`: where each test image was found: its file as seen from the data folder, or its
     row.
+    `crop`: the share of the side of a picture's middle square that networks see: in training
+    anywhere in it, else its middle. `train` and `test` hold the whole squares.
     `soft_labels`: what a teacher says of each image of `train`, (N, classes) probabilities.
     `notes`: lines about what was not read, or not as it is.
     """
@@ -85,6 +93,7 @@ class Dataset:
     test_names: tuple[str | int, ...] = ()
     notes: tuple[str, ...] = ()
     soft_labels: Tensor | None = None
+    crop: float = 1.0
 
     @property
     def task(self) -> Task:
@@ -231,9 +240,10 @@ def _read(
     if dataset.soft_labels is not None and split != "test":
         soft = dataset.soft_labels[index].to(dataset.device)
     if augment is None or seed is None:
-        return Batch(_normalised(dataset, pixels), y, soft)
+        return Batch(_normalised(dataset, middle_window(pixels, dataset.image[1:])), y, soft)
     # One more word than the seed of the order, so that the two draws have nothing in common.
     draws = generator(*seed, 1)
+    pixels = random_window(pixels, dataset.image[1:], draws)
     x = _normalised(dataset, augmented(pixels, augment, draws))
     return Batch(cut_out(x, augment.cutout, draws) if augment.cutout else x, y, soft)
 

@@ -40,6 +40,7 @@ def load_folder(
     image_size: int | None = None,
     test: Path | None = None,
     skip_broken: bool = False,
+    crop: float = 1.0,
 ) -> Dataset:
     """Return the images under `path`: `train/CLASS/FILE` with `test/` or `val/` beside, or
     `CLASS/FILE`.
@@ -47,6 +48,7 @@ def load_folder(
     `test`: the folder of the test images, `CLASS/FILE`, wherever it is. Without any a fixed fifth
     of each class is the test set. Size and channels are inferred from the files: the median shorter
     side, at most 224, unless `image_size` is given; grey where every file looked at is.
+    `crop`: as in `Dataset`.
     `skip_broken`: every file is decoded first, and those that cannot be read are left out.
     """
     folder = parts(path, test)
@@ -62,8 +64,9 @@ def load_folder(
         _check_same_classes(test, classes, {label for _, label in test_files})
     train_headers, test_headers = _headers(train_files), _headers(test_files)
     image = _infer_image(train_headers, test_headers, image_size)
-    train = _labelled(train_files, image, path)
-    held = None if testing is None else _labelled(test_files, image, path)
+    whole = (image[0], round(image[1] / crop), round(image[2] / crop))
+    train = _labelled(train_files, whole, path)
+    held = None if testing is None else _labelled(test_files, whole, path)
     lazy = isinstance(train.images, Files)
     statistics = (
         (IMAGENET_STATISTICS[0][: image[0]], IMAGENET_STATISTICS[1][: image[0]]) if lazy else None
@@ -74,14 +77,14 @@ def load_folder(
         train,
         held,
         image=image,
-        augment=default_augment(image),
+        augment=default_augment(image) if crop == 1 else Augment(flip=image[0] > 1),
         seed=seed,
         noise=noise,
         statistics=statistics,
     )
     found = [training] if testing is None else [training, testing]
     notes = (*passed_over(found, folder.unused), *_notes(train_headers | test_headers, broken))
-    return replace(dataset, notes=notes)
+    return replace(dataset, notes=notes, crop=crop)
 
 
 def load_imagenet(root: Path, *, seed: int, noise: float, image_size: int | None = None) -> Dataset:

@@ -173,19 +173,6 @@ class Training:
                 [loss.detach() * len(batch.y), right, torch.full_like(right, len(batch.y))]
             )
 
-    def before(self) -> TrainingEpoch:
-        """What the weights reach that the training begins with: epoch 0."""
-        held_out, tested = self._test()
-        return TrainingEpoch(
-            number=0,
-            learning_rate=0.0,
-            train_loss=0.0,
-            train_accuracy=0.0,
-            held_out_accuracy=held_out,
-            test_accuracy=tested,
-            seconds=0.0,
-        )
-
     def settle(self) -> None:
         """Bring the weights that count, with BatchNorm statistics that belong to them, into
         ``settled``."""
@@ -251,7 +238,7 @@ class Training:
             )
         last = progress.epoch + 1 == recipe.epochs
         held_out, tested = (
-            self._test()
+            self.test()
             if last or (progress.epoch + 1) % recipe.evaluate_every == 0
             else (None, None)
         )
@@ -276,7 +263,7 @@ class Training:
         self.totals.zero_()
         self._store(better, last)
 
-    def _test(self) -> tuple[float | None, float]:
+    def test(self) -> tuple[float | None, float]:
         """Accuracy on the held-out part of the training images, if any, and on the test images."""
         self.settle()
         held_out = accuracy(self.settled, self.data, "policy") if self.recipe.hold_out else None

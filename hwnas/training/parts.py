@@ -3,6 +3,7 @@ contents."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -64,7 +65,7 @@ def parts(path: Path, test: Path | None = None) -> Parts:
 
 def _with_test(path: Path, test: Path, folders: Iterable[str], train: list[str]) -> Parts:
     """The parts where the user names the folder of the test images."""
-    if not test.is_dir():
+    if not os.path.isdir(test):
         raise InputError(f"data.test {test}: no such folder")
     # Where `path` has a folder for each class of the test images, they are its classes.
     training = path / train[0] if train and not set(visible_folders(test)) <= set(folders) else path

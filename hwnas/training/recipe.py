@@ -125,9 +125,9 @@ RECIPES: dict[str, Recipe] = {
     # For networks that begin with trained weights (docs/evidence/photos.md).
     "tune": Recipe(
         name="tune",
-        epochs=2,
+        epochs=1,
         batch=32,
-        learning_rate=0.01,
+        learning_rate=0.02,
         warmup_epochs=0.25,
         weight_decay=1e-4,
         label_smoothing=0.1,

@@ -9,6 +9,7 @@ the search, which has trained on it, must not become a test image.
 from __future__ import annotations
 
 import json
+import os
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,13 +17,19 @@ from pathlib import Path
 
 import torch
 
-from hwnas.config import Config
+from hwnas.config import Config, with_data
 from hwnas.nets.trained import Preprocessing, weights_named
 from hwnas.nets.trained.grey import grey_preprocessing
 from hwnas.runs.directory import Run, ended
-from hwnas.runs.environment import Environment, ImagesKept, ImagesPart, read_environment
+from hwnas.runs.environment import (
+    Environment,
+    ImagesKept,
+    ImagesPart,
+    damage,
+    read_environment,
+)
 from hwnas.runs.summary import read_front
-from hwnas.training.data import Dataset, load
+from hwnas.training.data import NAMES, Dataset, load
 from hwnas.training.dataset import halves
 from hwnas.training.fingerprint import VERSION, PartPrint, fingerprint
 from profilers.errors import InputError
@@ -51,6 +58,7 @@ def read_images(config: Config, root: Path | None = None, download: bool = False
         image_size=data.image_size,
         test=Path(data.test) if data.test else None,
         skip_broken=data.skip_broken,
+        crop=data.crop,
     )
     return _prepared(config, dataset)
 
@@ -69,7 +77,9 @@ def _prepared(config: Config, dataset: Dataset) -> Dataset:
 
     Raises InputError where a class has too few images to judge candidates by.
     """
-    if config.weights_from is not None:
+    if config.data.mean is not None and config.data.std is not None:
+        dataset = prepared_for(dataset, Preprocessing(mean=config.data.mean, std=config.data.std))
+    elif config.weights_from is not None:
         dataset = prepared_for(dataset, weights_named(config.weights_from).preprocessing)
     share = config.data.policy_share
     if share == 0.5:
@@ -81,6 +91,33 @@ def _prepared(config: Config, dataset: Dataset) -> Dataset:
             f"data.policy_share: {share:g} of the images of a class is none; take more, such as 0.5"
         )
     return replace(dataset, split={**dataset.split, "weights": weights, "policy": policy})
+
+
+def located(config: Config) -> Config:
+    """The same search with the paths of its images absolute: they mean the same in any folder."""
+
+    def absolute(path: str | None) -> str | None:
+        return str(Path(path).expanduser().absolute()) if path else path
+
+    data = config.data
+    source = data.source if data.source in NAMES else absolute(data.source)
+    return with_data(config, source=source, root=absolute(data.root), test=absolute(data.test))
+
+
+def moved(run: Run, source: str | None, test: Path | None = None) -> Run:
+    """The run with its images where they are now; None: where they were.
+
+    Whether they are the same ones, `images_of` and `check_same` tell. Raises InputError where
+    neither is said and they are gone.
+    """
+    there = run.config.data.source
+    if source is None and there not in NAMES and not os.path.exists(os.path.expanduser(there)):
+        raise InputError(
+            f"{run.path}: the images of its search are not at {there}: say where they are now, with"
+            " --data"
+        )
+    config = with_data(run.config, source=source, test=None if test is None else str(test))
+    return replace(run, config=config)
 
 
 def images_of(
@@ -134,8 +171,9 @@ def check_images(run: Run, dataset: Dataset, warn: Say = lambda line: None) -> N
     if comparable(kept):
         _check_parts(run, dataset, kept)
     else:
+        why = damage(run.path) or f"{run.path} was written by an earlier version of hwnas"
         warn(
-            f"{run.path} was written by an earlier version of hwnas: whether these are the images"
+            f"{why}: whether these are the images"
             " of its search can't be told; where no test folder was given, it may have trained on"
             " images that are test images now"
         )
@@ -150,8 +188,9 @@ def check_same(run: Run, dataset: Dataset, kept: Environment) -> None:
     """
     if not comparable(kept):
         raise InputError(
-            f"{run.path}: begun by an earlier version of hwnas, which took images in another order;"
-            " search again"
+            damage(run.path)
+            or f"{run.path}: begun by an earlier version of hwnas, which took images in another"
+            " order; search again"
         )
     _check_parts(run, dataset, kept)
     if kept.data_digest != fingerprint(dataset).whole:

@@ -91,7 +91,7 @@ def train(
         training.resume(out_dir, settings)
     progress = training.progress
     if start is not None and report is not None and not (progress.epoch or progress.step):
-        report(training.before())
+        report(_before(training))
     if progress.epoch == recipe.epochs:
         training.settle()
         training.keep_weights()  # again, in case the file was lost
@@ -107,6 +107,20 @@ def train(
         seconds=progress.seconds,
         curve=tuple(progress.curve),
         best_epoch=progress.best_epoch,
+    )
+
+
+def _before(training: Training) -> TrainingEpoch:
+    """What the weights reach that a training begins with: epoch 0."""
+    held_out, tested = training.test()
+    return TrainingEpoch(
+        number=0,
+        learning_rate=0.0,
+        train_loss=0.0,
+        train_accuracy=0.0,
+        held_out_accuracy=held_out,
+        test_accuracy=tested,
+        seconds=0.0,
     )
 
 

@@ -39,6 +39,8 @@ class Weights:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     notes: Mapping[str, Any]
+    crop: float = 1.0
+    """The share of the side of a picture's middle square that the network sees."""
 
 
 def save_weights(
@@ -60,6 +62,7 @@ def save_weights(
         mean=data.mean,
         std=data.std,
         notes=notes,
+        crop=data.crop,
     )
     files.replace(path, path.parent, weights_bytes(weights))
 
@@ -77,6 +80,8 @@ def weights_bytes(weights: Weights) -> bytes:
         "mean": weights.mean,
         "std": weights.std,
     }
+    if weights.crop != 1:
+        header["crop"] = weights.crop
     macro = SPACES[weights.architecture.genotype.space].macro
     if macro is not None:
         header["macro"] = table_of(macro)
@@ -116,12 +121,13 @@ def load_weights(path: Path, root: Path | None = None) -> Weights:
         )
         mean, std = (tuple(map(float, header.pop(name))) for name in ("mean", "std"))
         stem = header.pop("stem", "cifar")
+        crop = float(header.pop("crop", 1.0))
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except DAMAGE as error:
         reason = f"{type(error).__name__}: {error}"
         raise InputError(f"{path}: not a weights file of hwnas train ({reason})") from error
-    if len(image) != 3 or stem not in ("cifar", "imagenet"):
+    if len(image) != 3 or stem not in ("cifar", "imagenet") or not 0.5 <= crop <= 1:
         raise InputError(
             f"{path}: not a weights file of hwnas train (image {image}, stem {stem!r})"
         )
@@ -137,6 +143,7 @@ def load_weights(path: Path, root: Path | None = None) -> Weights:
         mean=mean,
         std=std,
         notes=header,
+        crop=crop,
     )
 
 

@@ -9,7 +9,7 @@ import tempfile
 import pytest
 
 from hwnas.cli import main
-from tests.cases import archives, devices, images, models, runs, tables
+from tests.cases import archives, devices, forms, images, models, runs, tables
 from tests.cases.case import Case
 
 CASES: tuple[Case, ...] = (
@@ -19,6 +19,7 @@ CASES: tuple[Case, ...] = (
     *tables.CASES,
     *devices.CASES,
     *runs.CASES,
+    *forms.CASES,
 )
 
 

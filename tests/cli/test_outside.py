@@ -15,7 +15,7 @@ import pytest
 
 from hwnas import doctor
 from hwnas.cli import main
-from hwnas.cli.outside import console, echo, echo_json, shown, table
+from hwnas.cli.outside import console, echo, echo_json, print_table, shown, table
 from hwnas.runs.schema import to_json
 from hwnas.runs.summary import read_front
 from profilers.errors import InputError, visible
@@ -287,3 +287,41 @@ def test_values_are_escaped_at_every_depth() -> None:
     assert shown({"a\x1b": ["\u202e", 1, {"b": ("\n",)}]}) == {
         "a\\x1b": ["\\u202e", 1, {"b": ["\\n"]}]
     }
+
+
+@pytest.mark.parametrize("width", [20, 33, 40, 60, 80, 100, 120])
+def test_a_figure_is_never_shortened_whatever_the_width(
+    width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    grid = table(title="a title of several words")
+    grid.add_column("key", no_wrap=True)
+    figures = ["2,985,086", "850,689,792", "425,344,896", "36.24", "12.87"]
+    for name in ("params (parameters)\ncounted", "flops", "macs", "latency", "memory"):
+        grid.add_column(name, justify="right")
+    grid.add_column("")
+    words = ["dominated,", "within", "target"]
+    grid.add_row("f0ee2a9deb", *figures, " ".join(words))
+    print_table(grid)
+    printed = capsys.readouterr().out
+    for part in ("f0ee2a9deb", *figures, *words, "params"):
+        assert part in printed
+    assert "\u2026" not in printed
+    is_list = "  flops: 850,689,792\n" in printed
+    assert is_list or width > 60
+    assert not is_list or width < 100
+    if not is_list:
+        assert max(map(len, printed.splitlines())) <= width
+
+
+def test_a_word_longer_than_a_terminal_is_broken_not_cut(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    grid = table()
+    grid.add_column("file")
+    grid.add_column("count", justify="right")
+    grid.add_row("p" * 100, "1,234,567")
+    print_table(grid)
+    printed = capsys.readouterr().out
+    assert printed.count("p") == 100 and "1,234,567" in printed

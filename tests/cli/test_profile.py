@@ -259,3 +259,47 @@ def test_the_devices_are_listed_shown_and_matched(hwnas):
     assert {"name": "cpu", "place": "cpu"} in json.loads(out)["targets"]
     code, _, err = hwnas("devices", "show", "1080tj")
     assert (code, "did you mean '1080ti'" in err) == (2, True)
+
+
+def test_several_runtimes_give_one_table_with_the_fastest_first(hwnas, monkeypatch):
+    from profilers.measurement import LATENCY, Failure, Receipt
+
+    def latency(name: str, ms: float):
+        def measure(subject, device, options):
+            receipt = Receipt(
+                backend=name,
+                dtype=options.dtype,
+                versions=((name, "1.2-build"),),
+                settings=(("largest_output", "2"), ("parity_max", "0.004")),
+            )
+            if ms < 0:
+                return [
+                    Failure(
+                        metric=LATENCY, reason="parity", detail="other outputs", receipt=receipt
+                    )
+                ]
+            return [
+                Measurement(metric=LATENCY, value=ms, low=ms, high=ms, samples=(ms,), origin="measured", receipt=receipt)
+            ]  # fmt: skip
+
+        return measure
+
+    for name, ms in (("slow", 3.0), ("quick", 1.0), ("wrong", -1.0)):
+        monkeypatch.setitem(backends.BACKENDS, name, latency(name, ms))
+    words = ("profile", "DARTS_V2", *SMALL, "--backend", "slow,quick, wrong", "--backend", "counts")
+    code, out, _ = hwnas(*words)
+    assert code == 1  # one of them gave other outputs
+    rows = [
+        line.split()
+        for line in out.splitlines()
+        if line.split()[:1] in (["slow"], ["quick"], ["wrong"])
+    ]
+    assert rows == [
+        ["quick", "1.2", "fp32", "1", "1..1", "2.0e-03"],
+        ["slow", "1.2", "fp32", "3", "3..3", "2.0e-03"],
+        ["wrong", "1.2", "fp32", "failed", "parity", "2.0e-03"],
+    ]
+    assert "latency (wrong): parity: other outputs" in out and "params" in out
+    code, out, _ = hwnas(*words, "--precision", "int8", "--json")
+    found = json.loads(out)["runtimes"]
+    assert found["runtimes"] == ["slow int8", "quick int8"] and found["latency_ms"] == [[3.0, 1.0]]

@@ -19,9 +19,9 @@ import torch
 
 from hwnas.export import images as export_images
 from hwnas.export import network_files as exporting
-from hwnas.export.formats import FORMATS, NotTheSame
+from hwnas.export.formats import FORMATS, PLAIN, NotTheSame
 from hwnas.export.images import images_for, untrained
-from hwnas.export.network_files import export
+from hwnas.export.network_files import export, int8_notes
 from hwnas.export.selection import NetworkToExport, export_all, of_genotype
 from hwnas.runs.atomic import atomic_write_all
 from hwnas.space.genotype import Architecture
@@ -64,7 +64,7 @@ def pixels(dataset: Dataset, count: int) -> torch.Tensor:
 def test_all_files_are_there_and_described(files: Path, trained: Weights) -> None:
     record = json.loads((files / "record.json").read_text())
     assert {name: Path(path).name for name, path in record["files"].items()} == {
-        name: format.file for name, format in FORMATS.items()
+        name: FORMATS[name].file for name in PLAIN
     }
     for name, path in record["files"].items():
         assert Path(path).stat().st_size == record["bytes"][name]
@@ -339,5 +339,26 @@ def test_random_weights_come_with_statistics_that_are_not_the_initial_ones() -> 
 
 
 def test_every_format_has_a_file_of_its_own() -> None:
-    files = [format.file for format in FORMATS.values()]
+    files = [file for format in FORMATS.values() for file in (format.file, *format.beside)]
     assert len(set(files)) == len(files)
+
+
+def test_int8_that_does_not_pay_is_said() -> None:
+    def took(low: float, value: float, high: float) -> dict[str, float]:
+        return {"low": low, "value": value, "high": high}
+
+    paid = int8_notes(
+        {"onnx": 4096, "int8": 1024}, {"onnx": took(2, 2.1, 2.2), "int8": took(1, 1.1, 1.2)}
+    )
+    assert paid == ()
+    slow = int8_notes(
+        {"onnx": 2048, "int8": 2048}, {"onnx": took(1, 1.1, 1.2), "int8": took(1.3, 1.4, 1.5)}
+    )
+    assert slow == (
+        "the int8 file is not smaller: 2 KiB, float32 2 KiB",
+        "int8 is slower on this host: 1.4 ms, float32 1.1 ms",
+    )
+    # Within the intervals nothing is said, nor where one of them failed.
+    near = {"onnx": took(1, 1.1, 1.4), "int8": took(1.3, 1.4, 1.5)}
+    assert int8_notes({"onnx": 9}, near) == ()
+    assert int8_notes({}, {**near, "onnx": {"low": None, "value": None, "high": None}}) == ()

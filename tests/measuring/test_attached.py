@@ -85,7 +85,7 @@ def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type[Device]:
     )
     # A table that is about "this host" even though the made-up device is on the moon.
     monkeypatch.setattr(
-        "hwnas.costs.tables._about_this", lambda device, table: table.device == device.name
+        "hwnas.costs.tables.is_about", lambda device, table: table.device == device.name
     )
     return Device
 

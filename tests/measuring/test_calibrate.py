@@ -12,7 +12,7 @@ import pytest
 from hwnas.costs.features import is_constant
 from hwnas.costs.latency import TablePredictor
 from hwnas.costs.tables import family_of
-from hwnas.measuring.bench import BenchOperation, Item, OnnxBench, TorchBench
+from hwnas.measuring.bench import BenchOperation, Item, RuntimeBench, TorchBench
 from hwnas.measuring.calibrate import calibrate
 from hwnas.measuring.calibration_runs import (
     CalibrationPlan,
@@ -249,7 +249,7 @@ def test_a_bench_measures_operations_and_networks_in_the_order_given(
         BenchOperation(layers=layers, channels=4, size=(8, 8)),
         Architecture(to_genotype(darts, one), channels=4, cells=3),
     ]
-    onnx = OnnxBench(
+    onnx = RuntimeBench(
         family=family_of(darts, NETWORK),
         device="cpu",
         options=OnnxOptions(protocol=QUICK, reference=False),

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from hwnas.report.load import commands, load_run, metadata_text, metrics
+from hwnas.report.commands import commands
+from hwnas.report.load import load_run, metadata_text, metrics
 from profilers.errors import InputError
 
 

@@ -17,6 +17,7 @@ from hwnas.runs.lines import MAX_LINE_BYTES
 from hwnas.runs.summary import read_front
 from hwnas.runs.trials import Trial, append_trials, read_trials, truncate_trials
 from profilers.errors import InputError
+from tests.runs.made import finished_run
 
 
 @pytest.fixture
@@ -111,3 +112,14 @@ def test_a_front_that_is_not_there_says_how_to_go_on(run: Run) -> None:
 def test_a_second_process_is_refused(run: Run) -> None:
     with runs.lock(run), pytest.raises(InputError, match="in use by another process"):
         runs.lock(run)
+
+
+def test_a_lock_whose_file_was_removed_still_holds(tmp_path):
+    run = finished_run(tmp_path / "run")
+    with runs.lock(run):
+        (run.path / ".lock").unlink()
+        assert runs.held(run)
+        with pytest.raises(InputError, match="is in use by another process"):
+            runs.lock(run)
+    assert not runs.held(run)
+    runs.lock(run).release()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hwnas.search import forecast as forecasts
+from hwnas.search import rehearsal
 from hwnas.search.forecast import Rates, forecast, plan_ahead, within
 from hwnas.search.plan import SearchPlan, plan
 from hwnas.search.search import search, summary
@@ -67,14 +67,14 @@ def test_a_long_epoch_is_the_line_through_two_short_ones() -> None:
     short, long = (
         replace(RATES, frozen=(2 + n / 2,), learning=(2 + n / 2,), spread=(0.0,)) for n in (6, 18)
     )
-    found = forecasts._extended([short, long], [6, 18], 400)
+    found = rehearsal._extended([short, long], [6, 18], 400)
     assert found.learning == pytest.approx((2 + 400 / 2,))
 
 
 def test_the_first_epoch_of_a_stage_warms_up_and_is_left_out(planned: SearchPlan) -> None:
-    config = forecasts._shortened(planned.config)
+    config = rehearsal._shortened(planned.config)
     # Stage 1: warm, frozen 2 s, learning 3 s and 5 s. Stage 2: warm, learning 4 s twice.
     marks = [10.0, 12.0, 15.0, 20.0, 90.0, 94.0, 98.0]
-    found = forecasts._rates(config, marks, 0.0)
+    found = rehearsal._rates(config, 0.0, marks, 0.0)
     assert found.frozen == (2.0, 0.0) and found.learning == (4.0, 4.0)
     assert found.spread == pytest.approx((0.5, 0.0))

@@ -3,6 +3,7 @@ search are read."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -11,6 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import save
 
 from hwnas.runs import directory as runs
 from hwnas.runs.checkpoint import load_checkpoint, save_checkpoint
@@ -63,7 +66,18 @@ STATES: dict[str, Callable[[State], object]] = {
     "losses of one number": lambda state: state.update(losses=1),
     "a rollback of one number": lambda state: state.update(setbacks=[1]),
     "processes of text": lambda state: state.update(processes="all"),
+    "an epoch that its stage does not have": lambda state: state["position"].update(epoch=2),
+    "more pieces than images": lambda state: state["position"].update(parts=17),
+    "steps without end": lambda state: state["position"].update(step=2**60),
+    "seconds below none": lambda state: state["position"].update(seconds=-1.0),
+    "a rate that has grown": lambda state: state["position"].update(rate=2.0),
+    "a rate of nothing": lambda state: state["position"].update(rate=0.0),
+    "rollbacks without end": lambda state: state.update(
+        setbacks=9 * [{"stage": 0, "epoch": 0, "step": 0, "loss": None, "rate": 0.5}]
+    ),
+    "a config that is none": lambda state: state.update(config=[]),
 }
+CHANGES = {**STATES, "fewer trials": lambda state: state["position"].update(trials=1)}
 
 
 @pytest.mark.parametrize("name", STATES)
@@ -75,6 +89,65 @@ def test_a_state_that_no_search_writes_is_refused(begun: Run, name: str) -> None
     save_checkpoint(begun, arrays, state)
     with pytest.raises(InputError, match="no checkpoint of this search"):
         checkpoint(begun)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_of_the_state_alone_shows_in_the_digest(begun: Run, change: str) -> None:
+    """The tensors are whole and the JSON is; the checkpoint before is taken, or none is left."""
+    for path in begun.checkpoint_path.parent.glob("*.safetensors"):
+        with safe_open(path, framework="numpy") as file:
+            arrays = {name: file.get_tensor(name) for name in [*file.keys()]}
+            notes = file.metadata()
+        state = json.loads(notes["state"])
+        CHANGES[change](state)
+        path.write_bytes(save(arrays, {**notes, "state": json.dumps(state)}))
+    with pytest.raises(InputError, match="no checkpoint in it can be read"):
+        load_checkpoint(begun)
+
+
+def test_a_checkpoint_of_an_earlier_version_is_read(begun: Run) -> None:
+    """It had a digest of names and tensors, and said nothing of its config."""
+    path = begun.checkpoint_path
+    with safe_open(path, framework="numpy") as file:
+        arrays = {name: file.get_tensor(name) for name in [*file.keys()]}
+        state = json.loads(file.metadata()["state"])
+    del state["config"]
+    total = hashlib.blake2b(digest_size=16)
+    for name in sorted(arrays):
+        total.update(name.encode() + arrays[name].tobytes())
+    path.write_bytes(save(arrays, {"state": json.dumps(state), "digest": total.hexdigest()}))
+    found = checkpoint(begun)
+    assert found is not None and found[1]["position"] == state["position"]
+
+
+CONFIGS = {
+    "metric": ('metric = "params"', 'metric = "macs"', "objectives is"),
+    "epochs": ("epochs = 2", "epochs = 3", "stages is"),
+    "rate": ("lr = 0.15", "lr = 0.1", "weight_step.lr is 0.1 now and was 0.15"),
+    "space": ('space = "darts"', 'space = "tnd"', 'space is "tnd" now and was "darts"'),
+    "width": ("channels = 2", "channels = 4", "channels is 4 now and was 2"),
+    "algorithm": ('"tndnas"', '"random"', 'algorithm is "random" now'),
+    "seed": ("seed = 0", "seed = 1", "seed is 1 now and was 0"),
+}
+
+
+@pytest.mark.parametrize("key", CONFIGS)
+def test_a_config_that_was_changed_since_is_refused_with_its_key(begun: Run, key: str) -> None:
+    before, after, says = CONFIGS[key]
+    path = begun.path / "config.toml"
+    text = path.read_text()
+    assert before in text
+    path.write_text(text.replace(before, after))
+    with pytest.raises(InputError, match="when the search was stopped; put it back") as refused:
+        resume(begun.path)
+    assert f"config.toml: {says}" in str(refused.value)
+
+
+def test_threads_may_change_between_a_stop_and_a_resume(begun: Run) -> None:
+    path = begun.path / "config.toml"
+    text = path.read_text().replace("checkpoint_minutes = 5.0", "checkpoint_minutes = 9.0")
+    path.write_text(text)
+    assert checkpoint(runs.open_run(begun.path)) is not None
 
 
 @pytest.mark.parametrize("change", ["fewer", "another shape"])

@@ -151,5 +151,5 @@ def test_a_fifo_is_not_waited_for(tmp_path):
     import os
 
     os.mkfifo(tmp_path / "a.npz")
-    with pytest.raises(InputError, match=r"a\.npz: not a file"):
+    with pytest.raises(InputError, match=r"a\.npz: a FIFO, not a regular file"):
         data.load(tmp_path / "a.npz")

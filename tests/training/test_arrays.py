@@ -74,7 +74,12 @@ def test_names_of_classes_may_be_given(tmp_path):
         ({"x_train": np.full((12, 8, 8), 256)}, "x_train: pixels from 256.0"),
         ({"x_train": np.zeros((12, 8, 8), complex)}, "pixels of type complex128"),
         ({"y_train": np.arange(11) % 3}, r"y_train: shape \(11,\), expected \(12,\)"),
-        ({"y_train": np.zeros(12)}, "labels are whole numbers from 0"),
+        ({"y_train": np.full(12, 0.5)}, "labels are whole numbers from 0"),
+        ({"y_train": np.full(12, np.nan)}, "labels are whole numbers from 0"),
+        ({"y_train": np.full(12, np.inf)}, "labels are whole numbers from 0"),
+        ({"y_train": np.ones((12, 2))}, r"row 0 of shape \(2,\) is no single one among zeros"),
+        ({"y_train": np.eye(12)[:, :3]}, r"row 3 of shape \(3,\) is no single one among zeros"),
+        ({"y_train": np.full((12, 1, 1), 1)}, r"y_train: shape \(12, 1, 1\)"),
         ({"y_train": np.arange(12) % 3 - 1}, "labels are whole numbers from 0"),
         ({"y_train": np.arange(12) % 3 * 2}, "class '1' has 0 training images"),
         ({"y_train": np.zeros(12, int)}, "one class only"),
@@ -141,3 +146,27 @@ def test_noise_has_its_deviation_is_the_same_every_time_and_differs_between_imag
     assert not torch.equal(once[0], once[1])
     assert not torch.equal(once, arrays.with_noise(grey, 0.1, 1))
     assert arrays.with_noise(grey, 0.0, 0) is grey
+
+
+def test_labels_say_the_same_in_every_usual_form():
+    plain = np.arange(12) % 3
+    forms = (plain[:, None], np.eye(3)[plain], np.eye(3, dtype=np.uint8)[plain], plain.astype("f4"))
+    for form in (*forms, np.eye(3, dtype=bool)[plain], plain.astype(float)[:, None]):
+        assert arrays.as_labels(form, 12, "y").tolist() == plain.tolist()
+    assert arrays.as_labels(plain == 1, 12, "y").tolist() == (plain == 1).astype(int).tolist()
+
+
+def test_arrays_may_have_the_names_of_medmnist(tmp_path):
+    pixels, labels = np.arange(12 * 64, dtype=np.uint8).reshape(12, 8, 8), np.arange(12) % 3
+    usual = {"x_train": pixels, "y_train": labels, "x_test": pixels[:6], "y_test": labels[:6]}
+    np.savez(tmp_path / "usual.npz", **usual)
+    expected = data.load(tmp_path / "usual.npz")
+    for image, label in (("{}_images", "{}_labels"), ("X_{}", "Y_{}"), ("{}_x", "{}_y")):
+        named = {"x": image, "y": label}
+        other = {named[key[0]].format(key[2:]): value for key, value in usual.items()}
+        np.savez(tmp_path / "other.npz", **other, val_images=pixels, val_labels=labels)
+        found = data.load(tmp_path / "other.npz")
+        assert data.digest(found) == data.digest(expected)
+    np.savez(tmp_path / "both.npz", **usual, train_images=pixels)
+    with pytest.raises(InputError, match="both 'x_train' and 'train_images' are there: keep one"):
+        data.load(tmp_path / "both.npz")

@@ -50,3 +50,30 @@ def test_the_input_is_left_as_it_was():
     augmented(IMAGES, Augment(crop_padding=2, flip=True, smallest_area=0.5), generator(1))
     cut_out(IMAGES, 3, generator(1))
     assert torch.equal(IMAGES, before)
+
+
+def test_a_window_is_cut_anywhere_in_training_and_in_the_middle_otherwise() -> None:
+    from hwnas.training.augment import middle_window, random_window
+
+    pixels = torch.arange(2 * 1 * 7 * 6).reshape(2, 1, 7, 6).to(torch.uint8)
+    middle = middle_window(pixels, (3, 4))
+    assert torch.equal(middle, pixels[:, :, 2:5, 1:5])
+    seen = set()
+    for seed in range(60):
+        found = random_window(pixels, (3, 4), torch.Generator().manual_seed(seed))
+        assert found.shape == (2, 1, 3, 4)
+        top, left = divmod(int(found[0, 0, 0, 0]), 6)
+        assert torch.equal(found[0, 0], pixels[0, 0, top : top + 3, left : left + 4])
+        seen.add((top, left))
+    assert seen == {(top, left) for top in range(5) for left in range(3)}
+
+
+def test_images_of_the_wanted_size_are_left_alone_without_a_draw() -> None:
+    from hwnas.training.augment import middle_window, random_window
+
+    pixels = torch.arange(32).reshape(2, 1, 4, 4).to(torch.uint8)
+    generator = torch.Generator().manual_seed(3)
+    before = generator.get_state()
+    assert random_window(pixels, (4, 4), generator) is pixels
+    assert torch.equal(generator.get_state(), before)
+    assert torch.equal(middle_window(pixels, (4, 4)), pixels)

@@ -17,11 +17,13 @@ Triple = tuple[float, float, float]
 class Preprocessing:
     """Mean and standard deviation of each channel, red, green, blue, of pixels in 0..1.
 
-    The weights were trained on (pixel - mean) / std.
+    The weights were trained on (pixel - mean) / std. ``crop``: the share of the side of a picture's
+    middle square that they were tested on.
     """
 
     mean: Triple
     std: Triple
+    crop: float = 0.875
 
 
 IMAGENET = Preprocessing(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))

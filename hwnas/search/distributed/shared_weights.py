@@ -168,16 +168,30 @@ def accuracies(
 
 
 @torch.no_grad()
-def likelihoods(net: Supernet, choices: Iterable[Choices], batch: Batch) -> NDArray[np.float64]:
-    """Accuracy and likelihood, in 0..1, of several sub-networks on one batch, (2, N)."""
-    found = []
-    for one in choices:
-        logits = net.sampled(batch.x, one)
-        right = task.scores(net.task, logits, batch.y).float().mean()
-        found.append(torch.stack([right, task.likelihood(net.task, logits, batch.y)]))
-    if not found:
+def likelihoods(
+    net: Supernet, choices: Iterable[Choices], batches: Iterable[Batch]
+) -> NDArray[np.float64]:
+    """Accuracy and likelihood, exp(-loss), in 0..1, of several sub-networks, (2, N).
+
+    Of a classification the likelihood is the geometric mean of what the right classes are given.
+    """
+    networks, total = list(choices), 0
+    if not networks:
         return np.zeros((2, 0))
-    return np.array(torch.stack(found, dim=1).cpu().tolist(), dtype=np.float64)
+    sums: Tensor | None = None
+    for batch in batches:
+        each = []
+        for one in networks:
+            logits = net.sampled(batch.x, one)
+            right = task.scores(net.task, logits, batch.y).sum()
+            loss = task.loss(net.task, logits, batch.y) * len(batch.y)
+            each.append(torch.stack([right.double(), loss.double()]))
+        of_batch = torch.stack(each, dim=1)
+        sums = of_batch if sums is None else sums + of_batch
+        total += len(batch.y)
+    assert sums is not None, "no image to score on"
+    mean: NDArray[np.float64] = (sums / total).cpu().numpy()
+    return np.stack([mean[0], np.exp(-mean[1])])
 
 
 def to_arrays(shared: SharedWeights) -> dict[str, NDArray[Any]]:

@@ -36,6 +36,7 @@ from hwnas.search.finalists.scored import (
     with_memory,
 )
 from hwnas.search.finalists.shortlist import choose
+from hwnas.search.finalists.smoothed import smoothed
 from hwnas.search.loop import Searched
 from hwnas.search.seeds import FINAL, rng
 from hwnas.space.encoding import distinct_rows, project, sample, to_genotype
@@ -45,6 +46,7 @@ from hwnas.training.data import Batch, Dataset, equal_batches, size
 from profilers.measurement import Outcome
 
 SHARED = "shared weights (validation)"
+BY_LIKELIHOOD = "shared weights (validation, by likelihood)"
 SCORING_BATCH = 256
 
 
@@ -83,7 +85,8 @@ def finish(
     uniform = _uniform(
         space, mask_of(searched.searcher, space), len(chosen), rng(config.seed, FINAL)
     )
-    both = _score(searched, costs, np.concatenate([chosen, uniform]), images)
+    by_likelihood = config.alpha_step.score == "likelihood"
+    both = _score(searched, costs, np.concatenate([chosen, uniform]), images, by_likelihood)
     if attached_target is not None:
         both = measured(both, names, attached_target, say)
     scored, random = part(both, slice(len(chosen))), part(both, slice(len(chosen), None))
@@ -217,19 +220,37 @@ def _member(
         text=format_text(genotype),
         channels=config.evaluation.channels,
         cells=config.evaluation.cells,
-        accuracy=Accuracy(value=float(scored.accuracy[row]), provenance=SHARED, **evidence),
+        accuracy=_accuracy(scored, row, evidence),
         costs={cost.name: cost_of(cost, scored, row, column) for column, cost in enumerate(costs)},
     )
 
 
+def _accuracy(scored: Scored, row: int, evidence: dict[str, float]) -> Accuracy:
+    value = float(scored.accuracy[row])
+    if scored.counted is None:
+        return Accuracy(value=value, provenance=SHARED, **evidence)
+    counted = float(scored.counted[row])
+    return Accuracy(value=value, provenance=BY_LIKELIHOOD, counted=counted, **evidence)
+
+
 def _score(
-    searched: Searched, costs: tuple[CostModel, ...], chosen: Choices, images: Iterable[Batch]
+    searched: Searched,
+    costs: tuple[CostModel, ...],
+    chosen: Choices,
+    images: Iterable[Batch],
+    by_likelihood: bool,
 ) -> Scored:
     """One pass over the images, all networks on each batch: the whole half may not fit beside
     the supernet."""
     searched.net.dropout = type(searched.net.dropout)()
-    own = shared_weights.accuracies(searched.net, chosen[searched.ranks.own(len(chosen))], images)
-    accuracy = searched.ranks.gathered(len(chosen), own)
+    mine, counted = chosen[searched.ranks.own(len(chosen))], None
+    if by_likelihood:
+        own = shared_weights.likelihoods(searched.net, mine, images)
+        counted, likelihood = (searched.ranks.gathered(len(chosen), each) for each in own)
+        accuracy = smoothed(counted, likelihood)
+    else:
+        own = shared_weights.accuracies(searched.net, mine, images)
+        accuracy = searched.ranks.gathered(len(chosen), own)
     values = np.stack([cost.of(chosen) for cost in costs], axis=1)
     return Scored(
         choices=chosen,
@@ -239,6 +260,7 @@ def _score(
         low=values,
         high=values,
         outcomes={},
+        counted=counted,
     )
 
 

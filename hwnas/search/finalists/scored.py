@@ -37,6 +37,8 @@ class Scored:
     low: Floats
     high: Floats
     outcomes: Mapping[str, Sequence[Outcome | None]]
+    counted: Floats | None = None
+    """The share of images that were right, (N,), where ``accuracy`` is estimated by likelihood."""
 
 
 def measured(
@@ -99,6 +101,7 @@ def part(scored: Scored, rows: slice) -> Scored:
         low=scored.low[rows],
         high=scored.high[rows],
         outcomes={name: found[rows] for name, found in scored.outcomes.items()},
+        counted=None if scored.counted is None else scored.counted[rows],
     )
 
 

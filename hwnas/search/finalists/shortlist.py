@@ -13,15 +13,17 @@ from hwnas.config import Config
 from hwnas.errors import Stopped
 from hwnas.measuring.attached import Say
 from hwnas.runs.trials import Trial
+from hwnas.search.algorithms import regression
+from hwnas.search.algorithms.algorithm import algorithm_of
 from hwnas.search.algorithms.archive import Archive, collect
+from hwnas.search.algorithms.around_bins import Bins, around_bins
 from hwnas.search.algorithms.asked import finalists
 from hwnas.search.algorithms.searcher import Searcher, mask_of, mixture_of, policies_of
 from hwnas.search.costs import CostModel, CostRange
-from hwnas.search.finalists import regression
 from hwnas.search.finalists.synflow import log_flows
 from hwnas.search.loop import Searched
 from hwnas.space.encoding import distinct_rows, project
-from hwnas.space.space import SPACES, Choices, Probabilities
+from hwnas.space.space import SPACES, Choices, Mask, Probabilities
 from hwnas.training.data import Dataset
 
 Floats = NDArray[np.float64]
@@ -29,6 +31,8 @@ Flows = Callable[[Choices], Floats]
 
 PER_BIN = 32
 """How many genotypes the regression proposes in each cost bin where SynFlow then has a say."""
+OF_BIN = 2
+"""Finalists of each bin: predictions are off, so the best of two is scored to be better."""
 SHORTLISTED = 64
 """How many the searcher shortlists where there are no bins, of which SynFlow then takes those
 that are wanted."""
@@ -70,7 +74,9 @@ def choose(
         searched.trials, [one.metric for one in config.objectives], len(space.decisions)
     )
     model = _regression(config, searched.trials)
-    if model is not None:
+    if model is not None and config.finalists_by == "bins" and pursued:
+        archive = _around_bins(config, model, archive, pursued, ranges, mask_of(searcher, space))
+    elif model is not None:
         archive = regression.predicted(model, archive, pursued, mask_of(searcher, space))
     if model is not None and (pursued or config.finalists_synflow):
         chosen, evidence = _of_bins(
@@ -97,7 +103,7 @@ def choose(
 def _regression(config: Config, trials: Sequence[Trial]) -> regression.Regression | None:
     """What the last stage's trials say together, where the config asks for that and there are
     any."""
-    return regression.fit_trials(trials) if config.finalists_by == "regression" and trials else None
+    return regression.fit_trials(trials) if config.finalists_by != "seen" and trials else None
 
 
 def _named(
@@ -136,7 +142,9 @@ def _of_bins(
     over the shortlist.
     """
     count = _count(config, searcher)
-    bins = -(-count // max(1, len(costs)))
+    bins, of_bin = -(-count // max(1, len(costs))), 1
+    if config.finalists_by == "bins":
+        bins, of_bin = _bins(config, costs), OF_BIN
     space = SPACES[config.space]
     table = mixture_of(searcher, space)
 
@@ -153,7 +161,7 @@ def _of_bins(
         return np.array(list(dict.fromkeys(np.concatenate(rows).tolist())), dtype=np.int64)
 
     if not config.finalists_synflow:
-        rows = best(archive.accuracy, archive.costs, 1)
+        rows = best(archive.accuracy, archive.costs, of_bin)
         return _projected(config, [(choices, table) for choices in archive.choices[rows]]), {}
     rows = best(archive.accuracy, archive.costs, PER_BIN)
     shortlist = np.stack([project(space, choices, table) for choices in archive.choices[rows]])
@@ -166,6 +174,36 @@ def _of_bins(
     # both.
     final = final[distinct_rows(shortlist[final])]
     return shortlist[final], {"log_synflow": flow[final], "believed": both[final]}
+
+
+def _around_bins(
+    config: Config,
+    model: regression.Regression,
+    archive: Archive,
+    costs: Sequence[CostModel],
+    ranges: dict[str, CostRange],
+    mask: Mask,
+) -> Archive:
+    """Candidates round the best of every cost bin, with predicted scores."""
+
+    def paid(choices: Choices) -> Floats:
+        return np.stack([cost.of(choices) for cost in costs], axis=1)
+
+    bounds = [ranges[cost.name].bounds for cost in costs]
+    bins = Bins(cost=paid, bounds=bounds, count=_bins(config, costs))
+    found = around_bins(model, archive.choices, bins, mask)
+    return Archive(
+        choices=found,
+        accuracy=regression.predict(model, found),
+        costs=paid(found),
+        seen=np.zeros(len(found), dtype=np.int64),
+    )
+
+
+def _bins(config: Config, costs: Sequence[CostModel]) -> int:
+    """Bins of each cost, from each of which ``OF_BIN`` finalists come: as many in all as the
+    algorithm hands back."""
+    return max(1, algorithm_of(config).finalists(config) // (OF_BIN * max(1, len(costs))))
 
 
 def _count(config: Config, searcher: Searcher) -> int:

@@ -17,11 +17,12 @@ if sys.argv[1] == "kept":
     assert keep_freed_memory()
 import torch
 faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(3):
-    [torch.zeros(2**18) for _ in range(8)]
+# Written to, since the system gives a page at its first touch.
+for _ in range(20):
+    [torch.zeros(2**18).add_(1) for _ in range(8)]
 before = faults()
 for _ in range(10):
-    [torch.zeros(2**18) for _ in range(8)]
+    [torch.zeros(2**18).add_(1) for _ in range(8)]
 print(faults() - before)
 """
 
@@ -47,7 +48,7 @@ def test_maps_of_a_megabyte_are_reused_without_new_pages() -> None:
         )
         for how in ("kept", "given back")
     }
-    assert found["kept"] < found["given back"] / 10
+    assert found["kept"] < found["given back"] / 4
 
 
 def test_elsewhere_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,7 +51,7 @@ def expected(paths: list[Any]) -> tuple[float, dict[str, Any]]:
     net = several.shared().net
     losses = []
     for number, chosen in enumerate(paths):
-        x, y = several.batch(number)
+        x, y, _ = several.batch(number)
         logits = (
             net.sampled(x, chosen)
             if chosen.ndim == 1
@@ -93,7 +93,7 @@ def test_what_one_path_alone_touches_gets_half_and_what_none_touches_stays_alone
     own, other = (expected([several.path(number)] if number == 0 else [])[1] for number in (0, 0))
     both = taken(pair[0], "sampled")
     second = several.shared().net
-    x, y = several.batch(1)
+    x, y, _ = several.batch(1)
     F.cross_entropy(second.sampled(x, several.path(1)), y).backward()  # type: ignore[no-untyped-call]
     theirs = several.gradients(second)
     only_first, neither = (

@@ -11,10 +11,10 @@ import pytest
 from hwnas.config import Config
 from hwnas.nets.supernet import Supernet, build_supernet
 from hwnas.runs.trials import Trial
+from hwnas.search.algorithms.regression import best_of_bins
 from hwnas.search.bilevel import ndarts
 from hwnas.search.finalists import shortlist as finalists
 from hwnas.search.finalists import synflow
-from hwnas.search.finalists.regression import best_of_bins
 from hwnas.search.finalists.shortlist import Finalists, choose
 from hwnas.search.finalists.synflow import log_flow, probe
 from hwnas.search.loop import Searched

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from hwnas.runs.trials import Trial
 from hwnas.search.algorithms.archive import Archive
-from hwnas.search.costs import CostModel
+from hwnas.space.build import OfSamples
 from hwnas.space.encoding import distinct_rows, every
 from hwnas.space.space import Choices, Mask
 
@@ -63,7 +63,7 @@ def fit_trials(trials: Sequence[Trial]) -> Regression:
 
 
 def predicted(
-    model: Regression, evaluated: Archive, costs: Sequence[CostModel], mask: Mask
+    model: Regression, evaluated: Archive, costs: Sequence[OfSamples], mask: Mask
 ) -> Archive:
     """What a search could have evaluated, with predicted accuracies: ``candidates`` in place of
     what was evaluated."""
@@ -148,12 +148,12 @@ def candidates(model: Regression, evaluated: Choices, mask: Mask, best: int = 64
     found = evaluated[distinct_rows(evaluated)]
     for _ in range(NEIGHBOURHOODS):
         top = found[np.argsort(-predict(model, found), kind="stable")[:best]]
-        both = np.concatenate([found, _changed(top, mask)])
+        both = np.concatenate([found, changed(top, mask)])
         found = both[distinct_rows(both)]
     return found
 
 
-def _changed(choices: Choices, mask: Mask) -> Choices:
+def changed(choices: Choices, mask: Mask) -> Choices:
     """Every genotype with one edge's operation exchanged for another that remains."""
     rows = [choices]
     for edge, operation in zip(*np.nonzero(mask), strict=True):

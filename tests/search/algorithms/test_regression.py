@@ -1,11 +1,11 @@
-"""hwnas.search.finalists.regression: all evaluations together rank better than each alone."""
+"""hwnas.search.algorithms.regression: all evaluations together rank better than each alone."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwnas.search.finalists import regression
+from hwnas.search.algorithms import regression
 from hwnas.space import SPACES
 from profilers.agreement import kendall_tau
 

@@ -1,0 +1,99 @@
+"""`hwnas derive`: a front for another device from a search that has ended, without training."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hwnas.cli.outside import echo, echo_json
+from profilers.errors import InputError
+
+if TYPE_CHECKING:
+    from hwnas.search.derive import Derived, Price
+
+
+def derive(
+    run: Annotated[Path, typer.Argument(help="The run directory of a search that has ended.")],
+    target: Annotated[
+        list[str], typer.Option(help="A device: name, alias or .toml file. Repeatable.")
+    ],
+    objective: Annotated[
+        str, typer.Option(help="What is to be kept low there: latency, energy, params ...")
+    ] = "latency",
+    table: Annotated[
+        list[str] | None,
+        typer.Option(help="A table to ask, a file or a name: one for each --target, in order."),
+    ] = None,
+    data_root: Annotated[Path | None, typer.Option(help="Folder of the public data sets.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Only JSON on standard output.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Draw fronts for other targets from a search's shared weights and trials, in seconds."""
+    from hwnas.cli.progress import notes
+    from hwnas.costs.metrics import METRICS
+    from hwnas.costs.tables import find_table
+    from hwnas.runs.directory import open_run
+    from hwnas.search.derive import derive as derive_fronts
+    from hwnas.search.derive import prices
+    from profilers.errors import nearest
+
+    if objective not in METRICS:
+        meant = nearest(objective, METRICS.names())
+        raise InputError(f"objective: unknown metric {objective!r}{meant}")
+    if len(set(target)) < len(target):
+        raise InputError("--target: the same one twice")
+    if table and len(table) != len(target):
+        raise InputError(
+            f"--table: {len(table)} for {len(target)} targets; name one for each, in order"
+        )
+    began = time.monotonic()
+    found = derive_fronts(
+        open_run(run),
+        target,
+        objective,
+        [find_table(word) for word in table or []],
+        say=notes(quiet),
+        root=data_root,
+    )
+    paid = prices(found)
+    seconds = time.monotonic() - began
+    if json:
+        echo_json(as_dict(found, paid, seconds, run))
+        return
+    _print(found, paid, seconds, run)
+
+
+def as_dict(found: list[Derived], paid: list[Price], seconds: float, run: Path) -> dict[str, Any]:
+    """What `derive --json` prints: the summary of each target as `hwnas show --json` has it."""
+    from hwnas.runs.schema import to_json
+
+    return {
+        "run": str(run),
+        "seconds": round(seconds, 1),
+        "fronts": {one.target: to_json(one.summary) for one in found},
+        "prices": [{**vars(one), "times": one.times} for one in paid],
+    }
+
+
+def _print(found: list[Derived], paid: list[Price], seconds: float, run: Path) -> None:
+    from hwnas.cli.outside import console
+    from hwnas.cli.show import front_table
+
+    for one in found:
+        echo(f"{one.target}: {one.cost.name} {one.cost.provenance} ({one.cost.source})")
+        console().print(front_table(one.summary))
+    unit = found[0].cost.unit
+    for price in paid:
+        best = (
+            f"its own best of that accuracy {price.best:,.4g} {unit}: {price.times:.2f} times"
+            if price.best is not None
+            else "its own front has none as accurate"
+        )
+        echo(
+            f"the middle of {price.chosen_for}'s front on {price.used_on}: {price.value:,.4g}"
+            f" {unit}; {best}"
+        )
+    echo(f"{len(found)} fronts from the weights of {run} in {seconds:.0f} s, nothing was trained")

@@ -1,0 +1,1 @@
+"""TFLite files (LiteRT), written from the graph: float32, and full-integer INT8."""
