@@ -89,7 +89,8 @@ def _is_said(given: Mapping[str, Any]) -> bool:
     """Whether the user said what to search in, or wants accuracy alone."""
     algorithm = given.get("algorithm")
     # An algorithm that brings its own weight step mixes all networks, of one size alone.
-    mixes = algorithm in ALGORITHMS and ALGORITHMS[algorithm].training is not None
+    known = isinstance(algorithm, str) and algorithm in ALGORITHMS
+    mixes = known and ALGORITHMS[str(algorithm)].training is not None
     said = any(given.get(key) for key in ("space", "macro", "weights", "evaluation"))
     return said or mixes or not given.get("objectives")
 
