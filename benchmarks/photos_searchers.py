@@ -134,7 +134,7 @@ def _judged(
     latency = next(cost for cost in planned.costs if cost.name == run.config.objectives[0].metric)
     range_ = planned.cost_ranges[latency.name].bounds
 
-    costs = np.array([float(latency.of(to_choices(one.genotype))) for one in networks])
+    costs = latency.of(np.stack([to_choices(one.genotype) for one in networks]))
     for one in networks:
         key = one.genotype.key
         if key not in known:
