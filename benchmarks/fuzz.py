@@ -34,7 +34,8 @@ from hwnas.cluster.sweep_file import read_sweep
 from hwnas.config import resolve
 from hwnas.costs.latency_csv import read_architectures, read_measured
 from hwnas.report import charts
-from hwnas.report.load import commands, fitting_together, load_run, metrics
+from hwnas.report.commands import commands
+from hwnas.report.load import fitting_together, load_run, metrics
 from hwnas.runs import directory as runs
 from hwnas.runs import history
 from hwnas.runs.checkpoint import load_checkpoint, save_checkpoint

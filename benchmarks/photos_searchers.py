@@ -56,7 +56,7 @@ ARMS: dict[str, dict[str, Any]] = {
 }
 
 
-def arms(run: Run, seed: int) -> list[dict[str, Any]]:
+def arms(run: Run, seed: int, names: list[str]) -> list[dict[str, Any]]:
     """One row per arm: the hypervolume of what it handed back, and each network."""
     planned = plan(run.config)
     dataset, state = planned.dataset, shared_state(run)
@@ -65,7 +65,7 @@ def arms(run: Run, seed: int) -> list[dict[str, Any]]:
     net.load_state_dict(state)
     known: dict[str, float] = {}
     rows = []
-    for name, changes in ARMS.items():
+    for name, changes in ((name, ARMS[name]) for name in names):
         config = run.config.model_copy(
             update={**changes, "seed": seed, "objectives": run.config.objectives}
         )
@@ -134,7 +134,7 @@ def _judged(
     latency = next(cost for cost in planned.costs if cost.name == run.config.objectives[0].metric)
     range_ = planned.cost_ranges[latency.name].bounds
 
-    costs = np.array([float(latency.of(to_choices(one.genotype))) for one in networks])
+    costs = latency.of(np.stack([to_choices(one.genotype) for one in networks]))
     for one in networks:
         key = one.genotype.key
         if key not in known:
@@ -184,6 +184,7 @@ def main() -> None:
     )
     parser.add_argument("--run", type=Path)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--arms", default=",".join(ARMS), help="beside the uniform line")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--summary", type=Path)
     said = parser.parse_args()
@@ -191,7 +192,7 @@ def main() -> None:
         summarise(said.summary)
         return
     with one_thread():
-        rows = arms(open_run(said.run), said.seed)
+        rows = arms(open_run(said.run), said.seed, said.arms.split(","))
     for row in rows:
         print(json.dumps(row))
     if said.out is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hwnas.space.blocks import block_of
 from hwnas.space.build import key_of
 from hwnas.space.encoding import to_choices
 from hwnas.space.family import Family
@@ -19,6 +20,7 @@ class BlockRow:
     """One block of a chain, or a part of its stem or head.
 
     ``option``: what was chosen, empty where nothing is decided, ``none`` where it is absent.
+    ``kind``: what it is where it is no plain inverted residual, such as ``fused`` or ``gated``.
     ``kernel``: the side of its largest kernel, in pixels. ``inside``: its channels inside;
     ``share``: those as a share of the widest option that is offered here. ``macs``: of one image.
     ``latency``: its share of the network's latency in 0..1, None where no table says it.
@@ -26,6 +28,7 @@ class BlockRow:
 
     name: str
     option: str = ""
+    kind: str = ""
     kernel: int = 0
     inside: int = 0
     share: float = 0.0
@@ -64,12 +67,25 @@ def _row(
     return BlockRow(
         name=node.name,
         option=option,
+        kind=_kind(option),
         kernel=max(max(layer.kernel) for layer in layers),
         inside=inside,
         share=inside / widest,
         macs=sum(layer.macs for layer in layers),
         latency=latency,
     )
+
+
+def _kind(option: str) -> str:
+    if not option:
+        return ""
+    block = block_of(option)
+    words: dict[str, bool] = {
+        block.kind: block.kind != "inverted",
+        f"{block.groups} groups": block.groups > 1,
+        "gated": block.gated,
+    }
+    return " ".join(word for word, said in words.items() if said)
 
 
 def _inside(layers: tuple[Layer, ...]) -> int:

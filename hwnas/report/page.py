@@ -18,6 +18,7 @@ from typing import Any
 from hwnas import files
 from hwnas.report import charts, timelines
 from hwnas.report.commands import commands
+from hwnas.report.comparison import comparison
 from hwnas.report.drawing import cell_svg
 from hwnas.report.layout import pictures, title
 from hwnas.report.layout_items import NETWORK
@@ -91,6 +92,7 @@ def _run(data: RunData) -> dict[str, Any]:
             for front in data.fronts
             for member in front.members
         },
+        "blocks": comparison(data),
         "policies": policies(data),
         "evolution": timelines.evolution(space),
         "probabilities": timelines.probabilities(space),

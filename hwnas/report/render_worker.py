@@ -19,6 +19,7 @@ def main() -> None:
         "svg_to_png": vl_convert.svg_to_png,
         "javascript_bundle": vl_convert.javascript_bundle,
     }
+    answers = sys.stdout  # of a pipe: the process that asked reads them
     for line in sys.stdin:
         request = json.loads(line)
         try:
@@ -27,5 +28,5 @@ def main() -> None:
             answer = {"value": base64.b64encode(content).decode()}
         except Exception as error:  # vl-convert has no type of its own for what it refuses
             answer = {"error": str(error)}
-        sys.stdout.write(json.dumps(answer) + "\n")
-        sys.stdout.flush()
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from hwnas.algorithms import ALGORITHMS
 from hwnas.nets.trained import TRAINED, is_at_hand, weights_named
 from hwnas.space.known import elastic_space
 from hwnas.training.first_look import FirstLook, first_look
@@ -86,9 +87,12 @@ def _side(given: Mapping[str, Any]) -> int | None:
 
 def _is_said(given: Mapping[str, Any]) -> bool:
     """Whether the user said what to search in, or wants accuracy alone."""
-    return any(given.get(key) for key in ("space", "macro", "weights", "evaluation")) or not (
-        given.get("objectives") and given.get("algorithm") != "ndarts"
-    )
+    algorithm = given.get("algorithm")
+    # An algorithm that brings its own weight step mixes all networks, of one size alone.
+    known = isinstance(algorithm, str) and algorithm in ALGORITHMS
+    mixes = known and ALGORITHMS[str(algorithm)].training is not None
+    said = any(given.get(key) for key in ("space", "macro", "weights", "evaluation"))
+    return said or mixes or not given.get("objectives")
 
 
 def _photos(given: Mapping[str, Any]) -> FirstLook | None:

@@ -66,3 +66,21 @@ def test_a_size_has_columns_of_its_own_that_are_zero_at_other_sizes(of: Family) 
             own = column(of, choices, f"calls/{decision.name}={option}")
             here = choices[:, row] == number
             assert own == pytest.approx(np.where(here, column(of, choices, "calls"), 0.0))
+
+
+def test_what_a_block_takes_is_what_the_network_takes_less_without_it(of: Family) -> None:
+    rng = np.random.default_rng(3)
+    choices = drawn(of)
+    known = sized.design(of, choices)
+    coefficients = {name: float(rng.uniform(0.1, 1)) for name in known.names}
+    slopes = np.array([coefficients[name] for name in known.names])
+    latency = 2.0 + known.counts @ slopes
+    found = sized.shares(of, choices, coefficients, 2.0)
+    assert (found[:, list(of.space.size_rows)] == 0).all()
+    for row, decision in enumerate(of.space.decisions):
+        if "none" not in decision.operations:
+            continue
+        without = choices.copy()
+        without[:, row] = decision.operations.index("none")
+        saved = latency - (2.0 + sized.design(of, without).counts @ slopes)
+        np.testing.assert_allclose(found[:, row], saved / latency, atol=1e-12)

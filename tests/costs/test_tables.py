@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from hwnas.catalog import find_device
+from hwnas.costs.table_words import search_words
 from hwnas.costs.tables import (
     calibration,
     default_path,
@@ -15,7 +16,6 @@ from hwnas.costs.tables import (
     find_table,
     own_table,
     predictor,
-    search_words,
     tables,
     user_folder,
     why_not_found,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from hwnas.report.comparison import comparison
 from hwnas.report.load import load_run
 from hwnas.report.page import page
 
@@ -69,3 +70,35 @@ def test_the_report_works_offline_in_a_browser(file: Path, width: int) -> None:
     assert wide == width
     # Issue: under 2 s; a machine that does other things too needs more.
     assert seconds < 10
+
+
+def test_two_chains_stand_side_by_side_and_what_differs_is_marked(
+    chain_run: Path, tmp_path: Path
+) -> None:
+    playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
+    if CHROMIUM is None:
+        pytest.skip("no chromium on the PATH")
+    data = load_run(chain_run)
+    path = tmp_path / "report.html"
+    path.write_text(page([data], [], "1", "now"), encoding="utf-8")
+    found = comparison(data)
+    assert found is not None
+    first, *others = found["networks"]
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        shown = browser.new_page(viewport={"width": 390, "height": 900})
+        shown.goto(path.as_uri())
+        shown.wait_for_selector("#block-table td")
+        shown.select_option("#block-a", first)
+        for other in (first, *others):
+            shown.select_option("#block-b", other)
+            marked = shown.locator("#block-table tr.differs td:first-child").all_text_contents()
+            rows = [found["networks"][name]["rows"] for name in (first, other)]
+            differ = [
+                f"{mine['name']} \u2260"
+                for mine, theirs in zip(*rows, strict=True)
+                if mine.get("option") != theirs.get("option")
+            ]
+            assert marked == differ
+        assert shown.evaluate("document.documentElement.scrollWidth") == 390
+        browser.close()

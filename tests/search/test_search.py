@@ -19,9 +19,9 @@ from hwnas.runs.checkpoint import load_checkpoint
 from hwnas.runs.trials import read_trials
 from hwnas.search.bilevel import ndarts
 from hwnas.search.finalists.finish import scoring_images
-from hwnas.search.forecast import _fewer
 from hwnas.search.plan import SearchPlan, plan
 from hwnas.search.progress import SearchProgress
+from hwnas.search.rehearsal import _fewer
 from hwnas.search.search import resume, search, summary
 from hwnas.search.state import State
 from hwnas.search.steps import path_of_batch
