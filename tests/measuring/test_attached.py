@@ -11,14 +11,17 @@ from typing import Any, ClassVar
 
 import pytest
 
+from hwnas.catalog import find_device
 from hwnas.costs.tables import size_of, tables
 from hwnas.measuring import attached as measure
+from hwnas.measuring.attached import AttachedTarget, first_table
 from hwnas.measuring.bench import Item
 from hwnas.measuring.calibration_runs import CalibrationPlan
 from hwnas.runs.directory import open_run
 from hwnas.runs.measurements import kept_table
 from hwnas.search.progress import SearchProgress
 from hwnas.search.search import resume, search, summary
+from profilers.device import load as load_device
 from profilers.measurement import LATENCY, MEMORY, Failure, Measurement, Outcome, Receipt
 from tests.measuring.test_calibrate import Fake
 from tests.search import tiny
@@ -96,6 +99,13 @@ def config(folder: Path, *metrics: str) -> Any:
     return tiny.config(images, target="cpu", objectives=[{"metric": metric} for metric in metrics])
 
 
+def calibrated(config: Any) -> None:
+    """The table that a first search makes, without the search."""
+    cpu = load_device(find_device("cpu"))
+    target = AttachedTarget(config=config, device=cpu, place="cpu", classes=3, image=(1, 8, 8))
+    first_table(target, say=lambda line: None)
+
+
 def test_finalists_are_measured_and_the_front_is_drawn_with_their_intervals(tmp_path: Path) -> None:
     said: list[str] = []
     run = search(config(tmp_path, "latency", "memory"), tmp_path / "run", say=said.append)
@@ -134,7 +144,7 @@ def test_finalists_are_measured_and_the_front_is_drawn_with_their_intervals(tmp_
 
 
 def test_a_network_that_fails_costs_itself_only(tmp_path: Path, device: type[Device]) -> None:
-    search(config(tmp_path, "latency"), tmp_path / "first")
+    calibrated(config(tmp_path, "latency"))
     device.failing = {0}
     found = summary(search(config(tmp_path, "latency"), tmp_path / "run"))
     (failed,) = found["failed"]
@@ -147,7 +157,7 @@ def test_a_network_that_fails_costs_itself_only(tmp_path: Path, device: type[Dev
 def test_where_nothing_can_be_measured_the_predictions_stand(
     tmp_path: Path, device: type[Device], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    search(config(tmp_path, "latency"), tmp_path / "first")
+    calibrated(config(tmp_path, "latency"))
 
     def busy(self: Device, items: Sequence[Item]) -> list[Outcome]:
         raise TimeoutError("another measurement holds the host for 600 s")
