@@ -141,12 +141,20 @@ def _from_dict(data: Mapping[str, Any]) -> Table:
         network=None if network is None else _network(network),
         fitted=_fitted(data["model"]),
         agreement=dict(data["agreement"]),
-        provenance=dict(data["provenance"]),
+        provenance=_provenance(data["provenance"]),
         operations=None if operations is None else _operations(operations),
         metric=str(data.get("metric", "latency")),
         doubt=None if data.get("doubt") is None else _fitted(data["doubt"]),
         measured=tuple(dict(item) for item in data["measured"]),
     )
+
+
+def _provenance(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Raises TypeError for a receipt that is no object: it is asked for its keys."""
+    found = dict(data)
+    if not isinstance(found.get("receipt", {}), dict):
+        raise TypeError("provenance.receipt: expected an object")
+    return found
 
 
 def _network(data: Mapping[str, Any]) -> NetworkSize:

@@ -71,6 +71,8 @@ def test_the_file_says_its_unit_and_metric(tmp_path: Path) -> None:
         ({"operations": {"fixed": True, "edges": []}}, "expected a finite number"),
         ({"network": {"channels": 1}}, "key 'image' is missing"),
         ({"agreement": 3}, "not iterable"),
+        ({"provenance": {"receipt": "cpu"}}, "provenance.receipt: expected an object"),
+        ({"provenance": {"receipt": None}}, "provenance.receipt: expected an object"),
     ],
 )
 def test_a_spoilt_file_is_refused_with_its_fault(tmp_path: Path, change: Any, message: str) -> None:
