@@ -19,7 +19,12 @@ def expected() -> set[str]:
         for path in (ROOT / package).rglob("*")
         if path.suffix in {".py", ".typed", ".html", ".css", ".js"}
     }
-    data = {path for folder in ("devices", "configs") for path in (ROOT / folder).glob("*.toml")}
+    data = {
+        path
+        for folder in ("devices", "configs")
+        for ending in ("toml", "json")
+        for path in (ROOT / folder).glob(f"*.{ending}")
+    }
     return {path.relative_to(ROOT).as_posix() for path in files} | {
         f"hwnas/_data/{path.relative_to(ROOT).as_posix()}" for path in data
     }

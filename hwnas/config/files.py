@@ -40,6 +40,7 @@ NASBENCH201_DEFAULTS: dict[str, Any] = {
 """NAS-Bench-201 has one stage and no shrinking; its networks are stacked in three groups."""
 
 ELASTIC_DEFAULTS: dict[str, Any] = {
+    "algorithm": "surrogate",
     "stages": [
         {"epochs": 2, "train": "largest"},
         {"epochs": 8, "frozen_epochs": 8},
@@ -60,6 +61,9 @@ ELASTIC_DEFAULTS: dict[str, Any] = {
 }
 """Parts of a trained network: the whole is tuned, then random parts, and then candidates are
 compared on weights that stand still (docs/evidence/photos.md)."""
+
+_WITHOUT_COST = {**ELASTIC_DEFAULTS, "algorithm": "random", "finalists_by": "regression"}
+"""Accuracy alone: there are no bins of cost, and networks of several sizes can't be mixed."""
 
 
 def resolve(
@@ -90,7 +94,8 @@ def resolve(
     if merged.get("space") == "nasbench201":
         merged = _merge(NASBENCH201_DEFAULTS, merged)
     if merged.get("weights_from") is not None and _is_elastic(merged.get("space")):
-        merged = _merge(ELASTIC_DEFAULTS, merged)
+        chosen = ELASTIC_DEFAULTS if merged.get("objectives") else _WITHOUT_COST
+        merged = _merge(chosen, merged)
     merged = _with_depth(merged)
     if "algorithm" not in merged and not merged.get("objectives"):
         merged["algorithm"] = "ndarts"

@@ -93,12 +93,15 @@ class TablePredictor:
         return fitted.predict(known)
 
     def shares(self, choices: Choices) -> Floats | None:
-        """Which part of its latency each decision's block takes, (count, edges) -> (count, edges);
-        None where the table's model does not add up over blocks."""
-        fitted = self.table.fitted
-        if fitted.form.design != sized.NAME:
+        """Which part of its latency each decision's block takes, (count, edges) -> (count, edges):
+        by the model, or by the operations where they were measured alone; else None."""
+        choices, fitted = np.atleast_2d(choices), self.table.fitted
+        if fitted.form.design == sized.NAME:
+            return sized.shares(self._family, choices, fitted.coefficients, fitted.constant)
+        if self._operations is None:
             return None
-        return sized.shares(self._family, choices, fitted.coefficients, fitted.constant)
+        alone = self._operations.table[np.arange(choices.shape[1]), choices]
+        return np.asarray(alone / self._operations.of(choices)[:, None], dtype=np.float64)
 
     @cached_property
     def _family(self) -> Family:

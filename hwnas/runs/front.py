@@ -6,7 +6,7 @@ both of two equal points and lets a NaN row spoil the rest, so both are removed 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -172,6 +172,18 @@ def pareto_front(
         bounds=box,
         hypervolume=hypervolume(accuracy, costs, box),
     )
+
+
+def thinned(front: ParetoFront, ratio: float) -> ParetoFront:
+    """The front without members that differ too little from a more accurate one to be a choice:
+    whose first costs are not a factor of ``ratio`` apart. Its hypervolume stays that of all."""
+    kept: list[Point] = []
+    for point in sorted(front.points, key=lambda p: (-p.accuracy, p.costs, p.key)):
+        pairs = ((point.costs[0], other.costs[0]) for other in kept)
+        if all(max(pair) >= ratio * min(pair) for pair in pairs):
+            kept.append(point)
+    ordered = tuple(sorted(kept, key=lambda p: (p.costs, -p.accuracy, p.key)))
+    return replace(front, points=ordered)
 
 
 def _columns(points: Sequence[Point], costs: int) -> tuple[Floats, Floats]:

@@ -102,6 +102,17 @@ def test_a_table_adds_its_operations_and_its_corrections() -> None:
     assert predictor.origin == "table"
 
 
+def test_where_operations_were_measured_alone_an_edge_takes_its_part_of_their_sum() -> None:
+    predictor = TablePredictor(table=table(), source="test")
+    found = predictor.shares(np.array([2, 3, 1, 0, 0, 0]))
+    # Of 0.25 + 1 + 3.
+    assert found is not None
+    assert found[0].tolist() == pytest.approx([1 / 4.25, 3 / 4.25, 0, 0, 0, 0])
+    counts = replace(table().fitted, coefficients={"normal/skip_connect": 0.5})
+    without = TablePredictor(table=table(operations=None, fitted=counts), source="test")
+    assert without.shares(np.zeros(6, dtype=np.int64)) is None
+
+
 def test_a_table_that_does_not_fit_its_space_is_refused() -> None:
     for changes, message in (
         ({"space": "nasbench"}, "unknown space 'nasbench'; did you mean 'nasbench201'"),

@@ -257,3 +257,20 @@ def test_members_within_the_target_come_best_first() -> None:
 def test_an_archive_without_a_complete_point_has_no_front() -> None:
     with pytest.raises(ValueError, match="no complete point"):
         front.pareto_front([Point(key="a", accuracy=float("nan"), costs=(1.0,))], ["latency"])
+
+
+def test_a_thinned_front_keeps_the_most_accurate_of_members_that_cost_alike() -> None:
+    from hwnas.runs.front import pareto_front as front_of
+    from hwnas.runs.front import thinned
+
+    costs = (1.0, 1.1, 1.3, 2.0, 2.1, 2.6)
+    points = [
+        Point(key=f"k{number}", accuracy=0.5 + number / 20, costs=(cost,))
+        for number, cost in enumerate(costs)
+    ]
+    front = front_of(points, ["latency"])
+    found = thinned(front, 1.2)
+    # 2.6; 2.1 is 1.24 away; 2.0 is too near to 2.1; 1.3; 1.1 is 1.18 away; 1.0 is 1.3 away.
+    assert [point.costs[0] for point in found.points] == [1.0, 1.3, 2.1, 2.6]
+    assert found.hypervolume == front.hypervolume
+    assert thinned(front, 1.0).points == front.points

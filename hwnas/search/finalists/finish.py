@@ -16,6 +16,7 @@ from hwnas.runs.front import (
     hypervolume,
     non_dominated,
     pareto_front,
+    thinned,
     to_minimise,
     within_target,
 )
@@ -48,6 +49,9 @@ from profilers.measurement import Outcome
 SHARED = "shared weights (validation)"
 BY_LIKELIHOOD = "shared weights (validation, by likelihood)"
 SCORING_BATCH = 256
+APART = 1.2
+"""Members of a front that bins were searched for differ by this factor in their cost: each is
+trained in the end, and of two alike one is enough."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +105,8 @@ def finish(
     keys = [to_genotype(space, one).key for one in scored.choices]
     points = [point(key, scored, row, objectives) for row, key in enumerate(keys)]
     front = pareto_front(points, names[:objectives], bounds)
+    if config.finalists_by == "bins" and objectives == 1:
+        front = thinned(front, APART)
     complete = {one.key for one in points if np.isfinite(one.costs).all()}
     on_front = [one.key for one in front.points]
     if attached_target is not None and "memory" in names:
