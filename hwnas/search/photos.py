@@ -52,8 +52,8 @@ def with_weights(
     side = data.setdefault("image_size", next(side for side in SIDES if side <= look.side))
     say(
         f"photos of {look.side} pixels, {look.images:,} in {look.classes} classes: starting from"
-        f" {weights.name}, trained on ImageNet ({weights.licence}), at {side} pixels; otherwise:"
-        " --weights-from none, --image-size N"
+        f" {weights.name}, trained on ImageNet, licence {weights.licence}, at {side} pixels;"
+        " otherwise: --weights-from none, --image-size N"
     )
     return _with({**rest, "data": data}, weights.name, True)
 
