@@ -74,10 +74,11 @@ def path_of_batch(config: Config, state: State, number: int) -> Choices:
     if config.stages[at.stage].train == "largest":
         assert state.shared.net.largest is not None
         return state.shared.net.largest
-    space, net = SPACES[config.space], state.shared.net
+    space = SPACES[config.space]
     words = rng(config.seed, at.stage, at.epoch, number, PATHS)
     if config.weight_step.paths == "spread":
-        return spread_path(space, net.relative_costs, mask_of(state.searcher, space), words)
+        costs = state.shared.net.relative_costs
+        return spread_path(space, costs, mask_of(state.searcher, space), words)
     return path_of(state.searcher, space, words, config.weight_step.paths == "uniform")
 
 
