@@ -67,7 +67,10 @@ def search(
     algorithm: Annotated[
         str | None,
         Option(
-            help="tndnas, ndarts (accuracy only; the default without --objective), random or nsga2."
+            help=(
+                "tndnas, ndarts (accuracy only; the default without --objective), random, nsga2 or"
+                " surrogate (the default with trained weights)."
+            )
         ),
     ] = None,
     seed: Annotated[int | None, Option(help="Same seed, same trials and front on a CPU.")] = None,
