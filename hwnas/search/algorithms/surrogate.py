@@ -29,6 +29,8 @@ Floats = NDArray[np.float64]
 
 FIRST = 40
 """Evaluations before the regression is asked."""
+LATEST = 400
+"""Evaluations that the regressions learn from, the latest: solving takes their number cubed."""
 RIDGE = 1e-3
 """Of the regression of a cost, in units of the variance that the operations explain."""
 
@@ -104,13 +106,14 @@ class Surrogate:
     def _promising(self, mask: Mask, count: int) -> Choices:
         """In every bin of cost the best that is not evaluated yet, then the second best, and so
         on."""
-        model = fit(self.choices, self.scores, self.rounds)
-        cost = _cost_of(self.choices, self.costs)
+        known = self.choices[-LATEST:]
+        model = fit(known, self.scores[-LATEST:], self.rounds[-LATEST:])
+        cost = _cost_of(known, self.costs[-LATEST:])
         ends = cost(alike(mask)) if self.costs.shape[1] else np.zeros((1, 0))
         both = np.concatenate([ends, self.costs])
         bounds = list(zip(both.min(0).tolist(), both.max(0).tolist(), strict=True))
         bins = Bins(cost=cost, bounds=bounds, count=max(1, count // max(1, len(bounds))))
-        found = around_bins(model, self.choices, bins, mask)
+        found = around_bins(model, known, bins, mask)
         seen = {tuple(row) for row in self.choices.tolist()}
         fresh = found[[tuple(row) not in seen for row in found.tolist()]]
         predicted = predict(model, fresh)
