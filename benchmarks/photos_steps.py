@@ -17,6 +17,7 @@ from benchmarks.photos_parts import one_thread
 from hwnas.config import resolve
 from hwnas.nets.supernet import build_supernet
 from hwnas.search.distributed import shared_weights
+from hwnas.search.evaluate import pieces
 from hwnas.space.encoding import sample
 from hwnas.space.size import Task
 from hwnas.space.space import SPACES
@@ -61,9 +62,9 @@ def main() -> None:
         "step of the largest": lambda: shared_weights.weight_step(shared, few, whole, 0.01),
         "step of a drawn path": path,
         "evaluation of a candidate": lambda: shared_weights.likelihoods(
-            net, [sample(space, rng)], [many]
+            net, [sample(space, rng)], pieces(many)
         ),
-        "evaluation of the largest": lambda: shared_weights.likelihoods(net, [whole], [many]),
+        "evaluation of the largest": lambda: shared_weights.likelihoods(net, [whole], pieces(many)),
     }
     seconds: dict[str, list[float]] = {name: [] for name in work}
     with one_thread():

@@ -251,3 +251,14 @@ def test_weights_of_another_network_are_refused_before_anything_is_written(
     ):
         search(other, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_batch_in_pieces_is_the_batch_in_nearly_equal_parts() -> None:
+    from hwnas.search.evaluate import PIECE, pieces
+    from hwnas.training.data import Batch
+
+    x = torch.arange(2 * PIECE + 1).float().view(-1, 1, 1, 1)
+    found = pieces(Batch(x, torch.arange(2 * PIECE + 1)))
+    assert [len(one.y) for one in found] == [62, 62, 61] and PIECE == 92
+    assert torch.equal(torch.cat([one.x for one in found]), x)
+    assert len(pieces(Batch(x[:PIECE], torch.arange(PIECE)))) == 1

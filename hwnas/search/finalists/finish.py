@@ -24,6 +24,7 @@ from hwnas.runs.summary import Accuracy, Baseline, Member, SearchSummary
 from hwnas.search.algorithms.searcher import mask_of
 from hwnas.search.costs import CostModel, CostRange, target_value
 from hwnas.search.distributed import shared_weights
+from hwnas.search.evaluate import pieces
 from hwnas.search.finalists.scored import (
     Scored,
     bounds_of,
@@ -251,7 +252,8 @@ def _score(
     searched.net.dropout = type(searched.net.dropout)()
     mine, counted = chosen[searched.ranks.own(len(chosen))], None
     if by_likelihood:
-        own = shared_weights.likelihoods(searched.net, mine, images)
+        parts = (piece for batch in images for piece in pieces(batch))
+        own = shared_weights.likelihoods(searched.net, mine, parts)
         counted, likelihood = (searched.ranks.gathered(len(chosen), each) for each in own)
         accuracy = smoothed(counted, likelihood)
     else:
