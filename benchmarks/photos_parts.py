@@ -28,24 +28,13 @@ from hwnas.space.genotype import Architecture
 from hwnas.space.known_macros import EFFICIENTNET_LITE0_SAME
 from hwnas.training.data import Dataset
 from hwnas.training.evaluate import logits
-from hwnas.training.recipe import Recipe
+from hwnas.training.recipe import RECIPES
 from hwnas.training.run_images import prepared_for
 from hwnas.training.start import Start
 from hwnas.training.train import Trained, train
 
 WEIGHTS = "efficientnet-lite0"
-RECIPE = Recipe(
-    name="stock",
-    epochs=3,
-    batch=32,
-    learning_rate=0.02,
-    warmup_epochs=0.33,
-    weight_decay=1e-4,
-    label_smoothing=0.1,
-    nesterov=True,
-    calibrate=1024,
-    evaluate_every=1000,
-)
+RECIPE = replace(RECIPES["tune"], name="stock", epochs=3, warmup_epochs=0.33, evaluate_every=1000)
 """How the feasibility study tuned the stock network: for all networks made by hand."""
 
 

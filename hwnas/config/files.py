@@ -111,10 +111,7 @@ def resolve(
 
 def _is_elastic(name: Any) -> bool:
     """Whether the options of a space share weights."""
-    if not isinstance(name, str) or name not in SPACES:
-        return False
-    macro = SPACES[name].macro
-    return macro is not None and bool(macro.sliced)
+    return isinstance(name, str) and name in SPACES and SPACES[name].shares_weights
 
 
 def _said(data: Any, path: list[str]) -> bool:

@@ -182,13 +182,12 @@ class Config(Frozen):
                 "stages: frozen_epochs must be below epochs in the last stage: somewhere networks"
                 " have to be evaluated"
             )
-        sliced = space.macro is not None and space.macro.sliced
-        if not sliced and any(stage.train != "paths" for stage in self.stages):
+        if not space.shares_weights and any(stage.train != "paths" for stage in self.stages):
             raise ValueError(
                 f"stages.train: the options of {self.space} share no weights, so each stage trains"
                 " paths"
             )
-        if not sliced and self.weights_from is not None:
+        if not space.shares_weights and self.weights_from is not None:
             raise ValueError(
                 f"weights_from: the options of {self.space} share no weights; an elastic space,"
                 " such as efficientnet-lite0-elastic, starts from trained ones"

@@ -17,7 +17,7 @@ from hwnas.nets.activations import activation
 from hwnas.space.graph import Graph
 from hwnas.space.layers import ACTIVATIONS, Layer
 from hwnas.space.node import Node
-from hwnas.space.sliced import whole_of
+from hwnas.space.sliced import shares_weights, whole_of
 
 _GRID = torch.linspace(-4.0, 4.0, 161, dtype=torch.float64)
 
@@ -31,7 +31,7 @@ def channels_sorted(state: Mapping[str, Tensor], graph: Graph) -> dict[str, Tens
     """
     found = dict(state)
     for node in graph:
-        if node.weights == "sliced" and node.row is not None:
+        if shares_weights(node):
             found |= _sorted(found, node)
     return found
 

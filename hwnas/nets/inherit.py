@@ -9,7 +9,7 @@ from torch import Tensor
 from hwnas.nets.elastic import part_of_state
 from hwnas.nets.supernet import whole_prefix
 from hwnas.space.graph import Graph
-from hwnas.space.node import Node
+from hwnas.space.sliced import shares_weights
 
 
 def into_supernet(state: Mapping[str, Tensor], graph: Graph) -> dict[str, Tensor]:
@@ -19,9 +19,9 @@ def into_supernet(state: Mapping[str, Tensor], graph: Graph) -> dict[str, Tensor
     """
     found: dict[str, Tensor] = {}
     for node in graph:
-        prefix = whole_prefix(node) if _is_open(node) else f"{node.name}."
+        prefix = whole_prefix(node) if shares_weights(node) else f"{node.name}."
         for name, tensor in _of_node(state, f"{node.name}.").items():
-            if not name.rpartition(".")[2].startswith(("running_", "num_batches")):
+            if not is_statistic(name):
                 found[prefix + name] = tensor
     return found
 
@@ -37,7 +37,7 @@ def inherited(state: Mapping[str, Tensor], graph: Graph, part: Graph) -> dict[st
     found: dict[str, Tensor] = {}
     for node in part:
         supernet = whole[node.name]
-        if _is_open(supernet):
+        if shares_weights(supernet):
             tensors = _of_node(state, whole_prefix(supernet))
             found |= part_of_state(tensors, node.layers, f"{node.name}.") if node.layers else {}
         else:
@@ -46,8 +46,9 @@ def inherited(state: Mapping[str, Tensor], graph: Graph, part: Graph) -> dict[st
     return found
 
 
-def _is_open(node: Node) -> bool:
-    return node.weights == "sliced" and node.row is not None
+def is_statistic(name: str) -> bool:
+    """Whether a tensor holds what BatchNorm has seen, and not what is trained."""
+    return name.rpartition(".")[2] in ("running_mean", "running_var", "num_batches_tracked")
 
 
 def _of_node(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

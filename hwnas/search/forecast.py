@@ -112,8 +112,7 @@ def _tuning(planned: SearchPlan, config: Config, rates: Rates) -> float:
     Its epochs are as long as those of paths, on all training images.
     """
     paths = [number for number, stage in enumerate(config.stages) if stage.train == "paths"]
-    macro = SPACES[config.space].macro
-    if macro is None or not macro.sliced or not paths:
+    if not SPACES[config.space].shares_weights or not paths:
         return 0.0
     epoch = max(rates.frozen[paths[-1]], rates.learning[paths[-1]])
     more = size(planned.dataset, "train") / max(1, size(planned.dataset, "weights"))

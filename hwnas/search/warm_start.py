@@ -30,7 +30,7 @@ Ints = NDArray[np.int64]
 
 RIDGE = 0.1
 """Of the squares of the classifier's weights, beside the mean cross-entropy; features have unit
-deviation. Chosen on a third of the training photos of five flowers (docs/evidence/photos.md)."""
+deviation. Chosen on the training photos of five flowers (docs/log.md, 2026-11-28)."""
 BATCH = 64
 
 

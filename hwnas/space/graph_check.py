@@ -5,7 +5,7 @@ from __future__ import annotations
 from hwnas.space.layers import ACTIVATIONS, Layer, check_layer
 from hwnas.space.node import IMAGE, Graph, Node
 from hwnas.space.node import Join as Join
-from hwnas.space.sliced import whole_of
+from hwnas.space.sliced import shares_weights, whole_of
 from profilers.errors import InputError
 
 
@@ -69,7 +69,7 @@ def _check_shapes(
                 sound[key] = _check_option(node, source, option, where, *is_flat)
             found.add(sound[key])
         is_flat = found
-        if node.weights == "sliced" and node.row is not None:
+        if shares_weights(node):
             whole_of(node)
     if len(is_flat) > 1:
         raise InputError(

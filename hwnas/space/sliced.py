@@ -13,9 +13,14 @@ from hwnas.space.space import Choices, Space
 from profilers.errors import InputError
 
 
+def shares_weights(node: Node) -> bool:
+    """Whether something is decided at this node between options that share weights."""
+    return node.weights == "sliced" and node.row is not None
+
+
 def is_sliced(graph: Graph) -> bool:
     """Whether options of this supernet share weights."""
-    return any(node.weights == "sliced" for node in graph)
+    return any(map(shares_weights, graph))
 
 
 def whole_of(node: Node) -> tuple[Layer, ...]:

@@ -142,6 +142,11 @@ class Space:
         return self.none_is_written
 
     @property
+    def shares_weights(self) -> bool:
+        """Whether the options of a block are parts of its largest one (hwnas.space.sliced)."""
+        return self.macro is not None and bool(self.macro.sliced)
+
+    @property
     def parts(self) -> Literal["cells", "blocks"]:
         """What the depth of a network counts: cells, or the blocks of a chain."""
         return "cells" if self.depth is None else "blocks"

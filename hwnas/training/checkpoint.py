@@ -73,7 +73,7 @@ def save_progress(
     files.replace(
         folder / STATE,
         folder,
-        pack(tensors, {"training": header, "digest": _digest(header, tensors)}),
+        pack(tensors, {"training": header, "digest": tensors_digest(tensors, header)}),
     )
 
 
@@ -96,7 +96,9 @@ def load_progress(
             found = header["settings"]
             _check_settings(path, found, settings)
             saved = {name: file.get_tensor(name) for name in [*file.keys()]}
-        if notes.get("digest") != _digest(notes["training"], saved) or set(saved) != set(tensors):
+        if notes.get("digest") != tensors_digest(saved, notes["training"]) or set(saved) != set(
+            tensors
+        ):
             raise ValueError("its contents do not match their digest")
         fields = header["progress"]
         curve = [TrainingEpoch(**epoch) for epoch in fields.pop("curve")]
@@ -153,7 +155,8 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _digest(header: str, tensors: Mapping[str, Tensor]) -> str:
+def tensors_digest(tensors: Mapping[str, Tensor], header: str = "") -> str:
+    """A text that changes with any bit or name of the tensors, and with the header."""
     total = hashlib.blake2b(header.encode(), digest_size=16)
     for name in sorted(tensors):
         total.update(name.encode())

@@ -26,8 +26,7 @@ INHERITED = "shared weights of the search"
 def inherits(run: Run) -> bool:
     """Whether networks of this run begin with the weights of its supernet: where options share
     weights, each network is a part of it."""
-    macro = SPACES[run.config.space].macro
-    return macro is not None and bool(macro.sliced)
+    return SPACES[run.config.space].shares_weights
 
 
 def starts(run: Run, task: Task, inherit: bool) -> Callable[[Model], Start | None]:

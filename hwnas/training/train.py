@@ -20,12 +20,12 @@ from hwnas import files
 from hwnas.nets.network import Network
 from hwnas.space.genotype import Architecture
 from hwnas.space.layers import Stem
-from hwnas.training.checkpoint import TrainingEpoch
+from hwnas.training.checkpoint import TrainingEpoch, tensors_digest
 from hwnas.training.data import Dataset, digest, to_device
 from hwnas.training.dataset import generator, stratified_order
 from hwnas.training.loop import HOLD_OUT, Training, TrainingDiverged
 from hwnas.training.recipe import Recipe
-from hwnas.training.start import Start, tensors_digest
+from hwnas.training.start import Start
 from profilers.cuda import cuda_problem
 from profilers.errors import InputError
 

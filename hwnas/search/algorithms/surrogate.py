@@ -54,7 +54,7 @@ class Surrogate:
         space = SPACES[self.config.space]
         mask, seen = space.mask, {tuple(row) for row in self.choices.tolist()}
         asked: list[tuple[int, ...]] = []
-        proposed = alike(mask) if len(self.choices) < FIRST else self._promising(mask, count)
+        proposed = alike(mask) if len(self.choices) < FIRST else self._promising(mask, count, seen)
         for row in (tuple(row) for row in proposed.tolist()):
             if len(asked) < count and row not in seen:
                 asked.append(row)
@@ -103,7 +103,7 @@ class Surrogate:
             rounds=arrays["rounds"],
         )
 
-    def _promising(self, mask: Mask, count: int) -> Choices:
+    def _promising(self, mask: Mask, count: int, seen: set[tuple[int, ...]]) -> Choices:
         """In every bin of cost the best that is not evaluated yet, then the second best, and so
         on."""
         known = self.choices[-LATEST:]
@@ -114,7 +114,6 @@ class Surrogate:
         bounds = list(zip(both.min(0).tolist(), both.max(0).tolist(), strict=True))
         bins = Bins(cost=cost, bounds=bounds, count=max(1, count // max(1, len(bounds))))
         found = around_bins(model, known, bins, mask)
-        seen = {tuple(row) for row in self.choices.tolist()}
         fresh = found[[tuple(row) not in seen for row in found.tolist()]]
         predicted = predict(model, fresh)
         if not bounds:
