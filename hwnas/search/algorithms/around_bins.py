@@ -64,8 +64,11 @@ def alike(mask: Mask) -> Choices:
 
 
 def best_rows(model: Regression, choices: Choices, bins: Bins, each: int) -> NDArray[np.int64]:
-    """Rows of the ``each`` best predicted of every bin of every cost."""
-    predicted, paid = predict(model, choices), bins.cost(choices)
+    """Rows of the ``each`` best predicted of every bin of every cost; without a cost, of all."""
+    predicted = predict(model, choices)
+    if not bins.bounds:
+        return np.sort(np.argsort(-predicted, kind="stable")[: each * bins.count])
+    paid = bins.cost(choices)
     rows = [
         best_of_bins(predicted, paid[:, column], bounds, bins.count, each)
         for column, bounds in enumerate(bins.bounds)

@@ -91,3 +91,11 @@ def test_around_bins_keeps_what_was_evaluated_and_reaches_both_ends(config: Conf
     inside = np.linspace(np.log(ends.min()), np.log(ends.max()), 9)
     numbers = np.searchsorted(inside, np.log(np.sort(cost(best)[:, 0])), side="right")
     assert len(set(np.clip(numbers, 1, 8).tolist())) == 8
+
+
+def test_without_a_cost_it_looks_for_the_best_of_all() -> None:
+    found = start(resolve({"space": SPACE, "algorithm": "surrogate"}))
+    for number in range(8):
+        asked = found.ask(10, np.random.default_rng(number))
+        found = found.tell(asked, score(asked), np.zeros((10, 0)))
+    assert score(found.choices[FIRST:]).mean() > score(found.choices[:FIRST]).max() - 0.02
