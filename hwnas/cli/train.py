@@ -11,6 +11,12 @@ import typer
 
 from hwnas.cli.optional import HELP
 from hwnas.cli.outside import echo, echo_json, print_table, table
+from hwnas.cli.train_baselines import (
+    HowToTrain,
+    refuse_for_baselines,
+    say_verdict,
+    train_baselines,
+)
 from hwnas.cli.train_notes import announced, known_device, left_out, told, warned
 from hwnas.cli.train_words import numbers_of, recipe_of
 from profilers.errors import InputError
@@ -36,6 +42,13 @@ def train(
         bool, Option("--all", help="Every network of the front, and what SynFlow helped to choose.")
     ] = False,
     knee: Annotated[bool, Option("--knee", help="The knee of the front (the default).")] = False,
+    baselines: Annotated[
+        bool,
+        Option(
+            "--baselines",
+            help="Plain networks that you would have used instead, and whether the search paid.",
+        ),
+    ] = False,
     recipe: Annotated[
         str | None,
         Option(
@@ -112,29 +125,47 @@ def train(
     from hwnas.training.inherited import inherits
     from hwnas.training.run_images import moved
 
-    if sum((bool(keys), every, knee)) > 1:
-        raise InputError("train: say either --all, --knee or keys")
+    if sum((bool(keys), every, knee, baselines)) > 1:
+        raise InputError("train: say either --all, --knee, --baselines or keys")
     opened = moved(open_run(run), data, test)
     members = choose(opened, keys or [], every)
-    note = None if keys or every else knee_note(opened, is_trained=False)
+    note = None if keys or every or baselines else knee_note(opened, is_trained=False)
     if note is not None:
         notes(quiet)(f"note: {note}")
     sizes = [(c, n) for c in numbers_of("channels", channels) for n in numbers_of("cells", cells)]
     models = [model_of(opened, member, *size) for member in members for size in sizes]
     on = inherits(opened) and not from_scratch
-    chosen = recipe_of(
-        recipe or ("tune" if on else "quick"),
-        epochs=epochs,
-        batch=batch,
-        learning_rate=learning_rate,
-        cutout=cutout,
-        average=average,
-        hold_out=hold_out,
-        precision=precision,
-        compile=compile or None,
-    )
+    changes = {
+        "epochs": epochs,
+        "batch": batch,
+        "learning_rate": learning_rate,
+        "cutout": cutout,
+        "average": average,
+        "hold_out": hold_out,
+        "precision": precision,
+        "compile": compile or None,
+    }
+    chosen = recipe_of(recipe or ("tune" if on else "quick"), **changes)
     seed = opened.config.seed if seed is None else seed
-    if ray is None:
+    if baselines:
+        refuse_for_baselines({"--channels": channels, "--cells": cells, "--ray": ray})
+        is_typed = recipe is not None or any(value is not None for value in changes.values())
+        records = train_baselines(
+            opened,
+            HowToTrain(
+                recipe=chosen if is_typed else None,
+                member_recipe=chosen,
+                seed=seed,
+                inherit=on,
+                device=device,
+                threads=threads,
+                fresh=fresh,
+                data_root=data_root,
+                download=download,
+                quiet=quiet,
+            ),
+        )
+    elif ray is None:
         records = _train(
             opened,
             models,
@@ -159,6 +190,9 @@ def train(
         echo_json(
             [{key: part for key, part in to_json(one).items() if key != "curve"} for one in records]
         )
+        return
+    if baselines:
+        say_verdict(opened)
         return
     _print(opened, records)
 

@@ -28,12 +28,13 @@ from profilers.errors import InputError, nearest
 @dataclass(frozen=True, kw_only=True)
 class Model:
     """A network of a run to be trained or exported: its architecture, its folder, and its costs
-    at this size."""
+    at this size. ``title``: what a baseline is called."""
 
     name: str
     architecture: Architecture
     folder: Path
     costs: Mapping[str, Cost] = field(repr=False)
+    title: str = ""
 
     @property
     def key(self) -> str:

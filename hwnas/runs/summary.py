@@ -25,6 +25,7 @@ from hwnas.runs.schema import (
     json_bytes,
     read,
 )
+from hwnas.runs.verdict_record import Verdict
 from hwnas.space.genotype import Architecture
 from hwnas.space.text import from_dict
 from profilers.errors import InputError
@@ -104,10 +105,12 @@ class Member(Record):
 
     ``key``: the genotype's. ``name``: of a trained network, which may have another width and depth
     than its run. ``trained``: what it reached after training at the width and depth of its run,
-    where it is trained; front.json does not say it, ``hwnas show --json`` does.
+    where it is trained; front.json does not say it, ``hwnas show --json`` does. ``title``: what a
+    baseline is called.
     """
 
     name: Name | None = None
+    title: Text | None = None
     key: Name
     genotype: GenotypeJson
     text: Text
@@ -177,7 +180,8 @@ class SearchSummary(Record):
     the box of the hypervolume. ``targets``: what the search had to meet, in the unit of each
     metric; ``within_target``: keys of the front that do. ``believed``: keys of those that SynFlow
     helped to choose. ``dominated``, ``failed``: the other finalists; those that failed could not be
-    measured.
+    measured. ``baselines``, ``verdict``: of plain networks that were trained beside it; front.json
+    does not hold them, ``hwnas show --json`` does.
     """
 
     space: Text
@@ -202,6 +206,8 @@ class SearchSummary(Record):
     dominated: list[Member] = Field(default_factory=list)
     failed: list[Member] = Field(default_factory=list)
     measured: dict[Name, MeasurementNotes] = Field(default_factory=dict)
+    baselines: list[Member] = Field(default_factory=list)
+    verdict: Verdict | None = None
     health: list[HealthNote] | None = None
 
     @property

@@ -12,16 +12,21 @@ import torch
 from hwnas import files
 from hwnas.runs.directory import Run
 from hwnas.runs.models import Model, write_trained
+from hwnas.runs.right_images import packed
 from hwnas.runs.training_record import RECORD, TRAINED, TrainingRecord, write_record
 from hwnas.space.text import format_text
 from hwnas.training.checkpoint import BEST, STATE, WEIGHTS, TrainingEpoch
 from hwnas.training.curves import EVENTS
 from hwnas.training.data import Dataset
+from hwnas.training.evaluate import labels, logits
 from hwnas.training.loop import TrainingDiverged
 from hwnas.training.recipe import Recipe
 from hwnas.training.run_images import check_images
 from hwnas.training.start import Start
 from hwnas.training.train import Trained, train
+
+MOST_IMAGES = 80_000
+"""Whose test results are kept one by one: 20 kB of text."""
 
 
 def train_models(
@@ -114,6 +119,7 @@ def record_of(
     model: Model, dataset: Dataset, recipe: Recipe, seed: int, result: Trained
 ) -> TrainingRecord:
     """What is kept of a training in its training.json."""
+    right = logits(result.network, dataset, "test").argmax(1) == labels(dataset, "test").cpu()
     return TrainingRecord(
         name=model.name,
         key=model.key,
@@ -131,4 +137,8 @@ def record_of(
         recipe=recipe.to_dict(),
         costs=dict(model.costs),
         curve=[asdict(epoch) for epoch in result.curve],
+        test_images=len(right),
+        # Of more images than a record may hold, accuracies are compared without it.
+        **({"right": packed(right.numpy())} if len(right) <= MOST_IMAGES else {}),
+        **({"title": model.title} if model.title else {}),
     )
