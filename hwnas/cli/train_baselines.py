@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hwnas.runs.models import Model
     from hwnas.runs.summary import SearchSummary
     from hwnas.runs.training_record import TrainingRecord
+    from hwnas.training.checkpoint import TrainingEpoch
     from hwnas.training.dataset import Dataset
     from hwnas.training.recipe import Recipe
     from hwnas.training.start import Start
@@ -173,6 +174,15 @@ def _with_latency(model: Model, together: MeasuredTogether) -> Model:
     return replace(model, costs={**model.costs, **together.costs.get(model.name, {})})
 
 
+def _epoch_line(model: Model, epoch: TrainingEpoch, recipe: Recipe) -> str:
+    if not epoch.number:
+        return f"{model.name} begins at test accuracy {epoch.test_accuracy:.4f}"
+    return (
+        f"{model.name} epoch {epoch.number}/{recipe.epochs}: loss {epoch.train_loss:.3f}"
+        f" ({epoch.seconds:.1f} s)"
+    )
+
+
 def _train(
     run: Run,
     models: list[Model],
@@ -197,10 +207,7 @@ def _train(
         device=place,
         fresh=how.fresh,
         start=start,
-        report=lambda model, epoch: say(
-            f"{model.name} epoch {epoch.number}/{recipe.epochs}: loss {epoch.train_loss:.3f}"
-            f" ({epoch.seconds:.1f} s)"
-        ),
+        report=lambda model, epoch: say(_epoch_line(model, epoch, recipe)),
         done=lambda model, result: say(
             f"{model.title or model.name}: test accuracy {result.test_accuracy:.4f} after"
             f" {result.epochs} epochs"

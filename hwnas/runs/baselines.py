@@ -2,7 +2,7 @@
 search, trained on the same images.
 
 runs/<name>/baselines/<network>/ holds what models/<network>/ holds of a member;
-baselines/costs.json what was measured of them and of the front in one sitting.
+baselines.json what was measured of them and of the front in one sitting.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from hwnas.runs.summary import Cost, Member, SearchSummary
 from hwnas.runs.training_record import TrainingRecord, member_of, read_records
 
 FOLDER = "baselines"
-COSTS = "costs.json"
+COSTS = "baselines.json"
 
 
 class MeasuredTogether(Record):
@@ -34,7 +34,7 @@ def read_baselines(run: Run) -> list[TrainingRecord]:
 
 def read_together(run: Run) -> MeasuredTogether:
     """What was measured in one sitting; nothing where nothing was. Raises InputError."""
-    path = run.path / FOLDER / COSTS
+    path = run.path / COSTS
     if not files.exists(path, run.path):
         return MeasuredTogether()
     return read(path, run.path, MeasuredTogether, "costs that were measured together")
@@ -42,9 +42,7 @@ def read_together(run: Run) -> MeasuredTogether:
 
 def write_together(run: Run, measured: MeasuredTogether) -> None:
     """Write what was measured in one sitting."""
-    folder = run.path / FOLDER
-    files.make_folder(folder, run.path)
-    files.replace(folder / COSTS, run.path, json_bytes(measured))
+    files.replace(run.path / COSTS, run.path, json_bytes(measured))
 
 
 def with_baselines(run: Run, summary: SearchSummary) -> SearchSummary:

@@ -135,12 +135,15 @@ def choose_trained(run: Run, names: Sequence[str], every: bool) -> list[Training
 
 
 def write_trained(run: Run) -> TrainedFront:
-    """Redraw the front by trained test accuracy, and write it to trained.json."""
+    """Redraw the front by trained test accuracy, and write it to trained.json; nothing is written
+    where only baselines are trained."""
     records = read_records(run)
+    if not records:
+        return TrainedFront(objectives=[], front=[], dominated=[])
     front = trained_front(run, records)
     on_front = [point.key for point in front.points]
     by_name = {record.name: member_of(record) for record in records}
-    targets = read_front(run).targets if records else {}
+    targets = read_front(run).targets
     if targets and targets == known_targets(front, targets):
         met = {point.key for point in within_target(front, targets)}
         for name in on_front:
