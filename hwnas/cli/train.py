@@ -276,6 +276,7 @@ def _print(run: Run, records: list[TrainingRecord]) -> None:
     """The trained front, those just trained marked."""
     from rich import box
 
+    from hwnas.runs.confusion import confusion_line
     from hwnas.runs.models import write_trained
     from hwnas.runs.training_record import TRAINED
     from hwnas.space import SPACES
@@ -311,4 +312,9 @@ def _print(run: Run, records: list[TrainingRecord]) -> None:
             ", ".join(marks),
         )
     print_table(grid)
+    best = max(records, key=lambda record: record.test_accuracy)
+    if best.classes and best.class_accuracy:
+        line = confusion_line(best.name, best.classes, best.class_accuracy, best.confusion)
+        if line is not None:
+            echo(line)
     echo(f"next: hwnas export {shlex.quote(str(run.path))} --all")

@@ -36,7 +36,26 @@ def accuracy(
     network: nn.Module, dataset: Dataset, split: Split = "test", batch: int = 256
 ) -> float:
     """The share of images whose largest logit is the right class, in 0..1."""
-    right = scores(
-        dataset.task, logits(network, dataset, split, batch), labels(dataset, split).cpu()
-    )
+    return accuracy_of(logits(network, dataset, split, batch), dataset, split)
+
+
+def accuracy_of(outputs: Tensor, dataset: Dataset, split: Split = "test") -> float:
+    """The same, of logits (images, classes) in the order of the data."""
+    right = scores(dataset.task, outputs, labels(dataset, split).cpu())
     return float(right.double().mean())
+
+
+def confusion_of(outputs: Tensor, dataset: Dataset, split: Split = "test") -> list[list[int]]:
+    """Counts of images, rows the true class, columns that of the largest of logits (images,
+    classes)."""
+    classes = len(dataset.classes)
+    cells = labels(dataset, split).cpu() * classes + outputs.argmax(1)
+    counts: list[list[int]] = (
+        torch.bincount(cells, minlength=classes**2).view(classes, classes).tolist()
+    )
+    return counts
+
+
+def right_of(outputs: Tensor, dataset: Dataset, split: Split = "test") -> Tensor:
+    """(images,) bool, whether the largest of logits (images, classes) is the right class."""
+    return outputs.argmax(1) == labels(dataset, split).cpu()

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from hwnas import files
+from hwnas.runs.confusion import MOST_CLASSES, class_accuracy
 from hwnas.runs.directory import Run
 from hwnas.runs.models import Model, write_trained
 from hwnas.runs.right_images import packed
@@ -18,7 +19,6 @@ from hwnas.space.text import format_text
 from hwnas.training.checkpoint import BEST, STATE, WEIGHTS, TrainingEpoch
 from hwnas.training.curves import EVENTS
 from hwnas.training.data import Dataset
-from hwnas.training.evaluate import labels, logits
 from hwnas.training.loop import TrainingDiverged
 from hwnas.training.recipe import Recipe
 from hwnas.training.run_images import check_images
@@ -119,7 +119,6 @@ def record_of(
     model: Model, dataset: Dataset, recipe: Recipe, seed: int, result: Trained
 ) -> TrainingRecord:
     """What is kept of a training in its training.json."""
-    right = logits(result.network, dataset, "test").argmax(1) == labels(dataset, "test").cpu()
     return TrainingRecord(
         name=model.name,
         key=model.key,
@@ -137,8 +136,11 @@ def record_of(
         recipe=recipe.to_dict(),
         costs=dict(model.costs),
         curve=[asdict(epoch) for epoch in result.curve],
-        test_images=len(right),
+        classes=list(dataset.classes),
+        class_accuracy=list(class_accuracy(result.confusion)),
+        confusion=result.confusion if len(dataset.classes) <= MOST_CLASSES else None,
+        test_images=len(result.right),
         # Of more images than a record may hold, accuracies are compared without it.
-        **({"right": packed(right.numpy())} if len(right) <= MOST_IMAGES else {}),
+        **({"right": packed(result.right.numpy())} if len(result.right) <= MOST_IMAGES else {}),
         **({"title": model.title} if model.title else {}),
     )

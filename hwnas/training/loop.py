@@ -28,7 +28,7 @@ from hwnas.training.compiled import compiled
 from hwnas.training.curves import write_curves
 from hwnas.training.data import Augment, Batch, Dataset, batch_count, batches
 from hwnas.training.dataset import generator
-from hwnas.training.evaluate import accuracy
+from hwnas.training.evaluate import accuracy, accuracy_of, logits
 from hwnas.training.recipe import Recipe, drop_path_probability, learning_rate
 from hwnas.training.start import Start, begin
 from hwnas.training.statistics import calibrate
@@ -93,6 +93,7 @@ class Training:
             3, dtype=torch.float64, device=device
         )  # loss x images, right, images
         self.scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "float16")
+        self.test_logits: Tensor | None = None  # of the last test, (images, classes)
         self.steps = batch_count(data, "train", self._batch, drop_last=True)
 
     @property
@@ -267,7 +268,8 @@ class Training:
         """Accuracy on the held-out part of the training images, if any, and on the test images."""
         self.settle()
         held_out = accuracy(self.settled, self.data, "policy") if self.recipe.hold_out else None
-        return held_out, accuracy(self.settled, self.data, "test")
+        self.test_logits = logits(self.settled, self.data, "test")
+        return held_out, accuracy_of(self.test_logits, self.data)
 
     def _store(self, better: bool, last: bool) -> None:
         """Weights before the state that counts them: whatever is repeated after a kill comes out

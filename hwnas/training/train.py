@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from hwnas import files
 from hwnas.nets.network import Network
@@ -23,6 +24,7 @@ from hwnas.space.layers import Stem
 from hwnas.training.checkpoint import TrainingEpoch, tensors_digest
 from hwnas.training.data import Dataset, digest, to_device
 from hwnas.training.dataset import generator, stratified_order
+from hwnas.training.evaluate import confusion_of, logits, right_of
 from hwnas.training.loop import HOLD_OUT, Training, TrainingDiverged
 from hwnas.training.recipe import Recipe
 from hwnas.training.start import Start
@@ -40,6 +42,8 @@ class Trained:
 
     ``test_accuracy``, in 0..1, is that of the last epoch, never the best of several looks at the
     test images. ``seconds`` counts training and evaluation over all calls that it took.
+    ``confusion``: counts of test images, rows the true class, columns the predicted one. ``right``:
+    (images,) bool, which test images were right.
     """
 
     architecture: Architecture
@@ -49,6 +53,8 @@ class Trained:
     seconds: float
     curve: tuple[TrainingEpoch, ...]
     best_epoch: int
+    confusion: list[list[int]]
+    right: Tensor
 
 
 def train(
@@ -95,10 +101,12 @@ def train(
     if progress.epoch == recipe.epochs:
         training.settle()
         training.keep_weights()  # again, in case the file was lost
+        training.test_logits = logits(training.settled, data, "test")
     while progress.epoch < recipe.epochs:
         training.run_epoch(checkpoint_s)
         if report is not None:
             report(progress.curve[-1])
+    assert training.test_logits is not None  # the last epoch is tested, whatever the recipe
     return Trained(
         architecture=architecture,
         network=training.settled,
@@ -107,6 +115,8 @@ def train(
         seconds=progress.seconds,
         curve=tuple(progress.curve),
         best_epoch=progress.best_epoch,
+        confusion=confusion_of(training.test_logits, data),
+        right=right_of(training.test_logits, data),
     )
 
 

@@ -63,6 +63,8 @@ def without_training(monkeypatch: pytest.MonkeyPatch) -> None:
             seconds=2.0,
             curve=(point,),
             best_epoch=1,
+            confusion=[[1] * 10] * 10,
+            right=torch.ones(100, dtype=torch.bool),
         )  # type: ignore[arg-type]
 
     monkeypatch.setattr(finalists, "train", train)
