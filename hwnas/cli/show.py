@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hwnas.cli.outside import echo, echo_json, print_table, table
+from hwnas.cli.show_baselines import add_baselines, trained_provenance
 from profilers.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def show(
     """Print the Pareto front of a finished search."""
     from hwnas.runs.directory import open_run
     from hwnas.runs.summary import read_shown
-    from hwnas.runs.training_record import with_trained
+    from hwnas.runs.verdict import with_verdict
 
     # The space of a run's own table is known once its config is read; where that can't be, the
     # front is shown all the same.
@@ -32,19 +33,21 @@ def show(
     with suppress(InputError):
         opened = open_run(run)
     summary = read_shown(run)
-    print_summary(summary if opened is None else with_trained(opened, summary), run, json)
+    print_summary(summary if opened is None else with_verdict(opened, summary), run, json)
 
 
 def print_summary(summary: SearchSummary, path: Path, json: bool) -> None:
     """The front as a table with provenances, or the whole summary as JSON."""
     from hwnas.algorithms import ALGORITHMS
     from hwnas.runs.schema import escaped, to_json
+    from hwnas.runs.verdict import unknown_line
     from hwnas.space import SPACES
 
     if json:
         echo_json(to_json(summary))
         return
     shown = escaped(summary)
+    echo(shown.verdict.line if shown.verdict else unknown_line(path, False))
     print_table(front_table(shown))
     for line in _lines(shown, path):
         echo(line)
@@ -74,13 +77,13 @@ def front_table(summary: SearchSummary) -> Any:
     sized = ""
     if SPACES.usable(summary.space):
         sized = size_names(SPACES[summary.space]).replace(", ", ",\n")
-    grid.add_column("key", no_wrap=True)
+    grid.add_column("key", no_wrap=not summary.baselines)
     if sized:
         grid.add_column(f"size\n{sized}", no_wrap=True)
     grid.add_column(f"accuracy\n{provenance}", justify="right")
-    trained = next((member.trained for member in front if member.trained), None)
+    trained = trained_provenance(summary)
     if trained is not None:
-        grid.add_column(f"accuracy\n{trained.provenance}", justify="right")
+        grid.add_column(f"accuracy\n{trained}", justify="right")
     for name, cost in costs.items():
         grid.add_column(f"{name} ({cost.unit})\n{cost.provenance}", justify="right")
         if _processes(front, name):
@@ -100,6 +103,9 @@ def front_table(summary: SearchSummary) -> Any:
         if member.within_target is not None:
             cells.append("yes" if member.within_target else "no")
         grid.add_row(*cells)
+    names = [(name, 2 if _processes(front, name) else 1) for name in costs]
+    before = 2 if sized else 1
+    add_baselines(grid, summary.baselines, before=before, names=names, amount=_with_interval)
     return grid
 
 

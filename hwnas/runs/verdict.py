@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from hwnas.errors import quoted
 from hwnas.runs.baselines import read_baselines, read_together, with_baselines
@@ -48,7 +49,7 @@ def verdict_of(run: Run, summary: SearchSummary) -> Verdict:
         if (compared := _compared(summary, baseline, trained, together)) is not None
     ]
     if not found:
-        return Verdict(line=_unknown(run, bool(read_baselines(run))), outcome="unknown")
+        return Verdict(line=unknown_line(run.path, bool(read_baselines(run))), outcome="unknown")
     middle = knee(search_front(summary), summary.targets).key
     costs = {
         record.name: costs_together(record.name, record.costs, together)
@@ -190,8 +191,7 @@ def _times(one: Comparison) -> str:
     return f"{one.cost_ratio:.2g} times"
 
 
-def _unknown(run: Run, is_begun: bool) -> str:
-    more = "" if not is_begun else " (the networks to compare with are not trained)"
-    return (
-        f"Not known yet whether the search paid{more}: hwnas train {quoted(run.path)} --baselines"
-    )
+def unknown_line(path: Path, is_begun: bool) -> str:
+    """What is said before baselines are trained, or the networks to compare them with."""
+    more = " (the networks to compare with are not trained)" if is_begun else ""
+    return f"Not known yet whether the search paid{more}: hwnas train {quoted(path)} --baselines"

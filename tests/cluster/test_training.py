@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from hwnas.cluster.training import train_on
 from hwnas.runs.directory import Run
