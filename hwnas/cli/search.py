@@ -139,6 +139,10 @@ def search(
     processes: Annotated[int | None, Option(help=several.HELP)] = None,
     json: Annotated[bool, Option("--json", help="Only JSON on standard output.")] = False,
     quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False,
+    verbose: Annotated[
+        bool,
+        Option("--verbose", help="Also what researchers read: exponents, rewards, entropies."),
+    ] = False,
 ) -> None:
     """Search for a Pareto front of architectures and leave a run directory.
 
@@ -190,13 +194,20 @@ def search(
             ranks.broadcast(lambda: path),
             json=json,
             quiet=quiet,
+            verbose=verbose,
             ranks=ranks,
             table=chosen,
         )
 
 
 def _run(
-    resolved: Config, path: Path, json: bool, quiet: bool, ranks: Ranks, table: Path | None = None
+    resolved: Config,
+    path: Path,
+    json: bool,
+    quiet: bool,
+    verbose: bool,
+    ranks: Ranks,
+    table: Path | None = None,
 ) -> None:
     from hwnas.cli.progress import notes, watching
     from hwnas.cli.show import print_summary
@@ -211,14 +222,14 @@ def _run(
         say(line)
     if not resolved.objectives:
         say(f"no cost objective: accuracy only, by {resolved.algorithm}")
-    for line in feasibility(planned):
+    for line in feasibility(planned, verbose):
         say(line)
     say(f"run directory: {path}")
     if not ranks.is_main:
         search(resolved, path, planned=planned, ranks=ranks)
         return
     try:
-        with watching(quiet, path) as watch:
+        with watching(quiet, path, verbose) as watch:
             run = search(resolved, path, watch=watch, planned=planned, say=say, ranks=ranks)
     except KeyboardInterrupt:
         echo(

@@ -47,7 +47,8 @@ def print_summary(summary: SearchSummary, path: Path, json: bool) -> None:
         echo_json(to_json(summary))
         return
     shown = escaped(summary)
-    echo(shown.verdict.line if shown.verdict else unknown_line(path, False))
+    line = shown.verdict.line if shown.verdict else unknown_line(path, False)
+    echo(line, kind="result")
     print_table(front_table(shown))
     for line in _lines(shown, path):
         echo(line)

@@ -24,8 +24,8 @@ def add_baselines(
     names: Sequence[tuple[str, int]],
     amount: Callable[[Cost], str],
 ) -> None:
-    """A row of each baseline. ``before``: cells between name and trained accuracy, the last of which
-    says what it is; ``names``: each cost with the number of its columns."""
+    """A row of each baseline. ``before``: cells between name and trained accuracy; the last
+    says what it is. ``names``: each cost with the number of its columns."""
     for number, baseline in enumerate(baselines):
         if not number:
             grid.add_section()

@@ -114,7 +114,7 @@ def say_verdict(run: Run) -> None:
     from hwnas.runs.verdict import line_of, verdict_of
 
     verdict = verdict_of(run, read_front(run))
-    echo(verdict.line)
+    echo(verdict.line, kind="result")
     for other in verdict.comparisons[1:]:
         echo(f"  {line_of(other)}")
     echo(f"next: hwnas report {quoted(run.path)}")

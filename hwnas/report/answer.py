@@ -13,6 +13,8 @@ from hwnas.runs.verdict import line_of
 
 NAMED = 12
 """Classes that are listed by name; of more, how many there are."""
+WORDS = {"macs": "MACs", "params": "parameters", "flops": "FLOPs"}
+"""What costs are called in a sentence."""
 KINDS = {1: "grey", 3: "colour"}
 
 
@@ -36,9 +38,11 @@ def answer(data: RunData) -> dict[str, Any]:
 
 def title(data: RunData) -> str:
     """What was searched, for which images and which device."""
-    costs = list(data.objectives)
-    wanted = ", ".join(["accuracy", *costs[:-1]]) + f" and {costs[-1]}" if costs else "accuracy"
-    return f"Networks for {data.summary.data} on {data.summary.target}: {wanted}"
+    costs = [WORDS.get(name, name) for name in data.objectives]
+    wanted = f"accuracy against {' and '.join(costs)}" if costs else "accuracy alone"
+    classes = len(data.summary.classes)
+    summary = data.summary
+    return f"Networks for the {classes:,} classes of {summary.data}, for {summary.target}: {wanted}"
 
 
 def data_line(data: RunData) -> str:
@@ -84,7 +88,7 @@ def amount(cost: Cost, name: str) -> str:
     value = float(cost.value)
     for size, letter in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
         if value >= size and isinstance(cost.value, int):
-            return f"{value / size:.3g}{letter} {name}"
+            return f"{value / size:.3g}{letter} {WORDS.get(name, name)}"
     return f"{name} {value:.4g} {cost.unit}"
 
 

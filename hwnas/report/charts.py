@@ -49,11 +49,11 @@ def front(
         if below:
             y["title"] = [
                 y["title"][0],
-                f"{below} of {below + len(rows)} uniform ones lie lower",
+                f"{below} of {below + len(rows)} random ones lie lower",
                 y["title"][1],
             ]
         mark = {"type": "point", "shape": CROSS, "size": 46, "color": FAINT, "filled": False}
-        layers.append(layer(rows, mark, x, y, tooltip=_tips(cost, "a uniform genotype")))
+        layers.append(layer(rows, mark, x, y, tooltip=_tips(cost, "a random network")))
     # The front last, so that it lies on top.
     rows = sorted(
         (_row(member, cost, evaluated) for member in members), key=lambda row: bool(row["front"])

@@ -47,6 +47,7 @@ function showSnapshots() {
     at("derived").replaceChildren(...shot.cells.map((number) => {
       const box = make("div", undefined, "cell");
       box.innerHTML = run().policies.drawings[number];
+      scrolls(box, "Drawing of the network it would be");
       return box;
     }));
   };

@@ -52,6 +52,7 @@ function buttons(box, names, chosen, pick) {
 
 function command(text) {
   const box = make("div", undefined, "command"), shown = make("pre", text), copy = make("button", "Copy");
+  shown.tabIndex = 0;
   copy.type = "button";
   copy.setAttribute("aria-label", "Copy: " + text.slice(0, 80));
   copy.addEventListener("click", async () => {
