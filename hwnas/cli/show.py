@@ -16,6 +16,8 @@ from hwnas.cli.outside import echo, echo_json, print_table, table
 from profilers.errors import InputError, visible
 
 if TYPE_CHECKING:
+    from hwnas.runs.choice import Choice
+    from hwnas.runs.directory import Run
     from hwnas.runs.summary import Cost, Member, SearchSummary
 
 
@@ -30,7 +32,6 @@ def show(
     json: Annotated[bool, typer.Option("--json", help="Only JSON on standard output.")] = False,
 ) -> None:
     """Print the Pareto front of a finished search, or the networks of it that are asked for."""
-    from hwnas.cli.show_choice import show_chosen
     from hwnas.runs.choice import knee_label
     from hwnas.runs.directory import open_run
     from hwnas.runs.summary import read_shown
@@ -49,7 +50,7 @@ def show(
         print_summary(summary, run, json)
         return
     if typed is not None:
-        show_chosen(opened, typed, json)
+        _show_chosen(opened, typed, json)
         return
     print_summary(with_trained(opened, summary), run, json, knee_label(opened, "either"))
 
@@ -91,6 +92,43 @@ def print_summary(
             f"note: the algorithm {shown.algorithm} is not installed here: this run can be shown,"
             " nothing more"
         )
+
+
+def _show_chosen(run: Run, choice: Choice, json: bool) -> None:
+    """Print the networks that are meant, as the front is printed, or as JSON.
+
+    Raises InputError and Stopped as ``hwnas.runs.choice.choose`` does.
+    """
+    from hwnas.runs.choice import choose, knee_label
+    from hwnas.runs.limits import is_within
+    from hwnas.runs.schema import escaped, to_json
+    from hwnas.runs.summary import read_front
+    from hwnas.runs.training_record import TRAINED, with_trained
+
+    summary = with_trained(run, read_front(run))
+    searched = {member.key: member for member in summary.members}
+    chosen = choose(run, choice, "either")
+    members = [searched.get(member.label, member) for member in chosen.members]
+    if summary.targets:
+        members = [
+            member.model_copy(update={"within_target": is_within(member, summary.targets)})
+            for member in members
+        ]
+    middle = knee_label(run, "either")
+    if json:
+        networks = [to_json(member) for member in members]
+        echo_json({"chosen": networks, "knee": middle, "notes": list(chosen.notes)})
+        return
+    print_table(front_table(escaped(summary.model_copy(update={"front": members})), middle))
+    for note in chosen.notes:
+        echo(f"note: {note}")
+    first = members[0]
+    is_trained = first.trained is not None or first.accuracy.provenance == TRAINED
+    say_next(
+        *([] if is_trained else [("train", run.path, first.key)]),
+        ("export", run.path, first.label),
+        ("profile", run.path, first.label, "--target", summary.target),
+    )
 
 
 def front_table(summary: SearchSummary, middle: str | None) -> Any:
