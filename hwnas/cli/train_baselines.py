@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hwnas.cli.next_steps import say_next
 from hwnas.cli.outside import echo
 from hwnas.cli.train_notes import announced, known_device, left_out, told, warned
 from profilers.errors import InputError
@@ -109,7 +110,6 @@ def train_baselines(run: Run, how: HowToTrain) -> list[TrainingRecord]:
 
 def say_verdict(run: Run) -> None:
     """The verdict, each comparison in a line, and what to type next."""
-    from hwnas.errors import quoted
     from hwnas.runs.summary import read_front
     from hwnas.runs.verdict import line_of, verdict_of
 
@@ -117,7 +117,7 @@ def say_verdict(run: Run) -> None:
     echo(verdict.line, kind="result")
     for other in verdict.comparisons[1:]:
         echo(f"  {line_of(other)}")
-    echo(f"next: hwnas report {quoted(run.path)}")
+    say_next(("show", run.path), ("report", run.path))
 
 
 def _begins(run: Run) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from hwnas.report.load import EvaluatedFront, RunData
 from hwnas.report.photos import strip, test_counts
+from hwnas.runs.choice import knee_label
 from hwnas.runs.summary import Cost, Member
 from hwnas.runs.verdict import line_of
 
@@ -20,8 +21,8 @@ KINDS = {1: "grey", 3: "colour"}
 
 def answer(data: RunData) -> dict[str, Any]:
     """What the first screen shows, as plain values."""
-    verdict, front = data.verdict, data.fronts[-1]
-    taken = _taken(front)
+    verdict = data.verdict
+    front, taken = _taken(data)
     return {
         "title": title(data),
         "verdict": verdict.line,
@@ -63,7 +64,7 @@ def data_line(data: RunData) -> str:
 
 def why(data: RunData, front: EvaluatedFront, member: Member) -> str:
     """What a network is, what it reached and costs, in a sentence."""
-    is_trained = len(data.fronts) > 1 and front is data.fronts[-1]
+    is_trained = front is not data.fronts[0]
     interval = front.intervals.get(member.label)
     between = "" if interval is None else f" ({100 * interval[0]:.1f} to {100 * interval[1]:.1f})"
     share = f"{100 * member.accuracy.value:.1f} %{between}"
@@ -97,13 +98,16 @@ def alarms(data: RunData) -> list[str]:
     return [f"Note: {note.text}; {note.advice}" for note in data.summary.health or []]
 
 
-def _taken(front: EvaluatedFront) -> Member:
-    """The knee, or the most accurate where there is none."""
-    members = {member.label: member for member in front.members}
-    if front.knee is not None:
-        return members[front.knee]
-    best = [member for member in front.members if member.label in front.front]
-    return max(best or list(front.members), key=lambda member: member.accuracy.value)
+def _taken(data: RunData) -> tuple[EvaluatedFront, Member]:
+    """What ``--best`` takes, in the front that it is of; the most accurate of the last front where
+    nobody can say."""
+    label = knee_label(data.run, "either")
+    for front in reversed(data.fronts):
+        for member in front.members:
+            if member.label == label:
+                return front, member
+    front = data.fronts[-1]
+    return front, max(front.members, key=lambda member: member.accuracy.value)
 
 
 def _next(data: RunData, member: Member) -> list[str]:
@@ -111,8 +115,8 @@ def _next(data: RunData, member: Member) -> list[str]:
     run = shlex.quote(str(data.run.path))
     commands = []
     if member.label not in data.records:
-        commands.append(f"hwnas train {run} {shlex.quote(member.key)}")
+        commands.append(f"hwnas train {run} --best")
     if data.verdict.outcome == "unknown":
         commands.append(f"hwnas train {run} --baselines")
-    commands.append(f"hwnas export {run} {shlex.quote(member.label)}")
+    commands.append(f"hwnas export {run} --best")
     return commands
