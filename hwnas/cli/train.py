@@ -20,6 +20,7 @@ from hwnas.cli.choice_options import (
 )
 from hwnas.cli.optional import HELP
 from hwnas.cli.outside import echo_json
+from hwnas.cli.panels import DataOption, HardwareOption, Option, OutputOption, TrainingOption
 from hwnas.cli.train_baselines import (
     HowToTrain,
     refuse_for_baselines,
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
     from hwnas.training.recipe import Recipe
     from hwnas.training.train import Trained
 
-Option = typer.Option
-
 
 def train(
     run: Annotated[Path, typer.Argument(help="A run directory.", metavar="RUN")],
@@ -59,7 +58,7 @@ def train(
     ] = False,
     recipe: Annotated[
         str | None,
-        Option(
+        TrainingOption(
             help=(
                 "tune (from shared weights), quick, cifar (600 epochs) or imagenet (250). [default:"
                 " tune where networks begin with the search's weights, else quick]"
@@ -68,57 +67,66 @@ def train(
     ] = None,
     from_scratch: Annotated[
         bool,
-        Option("--from-scratch", help="Begin with random weights, not with those of the search."),
+        TrainingOption(
+            "--from-scratch", help="Begin with random weights, not with those of the search."
+        ),
     ] = False,
     channels: Annotated[
-        str | None, Option(help="Initial channels: one or several widths, such as 16,24,36,48.")
+        str | None,
+        TrainingOption(help="Initial channels: one or several widths, such as 16,24,36,48."),
     ] = None,
-    cells: Annotated[str | None, Option(help="Cells: one or several depths, such as 20.")] = None,
-    epochs: Annotated[int | None, Option(help="Instead of the recipe's.")] = None,
-    batch: Annotated[int | None, Option(help="Images per step, instead of the recipe's.")] = None,
-    learning_rate: Annotated[float | None, Option(help="Instead of the recipe's.")] = None,
+    cells: Annotated[
+        str | None, TrainingOption(help="Cells: one or several depths, such as 20.")
+    ] = None,
+    epochs: Annotated[int | None, TrainingOption(help="Instead of the recipe's.")] = None,
+    batch: Annotated[
+        int | None, TrainingOption(help="Images per step, instead of the recipe's.")
+    ] = None,
+    learning_rate: Annotated[float | None, TrainingOption(help="Instead of the recipe's.")] = None,
     cutout: Annotated[
-        int | None, Option(help="Side of the square cut out, instead of the recipe's.")
+        int | None, TrainingOption(help="Side of the square cut out, instead of the recipe's.")
     ] = None,
     average: Annotated[
         float | None,
-        Option(help="Keep an exponential moving average of the weights, with this decay."),
+        TrainingOption(help="Keep an exponential moving average of the weights, with this decay."),
     ] = None,
     hold_out: Annotated[
         float | None,
-        Option(help="Share of the training images kept aside to choose the best epoch by."),
+        TrainingOption(help="Share of the training images kept aside to choose the best epoch by."),
     ] = None,
-    precision: Annotated[str | None, Option(help="float32, bfloat16 or, on CUDA, float16.")] = None,
+    precision: Annotated[
+        str | None, TrainingOption(help="float32, bfloat16 or, on CUDA, float16.")
+    ] = None,
     compile: Annotated[
-        bool, Option("--compile", help="torch.compile: minutes at first, then faster.")
+        bool, TrainingOption("--compile", help="torch.compile: minutes at first, then faster.")
     ] = False,
     seed: Annotated[
-        int | None, Option(min=0, max=2**31 - 1, help="Default: the seed of the search.")
+        int | None, TrainingOption(min=0, max=2**31 - 1, help="Default: the seed of the search.")
     ] = None,
-    device: Annotated[str, Option(help="auto, cpu or cuda.")] = "auto",
-    threads: Annotated[int, Option(min=1, max=MOST_THREADS, help="CPU threads.")] = 1,
+    device: Annotated[str, HardwareOption(help="auto, cpu or cuda.")] = "auto",
+    threads: Annotated[int, HardwareOption(min=1, max=MOST_THREADS, help="CPU threads.")] = 1,
     fresh: Annotated[
-        bool, Option("--fresh", help="Forget an earlier training of these networks.")
+        bool, TrainingOption("--fresh", help="Forget an earlier training of these networks.")
     ] = False,
     data: Annotated[
-        str | None, Option(help="Where the images of the search are now, if they have moved.")
+        str | None, DataOption(help="Where the images of the search are now, if they have moved.")
     ] = None,
-    test: Annotated[Path | None, Option(help="Where its folder of test images is now.")] = None,
-    data_root: Annotated[Path | None, Option(help="Folder of the public data sets.")] = None,
+    test: Annotated[Path | None, DataOption(help="Where its folder of test images is now.")] = None,
+    data_root: Annotated[Path | None, DataOption(help="Folder of the public data sets.")] = None,
     download: Annotated[
-        bool, Option("--download", help="Fetch a missing public data set.")
+        bool, DataOption("--download", help="Fetch a missing public data set.")
     ] = False,
-    ray: Annotated[str | None, Option("--ray", metavar="[ADDRESS]", help=HELP)] = None,
+    ray: Annotated[str | None, HardwareOption("--ray", metavar="[ADDRESS]", help=HELP)] = None,
     gpus: Annotated[
         float | None,
-        Option(
+        HardwareOption(
             min=0,
             max=64,
             help="With --ray: GPUs per network (default: 1 where the cluster has some).",
         ),
     ] = None,
-    json: Annotated[bool, Option("--json", help="Only JSON on standard output.")] = False,
-    quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False,
+    json: Annotated[bool, OutputOption("--json", help="Only JSON on standard output.")] = False,
+    quiet: Annotated[bool, OutputOption("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Train networks of a run; call again to go on where a training was stopped.
 

@@ -39,6 +39,7 @@ from hwnas.search.finalists.scored import (
 )
 from hwnas.search.finalists.shortlist import choose
 from hwnas.search.finalists.smoothed import smoothed
+from hwnas.search.finalists.told import told
 from hwnas.search.loop import Searched
 from hwnas.search.seeds import FINAL, rng
 from hwnas.space.encoding import distinct_rows, project, sample, to_genotype
@@ -91,7 +92,9 @@ def finish(
         space, mask_of(searched.searcher, space), len(chosen), rng(config.seed, FINAL)
     )
     by_likelihood = config.alpha_step.score == "likelihood"
-    both = _score(searched, costs, np.concatenate([chosen, uniform]), images, by_likelihood)
+    every = np.concatenate([chosen, uniform])
+    watched = told(images, _count(config, dataset), len(every), say)
+    both = _score(searched, costs, every, watched, by_likelihood)
     if attached_target is not None:
         both = measured(both, names, attached_target, say)
     scored, random = part(both, slice(len(chosen))), part(both, slice(len(chosen), None))
