@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+WORDS = {"macs": "MACs", "params": "parameters", "flops": "FLOPs"}
+"""What costs are called in a sentence, where that is not their name."""
 COUNTS = ("parameters", "MAC", "FLOP")
 _STEPS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
+
+
+def cost_word(name: str) -> str:
+    """What a cost is called in a sentence."""
+    return WORDS.get(name, name)
 
 
 def short_amount(value: float, unit: str) -> str:

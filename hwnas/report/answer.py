@@ -6,6 +6,7 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
+from hwnas.costs.short import cost_word
 from hwnas.report.load import EvaluatedFront, RunData
 from hwnas.report.photos import strip, test_counts
 from hwnas.runs.choice import knee_label
@@ -14,8 +15,6 @@ from hwnas.runs.verdict import line_of
 
 NAMED = 12
 """Classes that are listed by name; of more, how many there are."""
-WORDS = {"macs": "MACs", "params": "parameters", "flops": "FLOPs"}
-"""What costs are called in a sentence."""
 KINDS = {1: "grey", 3: "colour"}
 
 
@@ -39,7 +38,7 @@ def answer(data: RunData) -> dict[str, Any]:
 
 def title(data: RunData) -> str:
     """What was searched, for which images and which device."""
-    costs = [WORDS.get(name, name) for name in data.objectives]
+    costs = [cost_word(name) for name in data.objectives]
     wanted = f"accuracy against {' and '.join(costs)}" if costs else "accuracy alone"
     classes = len(data.summary.classes)
     summary = data.summary
@@ -89,7 +88,7 @@ def amount(cost: Cost, name: str) -> str:
     value = float(cost.value)
     for size, letter in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
         if value >= size and isinstance(cost.value, int):
-            return f"{value / size:.3g}{letter} {WORDS.get(name, name)}"
+            return f"{value / size:.3g}{letter} {cost_word(name)}"
     return f"{name} {value:.4g} {cost.unit}"
 
 

@@ -90,6 +90,6 @@ function table(box, columns, rows) {
 // A box that a wide table scrolls in; the keyboard reaches it.
 function scrolls(box, name) {
   box.tabIndex = 0;
-  box.setAttribute("role", "region");
+  box.setAttribute("role", "group");
   box.setAttribute("aria-label", name);
 }

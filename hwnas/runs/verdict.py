@@ -12,11 +12,11 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from hwnas.costs.short import cost_word
 from hwnas.errors import quoted
 from hwnas.runs.baselines import read_baselines, read_together, with_baselines
 from hwnas.runs.directory import Run
-from hwnas.runs.front import knee
-from hwnas.runs.models import search_front
+from hwnas.runs.models import search_knee
 from hwnas.runs.paired import Difference, paired_difference, unpaired_difference
 from hwnas.runs.right_images import unpacked
 from hwnas.runs.summary import Cost, Member, SearchSummary
@@ -50,7 +50,7 @@ def verdict_of(run: Run, summary: SearchSummary) -> Verdict:
     ]
     if not found:
         return Verdict(line=unknown_line(run.path, bool(read_baselines(run))), outcome="unknown")
-    middle = knee(search_front(summary), summary.targets).key
+    middle = search_knee(summary) or found[0].member
     costs = {
         record.name: costs_together(record.name, record.costs, together)
         for record in read_baselines(run)
@@ -151,27 +151,28 @@ def _difference(member: TrainingRecord, baseline: TrainingRecord) -> Difference 
 
 def line_of(one: Comparison) -> str:
     """A comparison in one sentence."""
-    points = f"{100 * abs(one.difference):.1f} points"
+    word, points = cost_word(one.metric), f"{100 * abs(one.difference):.1f} points"
     low, high = 100 * one.low, 100 * one.high
+    is_cheaper = one.cost_ratio < ALIKE
     if not one.within:
-        front = f"the cheapest network of the front, at {_times(one)} the {one.metric},"
-    elif one.cost_ratio < ALIKE:
-        front = f"the front, at {_times(one)} its {one.metric},"
+        front = f"the cheapest network of the front, at {_times(one)} its {word}, is"
+    elif is_cheaper:
+        front = f"the front is, at {_times(one)} its {word},"
     else:
-        front = f"at its {one.metric} the front"
-    if one.outcome == "paid" and one.cost_ratio >= ALIKE:
+        front = f"the front is, at its {word},"
+    if one.outcome == "paid" and is_cheaper:
         return (
-            f"The search paid: at {one.title}'s {one.metric} the front is {points} better"
-            f" ({low:.1f} to {high:.1f})."
+            f"The search paid: the front is {points} better than {one.title} ({low:.1f} to"
+            f" {high:.1f}), at {_times(one)} its {word}."
         )
     if one.outcome == "paid":
         return (
-            f"The search paid: the front is {points} better than {one.title} ({low:.1f} to"
-            f" {high:.1f}), at {_times(one)} its {one.metric}."
+            f"The search paid: at the {word} of {one.title} the front is {points} better"
+            f" ({low:.1f} to {high:.1f})."
         )
     if one.outcome == "did not pay":
         return (
-            f"The search did not pay here: beside {one.title}, {front} is {points} worse"
+            f"The search did not pay here: beside {one.title} {front} {points} worse"
             f" ({-high:.1f} to {-low:.1f})."
         )
     side = "better" if one.difference >= 0 else "worse"
@@ -179,10 +180,10 @@ def line_of(one: Comparison) -> str:
     if not one.within and one.low > 0:
         return (
             f"Whether the search paid can't be told: no network of the front is as cheap as"
-            f" {one.title}; {front} is {points} better ({low:.1f} to {high:.1f})."
+            f" {one.title}; {front} {points} better ({low:.1f} to {high:.1f})."
         )
     return (
-        f"No difference can be told: beside {one.title}, {front} is {points} {side}"
+        f"No difference can be told: beside {one.title} {front} {points} {side}"
         f" ({ends[0]:.1f} to {ends[1]:.1f})."
     )
 
