@@ -84,7 +84,7 @@ def front(
     if evaluated.targets:
         point = {"type": "point", "filled": True, "cursor": "pointer", "strokeWidth": 1.6}
         extra = {name: value for name, value in extra.items() if name != "color"} | _hollow()
-    layers += baseline_marks(beside, x, y)
+    layers += baseline_marks(beside, values, x, y)
     layers.append(layer(rows, point, x, y, **extra))
     ring = {"type": "point", "size": 330, "color": INK, "strokeWidth": 2}
     chosen = layer(rows, ring, x, y)

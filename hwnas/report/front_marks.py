@@ -13,6 +13,8 @@ TARGET_NEAR = 2.0
 squeeze them together."""
 TARGET = "#15803d"
 WITHIN = "#e6f4ea"
+LABELS = "labels"
+"""Layers of text that a narrow page does without."""
 
 
 def baseline_rows(baselines: Sequence[TrainingRecord], cost: CostAxis) -> list[Spec]:
@@ -28,19 +30,30 @@ def baseline_rows(baselines: Sequence[TrainingRecord], cost: CostAxis) -> list[S
     ]
 
 
-def baseline_marks(rows: Sequence[Spec], x: Spec, y: Spec) -> list[Spec]:
-    """Squares with their names."""
+def baseline_marks(rows: Sequence[Spec], values: Sequence[float], x: Spec, y: Spec) -> list[Spec]:
+    """Squares with their names, on the side where there is room. ``values``: all costs of the
+    chart."""
     if not rows:
         return []
-    mark = {"type": "point", "shape": "square", "filled": True, "size": 90, "color": INK}
-    text = {"type": "text", "align": "right", "dx": -9, "dy": -9, "color": INK, "fontSize": 11}
+    mark = {"type": "point", "shape": "square", "filled": True, "size": 80, "color": INK}
+    mark["opacity"] = 1
+    text = {"type": "text", "dy": -9, "color": INK, "fontSize": 11}
     tips = [
         {"field": "title", "title": "baseline"},
         {"field": "accuracy", "format": ".4f"},
         {"field": "cost", "title": f"{cost_title(x)}"},
     ]
-    named = layer(rows, text, x, y, text={"field": "title"})
-    return [layer(rows, mark, x, y, tooltip=tips), named]
+    middle = (min(values) + max(values)) / 2
+    left = [row for row in rows if row["cost"] <= middle]
+    right = [row for row in rows if row["cost"] > middle]
+    # The page leaves names out where there is no room for them.
+    named = [
+        layer(part, {**text, "align": align, "dx": dx}, x, y, text={"field": "title"})
+        | {"name": f"{LABELS}_{align}"}
+        for part, align, dx in ((left, "left", 9), (right, "right", -9))
+        if part
+    ]
+    return [layer(rows, mark, x, y, tooltip=tips), *named]
 
 
 def cost_title(x: Spec) -> str:

@@ -5,6 +5,7 @@ function showAnswer() {
   at("verdict").className = "verdict " + one.outcome.replaceAll(" ", "-");
   at("verdict-line").textContent = one.verdict;
   at("verdict-others").replaceChildren(...one.others.map((line) => make("li", line)));
+  at("beside").hidden = !one.others.length;
   at("take").replaceChildren(make("code", one.take), ": " + one.why + ".");
   at("next").replaceChildren(...one.next.map(command));
   at("photos").replaceChildren(...one.photos.map((photo) => {

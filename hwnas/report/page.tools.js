@@ -12,10 +12,11 @@ function make(tag, text, kind) {
   return found;
 }
 
-// Legends in fewer columns where there is little room.
+// Where there is little room: legends in fewer columns, no names at marks.
 function fitted(spec, width) {
   if (width >= 560) return spec;
-  return JSON.parse(JSON.stringify(spec), (key, value) =>
+  const bare = spec.layer ? { ...spec, layer: spec.layer.filter((one) => !String(one.name).startsWith("labels")) } : spec;
+  return JSON.parse(JSON.stringify(bare), (key, value) =>
     key === "legend" && value && value.columns ? { ...value, columns: Math.max(1, Math.floor(value.columns / 2)) } : value);
 }
 
