@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from hwnas.costs.amounts import COUNTS, SCALES
+
 WORDS = {"macs": "MACs", "params": "parameters", "flops": "FLOPs"}
 """What costs are called in a sentence, where that is not their name."""
-COUNTS = ("parameters", "MAC", "FLOP")
 _STEPS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -21,9 +22,29 @@ def short_amount(value: float, unit: str) -> str:
     """
     if unit == "MiB" and 0 < value < 1:
         return f"{value * 1024:.3g}KiB"
-    if unit not in COUNTS:
+    if SCALES.get(unit) is not COUNTS:
         return f"{value:,.4g}{unit}" if value < 1e4 else f"{value:,.0f}{unit}"
     for size, letter in _STEPS:
         if value >= size:
             return f"{value / size:.3g}{letter}"
     return f"{value:,.3g}"
+
+
+def exact_amount(value: float, unit: str) -> str:
+    """The same for a limit that somebody typed: nothing is rounded, and a count that has no short
+    form is written out.
+
+    >>> exact_amount(40_000, "parameters"), exact_amount(41_234, "parameters")
+    ('40k', '41,234')
+    >>> exact_amount(0.1953125, "MiB"), exact_amount(0.5, "ms")
+    ('200KiB', '0.5 ms')
+    """
+    if unit == "MiB" and 0 < value < 1 and value * 1024 == float(f"{value * 1024:.5g}"):
+        return f"{value * 1024:.5g}KiB"
+    if SCALES.get(unit) is COUNTS:
+        for size, letter in _STEPS:
+            text = f"{value / size:.4g}"
+            if value >= size and float(text) * size == value:
+                return f"{text}{letter}"
+    text = f"{value:,.7g}" if value < 1e6 else f"{value:,.0f}"
+    return text if SCALES.get(unit) is COUNTS or not unit else f"{text} {unit}"

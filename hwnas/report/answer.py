@@ -28,6 +28,7 @@ def answer(data: RunData) -> dict[str, Any]:
         "outcome": verdict.outcome,
         "others": [line_of(one) for one in verdict.comparisons[1:]],
         "take": taken.label,
+        "front": data.fronts.index(front),
         "why": why(data, front, taken),
         "next": _next(data, taken),
         "data": data_line(data),

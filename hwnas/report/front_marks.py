@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hwnas.costs.short import exact_amount
 from hwnas.report.load import CostAxis, EvaluatedFront
 from hwnas.report.theme import INK, Spec, layer
 from hwnas.runs.training_record import TrainingRecord
@@ -69,7 +70,7 @@ def target_marks(
     limit = evaluated.targets.get(cost.name)
     if limit is None or not values:
         return []
-    said = f"target {limit:,.6g}"
+    said = f"target {exact_amount(limit, cost.unit)}"
     if not min(values) / TARGET_NEAR <= limit <= TARGET_NEAR * max(values):
         side = "right" if limit > max(values) else "left"
         x["title"] = [x["title"][0], f"{said} lies {side} of all", *x["title"][1:]]

@@ -11,7 +11,7 @@ async function showRun() {
   at("config").textContent = one.config;
   at("notes").replaceChildren(...(one.notes).map((note) => make("li", note)));
   const front = showFront();
-  pickFirst();
+  choose(one.answer.take);
   showBlocks();
   await front;
   await pause();
@@ -28,7 +28,7 @@ async function showResearch() {
 }
 
 function begin() {
-  Object.assign(state, { scored: run().scored.length - 1, axis: 0, policy: 0, edge: 0, pair: null, folded: true });
+  Object.assign(state, { scored: run().answer.front, axis: 0, policy: 0, edge: 0, pair: null, folded: true });
   return showRun();
 }
 
