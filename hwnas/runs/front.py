@@ -210,10 +210,15 @@ def knee(front: ParetoFront, targets: Mapping[str, float] | None = None) -> Poin
     met = {point.key for point in within_target(front, known)}
     if not met:
         return min(front.points, key=lambda point: (_excess(front, point, known), -point.accuracy))
-    accuracy, costs = _columns(front.points, len(front.names))
-    unit = normalise(to_minimise(accuracy, costs), bounds_of(accuracy, costs)).sum(axis=1)
-    allowed = np.array([point.key in met for point in front.points])
-    return front.points[int(np.argmin(np.where(allowed, unit, np.inf)))]
+    return knee_of([point for point in front.points if point.key in met], front.points)
+
+
+def knee_of(points: Sequence[Point], scale: Sequence[Point]) -> Point:
+    """Of ``points`` the one with the smallest sum of axes, each in units of the extent of
+    ``scale``; the first of equals."""
+    box = bounds_of(*_columns(scale, len(scale[0].costs)))
+    values = to_minimise(*_columns(points, len(points[0].costs)))
+    return points[int(np.argmin(normalise(values, box).sum(axis=1)))]
 
 
 def known_targets(front: ParetoFront, targets: Mapping[str, float]) -> dict[str, float]:
@@ -221,12 +226,19 @@ def known_targets(front: ParetoFront, targets: Mapping[str, float]) -> dict[str,
     return {name: limit for name, limit in targets.items() if name in front.names}
 
 
-def _excess(front: ParetoFront, point: Point, targets: Mapping[str, float]) -> float:
-    """The largest share by which a point exceeds one of its targets."""
-    # A target of 0 stands in nobody's config, but may in somebody's file.
-    return max(
-        point.costs[front.names.index(name)] / max(limit, 1e-100) for name, limit in targets.items()
+def _excess(front: ParetoFront, point: Point, targets: Mapping[str, float]) -> tuple[float, float]:
+    """By how much a point misses the targets, to be compared."""
+    return largest_and_all(
+        [(point.costs[front.names.index(name)], limit) for name, limit in targets.items()]
     )
+
+
+def largest_and_all(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Of (cost, limit) the largest share that a cost is of its limit, and the sum of the shares
+    that are over; the second decides between equals of the first."""
+    # A target of 0 stands in nobody's config, but may in somebody's file.
+    shares = [cost / max(limit, 1e-100) for cost, limit in pairs]
+    return max(shares, default=0.0), sum(max(share - 1, 0.0) for share in shares)
 
 
 def within_target(front: ParetoFront, targets: Mapping[str, float]) -> tuple[Point, ...]:

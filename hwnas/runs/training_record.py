@@ -34,7 +34,8 @@ class TrainingRecord(Record):
     """One training: the network, how it was trained, what it reached, and its learning curve.
 
     ``test_accuracy`` in 0..1, of ``test_images`` images where an earlier version said so.
-    ``seconds`` of all calls.
+    ``seconds`` of all calls. ``epochs`` were made, in several parts where ``legs`` says that parts
+    ended before the last one did.
     """
 
     name: Name
@@ -46,6 +47,7 @@ class TrainingRecord(Record):
     epochs: int | None = None
     seconds: Number | None = None
     best_epoch: int | None = None
+    legs: list[int] | None = None
     genotype: GenotypeJson
     text: Text
     data: Text

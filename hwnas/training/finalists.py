@@ -114,7 +114,7 @@ def record_of(
     model: Model, dataset: Dataset, recipe: Recipe, seed: int, result: Trained
 ) -> TrainingRecord:
     """What is kept of a training in its training.json."""
-    return TrainingRecord(
+    record = TrainingRecord(
         name=model.name,
         key=model.key,
         channels=model.architecture.channels,
@@ -132,3 +132,5 @@ def record_of(
         costs=dict(model.costs),
         curve=[asdict(epoch) for epoch in result.curve],
     )
+    # Not set where there is nothing to say, so that a file is as it always was.
+    return record.model_copy(update={"legs": list(result.legs)}) if result.legs else record

@@ -36,10 +36,12 @@ __all__ = ["Trained", "TrainingDiverged", "train"]
 class Trained:
     """A trained network.
 
-    ``network`` is in evaluation mode and holds the last weights (averaged, where asked for).
+    ``network`` is in evaluation mode and holds the last weights (averaged, where asked for); with
+    patience those of the epoch that was best on the images held out.
 
-    ``test_accuracy``, in 0..1, is that of the last epoch, never the best of several looks at the
-    test images. ``seconds`` counts training and evaluation over all calls that it took.
+    ``test_accuracy``, in 0..1, is that of these weights, never the best of several looks at the
+    test images. ``seconds`` counts training and evaluation over all calls that it took. ``epochs``
+    were made; ``legs``: where parts ended after which the training went on.
     """
 
     architecture: Architecture
@@ -49,6 +51,7 @@ class Trained:
     seconds: float
     curve: tuple[TrainingEpoch, ...]
     best_epoch: int
+    legs: tuple[int, ...] = ()
 
 
 def train(
@@ -67,7 +70,8 @@ def train(
     """Train ``architecture`` on the training images of ``dataset`` and test it on the test images.
 
     With ``out_dir`` the state is kept there after every epoch and every ``checkpoint_s`` seconds,
-    and a call with the same arguments goes on from it; ``weights.safetensors`` (last) and
+    and a call with the same arguments goes on from it, also after the end with more epochs
+    (hwnas.training.legs); ``weights.safetensors`` (last) and
     ``best.safetensors`` are left there. ``report`` hears of every epoch. ``start``: the weights to
     begin with, random ones without. Raises InputError where
     ``out_dir`` holds a training with other settings or the recipe does not fit the device or the
@@ -92,21 +96,21 @@ def train(
     progress = training.progress
     if start is not None and report is not None and not (progress.epoch or progress.step):
         report(_before(training))
-    if progress.epoch == recipe.epochs:
-        training.settle()
-        training.keep_weights()  # again, in case the file was lost
-    while progress.epoch < recipe.epochs:
+    if training.ended:
+        training.finish()
+    while not training.ended:
         training.run_epoch(checkpoint_s)
         if report is not None:
             report(progress.curve[-1])
     return Trained(
         architecture=architecture,
         network=training.settled,
-        test_accuracy=progress.curve[-1].test_accuracy or 0.0,
-        epochs=recipe.epochs,
+        test_accuracy=training.result.test_accuracy or 0.0,
+        epochs=progress.epoch,
         seconds=progress.seconds,
         curve=tuple(progress.curve),
         best_epoch=progress.best_epoch,
+        legs=tuple(progress.legs),
     )
 
 
