@@ -41,8 +41,8 @@ def train(
         str | None,
         Option(
             help=(
-                "tune (from shared weights), quick, cifar (600 epochs) or imagenet (250). [default:"
-                " tune where networks begin with the search's weights, else quick]"
+                "tune (from shared weights), quick, cifar (600 epochs) or imagenet (250). Default:"
+                " tune where networks begin with the search's weights, else quick."
             )
         ),
     ] = None,
@@ -58,8 +58,8 @@ def train(
         int | None,
         Option(
             help=(
-                "Instead of the recipe's. More than a training has made go on after them. [default:"
-                " the recipe's, more where few images make few steps]"
+                "Instead of the recipe's, of which few images get more. More than a training has"
+                " made go on after its end."
             )
         ),
     ] = None,
