@@ -49,16 +49,14 @@ def profile(
             help="On nodes of Ray that offer device:NAME; ADDRESS HOST:PORT.",
         ),
     ] = None,
-    channels: Annotated[
-        int | None, typer.Option(help="Initial channels. [default: 36; 16]")
-    ] = None,
-    cells: Annotated[int | None, typer.Option(help="Searched cells. [default: 20; 15]")] = None,
-    classes: Annotated[int | None, typer.Option(min=1, help="Classes. [default: 10]")] = None,
+    channels: Annotated[int | None, typer.Option(help="Initial channels. Default: 36; 16.")] = None,
+    cells: Annotated[int | None, typer.Option(help="Searched cells. Default: 20; 15.")] = None,
+    classes: Annotated[int | None, typer.Option(min=1, help="Classes. Default: 10.")] = None,
     image: Annotated[
-        str | None, typer.Option(help="Image: SIDE or CHANNELSxHEIGHTxWIDTH. [default: 32]")
+        str | None, typer.Option(help="Image: SIDE or CHANNELSxHEIGHTxWIDTH. Default: 32.")
     ] = None,
     stem: Annotated[
-        str | None, typer.Option(help="Stem of the network: cifar or imagenet. [default: cifar]")
+        str | None, typer.Option(help="Stem of the network: cifar or imagenet. Default: cifar.")
     ] = None,
     backend: Annotated[
         list[str] | None,
@@ -74,7 +72,7 @@ def profile(
         typer.Option(
             "--dtype",
             "--precision",
-            help="fp32, fp16, bf16 or int8, where the back end has it. [default: fp32]",
+            help="fp32, fp16, bf16 or int8, where the back end has it. Default: fp32.",
         ),
     ] = None,
     graph_level: Annotated[

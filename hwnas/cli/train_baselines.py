@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hwnas.cli.next_steps import say_next
 from hwnas.cli.outside import echo
-from hwnas.cli.train_notes import announced, known_device, left_out, told, warned
+from hwnas.cli.train_notes import announced, epochs_of, known_device, left_out, told, warned
 from profilers.errors import InputError
 
 if TYPE_CHECKING:
@@ -33,11 +33,12 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, kw_only=True)
 class HowToTrain:
-    """What was typed: the recipe of baselines (None: the one that fits), that of members, and
-    where to train."""
+    """What was typed: the recipe of baselines (None: the one that fits), that of members, their
+    epochs (None: planned), and where to train."""
 
     recipe: Recipe | None
     member_recipe: Recipe
+    epochs: int | None
     seed: int
     inherit: bool
     device: str
@@ -85,7 +86,7 @@ def train_baselines(run: Run, how: HowToTrain) -> list[TrainingRecord]:
     summary = read_front(run)
     dataset = images_of(run, how.data_root, how.download, warned)
     own = {record.name: record for record in read_records(run)}
-    recipe = how.recipe or _fitting(run, how.member_recipe, list(own.values()))
+    recipe, epochs = _fitting(run, how, list(own.values()))
     with told(run), lock(run):
         models = with_predictions(run, summary, models_of(run, summary))
         together = _measured(run, summary, models, how.fresh, say)
@@ -96,15 +97,17 @@ def train_baselines(run: Run, how: HowToTrain) -> list[TrainingRecord]:
         if missing:
             say(_begins(run))
             start = starts_of_baselines(run, dataset, how.seed, how.download)
-            _train(run, missing, dataset, recipe=recipe, how=how, place=place, start=start)
+            _train(run, missing, dataset, recipe, epochs, how=how, place=place, start=start)
         chosen = [chosen_for(summary, one.costs, one.name, together.costs) for one in models]
         keys = {pair[0].key: pair[0] for pair in chosen if pair is not None}
         untrained = [model_of(run, member) for key, member in keys.items() if key not in own]
         if untrained:
             say(f"{len(untrained)} members of the front to compare with are not trained yet")
             start = starts(run, dataset.task, how.inherit)
-            member_recipe = _recipe_of(list(own.values())) or how.member_recipe
-            _train(run, untrained, dataset, recipe=member_recipe, how=how, place=place, start=start)
+            before = _recipe_of(list(own.values()))
+            epochs = how.epochs if before is None else before.epochs
+            recipe = before or how.member_recipe
+            _train(run, untrained, dataset, recipe, epochs, how=how, place=place, start=start)
     return read_baselines(run)
 
 
@@ -126,13 +129,17 @@ def _begins(run: Run) -> str:
     return f"baselines begin with the weights of {run.config.weights_from}"
 
 
-def _fitting(run: Run, preset: Recipe, own: Sequence[TrainingRecord]) -> Recipe:
-    """That of the members; where these went on from shared weights, for as many epochs as a stock
-    network needs."""
-    recipe = _recipe_of(own) or preset
-    if run.config.weights_from is None:
-        return recipe
-    return replace(recipe, epochs=max(recipe.epochs, TUNED_EPOCHS))
+def _fitting(run: Run, how: HowToTrain, own: Sequence[TrainingRecord]) -> tuple[Recipe, int | None]:
+    """The recipe of baselines, and its epochs where they are not to be planned: what was typed,
+    else that of the members; where these went on from shared weights, for as many epochs as a
+    stock network needs."""
+    if how.recipe is not None:
+        return how.recipe, how.epochs
+    before = _recipe_of(own)
+    recipe = before or how.member_recipe
+    if run.config.weights_from is not None:
+        recipe = replace(recipe, epochs=max(recipe.epochs, TUNED_EPOCHS))
+    return recipe, None if before is None else recipe.epochs
 
 
 def _recipe_of(records: Sequence[TrainingRecord]) -> Recipe | None:
@@ -174,11 +181,11 @@ def _with_latency(model: Model, together: MeasuredTogether) -> Model:
     return replace(model, costs={**model.costs, **together.costs.get(model.name, {})})
 
 
-def _epoch_line(model: Model, epoch: TrainingEpoch, recipe: Recipe) -> str:
+def _epoch_line(model: Model, epoch: TrainingEpoch, epochs: int) -> str:
     if not epoch.number:
         return f"{model.name} begins at test accuracy {epoch.test_accuracy:.4f}"
     return (
-        f"{model.name} epoch {epoch.number}/{recipe.epochs}: loss {epoch.train_loss:.3f}"
+        f"{model.name} epoch {epoch.number}/{epochs}: loss {epoch.train_loss:.3f}"
         f" ({epoch.seconds:.1f} s)"
     )
 
@@ -187,17 +194,32 @@ def _train(
     run: Run,
     models: list[Model],
     dataset: Dataset,
-    *,
     recipe: Recipe,
+    epochs: int | None,
+    *,
     how: HowToTrain,
     place: str,
     start: Callable[[Model], Start | None],
 ) -> None:
     from hwnas.cli.progress import notes
     from hwnas.training.finalists import train_models
+    from hwnas.training.planning import plan_epochs
 
     say = notes(how.quiet)
-    say(announced(models, dataset, recipe, place))
+    plan = plan_epochs(
+        run,
+        models,
+        dataset,
+        recipe,
+        how.seed,
+        typed=epochs,
+        fresh=how.fresh,
+        device=place,
+        start=start,
+    )
+    for line in plan.lines:
+        say(line)
+    say(announced(models, dataset, recipe, place, plan))
     train_models(
         run,
         models,
@@ -206,11 +228,12 @@ def _train(
         how.seed,
         device=place,
         fresh=how.fresh,
+        plan=plan,
         start=start,
-        report=lambda model, epoch: say(_epoch_line(model, epoch, recipe)),
+        report=lambda model, epoch: say(_epoch_line(model, epoch, plan.epochs[model.name])),
         done=lambda model, result: say(
             f"{model.title or model.name}: test accuracy {result.test_accuracy:.4f} after"
-            f" {result.epochs} epochs"
+            f" {epochs_of(result)}"
         ),
         failed=left_out,
     )

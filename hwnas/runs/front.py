@@ -23,13 +23,14 @@ class Point:
     order.
 
     ``intervals``: (low, high) of every cost where costs were measured; without them costs are
-    exact.
+    exact. ``accuracy_error``: by how much the accuracy may be too high or too low.
     """
 
     key: str
     accuracy: float
     costs: tuple[float, ...]
     intervals: tuple[tuple[float, float], ...] = ()
+    accuracy_error: float = 0.0
 
     @property
     def ends(self) -> tuple[tuple[float, float], ...]:
@@ -153,16 +154,18 @@ def pareto_front(
     """The front of `points`, with costs called `names`; bounds default to the box of all the
     points.
 
-    A point whose costs have intervals is dropped only when it is beaten beyond them. Raises
-    ValueError when no point is complete.
+    A point whose costs or accuracy have intervals is dropped only when it is beaten beyond them.
+    Raises ValueError when no point is complete.
     """
     accuracy, costs = _columns(points, len(names))
     box = bounds_of(accuracy, costs) if bounds is None else bounds
+    error = np.array([point.accuracy_error for point in points])
     best, worst = (
         to_minimise(
-            accuracy, _array([[pair[side] for pair in point.ends] for point in points], costs.shape)
+            accuracy + sign * error,
+            _array([[pair[side] for pair in point.ends] for point in points], costs.shape),
         )
-        for side in (0, 1)
+        for side, sign in ((0, 1), (1, -1))
     )
     kept = [points[i] for i in unbeaten(best, worst)]
     ordered = tuple(sorted(kept, key=lambda p: (p.costs, -p.accuracy, p.key)))

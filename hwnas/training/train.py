@@ -38,10 +38,13 @@ __all__ = ["Trained", "TrainingDiverged", "train"]
 class Trained:
     """A trained network.
 
-    ``network`` is in evaluation mode and holds the last weights (averaged, where asked for).
+    ``network`` is in evaluation mode and holds the last weights (averaged, where asked for); with
+    patience those of the epoch that was best on the images held out.
 
-    ``test_accuracy``, in 0..1, is that of the last epoch, never the best of several looks at the
-    test images. ``seconds`` counts training and evaluation over all calls that it took.
+    ``test_accuracy``, in 0..1, is that of these weights, never the best of several looks at the
+    test images. ``seconds`` counts training and evaluation over all calls that it took. ``epochs``
+    were made; ``legs``: where parts ended after which the training went on. ``kept_epoch``:
+    whose weights these are.
     ``confusion``: counts of test images, rows the true class, columns the predicted one. ``right``:
     (images,) bool, which test images were right.
     """
@@ -55,6 +58,8 @@ class Trained:
     best_epoch: int
     confusion: list[list[int]]
     right: Tensor
+    legs: tuple[int, ...] = ()
+    kept_epoch: int | None = None
 
 
 def train(
@@ -73,15 +78,15 @@ def train(
     """Train ``architecture`` on the training images of ``dataset`` and test it on the test images.
 
     With ``out_dir`` the state is kept there after every epoch and every ``checkpoint_s`` seconds,
-    and a call with the same arguments goes on from it; ``weights.safetensors`` (last) and
+    and a call with the same arguments goes on from it, also after the end with more epochs
+    (hwnas.training.legs); ``weights.safetensors`` (last) and
     ``best.safetensors`` are left there. ``report`` hears of every epoch. ``start``: the weights to
     begin with, random ones without. Raises InputError where
     ``out_dir`` holds a training with other settings or the recipe does not fit the device or the
     data, TrainingDiverged where the loss is no number any more.
     """
     device = torch.device(device)
-    _check(recipe, dataset, device)
-    data = to_device(_hold_out(dataset, recipe.hold_out, seed), device)
+    data = prepared(dataset, recipe, seed, device)
     training = Training(
         architecture, data, recipe=recipe, seed=seed, stem=stem, device=device, start=start
     )
@@ -98,25 +103,26 @@ def train(
     progress = training.progress
     if start is not None and report is not None and not (progress.epoch or progress.step):
         report(_before(training))
-    if progress.epoch == recipe.epochs:
-        training.settle()
-        training.keep_weights()  # again, in case the file was lost
-        training.test_logits = logits(training.settled, data, "test")
-    while progress.epoch < recipe.epochs:
+    if training.ended:
+        training.finish()
+    while not training.ended:
         training.run_epoch(checkpoint_s)
         if report is not None:
             report(progress.curve[-1])
-    assert training.test_logits is not None  # the last epoch is tested, whatever the recipe
+    # Of the weights that are kept: with patience not those that were tested last.
+    outputs = logits(training.settled, data, "test")
     return Trained(
         architecture=architecture,
         network=training.settled,
-        test_accuracy=progress.curve[-1].test_accuracy or 0.0,
-        epochs=recipe.epochs,
+        test_accuracy=training.result.test_accuracy or 0.0,
+        epochs=progress.epoch,
         seconds=progress.seconds,
         curve=tuple(progress.curve),
         best_epoch=progress.best_epoch,
-        confusion=confusion_of(training.test_logits, data),
-        right=right_of(training.test_logits, data),
+        confusion=confusion_of(outputs, data),
+        right=right_of(outputs, data),
+        legs=tuple(progress.legs),
+        kept_epoch=training.result.number,
     )
 
 
@@ -132,6 +138,15 @@ def _before(training: Training) -> TrainingEpoch:
         test_accuracy=tested,
         seconds=0.0,
     )
+
+
+def prepared(dataset: Dataset, recipe: Recipe, seed: int, device: torch.device) -> Dataset:
+    """The images on the device, those of them aside that epochs are judged by.
+
+    Raises InputError where the recipe does not fit the device or the data.
+    """
+    _check(recipe, dataset, device)
+    return to_device(_hold_out(dataset, recipe.hold_out, seed), device)
 
 
 def _hold_out(dataset: Dataset, share: float, seed: int) -> Dataset:
