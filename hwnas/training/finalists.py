@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -143,9 +144,11 @@ def record_of(
         class_accuracy=list(class_accuracy(result.confusion)),
         confusion=result.confusion if len(dataset.classes) <= MOST_CLASSES else None,
         test_images=len(result.right),
-        # Of more images than a record may hold, accuracies are compared without it.
-        **({"right": packed(result.right.numpy())} if len(result.right) <= MOST_IMAGES else {}),
-        **({"title": model.title} if model.title else {}),
     )
     # Not set where there is nothing to say, so that a file is as it always was.
-    return record.model_copy(update={"legs": list(result.legs)}) if result.legs else record
+    more: dict[str, Any] = {"legs": list(result.legs)} if result.legs else {}
+    if len(result.right) <= MOST_IMAGES:
+        more["right"] = packed(result.right.numpy())
+    if model.title:
+        more["title"] = model.title
+    return record.model_copy(update=more)
