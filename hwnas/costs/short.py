@@ -43,7 +43,7 @@ def exact_amount(value: float, unit: str) -> str:
         return f"{value * 1024:.5g}KiB"
     if SCALES.get(unit) is COUNTS:
         for size, letter in _STEPS:
-            text = f"{value / size:.4g}"
+            text = f"{value / size:.3g}"
             if value >= size and float(text) * size == value:
                 return f"{text}{letter}"
     text = f"{value:,.7g}" if value < 1e6 else f"{value:,.0f}"
