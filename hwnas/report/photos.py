@@ -72,8 +72,8 @@ def _named(data: RunData) -> Mapping[str, list[Any]]:
 
 def _spread(names: list[Any], count: int) -> list[Any]:
     """``count`` of them, as far from one another as they can be."""
-    steps = np.linspace(0, len(names) - 1, min(count, len(names)) + 2)[1:-1]
-    return [names[round(step)] for step in steps]
+    ends = (len(names) - 1) * np.arange(count) / max(count - 1, 1)
+    return [names[row] for row in dict.fromkeys(int(end) for end in ends)]
 
 
 def _pictures(data: RunData, chosen: list[tuple[str, Any]]) -> Iterator[tuple[str, str]]:

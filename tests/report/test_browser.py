@@ -51,6 +51,7 @@ def test_the_report_works_offline_in_a_browser(file: Path, width: int) -> None:
         shown.goto(file.as_uri())
         shown.wait_for_selector("#front-chart svg")
         seconds = time.monotonic() - began
+        shown.locator("#research > summary").click()
         shown.wait_for_selector("#heat svg")
         shown.wait_for_selector("#health-charts svg")
         marks = shown.locator("#front-chart .role-mark path[aria-roledescription='point']")
@@ -92,7 +93,7 @@ def test_two_chains_stand_side_by_side_and_what_differs_is_marked(
         shown.select_option("#block-a", first)
         for other in (first, *others):
             shown.select_option("#block-b", other)
-            marked = shown.locator("#block-table tr.differs td:first-child").all_text_contents()
+            marked = shown.locator("#block-table tr.differs th").all_text_contents()
             rows = [found["networks"][name]["rows"] for name in (first, other)]
             differ = [
                 f"{mine['name']} \u2260"
