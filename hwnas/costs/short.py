@@ -23,7 +23,7 @@ def short_amount(value: float, unit: str) -> str:
     if unit == "MiB" and 0 < value < 1:
         return f"{value * 1024:.3g}KiB"
     if SCALES.get(unit) is not COUNTS:
-        return f"{value:,.4g}{unit}" if value < 1e4 else f"{value:,.0f}{unit}"
+        return f"{value:,.3g}{unit}" if value < 1e3 else f"{value:,.0f}{unit}"
     for size, letter in _STEPS:
         if value >= size:
             return f"{value / size:.3g}{letter}"
