@@ -79,6 +79,8 @@ def train_here(
     with told(run), lock(run):
         check_images(run, dataset)
         start = starts(run, dataset.task, goes_on)
+        if time_s is not None:
+            say("--time: a few steps of each network are timed")
         plan = plan_epochs(
             run,
             models,
