@@ -52,6 +52,13 @@ def export(
     input: Annotated[
         str, Option(help="float32 (normalised images) or uint8 (raw pixels; the files normalise).")
     ] = "float32",
+    layout: Annotated[
+        str,
+        Option(help="nchw or nhwc: the order of the files' images. TFLite files are nhwc always."),
+    ] = "nchw",
+    softmax: Annotated[
+        bool, Option("--softmax", help="The files give probabilities, not logits.")
+    ] = False,
     weights: Annotated[
         Path | None, Option(help="For a genotype: weights.safetensors of hwnas train.")
     ] = None,
@@ -105,6 +112,8 @@ def export(
         raise InputError("export: say either --all, --knee or keys")
     if input not in ("float32", "uint8"):
         raise InputError(f"input: unknown {input!r}{nearest(input, ('float32', 'uint8'))}")
+    if layout not in ("nchw", "nhwc"):
+        raise InputError(f"layout: unknown {layout!r}{nearest(layout, ('nchw', 'nhwc'))}")
     if not untrained and (channels, cells) != (None, None):
         raise InputError(
             "export: --channels and --cells are for --untrained; a trained network has its own, and"
@@ -150,6 +159,8 @@ def export(
         out,
         formats=wanted,
         raw=input == "uint8",
+        channels_last=layout == "nhwc",
+        softmax=softmax,
         measure=measure,
         threads=threads,
         quiet=quiet,
@@ -176,6 +187,8 @@ def _export(
     out: Path | None,
     formats: tuple[str, ...],
     raw: bool,
+    channels_last: bool,
+    softmax: bool,
     measure: bool,
     threads: int,
     quiet: bool,
@@ -190,7 +203,14 @@ def _export(
     say = notes(quiet)
     try:
         return export_all(
-            chosen, out, formats=formats, raw=raw, threads=threads if measure else None, say=say
+            chosen,
+            out,
+            formats=formats,
+            raw=raw,
+            channels_last=channels_last,
+            softmax=softmax,
+            threads=threads if measure else None,
+            say=say,
         )
     except NotTheSame as error:
         raise InputError(f"export: {error}; nothing was kept") from None

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from hwnas.export.interface import Interface
 from hwnas.export.python_format import python_source
 from hwnas.space import SPACES
 from hwnas.space.build import own_image
@@ -120,7 +121,9 @@ def test_uint8_images_are_normalised_inside() -> None:
         (0.2, 0.3, 0.4),
     )
     net = network(architecture)
-    source = python_source(architecture, NAMES, SIZE, normalise=(mean, std), raw=True)
+    source = python_source(
+        architecture, NAMES, SIZE, normalise=(mean, std), interface=Interface(raw=True)
+    )
     module = executed(source)
     assert (mean, std) == (module.MEAN, module.STD)
     rebuilt = module.Network()
@@ -147,7 +150,7 @@ def test_images_of_another_shape_are_refused_with_the_sides(raw: bool) -> None:
     architecture = halved(side)
     own = own_image(architecture, Task(classes=10, image=(3, 64, 64)))
     assert own[1] < 64
-    source = python_source(architecture, NAMES, (3, 64, 64), raw=raw)
+    source = python_source(architecture, NAMES, (3, 64, 64), interface=Interface(raw=raw))
     rebuilt = executed(source).Network().eval()
     x = torch.zeros(2, *own, dtype=torch.uint8 if raw else torch.float32)
     assert rebuilt(x).shape == (2, 10)
