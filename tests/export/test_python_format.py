@@ -15,13 +15,12 @@ from hwnas.export.python_format import python_source
 from hwnas.space import SPACES
 from hwnas.space.build import own_image
 from hwnas.space.encoding import sample, to_genotype
-from hwnas.space.genotype import Architecture, Genotype
-from hwnas.space.genotype import sized as spaced
+from hwnas.space.genotype import Architecture
 from hwnas.space.layers import Stem
 from hwnas.space.published import PUBLISHED
 from hwnas.space.size import Task
 from hwnas.space.text import parse
-from tests.export.networks import images, network
+from tests.export.networks import halved, images, network
 from tests.space.swept import KNOWN_CELLS, KNOWN_CHAINS, SWEPT, sized
 
 NAMES = tuple("abcdefghij")
@@ -134,14 +133,6 @@ def test_uint8_images_are_normalised_inside() -> None:
     by_hand = (pixels / 255 - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
     with torch.inference_mode():
         assert torch.allclose(rebuilt.eval()(pixels), net(by_hand), atol=1e-4)
-
-
-def halved(side: str) -> Architecture:
-    """A network of the mobile space that has chosen a side."""
-    space = SPACES["mobile"]
-    chosen = {one.name: one.operations[0] for one in space.decisions} | {"side": side}
-    genotype = Genotype("mobile", operations=tuple(chosen[one.name] for one in space.decisions))
-    return spaced(genotype, 8)
 
 
 @pytest.mark.parametrize("raw", [False, True])
