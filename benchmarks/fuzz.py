@@ -32,6 +32,7 @@ import numpy as np
 from hwnas import config as configs
 from hwnas.cluster.sweep_file import read_sweep
 from hwnas.config import resolve
+from hwnas.costs.amounts import parse_quantity
 from hwnas.costs.latency_csv import read_architectures, read_measured
 from hwnas.report import charts
 from hwnas.report.commands import commands
@@ -39,12 +40,12 @@ from hwnas.report.load import fitting_together, load_run, metrics
 from hwnas.runs import directory as runs
 from hwnas.runs import history
 from hwnas.runs.checkpoint import load_checkpoint, save_checkpoint
+from hwnas.runs.choice import Choice, choose
 from hwnas.runs.directory import Run
 from hwnas.runs.environment import read_environment
-from hwnas.runs.models import choose, knee_note, model_of
+from hwnas.runs.models import model_of
 from hwnas.runs.summary import read_front
 from hwnas.runs.trials import Trial, append_trials, read_trials
-from hwnas.search.algorithms.reward import parse_quantity
 from hwnas.search.checkpoint import checkpoint
 from hwnas.search.config_kept import settled
 from hwnas.space.published import PUBLISHED
@@ -249,7 +250,7 @@ def _of_run(run: Run) -> list[Parser]:
             for cost in data.costs:
                 charts.front(data.fronts[0], cost, data.summary.baseline.random)
             commands(data, member), metrics(data, member)
-        return choose(run, (), every=False), knee_note(run, is_trained=False)
+        return choose(run, Choice())
 
     state, lines = run.checkpoint_path, history.history_path(run)
     return [

@@ -45,7 +45,8 @@ from benchmarks.photos_parts import (
 )
 from hwnas.config import resolve
 from hwnas.nets.trained import weights_named
-from hwnas.runs.models import choose, model_of
+from hwnas.runs.choice import Choice, choose
+from hwnas.runs.models import model_of
 from hwnas.search.photos import with_weights
 from hwnas.search.plan import plan
 from hwnas.search.search import search, summary
@@ -133,7 +134,7 @@ def front(seed: int, source: Path, algorithm: str | None) -> list[Row]:
         run = search(config, Path(folder) / "run", planned=planned, say=print)
         searched = cpu_seconds() - began
         dataset = images_of(run)
-        models = [model_of(run, member) for member in choose(run, [], True)]
+        models = [model_of(run, member) for member in choose(run, Choice(every=True)).members]
         records = train_models(
             run, models, dataset, RECIPES["tune"], seed, start=starts(run, dataset.task, True)
         )

@@ -81,10 +81,11 @@ def as_dict(found: list[Derived], paid: list[Price], seconds: float, run: Path) 
 def _print(found: list[Derived], paid: list[Price], seconds: float, run: Path) -> None:
     from hwnas.cli.outside import console
     from hwnas.cli.show import front_table
+    from hwnas.runs.models import search_knee
 
     for one in found:
         echo(f"{one.target}: {one.cost.name} {one.cost.provenance} ({one.cost.source})")
-        console().print(front_table(one.summary))
+        console().print(front_table(one.summary, search_knee(one.summary)))
     unit = found[0].cost.unit
     for price in paid:
         best = (

@@ -8,13 +8,27 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hwnas.cli.choice_options import (
+    Best,
+    Every,
+    Keys,
+    Knee,
+    Prefer,
+    Within,
+    choice_of,
+    chosen_of,
+    refuse_choice,
+)
+from hwnas.cli.export_output import print_exported
 from hwnas.cli.export_words import formats_of, image_of
-from hwnas.cli.outside import echo, echo_json, print_table, table
+from hwnas.cli.next_steps import Command, say_next
+from hwnas.cli.outside import echo_json
 from profilers.errors import InputError, nearest
 from profilers.limits import MOST_THREADS, check_numbers
 
 if TYPE_CHECKING:
     from hwnas.export.selection import NetworkToExport
+    from hwnas.runs.choice import Pool
 
 Option = typer.Option
 
@@ -29,14 +43,12 @@ def export(
             metavar="RUN|GENOTYPE",
         ),
     ],
-    keys: Annotated[
-        list[str] | None,
-        typer.Argument(help="Keys or names of trained networks of a run.", metavar="[KEY]..."),
-    ] = None,
-    every: Annotated[bool, Option("--all", help="Every trained network of the run.")] = False,
-    knee: Annotated[
-        bool, Option("--knee", help="The knee of the trained front (the default).")
-    ] = False,
+    keys: Keys = None,
+    every: Every = False,
+    best: Best = False,
+    knee: Knee = False,
+    within: Within = None,
+    prefer: Prefer = None,
     out: Annotated[
         Path | None, Option(help="Folder for the files (default: beside the weights).")
     ] = None,
@@ -104,12 +116,17 @@ def export(
     hwnas export runs/NAME --all
     hwnas export DARTS_V2 --untrained --channels 36 --cells 20
     """
+    from hwnas.cli.progress import notes
     from hwnas.cli.train_notes import warned
     from hwnas.export.selection import of_genotype, of_run
+    from hwnas.runs.choice import Choice, knee_label
+    from hwnas.runs.directory import open_run
+    from hwnas.training.run_images import moved
 
     check_numbers("--", channels=channels, cells=cells)
-    if sum((bool(keys), every, knee)) > 1:
-        raise InputError("export: say either --all, --knee or keys")
+    typed = choice_of(
+        "export", keys, every=every, best=best, knee=knee, within=within, prefer=prefer
+    )
     if input not in ("float32", "uint8"):
         raise InputError(f"input: unknown {input!r}{nearest(input, ('float32', 'uint8'))}")
     if layout not in ("nchw", "nhwc"):
@@ -120,30 +137,26 @@ def export(
             " a run's networks of several widths are told apart by name (KEY-cCHANNELS-nCELLS)"
         )
     wanted = formats_of(formats)
+    middle: str | None = None
     # Not Path.is_dir(), which raises where a genotype's text is longer than any file name can be.
     if os.path.isdir(subject):
         if weights is not None:
             raise InputError("export: a run has its own weights; --weights is for a genotype")
+        run = moved(open_run(Path(subject)), data, test)
+        pool: Pool = "front" if untrained else "trained"
+        middle = knee_label(run, pool)
         chosen = of_run(
-            Path(subject),
-            keys or [],
-            every=every,
+            run,
+            chosen_of(run, typed or Choice(), pool, notes(quiet)).members,
             without_training=untrained,
             channels=channels,
             cells=cells,
             data_root=data_root,
             download=download,
             warn=warned,
-            data=data,
-            test=test,
         )
-        if not keys and not every:
-            _note_the_knee(Path(subject), untrained, quiet)
     else:
-        if keys:
-            raise InputError(
-                f"export: {subject!r} is no run directory, so it has no network {keys[0]!r}"
-            )
+        refuse_choice("export", typed, subject)
         size = (channels, cells, classes, image_of(image), stem)
         chosen = of_genotype(
             subject,
@@ -167,19 +180,11 @@ def export(
     )
     if json:
         echo_json(records)
-    else:
-        _print(records)
-
-
-def _note_the_knee(path: Path, untrained: bool, quiet: bool) -> None:
-    """Say where the knee does not meet the run's targets."""
-    from hwnas.cli.progress import notes
-    from hwnas.runs.directory import open_run
-    from hwnas.runs.models import knee_note
-
-    note = knee_note(open_run(path), is_trained=not untrained)
-    if note is not None:
-        notes(quiet)(f"note: {note}")
+        return
+    print_exported(records, middle)
+    steps: list[Command] = [] if middle is None else [("report", Path(subject))]
+    written = [record["files"]["onnx"] for record in records if "onnx" in record["files"]]
+    say_next(*steps, *(("profile", Path(file)) for file in written))
 
 
 def _export(
@@ -214,94 +219,3 @@ def _export(
         )
     except NotTheSame as error:
         raise InputError(f"export: {error}; nothing was kept") from None
-
-
-def _print(records: list[dict[str, Any]]) -> None:
-    """A line per ONNX file: what it reaches, costs and takes, with intervals."""
-    from rich import box
-
-    tested = any(record["accuracy"] is not None for record in records)
-    origin = "trained (test)" if tested else "not tested, random images"
-    measured = any(record["latency"] for record in records)
-    host = ", latency: measured on this host" if measured else ""
-    title = f"Exported networks; accuracy: {origin}{host}"
-    # Narrow, so that names with width and depth fit a terminal of 80 columns beside eight figures.
-    grid = table(
-        title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
-    )
-    # Where there is no room a name is broken, and no figure is cut.
-    grid.add_column("network", overflow="fold", min_width=10)
-    grid.add_column("file", no_wrap=True)
-    named = next((",\n".join(record["size"]) for record in records if record["size"]), "")
-    for column in (
-        *((f"size\n{named}",) if named else ()),
-        "accuracy",
-        "params",
-        "MACs",
-        "KiB",
-        *(("ms", "95 % of ms") if measured else ()),
-    ):
-        grid.add_column(column, justify="right", no_wrap=True)
-    for record in records:
-        rows: list[list[str]] = []
-        accuracies = {"onnx": record["accuracy"], "int8": record["int8_accuracy"]}
-        for name, accuracy in {**accuracies, **record.get("tflite_accuracy", {})}.items():
-            if name in record["bytes"]:
-                row = _row(record, name, accuracy, not rows)
-                row[2:2] = [""] if named else []
-                rows.append(row[: len(grid.columns)])
-        # In the second line, where they do not widen the table: a published name, under the key,
-        # and the width, under the side.
-        size = list(record["size"].values())
-        if rows and len(rows) < max(len(size), 2 if record["known_as"] else 1):
-            rows.append([""] * len(grid.columns))
-        if rows and record["known_as"]:
-            rows[1][0] = record["known_as"]
-        for row, value in zip(rows, size, strict=False):
-            row[2] = value
-        for row in rows:
-            grid.add_row(*row)
-    print_table(grid)
-    for record in records:
-        folder = Path(next(iter(record["files"].values()))).parent
-        known = f" ({record['known_as']})" if record["known_as"] else ""
-        echo(
-            f"{record['name']}{known}: {folder}"
-            f" (verified on {record['parity']['test_images']} images)"
-        )
-        if record["averaged_down"]:
-            echo(f"note: {record['name']}: {record['averaged_down']}")
-        for warning in record["warnings"]:
-            echo(f"warning: {record['name']}: {warning}")
-
-
-FILES = {"onnx": "fp32", "tflite-int8": "tflite int8"}
-"""What the table calls a format's file."""
-
-
-def _row(record: dict[str, Any], name: str, accuracy: float | None, first: bool) -> list[str]:
-    """A file's line; `first` of its network, which says what the network is."""
-    found = record["latency"].get(name)
-    if not found:
-        measured = ["", ""]
-    elif found["value"] is None:
-        measured = ["failed", str(found["failure"]["reason"])]
-    else:
-        measured = [f"{found['value']:.3g}", f"{found['low']:.3g}..{found['high']:.3g}"]
-    return [
-        record["name"] if first else "",
-        FILES.get(name, name),
-        "" if accuracy is None else f"{accuracy:.4f}",
-        _amount(record["params"]) if first else "",
-        _amount(record["macs"]) if first else "",
-        f"{record['bytes'][name] / 1024:,.0f}",
-        *measured,
-    ]
-
-
-def _amount(value: int) -> str:
-    """Three digits and a unit: 79.5 K, 1.45 G."""
-    for unit, size in (("G", 1e9), ("M", 1e6), ("K", 1e3)):
-        if value >= size:
-            return f"{value / size:.3g} {unit}"
-    return str(value)

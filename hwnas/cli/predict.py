@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hwnas.cli.choice_options import (
+    Best,
+    Knee,
+    Prefer,
+    Within,
+    choice_of,
+    chosen_of,
+    refuse_choice,
+)
 from hwnas.cli.outside import echo, echo_json
 from profilers.limits import MOST_THREADS
 
 if TYPE_CHECKING:
-    from hwnas.export.predict import PhotoClasses, PhotoTimes, Predictor, UnreadPhoto
+    from hwnas.export.predict import PhotoClasses, PhotoNetwork, PhotoTimes, UnreadPhoto
+    from hwnas.runs.choice import Choice
 
 Option = typer.Option
 
@@ -28,9 +39,12 @@ def predict(
         list[Path], typer.Argument(help="Photos, or folders of them.", metavar="PHOTO...")
     ],
     member: Annotated[
-        str | None,
-        Option(help="Key or name of a trained network of the run. [default: the knee of them]"),
+        str | None, Option(help="Of a run: the key or name of a trained network.")
     ] = None,
+    best: Best = False,
+    knee: Knee = False,
+    within: Within = None,
+    prefer: Prefer = None,
     top: Annotated[int, Option(min=1, help="How many classes of each photo.")] = 3,
     threads: Annotated[int, Option(min=1, max=MOST_THREADS, help="CPU threads.")] = 1,
     json: Annotated[bool, Option("--json", help="Only JSON on standard output.")] = False,
@@ -43,11 +57,15 @@ def predict(
     """
     import torch
 
-    from hwnas.export.predict import UnreadPhoto, photos_of, predictor, times
+    from hwnas.export.predict import UnreadPhoto, photos_of, times
     from hwnas.export.predict import predict as predicting
 
     torch.set_num_threads(threads)
-    network = predictor(subject, member)
+    keys = None if member is None else [member]
+    typed = choice_of(
+        "predict", keys, every=False, best=best, knee=knee, within=within, prefer=prefer
+    )
+    network = _network(subject, typed)
     read: list[PhotoClasses] = []
     failed: list[UnreadPhoto] = []
     for found in predicting(network, photos_of(photos), top):
@@ -80,6 +98,21 @@ def predict(
         raise typer.Exit(2)
 
 
+def _network(subject: str, typed: Choice | None) -> PhotoNetwork:
+    """The network of a run that is meant, or that of a file."""
+    from hwnas.cli.progress import notes
+    from hwnas.export.predict import of_file, of_run
+    from hwnas.runs.choice import Choice
+    from hwnas.runs.directory import open_run
+
+    if not os.path.isdir(subject):
+        refuse_choice("predict", typed, subject)
+        return of_file(Path(subject))
+    run = open_run(Path(subject))
+    (member,) = chosen_of(run, typed or Choice(), "trained", notes(False)).members
+    return of_run(run, member.label)
+
+
 def _line(found: PhotoClasses) -> str:
     return f"{found.photo}: " + ", ".join(f"{name} {share:.4f}" for name, share in found.classes)
 
@@ -89,7 +122,7 @@ def _as_dict(found: PhotoClasses) -> dict[str, object]:
     return {**asdict(found), "classes": classes}
 
 
-def _summary(network: Predictor, took: PhotoTimes, failed: int, threads: int) -> str:
+def _summary(network: PhotoNetwork, took: PhotoTimes, failed: int, threads: int) -> str:
     unread = f", {failed:,} could not be read" if failed else ""
     several = f"{threads} threads" if threads > 1 else "1 thread"
     return (

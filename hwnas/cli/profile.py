@@ -8,6 +8,18 @@ from typing import Annotated
 
 import typer
 
+from hwnas.cli.choice_options import (
+    Best,
+    Every,
+    Keys,
+    Knee,
+    Prefer,
+    Within,
+    choice_of,
+    chosen_of,
+    refuse_choice,
+)
+from hwnas.cli.next_steps import say_next
 from hwnas.cli.outside import echo, echo_json
 from hwnas.cli.values import one_of
 from profilers.errors import InputError
@@ -18,6 +30,12 @@ def profile(
     subject: Annotated[
         str, typer.Argument(help="A genotype (name, file or text), an .onnx file or a run.")
     ],
+    keys: Keys = None,
+    every: Every = False,
+    best: Best = False,
+    knee: Knee = False,
+    within: Within = None,
+    prefer: Prefer = None,
     target: Annotated[str, typer.Option(help="Device: a name, an alias or a .toml file.")] = "cpu",
     targets: Annotated[
         str | None,
@@ -104,7 +122,9 @@ def profile(
     from hwnas.cli.profile_runtimes import split
     from hwnas.cli.subject_options import subject_size, table_of_run
     from hwnas.measuring.profile import measure_elsewhere, measure_here, refuse_less
-    from hwnas.measuring.subjects import resolve
+    from hwnas.measuring.subjects import members, resolve
+    from hwnas.runs.choice import Choice, knee_label
+    from hwnas.runs.directory import open_run
     from profilers.backends import Options
     from profilers.device import load
     from profilers.measurement import Failure
@@ -121,6 +141,13 @@ def profile(
         limit=limit,
         budget=budget,
     )
+    typed = choice_of(
+        "profile", keys, every=every, best=best, knee=knee, within=within, prefer=prefer
+    )
+    # not Path.is_dir(), which raises for a genotype's long text
+    is_run = os.path.isdir(subject)
+    if not is_run:
+        refuse_choice("profile", typed, subject)
     several = targets is not None or ray is not None
     words = [target] if targets is None else [word.strip() for word in targets.split(",")]
     devices = list(
@@ -138,7 +165,12 @@ def profile(
     torch_only = {"--channels-last": channels_last, "--cuda-graph": cuda_graph}
     size, shapes = subject_size(subject, {**said, **torch_only, "--shape": shape, "--batch": batch})
     check_input(f"--batch {batch}", (batch, *size.image))
-    found = resolve(subject, size)
+    if is_run:
+        run = open_run(Path(subject))
+        found = members(run, chosen_of(run, typed or Choice(every=True), "either", _say).members)
+        middle = knee_label(run, "either")
+    else:
+        found, middle = resolve(subject, size), None
     options = Options(
         batch=batch,
         threads=threads,
@@ -174,17 +206,23 @@ def profile(
     else:
         profiles = measure_by_ray(found, devices, options, backends, ray)
     kept = several or any(split(one.rows)[0] for one in profiles)
-    # not Path.is_dir(), which raises for a genotype's long text
-    if kept and os.path.isdir(subject):
+    if kept and is_run:
         keep(Path(subject), profiles)
     for one in profiles:
         refuse_less(one.rows, require, one.device)
-    answers = [as_dict(subject, one.device, one.rows, one.operations) for one in profiles]
+    answers = [
+        as_dict(subject, one.device, one.rows, one.operations, named=typed is not None)
+        for one in profiles
+    ]
     if as_json:
         echo_json(answers if several else answers[0])
     else:
         for one in profiles:
-            show(subject, one.device, one.rows, one.operations)
+            show(subject, one.device, one.rows, one.operations, middle)
+        if is_run:
+            one_network = found[0].architecture if len(found) == 1 else None
+            meant = "--best" if one_network is None else one_network.genotype.key
+            say_next(("train", Path(subject), meant), ("report", Path(subject)))
     outcomes = [outcome for one in profiles for _, outcome in one.rows]
     if any(one.lost for one in profiles) or any(
         isinstance(one, Failure) and one.went_wrong for one in outcomes
@@ -202,4 +240,8 @@ def names_of(backends: list[str] | None) -> list[str] | None:
 
 
 def _note(line: str) -> None:
-    echo(f"note: {line}", err=True)
+    _say(f"note: {line}")
+
+
+def _say(line: str) -> None:
+    echo(line, err=True)

@@ -19,10 +19,14 @@ if TYPE_CHECKING:
 
 
 def as_dict(
-    subject: str, device: Device, rows: Sequence[Row], operations: Sequence[tuple[str, Operation]]
+    subject: str,
+    device: Device,
+    rows: Sequence[Row],
+    operations: Sequence[tuple[str, Operation]],
+    named: bool = False,
 ) -> dict[str, Any]:
-    """The object that `--json` prints."""
-    several = len({key for key, _ in rows}) > 1
+    """The object that `--json` prints. ``named``: with the key of a single network too."""
+    several = named or len({key for key, _ in rows}) > 1
     metrics = []
     for key, outcome in rows:
         left_out = ("samples", "series", "better")
@@ -42,11 +46,20 @@ def as_dict(
 
 
 def show(
-    subject: str, device: Device, rows: Sequence[Row], operations: Sequence[tuple[str, Operation]]
+    subject: str,
+    device: Device,
+    rows: Sequence[Row],
+    operations: Sequence[tuple[str, Operation]],
+    knee: str | None = None,
 ) -> None:
     """Tables for people: one line per metric, with interval and origin; failures and notes
-    below."""
+    below. ``knee``: the key that is marked as the knee of a run, where the subject is one."""
     title = f"{short(visible(subject))} on {visible(device.name)}"
+    if knee is not None:
+        rows = [(f"{key} (knee)" if key == knee else key, outcome) for key, outcome in rows]
+        keys = list(dict.fromkeys(key for key, _ in rows))
+        title = f"{short(visible(subject))}, {keys[0]}" if len(keys) == 1 else visible(subject)
+        title += f" on {visible(device.name)}"
     runs, others = split(rows)
     if others:
         print_table(grid_of(others, title))

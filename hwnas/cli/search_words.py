@@ -80,7 +80,7 @@ def objectives(metrics: list[str] | None, targets: list[str] | None) -> list[dic
             raise InputError(
                 f"objective: unknown metric {metric!r}{nearest(metric, METRICS.names())}"
             )
-    from hwnas.search.algorithms.reward import parse_quantity
+    from hwnas.costs.amounts import parse_quantity
 
     found: dict[str, dict[str, str]] = {metric: {"metric": metric} for metric in metrics}
     for text in targets or []:

@@ -10,44 +10,78 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hwnas.cli.choice_options import Best, Every, Keys, Knee, Prefer, Within, choice_of
+from hwnas.cli.next_steps import say_next
 from hwnas.cli.outside import echo, echo_json, print_table, table
-from profilers.errors import InputError
+from profilers.errors import InputError, visible
 
 if TYPE_CHECKING:
+    from hwnas.runs.choice import Choice
+    from hwnas.runs.directory import Run
     from hwnas.runs.summary import Cost, Member, SearchSummary
 
 
 def show(
     run: Annotated[Path, typer.Argument(help="A run directory.")],
+    keys: Keys = None,
+    every: Every = False,
+    best: Best = False,
+    knee: Knee = False,
+    within: Within = None,
+    prefer: Prefer = None,
     json: Annotated[bool, typer.Option("--json", help="Only JSON on standard output.")] = False,
 ) -> None:
-    """Print the Pareto front of a finished search."""
+    """Print the Pareto front of a finished search, or the networks of it that are asked for."""
+    from hwnas.runs.choice import knee_label
     from hwnas.runs.directory import open_run
     from hwnas.runs.summary import read_shown
     from hwnas.runs.training_record import with_trained
 
+    typed = choice_of("show", keys, every=every, best=best, knee=knee, within=within, prefer=prefer)
     # The space of a run's own table is known once its config is read; where that can't be, the
     # front is shown all the same.
     opened = None
     with suppress(InputError):
         opened = open_run(run)
     summary = read_shown(run)
-    print_summary(summary if opened is None else with_trained(opened, summary), run, json)
+    if opened is None:
+        if typed is not None:
+            open_run(run)  # says why
+        print_summary(summary, run, json)
+        return
+    if typed is not None:
+        _show_chosen(opened, typed, json)
+        return
+    print_summary(with_trained(opened, summary), run, json, knee_label(opened, "either"))
 
 
-def print_summary(summary: SearchSummary, path: Path, json: bool) -> None:
-    """The front as a table with provenances, or the whole summary as JSON."""
+def print_summary(
+    summary: SearchSummary, path: Path, json: bool, middle: str | None = None
+) -> None:
+    """The front as a table with provenances, or the whole summary as JSON.
+
+    ``middle``: the network to mark as the knee, where trained accuracies had a say in it.
+    """
     from hwnas.algorithms import ALGORITHMS
+    from hwnas.runs.models import search_knee
     from hwnas.runs.schema import escaped, to_json
     from hwnas.space import SPACES
 
+    middle = search_knee(summary) if middle is None else middle
     if json:
-        echo_json(to_json(summary))
+        echo_json({**to_json(summary), "knee": middle})
         return
     shown = escaped(summary)
-    print_table(front_table(shown))
-    for line in _lines(shown, path):
+    print_table(front_table(shown, middle and visible(middle)))
+    for line in _lines(shown, path, visible(middle or "")):
         echo(line)
+    echo(f"run directory: {path}")
+    say_next(
+        ("report", path),
+        ("train", path, "--best"),
+        ("export", path, "--best"),
+        ("profile", path, "--best", "--target", summary.target),
+    )
     if not SPACES.usable(summary.space):
         echo(
             f"note: the space {shown.space} is not installed here: this run can be shown, nothing"
@@ -60,13 +94,51 @@ def print_summary(summary: SearchSummary, path: Path, json: bool) -> None:
         )
 
 
-def front_table(summary: SearchSummary) -> Any:
-    """The front, one member a row."""
+def _show_chosen(run: Run, choice: Choice, json: bool) -> None:
+    """Print the networks that are meant, as the front is printed, or as JSON.
+
+    Raises InputError and Stopped as ``hwnas.runs.choice.choose`` does.
+    """
+    from hwnas.runs.choice import choose, knee_label
+    from hwnas.runs.limits import is_within
+    from hwnas.runs.schema import escaped, to_json
+    from hwnas.runs.summary import read_front
+    from hwnas.runs.training_record import TRAINED, with_trained
+
+    summary = with_trained(run, read_front(run))
+    searched = {member.key: member for member in summary.members}
+    chosen = choose(run, choice, "either")
+    members = [searched.get(member.label, member) for member in chosen.members]
+    if summary.targets:
+        members = [
+            member.model_copy(update={"within_target": is_within(member, summary.targets)})
+            for member in members
+        ]
+    middle = knee_label(run, "either")
+    if json:
+        networks = [to_json(member) for member in members]
+        echo_json({"chosen": networks, "knee": middle, "notes": list(chosen.notes)})
+        return
+    print_table(front_table(escaped(summary.model_copy(update={"front": members})), middle))
+    for note in chosen.notes:
+        echo(f"note: {note}")
+    first = members[0]
+    is_trained = first.trained is not None or first.accuracy.provenance == TRAINED
+    say_next(
+        *([] if is_trained else [("train", run.path, first.key)]),
+        ("export", run.path, first.label),
+        ("profile", run.path, first.label, "--target", summary.target),
+    )
+
+
+def front_table(summary: SearchSummary, middle: str | None) -> Any:
+    """The front, one member a row; ``middle``: the key of the one to mark as the knee."""
     from hwnas.space import SPACES
     from hwnas.space.chosen_size import size_names, size_text
 
     front = summary.front
-    costs = front[0].costs if front else {}
+    shared = set.intersection(*(set(member.costs) for member in front)) if front else set()
+    costs = {name: cost for name, cost in front[0].costs.items() if name in shared} if front else {}
     provenance = front[0].accuracy.provenance if front else "nothing scored"
     grid = table(
         title=f"Pareto front: {summary.algorithm} in the {summary.space} space, {summary.data}"
@@ -87,8 +159,10 @@ def front_table(summary: SearchSummary) -> Any:
             grid.add_column(f"of a process ({cost.unit})\nmeasured", justify="right")
     if summary.within_target is not None:
         grid.add_column("within\ntarget")
+    if any(member.label == middle for member in front):
+        grid.add_column("")
     for member in front:
-        cells = [member.key, *([size_text(member.architecture.genotype)] if sized else [])]
+        cells = [member.label, *([size_text(member.architecture.genotype)] if sized else [])]
         cells.append(f"{member.accuracy.value:.4f}")
         if trained is not None:
             cells.append(f"{member.trained.value:.4f}" if member.trained else "")
@@ -99,6 +173,10 @@ def front_table(summary: SearchSummary) -> Any:
                 cells.append(_amount(process.value) if process else "failed")
         if member.within_target is not None:
             cells.append("yes" if member.within_target else "no")
+        elif summary.within_target is not None:
+            cells.append("")
+        if member.label == middle:
+            cells.append("knee")
         grid.add_row(*cells)
     return grid
 
@@ -162,7 +240,7 @@ def none_within(nearest: str) -> str:
     )
 
 
-def _lines(summary: SearchSummary, path: Path) -> list[str]:
+def _lines(summary: SearchSummary, path: Path, middle: str) -> list[str]:
     from hwnas.runs.models import beside_the_front
 
     baseline = summary.baseline
@@ -180,30 +258,19 @@ def _lines(summary: SearchSummary, path: Path) -> list[str]:
             " them too"
         )
     if summary.within_target is not None:
-        lines.append(_target_line(summary, summary.within_target))
+        lines.append(_target_line(summary, summary.within_target, middle))
     lines += [
         f"note: stage {note.stage + 1}: {note.text}; {note.advice}" for note in summary.health or []
     ]
-    lines.append(f"run directory: {path}")
-    run = shlex.quote(str(path))
-    lines.append(
-        f"next: hwnas report {run}; hwnas train {run} --knee, then hwnas export {run} --knee;"
-        f" hwnas profile {run} --target {shlex.quote(summary.target)}"
-    )
     return lines
 
 
-def _target_line(summary: SearchSummary, met: list[str]) -> str:
+def _target_line(summary: SearchSummary, met: list[str], middle: str) -> str:
     """What the search had to meet, and which member of the front does it best."""
-    from hwnas.runs.front import knee
-    from hwnas.runs.models import search_front
+    from hwnas.runs.limits import limits_in_words
 
     units = {name: cost.unit for member in summary.front[:1] for name, cost in member.costs.items()}
-    wanted = ", ".join(
-        f"{name} {value:,.4g} {units.get(name, '')}".rstrip()
-        for name, value in summary.targets.items()
-    )
-    middle = knee(search_front(summary), summary.targets).key if summary.front else ""
+    wanted = limits_in_words(summary.targets, units)
     best = (
         f"best within target: {met[0]}; the knee within: {middle}" if met else none_within(middle)
     )

@@ -3,15 +3,25 @@ reach."""
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hwnas.cli.choice_options import (
+    Best,
+    Every,
+    Keys,
+    Knee,
+    Prefer,
+    Within,
+    choice_of,
+    chosen_of,
+)
 from hwnas.cli.optional import HELP
-from hwnas.cli.outside import echo, echo_json, print_table, table
+from hwnas.cli.outside import echo_json
 from hwnas.cli.train_notes import announced, known_device, left_out, told, warned
+from hwnas.cli.train_output import print_trained
 from hwnas.cli.train_words import numbers_of, recipe_of
 from profilers.errors import InputError
 from profilers.limits import MOST_THREADS
@@ -28,14 +38,12 @@ Option = typer.Option
 
 def train(
     run: Annotated[Path, typer.Argument(help="A run directory.", metavar="RUN")],
-    keys: Annotated[
-        list[str] | None,
-        typer.Argument(help="Keys of networks, as printed by hwnas show.", metavar="[KEY]..."),
-    ] = None,
-    every: Annotated[
-        bool, Option("--all", help="Every network of the front, and what SynFlow helped to choose.")
-    ] = False,
-    knee: Annotated[bool, Option("--knee", help="The knee of the front (the default).")] = False,
+    keys: Keys = None,
+    every: Every = False,
+    best: Best = False,
+    knee: Knee = False,
+    within: Within = None,
+    prefer: Prefer = None,
     recipe: Annotated[
         str | None,
         Option(
@@ -106,19 +114,18 @@ def train(
     hwnas train runs/NAME --all
     """
     from hwnas.cli.progress import notes
+    from hwnas.runs.choice import Choice
     from hwnas.runs.directory import open_run
-    from hwnas.runs.models import choose, knee_note, model_of
+    from hwnas.runs.models import model_of
     from hwnas.runs.schema import to_json
     from hwnas.training.inherited import inherits
     from hwnas.training.run_images import moved
 
-    if sum((bool(keys), every, knee)) > 1:
-        raise InputError("train: say either --all, --knee or keys")
+    typed = choice_of(
+        "train", keys, every=every, best=best, knee=knee, within=within, prefer=prefer
+    )
     opened = moved(open_run(run), data, test)
-    members = choose(opened, keys or [], every)
-    note = None if keys or every else knee_note(opened, is_trained=False)
-    if note is not None:
-        notes(quiet)(f"note: {note}")
+    members = chosen_of(opened, typed or Choice(), "front", notes(quiet)).members
     sizes = [(c, n) for c in numbers_of("channels", channels) for n in numbers_of("cells", cells)]
     models = [model_of(opened, member, *size) for member in members for size in sizes]
     on = inherits(opened) and not from_scratch
@@ -160,7 +167,7 @@ def train(
             [{key: part for key, part in to_json(one).items() if key != "curve"} for one in records]
         )
         return
-    _print(opened, records)
+    print_trained(opened, records)
 
 
 def _train(
@@ -236,51 +243,3 @@ def _train(
             done=done,
             failed=left_out,
         )
-
-
-def _print(run: Run, records: list[TrainingRecord]) -> None:
-    """The trained front, those just trained marked."""
-    from rich import box
-
-    from hwnas.runs.confusion import confusion_line
-    from hwnas.runs.models import write_trained
-    from hwnas.runs.training_record import TRAINED
-    from hwnas.space import SPACES
-    from hwnas.space.chosen_size import size_names, size_text
-
-    trained = write_trained(run)
-    space = SPACES[run.config.space]
-    sized = size_names(space).replace(", ", ",\n")
-    title = f"Front of {run.path}; accuracy: {TRAINED}, params and MACs: counted"
-    # Narrow, so that names with width and depth fit a terminal of 80 columns.
-    grid = table(
-        title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
-    )
-    grid.add_column("network", no_wrap=True)
-    # Networks that choose their size all have the blocks of one table.
-    for column in ("C", f"size\n{sized}" if sized else space.parts, "accuracy", "params", "MACs"):
-        grid.add_column(column, justify="right", no_wrap=True)
-    # Where there is no room these words are broken, and no figure is cut.
-    grid.add_column("")
-    new = {record.name for record in records}
-    for number, member in enumerate(trained.front + trained.dominated):
-        marks = ["dominated"] if number >= len(trained.front) else []
-        marks += ["new"] if member.name in new else []
-        if member.within_target is not None:
-            marks.append("within target" if member.within_target else "over target")
-        grid.add_row(
-            member.label,
-            str(member.channels),
-            size_text(member.architecture.genotype) if sized else str(member.cells),
-            f"{member.accuracy.value:.4f}",
-            f"{member.costs['params'].value:,}",
-            f"{member.costs['macs'].value:,}",
-            ", ".join(marks),
-        )
-    print_table(grid)
-    best = max(records, key=lambda record: record.test_accuracy)
-    if best.classes and best.class_accuracy:
-        line = confusion_line(best.name, best.classes, best.class_accuracy, best.confusion)
-        if line is not None:
-            echo(line)
-    echo(f"next: hwnas export {shlex.quote(str(run.path))} --all")

@@ -43,8 +43,8 @@ ELASTIC_DEFAULTS: dict[str, Any] = {
     "algorithm": "surrogate",
     "stages": [
         {"epochs": 2, "train": "largest"},
-        {"epochs": 8, "frozen_epochs": 8},
-        {"epochs": 1, "train": "nothing", "rounds": 12},
+        {"epochs": 6, "frozen_epochs": 6},
+        {"epochs": 1, "train": "nothing", "rounds": 8},
     ],
     "data": {"policy_share": 0.125},
     "weight_step": {
@@ -57,7 +57,7 @@ ELASTIC_DEFAULTS: dict[str, Any] = {
     },
     "alpha_step": {"score": "likelihood", "images": 368},
     "finalists_by": "bins",
-    "finalists_per_policy": 2,
+    "finalists_per_policy": 1,
 }
 """Parts of a trained network: the whole is tuned, then random parts, and then candidates are
 compared on weights that stand still (docs/evidence/photos.md)."""

@@ -22,8 +22,7 @@ from hwnas.export.interface import Interface, network_of
 from hwnas.export.usage import METADATA, usage
 from hwnas.export.usage_file import Usage, checked_usage, usage_of
 from hwnas.export.verify import session
-from hwnas.runs.directory import inside, open_run
-from hwnas.runs.models import choose_trained
+from hwnas.runs.directory import Run, inside
 from hwnas.training.checkpoint import WEIGHTS
 from hwnas.training.picture import probe, read_image
 from hwnas.training.scan import EXTENSIONS, is_hidden
@@ -32,7 +31,7 @@ from profilers.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
-class Predictor:
+class PhotoNetwork:
     """A network ready for photos: `run` takes one image as `usage` says, (1, ...), and gives (1,
     classes)."""
 
@@ -86,25 +85,9 @@ def times(found: Iterable[PhotoClasses]) -> PhotoTimes | None:
     )
 
 
-def predictor(subject: str | Path, member: str | None = None) -> Predictor:
-    """The network that `subject` names: a run directory (its `member`, by key; else the knee of
-    those that are trained), or an .onnx file of hwnas export.
-
-    Raises InputError for anything else.
-    """
-    path = Path(subject)
-    if os.path.isdir(path):
-        return of_run(path, member)
-    if member is not None:
-        raise InputError("--member: only of a run; a file holds one network")
-    return of_file(path)
-
-
-def of_run(path: Path, member: str | None) -> Predictor:
-    """A trained network of a run, by torch."""
-    run = open_run(path)
-    (record, *_) = choose_trained(run, [] if member is None else [member], every=False)
-    file = inside(run, "models", record.name) / WEIGHTS
+def of_run(run: Run, name: str) -> PhotoNetwork:
+    """The trained network called `name` of a run, by torch."""
+    file = inside(run, "models", name) / WEIGHTS
     weights = load_weights(file, run.path)
     network = network_of(weights)
 
@@ -114,13 +97,13 @@ def of_run(path: Path, member: str | None) -> Predictor:
         return outputs
 
     said = checked_usage(usage(weights, Interface()), file)
-    return Predictor(name=record.name, runtime="torch", usage=said, run=infer)
+    return PhotoNetwork(name=name, runtime="torch", usage=said, run=infer)
 
 
-def of_file(path: Path) -> Predictor:
+def of_file(path: Path) -> PhotoNetwork:
     """An exported ONNX file, by ONNX Runtime."""
     if path.suffix.lower() != ".onnx":
-        there = "" if path.exists() else "; there is no such file or folder"
+        there = "" if os.path.exists(path) else "; there is no such file or folder"
         raise InputError(
             f"{path}: neither a run directory nor an .onnx file of hwnas export{there}"
         )
@@ -144,11 +127,11 @@ def of_file(path: Path) -> Predictor:
     def infer(image: Tensor) -> Tensor:
         return torch.from_numpy(ready.run(None, {taken.name: image.numpy()})[0])
 
-    return Predictor(name=str(path), runtime="ONNX Runtime", usage=said, run=infer)
+    return PhotoNetwork(name=str(path), runtime="ONNX Runtime", usage=said, run=infer)
 
 
 def predict(
-    network: Predictor, photos: Sequence[str], top: int = 3
+    network: PhotoNetwork, photos: Sequence[str], top: int = 3
 ) -> Iterator[PhotoClasses | UnreadPhoto]:
     """The `top` likeliest classes of each photo, in the order given."""
     _once(network)
@@ -196,7 +179,7 @@ def image_of(photo: str, said: Usage) -> Tensor:
     return (image.permute(0, 2, 3, 1) if taken.layout == "NHWC" else image).contiguous()
 
 
-def _classes(network: Predictor, photo: str, top: int) -> PhotoClasses:
+def _classes(network: PhotoNetwork, photo: str, top: int) -> PhotoClasses:
     said = network.usage
     begun = time.perf_counter()
     image = image_of(photo, said)
@@ -218,7 +201,7 @@ def _classes(network: Predictor, photo: str, top: int) -> PhotoClasses:
     )
 
 
-def _once(network: Predictor) -> None:
+def _once(network: PhotoNetwork) -> None:
     """Run it on nothing: the first run of a network is slow. Raises InputError where it gives no
     classes."""
     taken, classes = network.usage.input, len(network.usage.classes)

@@ -14,15 +14,16 @@ from hwnas.export.formats import RECORD
 from hwnas.export.images import images_for, untrained
 from hwnas.export.latencies import latencies
 from hwnas.export.network_files import Exported, export, int8_notes, record_bytes, write_files
-from hwnas.runs.directory import inside, open_run
-from hwnas.runs.models import choose, choose_trained, model_of
-from hwnas.runs.training_record import TRAINED
+from hwnas.runs.directory import Run, inside
+from hwnas.runs.models import model_of
+from hwnas.runs.summary import Member
+from hwnas.runs.training_record import TRAINED, read_records
 from hwnas.space.genotype import Genotype, sized
 from hwnas.space.layers import Stem
 from hwnas.space.text import MAX_CHARACTERS, parse
 from hwnas.training.checkpoint import WEIGHTS
 from hwnas.training.data import Dataset, load
-from hwnas.training.run_images import images_of, moved
+from hwnas.training.run_images import images_of
 from hwnas.training.weights import Weights, load_weights
 from profilers.errors import InputError, nearest
 
@@ -48,28 +49,23 @@ class NetworkToExport:
 
 
 def of_run(
-    path: Path,
-    names: Sequence[str],
-    every: bool,
+    run: Run,
+    members: Sequence[Member],
     without_training: bool,
     channels: int | None,
     cells: int | None,
     data_root: Path | None,
     download: bool = False,
     warn: Callable[[str], None] = lambda line: None,
-    data: str | None = None,
-    test: Path | None = None,
 ) -> list[NetworkToExport]:
-    """Networks of a run: the trained ones that are meant, or with random weights members of its
-    front.
+    """Networks of a run that were chosen: trained ones, or with random weights those of its search.
 
-    ``data``, ``test``: where the images are now. Raises InputError where they are not those of its
-    search.
+    Raises InputError where the images are not those of its search.
     """
-    run = moved(open_run(path), data, test)
-    notes: dict[str, Any] = {"run": path.resolve().name}
+    notes: dict[str, Any] = {"run": run.path.resolve().name}
     if not without_training:
-        records = choose_trained(run, names, every)
+        by_name = {record.name: record for record in read_records(run)}
+        records = [by_name[member.label] for member in members]
         dataset = images_of(run, data_root, download, warn)
         found = []
         for record in records:
@@ -86,7 +82,7 @@ def of_run(
             )
         return found
     dataset = images_of(run, data_root, download, warn)
-    models = [model_of(run, member, channels, cells) for member in choose(run, names, every)]
+    models = [model_of(run, member, channels, cells) for member in members]
     stem = run.config.evaluation.stem
     blanks = [
         Weights(
@@ -235,7 +231,9 @@ def export_all(
         warnings = (*result.warnings, *int8_notes(result.sizes, latency))
         result = replace(result, latency=latency, warnings=warnings)
         record = {"name": network.name, **result.to_dict()}
-        write_files(folder, {RECORD: record_bytes(record)})
+        # In the folder the files are named as seen from it: it may be moved.
+        there = {name: path.name for name, path in result.files.items()}
+        write_files(folder, {RECORD: record_bytes({**record, "files": there})})
         records.append(record)
     return records
 

@@ -32,7 +32,7 @@ Say = Callable[[str], None]
 
 BUDGET_S = 60.0
 """Sampling time for all networks of a search together, in the device's own time..."""
-SHARE_S = (0.3, 2.0)
+SHARE_S = (0.3, 0.75)
 """... of which each gets at least and at most so much."""
 TOGETHER_MIB = 256.0
 """Weights that one measuring process loads: its networks are sampled in turn, the reference

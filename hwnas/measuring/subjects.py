@@ -1,4 +1,4 @@
-"""What `hwnas profile` is asked to measure: a genotype in any form, an ONNX file, or the front
+"""What `hwnas profile` is asked to measure: a genotype in any form, an ONNX file, or networks
 of a run."""
 
 from __future__ import annotations
@@ -14,6 +14,10 @@ from profilers.limited import why_no_file
 from profilers.limits import check_input, check_numbers
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hwnas.runs.directory import Run
+    from hwnas.runs.summary import Member
     from hwnas.space.family import Family
     from hwnas.space.genotype import Architecture
     from hwnas.space.layers import Stem
@@ -48,16 +52,13 @@ class Named:
 
 
 def resolve(text: str, shape: Shape) -> list[Named]:
-    """Find what `text` names: a run directory, an ONNX file, a file with a genotype, or a genotype
-    itself.
+    """Find what `text` names: an ONNX file, a file with a genotype, or a genotype itself.
 
     Raises InputError for what is none of these.
     """
     path = Path(text)
     # Not Path.exists(), which raises where a genotype's text is longer than any file name can be.
     exists = os.path.exists(text)
-    if exists and os.path.isdir(text):
-        return members(path)
     if text.lower().endswith(".onnx"):
         return [Named(key=path.name, onnx=path)]
     if exists:
@@ -122,22 +123,20 @@ def check_size(architecture: Architecture, shape: Shape) -> None:
         )
 
 
-def members(path: Path) -> list[Named]:
-    """Every architecture of a finished search's front, as it was counted there."""
-    from hwnas.runs.directory import open_run
+def members(run: Run, chosen: Sequence[Member]) -> list[Named]:
+    """Networks of a finished search, as they were counted there. Raises InputError for a size that
+    no file can hold."""
     from hwnas.runs.summary import read_front
 
-    run = open_run(path)
     summary = read_front(run)
     check_input(f"{run.front_path}: image", summary.shape)
     shape = Shape(
         classes=len(summary.classes), image=summary.shape, stem=run.config.evaluation.stem
     )
-    for member in summary.front:
+    for member in chosen:
         check_size(member.architecture, shape)
     return [
-        Named(key=member.key, architecture=member.architecture, shape=shape)
-        for member in summary.front
+        Named(key=member.label, architecture=member.architecture, shape=shape) for member in chosen
     ]
 
 

@@ -176,8 +176,7 @@ def _front_of(
         return replace(judged, front=frozenset([best]))
     front = pareto_front(points, known)
     limits = known_targets(front, summary.targets)
-    # Between two ends nothing is a knee, but one of them may be what the target asks for.
-    middle = knee(front, limits).key if limits or len(front.points) > 2 else None
+    middle = knee(front, limits).key
     met = frozenset(
         member.label
         for member in members

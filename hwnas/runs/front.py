@@ -23,13 +23,14 @@ class Point:
     order.
 
     ``intervals``: (low, high) of every cost where costs were measured; without them costs are
-    exact.
+    exact. ``accuracy_error``: by how much the accuracy may be too high or too low.
     """
 
     key: str
     accuracy: float
     costs: tuple[float, ...]
     intervals: tuple[tuple[float, float], ...] = ()
+    accuracy_error: float = 0.0
 
     @property
     def ends(self) -> tuple[tuple[float, float], ...]:
@@ -153,16 +154,18 @@ def pareto_front(
     """The front of `points`, with costs called `names`; bounds default to the box of all the
     points.
 
-    A point whose costs have intervals is dropped only when it is beaten beyond them. Raises
-    ValueError when no point is complete.
+    A point whose costs or accuracy have intervals is dropped only when it is beaten beyond them.
+    Raises ValueError when no point is complete.
     """
     accuracy, costs = _columns(points, len(names))
     box = bounds_of(accuracy, costs) if bounds is None else bounds
+    error = np.array([point.accuracy_error for point in points])
     best, worst = (
         to_minimise(
-            accuracy, _array([[pair[side] for pair in point.ends] for point in points], costs.shape)
+            accuracy + sign * error,
+            _array([[pair[side] for pair in point.ends] for point in points], costs.shape),
         )
-        for side in (0, 1)
+        for side, sign in ((0, 1), (1, -1))
     )
     kept = [points[i] for i in unbeaten(best, worst)]
     ordered = tuple(sorted(kept, key=lambda p: (p.costs, -p.accuracy, p.key)))
@@ -207,10 +210,15 @@ def knee(front: ParetoFront, targets: Mapping[str, float] | None = None) -> Poin
     met = {point.key for point in within_target(front, known)}
     if not met:
         return min(front.points, key=lambda point: (_excess(front, point, known), -point.accuracy))
-    accuracy, costs = _columns(front.points, len(front.names))
-    unit = normalise(to_minimise(accuracy, costs), bounds_of(accuracy, costs)).sum(axis=1)
-    allowed = np.array([point.key in met for point in front.points])
-    return front.points[int(np.argmin(np.where(allowed, unit, np.inf)))]
+    return knee_of([point for point in front.points if point.key in met], front.points)
+
+
+def knee_of(points: Sequence[Point], scale: Sequence[Point]) -> Point:
+    """Of ``points`` the one with the smallest sum of axes, each in units of the extent of
+    ``scale``; the first of equals."""
+    box = bounds_of(*_columns(scale, len(scale[0].costs)))
+    values = to_minimise(*_columns(points, len(points[0].costs)))
+    return points[int(np.argmin(normalise(values, box).sum(axis=1)))]
 
 
 def known_targets(front: ParetoFront, targets: Mapping[str, float]) -> dict[str, float]:
@@ -218,12 +226,19 @@ def known_targets(front: ParetoFront, targets: Mapping[str, float]) -> dict[str,
     return {name: limit for name, limit in targets.items() if name in front.names}
 
 
-def _excess(front: ParetoFront, point: Point, targets: Mapping[str, float]) -> float:
-    """The largest share by which a point exceeds one of its targets."""
-    # A target of 0 stands in nobody's config, but may in somebody's file.
-    return max(
-        point.costs[front.names.index(name)] / max(limit, 1e-100) for name, limit in targets.items()
+def _excess(front: ParetoFront, point: Point, targets: Mapping[str, float]) -> tuple[float, float]:
+    """By how much a point misses the targets, to be compared."""
+    return largest_and_all(
+        [(point.costs[front.names.index(name)], limit) for name, limit in targets.items()]
     )
+
+
+def largest_and_all(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Of (cost, limit) the largest share that a cost is of its limit, and the sum of the shares
+    that are over; the second decides between equals of the first."""
+    # A target of 0 stands in nobody's config, but may in somebody's file.
+    shares = [cost / max(limit, 1e-100) for cost, limit in pairs]
+    return max(shares, default=0.0), sum(max(share - 1, 0.0) for share in shares)
 
 
 def within_target(front: ParetoFront, targets: Mapping[str, float]) -> tuple[Point, ...]:

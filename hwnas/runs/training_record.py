@@ -35,7 +35,8 @@ class TrainingRecord(Record):
     """One training: the network, how it was trained, what it reached, and its learning curve.
 
     ``test_accuracy`` in 0..1, of ``test_images`` images where an earlier version said so.
-    ``seconds`` of all calls. ``classes``: names, in the order of the network's outputs.
+    ``seconds`` of all calls. ``epochs`` were made, in several parts where ``legs`` says that parts
+    ended before the last one did. ``classes``: names, in the order of the network's outputs.
     ``class_accuracy``: of each class on the test images, None without an image. ``confusion``:
     counts of test images, rows the true class, columns the predicted one; not kept of many classes.
     """
@@ -49,6 +50,7 @@ class TrainingRecord(Record):
     epochs: int | None = None
     seconds: Number | None = None
     best_epoch: int | None = None
+    legs: list[int] | None = None
     genotype: GenotypeJson
     text: Text
     data: Text

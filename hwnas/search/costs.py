@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwnas.config import Config
+from hwnas.costs.amounts import parse_quantity
 from hwnas.costs.metrics import METRICS, Asked, CostMetric, predicted
 from hwnas.costs.table_runtime import runtime_words
-from hwnas.search.algorithms.reward import Objective, parse_quantity
+from hwnas.search.algorithms.reward import Objective
 from hwnas.space.encoding import project, sample
 from hwnas.space.size import Task
 from hwnas.space.space import Choices, Space, by_rule

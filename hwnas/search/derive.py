@@ -183,11 +183,9 @@ def prices(found: Sequence[Derived]) -> list[Price]:
 
 def _middle(summary: SearchSummary) -> int:
     """The knee's place in the front."""
-    from hwnas.runs.front import knee
-    from hwnas.runs.models import search_front
+    from hwnas.runs.models import search_knee
 
-    key = knee(search_front(summary)).key
-    return [member.key for member in summary.front].index(key)
+    return [member.key for member in summary.front].index(search_knee(summary) or "")
 
 
 def _choices(summary: SearchSummary, row: int) -> Choices:

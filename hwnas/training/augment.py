@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -64,6 +65,21 @@ def cut_out(x: Tensor, side: int, generator: torch.Generator) -> Tensor:
         inside.append((offset >= 0) & (offset < side))
     hole = inside[0][:, None, :, None] & inside[1][:, None, None, :]
     return x.masked_fill(hole.to(x.device), 0)
+
+
+def mixed(x: Tensor, alpha: float, generator: torch.Generator) -> tuple[Tensor, Tensor, float]:
+    """Mix images (n, C, H, W) in pairs: share x + (1 - share) x[partner] (arXiv:1710.09412).
+
+    Returns the images, partner (n,) and the share, which is one of the whole batch, from
+    Beta(`alpha`, `alpha`), or 1 minus it where that is more: an image is never the smaller part of
+    its own mixture. All is drawn on the CPU, so that every device mixes the same.
+    """
+    partner = torch.randperm(len(x), generator=generator)
+    seed = int(torch.randint(2**62, (1,), generator=generator))
+    share = float(np.random.default_rng(seed).beta(alpha, alpha))
+    share = max(share, 1 - share)
+    partner = partner.to(x.device)
+    return torch.lerp(x[partner], x, share), partner, share
 
 
 def _resized_crop(pixels: Tensor, smallest_area: float, generator: torch.Generator) -> Tensor:

@@ -49,7 +49,8 @@ class TrainingEpoch:
 class Progress:
     """How far a training is: the next step to make, and what was seen so far.
 
-    ``seconds`` of all calls together.
+    ``seconds`` of all calls together. ``legs``: where parts ended after which the training went on
+    (hwnas.training.legs). ``stopped``: it ended early, as no epoch was better any more.
     """
 
     epoch: int = 0
@@ -60,6 +61,19 @@ class Progress:
     best_accuracy: float = -1.0
     curve: list[TrainingEpoch] = field(default_factory=list)
     scaler: dict[str, Any] = field(default_factory=dict)
+    legs: list[int] = field(default_factory=list)
+    stopped: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What is known of a training on disk without reading its tensors: the name of its recipe, how
+    many epochs are planned, how many are done, and whether it has ended."""
+
+    recipe: str
+    epochs: int
+    done: int
+    ended: bool
 
 
 def save_progress(
@@ -119,15 +133,42 @@ def load_progress(
         setattr(progress, name, value)
 
 
-def epochs_done(folder: Path) -> int:
-    """How many epochs the training in ``folder`` has behind it; 0 where nothing is stored that
-    can be read."""
+def go_on(
+    folder: Path, settings: Mapping[str, Any], progress: Progress, tensors: Mapping[str, Tensor]
+) -> None:
+    """Load what is in ``folder``, as ``load_progress`` does; where it was planned for fewer epochs
+    than ``settings`` say, they are a part of their own, after its end."""
+    stored, recipe = stored_training(folder), settings["recipe"]
+    if stored is None or stored.epochs >= recipe["epochs"]:
+        load_progress(folder, settings, progress, tensors)
+        return
+    before = {**settings, "recipe": {**recipe, "epochs": stored.epochs}}
+    load_progress(folder, before, progress, tensors)
+    progress.legs.append(progress.epoch if progress.stopped else stored.epochs)
+    progress.stopped = False
+
+
+def stored_training(folder: Path) -> Stored | None:
+    """What the training in ``folder`` has planned and done; None where nothing is stored that can
+    be read."""
     try:
         files.check(folder / STATE, folder, files.LARGEST_STATE)
         with safe_open(folder / STATE, framework="pt") as file:
-            return int(json.loads((file.metadata() or {})["training"])["progress"]["epoch"])
+            header = json.loads((file.metadata() or {})["training"])
+        recipe, progress = header["settings"].get("recipe", {}), header["progress"]
+        done = int(progress["epoch"])
+        epochs = int(recipe.get("epochs", done))
+        ended = done >= epochs or bool(progress.get("stopped", False))
+        return Stored(recipe=str(recipe.get("name", "")), epochs=epochs, done=done, ended=ended)
     except DAMAGE:
-        return 0
+        return None
+
+
+def epochs_done(folder: Path) -> int:
+    """How many epochs the training in ``folder`` has behind it; 0 where nothing is stored that
+    can be read."""
+    stored = stored_training(folder)
+    return 0 if stored is None else stored.done
 
 
 def pack(tensors: Mapping[str, Tensor], notes: Mapping[str, str]) -> bytes:
@@ -139,8 +180,11 @@ def pack(tensors: Mapping[str, Tensor], notes: Mapping[str, str]) -> bytes:
 
 
 def _check_settings(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    # Through JSON, because a tuple comes back as a list.
-    for key, value in json.loads(json.dumps(wanted)).items():
+    # Through JSON, because a tuple comes back as a list. Keys of either side: what was trained with
+    # a setting that is not wanted now is another training too.
+    there = json.loads(json.dumps(wanted))
+    for key in [*there, *(key for key in found if key not in there)]:
+        value = there.get(key)
         if isinstance(value, dict) and isinstance(found.get(key), dict):
             _check_settings(path, found[key], value)
         elif found.get(key) != value:
@@ -151,7 +195,7 @@ def _check_settings(path: Path, found: Mapping[str, Any], wanted: Mapping[str, A
 
 
 def _short(value: Any) -> str:
-    text = json.dumps(value)
+    text = "none" if value is None else json.dumps(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 

@@ -115,7 +115,7 @@ def record_of(
     model: Model, dataset: Dataset, recipe: Recipe, seed: int, result: Trained
 ) -> TrainingRecord:
     """What is kept of a training in its training.json."""
-    return TrainingRecord(
+    record = TrainingRecord(
         name=model.name,
         key=model.key,
         channels=model.architecture.channels,
@@ -136,3 +136,5 @@ def record_of(
         class_accuracy=list(class_accuracy(result.confusion)),
         confusion=result.confusion if len(dataset.classes) <= MOST_CLASSES else None,
     )
+    # Not set where there is nothing to say, so that a file is as it always was.
+    return record.model_copy(update={"legs": list(result.legs)}) if result.legs else record

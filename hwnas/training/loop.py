@@ -21,21 +21,23 @@ from hwnas.training.checkpoint import (
     WEIGHTS,
     Progress,
     TrainingEpoch,
-    load_progress,
+    go_on,
     save_progress,
 )
 from hwnas.training.compiled import compiled
 from hwnas.training.curves import write_curves
 from hwnas.training.data import Augment, Batch, Dataset, batch_count, batches
 from hwnas.training.dataset import generator
-from hwnas.training.evaluate import accuracy, accuracy_of, logits
-from hwnas.training.recipe import Recipe, drop_path_probability, learning_rate
+from hwnas.training.evaluate import accuracy
+from hwnas.training.learning import follow, loss_of, mixture, sgd
+from hwnas.training.legs import drop_path_of, last_end, rate_of
+from hwnas.training.recipe import Recipe
 from hwnas.training.start import Start, begin
 from hwnas.training.statistics import calibrate
-from hwnas.training.weights import save_weights
+from hwnas.training.weights import fill, load_weights, save_weights
 
 # The word after the seed says what is drawn.
-_IMAGES, _DROP, _CALIBRATION, HOLD_OUT = range(1, 5)
+_IMAGES, _DROP, _CALIBRATION, HOLD_OUT, _MIX = range(1, 6)
 
 
 class TrainingDiverged(RuntimeError):
@@ -58,33 +60,18 @@ class Training:
         device: torch.device,
         start: Start | None = None,
     ) -> None:
-        self.architecture, self.data, self.recipe, self.seed, self.device = (
-            architecture,
-            data,
-            recipe,
-            seed,
-            device,
-        )
+        self.architecture, self.data, self.recipe = architecture, data, recipe
+        self.seed, self.device = seed, device
         self.progress = Progress()
         self.folder: Path | None = None
         self.settings: dict[str, Any] = {}
+        self.best: dict[str, Tensor] = {}
         self.network = build(architecture, data, seed, stem, recipe.auxiliary_weight > 0).to(device)
         self.settled = build(architecture, data, seed, stem, False).to(device).eval()
         if start is not None:
             begin(self.network, start)
         self.runner: nn.Module = compiled(self.network) if recipe.compile else self.network
-        self.optimizer = torch.optim.SGD(
-            self.network.parameters(),
-            lr=recipe.learning_rate,
-            momentum=recipe.momentum,
-            weight_decay=recipe.weight_decay,
-            nesterov=recipe.nesterov,
-            foreach=True,
-        )
-        for parameter in self.network.parameters():
-            # As if the first step had been made from rest; so that there is always the same set of
-            # tensors to save.
-            self.optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+        self.optimizer = sgd(self.network, recipe)
         weights = self.network.state_dict()
         self.average = (
             {name: value.clone() for name, value in weights.items()} if recipe.average else {}
@@ -93,7 +80,6 @@ class Training:
             3, dtype=torch.float64, device=device
         )  # loss x images, right, images
         self.scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "float16")
-        self.test_logits: Tensor | None = None  # of the last test, (images, classes)
         self.steps = batch_count(data, "train", self._batch, drop_last=True)
 
     @property
@@ -118,9 +104,10 @@ class Training:
         )
 
     def resume(self, folder: Path, settings: dict[str, Any]) -> None:
-        """Keep the state in ``folder`` from now on, and go on from what is there."""
+        """Keep the state in ``folder`` from now on, and go on from what is there; where that was
+        planned for fewer epochs, with a part of its own after them."""
         self.folder, self.settings = folder, settings
-        load_progress(folder, settings, self.progress, self.tensors())
+        go_on(folder, settings, self.progress, self.tensors())
         if self.progress.scaler:
             self.scaler.load_state_dict(self.progress.scaler)
 
@@ -129,6 +116,28 @@ class Training:
         if self.folder is not None:
             self.progress.scaler = self.scaler.state_dict()
             save_progress(self.folder, self.settings, self.progress, self.tensors())
+
+    @property
+    def ended(self) -> bool:
+        """Whether all epochs are made, or no more are wanted."""
+        return self.progress.stopped or self.progress.epoch >= self.recipe.epochs
+
+    @property
+    def result(self) -> TrainingEpoch:
+        """The epoch whose weights count: the last one, or with patience the best one."""
+        curve = self.progress.curve
+        return curve[self.progress.best_epoch - 1 if self.recipe.patience else -1]
+
+    def finish(self) -> None:
+        """Bring the weights that count into ``settled``, and write them; again, in case the file
+        was lost."""
+        if not self.recipe.patience:
+            self.settle()
+        elif self.folder is None:
+            self.settled.load_state_dict(self.best)
+        else:
+            fill(self.settled, load_weights(self.folder / BEST), str(self.folder / BEST))
+        self.keep_weights()
 
     def run_epoch(self, checkpoint_s: float) -> None:
         """Make the remaining steps of this epoch, then test, and store what came of it."""
@@ -156,7 +165,7 @@ class Training:
     def step(self, batch: Batch) -> None:
         """One SGD step on one mini-batch."""
         progress, recipe = self.progress, self.recipe
-        rate = learning_rate(recipe, progress.epoch, progress.step, self.steps)
+        rate = rate_of(recipe, progress.legs, progress.epoch, progress.step, self.steps)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
@@ -196,55 +205,41 @@ class Training:
         """Drop-path's factors for one step, drawn on the CPU so that every device drops the
         same."""
         progress = self.progress
-        probability = drop_path_probability(self.recipe, progress.epoch)
+        probability = drop_path_of(self.recipe, progress.legs, progress.epoch)
         if not probability:
             return None
         source = generator(self.seed, _DROP, progress.epoch, progress.step)
         return drop_path(probability, self.network.droppable, images, source).to(self.device)
 
     def _loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        recipe = self.recipe
+        recipe, progress, other = self.recipe, self.progress, None
+        if recipe.mixup:
+            draws = generator(self.seed, _MIX, progress.epoch, progress.step)
+            batch, other = mixture(batch, recipe.mixup, draws)
         kind = {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(recipe.precision)
         with torch.autocast(self.device.type, dtype=kind, enabled=kind is not None):
             output = self.runner(_layout(batch.x), self._keep(len(batch.x)))
             logits, extra = output if isinstance(output, tuple) else (output, None)
-            loss = task.loss(self.network.task, logits, batch.y, recipe.label_smoothing)
-            if batch.soft is not None and recipe.soft_labels:
-                taught = task.loss(self.network.task, logits, batch.soft)
-                loss = loss + recipe.soft_labels * (taught - loss)
-            if extra is not None:
-                extra_loss = task.loss(self.network.task, extra, batch.y, recipe.label_smoothing)
-                loss = loss + recipe.auxiliary_weight * extra_loss
-        return loss, logits
+            return loss_of(self.network.task, logits, extra, batch, recipe, other), logits
 
     def _average(self) -> None:
         """average <- d average + (1 - d) weights; d rises from 0.1, so that the start is
         forgotten."""
         done = self.progress.epoch * self.steps + self.progress.step
-        share = 1 - min(self.recipe.average, (1 + done) / (10 + done))
-        with torch.no_grad():
-            for name, value in self.network.state_dict().items():
-                if value.is_floating_point():
-                    self.average[name].lerp_(value, share)
-                else:
-                    self.average[name].copy_(value)
+        decay = min(self.recipe.average, (1 + done) / (10 + done))
+        follow(self.average, self.network.state_dict(), decay)
 
     def _finish_epoch(self, before: float, start: float) -> None:
         progress, recipe = self.progress, self.recipe
         loss, right, seen = (float(value) for value in self.totals)
         if not math.isfinite(loss):
-            raise TrainingDiverged(
-                f"the loss of epoch {progress.epoch + 1} is {loss}: train with a lower learning"
-                " rate"
-            )
+            where = f"the loss of epoch {progress.epoch + 1} is {loss}"
+            raise TrainingDiverged(f"{where}: train with a lower learning rate")
         last = progress.epoch + 1 == recipe.epochs
-        held_out, tested = (
-            self.test()
-            if last or (progress.epoch + 1) % recipe.evaluate_every == 0
-            else (None, None)
-        )
+        is_tested = last or (progress.epoch + 1) % recipe.evaluate_every == 0
+        held_out, tested = self.test() if is_tested else (None, None)
         seconds = before + time.monotonic() - start
-        rate = learning_rate(recipe, progress.epoch, self.steps - 1, self.steps)
+        rate = rate_of(recipe, progress.legs, progress.epoch, self.steps - 1, self.steps)
         point = TrainingEpoch(
             number=progress.epoch + 1,
             learning_rate=rate,
@@ -262,26 +257,31 @@ class Training:
         progress.seconds += seconds
         progress.epoch, progress.step, progress.epoch_seconds = progress.epoch + 1, 0, 0.0
         self.totals.zero_()
-        self._store(better, last)
+        if recipe.patience and judged is not None:
+            since = max(progress.best_epoch, last_end(progress.legs, progress.epoch))
+            progress.stopped = progress.epoch - since >= recipe.patience
+        self._store(better)
 
     def test(self) -> tuple[float | None, float]:
         """Accuracy on the held-out part of the training images, if any, and on the test images."""
         self.settle()
         held_out = accuracy(self.settled, self.data, "policy") if self.recipe.hold_out else None
-        self.test_logits = logits(self.settled, self.data, "test")
-        return held_out, accuracy_of(self.test_logits, self.data)
+        return held_out, accuracy(self.settled, self.data, "test")
 
-    def _store(self, better: bool, last: bool) -> None:
+    def _store(self, better: bool) -> None:
         """Weights before the state that counts them: whatever is repeated after a kill comes out
         the same."""
-        if self.folder is None:
-            return
+        if better and self.recipe.patience and self.folder is None:
+            self.best = {name: value.clone() for name, value in self.settled.state_dict().items()}
         if better:
             self.keep_weights(BEST)
-        if last:
+        if self.ended and self.recipe.patience:
+            self.finish()
+        elif self.ended:
             self.keep_weights()
-        write_curves(self.folder, self.progress.curve)
-        self.save()
+        if self.folder is not None:
+            write_curves(self.folder, self.progress.curve)
+            self.save()
 
     def keep_weights(self, name: str = WEIGHTS) -> None:
         """Write what is ``settled`` to a file that an export reads, where there is a folder for
@@ -292,5 +292,6 @@ class Training:
             )
 
     def _notes(self) -> dict[str, Any]:
-        last = self.progress.curve[-1]
-        return {**self.settings, "epoch": last.number, "test_accuracy": last.test_accuracy}
+        kept = self.result if self.ended else self.progress.curve[-1]
+        notes = {**self.settings, "epoch": kept.number, "test_accuracy": kept.test_accuracy}
+        return {**notes, "legs": self.progress.legs} if self.progress.legs else notes

@@ -29,6 +29,10 @@ class Recipe:
     a share of the training images aside to choose the best epoch by; with 0 the best epoch is
     chosen by the test images, and only the last one's accuracy is an honest estimate. ``precision``
     other than float32 is mixed (float16 on CUDA only); ``compile`` runs torch.compile.
+
+    ``mixup``: above 0, images of a batch are mixed in pairs, by a share from Beta(mixup, mixup)
+    (arXiv 1710.09412). ``patience``: above 0, training ends where no epoch of the last so many was
+    better than the best on the images held out, and the best epoch's weights are kept.
     """
 
     name: str
@@ -44,6 +48,7 @@ class Recipe:
     label_smoothing: float = 0.0
     nesterov: bool = False
     soft_labels: float = 0.0
+    mixup: float = 0.0
     auxiliary_weight: float = 0.0
     drop_path: float = 0.0
     augment: bool = True
@@ -51,6 +56,7 @@ class Recipe:
     average: float = 0.0
     calibrate: int = 0
     hold_out: float = 0.0
+    patience: int = 0
     evaluate_every: int = 1
     precision: Precision = "float32"
     compile: bool = False
@@ -69,16 +75,28 @@ class Recipe:
                     f"recipe {self.name}: unknown {name} {given!r}{nearest(given, legal)}"
                 )
 
+        if self.patience and not self.hold_out:
+            raise InputError(
+                f"recipe {self.name}: patience {self.patience} needs images to judge epochs by, and"
+                " test images are not for that: say --hold-out too, such as 0.1"
+            )
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         # Recipes of before did not know these: a training that does without is one of theirs.
-        for name, value in (("nesterov", False), ("soft_labels", 0.0)):
+        for name, value in NEW_DEFAULTS.items():
             if values[name] == value:
                 del values[name]
         return values
 
 
+NEW_DEFAULTS: dict[str, float | bool] = {
+    "nesterov": False,
+    "soft_labels": 0.0,
+    "mixup": 0.0,
+    "patience": 0,
+}
 _LIMITS: tuple[tuple[str, float, float], ...] = (
     ("epochs", 1, 100_000),
     ("batch", 2, 65_536),
@@ -90,6 +108,8 @@ _LIMITS: tuple[tuple[str, float, float], ...] = (
     ("clip", 1e-6, 1e6),
     ("label_smoothing", 0, 0.99),
     ("soft_labels", 0, 1),
+    ("mixup", 0, 10),
+    ("patience", 0, 100_000),
     ("auxiliary_weight", 0, 10),
     ("drop_path", 0, 0.99),
     ("cutout", 0, 4096),
@@ -159,12 +179,13 @@ def learning_rate(recipe: Recipe, epoch: int, step: int, steps: int) -> float:
     """The rate of one step: a linear warm-up, then cosine or linear from first to last.
 
     With t in 0..1 the share of the epochs after the warm-up that is done, cosine is
-    last + (first - last) (1 + cos(pi t)) / 2 (arXiv 1608.03983 without restarts).
+    last + (first - last) (1 + cos(pi t)) / 2 (arXiv 1608.03983). The warm-up takes a quarter of all
+    epochs at most, so that a short training falls to the last rate too.
     """
-    done = epoch + step / steps
-    if done < recipe.warmup_epochs:
-        return recipe.learning_rate * (done + 1 / steps) / (recipe.warmup_epochs + 1 / steps)
-    t = (done - recipe.warmup_epochs) / max(recipe.epochs - recipe.warmup_epochs, 1e-9)
+    done, warm = epoch + step / steps, min(recipe.warmup_epochs, recipe.epochs / 4)
+    if done < warm:
+        return recipe.learning_rate * (done + 1 / steps) / (warm + 1 / steps)
+    t = (done - warm) / (recipe.epochs - warm)
     share = (1 + math.cos(math.pi * t)) / 2 if recipe.schedule == "cosine" else 1 - t
     return recipe.final_learning_rate + (recipe.learning_rate - recipe.final_learning_rate) * share
 

@@ -37,11 +37,13 @@ __all__ = ["Trained", "TrainingDiverged", "train"]
 class Trained:
     """A trained network.
 
-    ``network`` is in evaluation mode and holds the last weights (averaged, where asked for).
+    ``network`` is in evaluation mode and holds the last weights (averaged, where asked for); with
+    patience those of the epoch that was best on the images held out.
 
-    ``test_accuracy``, in 0..1, is that of the last epoch, never the best of several looks at the
-    test images. ``seconds`` counts training and evaluation over all calls that it took.
-    ``confusion``: counts of test images, rows the true class, columns the predicted one.
+    ``test_accuracy``, in 0..1, is that of these weights, never the best of several looks at the
+    test images. ``seconds`` counts training and evaluation over all calls that it took. ``epochs``
+    were made; ``legs``: where parts ended after which the training went on. ``confusion``: counts
+    of test images, rows the true class, columns the predicted one.
     """
 
     architecture: Architecture
@@ -52,6 +54,7 @@ class Trained:
     curve: tuple[TrainingEpoch, ...]
     best_epoch: int
     confusion: list[list[int]]
+    legs: tuple[int, ...] = ()
 
 
 def train(
@@ -70,7 +73,8 @@ def train(
     """Train ``architecture`` on the training images of ``dataset`` and test it on the test images.
 
     With ``out_dir`` the state is kept there after every epoch and every ``checkpoint_s`` seconds,
-    and a call with the same arguments goes on from it; ``weights.safetensors`` (last) and
+    and a call with the same arguments goes on from it, also after the end with more epochs
+    (hwnas.training.legs); ``weights.safetensors`` (last) and
     ``best.safetensors`` are left there. ``report`` hears of every epoch. ``start``: the weights to
     begin with, random ones without. Raises InputError where
     ``out_dir`` holds a training with other settings or the recipe does not fit the device or the
@@ -95,24 +99,23 @@ def train(
     progress = training.progress
     if start is not None and report is not None and not (progress.epoch or progress.step):
         report(_before(training))
-    if progress.epoch == recipe.epochs:
-        training.settle()
-        training.keep_weights()  # again, in case the file was lost
-        training.test_logits = logits(training.settled, data, "test")
-    while progress.epoch < recipe.epochs:
+    if training.ended:
+        training.finish()
+    while not training.ended:
         training.run_epoch(checkpoint_s)
         if report is not None:
             report(progress.curve[-1])
-    assert training.test_logits is not None  # the last epoch is tested, whatever the recipe
     return Trained(
         architecture=architecture,
         network=training.settled,
-        test_accuracy=progress.curve[-1].test_accuracy or 0.0,
-        epochs=recipe.epochs,
+        test_accuracy=training.result.test_accuracy or 0.0,
+        epochs=progress.epoch,
         seconds=progress.seconds,
         curve=tuple(progress.curve),
         best_epoch=progress.best_epoch,
-        confusion=confusion_of(training.test_logits, data),
+        # Of the weights that are kept, which need not be those that were tested last.
+        confusion=confusion_of(logits(training.settled, data, "test"), data),
+        legs=tuple(progress.legs),
     )
 
 

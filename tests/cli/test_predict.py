@@ -86,7 +86,7 @@ def test_what_is_no_network_is_refused_in_a_line(predict, model, tmp_path) -> No
         ((tmp_path / "wrong.onnx", photo), "classes"),
         ((tmp_path / "nowhere", photo), "neither a run directory nor an .onnx file"),
         ((model, tmp_path / "none"), "no photos in it"),
-        ((model, photo, "--member", "abc"), "--member: only of a run"),
+        ((model, photo, "--member", "abc"), "is no run directory, so it has no network 'abc'"),
         ((run, photo), "no network is trained yet: hwnas train"),
     ):
         done = predict(*words)

@@ -66,7 +66,8 @@ def test_train_and_export_print_tables(
         code == 0
         and key in out
         and "trained (test)" in " ".join(out.split())
-        and "next: hwnas export" in out
+        and f"next:\n  hwnas export {run} --best\n" in out
+        and "knee" in out
     )
     code, out, _ = called(
         ["export", str(run), key, "--formats", "onnx", "--no-measure", "--quiet"],
@@ -106,7 +107,7 @@ def read_front_keys(path: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["train", "RUN", "--all", "--knee"], "either --all, --knee or keys"),
+        (["train", "RUN", "--all", "--knee"], "either --all, --best, --knee, --prefer or keys"),
         (["train", "RUN", "nonsense"], "no network has the key 'nonsense'"),
         (["train", "RUN", "--recipe", "cifr"], "did you mean 'cifar'"),
         (["train", "RUN", "--channels", "a,b"], "channels: expected whole numbers"),

@@ -20,7 +20,7 @@ from hwnas.export.examples import EXAMPLES, example_name, example_text
 from hwnas.export.formats import FORMATS, PLAIN
 from hwnas.export.images import images_for, untrained
 from hwnas.export.network_files import export
-from hwnas.export.predict import PhotoClasses, predict, predictor
+from hwnas.export.predict import PhotoClasses, of_file, predict
 from hwnas.training.weights import Weights
 
 from .photos import made
@@ -53,7 +53,7 @@ def alone(program: Path, photos: list[Path], folder: Path) -> dict[str, dict[str
 
 
 def by_hwnas(file: Path, photos: list[Path]) -> dict[str, dict[str, float]]:
-    ours = list(predict(predictor(file), list(map(str, photos)), top=5))
+    ours = list(predict(of_file(file), list(map(str, photos)), top=5))
     return {one.photo: dict(one.classes) for one in ours if isinstance(one, PhotoClasses)}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 from hwnas.config import validate
 from hwnas.costs.counts import count
 from hwnas.runs.directory import Run, create
-from hwnas.runs.summary import SearchSummary, write_front
+from hwnas.runs.models import model_of
+from hwnas.runs.schema import to_json
+from hwnas.runs.summary import SearchSummary, read_front, write_front
 from hwnas.space.genotype import Architecture
 from hwnas.space.published import PUBLISHED
 from hwnas.space.text import format_text
@@ -87,4 +90,35 @@ def finished_run(path: Path, objectives: tuple[str, ...] = ("params",)) -> Run:
             }
         ),
     )
+    return run
+
+
+def trained_record(run: Run, position: int, accuracy: float, channels: int | None = None) -> str:
+    """What a training leaves; returns the network's name."""
+    model = model_of(run, read_front(run).front[position], channels)
+    model.folder.mkdir(parents=True)
+    content = {
+        "name": model.name,
+        "key": model.key,
+        "channels": model.architecture.channels,
+        "cells": model.architecture.cells,
+        "genotype": model.architecture.genotype.to_dict(),
+        "text": "",
+        "data": "digits",
+        "test_accuracy": accuracy,
+        "costs": {name: to_json(cost) for name, cost in model.costs.items()},
+    }
+    (model.folder / "training.json").write_text(json.dumps(content))
+    return model.name
+
+
+def limited(run: Run, **targets: float) -> Run:
+    """Give the run targets, and mark the members of its front as a search does."""
+    found = json.loads(run.front_path.read_text())
+    for one in found["front"]:
+        one["within_target"] = all(
+            one["costs"][name]["value"] <= limit for name, limit in targets.items()
+        )
+    met = [one["key"] for one in reversed(found["front"]) if one["within_target"]]
+    run.front_path.write_text(json.dumps(found | {"targets": targets, "within_target": met}))
     return run

@@ -18,8 +18,9 @@ from hwnas.report import page as pages
 from hwnas.report.devices import across
 from hwnas.report.load import load_run
 from hwnas.run_doctor import examine_run
+from hwnas.runs.choice import Choice, choose
 from hwnas.runs.directory import Run
-from hwnas.runs.models import choose, knee_note, model_of
+from hwnas.runs.models import model_of
 from hwnas.runs.summary import read_front, read_shown
 from hwnas.training.run_images import check_images
 from profilers.errors import InputError
@@ -61,9 +62,9 @@ def uses(run: Run) -> list[Callable[[], object]]:
     """What the commands do with a front.json."""
 
     def train() -> None:
-        choose(run, (), False)
-        knee_note(run, is_trained=False)
-        for member in choose(run, (), True):
+        choose(run, Choice())
+        choose(run, Choice(prefer="accuracy"), "either")
+        for member in choose(run, Choice(every=True)).members:
             model_of(run, member)
         check_images(run, digits())
 
@@ -73,7 +74,7 @@ def uses(run: Run) -> list[Callable[[], object]]:
         lambda: pages.page([load_run(run.path)], [], "1", "now"),
         lambda: across(load_run(run.path), ["1080ti"]),
         lambda: [list(check()) for _, check in examine_run(run.path)],
-        lambda: members(run.path),
+        lambda: members(run, choose(run, Choice(every=True)).members),
         train,
     ]
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from hwnas.runs.choice import Choice, choose
 from hwnas.runs.directory import Run, inside
-from hwnas.runs.models import choose, model_of
+from hwnas.runs.models import model_of
 from hwnas.runs.schema import to_json
 from hwnas.runs.summary import read_front
 from profilers.errors import InputError
@@ -73,7 +74,7 @@ def test_what_a_newer_version_adds_is_kept(run: Run) -> None:
 
 def test_a_link_out_of_the_run_directory_is_not_followed(run: Run, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
-    member = choose(run, (), True)[0]
+    member = choose(run, Choice(every=True)).members[0]
     folder = model_of(run, member).folder
     folder.parent.mkdir(exist_ok=True)
     folder.symlink_to(tmp_path / "elsewhere")

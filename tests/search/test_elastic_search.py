@@ -15,8 +15,9 @@ from hwnas.nets.inherit import inherited
 from hwnas.nets.network import Network
 from hwnas.nets.supernet import build_supernet
 from hwnas.nets.trained.value import HALF, OwnFile, TrainedWeights
+from hwnas.runs.choice import Choice, choose
 from hwnas.runs.directory import Run
-from hwnas.runs.models import choose, model_of
+from hwnas.runs.models import model_of
 from hwnas.runs.summary import read_front
 from hwnas.runs.trials import read_trials
 from hwnas.search import warm_start
@@ -136,7 +137,7 @@ def test_training_begins_with_the_shared_weights_and_ends_better_than_chance(
     run: Run,
 ) -> None:
     dataset = images_of(run)
-    model = model_of(run, choose(run, [], False)[0])
+    model = model_of(run, choose(run, Choice()).members[0])
     assert inherits(run)
     seen: list[float] = []
     recipe = RECIPES["tune"]

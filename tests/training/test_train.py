@@ -182,13 +182,29 @@ def test_curves_can_be_read_by_tensorboard(learned: tuple[Trained, Path]) -> Non
 
 def test_other_settings_do_not_go_on_from_the_same_folder(learned: tuple[Trained, Path]) -> None:
     _, folder = learned
-    with pytest.raises(InputError, match="a training with epochs 3, not 4"):
-        train(SMALL, digits(640), replace(BRIEF, epochs=4), 0, folder)
     recipe = replace(
         RECIPES["quick"], epochs=3, batch=32, hold_out=0.2, evaluate_every=1, calibrate=256
     )
+    for changes, message in (
+        ({"epochs": 2}, "a training with epochs 3, not 2"),
+        ({"batch": 16}, "a training with batch 32, not 16"),
+        ({"mixup": 0.2}, "a training with mixup none, not 0.2"),
+        ({"epochs": 4, "batch": 16}, "a training with batch 32, not 16"),
+    ):
+        with pytest.raises(InputError, match=message):
+            train(SMALL, digits(640), replace(recipe, **changes), 0, folder)
     with pytest.raises(InputError, match="a training with data_digest"):
         train(SMALL, digits(320), recipe, 0, folder)
+
+
+def test_what_was_trained_with_a_setting_that_is_not_wanted_now_is_another_training(
+    tmp_path: Path,
+) -> None:
+    """The recipe of before does not say what it does without."""
+    recipe = replace(BRIEF, epochs=1)
+    train(SMALL, digits(96), replace(recipe, mixup=0.2), 0, tmp_path)
+    with pytest.raises(InputError, match=r"a training with mixup 0\.2, not none"):
+        train(SMALL, digits(96), recipe, 0, tmp_path)
 
 
 def test_a_damaged_state_is_refused(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hwnas.config import Config
 from hwnas.measuring.attached import AttachedTarget, Say
@@ -34,10 +35,11 @@ from hwnas.search.finalists.scored import (
     part,
     point,
     records,
+    undecided,
     whole,
     with_memory,
 )
-from hwnas.search.finalists.shortlist import choose
+from hwnas.search.finalists.shortlist import choose, predictions
 from hwnas.search.finalists.smoothed import smoothed
 from hwnas.search.loop import Searched
 from hwnas.search.seeds import FINAL, rng
@@ -47,10 +49,12 @@ from hwnas.space.text import format_text
 from hwnas.training.data import Batch, Dataset, equal_batches, size
 from profilers.measurement import Outcome
 
+Floats = NDArray[np.float64]
+
 SHARED = "shared weights (validation)"
 BY_LIKELIHOOD = "shared weights (validation, by likelihood)"
 SCORING_BATCH = 256
-APART = 1.2
+APART = 1.1
 """Members of a front that bins were searched for differ by this factor in their cost: each is
 trained in the end, and of two alike one is enough."""
 
@@ -91,7 +95,9 @@ def finish(
         space, mask_of(searched.searcher, space), len(chosen), rng(config.seed, FINAL)
     )
     by_likelihood = config.alpha_step.score == "likelihood"
-    both = _score(searched, costs, np.concatenate([chosen, uniform]), images, by_likelihood)
+    every = np.concatenate([chosen, uniform])
+    predicted = searched.ranks.broadcast(lambda: predictions(config, searched.trials, every))
+    both = _score(searched, costs, every, images, by_likelihood, predicted)
     if attached_target is not None:
         both = measured(both, names, attached_target, say)
     scored, random = part(both, slice(len(chosen))), part(both, slice(len(chosen), None))
@@ -104,9 +110,11 @@ def finish(
         ),
     )
     keys = [to_genotype(space, one).key for one in scored.choices]
-    points = [point(key, scored, row, objectives) for row, key in enumerate(keys)]
+    of_bins = config.finalists_by == "bins" and objectives == 1
+    error = undecided(scored, dataset.task, _count(config, dataset)) if of_bins else 0.0
+    points = [point(key, scored, row, objectives, error) for row, key in enumerate(keys)]
     front = pareto_front(points, names[:objectives], bounds)
-    if config.finalists_by == "bins" and objectives == 1:
+    if of_bins:
         front = thinned(front, APART)
     complete = {one.key for one in points if np.isfinite(one.costs).all()}
     on_front = [one.key for one in front.points]
@@ -246,6 +254,7 @@ def _score(
     chosen: Choices,
     images: Iterable[Batch],
     by_likelihood: bool,
+    predicted: Floats | None,
 ) -> Scored:
     """One pass over the images, all networks on each batch: the whole half may not fit beside
     the supernet."""
@@ -255,7 +264,7 @@ def _score(
         parts = (piece for batch in images for piece in pieces(batch))
         own = shared_weights.likelihoods(searched.net, mine, parts)
         counted, likelihood = (searched.ranks.gathered(len(chosen), each) for each in own)
-        accuracy = smoothed(counted, likelihood)
+        accuracy = smoothed(counted, likelihood, predicted)
     else:
         own = shared_weights.accuracies(searched.net, mine, images)
         accuracy = searched.ranks.gathered(len(chosen), own)

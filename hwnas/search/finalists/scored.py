@@ -15,6 +15,7 @@ from hwnas.runs.summary import Cost, MeasuredValue, MeasurementFailure, Measurem
 from hwnas.search.costs import CostModel
 from hwnas.space.encoding import to_genotype
 from hwnas.space.space import Choices, Space
+from hwnas.space.task import Task
 from profilers.measurement import Failure, Measurement, Outcome
 
 Floats = NDArray[np.float64]
@@ -105,7 +106,9 @@ def part(scored: Scored, rows: slice) -> Scored:
     )
 
 
-def point(key: str, scored: Scored, row: int, objectives: int) -> Point:
+def point(
+    key: str, scored: Scored, row: int, objectives: int, accuracy_error: float = 0.0
+) -> Point:
     """One network as a point of the front, its first costs with their intervals."""
     values, low, high = (
         part[row, :objectives].tolist() for part in (scored.costs, scored.low, scored.high)
@@ -115,7 +118,19 @@ def point(key: str, scored: Scored, row: int, objectives: int) -> Point:
         accuracy=float(scored.accuracy[row]),
         costs=tuple(values),
         intervals=tuple(zip(low, high, strict=True)),
+        accuracy_error=accuracy_error,
     )
+
+
+def undecided(scored: Scored, task: Task, images: int) -> float:
+    """The error of an accuracy on so many images, in 0..1, within which training is to decide: half
+    a standard error, so that networks differ by a whole one.
+
+    Inherited accuracies rise less with the cost than trained ones do: by inherited ones alone, the
+    best of the larger networks are often dominated (docs/log.md, 2026-11-29).
+    """
+    low, high = task.kind.interval(float(scored.accuracy.mean()), images)
+    return (high - low) / 8  # of the 95 % interval, four standard errors wide
 
 
 def bounds_of(scored: Scored, column: int, reach: tuple[float, float]) -> tuple[float, float]:

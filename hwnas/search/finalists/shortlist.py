@@ -31,8 +31,6 @@ Flows = Callable[[Choices], Floats]
 
 PER_BIN = 32
 """How many genotypes the regression proposes in each cost bin where SynFlow then has a say."""
-OF_BIN = 2
-"""Finalists of each bin: predictions are off, so the best of two is scored to be better."""
 SHORTLISTED = 64
 """How many the searcher shortlists where there are no bins, of which SynFlow then takes those
 that are wanted."""
@@ -106,6 +104,13 @@ def _regression(config: Config, trials: Sequence[Trial]) -> regression.Regressio
     return regression.fit_trials(trials) if config.finalists_by != "seen" and trials else None
 
 
+def predictions(config: Config, trials: Sequence[Trial], choices: Choices) -> Floats | None:
+    """What the last stage's trials say together of any networks, (N,), where the config asks for
+    that and there are trials."""
+    model = _regression(config, trials)
+    return None if model is None else regression.predict(model, choices)
+
+
 def _named(
     config: Config, searcher: Searcher, archive: Archive, count: int
 ) -> list[tuple[Choices, Probabilities]]:
@@ -142,9 +147,9 @@ def _of_bins(
     over the shortlist.
     """
     count = _count(config, searcher)
-    bins, of_bin = -(-count // max(1, len(costs))), 1
+    bins = -(-count // max(1, len(costs)))
     if config.finalists_by == "bins":
-        bins, of_bin = _bins(config, costs), OF_BIN
+        bins = _bins(config, costs)
     space = SPACES[config.space]
     table = mixture_of(searcher, space)
 
@@ -161,7 +166,7 @@ def _of_bins(
         return np.array(list(dict.fromkeys(np.concatenate(rows).tolist())), dtype=np.int64)
 
     if not config.finalists_synflow:
-        rows = best(archive.accuracy, archive.costs, of_bin)
+        rows = best(archive.accuracy, archive.costs, 1)
         return _projected(config, [(choices, table) for choices in archive.choices[rows]]), {}
     rows = best(archive.accuracy, archive.costs, PER_BIN)
     shortlist = np.stack([project(space, choices, table) for choices in archive.choices[rows]])
@@ -201,9 +206,9 @@ def _around_bins(
 
 
 def _bins(config: Config, costs: Sequence[CostModel]) -> int:
-    """Bins of each cost, from each of which ``OF_BIN`` finalists come: as many in all as the
-    algorithm hands back."""
-    return max(1, algorithm_of(config).finalists(config) // (OF_BIN * max(1, len(costs))))
+    """Bins of each cost, from each of which a finalist comes: as many in all as the algorithm hands
+    back."""
+    return max(1, algorithm_of(config).finalists(config) // max(1, len(costs)))
 
 
 def _count(config: Config, searcher: Searcher) -> int:

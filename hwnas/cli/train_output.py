@@ -1,0 +1,63 @@
+"""What ``hwnas train`` prints when it has ended: the trained front, and what to type next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwnas.cli.next_steps import say_next
+from hwnas.cli.outside import echo, print_table, table
+
+if TYPE_CHECKING:
+    from hwnas.runs.directory import Run
+    from hwnas.runs.training_record import TrainingRecord
+
+
+def print_trained(run: Run, records: list[TrainingRecord]) -> None:
+    """The trained front, those just trained marked."""
+    from rich import box
+
+    from hwnas.runs.choice import knee_label
+    from hwnas.runs.confusion import confusion_line
+    from hwnas.runs.models import write_trained
+    from hwnas.runs.training_record import TRAINED
+    from hwnas.space import SPACES
+    from hwnas.space.chosen_size import size_names, size_text
+
+    trained = write_trained(run)
+    middle = knee_label(run, "trained")
+    space = SPACES[run.config.space]
+    sized = size_names(space).replace(", ", ",\n")
+    title = f"Front of {run.path}; accuracy: {TRAINED}, params and MACs: counted"
+    # Narrow, so that names with width and depth fit a terminal of 80 columns.
+    grid = table(
+        title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
+    )
+    grid.add_column("network", no_wrap=True)
+    # Networks that choose their size all have the blocks of one table.
+    for column in ("C", f"size\n{sized}" if sized else space.parts, "accuracy", "params", "MACs"):
+        grid.add_column(column, justify="right", no_wrap=True)
+    # Where there is no room these words are broken, and no figure is cut.
+    grid.add_column("")
+    new = {record.name for record in records}
+    for number, member in enumerate(trained.front + trained.dominated):
+        marks = ["dominated"] if number >= len(trained.front) else []
+        marks += ["new"] if member.name in new else []
+        marks += ["knee"] if member.label == middle else []
+        if member.within_target is not None:
+            marks.append("within target" if member.within_target else "over target")
+        grid.add_row(
+            member.label,
+            str(member.channels),
+            size_text(member.architecture.genotype) if sized else str(member.cells),
+            f"{member.accuracy.value:.4f}",
+            f"{member.costs['params'].value:,}",
+            f"{member.costs['macs'].value:,}",
+            ", ".join(marks),
+        )
+    print_table(grid)
+    best = max(records, key=lambda record: record.test_accuracy)
+    if best.classes and best.class_accuracy:
+        line = confusion_line(best.name, best.classes, best.class_accuracy, best.confusion)
+        if line is not None:
+            echo(line)
+    say_next(("export", run.path, "--best"), ("export", run.path, "--all"))
