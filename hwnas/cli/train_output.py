@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwnas.cli.next_steps import say_next
-from hwnas.cli.outside import print_table, table
+from hwnas.cli.outside import echo, print_table, table
 
 if TYPE_CHECKING:
     from hwnas.runs.directory import Run
@@ -17,6 +17,7 @@ def print_trained(run: Run, records: list[TrainingRecord]) -> None:
     from rich import box
 
     from hwnas.runs.choice import knee_of_run
+    from hwnas.runs.confusion import confusion_line
     from hwnas.runs.models import write_trained
     from hwnas.runs.training_record import TRAINED
     from hwnas.space import SPACES
@@ -55,4 +56,9 @@ def print_trained(run: Run, records: list[TrainingRecord]) -> None:
             ", ".join(marks),
         )
     print_table(grid)
+    best = max(records, key=lambda record: record.test_accuracy)
+    if best.classes and best.class_accuracy:
+        line = confusion_line(best.name, best.classes, best.class_accuracy, best.confusion)
+        if line is not None:
+            echo(line)
     say_next(("export", run.path, "--best"), ("export", run.path, "--all"))

@@ -56,6 +56,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,79}$")]
 Number = Annotated[float, Field(allow_inf_nan=False), WrapValidator(_as_written)]
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), WrapValidator(_as_written)]
 Positive = Annotated[int, Field(ge=1, lt=LARGEST_NUMBER)]
+Count = Annotated[int, Field(ge=0, lt=LARGEST_NUMBER)]
 Side = Annotated[int, Field(ge=1, le=100_000)]
 
 

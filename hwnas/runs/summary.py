@@ -14,6 +14,7 @@ from hwnas.config import Cells, Channels
 from hwnas.errors import quoted
 from hwnas.runs.directory import FRONT, Run, check_run, keeping_run
 from hwnas.runs.schema import (
+    Count,
     Fraction,
     GenotypeJson,
     Name,
@@ -104,7 +105,9 @@ class Member(Record):
 
     ``key``: the genotype's. ``name``: of a trained network, which may have another width and depth
     than its run. ``trained``: what it reached after training at the width and depth of its run,
-    where it is trained; front.json does not say it, ``hwnas show --json`` does.
+    where it is trained; front.json does not say it, ``hwnas show --json`` does. So with
+    ``class_accuracy`` and ``confusion`` of its training (see ``TrainingRecord``), in the order of
+    the summary's ``classes``.
     """
 
     name: Name | None = None
@@ -117,6 +120,8 @@ class Member(Record):
     costs: dict[Name, Cost]
     within_target: bool | None = None
     trained: Accuracy | None = None
+    class_accuracy: list[Fraction | None] | None = None
+    confusion: list[list[Count]] | None = None
 
     @property
     def label(self) -> str:

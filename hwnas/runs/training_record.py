@@ -12,6 +12,7 @@ from hwnas import files
 from hwnas.config import Cells, Channels
 from hwnas.runs.directory import Run
 from hwnas.runs.schema import (
+    Count,
     Fraction,
     GenotypeJson,
     Name,
@@ -35,7 +36,9 @@ class TrainingRecord(Record):
 
     ``test_accuracy`` in 0..1, of ``test_images`` images where an earlier version said so.
     ``seconds`` of all calls. ``epochs`` were made, in several parts where ``legs`` says that parts
-    ended before the last one did.
+    ended before the last one did. ``classes``: names, in the order of the network's outputs.
+    ``class_accuracy``: of each class on the test images, None without an image. ``confusion``:
+    counts of test images, rows the true class, columns the predicted one; not kept of many classes.
     """
 
     name: Name
@@ -56,12 +59,30 @@ class TrainingRecord(Record):
     costs: dict[Name, Cost]
     curve: list[dict[str, Any]] = Field(default_factory=list)
     test_images: Positive | None = None
+    classes: list[Text] | None = None
+    class_accuracy: list[Fraction | None] | None = None
+    confusion: list[list[Count]] | None = None
 
     @model_validator(mode="after")
     def _is_counted(self) -> TrainingRecord:
         for name in ("params", "macs"):
             if name not in self.costs:
                 raise ValueError(f"costs: {name} is missing")
+        return self
+
+    @model_validator(mode="after")
+    def _is_by_class(self) -> TrainingRecord:
+        if self.classes is None:
+            if self.class_accuracy is not None or self.confusion is not None:
+                raise ValueError("classes: missing, but there is a figure for each")
+            return self
+        classes = len(self.classes)
+        if self.class_accuracy is not None and len(self.class_accuracy) != classes:
+            raise ValueError(f"class_accuracy: expected one of each of {classes} classes")
+        rows = [classes] if self.confusion is None else [len(self.confusion)]
+        rows += [len(row) for row in self.confusion or []]
+        if set(rows) != {classes}:
+            raise ValueError(f"confusion: expected {classes} rows of {classes} counts")
         return self
 
 
@@ -92,19 +113,24 @@ def with_trained(run: Run, summary: SearchSummary) -> SearchSummary:
 
     Raises InputError for a damaged record.
     """
-    trained = {record.name: member_of(record).accuracy for record in read_records(run)}
+    trained = {record.name: _reached(record) for record in read_records(run)}
 
     def marked(members: list[Member]) -> list[Member]:
         return [
-            member.model_copy(update={"trained": trained[member.key]})
-            if member.key in trained
-            else member
+            member.model_copy(update=trained[member.key]) if member.key in trained else member
             for member in members
         ]
 
     lists = {"front": summary.front, "dominated": summary.dominated}
     changed = {name: marked(members) for name, members in lists.items() if members}
     return summary.model_copy(update=changed) if trained else summary
+
+
+def _reached(record: TrainingRecord) -> dict[str, Any]:
+    """The fields of a member that its training says."""
+    by_class = {"class_accuracy": record.class_accuracy, "confusion": record.confusion}
+    known = {name: value for name, value in by_class.items() if value is not None}
+    return {"trained": member_of(record).accuracy, **known}
 
 
 def read_records(run: Run) -> list[TrainingRecord]:

@@ -40,3 +40,14 @@ def accuracy(
         dataset.task, logits(network, dataset, split, batch), labels(dataset, split).cpu()
     )
     return float(right.double().mean())
+
+
+def confusion_of(outputs: Tensor, dataset: Dataset, split: Split = "test") -> list[list[int]]:
+    """Counts of images, rows the true class, columns that of the largest of logits (images,
+    classes)."""
+    classes = len(dataset.classes)
+    cells = labels(dataset, split).cpu() * classes + outputs.argmax(1)
+    counts: list[list[int]] = (
+        torch.bincount(cells, minlength=classes**2).view(classes, classes).tolist()
+    )
+    return counts

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from hwnas import files
+from hwnas.runs.confusion import MOST_CLASSES, class_accuracy
 from hwnas.runs.directory import Run
 from hwnas.runs.models import Model, write_trained
 from hwnas.runs.training_record import RECORD, TRAINED, TrainingRecord, write_record
@@ -134,6 +135,9 @@ def record_of(
         recipe=recipe.to_dict(),
         costs=dict(model.costs),
         curve=[asdict(epoch) for epoch in result.curve],
+        classes=list(dataset.classes),
+        class_accuracy=list(class_accuracy(result.confusion)),
+        confusion=result.confusion if len(dataset.classes) <= MOST_CLASSES else None,
     )
     # Not set where there is nothing to say, so that a file is as it always was.
     return record.model_copy(update={"legs": list(result.legs)}) if result.legs else record

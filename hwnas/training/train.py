@@ -23,6 +23,7 @@ from hwnas.space.layers import Stem
 from hwnas.training.checkpoint import TrainingEpoch, tensors_digest
 from hwnas.training.data import Dataset, digest, to_device
 from hwnas.training.dataset import generator, stratified_order
+from hwnas.training.evaluate import confusion_of, logits
 from hwnas.training.loop import HOLD_OUT, Training, TrainingDiverged
 from hwnas.training.recipe import Recipe
 from hwnas.training.start import Start
@@ -41,8 +42,9 @@ class Trained:
 
     ``test_accuracy``, in 0..1, is that of these weights, never the best of several looks at the
     test images. ``seconds`` counts training and evaluation over all calls that it took. ``epochs``
-    were made; ``legs``: where parts ended after which the training went on. ``kept_epoch``:
-    whose weights these are.
+    were made; ``legs``: where parts ended after which the training went on. ``confusion``: counts
+    of test images, rows the true class, columns the predicted one. ``kept_epoch``: whose weights
+    these are.
     """
 
     architecture: Architecture
@@ -52,6 +54,7 @@ class Trained:
     seconds: float
     curve: tuple[TrainingEpoch, ...]
     best_epoch: int
+    confusion: list[list[int]]
     legs: tuple[int, ...] = ()
     kept_epoch: int | None = None
 
@@ -111,6 +114,8 @@ def train(
         seconds=progress.seconds,
         curve=tuple(progress.curve),
         best_epoch=progress.best_epoch,
+        # Of the weights that are kept, which need not be those that were tested last.
+        confusion=confusion_of(logits(training.settled, data, "test"), data),
         legs=tuple(progress.legs),
         kept_epoch=training.result.number,
     )

@@ -63,6 +63,7 @@ def without_training(monkeypatch: pytest.MonkeyPatch) -> None:
             seconds=2.0,
             curve=(point,),
             best_epoch=1,
+            confusion=[[1] * 10] * 10,
         )  # type: ignore[arg-type]
 
     monkeypatch.setattr(finalists, "train", train)

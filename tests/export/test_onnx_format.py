@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from hwnas.export.interface import Raw
 from hwnas.export.onnx_format import OPSET, check, onnx_model, written
-from hwnas.export.torch_format import Raw
 from hwnas.export.verify import compare
 from hwnas.nets.operations import sequence
 from hwnas.space import SPACES

@@ -113,6 +113,8 @@ def test_a_short_training_learns_and_says_what_it_did(learned: tuple[Trained, Pa
     assert [epoch.number for epoch in result.curve] == [1, 2, 3]
     assert result.curve[-1].train_loss < result.curve[0].train_loss
     assert result.curve[-1].test_accuracy == result.test_accuracy
+    right = sum(row[label] for label, row in enumerate(result.confusion))
+    assert right / sum(map(sum, result.confusion)) == pytest.approx(result.test_accuracy)
     assert result.seconds >= sum(epoch.seconds for epoch in result.curve) > 0
     assert not result.network.training
 
@@ -145,6 +147,7 @@ def test_a_finished_training_is_not_made_again(learned: tuple[Trained, Path]) ->
     heard: list[TrainingEpoch] = []
     again = train(SMALL, digits(640), recipe, 0, folder, report=heard.append)
     assert not heard and again.curve == result.curve and again.seconds == result.seconds
+    assert again.confusion == result.confusion
     for name, tensor in again.network.state_dict().items():
         assert torch.equal(tensor, result.network.state_dict()[name]), name
 
