@@ -92,7 +92,7 @@ def epoch_seconds(
     ]
     seconds: list[list[float]] = [[] for _ in runs]
     drawn = partial(
-        batches, dataset, "train", recipe.batch, augment=runs[0]._augment(), drop_last=True
+        batches, dataset, "train", recipe.batch, augment=runs[0].augment(), drop_last=True
     )
     for turn in range(1 + TIMED):
         for run, spent in zip(runs, seconds, strict=True):

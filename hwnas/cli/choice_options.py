@@ -17,7 +17,7 @@ Option = typer.Option
 
 Keys = Annotated[
     list[str] | None,
-    typer.Argument(help="Keys of networks, as hwnas show prints them.", metavar="[KEY]..."),
+    typer.Argument(help="Keys of networks, as hwnas show prints them.", metavar="KEY"),
 ]
 Every = Annotated[
     bool,
@@ -28,8 +28,8 @@ Best = Annotated[
     Option(
         "--best",
         help=(
-            "The one network to take: the knee of those that meet --within and the targets of the"
-            " search."
+            "The one network to take, as train and export do where nothing is said: the knee of"
+            " those that meet --within and the targets of the search."
         ),
     ),
 ]

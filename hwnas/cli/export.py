@@ -119,7 +119,7 @@ def export(
     from hwnas.cli.progress import notes
     from hwnas.cli.train_notes import warned
     from hwnas.export.selection import of_genotype, of_run
-    from hwnas.runs.choice import Choice, knee_label
+    from hwnas.runs.choice import Choice, knee_of_run
     from hwnas.runs.directory import open_run
     from hwnas.training.run_images import moved
 
@@ -144,7 +144,7 @@ def export(
             raise InputError("export: a run has its own weights; --weights is for a genotype")
         run = moved(open_run(Path(subject)), data, test)
         pool: Pool = "front" if untrained else "trained"
-        middle = knee_label(run, pool)
+        middle = knee_of_run(run, pool).label
         chosen = of_run(
             run,
             chosen_of(run, typed or Choice(), pool, notes(quiet)).members,

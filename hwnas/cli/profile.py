@@ -49,16 +49,14 @@ def profile(
             help="On nodes of Ray that offer device:NAME; ADDRESS HOST:PORT.",
         ),
     ] = None,
-    channels: Annotated[
-        int | None, typer.Option(help="Initial channels. [default: 36; 16]")
-    ] = None,
-    cells: Annotated[int | None, typer.Option(help="Searched cells. [default: 20; 15]")] = None,
-    classes: Annotated[int | None, typer.Option(min=1, help="Classes. [default: 10]")] = None,
+    channels: Annotated[int | None, typer.Option(help="Initial channels. Default: 36; 16.")] = None,
+    cells: Annotated[int | None, typer.Option(help="Searched cells. Default: 20; 15.")] = None,
+    classes: Annotated[int | None, typer.Option(min=1, help="Classes. Default: 10.")] = None,
     image: Annotated[
-        str | None, typer.Option(help="Image: SIDE or CHANNELSxHEIGHTxWIDTH. [default: 32]")
+        str | None, typer.Option(help="Image: SIDE or CHANNELSxHEIGHTxWIDTH. Default: 32.")
     ] = None,
     stem: Annotated[
-        str | None, typer.Option(help="Stem of the network: cifar or imagenet. [default: cifar]")
+        str | None, typer.Option(help="Stem of the network: cifar or imagenet. Default: cifar.")
     ] = None,
     backend: Annotated[
         list[str] | None,
@@ -74,7 +72,7 @@ def profile(
         typer.Option(
             "--dtype",
             "--precision",
-            help="fp32, fp16, bf16 or int8, where the back end has it. [default: fp32]",
+            help="fp32, fp16, bf16 or int8, where the back end has it. Default: fp32.",
         ),
     ] = None,
     graph_level: Annotated[
@@ -123,7 +121,7 @@ def profile(
     from hwnas.cli.subject_options import subject_size, table_of_run
     from hwnas.measuring.profile import measure_elsewhere, measure_here, refuse_less
     from hwnas.measuring.subjects import members, resolve
-    from hwnas.runs.choice import Choice, knee_label
+    from hwnas.runs.choice import Choice, knee_of_run
     from hwnas.runs.directory import open_run
     from profilers.backends import Options
     from profilers.device import load
@@ -168,7 +166,10 @@ def profile(
     if is_run:
         run = open_run(Path(subject))
         found = members(run, chosen_of(run, typed or Choice(every=True), "either", _say).members)
-        middle = knee_label(run, "either")
+        taken = knee_of_run(run, "either")
+        middle = taken.label
+        for note in taken.notes if typed is None or typed.every else ():
+            _note(note)
     else:
         found, middle = resolve(subject, size), None
     options = Options(

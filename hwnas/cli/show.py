@@ -16,7 +16,7 @@ from hwnas.cli.outside import echo, echo_json, print_table, table
 from profilers.errors import InputError, visible
 
 if TYPE_CHECKING:
-    from hwnas.runs.choice import Choice
+    from hwnas.runs.choice import Choice, Chosen
     from hwnas.runs.directory import Run
     from hwnas.runs.summary import Cost, Member, SearchSummary
 
@@ -32,7 +32,7 @@ def show(
     json: Annotated[bool, typer.Option("--json", help="Only JSON on standard output.")] = False,
 ) -> None:
     """Print the Pareto front of a finished search, or the networks of it that are asked for."""
-    from hwnas.runs.choice import knee_label
+    from hwnas.runs.choice import knee_of_run
     from hwnas.runs.directory import open_run
     from hwnas.runs.summary import read_shown
     from hwnas.runs.training_record import with_trained
@@ -52,22 +52,22 @@ def show(
     if typed is not None:
         _show_chosen(opened, typed, json)
         return
-    print_summary(with_trained(opened, summary), run, json, knee_label(opened, "either"))
+    print_summary(with_trained(opened, summary), run, json, knee_of_run(opened, "either"))
 
 
 def print_summary(
-    summary: SearchSummary, path: Path, json: bool, middle: str | None = None
+    summary: SearchSummary, path: Path, json: bool, taken: Chosen | None = None
 ) -> None:
     """The front as a table with provenances, or the whole summary as JSON.
 
-    ``middle``: the network to mark as the knee, where trained accuracies had a say in it.
+    ``taken``: the network to mark as the knee, where trained accuracies may have a say in it.
     """
     from hwnas.algorithms import ALGORITHMS
     from hwnas.runs.models import search_knee
     from hwnas.runs.schema import escaped, to_json
     from hwnas.space import SPACES
 
-    middle = search_knee(summary) if middle is None else middle
+    middle = search_knee(summary) if taken is None else taken.label
     if json:
         echo_json({**to_json(summary), "knee": middle})
         return
@@ -75,6 +75,9 @@ def print_summary(
     print_table(front_table(shown, middle and visible(middle)))
     for line in _lines(shown, path, visible(middle or "")):
         echo(line)
+    for note in () if taken is None else taken.notes:
+        if "is within the target" not in note:  # the line about targets has said it
+            echo(f"note: {note}")
     echo(f"run directory: {path}")
     say_next(
         ("report", path),
@@ -99,7 +102,7 @@ def _show_chosen(run: Run, choice: Choice, json: bool) -> None:
 
     Raises InputError and Stopped as ``hwnas.runs.choice.choose`` does.
     """
-    from hwnas.runs.choice import choose, knee_label
+    from hwnas.runs.choice import choose, knee_of_run
     from hwnas.runs.limits import is_within
     from hwnas.runs.schema import escaped, to_json
     from hwnas.runs.summary import read_front
@@ -114,7 +117,7 @@ def _show_chosen(run: Run, choice: Choice, json: bool) -> None:
             member.model_copy(update={"within_target": is_within(member, summary.targets)})
             for member in members
         ]
-    middle = knee_label(run, "either")
+    middle = knee_of_run(run, "either").label
     if json:
         networks = [to_json(member) for member in members]
         echo_json({"chosen": networks, "knee": middle, "notes": list(chosen.notes)})

@@ -4,7 +4,7 @@ reach."""
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -20,18 +20,11 @@ from hwnas.cli.choice_options import (
 )
 from hwnas.cli.optional import HELP
 from hwnas.cli.outside import echo_json
-from hwnas.cli.train_notes import announced, known_device, left_out, told, warned
 from hwnas.cli.train_output import print_trained
 from hwnas.cli.train_words import numbers_of, recipe_of
+from hwnas.cli.values import seconds_of
 from profilers.errors import InputError
 from profilers.limits import MOST_THREADS
-
-if TYPE_CHECKING:
-    from hwnas.runs.directory import Run
-    from hwnas.runs.models import Model
-    from hwnas.runs.training_record import TrainingRecord
-    from hwnas.training.recipe import Recipe
-    from hwnas.training.train import Trained
 
 Option = typer.Option
 
@@ -48,8 +41,8 @@ def train(
         str | None,
         Option(
             help=(
-                "tune (from shared weights), quick, cifar (600 epochs) or imagenet (250). [default:"
-                " tune where networks begin with the search's weights, else quick]"
+                "tune (from shared weights), quick, cifar (600 epochs) or imagenet (250). Default:"
+                " tune where networks begin with the search's weights, else quick."
             )
         ),
     ] = None,
@@ -61,11 +54,33 @@ def train(
         str | None, Option(help="Initial channels: one or several widths, such as 16,24,36,48.")
     ] = None,
     cells: Annotated[str | None, Option(help="Cells: one or several depths, such as 20.")] = None,
-    epochs: Annotated[int | None, Option(help="Instead of the recipe's.")] = None,
+    epochs: Annotated[
+        int | None,
+        Option(
+            help=(
+                "Instead of the recipe's, of which few images get more. More than a training has"
+                " made go on after its end."
+            )
+        ),
+    ] = None,
+    time: Annotated[
+        str | None,
+        Option(
+            metavar="TIME",
+            help="The most that this call may take, such as 10m: epochs are cut to fit.",
+        ),
+    ] = None,
     batch: Annotated[int | None, Option(help="Images per step, instead of the recipe's.")] = None,
     learning_rate: Annotated[float | None, Option(help="Instead of the recipe's.")] = None,
     cutout: Annotated[
         int | None, Option(help="Side of the square cut out, instead of the recipe's.")
+    ] = None,
+    label_smoothing: Annotated[
+        float | None, Option(help="Share of each label that all classes get, such as 0.1.")
+    ] = None,
+    mixup: Annotated[
+        float | None,
+        Option(help="Mix images in pairs, by a share from Beta(MIXUP, MIXUP), such as 0.2."),
     ] = None,
     average: Annotated[
         float | None,
@@ -74,6 +89,15 @@ def train(
     hold_out: Annotated[
         float | None,
         Option(help="Share of the training images kept aside to choose the best epoch by."),
+    ] = None,
+    patience: Annotated[
+        int | None,
+        Option(
+            help=(
+                "End where so many epochs were no better on the images held out, with the best"
+                " epoch's weights; needs --hold-out."
+            )
+        ),
     ] = None,
     precision: Annotated[str | None, Option(help="float32, bfloat16 or, on CUDA, float16.")] = None,
     compile: Annotated[
@@ -114,6 +138,7 @@ def train(
     hwnas train runs/NAME --all
     """
     from hwnas.cli.progress import notes
+    from hwnas.cli.train_here import train_here
     from hwnas.runs.choice import Choice
     from hwnas.runs.directory import open_run
     from hwnas.runs.models import model_of
@@ -137,17 +162,26 @@ def train(
         cutout=cutout,
         average=average,
         hold_out=hold_out,
+        label_smoothing=label_smoothing,
+        mixup=mixup,
+        patience=patience,
+        evaluate_every=1 if patience else None,
         precision=precision,
         compile=compile or None,
     )
     seed = opened.config.seed if seed is None else seed
+    time_s = None if time is None else seconds_of("--time", time)
+    if ray is not None and time_s is not None:
+        raise InputError("--time: not together with --ray, where nodes differ in speed")
     if ray is None:
-        records = _train(
+        records = train_here(
             opened,
             models,
             recipe=chosen,
             seed=seed,
             goes_on=on,
+            epochs=epochs,
+            time_s=time_s,
             device=device,
             threads=threads,
             fresh=fresh,
@@ -159,7 +193,7 @@ def train(
         from hwnas.cli.train_ray import train_by_ray
 
         how = (seed, on, device, threads, fresh, data_root, download, quiet)
-        records = train_by_ray(opened, models, chosen, *how, ray, gpus)
+        records = train_by_ray(opened, models, chosen, *how, epochs, ray, gpus)
     if not records:
         raise InputError("train: every training diverged; try a lower --learning-rate")
     if json:
@@ -168,78 +202,3 @@ def train(
         )
         return
     print_trained(opened, records)
-
-
-def _train(
-    run: Run,
-    models: list[Model],
-    recipe: Recipe,
-    seed: int,
-    goes_on: bool,
-    device: str,
-    threads: int,
-    fresh: bool,
-    data_root: Path | None,
-    download: bool,
-    quiet: bool,
-) -> list[TrainingRecord]:
-    import torch
-
-    from hwnas.cli.progress import notes
-    from hwnas.nets.fast.allocator import keep_freed_memory
-    from hwnas.runs.directory import lock
-    from hwnas.training.finalists import train_models
-    from hwnas.training.inherited import INHERITED, starts
-    from hwnas.training.run_images import images_of
-    from profilers.cuda import compute_place
-
-    say = notes(quiet)
-    torch.set_num_threads(threads)
-    keep_freed_memory()
-    place, said = compute_place(known_device(device))
-    if said:
-        say(said)
-    dataset = images_of(run, data_root, download, warned)
-    say(announced(models, dataset, recipe, place))
-
-    begun: set[str] = set()
-    reached: dict[str, float] = {}
-
-    def report(model: Model, epoch: Any) -> None:
-        if not epoch.number:
-            reached[model.name] = epoch.test_accuracy
-            say(f"{model.name} begins at test accuracy {epoch.test_accuracy:.4f} ({INHERITED})")
-            return
-        if epoch.number > 1 and model.name not in begun:
-            say(f"{model.name} went on from an earlier call, after epoch {epoch.number - 1}")
-        begun.add(model.name)
-        tested = ""
-        if epoch.test_accuracy is not None:
-            before = reached.get(model.name)
-            reached[model.name] = epoch.test_accuracy
-            gained = (
-                "" if before is None else f" ({100 * (epoch.test_accuracy - before):+.1f} points)"
-            )
-            tested = f", test accuracy {epoch.test_accuracy:.4f}{gained}"
-        say(
-            f"{model.name} epoch {epoch.number}/{recipe.epochs}: loss"
-            f" {epoch.train_loss:.3f}{tested} ({epoch.seconds:.1f} s)"
-        )
-
-    def done(model: Model, result: Trained) -> None:
-        say(f"{model.name}: test accuracy {result.test_accuracy:.4f} after {result.epochs} epochs")
-
-    with told(run), lock(run):
-        return train_models(
-            run,
-            models,
-            dataset,
-            recipe,
-            seed,
-            device=place,
-            fresh=fresh,
-            start=starts(run, dataset.task, goes_on),
-            report=report,
-            done=done,
-            failed=left_out,
-        )

@@ -14,18 +14,30 @@ if TYPE_CHECKING:
     from hwnas.runs.directory import Run
     from hwnas.runs.models import Model
     from hwnas.training.dataset import Dataset
+    from hwnas.training.epochs import EpochPlan
     from hwnas.training.loop import TrainingDiverged
     from hwnas.training.recipe import Recipe
+    from hwnas.training.train import Trained
 
 DEVICES = ("auto", "cpu", "cuda")
 
 
-def announced(models: list[Model], dataset: Dataset, recipe: Recipe, place: str) -> str:
+def announced(
+    models: list[Model], dataset: Dataset, recipe: Recipe, place: str, plan: EpochPlan
+) -> str:
     """What is about to be trained, in a line."""
-    return (
-        f"{len(models)} to train on {dataset.name} by recipe {recipe.name}: {recipe.epochs} epochs,"
-        f" on {place}"
-    )
+    epochs = sorted(set(plan.epochs.values()))
+    words = f"{epochs[0]} to {epochs[-1]}" if len(epochs) > 1 else f"{epochs[0]}"
+    words += " epoch" if epochs == [1] else " epochs"
+    return f"{len(models)} to train on {dataset.name} by recipe {recipe.name}: {words}, on {place}"
+
+
+def epochs_of(result: Trained) -> str:
+    """How many epochs a training made, and which of them counts where patience ended it."""
+    words = "1 epoch" if result.epochs == 1 else f"{result.epochs} epochs"
+    if result.kept_epoch in (None, result.epochs):
+        return words
+    return f"{words}, of which epoch {result.kept_epoch} is kept"
 
 
 def warned(line: str) -> None:

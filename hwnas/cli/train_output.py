@@ -16,7 +16,7 @@ def print_trained(run: Run, records: list[TrainingRecord]) -> None:
     """The trained front, those just trained marked."""
     from rich import box
 
-    from hwnas.runs.choice import knee_label
+    from hwnas.runs.choice import knee_of_run
     from hwnas.runs.confusion import confusion_line
     from hwnas.runs.models import write_trained
     from hwnas.runs.training_record import TRAINED
@@ -24,7 +24,7 @@ def print_trained(run: Run, records: list[TrainingRecord]) -> None:
     from hwnas.space.chosen_size import size_names, size_text
 
     trained = write_trained(run)
-    middle = knee_label(run, "trained")
+    middle = knee_of_run(run, "trained").label
     space = SPACES[run.config.space]
     sized = size_names(space).replace(", ", ",\n")
     title = f"Front of {run.path}; accuracy: {TRAINED}, params and MACs: counted"

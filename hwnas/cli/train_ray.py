@@ -27,6 +27,7 @@ def train_by_ray(
     data_root: Path | None,
     download: bool,
     quiet: bool,
+    epochs: int | None,
     address: str,
     gpus: float | None,
 ) -> list[TrainingRecord]:
@@ -37,11 +38,15 @@ def train_by_ray(
     from hwnas.cluster.ray_cluster import connected
     from hwnas.cluster.training import train_on
     from hwnas.runs.directory import lock
+    from hwnas.training.planning import plan_epochs
     from hwnas.training.run_images import images_of
 
     known_device(device)
     say = notes(quiet)
     dataset = images_of(run, data_root, download, warned)
+    plan = plan_epochs(run, models, dataset, recipe, seed, typed=epochs, fresh=fresh)
+    for line in plan.lines:
+        say(line)
     ended = 0
 
     def done(model: Model, found: TrainedThere) -> None:
@@ -56,11 +61,11 @@ def train_by_ray(
             f" on {found.node}{went_on} ({ended} of {len(models)})"
         )
 
-    tick = once_a_minute(lambda: trainings(models, recipe.epochs), say)
+    tick = once_a_minute(lambda: trainings(models, max(plan.epochs.values())), say)
     with told(run), connected(address, say, tick) as cluster, lock(run):
         share = gpus_for(cluster, device, gpus)
         place = "cuda" if share else "cpu"
-        say(announced(models, dataset, recipe, place))
+        say(announced(models, dataset, recipe, place, plan))
         return train_on(
             cluster,
             run,
@@ -73,6 +78,7 @@ def train_by_ray(
             gpus=share,
             threads=threads,
             fresh=fresh,
+            plan=plan,
             inherit=goes_on,
             done=done,
             failed=left_out,

@@ -1,4 +1,5 @@
-"""Texts of options, read: one of several words, the size of an image, the shape of an input."""
+"""Texts of options, read: one of several words, a time, the size of an image, the shape of an
+input."""
 
 from __future__ import annotations
 
@@ -40,6 +41,17 @@ def input_shape(text: str) -> tuple[str, tuple[int, ...]]:
     if not equals or not name or not all(_WHOLE.fullmatch(part.strip()) for part in parts):
         raise InputError(f"--shape: expected NAME=1,3,32,32, not {text[:60]!r}")
     return name, tuple(int(part) for part in parts)
+
+
+TIMES = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def seconds_of(option: str, text: str) -> float:
+    """``2h`` -> 7200, or InputError."""
+    parts = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*([a-z]+)", text.strip())
+    if parts is None or parts[2] not in TIMES or not float(parts[1]):
+        raise InputError(f"{option}: expected a time such as 90s, 30m, 2h or 1d, not {text[:40]!r}")
+    return float(parts[1]) * TIMES[parts[2]]
 
 
 def one_of(option: str, value: Any, choices: Sequence[Any]) -> Any:

@@ -14,6 +14,7 @@ from hwnas.runs.directory import Run
 from hwnas.runs.models import Model
 from hwnas.runs.training_record import TrainingRecord
 from hwnas.training.data import Dataset, digest
+from hwnas.training.epochs import EpochPlan
 from hwnas.training.finalists import forget, keep_record, record_of, train_model
 from hwnas.training.inherited import starts
 from hwnas.training.loop import TrainingDiverged
@@ -77,7 +78,7 @@ def train_there(job: TrainJob) -> TrainedThere:
         start=starts(job.run, dataset.task, job.inherit)(job.model),
     )
     record = record_of(job.model, dataset, job.recipe, job.seed, result)
-    after = numbers[0] - 1 if numbers else job.recipe.epochs
+    after = numbers[0] - 1 if numbers else result.epochs
     return TrainedThere(record=record, node=where(), after_epoch=after)
 
 
@@ -94,6 +95,7 @@ def train_on(
     gpus: float = 0,
     threads: int = 1,
     fresh: bool = False,
+    plan: EpochPlan | None = None,
     inherit: bool = False,
     done: Callable[[Model, TrainedThere], None] = lambda model, result: None,
     failed: Callable[[Model, TrainingDiverged], None] = lambda model, error: None,
@@ -118,7 +120,7 @@ def train_on(
         TrainJob(
             run=there,
             model=replace(model, folder=model.folder.absolute()),
-            recipe=recipe,
+            recipe=recipe if plan is None else plan.recipe(model.name, recipe),
             seed=seed,
             data_root=root,
             data_digest=images,

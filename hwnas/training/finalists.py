@@ -18,6 +18,7 @@ from hwnas.space.text import format_text
 from hwnas.training.checkpoint import BEST, STATE, WEIGHTS, TrainingEpoch
 from hwnas.training.curves import EVENTS
 from hwnas.training.data import Dataset
+from hwnas.training.epochs import EpochPlan
 from hwnas.training.loop import TrainingDiverged
 from hwnas.training.recipe import Recipe
 from hwnas.training.run_images import check_images
@@ -34,6 +35,7 @@ def train_models(
     *,
     device: str | torch.device = "cpu",
     fresh: bool = False,
+    plan: EpochPlan | None = None,
     start: Callable[[Model], Start | None] = lambda model: None,
     report: Callable[[Model, TrainingEpoch], None] = lambda model, epoch: None,
     done: Callable[[Model, Trained], None] = lambda model, result: None,
@@ -44,7 +46,7 @@ def train_models(
 
     Returns one record per trained model, as kept in its training.json; ``failed`` hears of those
     that diverged. ``fresh`` forgets what an earlier training left. ``start``: what each begins
-    with. Raises InputError where an
+    with. ``plan``: the epochs of each, where they are not the recipe's. Raises InputError where an
     earlier training had other settings and is not to be forgotten.
     """
     check_images(run, dataset)
@@ -52,12 +54,13 @@ def train_models(
     for model in models:
         if fresh:
             forget(model.folder, run.path)
+        own = recipe if plan is None else plan.recipe(model.name, recipe)
         try:
             result = train_model(
                 run,
                 model,
                 dataset=dataset,
-                recipe=recipe,
+                recipe=own,
                 seed=seed,
                 device=device,
                 report=report,
@@ -66,7 +69,7 @@ def train_models(
         except TrainingDiverged as error:
             failed(model, error)
             continue
-        record = record_of(model, dataset, recipe, seed, result)
+        record = record_of(model, dataset, own, seed, result)
         keep_record(run, model, record)
         records.append(record)
         done(model, result)

@@ -80,10 +80,10 @@ class Training:
             3, dtype=torch.float64, device=device
         )  # loss x images, right, images
         self.scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "float16")
-        self.steps = batch_count(data, "train", self._batch, drop_last=True)
+        self.steps = batch_count(data, "train", self.batch, drop_last=True)
 
     @property
-    def _batch(self) -> int:
+    def batch(self) -> int:
         """Images per step; a smaller data set is one batch.
 
         The rest that fills no batch is left out of an epoch.
@@ -146,9 +146,9 @@ class Training:
         source = batches(
             self.data,
             "train",
-            self._batch,
+            self.batch,
             (self.seed, _IMAGES, progress.epoch),
-            augment=self._augment(),
+            augment=self.augment(),
             start=progress.step,
             drop_last=True,
         )
@@ -190,13 +190,14 @@ class Training:
         wanted = self.settled.state_dict()
         self.settled.load_state_dict({name: source[name] for name in wanted})
         if self.recipe.calibrate:
-            size = min(self._batch, 256)
+            size = min(self.batch, 256)
             count = max(1, min(self.recipe.calibrate, len(self.data.split["train"])) // size)
             images = batches(self.data, "train", size, (self.seed, _CALIBRATION), drop_last=True)
             limited = zip(range(count), images, strict=False)
             calibrate(self.settled, (_layout(batch.x) for _, batch in limited))
 
-    def _augment(self) -> Augment | None:
+    def augment(self) -> Augment | None:
+        """What happens to training images, where anything does."""
         if not self.recipe.augment:
             return None
         return replace(self.data.augment, cutout=self.recipe.cutout or self.data.augment.cutout)

@@ -43,7 +43,8 @@ class Trained:
     ``test_accuracy``, in 0..1, is that of these weights, never the best of several looks at the
     test images. ``seconds`` counts training and evaluation over all calls that it took. ``epochs``
     were made; ``legs``: where parts ended after which the training went on. ``confusion``: counts
-    of test images, rows the true class, columns the predicted one.
+    of test images, rows the true class, columns the predicted one. ``kept_epoch``: whose weights
+    these are.
     """
 
     architecture: Architecture
@@ -55,6 +56,7 @@ class Trained:
     best_epoch: int
     confusion: list[list[int]]
     legs: tuple[int, ...] = ()
+    kept_epoch: int | None = None
 
 
 def train(
@@ -81,8 +83,7 @@ def train(
     data, TrainingDiverged where the loss is no number any more.
     """
     device = torch.device(device)
-    _check(recipe, dataset, device)
-    data = to_device(_hold_out(dataset, recipe.hold_out, seed), device)
+    data = prepared(dataset, recipe, seed, device)
     training = Training(
         architecture, data, recipe=recipe, seed=seed, stem=stem, device=device, start=start
     )
@@ -116,6 +117,7 @@ def train(
         # Of the weights that are kept, which need not be those that were tested last.
         confusion=confusion_of(logits(training.settled, data, "test"), data),
         legs=tuple(progress.legs),
+        kept_epoch=training.result.number,
     )
 
 
@@ -131,6 +133,15 @@ def _before(training: Training) -> TrainingEpoch:
         test_accuracy=tested,
         seconds=0.0,
     )
+
+
+def prepared(dataset: Dataset, recipe: Recipe, seed: int, device: torch.device) -> Dataset:
+    """The images on the device, those of them aside that epochs are judged by.
+
+    Raises InputError where the recipe does not fit the device or the data.
+    """
+    _check(recipe, dataset, device)
+    return to_device(_hold_out(dataset, recipe.hold_out, seed), device)
 
 
 def _hold_out(dataset: Dataset, share: float, seed: int) -> Dataset:

@@ -69,6 +69,11 @@ def test_train_and_export_print_tables(
         and f"next:\n  hwnas export {run} --best\n" in out
         and "knee" in out
     )
+    code, out, err = called(
+        ["train", str(run), key, "--epochs", "2", "--batch", "128"], monkeypatch, capsys
+    )
+    assert code == 0 and f"{key} went on from an earlier call, after epoch 1" in err, err
+    assert f"{key} epoch 2/2" in err and "after 2 epochs" in err
     code, out, _ = called(
         ["export", str(run), key, "--formats", "onnx", "--no-measure", "--quiet"],
         monkeypatch,
@@ -113,6 +118,10 @@ def read_front_keys(path: Path) -> list[str]:
         (["train", "RUN", "--channels", "a,b"], "channels: expected whole numbers"),
         (["train", "RUN", "--channels", "0"], "channels must be within"),
         (["train", "RUN", "--epochs", "0"], "epochs must be within"),
+        (["train", "RUN", "--patience", "3"], "say --hold-out too"),
+        (["train", "RUN", "--mixup", "-1"], "mixup must be within"),
+        (["train", "RUN", "--time", "10"], "--time: expected a time such as 90s"),
+        (["train", "RUN", "--time", "1s", "--ray", "x:1"], "--time: not together with --ray"),
         (["train", "RUN", "--device", "gpu"], "device: unknown 'gpu'"),
         (["train", "RUN", "--precision", "float16", "--device", "cpu"], "needs a CUDA device"),
         (["train", "nowhere"], "not a run directory"),
