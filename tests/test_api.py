@@ -40,6 +40,13 @@ def test_a_function_has_the_flags_of_its_command_with_their_defaults(name: str) 
     assert not set(parameters) & set(OF_A_TERMINAL)
 
 
+def test_a_keyword_is_called_as_its_flag_is() -> None:
+    """Where the flag has another name than the command's function gives it: --all."""
+    named = inspect.signature(train).parameters
+    assert "all" in named and "every" not in named
+    assert {"dtype", "precision"} <= set(inspect.signature(profile).parameters)
+
+
 def test_python_and_the_run_directory_say_the_same(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

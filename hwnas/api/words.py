@@ -101,10 +101,12 @@ def signature(command: Command, left_out: tuple[str, ...] = ()) -> list[inspect.
 
 def _names(parameter: str, info: Any) -> list[str]:
     """``--all`` is called all, whatever the function calls it."""
+    # In an Annotated[...] typer takes the first of them for a default until it reads the function.
+    said = (getattr(info, "default", None), *(getattr(info, "param_decls", None) or ()))
     declared = [
         word.partition("/")[0][2:].replace("-", "_")
-        for word in getattr(info, "param_decls", None) or ()
-        if word.startswith("--")
+        for word in said
+        if isinstance(word, str) and word.startswith("--")
     ]
     return declared or [parameter]
 
