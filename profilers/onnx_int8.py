@@ -28,8 +28,12 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]
         return None if x is None else {self.name: np.ascontiguousarray(x)}
 
 
-def quantised(model: onnx.ModelProto, inputs: Sequence[NDArray[Any]]) -> bytes:
+def quantised(
+    model: onnx.ModelProto, inputs: Sequence[NDArray[Any]], in_float: Sequence[str] = ()
+) -> bytes:
     """``model`` as a QDQ model: uint8 activations, int8 weights with a scale per output channel.
+
+    ``in_float``: names of nodes that stay in float32.
 
     ``inputs``: batches of calibration images, as the model takes them; never the test images. uint8
     activations, because ONNX Runtime has fused kernels for them only; on an x86 processor without
@@ -45,6 +49,7 @@ def quantised(model: onnx.ModelProto, inputs: Sequence[NDArray[Any]]) -> bytes:
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             per_channel=True,
+            nodes_to_exclude=list(in_float),
         )
         written = onnx.load(str(target))
     # The quantiser drops what the file says about itself.

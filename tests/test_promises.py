@@ -32,7 +32,7 @@ ELSEWHERE = {
     "hwnas/runs/atomic.py": ("os.open",),
 }
 ROOMS = ("runs", "export", "report", "measuring", "search", "cluster")
-OF_TRAINING = ("checkpoint", "curves", "finalists", "loop", "train", "weights")
+OF_TRAINING = ("checkpoint", "curves", "finalists", "loop", "planning", "train", "weights")
 
 
 def calls(path: Path) -> Iterator[tuple[str, ast.Call]]:

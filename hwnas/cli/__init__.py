@@ -17,6 +17,7 @@ from hwnas.cli import (
     doctor,
     export,
     plan,
+    predict,
     processes,
     profile,
     report,
@@ -65,6 +66,7 @@ app.command("derive")(derive.derive)
 app.command("show")(show.show)
 app.command("train", cls=WithRay)(train.train)
 app.command("export")(export.export)
+app.command("predict")(predict.predict)
 app.command("sweep", cls=WithRay)(sweep.sweep)
 app.command("report")(report.report)
 app.command("doctor")(doctor.doctor)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hwnas.cli import devices_tables
+from hwnas.cli.next_steps import say_next
 from hwnas.cli.outside import echo, echo_json
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def here(as_json: Json = False) -> None:
     for target in matching:
         echo(f"matches target {target['name']} ({target['place']})")
     echo(f"back ends: {', '.join([*BACKENDS, *plugins()])}")
-    echo("next: hwnas profile DARTS_V2 --target cpu")
+    say_next(("profile", "DARTS_V2", "--target", "cpu"))
 
 
 def all_devices() -> list[Device]:

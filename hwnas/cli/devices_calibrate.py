@@ -50,10 +50,10 @@ def calibrate(
         str, typer.Option(help="Search space whose operations are measured.")
     ] = "darts",
     channels: Annotated[
-        int | None, typer.Option(min=1, help="Initial channels. [default: 16; a chain's own]")
+        int | None, typer.Option(min=1, help="Initial channels. Default: 16; a chain's own.")
     ] = None,
     cells: Annotated[
-        int | None, typer.Option(min=1, help="Searched cells. [default: 8; 15; a chain's own]")
+        int | None, typer.Option(min=1, help="Searched cells. Default: 8; 15; a chain's own.")
     ] = None,
     classes: Annotated[int, typer.Option(min=1)] = 10,
     image: Annotated[str, typer.Option(help="Image: SIDE or CHANNELSxHEIGHTxWIDTH.")] = "32",
@@ -62,7 +62,7 @@ def calibrate(
     backend: Annotated[
         str | None,
         typer.Option(
-            help="onnxruntime, openvino, ncnn, torch, a plug-in. [default: onnxruntime; CUDA torch]"
+            help="onnxruntime, openvino, ncnn, torch, a plug-in. Default: onnxruntime; CUDA torch."
         ),
     ] = None,
     precision: Annotated[
@@ -102,7 +102,7 @@ def calibrate(
         typer.Option(
             min=5,
             max=10_000,
-            help="Networks to judge the table by. [default: 40; none with --networks]",
+            help="Networks to judge the table by. Default: 40; none with --networks.",
         ),
     ] = None,
     budget: Annotated[
@@ -111,7 +111,7 @@ def calibrate(
     ] = 270.0,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Which networks are drawn.")] = 0,
     out: Annotated[
-        Path | None, typer.Option(help="The table to write. [default: kept by name]")
+        Path | None, typer.Option(help="The table to write. Default: kept by name.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Only JSON on standard output.")] = False,
 ) -> None:

@@ -21,7 +21,7 @@ __all__ = ["calibrate", "fit", "predict"]
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
 Arch = Annotated[
-    str | None, typer.Option("--arch-column", help="Column of the architectures. [default: arch]")
+    str | None, typer.Option("--arch-column", help="Column of the architectures. Default: arch.")
 ]
 
 
@@ -34,7 +34,7 @@ def fit(
     ],
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="The table to write, JSON. [default: where a search finds it]"),
+        typer.Option("--out", help="The table to write, JSON. Default: where a search finds it."),
     ] = None,
     space: Annotated[
         str, typer.Option("--space", help="Search space of the architectures.")
@@ -42,14 +42,14 @@ def fit(
     unit: Annotated[
         str | None,
         typer.Option(
-            "--unit", help="ms, us or s; mJ, uJ or J. [default: the column's, or ms, or mJ]"
+            "--unit", help="ms, us or s; mJ, uJ or J. Default: the column's, or ms, or mJ."
         ),
     ] = None,
     arch_column: Arch = None,
     latency_column: Annotated[
         str | None,
         typer.Option(
-            "--latency-column", "--value-column", help="Column of the latencies. [default: latency]"
+            "--latency-column", "--value-column", help="Column of the latencies. Default: latency."
         ),
     ] = None,
     skip_failed: Annotated[

@@ -10,15 +10,42 @@ from __future__ import annotations
 import json as json_module
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from profilers.errors import shown, visible
 
-__all__ = ["console", "echo", "echo_json", "has_colours", "print_table", "shown", "table"]
+__all__ = [
+    "answers",
+    "console",
+    "echo",
+    "echo_json",
+    "has_colours",
+    "print_table",
+    "shown",
+    "table",
+]
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+
+
+_ANSWERS: ContextVar[list[Any] | None] = ContextVar("answers", default=None)
+
+
+@contextmanager
+def answers() -> Iterator[list[Any]]:
+    """For callers in Python: the values that `echo_json` is given meanwhile, in place of a print;
+    nothing goes to standard output. Progress and warnings do go to standard error."""
+    found: list[Any] = []
+    token = _ANSWERS.set(found)
+    try:
+        yield found
+    finally:
+        _ANSWERS.reset(token)
 
 
 COLOURS = {
@@ -39,6 +66,8 @@ def echo(text: str, err: bool = False, kind: str = "") -> None:
 
     What a terminal would obey is escaped, ends of lines too.
     """
+    if not err and _ANSWERS.get() is not None:
+        return
     stream = sys.stderr if err else sys.stdout
     encoding = getattr(stream, "encoding", None) or "utf-8"
     # A terminal of ASCII is given escapes as well.
@@ -63,6 +92,11 @@ def _coloured(line: str, kind: str) -> str:
 
 def echo_json(value: Any) -> None:
     """Print JSON of ASCII characters that are all to be seen."""
+    found = _ANSWERS.get()
+    if found is not None:
+        # As whoever reads the text would have it: lists for tuples, texts for paths.
+        found.append(json_module.loads(json_module.dumps(value, default=str)))
+        return
     print(json_module.dumps(value, default=str).replace("\x7f", "\\u007f"))
 
 
@@ -106,6 +140,8 @@ def print_table(grid: Table) -> None:
     the terminal, and else as a list, a line per cell."""
     from rich import box
 
+    if _ANSWERS.get() is not None:
+        return
     screen = console()
     if not _fitted(grid, screen):
         grid.box, grid.padding = box.SIMPLE_HEAD, (0, 1, 0, 0)

@@ -121,7 +121,7 @@ def profile(
     from hwnas.cli.subject_options import subject_size, table_of_run
     from hwnas.measuring.profile import measure_elsewhere, measure_here, refuse_less
     from hwnas.measuring.subjects import members, resolve
-    from hwnas.runs.choice import Choice, knee_label
+    from hwnas.runs.choice import Choice, knee_of_run
     from hwnas.runs.directory import open_run
     from profilers.backends import Options
     from profilers.device import load
@@ -166,7 +166,10 @@ def profile(
     if is_run:
         run = open_run(Path(subject))
         found = members(run, chosen_of(run, typed or Choice(every=True), "either", _say).members)
-        middle = knee_label(run, "either")
+        taken = knee_of_run(run, "either")
+        middle = taken.label
+        for note in taken.notes if typed is None or typed.every else ():
+            _note(note)
     else:
         found, middle = resolve(subject, size), None
     options = Options(

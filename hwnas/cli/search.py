@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hwnas.cli import processes as several
 from hwnas.cli.outside import echo
 from hwnas.cli.panels import DataOption, HardwareOption, Option, OutputOption, SearchOption
-from hwnas.cli.search_words import exponents_of, flag_of, given, named_table, objectives
+from hwnas.cli.search_words import config_flags, flag_of, named_table
 from hwnas.errors import quoted
 
 if TYPE_CHECKING:
     from hwnas.config import Config
     from hwnas.search.distributed.ranks import Ranks
+    from hwnas.search.progress import SearchProgress, Watcher
 
 
 def search(
@@ -158,40 +159,42 @@ def search(
 
     hwnas search --target 1080ti --objective params
     """
-    flags: dict[str, Any] = {
-        "target": target,
-        "space": space,
-        "weights_from": weights_from,
-        "algorithm": algorithm,
-        "seed": seed,
-        "reward": reward,
-        "weights": weights,
-        "require": require,
-        "device": device,
-        "backend": backend,
-        "precision": precision,
-        "cuda_graph": cuda_graph or None,
-        "threads": threads,
-        "exponents": exponents_of(exponents),
-        "objectives": objectives(objective, target_value),
-        "data": given(
-            source=data,
-            test=str(test) if test else None,
-            root=str(data_root) if data_root else None,
-            download=download or None,
-            noise=data_noise,
-            image_size=image_size,
-            skip_broken=skip_broken or None,
-        ),
-        "evaluation": given(channels=channels, cells=cells),
-    }
+    flags = config_flags(
+        {
+            "target": target,
+            "objective": objective,
+            "target_value": target_value,
+            "data": data,
+            "test": test,
+            "space": space,
+            "weights_from": weights_from,
+            "algorithm": algorithm,
+            "seed": seed,
+            "exponents": exponents,
+            "reward": reward,
+            "weights": weights,
+            "channels": channels,
+            "cells": cells,
+            "data_root": data_root,
+            "download": download,
+            "data_noise": data_noise,
+            "image_size": image_size,
+            "skip_broken": skip_broken,
+            "require": require,
+            "device": device,
+            "backend": backend,
+            "precision": precision,
+            "cuda_graph": cuda_graph,
+            "threads": threads,
+        }
+    )
     from hwnas.cli.progress import notes
     from hwnas.config import resolve, with_epochs
     from hwnas.runs.directory import ensure_absent, new_directory
     from hwnas.search.photos import with_weights
 
     say = notes(quiet or several.follows())
-    resolved = resolve(with_weights(given(**flags), config, say), config, say, flag_of)
+    resolved = resolve(with_weights(flags, config, say), config, say, flag_of)
     if epochs is not None:
         resolved = with_epochs(resolved, epochs)
     chosen = named_table(table, resolved)
@@ -199,7 +202,7 @@ def search(
     ensure_absent(path)
     several.launched(processes, context.find_root().obj)
     with several.joined() as ranks:
-        _run(
+        run_search(
             resolved,
             ranks.broadcast(lambda: path),
             json=json,
@@ -210,15 +213,17 @@ def search(
         )
 
 
-def _run(
+def run_search(
     resolved: Config,
     path: Path,
     json: bool,
     quiet: bool,
-    verbose: bool,
     ranks: Ranks,
     table: Path | None = None,
+    heard: Watcher | None = None,
+    verbose: bool = False,
 ) -> None:
+    """Search in this process, and print what was found. ``heard``: told of every epoch too."""
     from hwnas.cli.progress import notes, watching
     from hwnas.cli.show import print_summary
     from hwnas.runs.summary import read_front
@@ -239,7 +244,13 @@ def _run(
         search(resolved, path, planned=planned, ranks=ranks)
         return
     try:
-        with watching(quiet, path, verbose) as watch:
+        with watching(quiet, path, verbose) as shown:
+
+            def watch(progress: SearchProgress) -> None:
+                shown(progress)
+                if heard is not None:
+                    heard(progress)
+
             run = search(resolved, path, watch=watch, planned=planned, say=say, ranks=ranks)
     except KeyboardInterrupt:
         echo(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,48 @@ def flag_of(key: str) -> str:
 def given(**values: Any) -> dict[str, Any]:
     """Only what was said: flags that were left out must not hide the config file."""
     return {key: value for key, value in values.items() if value is not None and value != {}}
+
+
+AS_THEY_ARE = (
+    "target",
+    "space",
+    "weights_from",
+    "algorithm",
+    "seed",
+    "reward",
+    "weights",
+    "require",
+    "device",
+    "backend",
+    "precision",
+    "threads",
+)
+"""Flags that a config calls as they are called."""
+
+
+def config_flags(words: Mapping[str, Any]) -> dict[str, Any]:
+    """The flags of ``hwnas search`` by name, as keys of a config; what was left out is not there.
+
+    Raises InputError for a value that is none of its flag's.
+    """
+    said = words.get
+    test, root = said("test"), said("data_root")
+    return given(
+        **{name: said(name) for name in AS_THEY_ARE},
+        cuda_graph=said("cuda_graph") or None,
+        exponents=exponents_of(said("exponents")),
+        objectives=objectives(said("objective"), said("target_value")),
+        data=given(
+            source=said("data"),
+            test=str(test) if test else None,
+            root=str(root) if root else None,
+            download=said("download") or None,
+            noise=said("data_noise"),
+            image_size=said("image_size"),
+            skip_broken=said("skip_broken") or None,
+        ),
+        evaluation=given(channels=said("channels"), cells=said("cells")),
+    )
 
 
 def exponents_of(text: str | None) -> tuple[float, ...] | None:

@@ -17,7 +17,7 @@ from hwnas.cli.show_baselines import add_baselines, trained_provenance
 from profilers.errors import InputError, visible
 
 if TYPE_CHECKING:
-    from hwnas.runs.choice import Choice
+    from hwnas.runs.choice import Choice, Chosen
     from hwnas.runs.directory import Run
     from hwnas.runs.summary import Cost, Member, SearchSummary
 
@@ -33,7 +33,7 @@ def show(
     json: Annotated[bool, typer.Option("--json", help="Only JSON on standard output.")] = False,
 ) -> None:
     """Print the Pareto front of a finished search, or the networks of it that are asked for."""
-    from hwnas.runs.choice import knee_label
+    from hwnas.runs.choice import knee_of_run
     from hwnas.runs.directory import open_run
     from hwnas.runs.summary import read_shown
     from hwnas.runs.verdict import with_verdict
@@ -53,15 +53,15 @@ def show(
     if typed is not None:
         _show_chosen(opened, typed, json)
         return
-    print_summary(with_verdict(opened, summary), run, json, knee_label(opened, "either"))
+    print_summary(with_verdict(opened, summary), run, json, knee_of_run(opened, "either"))
 
 
 def print_summary(
-    summary: SearchSummary, path: Path, json: bool, middle: str | None = None
+    summary: SearchSummary, path: Path, json: bool, taken: Chosen | None = None
 ) -> None:
     """The front as a table with provenances, or the whole summary as JSON.
 
-    ``middle``: the network to mark as the knee, where trained accuracies had a say in it.
+    ``taken``: the network to mark as the knee, where trained accuracies may have a say in it.
     """
     from hwnas.algorithms import ALGORITHMS
     from hwnas.runs.models import search_knee
@@ -69,7 +69,7 @@ def print_summary(
     from hwnas.runs.verdict import unknown_line
     from hwnas.space import SPACES
 
-    middle = search_knee(summary) if middle is None else middle
+    middle = search_knee(summary) if taken is None else taken.label
     if json:
         echo_json({**to_json(summary), "knee": middle})
         return
@@ -79,6 +79,9 @@ def print_summary(
     print_table(front_table(shown, middle and visible(middle)))
     for line in _lines(shown, path, visible(middle or "")):
         echo(line)
+    for note in () if taken is None else taken.notes:
+        if "is within the target" not in note:  # the line about targets has said it
+            echo(f"note: {note}")
     echo(f"run directory: {path}")
     is_known = shown.verdict is not None and shown.verdict.outcome != "unknown"
     say_next(
@@ -105,7 +108,7 @@ def _show_chosen(run: Run, choice: Choice, json: bool) -> None:
 
     Raises InputError and Stopped as ``hwnas.runs.choice.choose`` does.
     """
-    from hwnas.runs.choice import choose, knee_label
+    from hwnas.runs.choice import choose, knee_of_run
     from hwnas.runs.limits import is_within
     from hwnas.runs.schema import escaped, to_json
     from hwnas.runs.summary import read_front
@@ -120,7 +123,7 @@ def _show_chosen(run: Run, choice: Choice, json: bool) -> None:
             member.model_copy(update={"within_target": is_within(member, summary.targets)})
             for member in members
         ]
-    middle = knee_label(run, "either")
+    middle = knee_of_run(run, "either").label
     if json:
         networks = [to_json(member) for member in members]
         echo_json({"chosen": networks, "knee": middle, "notes": list(chosen.notes)})
@@ -182,7 +185,7 @@ def front_table(summary: SearchSummary, middle: str | None) -> Any:
         elif summary.within_target is not None:
             cells.append("")
         if member.label == middle:
-            cells.append("knee")
+            cells.append("nearest" if member.within_target is False else "knee")
         grid.add_row(*cells)
     names = [(name, 2 if _processes(front, name) else 1) for name in costs]
     before = 2 if sized else 1
@@ -242,13 +245,6 @@ def _off(summary: SearchSummary, name: str) -> str:
     return f"; {pairs[0][0].provenance} values that the search went by were {100 * off:.1f} % off"
 
 
-def none_within(nearest: str) -> str:
-    """What is said of a front without a member within the target."""
-    return "no member of the front is within the target" + (
-        f"; the nearest is {nearest}" if nearest else ""
-    )
-
-
 def _lines(summary: SearchSummary, path: Path, middle: str) -> list[str]:
     from hwnas.runs.models import beside_the_front
 
@@ -276,11 +272,14 @@ def _lines(summary: SearchSummary, path: Path, middle: str) -> list[str]:
 
 def _target_line(summary: SearchSummary, met: list[str], middle: str) -> str:
     """What the search had to meet, and which member of the front does it best."""
-    from hwnas.runs.limits import limits_in_words
+    from hwnas.runs.limits import limits_in_words, misses_in_words
 
     units = {name: cost.unit for member in summary.front[:1] for name, cost in member.costs.items()}
     wanted = limits_in_words(summary.targets, units)
-    best = (
-        f"best within target: {met[0]}; the knee within: {middle}" if met else none_within(middle)
-    )
-    return f"target {wanted}: {best}"
+    if met:
+        return f"target {wanted}: best within target: {met[0]}; the knee within: {middle}"
+    line = f"target {wanted}: no member of the front is within the target"
+    nearest = [member for member in summary.front if member.label == middle]
+    for member in nearest:
+        line += f"; the nearest is {middle}, with {misses_in_words(member, summary.targets)}"
+    return line

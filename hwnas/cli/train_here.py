@@ -23,6 +23,7 @@ def train_here(
     goes_on: bool,
     epochs: int | None,
     time_s: float | None,
+    began: float,
     device: str,
     threads: int,
     fresh: bool,
@@ -79,6 +80,8 @@ def train_here(
     with told(run), lock(run):
         check_images(run, dataset)
         start = starts(run, dataset.task, goes_on)
+        if time_s is not None:
+            say("--time: a few steps of each network are timed")
         plan = plan_epochs(
             run,
             models,
@@ -87,6 +90,7 @@ def train_here(
             seed,
             typed=epochs,
             time_s=time_s,
+            began=began,
             fresh=fresh,
             device=place,
             start=start,

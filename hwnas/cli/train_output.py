@@ -16,7 +16,7 @@ def print_trained(run: Run, records: list[TrainingRecord]) -> None:
     """The trained front, those just trained marked."""
     from rich import box
 
-    from hwnas.runs.choice import knee_label
+    from hwnas.runs.choice import knee_of_run
     from hwnas.runs.confusion import confusion_line
     from hwnas.runs.models import write_trained
     from hwnas.runs.training_record import TRAINED
@@ -24,7 +24,7 @@ def print_trained(run: Run, records: list[TrainingRecord]) -> None:
     from hwnas.space.chosen_size import size_names, size_text
 
     trained = write_trained(run)
-    middle = knee_label(run, "trained")
+    middle = knee_of_run(run, "trained").label
     space = SPACES[run.config.space]
     sized = size_names(space).replace(", ", ",\n")
     title = f"Front of {run.path}; accuracy: {TRAINED}, params and MACs: counted"
@@ -42,7 +42,8 @@ def print_trained(run: Run, records: list[TrainingRecord]) -> None:
     for number, member in enumerate(trained.front + trained.dominated):
         marks = ["dominated"] if number >= len(trained.front) else []
         marks += ["new"] if member.name in new else []
-        marks += ["knee"] if member.label == middle else []
+        if member.label == middle:
+            marks.append("nearest" if member.within_target is False else "knee")
         if member.within_target is not None:
             marks.append("within target" if member.within_target else "over target")
         grid.add_row(

@@ -7,18 +7,20 @@ A format is one value in one table. Another package's format announces itself by
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
-from onnx import ModelProto
 from torch import Tensor, nn
 
 from hwnas.errors import Stopped
-from hwnas.export.images import CheckImages
+from hwnas.export.beside import CARD, PREPROCESSING
+from hwnas.export.examples import EXAMPLES, example_name
+from hwnas.export.exporting import Exporting as Exporting
+from hwnas.export.exporting import NotTheSame as NotTheSame
 from hwnas.export.int8 import quantised
 from hwnas.export.python_format import python_source
 from hwnas.export.runtime_formats import (
@@ -30,47 +32,13 @@ from hwnas.export.runtime_formats import (
 )
 from hwnas.export.tflite.format import int8_error, tflite_file
 from hwnas.export.torch_format import program, run_program
-from hwnas.export.verify import LARGEST_SHARE, largest_difference
+from hwnas.export.usage import METADATA, usage
 from hwnas.plugins import Announced
 from hwnas.runs import training_record
 from hwnas.runs.directory import FRONT
 from hwnas.training.checkpoint import BEST, STATE, WEIGHTS
-from hwnas.training.weights import Weights, weights_bytes
+from hwnas.training.weights import weights_bytes
 from profilers.errors import FaultyPlugin, asking, kind_of
-
-
-class NotTheSame(RuntimeError):
-    """An exported file gives other results than the network that it was made from; it was not
-    kept."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Exporting:
-    """One network on its way to files.
-
-    `network`: in evaluation mode, images (n, c, h, w) -> logits (n, classes); with `raw` it takes
-    uint8 pixels.
-    `model`: its ONNX file, which has been compared with the network. `images`: to calibrate with
-    and to compare on.
-    """
-
-    weights: Weights
-    network: nn.Module
-    model: ModelProto
-    images: CheckImages
-    raw: bool
-
-    @cached_property
-    def onnx(self) -> bytes:
-        """The ONNX file's content."""
-        content: bytes = self.model.SerializeToString()
-        return content
-
-    def refuse_unless_same(self, other: nn.Module, file: str) -> None:
-        """Raise NotTheSame where `other` gives other logits than the network."""
-        difference = largest_difference(self.network, other, self.images.test)
-        if not difference <= LARGEST_SHARE:
-            raise NotTheSame(f"{file}: logits differ by {difference:.2g} of the largest one")
 
 
 def _any(exporting: Exporting, content: object) -> None:
@@ -104,7 +72,9 @@ def _int8(exporting: Exporting) -> bytes:
 
 
 def _pt2(exporting: Exporting) -> bytes:
-    return program(exporting.network, exporting.images.test[0])
+    return program(
+        exporting.network, exporting.images.test[0], {f"{METADATA}.json": exporting.usage}
+    )
 
 
 def _check_pt2(exporting: Exporting, content: bytes) -> None:
@@ -119,7 +89,8 @@ def _python(exporting: Exporting) -> bytes:
         weights.image,
         weights.stem,
         normalise=(weights.mean, weights.std),
-        raw=exporting.raw,
+        interface=exporting.interface,
+        usage=usage(weights, exporting.interface),
     ).encode()
 
 
@@ -140,7 +111,7 @@ def _runtime_format(runtime: str, suffixes: tuple[str, str], stored: str) -> For
 
     def write(exporting: Exporting) -> Files:
         if runtime == "openvino":
-            return openvino_files(exporting.onnx, stem, fp16=half)
+            return openvino_files(exporting.onnx, stem, fp16=half, notes=exporting.usage)
         image = tuple(exporting.images.test[0].shape[1:])
         return ncnn_files(exporting.model, stem, image, fp16=half)
 
@@ -167,11 +138,20 @@ def _tflite_format(stored: str) -> Format:
 
     def write(exporting: Exporting) -> bytes:
         notes = {one.key: one.value for one in exporting.model.metadata_props}
-        calibration = exporting.images.calibration if integer else None
-        return tflite_file(exporting.weights, notes, raw=exporting.raw, calibration=calibration)
+        own = replace(exporting.interface, channels_last=True)
+        notes[METADATA] = json.dumps(usage(exporting.weights, own))
+        images = exporting.channels_first.images
+        return tflite_file(
+            exporting.weights,
+            notes,
+            raw=exporting.raw,
+            softmax=exporting.interface.softmax,
+            calibration=images.calibration if integer else None,
+        )
 
     def check(exporting: Exporting, content: bytes) -> None:
-        network, images = exporting.network, exporting.images.test
+        given = exporting.channels_first
+        network, images = given.network, given.images.test
         usual = int8_error(content, network, images, IMAGES) if integer else None
         problem = problem_of({file: content}, network, images, "litert", stored, usual)
         if problem:
@@ -188,7 +168,18 @@ def _tflite_format(stored: str) -> Format:
 
 
 RECORD = "export.json"
-OTHERS = (RECORD, training_record.RECORD, training_record.FRONT, STATE, BEST, WEIGHTS, FRONT)
+OTHERS = (
+    RECORD,
+    CARD,
+    PREPROCESSING,
+    *map(example_name, EXAMPLES),
+    training_record.RECORD,
+    training_record.FRONT,
+    STATE,
+    BEST,
+    WEIGHTS,
+    FRONT,
+)
 """What else hwnas writes beside an exported network."""
 
 

@@ -141,6 +141,16 @@ def _sized(batches: list[Tensor], weights: Weights) -> list[Tensor]:
     ]
 
 
+def channels_moved(images: CheckImages, *, to_last: bool) -> CheckImages:
+    """Batches (n, c, h, w) as (n, h, w, c), or back."""
+    order = (0, 2, 3, 1) if to_last else (0, 3, 1, 2)
+    test, calibration = (
+        [batch.permute(order).contiguous() for batch in part]
+        for part in (images.test, images.calibration)
+    )
+    return replace(images, test=test, calibration=calibration)
+
+
 def _check_data(weights: Weights, dataset: Dataset) -> None:
     where = f"data set '{dataset.name}'"
     if dataset.image != weights.image:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from hwnas.costs.counts import count
+from hwnas.export.beside import FormatFiles, files_beside
 from hwnas.export.formats import (
     FORMATS,
     PLAIN,
@@ -22,19 +22,24 @@ from hwnas.export.formats import (
     content_of,
     files_of,
 )
-from hwnas.export.images import CheckImages, averaged_down, cut_out_of_pictures
+from hwnas.export.images import (
+    CheckImages,
+    averaged_down,
+    channels_moved,
+    cut_out_of_pictures,
+)
+from hwnas.export.interface import Interface, network_of, wrapped
 from hwnas.export.onnx_format import OPSET, check, onnx_model
 from hwnas.export.tflite.interpreter import tflite_logits
-from hwnas.export.torch_format import Raw
+from hwnas.export.usage import METADATA, usage
 from hwnas.export.verify import Parity, compare, onnx_logits
-from hwnas.nets.network import Network
 from hwnas.nets.task import scores
 from hwnas.runs.atomic import atomic_write_all
 from hwnas.space.build import own_image
 from hwnas.space.chosen_size import chosen_size
 from hwnas.space.published import name_of
 from hwnas.space.task import Task
-from hwnas.training.weights import Weights, fill
+from hwnas.training.weights import Weights
 from profilers.errors import InputError
 
 Logits = Callable[[bytes, Sequence[Tensor]], Tensor]
@@ -103,19 +108,25 @@ def export(
     images: CheckImages,
     *,
     raw: bool = False,
+    channels_last: bool = False,
+    softmax: bool = False,
     formats: tuple[str, ...] = PLAIN,
     notes: Mapping[str, Any] | None = None,
 ) -> Exported:
     """Write ``formats`` of the network to the folder ``out``; all of them, or none where anything
     fails.
 
-    ``raw``: the files take uint8 pixels and normalise them inside; ``images`` have to be made for
-    the same choice. ``notes`` become metadata. Raises NotTheSame where a file's results differ,
+    ``raw``: the files take uint8 pixels and normalise them inside; ``images``, (n, c, h, w), have
+    to be made for the same choice. ``channels_last``: they take (n, h, w, c). ``softmax``: they
+    give probabilities. ``notes`` become metadata. Beside each file a JSON and an example are
+    written (hwnas.export.beside). Raises NotTheSame where a file's results differ,
     InputError where ``out`` cannot be written.
     """
     at = weights.architecture
-    network = network_of(weights)
-    fed = Raw(network, weights.mean, weights.std).eval() if raw else network
+    interface = Interface(raw=raw, channels_last=channels_last, softmax=softmax)
+    fed = wrapped(network_of(weights), weights, interface)
+    if channels_last:
+        images = channels_moved(images, to_last=True)
     params, macs = count(at, len(weights.classes), weights.image, weights.stem)
     task = Task(classes=len(weights.classes), image=weights.image)
     own = own_image(at, task)
@@ -127,6 +138,8 @@ def export(
         said["images"] = smaller
     if weights.crop != 1:
         said["pictures"] = cut_out_of_pictures(weights)
+    known = dict(said)
+    said[METADATA] = usage(weights, interface)
     model = onnx_model(
         at,
         {name: tensor.numpy() for name, tensor in weights.tensors.items()},
@@ -134,10 +147,14 @@ def export(
         weights.image,
         weights.stem,
         pixels=(weights.mean, weights.std) if raw else None,
+        channels_last=channels_last,
+        softmax=softmax,
         notes=said,
     )
     check(model)
-    exporting = Exporting(weights=weights, network=fed, model=model, images=images, raw=raw)
+    exporting = Exporting(
+        weights=weights, network=fed, model=model, images=images, interface=interface
+    )
     parity = compare(fed, exporting.onnx, images.test)
     if not parity.passed:
         raise NotTheSame(f"{FORMATS['onnx'].file} of {at.genotype.key}: {parity}")
@@ -149,7 +166,7 @@ def export(
     int8 = kept.get("int8")
     int8_accuracy = _accuracy(task, int8, images) if isinstance(int8, bytes) else None
     by_litert = {
-        name: _accuracy(task, content, images, tflite_logits)
+        name: _accuracy(task, content, exporting.channels_first.images, tflite_logits)
         for name, content in kept.items()
         if FORMATS[name].extra == "litert" and isinstance(content, bytes)
     }
@@ -176,16 +193,17 @@ def export(
             *_warnings(accuracy, by_litert.get("tflite-int8"), "tflite-int8"),
         ),
     )
-    write_files(out, {name: one for written in contents.values() for name, one in written.items()})
+    shown = [
+        FormatFiles(name=name, files=tuple(written), runs_on=FORMATS[name].runs_on)
+        for name, written in contents.items()
+        if name != "weights"
+    ]
+    write_files(
+        out,
+        {name: one for written in contents.values() for name, one in written.items()}
+        | files_beside(weights, interface, shown, known),
+    )
     return exported
-
-
-def network_of(weights: Weights) -> Network:
-    """The network that ``weights`` belong to, filled, in evaluation mode."""
-    with torch.random.fork_rng(devices=[]):
-        network = Network(weights.architecture, len(weights.classes), weights.image, weights.stem)
-    fill(network, weights, "weights")
-    return network.eval()
 
 
 def record_bytes(record: Mapping[str, Any]) -> bytes:

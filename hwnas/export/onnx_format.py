@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 import hwnas
-from hwnas.export.onnx_nodes import OUTPUT, Writer
+from hwnas.export.onnx_nodes import OUTPUT, PROBABILITIES, Writer
 from hwnas.space.build import architecture_graph
 from hwnas.space.genotype import Architecture
 from hwnas.space.graph import IMAGE, Graph
@@ -28,6 +28,8 @@ IR_VERSION = 8
 """That of ONNX Runtime 1.12 (2022) and TensorRT 8.5: new enough for us, old enough for devices."""
 
 Arrays = Mapping[str, NDArray[Any]]
+Pixels = tuple[tuple[float, ...], tuple[float, ...]]
+"""Mean and standard deviation per channel, of pixels in 0..1."""
 
 
 def onnx_model(
@@ -37,37 +39,52 @@ def onnx_model(
     image: tuple[int, int, int],
     stem: Stem = "cifar",
     *,
-    pixels: tuple[tuple[float, ...], tuple[float, ...]] | None = None,
+    pixels: Pixels | None = None,
+    channels_last: bool = False,
+    softmax: bool = False,
     notes: Mapping[str, Any] | None = None,
 ) -> ModelProto:
     """The network with weights ``tensors`` (named as in its state_dict), batch size left open.
 
     Input ``image``: (n, channels, height, width), float32 and normalised; with ``pixels`` = (mean,
-    std) of values in 0..1 it is uint8 and normalised inside. Output ``logits``: (n, classes).
+    std) of values in 0..1 it is uint8 and normalised inside. With ``channels_last`` it is
+    (n, height, width, channels). Output ``logits``, with ``softmax`` ``probabilities``: (n,
+    classes).
     ``notes`` are stored as metadata beside the genotype and the class names.
     """
     graph = architecture_graph(architecture, Task(classes=len(classes), image=image), stem)
-    model = written(graph, tensors, pixels)
+    model = written(graph, tensors, pixels, channels_last=channels_last, softmax=softmax)
     model.graph.name = f"hwnas-{architecture.genotype.key}"
     helper.set_model_props(model, _metadata(architecture, classes, pixels is not None, notes or {}))
     return model
 
 
 def written(
-    graph: Graph, tensors: Arrays, pixels: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    graph: Graph,
+    tensors: Arrays,
+    pixels: Pixels | None = None,
+    *,
+    channels_last: bool = False,
+    softmax: bool = False,
 ) -> ModelProto:
     """Any discrete ``graph`` that ends in logits as a model; see ``onnx_model``."""
     writer = Writer(tensors)
+    channels, (height, width) = graph[0].channels, graph[0].size
+    image = (height, width, channels) if channels_last else (channels, height, width)
+    if channels_last:
+        writer.maps[IMAGE] = writer.node("Transpose", [IMAGE], "channels_first", perm=[0, 3, 1, 2])
     if pixels:
-        writer.maps[IMAGE] = writer.normalise(*pixels)
+        writer.maps[IMAGE] = writer.normalise(writer.maps[IMAGE], *pixels)
     writer.write(graph)
-    image, classes = (graph[0].channels, *graph[0].size), graph[-1].channels
+    classes, output = graph[-1].channels, OUTPUT
+    if softmax:
+        output = writer.node("Softmax", [OUTPUT], PROBABILITIES, axis=1)
     kind = TensorProto.UINT8 if pixels else TensorProto.FLOAT
     content = helper.make_graph(
         writer.nodes,
         "hwnas",
         [helper.make_tensor_value_info(IMAGE, kind, ["batch", *image])],
-        [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["batch", classes])],
+        [helper.make_tensor_value_info(output, TensorProto.FLOAT, ["batch", classes])],
         [numpy_helper.from_array(array, name) for name, array in writer.constants.items()],
     )
     model = helper.make_model(

@@ -13,6 +13,8 @@ from hwnas.space.graph import IMAGE, Graph, Node
 from hwnas.space.layers import Activation, Layer, unknown_layer
 
 OUTPUT = "logits"
+PROBABILITIES = "probabilities"
+"""The output where softmax is inside, and the node that gives it."""
 
 
 class Writer:
@@ -76,12 +78,12 @@ class Writer:
         self.constants[name] = np.ascontiguousarray(array)
         return name
 
-    def normalise(self, mean: tuple[float, ...], std: tuple[float, ...]) -> str:
+    def normalise(self, pixels: str, mean: tuple[float, ...], std: tuple[float, ...]) -> str:
         """uint8 pixels -> (x / 255 - mean) / std, as one multiplication and one addition."""
         shape = (1, len(mean), 1, 1)
         factor = (1 / (255 * np.array(std))).astype(np.float32).reshape(shape)
         offset = (-np.array(mean) / np.array(std)).astype(np.float32).reshape(shape)
-        numbers = self.node("Cast", [IMAGE], "normalise/float", to=TensorProto.FLOAT)
+        numbers = self.node("Cast", [pixels], "normalise/float", to=TensorProto.FLOAT)
         scaled = self.node(
             "Mul", [numbers, self.constant("normalise/factor", factor)], "normalise/scaled"
         )

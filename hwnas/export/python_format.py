@@ -10,8 +10,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import indent
+from typing import Any
 
 from hwnas.export.images import averaged_down
+from hwnas.export.interface import Interface
 from hwnas.export.python_header import Pixels, header_text
 from hwnas.export.python_parts import LOAD, expression, helpers, symbols, widths
 from hwnas.space.build import architecture_graph
@@ -30,12 +32,15 @@ def python_source(
     stem: Stem = "cifar",
     *,
     normalise: Pixels | None = None,
-    raw: bool = False,
+    interface: Interface | None = None,
+    usage: Mapping[str, Any] | None = None,
 ) -> str:
     """The text of model.py.
 
-    ``normalise`` = (mean, std) of pixel values in 0..1; ``raw``: uint8 images come in.
+    ``normalise`` = (mean, std) of pixel values in 0..1. ``usage``: what hwnas.export.usage says
+    of it.
     """
+    interface = interface or Interface()
     genotype = architecture.genotype
     # Nodes that nothing reads stay: their tensors are in the weights file.
     graph = architecture_graph(
@@ -48,15 +53,16 @@ def python_source(
         for node in graph
         if node.row is not None
     }
-    text = module_text(graph, operations, raw)
+    text = module_text(graph, operations, interface)
     own = image_of(graph)
     header = header_text(
         architecture,
         classes,
         image=own,
         normalise=normalise,
-        raw=raw,
-        smaller=averaged_down(image, own, raw=raw),
+        smaller=averaged_down(image, own, raw=interface.raw),
+        interface=interface,
+        usage=usage or {},
     )
     return "\n\n\n".join([header, *helpers(text), text, LOAD]) + "\n"
 
@@ -72,7 +78,7 @@ class Group:
     widths: tuple[int, ...]
 
 
-def module_text(graph: Graph, operations: Mapping[str, str], raw: bool) -> str:
+def module_text(graph: Graph, operations: Mapping[str, str], interface: Interface) -> str:
     """Functions, classes and the network of a discrete graph.
 
     ``operations``: what stands on each decided node.
@@ -102,7 +108,7 @@ def module_text(graph: Graph, operations: Mapping[str, str], raw: bool) -> str:
         f'class {name}(nn.Module):\n    """{_listed(members[name])}"""\n\n{body}'
         for body, name in classes.items()
     ]
-    return "\n\n\n".join([*functions.values(), *texts, _network(attributes, lines, raw)])
+    return "\n\n\n".join([*functions.values(), *texts, _network(attributes, lines, interface)])
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -258,11 +264,13 @@ def _zeros(node: Node, maps: Mapping[str, str], by_name: Mapping[str, Node]) -> 
     return f"{first}.new_zeros({first}.shape[0], {node.channels}, {node.size[0]}, {node.size[1]})"
 
 
-def _network(attributes: Sequence[str], lines: Sequence[str], raw: bool) -> str:
+def _network(attributes: Sequence[str], lines: Sequence[str], interface: Interface) -> str:
     """The class that joins the groups."""
     body = ["check_image(x)"]
-    body += ["x = (x.float() / 255 - self.mean) / self.std"] if raw else []
+    body += ["x = x.permute(0, 3, 1, 2)"] if interface.channels_last else []
+    body += ["x = (x.float() / 255 - self.mean) / self.std"] if interface.raw else []
     last = lines[-1].partition(" = ")[2]
+    last = f"F.softmax({last}, dim=1)" if interface.softmax else last
     buffers = (
         '        self.register_buffer("mean", torch.tensor(MEAN).view(-1, 1, 1),'
         ' persistent=False)\n        self.register_buffer("std", torch.tensor(STD).view(-1, 1, 1),'
@@ -270,10 +278,10 @@ def _network(attributes: Sequence[str], lines: Sequence[str], raw: bool) -> str:
     )
     return (
         "class Network(nn.Module):\n"
-        '    """Images -> logits (n, classes)."""\n\n'
+        f'    """Images -> {interface.output} (n, classes)."""\n\n'
         "    def __init__(self) -> None:\n"
         "        super().__init__()\n"
-        f"{buffers if raw else ''}"
+        f"{buffers if interface.raw else ''}"
         + indent("\n".join(attributes), " " * 8)
         + "\n\n    def forward(self, x: Tensor) -> Tensor:\n"
         + indent("\n".join([*body, *lines[:-1], f"return {last}"]), " " * 8)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pprint import pformat
 from textwrap import wrap
+from typing import Any
 
+from hwnas.export.interface import Interface
 from hwnas.export.python_parts import HEADER
 from hwnas.space.genotype import Architecture
 from hwnas.space.published import name_of
@@ -19,23 +23,29 @@ def header_text(
     classes: tuple[str, ...],
     image: tuple[int, int, int],
     normalise: Pixels | None,
-    raw: bool,
     smaller: str,
+    interface: Interface,
+    usage: Mapping[str, Any],
 ) -> str:
-    """The docstring, the imports and the constants of a model.py."""
+    """The docstring, the imports and the constants of a model.py. ``image``: (channels, height,
+    width)."""
     genotype = architecture.genotype
     name, parts = name_of(genotype), SPACES[genotype.space].parts
     mean, std = normalise or ((0.0,) * image[0], (1.0,) * image[0])
-    fed = "uint8, 0..255" if raw else "float32, (pixel / 255 - MEAN) / STD"
+    fed = "uint8, 0..255" if interface.raw else "float32, (pixel / 255 - MEAN) / STD"
+    shape = (*image[1:], image[0]) if interface.channels_last else image
     return HEADER.format(
         key=f"{name} ({genotype.key})" if name else genotype.key,
         genotype=_pasted(format_text(genotype)),
         shape_text=f"{architecture.cells} {parts}, {architecture.channels} initial channels",
         count=len(classes),
-        shape=f"(n, {image[0]}, {image[1]}, {image[2]})",
+        shape=f"(n, {shape[0]}, {shape[1]}, {shape[2]})",
+        axes="height, width, channels" if interface.channels_last else "channels, height, width",
+        output=interface.output,
+        usage=pformat(usage, width=96, sort_dicts=False),
         fed=fed,
         smaller=f"\n{_capital(smaller)}.\n" if smaller else "",
-        image=image,
+        image=shape,
         classes=_wrapped(classes),
         mean=mean,
         std=std,

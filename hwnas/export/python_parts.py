@@ -17,7 +17,7 @@ Written by hwnas; needs torch and nothing else.
 {genotype}
 
     network = load("weights.safetensors")
-    logits = network(images)  # images: {shape} {fed}
+    {output} = network(images)  # images: {shape} {fed}
 {smaller}"""
 
 from __future__ import annotations
@@ -32,11 +32,12 @@ from torch import Tensor, nn
 CLASSES = {classes}
 MEAN = {mean}
 STD = {std}
-IMAGE = {image}  # channels, height, width
+IMAGE = {image}  # {axes}
+USAGE = {usage}  # from a photo to a class
 
 
 def check_image(x: Tensor) -> None:
-    """Raise ValueError unless x is a batch (n, channels, height, width) of the network's images."""
+    """Raise ValueError unless x is a batch (n, {axes}) of the network's images."""
     if tuple(x.shape[1:]) != IMAGE:
         wanted = ", ".join(str(side) for side in IMAGE)
         raise ValueError(f"images: expected (n, {{wanted}}), not {{tuple(x.shape)}}")'''

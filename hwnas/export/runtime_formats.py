@@ -11,6 +11,7 @@ import numpy as np
 from onnx import ModelProto
 from torch import Tensor, nn
 
+from hwnas.export.usage import METADATA
 from hwnas.export.verify import exact_logits
 from hwnas.space.graph import IMAGE
 from profilers import parity
@@ -26,9 +27,9 @@ IMAGES = 32
 LIMIT_S = 120.0
 
 
-def openvino_files(model: bytes, name: str, *, fp16: bool = False) -> Files:
+def openvino_files(model: bytes, name: str, *, fp16: bool = False, notes: str = "") -> Files:
     """The IR of the ONNX file, ``name`` .xml and .bin, batch size open; ``fp16`` halves the
-    weights' size."""
+    weights' size. ``notes``: how it is used, kept in its rt_info as hwnas/usage."""
     check_runtime("openvino", "fp32", elsewhere=False)
     from profilers.session_openvino import silent_openvino
 
@@ -37,9 +38,10 @@ def openvino_files(model: bytes, name: str, *, fp16: bool = False) -> Files:
         source = Path(folder) / "model.onnx"
         source.write_bytes(model)
         file = Path(folder) / f"{name}.xml"
-        openvino.save_model(
-            openvino.Core().read_model(str(source)), str(file), compress_to_fp16=fp16
-        )
+        network = openvino.Core().read_model(str(source))
+        if notes:
+            network.set_rt_info(notes, ["hwnas", METADATA])
+        openvino.save_model(network, str(file), compress_to_fp16=fp16)
         return {
             f"{name}{suffix}": file.with_suffix(suffix).read_bytes() for suffix in (".xml", ".bin")
         }

@@ -12,6 +12,7 @@ from typing import Any
 from hwnas import files
 from hwnas.export.formats import RECORD
 from hwnas.export.images import images_for, untrained
+from hwnas.export.latencies import latencies
 from hwnas.export.network_files import Exported, export, int8_notes, record_bytes, write_files
 from hwnas.runs.directory import Run, inside
 from hwnas.runs.models import model_of
@@ -25,7 +26,6 @@ from hwnas.training.data import Dataset, load
 from hwnas.training.run_images import images_of
 from hwnas.training.weights import Weights, load_weights
 from profilers.errors import InputError, nearest
-from profilers.onnx_latency import OnnxOptions, measure_latency
 
 Size = tuple[int | None, int | None, int, tuple[int, int, int], str]
 """Channels, cells, classes, image and stem of an untrained genotype."""
@@ -184,6 +184,9 @@ def export_all(
     out: Path | None,
     formats: tuple[str, ...],
     raw: bool,
+    channels_last: bool = False,
+    softmax: bool = False,
+    *,
     threads: int | None,
     say: Callable[[str], None],
 ) -> list[dict[str, Any]]:
@@ -198,7 +201,14 @@ def export_all(
         folder = _folder(network, out)
         images = images_for(network.weights, network.dataset, raw=raw)
         result = export(
-            network.weights, folder, images, raw=raw, formats=formats, notes=network.notes
+            network.weights,
+            folder,
+            images,
+            raw=raw,
+            channels_last=channels_last,
+            softmax=softmax,
+            formats=formats,
+            notes=network.notes,
         )
         if (
             network.dataset is None
@@ -215,13 +225,15 @@ def export_all(
         for warning in result.warnings:
             say(f"warning: {network.name}: {warning}")
         exported.append((network, folder, result))
-    latencies = _latencies([result for _, _, result in exported], threads)
+    measured = latencies([result for _, _, result in exported], threads)
     records = []
-    for (network, folder, result), latency in zip(exported, latencies, strict=True):
+    for (network, folder, result), latency in zip(exported, measured, strict=True):
         warnings = (*result.warnings, *int8_notes(result.sizes, latency))
         result = replace(result, latency=latency, warnings=warnings)
         record = {"name": network.name, **result.to_dict()}
-        write_files(folder, {RECORD: record_bytes(record)})
+        # In the folder the files are named as seen from it: it may be moved.
+        there = {name: path.name for name, path in result.files.items()}
+        write_files(folder, {RECORD: record_bytes({**record, "files": there})})
         records.append(record)
     return records
 
@@ -243,27 +255,6 @@ def _folder(network: NetworkToExport, out: Path | None) -> Path:
     except OSError as error:
         raise InputError(f"{error.filename or folder} can't be written: {error.strerror}") from None
     return folder
-
-
-def _latencies(exported: Sequence[Exported], threads: int | None) -> list[dict[str, Any]]:
-    """{"onnx": measurement, "int8": ...} of each, all sampled in turn in one process."""
-    found: list[dict[str, Any]] = [{} for _ in exported]
-    wanted = [
-        (number, name, path)
-        for number, one in enumerate(exported)
-        for name, path in one.files.items()
-        if name in ("onnx", "int8")
-    ]
-    if threads is None or not wanted:
-        return found
-    outcomes = measure_latency([path for _, _, path in wanted], OnnxOptions(threads=threads))
-    for (number, name, _), outcome in zip(wanted, outcomes, strict=True):
-        data = outcome.to_dict()
-        # The raw samples of a table's figure would be a hundred times longer than all the rest.
-        found[number][name] = {
-            key: value for key, value in data.items() if key not in ("samples", "series")
-        }
-    return found
 
 
 def _genotype(text: str) -> Genotype:

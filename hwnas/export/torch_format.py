@@ -4,35 +4,15 @@ from __future__ import annotations
 
 import copy
 import io
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 
-class Raw(nn.Module):
-    """A network that takes uint8 pixels (n, c, h, w) and normalises them itself."""
-
-    def __init__(self, network: nn.Module, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
-        super().__init__()
-        self.network = network
-        mean_, std_ = (
-            torch.tensor(mean, dtype=torch.float64),
-            torch.tensor(std, dtype=torch.float64),
-        )
-        self.register_buffer("factor", (1 / (255 * std_)).float().view(-1, 1, 1))
-        self.register_buffer("offset", (-mean_ / std_).float().view(-1, 1, 1))
-        self.factor: Tensor
-        self.offset: Tensor
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(x / 255 - mean) / std, then the network."""
-        y: Tensor = self.network(x.to(self.factor.dtype) * self.factor + self.offset)
-        return y
-
-
-def program(network: nn.Module, example: Tensor) -> bytes:
-    """The bytes of a .pt2 with the batch size left open.
+def program(network: nn.Module, example: Tensor, notes: Mapping[str, str] | None = None) -> bytes:
+    """The bytes of a .pt2 with the batch size left open. ``notes``: texts kept in it by name.
 
     ``network``: in evaluation mode, on the CPU.
 
@@ -44,7 +24,7 @@ def program(network: nn.Module, example: Tensor) -> bytes:
     batch = torch.export.Dim("batch", min=1, max=2**16)
     exported = torch.export.export(plain, (example[:2],), dynamic_shapes=({0: batch},))
     content = io.BytesIO()
-    torch.export.save(exported, content)
+    torch.export.save(exported, content, extra_files=dict(notes or {}))
     return content.getvalue()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from hwnas.costs.short import cost_word
 from hwnas.report.load import EvaluatedFront, RunData
 from hwnas.report.photos import strip, test_counts
-from hwnas.runs.choice import knee_label
+from hwnas.runs.choice import knee_of_run
 from hwnas.runs.summary import Cost, Member
 from hwnas.runs.verdict import line_of
 
@@ -101,7 +101,7 @@ def alarms(data: RunData) -> list[str]:
 def _taken(data: RunData) -> tuple[EvaluatedFront, Member]:
     """What ``--best`` takes, in the front that it is of; the most accurate of the last front where
     nobody can say."""
-    label = knee_label(data.run, "either")
+    label = knee_of_run(data.run, "either").label
     for front in reversed(data.fronts):
         for member in front.members:
             if member.label == label:

@@ -54,6 +54,11 @@ class Chosen:
     members: tuple[Member, ...]
     notes: tuple[str, ...] = ()
 
+    @property
+    def label(self) -> str | None:
+        """What the first of them is called."""
+        return self.members[0].label if self.members else None
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Networks:
@@ -132,12 +137,12 @@ def choose(run: Run, choice: Choice, pool: Pool = FRONT) -> Chosen:
     return replace(chosen, notes=(*not_compared(run, left_out), *chosen.notes))
 
 
-def knee_label(run: Run, pool: Pool) -> str | None:
-    """What the network that is taken where nothing is said is called; None where there is none."""
+def knee_of_run(run: Run, pool: Pool) -> Chosen:
+    """The network that is taken where nothing is said; no member where there is none to take."""
     try:
-        return choose(run, Choice(), pool).members[0].label
+        return choose(run, Choice(), pool)
     except InputError:
-        return None
+        return Chosen(members=())
 
 
 def _meets(members: Sequence[Member], limits: Limits, asked: Limits) -> int:

@@ -142,7 +142,7 @@ def _decided(time_s: float, number: int, wanted: int, networks: int, took: float
         )
     return (
         f"--time: {number} of {wanted} epochs of {_networks(networks)} fit into"
-        f" {clock(time_s)}, in about {clock(took)}; the learning rate falls to the end of them"
+        f" {clock(time_s)}, in about {clock(took)}; the learning rate's schedule is cut to them"
     )
 
 

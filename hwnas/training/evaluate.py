@@ -36,12 +36,9 @@ def accuracy(
     network: nn.Module, dataset: Dataset, split: Split = "test", batch: int = 256
 ) -> float:
     """The share of images whose largest logit is the right class, in 0..1."""
-    return accuracy_of(logits(network, dataset, split, batch), dataset, split)
-
-
-def accuracy_of(outputs: Tensor, dataset: Dataset, split: Split = "test") -> float:
-    """The same, of logits (images, classes) in the order of the data."""
-    right = scores(dataset.task, outputs, labels(dataset, split).cpu())
+    right = scores(
+        dataset.task, logits(network, dataset, split, batch), labels(dataset, split).cpu()
+    )
     return float(right.double().mean())
 
 

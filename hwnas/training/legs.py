@@ -2,7 +2,8 @@
 
 A training of 10 epochs that goes on to 20 has made the first 10 by their own schedule: its learning
 rate had fallen to the last one. So the epochs after it are a schedule again, of 10 epochs: warm-up,
-the first rate, and down (a warm restart, arXiv 1608.03983). Drop-path rises again too.
+in a quarter of them at most, the first rate, and down (a warm restart, arXiv 1608.03983). Drop-path
+rises again too.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ def leg_of(ends: Sequence[int], epochs: int, epoch: int) -> tuple[int, int]:
 def rate_of(recipe: Recipe, ends: Sequence[int], epoch: int, step: int, steps: int) -> float:
     """The learning rate of a step of ``epoch``, by the schedule of its part."""
     begin, end = leg_of(ends, recipe.epochs, epoch)
-    return learning_rate(replace(recipe, epochs=end - begin), epoch - begin, step, steps)
+    length, warm = end - begin, recipe.warmup_epochs
+    # However short a part is that was added, it does not end at a high rate.
+    part = replace(recipe, epochs=length, warmup_epochs=min(warm, length / 4) if begin else warm)
+    return learning_rate(part, epoch - begin, step, steps)
 
 
 def drop_path_of(recipe: Recipe, ends: Sequence[int], epoch: int) -> float:

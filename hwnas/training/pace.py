@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from statistics import median
 
 import torch
 
@@ -38,33 +39,34 @@ def pace_of(
 
     Raises InputError as ``hwnas.training.train.train`` does.
     """
-    began = time.monotonic()
     device = torch.device(device)
     data = prepared(dataset, recipe, seed, device)
+    began = time.monotonic()
     training = Training(
         architecture, data, recipe=recipe, seed=seed, stem=stem, device=device, start=start
     )
+    built_s = time.monotonic() - began
     source = batches(
         data, "train", training.batch, (seed, 0), augment=training.augment(), drop_last=True
     )
     training.runner.train()
-    setup, steps, timed = 0.0, 0, 0.0
+    took: list[float] = []
+    last = time.monotonic()
     for batch in source:
         training.step(batch)
         _wait(device)
         now = time.monotonic()
-        if not steps:
-            setup = now - began
-        steps += 1
-        timed = now - began - setup
-        if steps > MOST or (steps > FEWEST and timed > SECONDS):
+        took.append(now - last)
+        last = now
+        if len(took) > MOST or (len(took) > FEWEST and sum(took[1:]) > SECONDS):
             break
-    step_s = timed / (steps - 1) if steps > 1 else setup
+    # The first step is slower than all others, and so is one that other work came in between.
+    step_s = median(took[1:] or took)
     looked_at = size(data, "test") + (size(data, "policy") if recipe.hold_out else 0)
     looked_at += min(recipe.calibrate, size(data, "train"))
     test_s = looked_at * _image_seconds(training, data, device)
     # The last epoch is always tested; inherited weights are before the first one.
-    once = setup + test_s * (1 if start is None else 2)
+    once = built_s + (took[0] if recipe.compile else 0.0) + test_s * (1 if start is None else 2)
     return Pace(epoch_s=training.steps * step_s + test_s / recipe.evaluate_every, once_s=once)
 
 
@@ -73,6 +75,7 @@ def _image_seconds(training: Training, data: Dataset, device: torch.device) -> f
     index = torch.arange(min(TESTED, size(data, "test")))
     test = data.test[index] if isinstance(data.test, torch.Tensor) else data.test.only(index)
     few = replace(data, test=test, test_labels=data.test_labels[index])
+    accuracy(training.settled, few, "test")  # the first look is slower
     begun = time.monotonic()
     accuracy(training.settled, few, "test")
     _wait(device)

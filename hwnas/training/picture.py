@@ -32,7 +32,7 @@ LONGEST_STRIP = 100
 # Images that take more than this are decoded one at a time, whatever the number of readers.
 _LARGE_BYTES = 32 << 20
 # A JPEG may be decoded smaller, to at least so many times the side that is wanted.
-_MARGIN = 4
+JPEG_MARGIN = 4
 
 _EXIF_ORIENTATION = 274
 _TURNS = {
@@ -121,7 +121,7 @@ def _decode(path: str, side: int | None, held: ExitStack) -> tuple[Image.Image, 
         # A progressive JPEG is held whole, two bytes a number, however small it is decoded.
         held_whole = 6 * file.width * file.height if "progressive" in file.info else 0
         if side is not None:
-            file.draft(None, (_MARGIN * side, _MARGIN * side))
+            file.draft(None, (JPEG_MARGIN * side, JPEG_MARGIN * side))
         need = file.width * file.height * _PIXEL_BYTES.get(file.mode, 4)
         if need > LARGEST_DECODED_BYTES:
             raise Unreadable(

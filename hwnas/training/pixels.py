@@ -10,6 +10,9 @@ from PIL import Image
 
 from profilers.errors import InputError
 
+REDUCING_GAP = 4.0
+"""A picture that is much larger is first made smaller by whole steps, to no less than so many times
+the side that is wanted: PIL's option of that name."""
 _GREY = frozenset({"1", "L", "LA", "La", "I", "F"})
 
 
@@ -103,4 +106,4 @@ def middle(picture: Image.Image, side: int) -> Image.Image:
     box = (left, top, left + shorter, top + shorter)
     if shorter == side:
         return picture.crop(box)
-    return picture.resize((side, side), Image.Resampling.BILINEAR, box, reducing_gap=4.0)
+    return picture.resize((side, side), Image.Resampling.BILINEAR, box, reducing_gap=REDUCING_GAP)

@@ -32,16 +32,17 @@ def plan_epochs(
     *,
     typed: int | None = None,
     time_s: float | None = None,
+    began: float | None = None,
     fresh: bool = False,
     device: str | torch.device = "cpu",
     start: Callable[[Model], Start | None] = lambda model: None,
 ) -> EpochPlan:
     """The epochs of every model of a call. ``typed``: those that were asked for. ``time_s``:
-    seconds that the call may take, over all models.
+    seconds that the call may take, over all models; it began at ``began`` (time.monotonic).
 
     Raises InputError where the time is too short.
     """
-    began = time.monotonic()
+    began = time.monotonic() if began is None else began
     stored = {model.name: None if fresh else _stored(model, recipe) for model in models}
     images = round(size(dataset, "train") * (1 - recipe.hold_out))
     wanted, line = (typed, None) if typed is not None else enough(recipe, images)

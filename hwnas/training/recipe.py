@@ -179,13 +179,12 @@ def learning_rate(recipe: Recipe, epoch: int, step: int, steps: int) -> float:
     """The rate of one step: a linear warm-up, then cosine or linear from first to last.
 
     With t in 0..1 the share of the epochs after the warm-up that is done, cosine is
-    last + (first - last) (1 + cos(pi t)) / 2 (arXiv 1608.03983). The warm-up takes a quarter of all
-    epochs at most, so that a short training falls to the last rate too.
+    last + (first - last) (1 + cos(pi t)) / 2 (arXiv 1608.03983 without restarts).
     """
-    done, warm = epoch + step / steps, min(recipe.warmup_epochs, recipe.epochs / 4)
-    if done < warm:
-        return recipe.learning_rate * (done + 1 / steps) / (warm + 1 / steps)
-    t = (done - warm) / (recipe.epochs - warm)
+    done = epoch + step / steps
+    if done < recipe.warmup_epochs:
+        return recipe.learning_rate * (done + 1 / steps) / (recipe.warmup_epochs + 1 / steps)
+    t = (done - recipe.warmup_epochs) / max(recipe.epochs - recipe.warmup_epochs, 1e-9)
     share = (1 + math.cos(math.pi * t)) / 2 if recipe.schedule == "cosine" else 1 - t
     return recipe.final_learning_rate + (recipe.learning_rate - recipe.final_learning_rate) * share
 

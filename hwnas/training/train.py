@@ -43,10 +43,9 @@ class Trained:
 
     ``test_accuracy``, in 0..1, is that of these weights, never the best of several looks at the
     test images. ``seconds`` counts training and evaluation over all calls that it took. ``epochs``
-    were made; ``legs``: where parts ended after which the training went on. ``kept_epoch``:
-    whose weights these are.
-    ``confusion``: counts of test images, rows the true class, columns the predicted one. ``right``:
-    (images,) bool, which test images were right.
+    were made; ``legs``: where parts ended after which the training went on. ``confusion``: counts
+    of test images, rows the true class, columns the predicted one. ``right``: (images,) bool, which
+    test images were right. ``kept_epoch``: whose weights these are.
     """
 
     architecture: Architecture
@@ -109,7 +108,7 @@ def train(
         training.run_epoch(checkpoint_s)
         if report is not None:
             report(progress.curve[-1])
-    # Of the weights that are kept: with patience not those that were tested last.
+    # Of the weights that are kept, which need not be those that were tested last.
     outputs = logits(training.settled, data, "test")
     return Trained(
         architecture=architecture,

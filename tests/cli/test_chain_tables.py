@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hwnas.cli.export import _print as print_exported
+from hwnas.cli.export_output import print_exported
 from hwnas.space import SPACES
 from hwnas.space.chosen_size import chosen_size, size_names, size_text
 from hwnas.space.genotype import Genotype

@@ -73,6 +73,7 @@ def test_show_marks_the_knee_and_shows_what_is_chosen(typed, tmp_path: Path) -> 
     trained_record(run, 0, 0.99)
     out, _ = typed("show", place)
     assert any("knee" in line and small in line for line in out.splitlines())
+    assert "note: 2 networks of the front are not trained, and so not compared" in out
     out, _ = typed("show", place, "--best")
     assert small in out and "2 networks of the front are not trained" in out
     commands = [shlex.split(line) for line in out.split("next:\n")[1].splitlines()]

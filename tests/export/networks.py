@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hwnas.nets.network import Network
-from hwnas.space.genotype import Architecture
+from hwnas.space import SPACES
+from hwnas.space.genotype import Architecture, Genotype, sized
 from hwnas.space.layers import Stem
 from hwnas.training.statistics import calibrate
 
@@ -44,3 +45,11 @@ def network(
 
 def arrays(module: nn.Module) -> dict[str, NDArray[np.float32]]:
     return {name: tensor.contiguous().numpy() for name, tensor in module.state_dict().items()}
+
+
+def halved(side: str) -> Architecture:
+    """A network of the mobile space that has chosen a side."""
+    space = SPACES["mobile"]
+    chosen = {one.name: one.operations[0] for one in space.decisions} | {"side": side}
+    genotype = Genotype("mobile", operations=tuple(chosen[one.name] for one in space.decisions))
+    return sized(genotype, 8)

@@ -137,7 +137,13 @@ def test_program_and_python_file_run_where_hwnas_cannot_be_imported(
 
 def test_only_the_formats_asked_for_are_written(trained: Weights, tmp_path: Path) -> None:
     exported = export(trained, tmp_path, images_for(trained, None, raw=False), formats=("onnx",))
-    assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "model.onnx",
+        "model.onnx.json",
+        "example_onnx.py",
+        "preprocess.py",
+        "model-card.md",
+    }
     assert exported.accuracy is None and exported.int8_accuracy is None
 
 

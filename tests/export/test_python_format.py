@@ -10,17 +10,17 @@ import pytest
 import torch
 from torch import nn
 
+from hwnas.export.interface import Interface
 from hwnas.export.python_format import python_source
 from hwnas.space import SPACES
 from hwnas.space.build import own_image
 from hwnas.space.encoding import sample, to_genotype
-from hwnas.space.genotype import Architecture, Genotype
-from hwnas.space.genotype import sized as spaced
+from hwnas.space.genotype import Architecture
 from hwnas.space.layers import Stem
 from hwnas.space.published import PUBLISHED
 from hwnas.space.size import Task
 from hwnas.space.text import parse
-from tests.export.networks import images, network
+from tests.export.networks import halved, images, network
 from tests.space.swept import KNOWN_CELLS, KNOWN_CHAINS, SWEPT, sized
 
 NAMES = tuple("abcdefghij")
@@ -56,14 +56,14 @@ def test_published_genotypes_are_rebuilt(text: str) -> None:
 @pytest.mark.parametrize("name", SWEPT)
 def test_random_genotypes_are_rebuilt(name: str) -> None:
     space, rng = SPACES[name], np.random.default_rng(8)
-    for number in range(10):
+    for number in range(4):
         genotype = to_genotype(space, sample(space, rng))
         assert_same(sized(genotype, 4, 3), (3, 9 + number % 2, 8))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ("mobile", "mobile-small", "fbnet"))
-def test_fifty_random_chains_are_rebuilt_to_the_last_digits_of_float64(name: str) -> None:
+@pytest.mark.parametrize("name", (*SWEPT, "mobile-small", "fbnet"))
+def test_fifty_random_genotypes_are_rebuilt_to_the_last_digits_of_float64(name: str) -> None:
     space, rng = SPACES[name], np.random.default_rng(9)
     for _ in range(50):
         drawn = sized(to_genotype(space, sample(space, rng)), 8, 3)
@@ -120,7 +120,9 @@ def test_uint8_images_are_normalised_inside() -> None:
         (0.2, 0.3, 0.4),
     )
     net = network(architecture)
-    source = python_source(architecture, NAMES, SIZE, normalise=(mean, std), raw=True)
+    source = python_source(
+        architecture, NAMES, SIZE, normalise=(mean, std), interface=Interface(raw=True)
+    )
     module = executed(source)
     assert (mean, std) == (module.MEAN, module.STD)
     rebuilt = module.Network()
@@ -133,21 +135,13 @@ def test_uint8_images_are_normalised_inside() -> None:
         assert torch.allclose(rebuilt.eval()(pixels), net(by_hand), atol=1e-4)
 
 
-def halved(side: str) -> Architecture:
-    """A network of the mobile space that has chosen a side."""
-    space = SPACES["mobile"]
-    chosen = {one.name: one.operations[0] for one in space.decisions} | {"side": side}
-    genotype = Genotype("mobile", operations=tuple(chosen[one.name] for one in space.decisions))
-    return spaced(genotype, 8)
-
-
 @pytest.mark.parametrize("raw", [False, True])
 def test_images_of_another_shape_are_refused_with_the_sides(raw: bool) -> None:
     side = min(SPACES["mobile"].decisions[0].operations, key=float)
     architecture = halved(side)
     own = own_image(architecture, Task(classes=10, image=(3, 64, 64)))
     assert own[1] < 64
-    source = python_source(architecture, NAMES, (3, 64, 64), raw=raw)
+    source = python_source(architecture, NAMES, (3, 64, 64), interface=Interface(raw=raw))
     rebuilt = executed(source).Network().eval()
     x = torch.zeros(2, *own, dtype=torch.uint8 if raw else torch.float32)
     assert rebuilt(x).shape == (2, 10)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hwnas.errors import Stopped
-from hwnas.runs.choice import Choice, Pool, choose, knee_label
+from hwnas.runs.choice import Choice, Pool, choose, knee_of_run
 from hwnas.runs.directory import Run
 from hwnas.runs.models import write_trained
 from hwnas.runs.summary import read_front
@@ -65,7 +65,7 @@ def test_a_mistyped_key_is_answered_with_the_front_and_the_nearest_of_all(run: R
 
 def test_nothing_said_means_the_knee(run: Run) -> None:
     """By hand: the middle one has nearly the best accuracy at nearly the lowest cost."""
-    assert labels(run, KNEE) == [keys(run)[1]] == [knee_label(run, "either")]
+    assert labels(run, KNEE) == [keys(run)[1]] == [knee_of_run(run, "either").label]
 
 
 def test_without_a_cost_the_knee_is_the_best(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_without_a_cost_the_knee_is_the_best(tmp_path: Path) -> None:
 def test_an_empty_front_has_no_knee(run: Run) -> None:
     found = json.loads(run.front_path.read_text())
     run.front_path.write_text(json.dumps({**found, "front": []}))
-    assert knee_label(run, "front") is None
+    assert knee_of_run(run, "front").label is None
     for choice in (ALL, KNEE):
         with pytest.raises(InputError, match="its front is empty"):
             choose(run, choice)

@@ -111,7 +111,7 @@ def test_the_same_epochs_are_made_of_networks_that_begin_together() -> None:
     assert plan.epochs == {"small": 9, "large": 9}
     assert plan.lines == (
         "--time: 9 of 50 epochs of each of 2 networks fit into 100 s, in about 90 s; the learning"
-        " rate falls to the end of them",
+        " rate's schedule is cut to them",
     )
 
 

@@ -85,12 +85,14 @@ def test_parts_lie_end_to_end_and_every_epoch_is_in_one(ends: set[int], epoch: i
     assert last_end(sorted(ends), epoch + 1) == part[0]
 
 
-def test_a_short_training_falls_to_the_last_rate_too() -> None:
-    """A warm-up takes a quarter of all epochs at most."""
-    quick = replace(RECIPES["quick"], epochs=1)
-    rates = [learning_rate(quick, 0, step, 40) for step in range(40)]
+def test_a_short_part_falls_to_the_last_rate_too() -> None:
+    """Of a part that was added a quarter at most is warm-up; the first part is as it always was."""
+    quick = replace(RECIPES["quick"], epochs=2)
+    rates = [rate_of(quick, [1], 1, step, 40) for step in range(40)]
     assert max(rates) == rates[10] == pytest.approx(quick.learning_rate)
     assert rates[-1] < 0.01 * quick.learning_rate
+    first = [rate_of(quick, [1], 0, step, 40) for step in range(40)]
+    assert first == [learning_rate(replace(quick, epochs=1), 0, step, 40) for step in range(40)]
 
 
 PATIENT = replace(TINY, epochs=9, hold_out=0.25, patience=2)

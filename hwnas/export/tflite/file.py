@@ -37,6 +37,7 @@ OPTIONS = {
     "QUANTIZE": "QuantizeOptions",
     "RELU": "",
     "RELU6": "",
+    "SOFTMAX": "SoftmaxOptions",
     "STRIDED_SLICE": "StridedSliceOptions",
 }
 """Every operator that is written -> the table of its options."""

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from hwnas.export.folding import Arrays
+from hwnas.export.onnx_nodes import PROBABILITIES
 from hwnas.export.tflite.file import METADATA, tflite_bytes
 from hwnas.export.tflite.int8 import quantised
 from hwnas.export.tflite.interpreter import tflite_logits
@@ -27,11 +28,13 @@ Pixels = tuple[Sequence[float], Sequence[float]]
 """Mean and std of values in 0..1, one for each channel."""
 
 
-def written(graph: Graph, tensors: Arrays, pixels: Pixels | None = None) -> TfliteModel:
+def written(
+    graph: Graph, tensors: Arrays, pixels: Pixels | None = None, softmax: bool = False
+) -> TfliteModel:
     """Any discrete `graph` that ends in logits, float32, with weights named as in its state_dict.
 
     Input `image`: (n, height, width, channels), normalised; with `pixels` it is uint8 and
-    normalised inside. Output `logits`: (n, classes).
+    normalised inside. Output `logits`, with `softmax` `probabilities`: (n, classes).
     """
     first = graph[0]
     writer = TfliteWriter(tensors)
@@ -46,11 +49,15 @@ def written(graph: Graph, tensors: Arrays, pixels: Pixels | None = None) -> Tfli
             numbers, weight, 1 / (255 * std), -mean / std, each, "normalise/output"
         )
     writer.write(graph)
+    output = writer.maps[graph[-1].name]
+    if softmax:
+        classes = writer.to.values[output].shape
+        output = writer.to.append("SOFTMAX", [output], PROBABILITIES, classes, beta=1.0)
     return TfliteModel(
         values=writer.to.values,
         operators=tuple(writer.to.operators),
         input=IMAGE,
-        output=writer.maps[graph[-1].name],
+        output=output,
     )
 
 
@@ -59,19 +66,20 @@ def tflite_file(
     notes: Mapping[str, str],
     *,
     raw: bool = False,
+    softmax: bool = False,
     calibration: Sequence[Tensor] | None = None,
 ) -> bytes:
     """A trained network's file; in full-integer INT8 with the ranges of `calibration`, batches of
     training images.
 
-    `raw`: it takes uint8 pixels. `notes`: what the file says about itself. Raises InputError where
-    the package ai-edge-litert is not installed.
+    `raw`: it takes uint8 pixels. `softmax`: it gives probabilities. `notes`: what the file says
+    about itself. Raises InputError where the package ai-edge-litert is not installed.
     """
     check_runtime("litert", "fp32", elsewhere=False)
     task = Task(classes=len(weights.classes), image=weights.image)
     graph = architecture_graph(weights.architecture, task, weights.stem)
     tensors = {name: tensor.numpy() for name, tensor in weights.tensors.items()}
-    model = written(graph, tensors, (weights.mean, weights.std) if raw else None)
+    model = written(graph, tensors, (weights.mean, weights.std) if raw else None, softmax)
     if calibration is not None:
         model = quantised(model, calibration)
     said = {**notes, "layout": "images are (batch, height, width, channels)"}

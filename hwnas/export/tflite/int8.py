@@ -22,7 +22,7 @@ from hwnas.export.tflite.scales import (
 from hwnas.export.tflite.values import Operator, Quantisation, TfliteModel, Value
 
 GATE = Quantisation(scale=np.array([1 / 256], np.float32), zero=np.array([-128], np.int64))
-"""What the sigmoid's kernel gives, whatever the range is."""
+"""What the kernels of sigmoid and softmax give, whatever the range is."""
 PIXEL = Quantisation(scale=np.array([1.0], np.float32), zero=np.array([0], np.int64))
 PIXELS: Range = (0.0, 255.0)
 
@@ -47,7 +47,7 @@ def quantised(model: TfliteModel, inputs: Sequence[Tensor]) -> TfliteModel:
         values[model.input] = replace(model.values[model.input], quantisation=PIXEL)
     operators = []
     for step in model.operators:
-        if step.kind == "LOGISTIC":
+        if step.kind in ("LOGISTIC", "SOFTMAX"):
             values[step.output] = replace(values[step.output], quantisation=GATE)
         values |= _constants(model, step, chosen, values)
         cast = step.kind == "CAST"

@@ -9,7 +9,8 @@ import pytest
 
 from hwnas.export.formats import FORMATS, Exporting, NotTheSame, check_content
 from hwnas.export.images import images_for, untrained
-from hwnas.export.network_files import export, network_of
+from hwnas.export.interface import network_of
+from hwnas.export.network_files import export
 from hwnas.export.onnx_format import onnx_model
 from hwnas.export.tflite.file import METADATA
 from hwnas.export.tflite.format import tflite_file
@@ -63,7 +64,6 @@ def test_the_file_of_another_network_is_not_kept_nor_half_a_file() -> None:
         network=network_of(given),
         model=onnx_model(given.architecture, tensors, given.classes, given.image),
         images=images_for(given, None, raw=False),
-        raw=False,
     )
     content = tflite_file(other, {})
     with pytest.raises(NotTheSame, match=f"{FORMATS['tflite'].file}: its outputs are off by"):

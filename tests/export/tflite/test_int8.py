@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from hwnas.export.interface import Raw
 from hwnas.export.tflite.file import tflite_bytes
 from hwnas.export.tflite.format import written
 from hwnas.export.tflite.int8 import quantised
 from hwnas.export.tflite.interpreter import tflite_logits
 from hwnas.export.tflite.scales import LARGEST_BIAS, SAME, constant_scale
 from hwnas.export.tflite.values import TfliteModel
-from hwnas.export.torch_format import Raw
 from hwnas.export.verify import torch_logits
 from hwnas.nets.network import Network
 from hwnas.space import SPACES

@@ -8,11 +8,11 @@ import torch
 from hypothesis import assume, given, settings
 from torch import Tensor
 
+from hwnas.export.interface import Raw
 from hwnas.export.tflite.file import tflite_bytes
 from hwnas.export.tflite.format import written
 from hwnas.export.tflite.interpreter import tflite_logits
 from hwnas.export.tflite.values import TfliteModel
-from hwnas.export.torch_format import Raw
 from hwnas.export.verify import compare_logits
 from hwnas.nets.network import Network
 from hwnas.space import SPACES
