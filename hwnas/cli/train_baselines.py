@@ -102,7 +102,7 @@ def train_baselines(run: Run, how: HowToTrain) -> list[TrainingRecord]:
         keys = {pair[0].key: pair[0] for pair in chosen if pair is not None}
         untrained = [model_of(run, member) for key, member in keys.items() if key not in own]
         if untrained:
-            say(f"{len(untrained)} members of the front to compare with are not trained yet")
+            say(f"not trained yet, but to compare with: {', '.join(one.name for one in untrained)}")
             start = starts(run, dataset.task, how.inherit)
             before = _recipe_of(list(own.values()))
             epochs = how.epochs if before is None else before.epochs

@@ -107,7 +107,7 @@ def test_the_command_trains_what_is_missing_and_says_whether_the_search_paid(
         return captured.out, captured.err
 
     out, err = typed()
-    assert "members of the front to compare with are not trained yet" in err
+    assert "not trained yet, but to compare with" in err
     verdict = verdict_of(run, read_front(run))
     assert out.splitlines()[0] == verdict.line and verdict.outcome != "unknown"
     baselines = read_baselines(run)
