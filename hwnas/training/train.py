@@ -24,7 +24,7 @@ from hwnas.space.layers import Stem
 from hwnas.training.checkpoint import TrainingEpoch, tensors_digest
 from hwnas.training.data import Dataset, digest, to_device
 from hwnas.training.dataset import generator, stratified_order
-from hwnas.training.evaluate import confusion_of, logits, right_of
+from hwnas.training.evaluate import confusion_of, right_of
 from hwnas.training.loop import HOLD_OUT, Training, TrainingDiverged
 from hwnas.training.recipe import Recipe
 from hwnas.training.start import Start
@@ -109,7 +109,7 @@ def train(
         if report is not None:
             report(progress.curve[-1])
     # Of the weights that are kept, which need not be those that were tested last.
-    outputs = logits(training.settled, data, "test")
+    outputs = training.outputs()
     return Trained(
         architecture=architecture,
         network=training.settled,
