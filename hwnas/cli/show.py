@@ -179,7 +179,7 @@ def front_table(summary: SearchSummary, middle: str | None) -> Any:
         elif summary.within_target is not None:
             cells.append("")
         if member.label == middle:
-            cells.append("knee")
+            cells.append("nearest" if member.within_target is False else "knee")
         grid.add_row(*cells)
     return grid
 
@@ -236,13 +236,6 @@ def _off(summary: SearchSummary, name: str) -> str:
     return f"; {pairs[0][0].provenance} values that the search went by were {100 * off:.1f} % off"
 
 
-def none_within(nearest: str) -> str:
-    """What is said of a front without a member within the target."""
-    return "no member of the front is within the target" + (
-        f"; the nearest is {nearest}" if nearest else ""
-    )
-
-
 def _lines(summary: SearchSummary, path: Path, middle: str) -> list[str]:
     from hwnas.runs.models import beside_the_front
 
@@ -270,11 +263,14 @@ def _lines(summary: SearchSummary, path: Path, middle: str) -> list[str]:
 
 def _target_line(summary: SearchSummary, met: list[str], middle: str) -> str:
     """What the search had to meet, and which member of the front does it best."""
-    from hwnas.runs.limits import limits_in_words
+    from hwnas.runs.limits import limits_in_words, misses_in_words
 
     units = {name: cost.unit for member in summary.front[:1] for name, cost in member.costs.items()}
     wanted = limits_in_words(summary.targets, units)
-    best = (
-        f"best within target: {met[0]}; the knee within: {middle}" if met else none_within(middle)
-    )
-    return f"target {wanted}: {best}"
+    if met:
+        return f"target {wanted}: best within target: {met[0]}; the knee within: {middle}"
+    line = f"target {wanted}: no member of the front is within the target"
+    nearest = [member for member in summary.front if member.label == middle]
+    for member in nearest:
+        line += f"; the nearest is {middle}, with {misses_in_words(member, summary.targets)}"
+    return line

@@ -4,6 +4,7 @@ reach."""
 from __future__ import annotations
 
 from pathlib import Path
+from time import monotonic
 from typing import Annotated
 
 import typer
@@ -146,6 +147,7 @@ def train(
     from hwnas.training.inherited import inherits
     from hwnas.training.run_images import moved
 
+    began = monotonic()
     typed = choice_of(
         "train", keys, every=every, best=best, knee=knee, within=within, prefer=prefer
     )
@@ -182,6 +184,7 @@ def train(
             goes_on=on,
             epochs=epochs,
             time_s=time_s,
+            began=began,
             device=device,
             threads=threads,
             fresh=fresh,

@@ -42,7 +42,8 @@ def print_trained(run: Run, records: list[TrainingRecord]) -> None:
     for number, member in enumerate(trained.front + trained.dominated):
         marks = ["dominated"] if number >= len(trained.front) else []
         marks += ["new"] if member.name in new else []
-        marks += ["knee"] if member.label == middle else []
+        if member.label == middle:
+            marks.append("nearest" if member.within_target is False else "knee")
         if member.within_target is not None:
             marks.append("within target" if member.within_target else "over target")
         grid.add_row(

@@ -63,8 +63,8 @@ def misses_in_words(member: Member, limits: Limits) -> str:
     """Each cost that is over its limit, and by how much: ``latency 0.6 ms (0.1 ms over, 20 %)``."""
     words = []
     for name, limit in limits.items():
-        cost = member.costs[name]
-        if cost.value > limit:
+        cost = member.costs.get(name)
+        if cost is not None and cost.value > limit:
             reached, over = (
                 amount_in_words(value, cost.unit) for value in (cost.value, cost.value - limit)
             )

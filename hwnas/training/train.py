@@ -23,7 +23,7 @@ from hwnas.space.layers import Stem
 from hwnas.training.checkpoint import TrainingEpoch, tensors_digest
 from hwnas.training.data import Dataset, digest, to_device
 from hwnas.training.dataset import generator, stratified_order
-from hwnas.training.evaluate import confusion_of, logits
+from hwnas.training.evaluate import confusion_of
 from hwnas.training.loop import HOLD_OUT, Training, TrainingDiverged
 from hwnas.training.recipe import Recipe
 from hwnas.training.start import Start
@@ -114,8 +114,7 @@ def train(
         seconds=progress.seconds,
         curve=tuple(progress.curve),
         best_epoch=progress.best_epoch,
-        # Of the weights that are kept, which need not be those that were tested last.
-        confusion=confusion_of(logits(training.settled, data, "test"), data),
+        confusion=confusion_of(training.outputs(), data),
         legs=tuple(progress.legs),
         kept_epoch=training.result.number,
     )
