@@ -181,7 +181,11 @@ def _commands(
             continue
         kept += ["--config", word] if word == config and "--config" not in kept else [word]
     if not found.search:
-        return [["search", *kept, "--algorithm", "narrow"]] if found.narrow else []
+        if not found.narrow:
+            return []
+        where = "runs/narrow"
+        search = ["search", *kept, "--algorithm", "narrow", "--out", where]
+        return [search, ["train", where, "--all", "--epochs", "8"]]
     if budget is not None:
         kept += ["--epochs", str(_longest(found.config))]
     return [["search", *kept]]

@@ -51,8 +51,9 @@ Algorithm = Annotated[
     str | None,
     SearchOption(
         help=(
-            "tndnas, ndarts (accuracy only; the default without --objective), random, nsga2 or"
-            " surrogate (the default with trained weights)."
+            "tndnas, ndarts (accuracy only; the default without --objective), random, nsga2,"
+            " surrogate (the default with trained weights), or narrow: no search, the trained"
+            " network and equally narrow ones."
         )
     ),
 ]

@@ -10,9 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
-
-import numpy as np
 
 from hwnas.costs.counts import count
 from hwnas.nets.inherit import inherited
@@ -23,19 +20,17 @@ from hwnas.runs.models import Model
 from hwnas.runs.summary import Cost, SearchSummary
 from hwnas.search.seeds import HEAD
 from hwnas.search.warm_start import checked_weights, fill
-from hwnas.space.blocks import block_of
 from hwnas.space.build import architecture_graph
-from hwnas.space.encoding import to_choices, to_genotype
-from hwnas.space.genotype import Architecture, Genotype
+from hwnas.space.encoding import to_choices
+from hwnas.space.genotype import Architecture
 from hwnas.space.known import KNOWN
-from hwnas.space.space import NONE, SPACES, Decision, Space
+from hwnas.space.narrow import SHARES, uniformly_narrow
+from hwnas.space.space import SPACES
 from hwnas.training.data import Dataset
 from hwnas.training.start import Start
 
 SMALL_SIDE = 48
 """Pixels from which images are photos."""
-SHARES = (Fraction(1), Fraction(2, 3), Fraction(1, 2), Fraction(1, 3))
-"""How wide the blocks of a network are inside, of those that trained weights have."""
 SMALL = {"RESNET8": "ResNet-8", "RESNET20": "ResNet-20"}
 LARGE = {"MOBILENET_V2_0.35": "MobileNetV2 (0.35)", "MOBILENET_V2": "MobileNetV2"}
 TITLES = {
@@ -90,26 +85,6 @@ def starts_of_baselines(
         return Start(tensors=inherited(state, whole, part), origin=f"weights {weights.name}")
 
     return start
-
-
-def uniformly_narrow(space: Space, share: Fraction) -> Genotype:
-    """The network of an elastic space whose every block has the whole kernel and is as near to
-    ``share`` of its whole width as the space offers; the whole side."""
-    choices = [_choice(decision, float(share)) for decision in space.decisions]
-    return to_genotype(space, np.array(choices, dtype=np.int64))
-
-
-def _choice(decision: Decision, share: float) -> int:
-    whole = decision.operations[0]
-    if decision.of_size or whole == NONE:
-        return 0
-    first = block_of(whole)
-    away = {
-        number: abs(block.expansion - share * first.expansion)
-        for number, name in enumerate(decision.operations)
-        if name != NONE and (block := block_of(name)).kernel == first.kernel
-    }
-    return min(away, key=lambda number: (away[number], number))
 
 
 def _narrowed(run: Run) -> list[PlainNetwork]:

@@ -16,10 +16,11 @@ from hwnas.runs.summary import read_front
 from hwnas.runs.training_record import read_records
 from hwnas.runs.verdict import verdict_of
 from hwnas.search.baseline_costs import with_predictions
-from hwnas.search.baselines import SHARES, models_of, plain_networks, uniformly_narrow
+from hwnas.search.baselines import models_of, plain_networks
 from hwnas.space.elastic import ELASTIC
 from hwnas.space.genotype import Architecture
 from hwnas.space.known import KNOWN
+from hwnas.space.narrow import SHARES, uniformly_narrow
 from hwnas.space.space import NONE, SPACES
 from tests.runs.made import finished_run
 
