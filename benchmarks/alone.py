@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -29,7 +30,6 @@ from hwnas.runs.directory import inside, open_run
 from hwnas.runs.training_record import read_records
 from hwnas.training.run_images import images_of
 from hwnas.training.weights import load_weights
-from profilers.errors import InputError
 
 Shares = dict[str, dict[str, float]]
 """By photo, the probability of each class, the likeliest first."""
@@ -50,6 +50,12 @@ def alone(program: Path, photos: Sequence[str], folder: str) -> Shares:
             pairs = [text.rpartition(" ") for text in classes.split(", ")]
             found[photo] = {name: float(share) for name, _, share in pairs}
     return found
+
+
+def is_installed(name: str) -> bool:
+    """Whether the runtime of a format is there."""
+    packages = {"openvino": ("openvino",), "ncnn": ("ncnn", "pnnx"), "litert": ("ai_edge_litert",)}
+    return all(find_spec(package) for package in packages.get(FORMATS[name].extra, ()))
 
 
 def compared(theirs: Shares, ours: Shares) -> tuple[int, float]:
@@ -85,13 +91,9 @@ def main() -> None:
         found = predict(network, photos, top=5)
         ours = {one.photo: dict(one.classes) for one in found if isinstance(one, PhotoClasses)}
         with tempfile.TemporaryDirectory() as folder:
-            images = images_for(weights, dataset, raw=False)
-            for name in EXAMPLES:
-                try:
-                    export(weights, Path(folder), images, formats=(name,))
-                except InputError as error:
-                    print(f"{name}: {error}", file=sys.stderr)
-                    continue
+            wanted = tuple(name for name in EXAMPLES if is_installed(name))
+            export(weights, Path(folder), images_for(weights, dataset, raw=False), formats=wanted)
+            for name in wanted:
                 program = Path(folder) / example_name(name)
                 same, far = compared(alone(program, photos, folder), ours)
                 side = network.usage.input.shape[2]

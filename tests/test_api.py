@@ -83,6 +83,8 @@ def test_python_and_the_run_directory_say_the_same(
         (lambda: train("nowhere", fresh="yes"), "fresh: expected True or False, not 'yes'"),
         (lambda: predict("nowhere.onnx", "x.jpg", top=True), "top: expected a number"),
         (lambda: load_run("nowhere"), "nowhere"),
+        (lambda: report(), "report: runs: none is named"),
+        (lambda: predict("nowhere.onnx"), "predict: photos: none is named"),
         (lambda: export("nowhere", formats=["onnx", "onxx"]), "unknown 'onxx'"),
     ],
 )

@@ -75,7 +75,7 @@ def of_profile(answers: Sequence[Values]) -> View:
         (
             answer["target"],
             metric.get("key", ""),
-            metric["metric"],
+            metric["name"],
             "failed" if metric.get("value") is None else number(metric["value"]),
             metric.get("unit", ""),
             metric.get("origin") or metric.get("reason", ""),

@@ -82,6 +82,10 @@ def given_words(command: Command, values: Mapping[str, Any]) -> dict[str, Any]:
             )
         if value is not None:
             found[known[name].parameter] = _typed(known[name], value)
+    for word in known.values():
+        is_needed = word.default is inspect.Parameter.empty
+        if is_needed and not found.get(word.parameter):
+            raise InputError(f"{command.__name__}: {word.name}: none is named")
     return found
 
 
