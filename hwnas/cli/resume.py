@@ -38,6 +38,7 @@ def resume(
 
     several.launched(processes, context.find_root().obj)
     from hwnas.runs.summary import read_front
+    from hwnas.runs.verdict import with_verdict
     from hwnas.search.search import resume as go_on
 
     images: dict[str, Any] = {
@@ -59,4 +60,4 @@ def resume(
                 err=True,
             )
             raise
-        print_summary(read_front(found), run, json)
+        print_summary(with_verdict(found, read_front(found)), run, json)

@@ -166,6 +166,7 @@ def run_search(
     from hwnas.cli.progress import notes, watching
     from hwnas.cli.show import print_summary
     from hwnas.runs.summary import read_front
+    from hwnas.runs.verdict import with_verdict
     from hwnas.search.plan import feasibility, plan
     from hwnas.search.search import search
     from hwnas.search.worth import doubts
@@ -200,4 +201,4 @@ def run_search(
             err=True,
         )
         raise
-    print_summary(read_front(run), path, json)
+    print_summary(with_verdict(run, read_front(run)), path, json)

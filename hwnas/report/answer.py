@@ -94,8 +94,10 @@ def amount(cost: Cost, name: str) -> str:
 
 
 def alarms(data: RunData) -> list[str]:
-    """What a person should know about the search before trusting it."""
-    return [f"Note: {note.text}; {note.advice}" for note in data.summary.health or []]
+    """What a person should know about the search before trusting it: of each kind what was said
+    last."""
+    latest = {note.kind: note for note in data.summary.health or []}
+    return [f"Note: {note.text}; {note.advice}" for note in latest.values()]
 
 
 def _taken(data: RunData) -> tuple[EvaluatedFront, Member]:
