@@ -54,6 +54,7 @@ from hwnas.space.genotype import Architecture
 from hwnas.training.data import Dataset, load
 from hwnas.training.finalists import train_models
 from hwnas.training.inherited import starts
+from hwnas.training.planning import plan_epochs
 from hwnas.training.recipe import RECIPES
 from hwnas.training.run_images import images_of
 
@@ -135,8 +136,15 @@ def front(seed: int, source: Path, algorithm: str | None) -> list[Row]:
         searched = cpu_seconds() - began
         dataset = images_of(run)
         models = [model_of(run, member) for member in choose(run, Choice(every=True)).members]
+        recipe = RECIPES["tune"]
         records = train_models(
-            run, models, dataset, RECIPES["tune"], seed, start=starts(run, dataset.task, True)
+            run,
+            models,
+            dataset,
+            recipe,
+            seed,
+            plan=plan_epochs(run, models, dataset, recipe, seed),
+            start=starts(run, dataset.task, True),
         )
         total = cpu_seconds() - began
         found = summary(run)

@@ -40,6 +40,13 @@ def test_a_function_has_the_flags_of_its_command_with_their_defaults(name: str) 
     assert not set(parameters) & set(OF_A_TERMINAL)
 
 
+def test_a_keyword_is_called_as_its_flag_is() -> None:
+    """Where the flag has another name than the command's function gives it: --all."""
+    named = inspect.signature(train).parameters
+    assert "all" in named and "every" not in named
+    assert {"dtype", "precision"} <= set(inspect.signature(profile).parameters)
+
+
 def test_python_and_the_run_directory_say_the_same(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -76,6 +83,8 @@ def test_python_and_the_run_directory_say_the_same(
         (lambda: train("nowhere", fresh="yes"), "fresh: expected True or False, not 'yes'"),
         (lambda: predict("nowhere.onnx", "x.jpg", top=True), "top: expected a number"),
         (lambda: load_run("nowhere"), "nowhere"),
+        (lambda: report(), "report: runs: none is named"),
+        (lambda: predict("nowhere.onnx"), "predict: photos: none is named"),
         (lambda: export("nowhere", formats=["onnx", "onxx"]), "unknown 'onxx'"),
     ],
 )

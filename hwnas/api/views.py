@@ -71,11 +71,11 @@ def of_export(records: Sequence[Values]) -> View:
 
 def of_profile(answers: Sequence[Values]) -> View:
     """What was counted, measured or estimated."""
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             answer["target"],
             metric.get("key", ""),
-            metric["metric"] if "metric" in metric else metric["name"],
+            metric["name"],
             "failed" if metric.get("value") is None else number(metric["value"]),
             metric.get("unit", ""),
             metric.get("origin") or metric.get("reason", ""),
@@ -84,7 +84,9 @@ def of_profile(answers: Sequence[Values]) -> View:
         for metric in answer["metrics"]
     ]
     title = str(answers[0]["subject"])[:80] if answers else "nothing measured"
-    columns = ("target", "key", "metric", "value", "unit", "origin")
+    columns: tuple[str, ...] = ("target", "key", "metric", "value", "unit", "origin")
+    if not any(row[1] for row in rows):  # of one network there is none to tell apart
+        rows, columns = [row[:1] + row[2:] for row in rows], columns[:1] + columns[2:]
     return View(title=title, columns=columns, rows=tuple(rows))
 
 

@@ -82,6 +82,10 @@ def given_words(command: Command, values: Mapping[str, Any]) -> dict[str, Any]:
             )
         if value is not None:
             found[known[name].parameter] = _typed(known[name], value)
+    for word in known.values():
+        is_needed = word.default is inspect.Parameter.empty
+        if is_needed and not found.get(word.parameter):
+            raise InputError(f"{command.__name__}: {word.name}: none is named")
     return found
 
 
@@ -101,10 +105,12 @@ def signature(command: Command, left_out: tuple[str, ...] = ()) -> list[inspect.
 
 def _names(parameter: str, info: Any) -> list[str]:
     """``--all`` is called all, whatever the function calls it."""
+    # In an Annotated[...] typer takes the first of them for a default until it reads the function.
+    said = (getattr(info, "default", None), *(getattr(info, "param_decls", None) or ()))
     declared = [
         word.partition("/")[0][2:].replace("-", "_")
-        for word in getattr(info, "param_decls", None) or ()
-        if word.startswith("--")
+        for word in said
+        if isinstance(word, str) and word.startswith("--")
     ]
     return declared or [parameter]
 

@@ -62,7 +62,8 @@ def print_exported(records: list[dict[str, Any]], middle: str | None = None) -> 
         known = f" ({record['known_as']})" if record["known_as"] else ""
         echo(
             f"{record['name']}{known}: {folder}"
-            f" (verified on {record['parity']['test_images']} images)"
+            f" (verified on {record['parity']['test_images']} images; model-card.md there says how"
+            " to use the files)"
         )
         if record["averaged_down"]:
             echo(f"note: {record['name']}: {record['averaged_down']}")

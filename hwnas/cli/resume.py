@@ -28,6 +28,9 @@ def resume(
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Only JSON on standard output.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Also the entropies of the policies.")
+    ] = False,
 ) -> None:
     """Go on from the last checkpoint; a search that has ended is only shown."""
     from hwnas.cli.progress import notes, watching
@@ -48,7 +51,7 @@ def resume(
             go_on(run, ranks=ranks, **images)
             return
         try:
-            with watching(quiet, run) as watch:
+            with watching(quiet, run, verbose) as watch:
                 found = go_on(run, watch, say=notes(quiet), ranks=ranks, **images)
         except KeyboardInterrupt:
             echo(

@@ -9,6 +9,7 @@ import typer
 
 from hwnas.cli import processes as several
 from hwnas.cli.outside import echo
+from hwnas.cli.panels import DataOption, HardwareOption, Option, OutputOption, SearchOption
 from hwnas.cli.search_words import config_flags, flag_of, named_table
 from hwnas.errors import quoted
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from hwnas.config import Config
     from hwnas.search.distributed.ranks import Ranks
     from hwnas.search.progress import SearchProgress, Watcher
-
-Option = typer.Option
 
 
 def search(
@@ -36,20 +35,22 @@ def search(
     ] = None,
     data: Annotated[
         str | None,
-        Option(
+        DataOption(
             help="digits, cifar10, cifar100, fashion-mnist, imagenet, a folder, or a .npz file."
         ),
     ] = None,
     test: Annotated[
         Path | None,
-        Option(help="Folder of the test images, one sub-folder per class, for a folder of images."),
+        DataOption(
+            help="Folder of the test images, one sub-folder per class, for a folder of images."
+        ),
     ] = None,
     out: Annotated[
         Path | None, Option(help="Run directory to make (default: a new one under runs/).")
     ] = None,
     space: Annotated[
         str | None,
-        Option(
+        SearchOption(
             help=(
                 "Of cells: darts, tnd or nasbench201; chains of blocks: mobile, mobile-small,"
                 " fbnet, proxyless or a known network's (docs/guide/chains.md)."
@@ -58,7 +59,7 @@ def search(
     ] = None,
     weights_from: Annotated[
         str | None,
-        Option(
+        SearchOption(
             help=(
                 "Trained weights to start from: a name such as efficientnet-lite0, a .safetensors"
                 " or .pth file, or none (default for photos: those that are installed)."
@@ -67,79 +68,92 @@ def search(
     ] = None,
     algorithm: Annotated[
         str | None,
-        Option(
+        SearchOption(
             help=(
                 "tndnas, ndarts (accuracy only; the default without --objective), random, nsga2 or"
                 " surrogate (the default with trained weights)."
             )
         ),
     ] = None,
-    seed: Annotated[int | None, Option(help="Same seed, same trials and front on a CPU.")] = None,
-    epochs: Annotated[int | None, Option(help="Epochs of each stage.")] = None,
+    seed: Annotated[
+        int | None, SearchOption(help="Same seed, same trials and front on a CPU.")
+    ] = None,
+    epochs: Annotated[int | None, SearchOption(help="Epochs of each stage.")] = None,
     exponents: Annotated[
         str | None,
-        Option(help="Penalty exponents, one policy each, such as 0,-0.1,-0.3 (0 or below)."),
+        SearchOption(help="Penalty exponents, one policy each, such as 0,-0.1,-0.3 (0 or below)."),
     ] = None,
-    reward: Annotated[str | None, Option(help="power, hard or absolute.")] = None,
+    reward: Annotated[str | None, SearchOption(help="power, hard or absolute.")] = None,
     weights: Annotated[
-        str | None, Option(help="sampled (one path a step) or mixture (all operations).")
+        str | None, SearchOption(help="sampled (one path a step) or mixture (all operations).")
     ] = None,
     config: Annotated[
         str | None,
         Option(help="A named search (quickstart, tnd-cifar10, ...) or a .toml file; flags win."),
     ] = None,
     channels: Annotated[
-        int | None, Option(help="Initial channels of the networks handed back.")
+        int | None, SearchOption(help="Initial channels of the networks handed back.")
     ] = None,
-    cells: Annotated[int | None, Option(help="Cells of the networks handed back.")] = None,
-    data_root: Annotated[Path | None, Option(help="Folder of the public data sets.")] = None,
+    cells: Annotated[int | None, SearchOption(help="Cells of the networks handed back.")] = None,
+    data_root: Annotated[Path | None, DataOption(help="Folder of the public data sets.")] = None,
     download: Annotated[
-        bool, Option("--download", help="Fetch a missing public data set.")
+        bool, DataOption("--download", help="Fetch a missing public data set.")
     ] = False,
     data_noise: Annotated[
-        float | None, Option(help="Gaussian noise on every image, 0..1: a harder task.")
+        float | None, DataOption(help="Gaussian noise on every image, 0..1: a harder task.")
     ] = None,
     image_size: Annotated[
-        int | None, Option(help="Side in pixels that folders of images are read at.")
+        int | None, DataOption(help="Side in pixels that folders of images are read at.")
     ] = None,
     skip_broken: Annotated[
         bool,
-        Option(
+        DataOption(
             "--skip-broken", help="Leave out image files that cannot be read, and say how many."
         ),
     ] = False,
     require: Annotated[
         str | None,
-        Option(
+        HardwareOption(
             help="Least that latency and memory must be: any (estimates too), table, or measured."
         ),
     ] = None,
     table: Annotated[
         str | None,
-        Option(help="Latency table to search by: a file or a name. [default: the target's own]"),
+        HardwareOption(
+            help="Latency table to search by: a file or a name. [default: the target's own]"
+        ),
     ] = None,
     device: Annotated[
-        str | None, Option(help="Where the search itself computes: auto, cpu or cuda.")
+        str | None, HardwareOption(help="Where the search itself computes: auto, cpu or cuda.")
     ] = None,
     backend: Annotated[
         str | None,
-        Option(help="What measures on an attached target: openvino, ncnn, torch or a plug-in."),
+        HardwareOption(
+            help="What measures on an attached target: openvino, ncnn, torch or a plug-in."
+        ),
     ] = None,
     precision: Annotated[
-        str | None, Option(help="Of measured latencies: fp32, fp16, bf16 or int8. [default: fp32]")
+        str | None,
+        HardwareOption(help="Of measured latencies: fp32, fp16, bf16 or int8. [default: fp32]"),
     ] = None,
     cuda_graph: Annotated[
         bool,
-        Option(
+        HardwareOption(
             "--cuda-graph", help="Latencies on a CUDA target: of captured graphs, not eager torch."
         ),
     ] = False,
     threads: Annotated[
-        int | None, Option(help="CPU threads of the search itself, of each process.")
+        int | None, HardwareOption(help="CPU threads of the search itself, of each process.")
     ] = None,
-    processes: Annotated[int | None, Option(help=several.HELP)] = None,
-    json: Annotated[bool, Option("--json", help="Only JSON on standard output.")] = False,
-    quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False,
+    processes: Annotated[int | None, HardwareOption(help=several.HELP)] = None,
+    json: Annotated[bool, OutputOption("--json", help="Only JSON on standard output.")] = False,
+    quiet: Annotated[bool, OutputOption("--quiet", "-q", help="No progress.")] = False,
+    verbose: Annotated[
+        bool,
+        OutputOption(
+            "--verbose", help="Also what researchers read: exponents, rewards, entropies."
+        ),
+    ] = False,
 ) -> None:
     """Search for a Pareto front of architectures and leave a run directory.
 
@@ -193,6 +207,7 @@ def search(
             ranks.broadcast(lambda: path),
             json=json,
             quiet=quiet,
+            verbose=verbose,
             ranks=ranks,
             table=chosen,
         )
@@ -206,6 +221,7 @@ def run_search(
     ranks: Ranks,
     table: Path | None = None,
     heard: Watcher | None = None,
+    verbose: bool = False,
 ) -> None:
     """Search in this process, and print what was found. ``heard``: told of every epoch too."""
     from hwnas.cli.progress import notes, watching
@@ -221,14 +237,14 @@ def run_search(
         say(line)
     if not resolved.objectives:
         say(f"no cost objective: accuracy only, by {resolved.algorithm}")
-    for line in feasibility(planned):
+    for line in feasibility(planned, verbose):
         say(line)
     say(f"run directory: {path}")
     if not ranks.is_main:
         search(resolved, path, planned=planned, ranks=ranks)
         return
     try:
-        with watching(quiet, path) as shown:
+        with watching(quiet, path, verbose) as shown:
 
             def watch(progress: SearchProgress) -> None:
                 shown(progress)

@@ -141,11 +141,14 @@ def _photo(rule: Mapping[str, Any]) -> list[str]:
 
 def _note(value: Any) -> str:
     """A value that is known of a network, with its unit and where it is from."""
-    if isinstance(value, Mapping):
-        parts = [value.get("value"), value.get("unit"), value.get("data")]
-        words = " ".join(_text(part) for part in parts if part is not None)
-        return f"{words} ({_text(value['origin'])})" if "origin" in value else words
-    return _text(value)
+    if not isinstance(value, Mapping):
+        return _text(value)
+    known = value.get("value")
+    if isinstance(known, int | float):
+        known = f"{known:,}" if isinstance(known, int) else f"{known:.4g}"
+    parts = [known, value.get("unit"), f"on {value['data']}" if "data" in value else None]
+    words = " ".join(_text(part) for part in parts if part is not None)
+    return f"{words}, {_text(value['origin'])}" if "origin" in value else words
 
 
 def _shape(shape: Sequence[int | None]) -> str:

@@ -1,5 +1,5 @@
-"""What a search of photos takes where its user does not say: trained weights, the space of their
-network's parts, and the side of the images."""
+"""What a search of images takes where its user does not say: trained weights and the space of their
+network's parts, or chains of blocks; the side of the images; and how long it trains."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from hwnas.algorithms import ALGORITHMS
 from hwnas.nets.trained import TRAINED, is_at_hand, weights_named
+from hwnas.search.fitting import chain_fit, elastic_fit
 from hwnas.space.known import elastic_space
 from hwnas.training.first_look import FirstLook, first_look
 from profilers.errors import InputError
@@ -17,8 +18,6 @@ Say = Callable[[str], None]
 
 SMALLEST_SIDE = 48
 """Pixels: on smaller images weights that were trained at 224 pixels know too little."""
-SIDES = (96, 80, 64, 48)
-"""Of which the largest that the photos have is taken: at 96 a laptop fine-tunes in minutes."""
 NONE = "none"
 
 
@@ -38,24 +37,36 @@ def with_weights(
         return rest
     if named is not None:
         return _with(rest, str(named), rest.get("space") is None and file is None)
-    look = None if file is not None or _is_said(given) else _photos(given)
-    weights = next(iter(TRAINED.values()))
-    if look is None or min(look.side, _side(given) or look.side) < SMALLEST_SIDE:
+    look = None if file is not None or _is_said(given) else _looked_at(given)
+    if look is None:
         return rest
-    if not is_at_hand(weights):
-        say(
-            "photos: trained weights save most of the work, and none are here: install"
-            " hwnas[pretrained], or say --weights-from FILE; this search starts from random ones"
-        )
-        return rest
-    data = dict(rest["data"])
-    side = data.setdefault("image_size", next(side for side in SIDES if side <= look.side))
+    weights, side = next(iter(TRAINED.values())), _side(given) or look.side
+    at_hand = side >= SMALLEST_SIDE and is_at_hand(weights)
+    fit = (elastic_fit if at_hand else chain_fit)(look.images, side, look.resizable)
+    what = f"{look.images:,} images of {look.side} pixels in {look.classes} classes"
+    if not at_hand:
+        if side >= SMALLEST_SIDE:
+            say(
+                "photos: trained weights save most of the work, and none are here: install"
+                " hwnas[pretrained], or say --weights-from FILE; this search starts from random"
+                " ones"
+            )
+        say(f"{what}: {fit.words}")
+        return _merged(fit.settings, rest)
     say(
-        f"photos of {look.side} pixels, {look.images:,} in {look.classes} classes: starting from"
-        f" {weights.name}, trained on ImageNet, licence {weights.licence}, at {side} pixels;"
-        " otherwise: --weights-from none, --image-size N"
+        f"{what}: starting from {weights.name}, trained on ImageNet, licence {weights.licence}"
+        f" (otherwise: --weights-from none), {fit.words}"
     )
-    return _with({**rest, "data": data}, weights.name, True)
+    return _with(_merged(fit.settings, rest), weights.name, True)
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings, table by table; those of ``above`` win."""
+    both = {**below, **above}
+    for key in set(below) & set(above):
+        if isinstance(below[key], Mapping) and isinstance(above[key], Mapping):
+            both[key] = {**below[key], **above[key]}
+    return both
 
 
 def _with(given: dict[str, Any], named: str, choose: bool) -> dict[str, Any]:
@@ -95,11 +106,13 @@ def _is_said(given: Mapping[str, Any]) -> bool:
     return said or mixes or not given.get("objectives")
 
 
-def _photos(given: Mapping[str, Any]) -> FirstLook | None:
-    """A first look at a folder of images; None where the data are something else."""
+def _looked_at(given: Mapping[str, Any]) -> FirstLook | None:
+    """A first look at a folder of images or an .npz file; None where the data are something
+    else."""
     data = given.get("data") or {}
     path = Path(str(data.get("source", ""))).expanduser()
-    if not data.get("source") or not path.is_dir():
+    is_archive = path.suffix == ".npz" and path.is_file()
+    if not data.get("source") or not (path.is_dir() or is_archive):
         return None
     test = data.get("test")
     return first_look(path.resolve(), Path(str(test)).expanduser().resolve() if test else None)

@@ -17,10 +17,10 @@ from profilers.errors import InputError
 
 PARTS = (1.0, 2 / 3, 1 / 2, 1 / 3)
 """How wide a block may be inside, as shares of the known network's."""
-SIDES = (1.0, 0.83)
-"""Image sides: five sixths of the photos' side take two thirds of the time. Narrow networks on
-whole photos gain more by tuning than wide ones on two thirds of the side (docs/log.md,
-2026-11-29)."""
+SIDES = (1.0,)
+"""Image sides. Smaller ones among the options misled: on five sixths of the side wide networks had
+as good inherited accuracies as on the whole, and were 1 to 2 points behind after tuning
+(docs/log.md, 2026-11-29). A whole search can be asked for a smaller side."""
 
 
 def elastic(

@@ -58,6 +58,19 @@ class Claim:
         return math.prod(self.shape) * self.dtype.itemsize
 
 
+def training_part(path: Path) -> tuple[tuple[int, ...], int]:
+    """The shape of the training images, of which none is read, and how many classes their labels
+    have.
+
+    Raises `InputError` as `read_npz` does.
+    """
+    shapes: dict[str, tuple[int, ...]] = {}
+    labels = _opened(path, ("y_train",), shapes)["y_train"]
+    if labels.ndim > 1 and labels.shape[-1] > 1:
+        return shapes["x_train"], labels.shape[-1]
+    return shapes["x_train"], len(np.unique(labels))
+
+
 def read_npz(path: Path) -> dict[str, np.ndarray[Any, Any]]:
     """Return `x_train`, `y_train`, `x_test`, `y_test` and, if present, `classes`, as they are
     stored, also where they have other names (`NAMES`).
@@ -65,6 +78,13 @@ def read_npz(path: Path) -> dict[str, np.ndarray[Any, Any]]:
     Raises `InputError` that names file and array where one is missing, there twice, damaged, of a
     type that holds no numbers, or larger than the memory.
     """
+    return _opened(path, (*_IMAGES, *_LABELS, "classes"), {})
+
+
+def _opened(
+    path: Path, names: tuple[str, ...], shapes: dict[str, tuple[int, ...]]
+) -> dict[str, np.ndarray[Any, Any]]:
+    """The arrays of ``names``; ``shapes`` gets those of all. Raises InputError."""
     try:
         # NumPy remarks on headers that Python 2 wrote.
         with warnings.catch_warnings(), zipfile.ZipFile(path) as archive:
@@ -72,7 +92,9 @@ def read_npz(path: Path) -> dict[str, np.ndarray[Any, Any]]:
             members = _members(archive, path)
             claims = {name: _claim(archive, member, path) for name, member in members.items()}
             _check_memory(archive, members, claims, path)
-            return {name: _read(archive, members[name], claims[name]) for name in members}
+            shapes.update({name: claim.shape for name, claim in claims.items()})
+            wanted = [name for name in names if name in members]
+            return {name: _read(archive, members[name], claims[name]) for name in wanted}
     except InputError:
         raise
     except MemoryError:

@@ -8,7 +8,7 @@ A training keeps the epochs that it was planned for, as its learning rate falls 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from hwnas.training.checkpoint import Stored
@@ -18,6 +18,10 @@ from profilers.errors import InputError
 LEAST_STEPS = {"quick": 200, "tune": 80}
 """Steps that a preset makes at least. The presets were tried on 1,438 digits (``quick``: 220 steps)
 and 2,934 photos (``tune``: 91 steps); their epochs of a few hundred images are too few steps."""
+PARTS_TIMES = 2
+"""Times the epochs of ``tune`` for networks of less than half the MACs of the one whose parts they
+are: they gained 1.2 points (standard error 0.3, 15 networks) by the second epoch, on a part of the
+flowers' training photos (docs/log.md, 2026-11-29)."""
 MOST_TIMES = 20
 """Times the epochs of a preset that few images are trained for at most."""
 MARGIN = 0.9
@@ -64,15 +68,30 @@ def enough(recipe: Recipe, images: int) -> tuple[int, str | None]:
 
 
 def kept_or(
-    wanted: int, stored: Mapping[str, Stored | None], typed: bool, line: str | None = None
+    wanted: int,
+    stored: Mapping[str, Stored | None],
+    typed: bool,
+    line: str | None = None,
+    longer: Collection[str] = (),
 ) -> EpochPlan:
     """Each network's epochs where no time is given: those wanted, or, where they were not typed,
-    those that an earlier call planned."""
-    epochs = {name: wanted if one is None or typed else one.epochs for name, one in stored.items()}
-    others = sorted({number for number in epochs.values() if number != wanted})
-    lines = [line] if line is not None and wanted in epochs.values() else []
+    those that an earlier call planned. ``longer``: names of small parts of a network, which get
+    ``PARTS_TIMES`` as many."""
+    own = {name: wanted * (PARTS_TIMES if name in longer else 1) for name in stored}
+    epochs = {
+        name: own[name] if one is None or typed else one.epochs for name, one in stored.items()
+    }
+    kept = [number for name, number in epochs.items() if number != own[name]]
+    others = sorted(set(kept))
+    lines = [line] if line is not None and len(kept) < len(epochs) else []
+    small = sum(name in longer and epochs[name] == own[name] for name in epochs)
+    if small:
+        lines.append(
+            f"{small} of {len(epochs)} networks have less than half of the MACs of the one that all"
+            f" are parts of: {PARTS_TIMES * wanted} epochs instead of {wanted} (--epochs)"
+        )
     if others:
-        count = sum(number != wanted for number in epochs.values())
+        count = len(kept)
         words = "1 network keeps" if count == 1 else f"{count} networks keep"
         planned = ", ".join(map(str, others))
         lines.append(f"{words} the {planned} epochs that an earlier call planned (--epochs)")

@@ -8,12 +8,19 @@ from torch import Tensor, nn
 from hwnas.nets.task import scores
 from hwnas.training.data import Dataset, Split, batches
 
+MOST_IMAGES, MOST_PIXELS = 256, 2**19
+"""Of one batch: maps of more pixels leave the caches of a CPU, and each image then takes twice as
+long."""
 
-def logits(network: nn.Module, dataset: Dataset, split: Split, batch: int = 256) -> Tensor:
+
+def logits(network: nn.Module, dataset: Dataset, split: Split, batch: int | None = None) -> Tensor:
     """(images, classes) in the order of the data, on the CPU, in float32.
 
-    The network's mode is left as found.
+    ``batch``: images at once, default as many as are quick. The network's mode is left as found.
     """
+    if batch is None:
+        pixels = dataset.image[1] * dataset.image[2]
+        batch = max(8, min(MOST_IMAGES, MOST_PIXELS // pixels))
     was_training = network.training
     network.eval()
     try:
@@ -33,12 +40,15 @@ def labels(dataset: Dataset, split: Split) -> Tensor:
 
 
 def accuracy(
-    network: nn.Module, dataset: Dataset, split: Split = "test", batch: int = 256
+    network: nn.Module, dataset: Dataset, split: Split = "test", batch: int | None = None
 ) -> float:
     """The share of images whose largest logit is the right class, in 0..1."""
-    right = scores(
-        dataset.task, logits(network, dataset, split, batch), labels(dataset, split).cpu()
-    )
+    return accuracy_of(logits(network, dataset, split, batch), dataset, split)
+
+
+def accuracy_of(outputs: Tensor, dataset: Dataset, split: Split = "test") -> float:
+    """The same, of logits (images, classes) in the order of the data."""
+    right = scores(dataset.task, outputs, labels(dataset, split).cpu())
     return float(right.double().mean())
 
 
@@ -51,3 +61,8 @@ def confusion_of(outputs: Tensor, dataset: Dataset, split: Split = "test") -> li
         torch.bincount(cells, minlength=classes**2).view(classes, classes).tolist()
     )
     return counts
+
+
+def right_of(outputs: Tensor, dataset: Dataset, split: Split = "test") -> Tensor:
+    """(images,) bool, whether the largest of logits (images, classes) is the right class."""
+    return outputs.argmax(1) == labels(dataset, split).cpu()

@@ -28,7 +28,7 @@ from hwnas.training.compiled import compiled
 from hwnas.training.curves import write_curves
 from hwnas.training.data import Augment, Batch, Dataset, batch_count, batches
 from hwnas.training.dataset import generator
-from hwnas.training.evaluate import accuracy
+from hwnas.training.evaluate import accuracy, accuracy_of, logits
 from hwnas.training.learning import follow, loss_of, mixture, sgd
 from hwnas.training.legs import drop_path_of, last_end, rate_of
 from hwnas.training.recipe import Recipe
@@ -66,6 +66,7 @@ class Training:
         self.folder: Path | None = None
         self.settings: dict[str, Any] = {}
         self.best: dict[str, Tensor] = {}
+        self.tested: Tensor | None = None
         self.network = build(architecture, data, seed, stem, recipe.auxiliary_weight > 0).to(device)
         self.settled = build(architecture, data, seed, stem, False).to(device).eval()
         if start is not None:
@@ -76,9 +77,8 @@ class Training:
         self.average = (
             {name: value.clone() for name, value in weights.items()} if recipe.average else {}
         )
-        self.totals = torch.zeros(
-            3, dtype=torch.float64, device=device
-        )  # loss x images, right, images
+        # Loss x images, right, images.
+        self.totals = torch.zeros(3, dtype=torch.float64, device=device)
         self.scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "float16")
         self.steps = batch_count(data, "train", self.batch, drop_last=True)
 
@@ -97,11 +97,8 @@ class Training:
             f"momentum.{name}": self.optimizer.state[parameter]["momentum_buffer"]
             for name, parameter in self.network.named_parameters()
         }
-        return (
-            named
-            | {f"average.{name}": value for name, value in self.average.items()}
-            | {"totals": self.totals}
-        )
+        named |= {f"average.{name}": value for name, value in self.average.items()}
+        return named | {"totals": self.totals}
 
     def resume(self, folder: Path, settings: dict[str, Any]) -> None:
         """Keep the state in ``folder`` from now on, and go on from what is there; where that was
@@ -131,6 +128,7 @@ class Training:
     def finish(self) -> None:
         """Bring the weights that count into ``settled``, and write them; again, in case the file
         was lost."""
+        self.tested = None
         if not self.recipe.patience:
             self.settle()
         elif self.folder is None:
@@ -184,10 +182,9 @@ class Training:
             )
 
     def settle(self) -> None:
-        """Bring the weights that count, with BatchNorm statistics that belong to them, into
-        ``settled``."""
+        """Bring the weights that count, with their own BatchNorm statistics, into ``settled``."""
         source = self.average or self.network.state_dict()
-        wanted = self.settled.state_dict()
+        wanted, self.tested = self.settled.state_dict(), None
         self.settled.load_state_dict({name: source[name] for name in wanted})
         if self.recipe.calibrate:
             size = min(self.batch, 256)
@@ -267,7 +264,13 @@ class Training:
         """Accuracy on the held-out part of the training images, if any, and on the test images."""
         self.settle()
         held_out = accuracy(self.settled, self.data, "policy") if self.recipe.hold_out else None
-        return held_out, accuracy(self.settled, self.data, "test")
+        return held_out, accuracy_of(self.outputs(), self.data, "test")
+
+    def outputs(self) -> Tensor:
+        """Logits (test images, classes) of what is ``settled``; looked at once."""
+        if self.tested is None:
+            self.tested = logits(self.settled, self.data, "test")
+        return self.tested
 
     def _store(self, better: bool) -> None:
         """Weights before the state that counts them: whatever is repeated after a kill comes out
@@ -285,8 +288,7 @@ class Training:
             self.save()
 
     def keep_weights(self, name: str = WEIGHTS) -> None:
-        """Write what is ``settled`` to a file that an export reads, where there is a folder for
-        it."""
+        """Write what is ``settled`` to a file that an export reads, where there is a folder."""
         if self.folder is not None:
             save_weights(
                 self.folder / name, self.architecture, self.settled, self.data, self._notes()

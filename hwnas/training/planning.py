@@ -7,14 +7,20 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
 import torch
 
 from hwnas import files
+from hwnas.costs.counts import count
 from hwnas.runs.directory import Run
 from hwnas.runs.models import Model
+from hwnas.space.encoding import to_genotype
+from hwnas.space.genotype import Architecture
+from hwnas.space.space import SPACES
 from hwnas.training.checkpoint import Stored, stored_training
 from hwnas.training.data import Dataset, size
 from hwnas.training.epochs import EpochPlan, Pace, enough, kept_or, within_time
+from hwnas.training.inherited import inherits
 from hwnas.training.pace import pace_of
 from hwnas.training.recipe import Recipe
 from hwnas.training.start import Start
@@ -47,7 +53,10 @@ def plan_epochs(
     images = round(size(dataset, "train") * (1 - recipe.hold_out))
     wanted, line = (typed, None) if typed is not None else enough(recipe, images)
     if time_s is None:
-        return kept_or(wanted, stored, typed is not None, line)
+        longer = (
+            _small_parts(run, models, dataset) if typed is None and recipe.name == "tune" else []
+        )
+        return kept_or(wanted, stored, typed is not None, line, longer)
     words = {
         "seconds": time_s,
         "epochs": typed,
@@ -83,6 +92,18 @@ def plan_epochs(
 def forget_plan(run: Run) -> None:
     """Nothing is left to do of the call that was planned last."""
     files.remove(run.path / PLAN, run.path)
+
+
+def _small_parts(run: Run, models: Sequence[Model], dataset: Dataset) -> list[str]:
+    """Names of models of less than half the MACs of the network whose parts they are."""
+    if not inherits(run) or not models:
+        return []
+    space = SPACES[run.config.space]
+    whole = to_genotype(space, np.zeros(len(space.decisions), dtype=np.int64))
+    at = run.config.evaluation
+    largest = Architecture(whole, channels=at.channels, cells=at.cells)
+    _, most = count(largest, len(dataset.classes), dataset.image, at.stem)
+    return [model.name for model in models if 2 * model.costs["macs"].value < most]
 
 
 def _stored(model: Model, recipe: Recipe) -> Stored | None:

@@ -129,7 +129,7 @@ def test_a_layer_that_the_file_has_no_rule_for_is_refused() -> None:
 @pytest.mark.parametrize("name", SWEPT)
 def test_random_genotypes_export(name: str) -> None:
     space, rng = SPACES[name], np.random.default_rng(5)
-    for number in range(12):
+    for number in range(6):
         genotype = to_genotype(space, sample(space, rng))
         assert_exports(sized(genotype, 4, 3), image=(3, 9 + number % 2, 8))
 

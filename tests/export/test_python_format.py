@@ -56,14 +56,14 @@ def test_published_genotypes_are_rebuilt(text: str) -> None:
 @pytest.mark.parametrize("name", SWEPT)
 def test_random_genotypes_are_rebuilt(name: str) -> None:
     space, rng = SPACES[name], np.random.default_rng(8)
-    for number in range(10):
+    for number in range(4):
         genotype = to_genotype(space, sample(space, rng))
         assert_same(sized(genotype, 4, 3), (3, 9 + number % 2, 8))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ("mobile", "mobile-small", "fbnet"))
-def test_fifty_random_chains_are_rebuilt_to_the_last_digits_of_float64(name: str) -> None:
+@pytest.mark.parametrize("name", (*SWEPT, "mobile-small", "fbnet"))
+def test_fifty_random_genotypes_are_rebuilt_to_the_last_digits_of_float64(name: str) -> None:
     space, rng = SPACES[name], np.random.default_rng(9)
     for _ in range(50):
         drawn = sized(to_genotype(space, sample(space, rng)), 8, 3)

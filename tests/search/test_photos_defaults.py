@@ -12,6 +12,7 @@ from PIL import Image
 from hwnas.config import resolve
 from hwnas.nets.trained import TRAINED
 from hwnas.search import photos
+from hwnas.search.fitting import SMALL_SIDE
 from hwnas.search.photos import with_weights
 from hwnas.training.first_look import FirstLook, first_look
 from profilers.errors import InputError
@@ -79,15 +80,33 @@ def test_nothing_is_chosen_for_a_user_who_has_said_something_else(
     assert found == {key: value for key, value in asked.items() if key != "weights_from"}
 
 
-def test_nothing_is_chosen_for_small_images_names_of_data_sets_and_configs(tmp_path: Path) -> None:
-    small = given(folder(tmp_path / "small", 40))
-    made_small = given(folder(tmp_path / "large", 70))
-    made_small["data"] = {**made_small["data"], "image_size": 32}
+def test_nothing_is_chosen_for_names_of_data_sets_and_configs(tmp_path: Path) -> None:
     named = {**OBJECTIVE, "data": {"source": "cifar10"}}
-    for asked in (small, made_small, named):
-        assert with_weights(asked, None) == asked
-    large = given(tmp_path / "large")
+    assert with_weights(named, None) == named
+    large = given(folder(tmp_path, 70))
     assert with_weights(large, "tnd-cifar10") == large
+
+
+@pytest.mark.parametrize("side", [40, 70])
+def test_small_images_and_such_made_small_are_searched_with_chains(
+    tmp_path: Path, side: int
+) -> None:
+    asked, said = given(folder(tmp_path, side)), list[str]()
+    if side > SMALL_SIDE:
+        asked["data"]["image_size"] = 32
+    config = resolve(with_weights(asked, None, said.append))
+    assert (config.space, config.weights_from) == ("mobile-small", None)
+    assert config.data.image_size == (32 if side > SMALL_SIDE else None)
+    assert len(said) == 1 and "--space" in said[0] and "--epochs" in said[0]
+
+
+def test_an_archive_is_looked_at_by_its_headers(tmp_path: Path) -> None:
+    images, labels = np.zeros((30, 28, 28, 3), np.uint8), np.arange(30) % 4
+    np.savez(tmp_path / "a.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    found = first_look(tmp_path / "a.npz")
+    assert found == FirstLook(images=30, classes=4, side=28, resizable=False)
+    config = resolve(with_weights(given(tmp_path / "a.npz"), None))
+    assert (config.space, config.data.image_size) == ("mobile-small", None)
 
 
 def test_where_no_weights_are_at_hand_a_line_says_how_to_get_them(
@@ -96,8 +115,9 @@ def test_where_no_weights_are_at_hand_a_line_says_how_to_get_them(
     monkeypatch.setattr(photos, "is_at_hand", lambda weights: False)
     said: list[str] = []
     asked = given(folder(tmp_path, 70))
-    assert with_weights(asked, None, said.append) == asked
-    assert len(said) == 1 and "hwnas[pretrained]" in said[0]
+    config = resolve(with_weights(asked, None, said.append))
+    assert (config.space, config.data.image_size) == ("mobile", 64)
+    assert len(said) == 2 and "hwnas[pretrained]" in said[0]
 
 
 def test_named_weights_bring_their_space_unless_one_is_said(tmp_path: Path) -> None:

@@ -135,3 +135,11 @@ def test_what_was_begun_is_ended_even_where_it_takes_longer() -> None:
 def test_times_are_said_as_people_do() -> None:
     said = [clock(seconds) for seconds in (5.24, 100, 390, 3000, 9000)]
     assert said == ["5.2 s", "100 s", "6.5 min", "50 min", "2.5 h"]
+
+
+def test_small_parts_of_a_network_are_trained_longer_unless_epochs_were_typed() -> None:
+    there = {"small": None, "large": None, "begun": stored(3, 1)}
+    plan = kept_or(1, there, typed=False, longer=["small", "begun"])
+    assert plan.epochs == {"small": 2, "large": 1, "begun": 3}
+    assert len(plan.lines) == 2 and "1 of 3 networks" in plan.lines[0]
+    assert kept_or(1, there, typed=False).epochs["small"] == 1
