@@ -43,8 +43,8 @@ ELASTIC_DEFAULTS: dict[str, Any] = {
     "algorithm": "surrogate",
     "stages": [
         {"epochs": 2, "train": "largest"},
-        {"epochs": 6, "frozen_epochs": 6},
-        {"epochs": 1, "train": "nothing", "rounds": 8},
+        {"epochs": 5, "frozen_epochs": 5},
+        {"epochs": 1, "train": "nothing", "rounds": 7},
     ],
     "data": {"policy_share": 0.125},
     "weight_step": {
