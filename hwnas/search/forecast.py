@@ -32,6 +32,8 @@ from profilers.errors import InputError
 MARGIN = 0.3
 """Least half-width of the interval, as a share: steps get cheaper or dearer as policies decide
 (docs/log.md)."""
+SURE_MARGIN = 0.15
+"""The same where no policy decides: paths are drawn alike from the first step to the last."""
 MOST_EPOCHS = 1000
 
 Clock = Callable[[], float]
@@ -75,6 +77,7 @@ class Forecast:
     start_seconds: float = 0.0
     measuring_seconds: float = 0.0
     tuning_seconds: float = 0.0
+    tuning_cpu_seconds: float = 0.0
 
 
 def forecast(planned: SearchPlan, config: Config, rates: tuple[Rates, Rates, float]) -> Forecast:
@@ -94,7 +97,8 @@ def forecast(planned: SearchPlan, config: Config, rates: tuple[Rates, Rates, flo
     )
     seconds = sum(stage.seconds for stage in stages) + rest
     spread = sum(stage.spread * stage.seconds for stage in stages) / seconds
-    half = max(MARGIN, spread)
+    policies = config.weight_step.paths == "policies"
+    half = max(MARGIN if policies else SURE_MARGIN, spread)
     return Forecast(
         stages=stages,
         scoring_seconds=wall.scoring,
@@ -109,6 +113,7 @@ def forecast(planned: SearchPlan, config: Config, rates: tuple[Rates, Rates, flo
         start_seconds=wall.start,
         measuring_seconds=measuring,
         tuning_seconds=tuning,
+        tuning_cpu_seconds=tuning_cpu,
     )
 
 
