@@ -19,8 +19,8 @@ import pytest
 import torch
 
 from hwnas.export import images as export_images
-from hwnas.export import network_files as exporting
 from hwnas.export import latencies
+from hwnas.export import network_files as exporting
 from hwnas.export.formats import FORMATS, PLAIN, NotTheSame
 from hwnas.export.images import images_for, untrained
 from hwnas.export.network_files import export, int8_notes
