@@ -21,6 +21,7 @@ ALGORITHMS: Announced[Any] = Announced(
         "random": "hwnas.search.algorithms.random_search:ALGORITHM",
         "nsga2": "hwnas.search.algorithms.nsga2:ALGORITHM",
         "surrogate": "hwnas.search.algorithms.surrogate:ALGORITHM",
+        "narrow": "hwnas.search.algorithms.narrow:ALGORITHM",
     },
 )
 """The one table of algorithms. One of your own is one more entry, or an entry point of an installed

@@ -8,6 +8,7 @@ prints.
 from __future__ import annotations
 
 import json as json_module
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,16 @@ from typing import TYPE_CHECKING, Any
 
 from profilers.errors import shown, visible
 
-__all__ = ["answers", "console", "echo", "echo_json", "print_table", "shown", "table"]
+__all__ = [
+    "answers",
+    "console",
+    "echo",
+    "echo_json",
+    "has_colours",
+    "print_table",
+    "shown",
+    "table",
+]
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,8 +48,21 @@ def answers() -> Iterator[list[Any]]:
         _ANSWERS.reset(token)
 
 
-def echo(text: str, err: bool = False) -> None:
-    """Print one line; `err`: to standard error.
+COLOURS = {
+    "note": "\x1b[1;33m",
+    "warning": "\x1b[1;31m",
+    "error": "\x1b[1;31m",
+    "next": "\x1b[1;36m",
+    "result": "\x1b[1m",
+    "step": "\x1b[2m",
+}
+"""How each kind of line looks at a terminal that has colours; of `next` the word alone."""
+_PLAIN = "\x1b[0m"
+
+
+def echo(text: str, err: bool = False, kind: str = "") -> None:
+    """Print one line; `err`: to standard error. `kind`: one of `COLOURS`, where the line does not
+    begin with it.
 
     What a terminal would obey is escaped, ends of lines too.
     """
@@ -48,7 +71,23 @@ def echo(text: str, err: bool = False) -> None:
     stream = sys.stderr if err else sys.stdout
     encoding = getattr(stream, "encoding", None) or "utf-8"
     # A terminal of ASCII is given escapes as well.
-    print(visible(text).encode(encoding, "backslashreplace").decode(encoding), file=stream)
+    line = visible(text).encode(encoding, "backslashreplace").decode(encoding)
+    print(_coloured(line, kind) if has_colours(stream) else line, file=stream)
+
+
+def has_colours(stream: Any) -> bool:
+    """Whether a stream is a terminal that shows colours, and its user wants them (no-color.org)."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return bool(stream.isatty())
+
+
+def _coloured(line: str, kind: str) -> str:
+    word, colon, rest = line.partition(":")
+    kind = kind or (word if colon and word in COLOURS else "")
+    if kind == "next" and word == kind:
+        return f"{COLOURS[kind]}{word}:{_PLAIN}{rest}"
+    return f"{COLOURS[kind]}{line}{_PLAIN}" if kind else line
 
 
 def echo_json(value: Any) -> None:

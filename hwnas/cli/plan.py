@@ -2,25 +2,52 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hwnas.cli.next_steps import say_next
 from hwnas.cli.outside import echo, echo_json
-from hwnas.cli.search_words import flag_of, given, named_table, objectives
+from hwnas.cli.panels import Option, OutputOption
+from hwnas.cli.search_options import (
+    Algorithm,
+    Backend,
+    Cells,
+    Channels,
+    CudaGraph,
+    Data,
+    DataNoise,
+    DataRoot,
+    Device,
+    Download,
+    Epochs,
+    Exponents,
+    ImageSize,
+    Objective,
+    Precision,
+    Require,
+    Reward,
+    Seed,
+    SkipBroken,
+    Space,
+    Table,
+    Target,
+    TargetValue,
+    Test,
+    Threads,
+    Weights,
+    WeightsFrom,
+)
+from hwnas.cli.search_words import config_flags, flag_of, named_table
+from hwnas.cli.values import seconds_of
 from profilers.errors import InputError
 
 if TYPE_CHECKING:
     from hwnas.config import Config
-    from hwnas.search.forecast import Forecast
-
-Option = typer.Option
-UNITS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+    from hwnas.search.advice import Advice
 
 
 def plan(
@@ -30,33 +57,47 @@ def plan(
     ] = None,
     config_option: Annotated[
         str | None,
-        Option("--config", help="As in hwnas search: the same as the argument."),
+        Option("--config", help="The same as the argument."),
     ] = None,
     budget: Annotated[
-        str | None, Option(help="Time there is, such as 30m or 2h: how many epochs fit into it?")
+        str | None,
+        Option(
+            help="Time there is, such as 30m or 2h: what is best done in it? Also not to search."
+        ),
     ] = None,
-    target: Annotated[str | None, Option(help="As in hwnas search.")] = None,
-    objective: Annotated[list[str] | None, Option(help="As in hwnas search. Repeatable.")] = None,
-    target_value: Annotated[
-        list[str] | None, Option(help="As in hwnas search. Repeatable.")
-    ] = None,
-    data: Annotated[str | None, Option(help="As in hwnas search.")] = None,
-    test: Annotated[Path | None, Option(help="As in hwnas search.")] = None,
-    space: Annotated[str | None, Option(help="As in hwnas search.")] = None,
-    weights_from: Annotated[str | None, Option(help="As in hwnas search.")] = None,
-    algorithm: Annotated[str | None, Option(help="As in hwnas search.")] = None,
-    epochs: Annotated[int | None, Option(help="As in hwnas search.")] = None,
-    data_root: Annotated[Path | None, Option(help="As in hwnas search.")] = None,
-    download: Annotated[bool, Option("--download", help="As in hwnas search.")] = False,
-    image_size: Annotated[int | None, Option(help="As in hwnas search.")] = None,
-    skip_broken: Annotated[bool, Option("--skip-broken", help="As in hwnas search.")] = False,
-    table: Annotated[str | None, Option(help="As in hwnas search.")] = None,
-    device: Annotated[str | None, Option(help="As in hwnas search.")] = None,
-    threads: Annotated[int | None, Option(help="As in hwnas search.")] = None,
-    json: Annotated[bool, Option("--json", help="Only JSON on standard output.")] = False,
-    quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False,
+    target: Target = None,
+    objective: Objective = None,
+    target_value: TargetValue = None,
+    data: Data = None,
+    test: Test = None,
+    space: Space = None,
+    weights_from: WeightsFrom = None,
+    algorithm: Algorithm = None,
+    seed: Seed = None,
+    epochs: Epochs = None,
+    exponents: Exponents = None,
+    reward: Reward = None,
+    weights: Weights = None,
+    channels: Channels = None,
+    cells: Cells = None,
+    data_root: DataRoot = None,
+    download: Download = False,
+    data_noise: DataNoise = None,
+    image_size: ImageSize = None,
+    skip_broken: SkipBroken = False,
+    require: Require = None,
+    table: Table = None,
+    device: Device = None,
+    backend: Backend = None,
+    precision: Precision = None,
+    cuda_graph: CudaGraph = False,
+    threads: Threads = None,
+    json: Annotated[bool, OutputOption("--json", help="Only JSON on standard output.")] = False,
+    quiet: Annotated[bool, OutputOption("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
-    """Time, memory and evaluations of a search, from a few real epochs that leave nothing behind.
+    """What a search takes and whether it can pay, from pieces of it that are timed.
+
+    It knows every option of search, and leaves nothing behind.
 
     hwnas plan --objective params --budget 10m
     """
@@ -66,24 +107,36 @@ def plan(
     if config is not None and config_option is not None:
         raise InputError(f"--config: the argument {config[:60]!r} names a search already")
     config = config if config_option is None else config_option
-    flags = given(
-        target=target,
-        space=space,
-        weights_from=weights_from,
-        algorithm=algorithm,
-        device=device,
-        threads=threads,
-        objectives=objectives(objective, target_value),
-        data=given(
-            source=data,
-            test=str(test) if test else None,
-            root=str(data_root) if data_root else None,
-            download=download or None,
-            image_size=image_size,
-            skip_broken=skip_broken or None,
-        ),
+    flags = config_flags(
+        {
+            "target": target,
+            "objective": objective,
+            "target_value": target_value,
+            "data": data,
+            "test": test,
+            "space": space,
+            "weights_from": weights_from,
+            "algorithm": algorithm,
+            "seed": seed,
+            "exponents": exponents,
+            "reward": reward,
+            "weights": weights,
+            "channels": channels,
+            "cells": cells,
+            "data_root": data_root,
+            "download": download,
+            "data_noise": data_noise,
+            "image_size": image_size,
+            "skip_broken": skip_broken,
+            "require": require,
+            "device": device,
+            "backend": backend,
+            "precision": precision,
+            "cuda_graph": cuda_graph,
+            "threads": threads,
+        }
     )
-    seconds = None if budget is None else _seconds(budget)
+    seconds = None if budget is None else seconds_of("--budget", budget)
     from hwnas.search.photos import with_weights
 
     say = notes(quiet)
@@ -91,54 +144,62 @@ def plan(
     if epochs is not None:
         resolved = with_epochs(resolved, epochs)
     chosen_table = named_table(table, resolved)
-    from hwnas.search.forecast import plan_ahead
+    from hwnas.search.advice import advise
     from hwnas.search.plan import plan as planning
     from hwnas.training.describe import described
 
     planned = planning(resolved, say, chosen_table)
     for line in described(planned.dataset):
         say(line)
-    say("rehearsing a few epochs of every stage")
-    chosen, found = plan_ahead(planned, seconds)
-    words = [word for word in sys.argv[2:] if word not in ("--json", "--quiet", "-q")]
+    found = advise(planned, seconds, say)
     if json:
-        epochs_of = [stage.epochs for stage in chosen.stages]
-        echo_json({**asdict(found), "epochs": epochs_of, "budget_seconds": seconds})
+        echo_json(
+            {
+                **asdict(found.forecast),
+                "epochs": [stage.epochs for stage in found.config.stages],
+                "budget_seconds": seconds,
+                "search": found.search,
+                "why": list(found.why),
+            }
+        )
         return
-    _print(chosen, found, seconds, _command(words, config, chosen if seconds is not None else None))
+    words = [word for word in sys.argv[2:] if word not in ("--json", "--quiet", "-q")]
+    _print(found, seconds)
+    say_next(*_commands(words, config, found, seconds))
 
 
-def _seconds(text: str) -> float:
-    """``2h`` -> 7200."""
-    parts = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]+)", text.strip())
-    if parts is None or parts[2] not in UNITS or not float(parts[1]):
-        raise InputError(f"budget: expected a time such as 90s, 30m, 2h or 1d, not {text[:40]!r}")
-    return float(parts[1]) * UNITS[parts[2]]
-
-
-def _command(words: list[str], config: str | None, chosen: Config | None) -> str:
-    """The search that was planned, as it is typed."""
+def _commands(
+    words: list[str], config: str | None, found: Advice, budget: float | None
+) -> list[Sequence[str]]:
+    """What to type for what was found best."""
     kept: list[str] = []
     skip = False
     for word in words:
         name = word.split("=")[0]
-        if skip or name == "--budget" or (name == "--epochs" and chosen is not None):
+        if skip or name == "--budget" or (name == "--epochs" and budget is not None):
             skip = not skip and "=" not in word
             continue
         kept += ["--config", word] if word == config and "--config" not in kept else [word]
-    if chosen is not None:
-        kept += ["--epochs", str(_longest(chosen))]
-    return " ".join(["hwnas", "search", *map(shlex.quote, kept)])
+    if not found.search:
+        if not found.narrow:
+            return []
+        where = "runs/narrow"
+        search = ["search", *kept, "--algorithm", "narrow", "--out", where]
+        return [search, ["train", where, "--all", "--epochs", "8"]]
+    if budget is not None:
+        kept += ["--epochs", str(_longest(found.config))]
+    return [["search", *kept]]
 
 
 def _longest(config: Config) -> int:
     """What --epochs says of a search: the epochs of its stages that train drawn paths."""
-    return max(stage.epochs for stage in config.stages if stage.train == "paths")
+    return max((stage.epochs for stage in config.stages if stage.train == "paths"), default=1)
 
 
-def _print(config: Config, found: Forecast, budget: float | None, command: str) -> None:
+def _print(advice: Advice, budget: float | None) -> None:
     from hwnas.space import SPACES
 
+    config, found = advice.config, advice.forecast
     parts = SPACES[config.space].parts
     if found.start_seconds:
         echo(f"start from {config.weights_from}: about {_clock(found.start_seconds)}")
@@ -149,6 +210,8 @@ def _print(config: Config, found: Forecast, budget: float | None, command: str) 
             f" about {_clock(stage.seconds)}"
         )
     echo(f"scoring the finalists: about {_clock(found.scoring_seconds)}")
+    if found.measuring_seconds:
+        echo(f"measuring their latencies: about {_clock(found.measuring_seconds)}")
     if found.tuning_seconds:
         echo(f"then hwnas train --all of some 8 networks: about {_clock(found.tuning_seconds)}")
     echo(
@@ -156,14 +219,15 @@ def _print(config: Config, found: Forecast, budget: float | None, command: str) 
         f" about {_clock(found.seconds)} at the present load of this machine"
         f" ({_clock(found.cpu_seconds)} of CPU time)"
     )
-    echo(f"memory: {found.memory_mib:,.0f} MiB so far ({found.device})")
-    if budget is not None:
-        echo(f"within {_clock(budget)}: {_longest(config)} epochs per stage")
     echo(
-        f"(rehearsed in {_clock(found.rehearsal_seconds)}; latencies measured at the end come on"
-        " top)"
+        f"memory: {found.memory_mib:,.0f} MiB so far ({found.device}); timed in"
+        f" {_clock(found.rehearsal_seconds)}"
     )
-    echo(f"next: {command}")
+    if advice.search:
+        within = "" if budget is None else f" within {_clock(budget)}"
+        echo(f"search{within}: {_longest(config)} epochs; {'; '.join(advice.why)}", kind="result")
+    else:
+        echo(f"do not search: {'; '.join(advice.why)}", kind="result")
 
 
 def _clock(seconds: float) -> str:

@@ -24,23 +24,31 @@ QUIET_SECONDS = 60.0
 
 def notes(quiet: bool) -> Callable[[str], None]:
     """A function that prints one line to standard error, or nothing."""
-    return (lambda line: None) if quiet else (lambda line: echo(line, err=True))
+    return (lambda line: None) if quiet else step
+
+
+def step(line: str) -> None:
+    """Print what is being done to standard error, fainter than a note about it."""
+    is_marked = line.startswith(("note:", "warning:"))
+    echo(line, err=True, kind="" if is_marked else "step")
 
 
 @contextmanager
-def watching(quiet: bool, run: Path) -> Iterator[Callable[[SearchProgress], None]]:
+def watching(
+    quiet: bool, run: Path, verbose: bool = False
+) -> Iterator[Callable[[SearchProgress], None]]:
     """Yield what the search in ``run`` tells its progress to: a live view at a terminal, a line a
-    minute elsewhere.
+    minute elsewhere. ``verbose``: with the entropies of the policies.
 
     TensorBoard's events are brought up to date as long as that takes little time, and when the
     search has ended.
     """
-    shown: Callable[[SearchProgress], None] = _lines()
+    shown: Callable[[SearchProgress], None] = _lines(verbose)
     with ExitStack() as stack:
         if quiet:
             shown = lambda progress: None  # noqa: E731
         elif sys.stderr.isatty():
-            shown = stack.enter_context(_live(run))
+            shown = stack.enter_context(_live(run, verbose))
 
         took, done = 0.0, time.monotonic()
 
@@ -66,14 +74,14 @@ def _record(run: Path) -> None:
         write_events(open_run(run))
 
 
-def _lines() -> Callable[[SearchProgress], None]:
+def _lines(verbose: bool) -> Callable[[SearchProgress], None]:
     """What prints a line at the end of a stage, and otherwise when none has come for a minute."""
     last = time.monotonic()
 
     def show(progress: SearchProgress) -> None:
         nonlocal last
         if progress.epoch == progress.epochs or time.monotonic() - last > QUIET_SECONDS:
-            echo(", ".join(describe(progress)), err=True)
+            step(", ".join(describe(progress, verbose)))
             last = time.monotonic()
         for note in progress.notes:
             echo(f"note: {note}", err=True)
@@ -81,9 +89,9 @@ def _lines() -> Callable[[SearchProgress], None]:
     return show
 
 
-def describe(progress: SearchProgress) -> tuple[str, str, str]:
-    """Where the search is, how well it does, and how undecided its policies are: three short
-    lines."""
+def describe(progress: SearchProgress, verbose: bool = False) -> tuple[str, ...]:
+    """Where the search is, how well it does and, with ``verbose``, how undecided its policies are:
+    short lines."""
     left = progress.seconds * (1 - progress.share_done) / max(progress.share_done, 1e-9)
     rest = "scoring the finalists" if progress.share_done >= 1 else f"about {left:.0f} s left"
     where = (
@@ -93,13 +101,15 @@ def describe(progress: SearchProgress) -> tuple[str, str, str]:
     loss = f"loss {progress.loss:.3f}"
     if progress.accuracy is not None:
         loss += f", accuracy {progress.accuracy:.3f} (shared weights)"
-    loss += f", {progress.evaluations:,} evaluations"
+    loss += f", {progress.evaluations:,} networks tried"
+    if not verbose:
+        return where, loss
     entropies = " ".join(f"{value:.0f}" for value in progress.entropies)
     return where, loss, f"entropy {entropies} nats" if entropies else "no policy"
 
 
 @contextmanager
-def _live(run: Path) -> Iterator[Callable[[SearchProgress], None]]:
+def _live(run: Path, verbose: bool) -> Iterator[Callable[[SearchProgress], None]]:
     """A bar with three lines and the present front under it, redrawn after every epoch; gone in
     the end."""
     from rich.live import Live
@@ -115,7 +125,8 @@ def _live(run: Path) -> Iterator[Callable[[SearchProgress], None]]:
         def watch(progress: SearchProgress) -> None:
             bar = ProgressBar(total=1.0, completed=progress.share_done, width=60)
             lines = Table.grid()
-            for row in (bar, *describe(progress)):
+            lines.add_row(bar)
+            for row in describe(progress, verbose):
                 lines.add_row(row)
             drawn = chart(
                 dots()[-LATEST:], f"first cost; the latest {LATEST} evaluations, one batch each"

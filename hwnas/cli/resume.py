@@ -28,6 +28,9 @@ def resume(
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Only JSON on standard output.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Also the entropies of the policies.")
+    ] = False,
 ) -> None:
     """Go on from the last checkpoint; a search that has ended is only shown."""
     from hwnas.cli.progress import notes, watching
@@ -35,6 +38,7 @@ def resume(
 
     several.launched(processes, context.find_root().obj)
     from hwnas.runs.summary import read_front
+    from hwnas.runs.verdict import with_verdict
     from hwnas.search.search import resume as go_on
 
     images: dict[str, Any] = {
@@ -48,7 +52,7 @@ def resume(
             go_on(run, ranks=ranks, **images)
             return
         try:
-            with watching(quiet, run) as watch:
+            with watching(quiet, run, verbose) as watch:
                 found = go_on(run, watch, say=notes(quiet), ranks=ranks, **images)
         except KeyboardInterrupt:
             echo(
@@ -56,4 +60,4 @@ def resume(
                 err=True,
             )
             raise
-        print_summary(read_front(found), run, json)
+        print_summary(with_verdict(found, read_front(found)), run, json)

@@ -9,6 +9,36 @@ import typer
 
 from hwnas.cli import processes as several
 from hwnas.cli.outside import echo
+from hwnas.cli.panels import HardwareOption, Option, OutputOption
+from hwnas.cli.search_options import (
+    Algorithm,
+    Backend,
+    Cells,
+    Channels,
+    CudaGraph,
+    Data,
+    DataNoise,
+    DataRoot,
+    Device,
+    Download,
+    Epochs,
+    Exponents,
+    ImageSize,
+    Objective,
+    Precision,
+    Require,
+    Reward,
+    Seed,
+    SkipBroken,
+    Space,
+    Table,
+    Target,
+    TargetValue,
+    Test,
+    Threads,
+    Weights,
+    WeightsFrom,
+)
 from hwnas.cli.search_words import config_flags, flag_of, named_table
 from hwnas.errors import quoted
 
@@ -17,129 +47,52 @@ if TYPE_CHECKING:
     from hwnas.search.distributed.ranks import Ranks
     from hwnas.search.progress import SearchProgress, Watcher
 
-Option = typer.Option
-
 
 def search(
     context: typer.Context,
-    target: Annotated[
-        str | None,
-        Option(help="Device to search for: a name, an alias or a .toml file (default: cpu)."),
-    ] = None,
-    objective: Annotated[
-        list[str] | None,
-        Option(help="A cost to keep low: params, macs, flops, latency, memory. Repeatable."),
-    ] = None,
-    target_value: Annotated[
-        list[str] | None,
-        Option(help="What must be met, with its unit: 1.5M, or latency=2ms. Repeatable."),
-    ] = None,
-    data: Annotated[
-        str | None,
-        Option(
-            help="digits, cifar10, cifar100, fashion-mnist, imagenet, a folder, or a .npz file."
-        ),
-    ] = None,
-    test: Annotated[
-        Path | None,
-        Option(help="Folder of the test images, one sub-folder per class, for a folder of images."),
-    ] = None,
+    target: Target = None,
+    objective: Objective = None,
+    target_value: TargetValue = None,
+    data: Data = None,
+    test: Test = None,
     out: Annotated[
         Path | None, Option(help="Run directory to make (default: a new one under runs/).")
     ] = None,
-    space: Annotated[
-        str | None,
-        Option(
-            help=(
-                "Of cells: darts, tnd or nasbench201; chains of blocks: mobile, mobile-small,"
-                " fbnet, proxyless or a known network's (docs/guide/chains.md)."
-            )
-        ),
-    ] = None,
-    weights_from: Annotated[
-        str | None,
-        Option(
-            help=(
-                "Trained weights to start from: a name such as efficientnet-lite0, a .safetensors"
-                " or .pth file, or none (default for photos: those that are installed)."
-            )
-        ),
-    ] = None,
-    algorithm: Annotated[
-        str | None,
-        Option(
-            help=(
-                "tndnas, ndarts (accuracy only; the default without --objective), random, nsga2 or"
-                " surrogate (the default with trained weights)."
-            )
-        ),
-    ] = None,
-    seed: Annotated[int | None, Option(help="Same seed, same trials and front on a CPU.")] = None,
-    epochs: Annotated[int | None, Option(help="Epochs of each stage.")] = None,
-    exponents: Annotated[
-        str | None,
-        Option(help="Penalty exponents, one policy each, such as 0,-0.1,-0.3 (0 or below)."),
-    ] = None,
-    reward: Annotated[str | None, Option(help="power, hard or absolute.")] = None,
-    weights: Annotated[
-        str | None, Option(help="sampled (one path a step) or mixture (all operations).")
-    ] = None,
+    space: Space = None,
+    weights_from: WeightsFrom = None,
+    algorithm: Algorithm = None,
+    seed: Seed = None,
+    epochs: Epochs = None,
+    exponents: Exponents = None,
+    reward: Reward = None,
+    weights: Weights = None,
     config: Annotated[
         str | None,
         Option(help="A named search (quickstart, tnd-cifar10, ...) or a .toml file; flags win."),
     ] = None,
-    channels: Annotated[
-        int | None, Option(help="Initial channels of the networks handed back.")
-    ] = None,
-    cells: Annotated[int | None, Option(help="Cells of the networks handed back.")] = None,
-    data_root: Annotated[Path | None, Option(help="Folder of the public data sets.")] = None,
-    download: Annotated[
-        bool, Option("--download", help="Fetch a missing public data set.")
-    ] = False,
-    data_noise: Annotated[
-        float | None, Option(help="Gaussian noise on every image, 0..1: a harder task.")
-    ] = None,
-    image_size: Annotated[
-        int | None, Option(help="Side in pixels that folders of images are read at.")
-    ] = None,
-    skip_broken: Annotated[
+    channels: Channels = None,
+    cells: Cells = None,
+    data_root: DataRoot = None,
+    download: Download = False,
+    data_noise: DataNoise = None,
+    image_size: ImageSize = None,
+    skip_broken: SkipBroken = False,
+    require: Require = None,
+    table: Table = None,
+    device: Device = None,
+    backend: Backend = None,
+    precision: Precision = None,
+    cuda_graph: CudaGraph = False,
+    threads: Threads = None,
+    processes: Annotated[int | None, HardwareOption(help=several.HELP)] = None,
+    json: Annotated[bool, OutputOption("--json", help="Only JSON on standard output.")] = False,
+    quiet: Annotated[bool, OutputOption("--quiet", "-q", help="No progress.")] = False,
+    verbose: Annotated[
         bool,
-        Option(
-            "--skip-broken", help="Leave out image files that cannot be read, and say how many."
+        OutputOption(
+            "--verbose", help="Also what researchers read: exponents, rewards, entropies."
         ),
     ] = False,
-    require: Annotated[
-        str | None,
-        Option(
-            help="Least that latency and memory must be: any (estimates too), table, or measured."
-        ),
-    ] = None,
-    table: Annotated[
-        str | None,
-        Option(help="Latency table to search by: a file or a name. [default: the target's own]"),
-    ] = None,
-    device: Annotated[
-        str | None, Option(help="Where the search itself computes: auto, cpu or cuda.")
-    ] = None,
-    backend: Annotated[
-        str | None,
-        Option(help="What measures on an attached target: openvino, ncnn, torch or a plug-in."),
-    ] = None,
-    precision: Annotated[
-        str | None, Option(help="Of measured latencies: fp32, fp16, bf16 or int8. [default: fp32]")
-    ] = None,
-    cuda_graph: Annotated[
-        bool,
-        Option(
-            "--cuda-graph", help="Latencies on a CUDA target: of captured graphs, not eager torch."
-        ),
-    ] = False,
-    threads: Annotated[
-        int | None, Option(help="CPU threads of the search itself, of each process.")
-    ] = None,
-    processes: Annotated[int | None, Option(help=several.HELP)] = None,
-    json: Annotated[bool, Option("--json", help="Only JSON on standard output.")] = False,
-    quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Search for a Pareto front of architectures and leave a run directory.
 
@@ -193,6 +146,7 @@ def search(
             ranks.broadcast(lambda: path),
             json=json,
             quiet=quiet,
+            verbose=verbose,
             ranks=ranks,
             table=chosen,
         )
@@ -206,13 +160,16 @@ def run_search(
     ranks: Ranks,
     table: Path | None = None,
     heard: Watcher | None = None,
+    verbose: bool = False,
 ) -> None:
     """Search in this process, and print what was found. ``heard``: told of every epoch too."""
     from hwnas.cli.progress import notes, watching
     from hwnas.cli.show import print_summary
     from hwnas.runs.summary import read_front
+    from hwnas.runs.verdict import with_verdict
     from hwnas.search.plan import feasibility, plan
     from hwnas.search.search import search
+    from hwnas.search.worth import doubts
     from hwnas.training.describe import described
 
     say = notes(quiet or not ranks.is_main)
@@ -221,14 +178,16 @@ def run_search(
         say(line)
     if not resolved.objectives:
         say(f"no cost objective: accuracy only, by {resolved.algorithm}")
-    for line in feasibility(planned):
+    for reason in doubts(resolved, planned.dataset):
+        say(f"note: hardly better than chance: {reason}; hwnas plan says what can be had")
+    for line in feasibility(planned, verbose):
         say(line)
     say(f"run directory: {path}")
     if not ranks.is_main:
         search(resolved, path, planned=planned, ranks=ranks)
         return
     try:
-        with watching(quiet, path) as shown:
+        with watching(quiet, path, verbose) as shown:
 
             def watch(progress: SearchProgress) -> None:
                 shown(progress)
@@ -242,4 +201,4 @@ def run_search(
             err=True,
         )
         raise
-    print_summary(read_front(run), path, json)
+    print_summary(with_verdict(run, read_front(run)), path, json)

@@ -13,6 +13,7 @@ import typer
 from hwnas.cli.choice_options import Best, Every, Keys, Knee, Prefer, Within, choice_of
 from hwnas.cli.next_steps import say_next
 from hwnas.cli.outside import echo, echo_json, print_table, table
+from hwnas.cli.show_baselines import add_baselines, trained_provenance
 from profilers.errors import InputError, visible
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def show(
     from hwnas.runs.choice import knee_of_run
     from hwnas.runs.directory import open_run
     from hwnas.runs.summary import read_shown
-    from hwnas.runs.training_record import with_trained
+    from hwnas.runs.verdict import with_verdict
 
     typed = choice_of("show", keys, every=every, best=best, knee=knee, within=within, prefer=prefer)
     # The space of a run's own table is known once its config is read; where that can't be, the
@@ -52,7 +53,7 @@ def show(
     if typed is not None:
         _show_chosen(opened, typed, json)
         return
-    print_summary(with_trained(opened, summary), run, json, knee_of_run(opened, "either"))
+    print_summary(with_verdict(opened, summary), run, json, knee_of_run(opened, "either"))
 
 
 def print_summary(
@@ -65,6 +66,7 @@ def print_summary(
     from hwnas.algorithms import ALGORITHMS
     from hwnas.runs.models import search_knee
     from hwnas.runs.schema import escaped, to_json
+    from hwnas.runs.verdict import unknown_line
     from hwnas.space import SPACES
 
     middle = search_knee(summary) if taken is None else taken.label
@@ -72,6 +74,8 @@ def print_summary(
         echo_json({**to_json(summary), "knee": middle})
         return
     shown = escaped(summary)
+    line = shown.verdict.line if shown.verdict else unknown_line(path, False)
+    echo(line, kind="result")
     print_table(front_table(shown, middle and visible(middle)))
     for line in _lines(shown, path, visible(middle or "")):
         echo(line)
@@ -79,9 +83,11 @@ def print_summary(
         if "is within the target" not in note:  # the line about targets has said it
             echo(f"note: {note}")
     echo(f"run directory: {path}")
+    is_known = shown.verdict is not None and shown.verdict.outcome != "unknown"
     say_next(
         ("report", path),
         ("train", path, "--best"),
+        *([] if is_known else [("train", path, "--baselines")]),
         ("export", path, "--best"),
         ("profile", path, "--best", "--target", summary.target),
     )
@@ -149,13 +155,13 @@ def front_table(summary: SearchSummary, middle: str | None) -> Any:
     sized = ""
     if SPACES.usable(summary.space):
         sized = size_names(SPACES[summary.space]).replace(", ", ",\n")
-    grid.add_column("key", no_wrap=True)
+    grid.add_column("key", no_wrap=not summary.baselines)
     if sized:
         grid.add_column(f"size\n{sized}", no_wrap=True)
     grid.add_column(f"accuracy\n{provenance}", justify="right")
-    trained = next((member.trained for member in front if member.trained), None)
+    trained = trained_provenance(summary)
     if trained is not None:
-        grid.add_column(f"accuracy\n{trained.provenance}", justify="right")
+        grid.add_column(f"accuracy\n{trained}", justify="right")
     for name, cost in costs.items():
         grid.add_column(f"{name} ({cost.unit})\n{cost.provenance}", justify="right")
         if _processes(front, name):
@@ -181,6 +187,9 @@ def front_table(summary: SearchSummary, middle: str | None) -> Any:
         if member.label == middle:
             cells.append("nearest" if member.within_target is False else "knee")
         grid.add_row(*cells)
+    names = [(name, 2 if _processes(front, name) else 1) for name in costs]
+    before = 2 if sized else 1
+    add_baselines(grid, summary.baselines, before=before, names=names, amount=_with_interval)
     return grid
 
 

@@ -21,13 +21,18 @@ from hwnas.cli.choice_options import (
 )
 from hwnas.cli.optional import HELP
 from hwnas.cli.outside import echo_json
+from hwnas.cli.panels import DataOption, HardwareOption, Option, OutputOption, TrainingOption
+from hwnas.cli.train_baselines import (
+    HowToTrain,
+    refuse_for_baselines,
+    say_verdict,
+    train_baselines,
+)
 from hwnas.cli.train_output import print_trained
 from hwnas.cli.train_words import numbers_of, recipe_of
 from hwnas.cli.values import seconds_of
 from profilers.errors import InputError
 from profilers.limits import MOST_THREADS
-
-Option = typer.Option
 
 
 def train(
@@ -38,9 +43,16 @@ def train(
     knee: Knee = False,
     within: Within = None,
     prefer: Prefer = None,
+    baselines: Annotated[
+        bool,
+        Option(
+            "--baselines",
+            help="Plain networks that you would have used instead, and whether the search paid.",
+        ),
+    ] = False,
     recipe: Annotated[
         str | None,
-        Option(
+        TrainingOption(
             help=(
                 "tune (from shared weights), quick, cifar (600 epochs) or imagenet (250). Default:"
                 " tune where networks begin with the search's weights, else quick."
@@ -49,15 +61,20 @@ def train(
     ] = None,
     from_scratch: Annotated[
         bool,
-        Option("--from-scratch", help="Begin with random weights, not with those of the search."),
+        TrainingOption(
+            "--from-scratch", help="Begin with random weights, not with those of the search."
+        ),
     ] = False,
     channels: Annotated[
-        str | None, Option(help="Initial channels: one or several widths, such as 16,24,36,48.")
+        str | None,
+        TrainingOption(help="Initial channels: one or several widths, such as 16,24,36,48."),
     ] = None,
-    cells: Annotated[str | None, Option(help="Cells: one or several depths, such as 20.")] = None,
+    cells: Annotated[
+        str | None, TrainingOption(help="Cells: one or several depths, such as 20.")
+    ] = None,
     epochs: Annotated[
         int | None,
-        Option(
+        TrainingOption(
             help=(
                 "Instead of the recipe's, of which few images get more. More than a training has"
                 " made go on after its end."
@@ -66,15 +83,17 @@ def train(
     ] = None,
     time: Annotated[
         str | None,
-        Option(
+        TrainingOption(
             metavar="TIME",
             help="The most that this call may take, such as 10m: epochs are cut to fit.",
         ),
     ] = None,
-    batch: Annotated[int | None, Option(help="Images per step, instead of the recipe's.")] = None,
-    learning_rate: Annotated[float | None, Option(help="Instead of the recipe's.")] = None,
+    batch: Annotated[
+        int | None, TrainingOption(help="Images per step, instead of the recipe's.")
+    ] = None,
+    learning_rate: Annotated[float | None, TrainingOption(help="Instead of the recipe's.")] = None,
     cutout: Annotated[
-        int | None, Option(help="Side of the square cut out, instead of the recipe's.")
+        int | None, TrainingOption(help="Side of the square cut out, instead of the recipe's.")
     ] = None,
     label_smoothing: Annotated[
         float | None, Option(help="Share of each label that all classes get, such as 0.1.")
@@ -85,52 +104,54 @@ def train(
     ] = None,
     average: Annotated[
         float | None,
-        Option(help="Keep an exponential moving average of the weights, with this decay."),
+        TrainingOption(help="Keep an exponential moving average of the weights, with this decay."),
     ] = None,
     hold_out: Annotated[
         float | None,
-        Option(help="Share of the training images kept aside to choose the best epoch by."),
+        TrainingOption(help="Share of the training images kept aside to choose the best epoch by."),
     ] = None,
     patience: Annotated[
         int | None,
-        Option(
+        TrainingOption(
             help=(
                 "End where so many epochs were no better on the images held out, with the best"
                 " epoch's weights; needs --hold-out."
             )
         ),
     ] = None,
-    precision: Annotated[str | None, Option(help="float32, bfloat16 or, on CUDA, float16.")] = None,
+    precision: Annotated[
+        str | None, TrainingOption(help="float32, bfloat16 or, on CUDA, float16.")
+    ] = None,
     compile: Annotated[
-        bool, Option("--compile", help="torch.compile: minutes at first, then faster.")
+        bool, TrainingOption("--compile", help="torch.compile: minutes at first, then faster.")
     ] = False,
     seed: Annotated[
-        int | None, Option(min=0, max=2**31 - 1, help="Default: the seed of the search.")
+        int | None, TrainingOption(min=0, max=2**31 - 1, help="Default: the seed of the search.")
     ] = None,
-    device: Annotated[str, Option(help="auto, cpu or cuda.")] = "auto",
-    threads: Annotated[int, Option(min=1, max=MOST_THREADS, help="CPU threads.")] = 1,
+    device: Annotated[str, HardwareOption(help="auto, cpu or cuda.")] = "auto",
+    threads: Annotated[int, HardwareOption(min=1, max=MOST_THREADS, help="CPU threads.")] = 1,
     fresh: Annotated[
-        bool, Option("--fresh", help="Forget an earlier training of these networks.")
+        bool, TrainingOption("--fresh", help="Forget an earlier training of these networks.")
     ] = False,
     data: Annotated[
-        str | None, Option(help="Where the images of the search are now, if they have moved.")
+        str | None, DataOption(help="Where the images of the search are now, if they have moved.")
     ] = None,
-    test: Annotated[Path | None, Option(help="Where its folder of test images is now.")] = None,
-    data_root: Annotated[Path | None, Option(help="Folder of the public data sets.")] = None,
+    test: Annotated[Path | None, DataOption(help="Where its folder of test images is now.")] = None,
+    data_root: Annotated[Path | None, DataOption(help="Folder of the public data sets.")] = None,
     download: Annotated[
-        bool, Option("--download", help="Fetch a missing public data set.")
+        bool, DataOption("--download", help="Fetch a missing public data set.")
     ] = False,
-    ray: Annotated[str | None, Option("--ray", metavar="[ADDRESS]", help=HELP)] = None,
+    ray: Annotated[str | None, HardwareOption("--ray", metavar="[ADDRESS]", help=HELP)] = None,
     gpus: Annotated[
         float | None,
-        Option(
+        HardwareOption(
             min=0,
             max=64,
             help="With --ray: GPUs per network (default: 1 where the cluster has some).",
         ),
     ] = None,
-    json: Annotated[bool, Option("--json", help="Only JSON on standard output.")] = False,
-    quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False,
+    json: Annotated[bool, OutputOption("--json", help="Only JSON on standard output.")] = False,
+    quiet: Annotated[bool, OutputOption("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Train networks of a run; call again to go on where a training was stopped.
 
@@ -151,31 +172,54 @@ def train(
     typed = choice_of(
         "train", keys, every=every, best=best, knee=knee, within=within, prefer=prefer
     )
+    if baselines and typed is not None:
+        raise InputError("train: --baselines chooses its networks itself: say nothing beside it")
     opened = moved(open_run(run), data, test)
-    members = chosen_of(opened, typed or Choice(), "front", notes(quiet)).members
+    members = chosen_of(opened, typed or Choice(), "front", notes(quiet or baselines)).members
     sizes = [(c, n) for c in numbers_of("channels", channels) for n in numbers_of("cells", cells)]
     models = [model_of(opened, member, *size) for member in members for size in sizes]
     on = inherits(opened) and not from_scratch
-    chosen = recipe_of(
-        recipe or ("tune" if on else "quick"),
-        epochs=epochs,
-        batch=batch,
-        learning_rate=learning_rate,
-        cutout=cutout,
-        average=average,
-        hold_out=hold_out,
-        label_smoothing=label_smoothing,
-        mixup=mixup,
-        patience=patience,
-        evaluate_every=1 if patience else None,
-        precision=precision,
-        compile=compile or None,
-    )
+    changes = {
+        "epochs": epochs,
+        "batch": batch,
+        "learning_rate": learning_rate,
+        "cutout": cutout,
+        "average": average,
+        "hold_out": hold_out,
+        "label_smoothing": label_smoothing,
+        "mixup": mixup,
+        "patience": patience,
+        "evaluate_every": 1 if patience else None,
+        "precision": precision,
+        "compile": compile or None,
+    }
+    chosen = recipe_of(recipe or ("tune" if on else "quick"), **changes)
     seed = opened.config.seed if seed is None else seed
     time_s = None if time is None else seconds_of("--time", time)
     if ray is not None and time_s is not None:
         raise InputError("--time: not together with --ray, where nodes differ in speed")
-    if ray is None:
+    if baselines:
+        refuse_for_baselines(
+            {"--channels": channels, "--cells": cells, "--ray": ray, "--time": time}
+        )
+        is_typed = recipe is not None or any(value is not None for value in changes.values())
+        records = train_baselines(
+            opened,
+            HowToTrain(
+                recipe=chosen if is_typed else None,
+                member_recipe=chosen,
+                epochs=epochs,
+                seed=seed,
+                inherit=on,
+                device=device,
+                threads=threads,
+                fresh=fresh,
+                data_root=data_root,
+                download=download,
+                quiet=quiet,
+            ),
+        )
+    elif ray is None:
         records = train_here(
             opened,
             models,
@@ -203,5 +247,8 @@ def train(
         echo_json(
             [{key: part for key, part in to_json(one).items() if key != "curve"} for one in records]
         )
+        return
+    if baselines:
+        say_verdict(opened)
         return
     print_trained(opened, records)

@@ -43,8 +43,8 @@ ELASTIC_DEFAULTS: dict[str, Any] = {
     "algorithm": "surrogate",
     "stages": [
         {"epochs": 2, "train": "largest"},
-        {"epochs": 6, "frozen_epochs": 6},
-        {"epochs": 1, "train": "nothing", "rounds": 8},
+        {"epochs": 5, "frozen_epochs": 5},
+        {"epochs": 1, "train": "nothing", "rounds": 7},
     ],
     "data": {"policy_share": 0.125},
     "weight_step": {
@@ -61,6 +61,15 @@ ELASTIC_DEFAULTS: dict[str, Any] = {
 }
 """Parts of a trained network: the whole is tuned, then random parts, and then candidates are
 compared on weights that stand still (docs/evidence/photos.md)."""
+
+NARROW = "narrow"
+NARROW_DEFAULTS: dict[str, Any] = {
+    **ELASTIC_DEFAULTS,
+    "algorithm": NARROW,
+    "stages": [{"epochs": 1, "train": "nothing", "rounds": 1}],
+    "finalists_by": "seen",
+}
+"""Nothing is searched, so nothing has to be trained before (hwnas.search.algorithms.narrow)."""
 
 _WITHOUT_COST = {**ELASTIC_DEFAULTS, "algorithm": "random", "finalists_by": "regression"}
 """Accuracy alone: there are no bins of cost, and networks of several sizes can't be mixed."""
@@ -95,6 +104,7 @@ def resolve(
         merged = _merge(NASBENCH201_DEFAULTS, merged)
     if merged.get("weights_from") is not None and _is_elastic(merged.get("space")):
         chosen = ELASTIC_DEFAULTS if merged.get("objectives") else _WITHOUT_COST
+        chosen = NARROW_DEFAULTS if merged.get("algorithm") == NARROW else chosen
         merged = _merge(chosen, merged)
     merged = _with_depth(merged)
     if "algorithm" not in merged and not merged.get("objectives"):

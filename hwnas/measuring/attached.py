@@ -7,7 +7,7 @@ The search itself asks a table or an estimate; what it hands back is run.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hwnas.config import Config
@@ -34,12 +34,19 @@ BUDGET_S = 60.0
 """Sampling time for all networks of a search together, in the device's own time..."""
 SHARE_S = (0.3, 0.75)
 """... of which each gets at least and at most so much."""
+
+
 TOGETHER_MIB = 256.0
 """Weights that one measuring process loads: its networks are sampled in turn, the reference
 beside all of them."""
 FIRST_S = 150.0
 """Seconds for the table of a target that has none, if the host is not busy; `hwnas devices
 calibrate` takes more."""
+
+
+def sampling_s(count: int) -> float:
+    """Seconds that each of so many networks is sampled for, in the device's own time."""
+    return min(SHARE_S[1], max(SHARE_S[0], BUDGET_S / max(1, count)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,16 +72,19 @@ class AttachedTarget:
 
     def latencies(self, choices: Choices) -> list[Outcome]:
         """The latency of each network, (count, edges), in the order given; sampled in turn."""
-        share = min(SHARE_S[1], max(SHARE_S[0], BUDGET_S / len(choices)))
+        return self.latencies_of(self._architectures(choices), self._together(choices))
+
+    def latencies_of(self, architectures: Sequence[Architecture], size: int) -> list[Outcome]:
+        """The same of any networks for these images; ``size``: how many one process loads."""
+        share = sampling_s(len(architectures))
         protocol = Protocol(budget_s=share, min_s=share / 2)
         bench = self._bench(protocol)
         # A process is given up after the sum of its networks' times: as long as they may take, and
         # loading.
-        size, found = self._together(choices), list[Outcome]()
-        for first in range(0, len(choices), size):
-            found += _tried(
-                bench.latencies, self._architectures(choices[first : first + size]), LATENCY
-            )
+        found = list[Outcome]()
+        for first in range(0, len(architectures), size):
+            part = list(architectures[first : first + size])
+            found += _tried(bench.latencies, part, LATENCY)
         return found
 
     def memories(self, choices: Choices) -> list[Outcome]:

@@ -9,32 +9,37 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from hwnas.report.front_marks import baseline_marks, baseline_rows, target_marks
 from hwnas.report.load import CostAxis, EvaluatedFront
 from hwnas.report.theme import ACCENT, FAINT, HUES, INK, KNEE, Spec, chart, layer
 from hwnas.runs.summary import Member
+from hwnas.runs.training_record import TrainingRecord
 
 CROSS = "M-0.5,-0.5L0.5,0.5M0.5,-0.5L-0.5,0.5"
 LOG_FROM = 8.0
 """Largest over smallest cost from which an axis is logarithmic."""
-TARGET_NEAR = 2.0
-"""Times beyond the outermost networks up to which a target is drawn: further away it would
-squeeze them together."""
-TARGET = "#15803d"
 
 
 def front(
-    evaluated: EvaluatedFront, cost: CostAxis, uniform: Mapping[str, Sequence[float]] | None = None
+    evaluated: EvaluatedFront,
+    cost: CostAxis,
+    uniform: Mapping[str, Sequence[float]] | None = None,
+    baselines: Sequence[TrainingRecord] = (),
 ) -> Spec:
     """Accuracy against one cost: the front as a staircase, dominated networks faint, the knee
     marked.
 
-    A target of this cost is a dashed line, and what is over any target is hollow. ``uniform``:
-    accuracies and costs of uniform networks, drawn as crosses.
+    A target of this cost is a dashed line, what is within it is shaded, and what is over any target
+    is hollow. ``uniform``: accuracies and costs of uniform networks, drawn as crosses.
+    ``baselines``: squares.
     """
     members = [member for member in evaluated.members if cost.name in member.costs]
     values = [float(member.costs[cost.name].value) for member in members]
-    x, y = _cost_axis(cost, values), _accuracy_axis(evaluated.provenance)
-    layers = _target_line(evaluated, cost, values, x)
+    y = _accuracy_axis(evaluated.provenance)
+    beside = baseline_rows(baselines, cost)
+    values += [row["cost"] for row in beside]
+    x = _cost_axis(cost, values)
+    layers = target_marks(evaluated, cost, values, x)
     if uniform and uniform.get(cost.name) and "accuracy" in uniform:
         pairs = zip(uniform[cost.name], uniform["accuracy"], strict=True)
         rows = [{"cost": c, "accuracy": a} for c, a in pairs]
@@ -44,11 +49,11 @@ def front(
         if below:
             y["title"] = [
                 y["title"][0],
-                f"{below} of {below + len(rows)} uniform ones lie lower",
+                f"{below} of {below + len(rows)} random ones lie lower",
                 y["title"][1],
             ]
         mark = {"type": "point", "shape": CROSS, "size": 46, "color": FAINT, "filled": False}
-        layers.append(layer(rows, mark, x, y, tooltip=_tips(cost, "a uniform genotype")))
+        layers.append(layer(rows, mark, x, y, tooltip=_tips(cost, "a random network")))
     # The front last, so that it lies on top.
     rows = sorted(
         (_row(member, cost, evaluated) for member in members), key=lambda row: bool(row["front"])
@@ -79,6 +84,7 @@ def front(
     if evaluated.targets:
         point = {"type": "point", "filled": True, "cursor": "pointer", "strokeWidth": 1.6}
         extra = {name: value for name, value in extra.items() if name != "color"} | _hollow()
+    layers += baseline_marks(beside, values, x, y)
     layers.append(layer(rows, point, x, y, **extra))
     ring = {"type": "point", "size": 330, "color": INK, "strokeWidth": 2}
     chosen = layer(rows, ring, x, y)
@@ -99,7 +105,8 @@ def front(
     params = [
         {"name": "chosen", "value": evaluated.knee or next(iter(sorted(evaluated.front)), "")}
     ]
-    return chart(layers, height=380) | {"params": params}
+    words = f"Accuracy, {evaluated.provenance}, against {cost.name} of {len(rows)} networks."
+    return chart(layers, height=380) | {"params": params, "description": words}
 
 
 def _hollow() -> Spec:
@@ -111,35 +118,6 @@ def _hollow() -> Spec:
         "fill": {"condition": fill, "value": ACCENT},
         "stroke": {"condition": edge, "value": "#ffffff"},
     }
-
-
-def _target_line(
-    evaluated: EvaluatedFront, cost: CostAxis, values: Sequence[float], x: Spec
-) -> list[Spec]:
-    """A dashed line at the target of this cost; words in the axis title where it is far from all
-    networks."""
-    limit = evaluated.targets.get(cost.name)
-    if limit is None or not values:
-        return []
-    said = f"target {limit:,.6g}"
-    if not min(values) / TARGET_NEAR <= limit <= TARGET_NEAR * max(values):
-        side = "right" if limit > max(values) else "left"
-        x["title"] = [x["title"][0], f"{said} lies {side} of all", *x["title"][1:]]
-        return []
-    data, at = {"values": [{"cost": limit}]}, {"x": x}
-    rule = {"type": "rule", "color": TARGET, "strokeDash": [6, 4], "strokeWidth": 1.6}
-    text = {
-        "type": "text",
-        "text": said,
-        "align": "left",
-        "baseline": "top",
-        "dx": 6,
-        "color": TARGET,
-    }
-    return [
-        {"data": data, "mark": rule, "encoding": at},
-        {"data": data, "mark": text, "encoding": {**at, "y": {"value": 4}}},
-    ]
 
 
 def _floor(found: Sequence[float], uniform: Sequence[float]) -> float:

@@ -12,6 +12,7 @@ from typing import Any
 
 from hwnas import files
 from hwnas.report.curve import volume_curve
+from hwnas.runs.baselines import read_baselines
 from hwnas.runs.directory import Run, open_run
 from hwnas.runs.environment import Environment, read_environment
 from hwnas.runs.front import knee, known_targets, pareto_front
@@ -21,6 +22,8 @@ from hwnas.runs.schema import escaped, to_json
 from hwnas.runs.summary import Cost, Member, SearchSummary, read_front
 from hwnas.runs.training_record import TRAINED, TrainingRecord, member_of, read_records
 from hwnas.runs.trials import read_trials
+from hwnas.runs.verdict import verdict_of
+from hwnas.runs.verdict_record import Verdict
 from hwnas.space.genotype import Genotype
 from hwnas.space.task import CLASSIFICATION
 from profilers.errors import InputError, shown, visible
@@ -64,7 +67,8 @@ class EvaluatedFront:
 class RunData:
     """One run as the page shows it; its texts have escapes.
 
-    ``fronts``: by shared weights, and after training.
+    ``fronts``: by shared weights, and after training. ``baselines``: plain networks that were
+    trained beside them.
     """
 
     run: Run
@@ -77,6 +81,8 @@ class RunData:
     curve: tuple[dict[str, Any], ...]
     genotypes: dict[str, Genotype] = field(repr=False)
     records: dict[str, TrainingRecord] = field(repr=False)
+    baselines: tuple[TrainingRecord, ...] = field(repr=False)
+    verdict: Verdict
 
     @property
     def objectives(self) -> tuple[str, ...]:
@@ -141,6 +147,8 @@ def _run_data(run: Run, summary: SearchSummary) -> RunData:
         curve=tuple(volume_curve(read_trials(run), summary)),
         genotypes={member.key: member.architecture.genotype for member in networks},
         records=records,
+        baselines=tuple(escaped(record) for record in read_baselines(run)),
+        verdict=escaped(verdict_of(run, summary)),
     )
 
 

@@ -17,26 +17,24 @@ from typing import Any
 
 from hwnas import files
 from hwnas.report import charts, timelines
+from hwnas.report.answer import answer
+from hwnas.report.by_class import by_class
 from hwnas.report.commands import commands
 from hwnas.report.comparison import comparison
 from hwnas.report.drawing import cell_svg
+from hwnas.report.front_table import evaluated_front
 from hwnas.report.layout import pictures, title
 from hwnas.report.layout_items import NETWORK
-from hwnas.report.load import EvaluatedFront, RunData, metrics
+from hwnas.report.load import RunData, metrics
 from hwnas.report.policies import lines, policies
 from hwnas.report.render import javascript_bundle
 from hwnas.runs.summary import Member, SearchSummary
-from hwnas.space.chosen_size import size_names, size_text
 from hwnas.space.space import SPACES
 from hwnas.space.text import format_text
 from profilers.errors import visible
 
 HERE = Path(__file__).parent
 SNIPPET = "window.vegaEmbed = vegaEmbed;"
-SHARED_NOTE = (
-    "Accuracies of shared weights put networks in order; what one is worth, training tells. "
-    "Bars are 95 % intervals of the images scored. Crosses: uniform genotypes."
-)
 
 
 def page(
@@ -59,7 +57,7 @@ def page(
         "style": (HERE / "page.css").read_text(encoding="utf-8"),
         "bundle": _bundle(),
         "data": embedded(data),
-        "script": (HERE / "page.js").read_text(encoding="utf-8"),
+        "script": _script(),
     }
     template = (HERE / "page.html").read_text(encoding="utf-8")
     # One pass, so that nothing inside a part is taken for a place to fill.
@@ -79,6 +77,16 @@ def _bundle() -> str:
     return javascript_bundle(SNIPPET).replace("</script", "<\\/script")
 
 
+SCRIPTS = ("tools", "front", "network", "blocks", "policies", "start")
+"""The parts of the page's own script, page.NAME.js, in this order."""
+
+
+def _script() -> str:
+    """All parts as one function, so that none of their names is global."""
+    parts = [(HERE / f"page.{name}.js").read_text(encoding="utf-8") for name in SCRIPTS]
+    return "\n".join(['"use strict";', "(() => {", *parts, "})();"])
+
+
 def _run(data: RunData) -> dict[str, Any]:
     space = SPACES[data.run.config.space]
     found = lines(data)
@@ -86,7 +94,8 @@ def _run(data: RunData) -> dict[str, Any]:
         "name": data.name,
         "path": str(data.run.path),
         "sentence": _sentence(data),
-        "scored": [_evaluated(data, front) for front in data.fronts],
+        "answer": answer(data),
+        "scored": [evaluated_front(data, front) for front in data.fronts],
         "networks": {
             member.label: _network(data, member)
             for front in data.fronts
@@ -137,73 +146,6 @@ def _sentence(data: RunData) -> str:
     )
 
 
-def _evaluated(data: RunData, front: EvaluatedFront) -> dict[str, Any]:
-    shared = front is data.fronts[0]
-    uniform = data.summary.baseline.random if shared else None
-    known = [
-        axis for axis in data.costs if any(axis.name in member.costs for member in front.members)
-    ]
-    first = known[0].name
-    rows = sorted(
-        front.members,
-        key=lambda member: (member.label not in front.front, member.costs[first].value),
-    )
-    return {
-        "origin": front.provenance,
-        "note": (
-            SHARED_NOTE if shared else "Accuracy on the test images after training from scratch."
-        ),
-        "charts": [
-            {"title": axis.name, "spec": charts.front(front, axis, uniform)} for axis in known
-        ],
-        "size": size_names(SPACES[data.run.config.space]),
-        "columns": [f"{axis.name} ({axis.unit})" for axis in known],
-        "rows": [
-            {
-                **_table_row(front, member, [axis.name for axis in known]),
-                "size": size_text(data.genotypes[member.key]),
-            }
-            for member in rows
-        ],
-        "target": targets_line(data, front),
-        "first": front.knee or rows[0].label,
-    }
-
-
-def _table_row(front: EvaluatedFront, member: Member, names: Sequence[str]) -> dict[str, Any]:
-    return {
-        "name": member.label,
-        "front": member.label in front.front,
-        "knee": member.label == front.knee,
-        "within": member.label in front.within if front.targets else None,
-        "accuracy": float(member.accuracy.value),
-        "costs": [
-            float(member.costs[name].value) if name in member.costs else None for name in names
-        ],
-    }
-
-
-def targets_line(data: RunData, evaluated: EvaluatedFront) -> str:
-    """What the search had to meet, and how much of the front does; empty where nothing was asked
-    for."""
-    if not evaluated.targets:
-        return ""
-    units = {cost.name: cost.unit for cost in data.costs}
-    wanted = " and ".join(
-        f"{name} at most {limit:,.7g} {units.get(name, '')}".rstrip()
-        for name, limit in evaluated.targets.items()
-    )
-    count = len(evaluated.front & evaluated.within)
-    met = (
-        f"{count} of {len(evaluated.front)} members of the front are within"
-        if count > 1
-        else (f"one of {len(evaluated.front)} members of the front is within")
-    )
-    if not evaluated.is_met:
-        met = "no member of the front is within, the nearest is marked"
-    return f"Target: {wanted}; {met}."
-
-
 def _network(data: RunData, member: Member) -> dict[str, Any]:
     genotype = data.genotypes[member.key]
     return {
@@ -220,6 +162,7 @@ def _network(data: RunData, member: Member) -> dict[str, Any]:
         ],
         "text": format_text(genotype),
         "metrics": metrics(data, member),
+        "classes": by_class(data, member),
         "commands": commands(data, member),
     }
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from hwnas.costs.amounts import COUNTS, SCALES, parse_quantity
+from hwnas.costs.amounts import parse_quantity
+from hwnas.costs.short import exact_amount
 from hwnas.runs.front import largest_and_all
 from hwnas.runs.summary import Member
 from profilers.errors import InputError, nearest
@@ -53,9 +54,9 @@ def excess(member: Member, limits: Limits) -> tuple[float, float]:
 
 
 def limits_in_words(limits: Limits, units: Mapping[str, str]) -> str:
-    """``latency 0.5 ms and params 40,000``."""
+    """``latency 0.5 ms and params 40k``."""
     return " and ".join(
-        f"{name} {amount_in_words(limit, units.get(name, ''))}" for name, limit in limits.items()
+        f"{name} {exact_amount(limit, units.get(name, ''))}" for name, limit in limits.items()
     )
 
 
@@ -66,14 +67,8 @@ def misses_in_words(member: Member, limits: Limits) -> str:
         cost = member.costs.get(name)
         if cost is not None and cost.value > limit:
             reached, over = (
-                amount_in_words(value, cost.unit) for value in (cost.value, cost.value - limit)
+                exact_amount(value, cost.unit) for value in (cost.value, cost.value - limit)
             )
             share = 100 * (cost.value / max(limit, 1e-100) - 1)
             words.append(f"{name} {reached} ({over} over, {share:,.3g} %)")
     return " and ".join(words)
-
-
-def amount_in_words(value: float, unit: str) -> str:
-    """A number with its unit, which a count does without."""
-    text = f"{value:,.6g}" if value < 1e6 else f"{value:,.0f}"
-    return text if SCALES.get(unit) is COUNTS or not unit else f"{text} {unit}"

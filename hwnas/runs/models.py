@@ -26,12 +26,13 @@ from hwnas.space.genotype import Architecture
 @dataclass(frozen=True, kw_only=True)
 class Model:
     """A network of a run to be trained or exported: its architecture, its folder, and its costs
-    at this size."""
+    at this size. ``title``: what a baseline is called."""
 
     name: str
     architecture: Architecture
     folder: Path
     costs: Mapping[str, Cost] = field(repr=False)
+    title: str = ""
 
     @property
     def key(self) -> str:
@@ -69,11 +70,14 @@ def model_of(
 
 
 def write_trained(run: Run) -> TrainedFront:
-    """Redraw the front by trained test accuracy, and write it to trained.json."""
+    """Redraw the front by trained test accuracy, and write it to trained.json; nothing is written
+    where only baselines are trained."""
     records = read_records(run)
+    if not records:
+        return TrainedFront(objectives=[], front=[], dominated=[])
     front = trained_front(run, records)
     on_front = [point.key for point in front.points]
-    targets = read_front(run).targets if records else {}
+    targets = read_front(run).targets
     by_name = {
         record.name: _judged(member_of(record), targets) if targets else member_of(record)
         for record in records

@@ -26,6 +26,7 @@ from hwnas.runs.schema import (
     json_bytes,
     read,
 )
+from hwnas.runs.verdict_record import Verdict
 from hwnas.space.genotype import Architecture
 from hwnas.space.text import from_dict
 from profilers.errors import InputError
@@ -107,10 +108,11 @@ class Member(Record):
     than its run. ``trained``: what it reached after training at the width and depth of its run,
     where it is trained; front.json does not say it, ``hwnas show --json`` does. So with
     ``class_accuracy`` and ``confusion`` of its training (see ``TrainingRecord``), in the order of
-    the summary's ``classes``.
+    the summary's ``classes``. ``title``: what a baseline is called.
     """
 
     name: Name | None = None
+    title: Text | None = None
     key: Name
     genotype: GenotypeJson
     text: Text
@@ -182,7 +184,8 @@ class SearchSummary(Record):
     the box of the hypervolume. ``targets``: what the search had to meet, in the unit of each
     metric; ``within_target``: keys of the front that do. ``believed``: keys of those that SynFlow
     helped to choose. ``dominated``, ``failed``: the other finalists; those that failed could not be
-    measured.
+    measured. ``baselines``, ``verdict``: of plain networks that were trained beside it; front.json
+    does not hold them, ``hwnas show --json`` does.
     """
 
     space: Text
@@ -207,6 +210,8 @@ class SearchSummary(Record):
     dominated: list[Member] = Field(default_factory=list)
     failed: list[Member] = Field(default_factory=list)
     measured: dict[Name, MeasurementNotes] = Field(default_factory=dict)
+    baselines: list[Member] = Field(default_factory=list)
+    verdict: Verdict | None = None
     health: list[HealthNote] | None = None
 
     @property

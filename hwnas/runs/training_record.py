@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from hwnas import files
 from hwnas.config import Cells, Channels
 from hwnas.runs.directory import Run
+from hwnas.runs.right_images import unpacked
 from hwnas.runs.schema import (
     Count,
     Fraction,
@@ -34,11 +35,12 @@ FRONT = "trained.json"
 class TrainingRecord(Record):
     """One training: the network, how it was trained, what it reached, and its learning curve.
 
-    ``test_accuracy`` in 0..1, of ``test_images`` images where an earlier version said so.
-    ``seconds`` of all calls. ``epochs`` were made, in several parts where ``legs`` says that parts
-    ended before the last one did. ``classes``: names, in the order of the network's outputs.
-    ``class_accuracy``: of each class on the test images, None without an image. ``confusion``:
-    counts of test images, rows the true class, columns the predicted one; not kept of many classes.
+    ``test_accuracy`` in 0..1, of ``test_images`` images; ``right``: which of them (see
+    ``hwnas.runs.right_images``). ``seconds`` of all calls. ``epochs`` were made, in several parts
+    where ``legs`` says that parts ended before the last one did. ``classes``: names, in the order
+    of the network's outputs. ``class_accuracy``: of each class on the test images, None without an
+    image. ``confusion``: counts of test images, rows the true class, columns the predicted one; not
+    kept of many classes. ``title``: what a baseline is called.
     """
 
     name: Name
@@ -62,6 +64,16 @@ class TrainingRecord(Record):
     classes: list[Text] | None = None
     class_accuracy: list[Fraction | None] | None = None
     confusion: list[list[Count]] | None = None
+    right: Text | None = None
+    title: Text | None = None
+
+    @model_validator(mode="after")
+    def _is_of_its_images(self) -> TrainingRecord:
+        if self.right is not None:
+            if self.test_images is None:
+                raise ValueError("right: test_images is missing")
+            unpacked(self.right, self.test_images)
+        return self
 
     @model_validator(mode="after")
     def _is_counted(self) -> TrainingRecord:
@@ -133,10 +145,11 @@ def _reached(record: TrainingRecord) -> dict[str, Any]:
     return {"trained": member_of(record).accuracy, **known}
 
 
-def read_records(run: Run) -> list[TrainingRecord]:
-    """The records of all trained networks, in order of their names. Raises InputError."""
+def read_records(run: Run, folder: str = "models") -> list[TrainingRecord]:
+    """The records of all trained networks in a folder of the run, in order of their names. Raises
+    InputError."""
     records = []
-    models = run.path / "models"
+    models = run.path / folder
     for name in files.names(models, run.path):
         path = models / name / RECORD
         if not files.exists(path, run.path):

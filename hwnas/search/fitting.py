@@ -12,7 +12,7 @@ JUDGED = 368
 """Images that candidates are compared on: their likelihood ranks well (docs/log.md, 2026-11-28)."""
 SHARES = (0.05, 0.3)
 """Of the training images at least and at most so many judge."""
-WHOLE_STEPS, PART_STEPS = 160, 480
+WHOLE_STEPS, PART_STEPS = 160, 400
 """Of an elastic space: steps that train the whole network, then parts of it, on 32 images each.
 More of them changed little on flowers, fewer cost the large networks (docs/log.md, 2026-11-29)."""
 CHAIN_STEPS = (480, 400, 560)
@@ -49,7 +49,7 @@ def elastic_fit(images: int, side: int, resizable: bool) -> Fit:
             "stages": [
                 {"epochs": whole, "train": "largest"},
                 {"epochs": parts, "frozen_epochs": parts},
-                {"epochs": 1, "train": "nothing", "rounds": 8},
+                {"epochs": 1, "train": "nothing", "rounds": 7},
             ],
             "data": {"policy_share": share} | _read_at(side, resizable),
             "alpha_step": {"images": judged},

@@ -1,10 +1,8 @@
 """What a search will take, from a few real epochs of it: time, memory and evaluations, before a day
 is spent on it.
 
-The search itself is rehearsed in a folder that is thrown away: its own loop, its own supernets, a
-few steps of every stage. Where an epoch is long, two shorter ones of different length tell what a
-step costs and what the end of an epoch does (checkpoint, monitor). Evaluations are counted, not
-estimated.
+Its pieces are timed, or a few epochs of it rehearsed in a folder that is thrown away
+(hwnas.search.rehearsal). Steps and evaluations are counted, not estimated.
 """
 
 from __future__ import annotations
@@ -13,16 +11,21 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from hwnas.config import Config, SearchStage, with_epochs
+from hwnas.measuring.attached import Say, sampling_s
 from hwnas.search import compute
+from hwnas.search.algorithms.algorithm import algorithm_of
 from hwnas.search.plan import SearchPlan
-from hwnas.search.rehearsal import Rates, rehearse
+from hwnas.search.rehearsal import LIMIT_S, Rates, rehearse
 from hwnas.search.schedule import (
     evaluations_per_epoch,
     steps_of,
 )
 from hwnas.space.space import SPACES
 from hwnas.training.data import size
+from hwnas.training.epochs import PARTS_TIMES, enough
 from hwnas.training.recipe import RECIPES
 from profilers.errors import InputError
 
@@ -52,8 +55,8 @@ class StageForecast:
 class Forecast:
     """A search as it would be: its stages, scoring at the end, and all of it in seconds from
     ``low`` to ``high``. ``start_seconds``: fitting a classifier to trained weights.
-    ``tuning_seconds``: training the front afterwards, where networks go on from shared weights;
-    it is part of the whole, too.
+    ``measuring_seconds``: latencies of finalists on an attached target. ``tuning_seconds``:
+    training the front afterwards; both are part of the whole, too.
 
     ``cpu_seconds`` is what a free core would need; ``seconds`` what the clock says at the present
     load.
@@ -70,6 +73,7 @@ class Forecast:
     device: str
     rehearsal_seconds: float
     start_seconds: float = 0.0
+    measuring_seconds: float = 0.0
     tuning_seconds: float = 0.0
 
 
@@ -83,7 +87,12 @@ def forecast(planned: SearchPlan, config: Config, rates: tuple[Rates, Rates, flo
         for rates in (wall, cpu)
     )
     tuning, tuning_cpu = (_tuning(planned, config, rates) for rates in (wall, cpu))
-    seconds = sum(stage.seconds for stage in stages) + wall.scoring + wall.start + tuning
+    measuring = _measuring(planned, config)
+    rest, rest_cpu = (
+        rates.scoring + rates.start + measuring + trained
+        for rates, trained in ((wall, tuning), (cpu, tuning_cpu))
+    )
+    seconds = sum(stage.seconds for stage in stages) + rest
     spread = sum(stage.spread * stage.seconds for stage in stages) / seconds
     half = max(MARGIN, spread)
     return Forecast(
@@ -92,31 +101,53 @@ def forecast(planned: SearchPlan, config: Config, rates: tuple[Rates, Rates, flo
         seconds=seconds,
         low=seconds * (1 - min(half, 0.9)),
         high=seconds * (1 + half),
-        cpu_seconds=sum(one.seconds for one in by_cpu) + cpu.scoring + cpu.start + tuning_cpu,
+        cpu_seconds=sum(one.seconds for one in by_cpu) + rest_cpu,
         evaluations=sum(stage.evaluations for stage in stages),
         memory_mib=memory,
         device=str(compute.compute_device(config)),
         rehearsal_seconds=0.0,
         start_seconds=wall.start,
+        measuring_seconds=measuring,
         tuning_seconds=tuning,
     )
 
 
 TUNED = 8
 """Members of a front, about."""
+LOOKS = 512
+"""Images that BatchNorm's statistics are estimated on after a training, beside the test images that
+are looked at twice. A look at an image takes a third of training on it."""
+MEASURING_S = (5.0, 0.3)
+"""Seconds that measuring takes beside its sampling: once, and of each network."""
+
+
+def _measuring(planned: SearchPlan, config: Config) -> float:
+    """Seconds of latencies of the finalists and as many random networks, where the target is
+    attached."""
+    asked = {one.metric for one in config.objectives}
+    if planned.attached_target is None or "latency" not in asked:
+        return 0.0
+    count = 2 * algorithm_of(config).finalists(config)
+    return MEASURING_S[0] + count * (MEASURING_S[1] + sampling_s(count))
 
 
 def _tuning(planned: SearchPlan, config: Config, rates: Rates) -> float:
-    """Seconds of `hwnas train --all` by its default recipe, where it begins with shared weights.
-
-    Its epochs are as long as those of paths, on all training images.
-    """
-    paths = [number for number, stage in enumerate(config.stages) if stage.train == "paths"]
-    if not SPACES[config.space].shares_weights or not paths:
+    """Seconds of `hwnas train --all` by its default recipe, of networks that are spread over the
+    range of MACs."""
+    if rates.step is None:
         return 0.0
-    epoch = max(rates.frozen[paths[-1]], rates.learning[paths[-1]])
-    more = size(planned.dataset, "train") / max(1, size(planned.dataset, "weights"))
-    return TUNED * RECIPES["tune"].epochs * epoch * more
+    inherit = SPACES[config.space].shares_weights
+    recipe = RECIPES["tune" if inherit else "quick"]
+    images = size(planned.dataset, "train")
+    epochs, _ = enough(recipe, images)
+    low, high = planned.cost_ranges["macs"].bounds
+    looks = (2 * size(planned.dataset, "test") + min(LOOKS, images)) / 3
+    seconds = 0.0
+    for macs in np.geomspace(max(1.0, low), max(1.0, high), TUNED):
+        times = PARTS_TIMES if inherit and 2 * macs < high else 1
+        of_image = rates.step.at(float(macs)) / config.weight_step.batch_size
+        seconds += of_image * (times * epochs * images + looks)
+    return seconds
 
 
 def within(planned: SearchPlan, rates: tuple[Rates, Rates, float], budget: float) -> Config:
@@ -141,15 +172,27 @@ def within(planned: SearchPlan, rates: tuple[Rates, Rates, float], budget: float
     return fitting
 
 
+def timed(
+    planned: SearchPlan,
+    budget: float | None = None,
+    say: Say = lambda line: None,
+    clock: Clock = time.monotonic,
+) -> tuple[tuple[Rates, Rates, float], float]:
+    """Rates, and the seconds that timing them took: of CPU time a tenth of the budget at most,
+    about."""
+    began = clock()
+    rates = rehearse(planned, LIMIT_S if budget is None else min(LIMIT_S, budget / 10), say)
+    return rates, clock() - began
+
+
 def plan_ahead(
     planned: SearchPlan, budget: float | None = None, clock: Clock = time.monotonic
 ) -> tuple[Config, Forecast]:
     """Rehearse, and forecast the search as configured, or with the epochs that ``budget``
     seconds allow."""
-    began = clock()
-    rates = rehearse(planned)
+    rates, took = timed(planned, budget, clock=clock)
     config = planned.config if budget is None else within(planned, rates, budget)
-    return config, replace(forecast(planned, config, rates), rehearsal_seconds=clock() - began)
+    return config, replace(forecast(planned, config, rates), rehearsal_seconds=took)
 
 
 def _stage(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hwnas.algorithms import ALGORITHMS
+from hwnas.config.files import NARROW
 from hwnas.nets.trained import TRAINED, is_at_hand, weights_named
 from hwnas.search.fitting import chain_fit, elastic_fit
 from hwnas.space.known import elastic_space
@@ -57,7 +58,10 @@ def with_weights(
         f"{what}: starting from {weights.name}, trained on ImageNet, licence {weights.licence}"
         f" (otherwise: --weights-from none), {fit.words}"
     )
-    return _with(_merged(fit.settings, rest), weights.name, True)
+    settings = dict(fit.settings)
+    if given.get("algorithm") == NARROW:
+        del settings["stages"]  # nothing trains
+    return _with(_merged(settings, rest), weights.name, True)
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

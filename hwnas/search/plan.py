@@ -11,6 +11,7 @@ import numpy as np
 
 from hwnas.catalog import find_device
 from hwnas.config import Config
+from hwnas.costs.short import short_amount
 from hwnas.costs.tables import other_device
 from hwnas.errors import Stopped
 from hwnas.measuring.attached import AttachedTarget, Say, first_table, lacks_table
@@ -173,8 +174,9 @@ def searcher_of(planned: SearchPlan) -> Searcher:
     return searcher
 
 
-def feasibility(planned: SearchPlan) -> list[str]:
-    """One line per objective: what the space reaches, and what the policies pursue."""
+def feasibility(planned: SearchPlan, verbose: bool = False) -> list[str]:
+    """One line per objective: what the space reaches and, with ``verbose``, what the policies
+    pursue."""
     budget, batch = planned.device.memory_mib, planned.config.weight_step.batch_size
     step_mib = step_memory(planned.config, planned.dataset).mib(batch)
     largest = weights_mib(planned.cost_ranges["params"].bounds[1])
@@ -195,16 +197,16 @@ def feasibility(planned: SearchPlan) -> list[str]:
         aims = sorted({of_policy[number].target for of_policy in planned.objectives})
         forms = sorted({of_policy[number].form for of_policy in planned.objectives})
         exponents = ", ".join(f"{of_policy[number].exponent:g}" for of_policy in planned.objectives)
-        goal = (
-            f"target {wanted.target}"
-            if wanted.target
-            else "no target: power law around the median sample"
-        )
+        goal = f"target {wanted.target}" if wanted.target else "no target"
         if wanted.target and target_value(wanted.target, costs) >= high:
             goal += ", which every network of this space meets: it asks for nothing"
         lines.append(
-            f"{wanted.metric}: this space reaches {low:,.4g} to {high:,.4g} {costs.cost.unit}"
-            f" ({costs.cost.provenance}); {goal}; {'/'.join(forms)} reward,"
-            f" samples aim at {aims[0]:,.4g}, exponents {exponents}"
+            f"{wanted.metric}: this space reaches {short_amount(low, costs.cost.unit)} to"
+            f" {short_amount(high, costs.cost.unit)} ({costs.cost.provenance}); {goal}"
         )
+        if verbose:
+            lines.append(
+                f"{wanted.metric}: {'/'.join(forms)} reward, samples aim at {aims[0]:,.4g}"
+                f"{'' if wanted.target else ', the median sample'}, exponents {exponents}"
+            )
     return lines

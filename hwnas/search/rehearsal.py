@@ -1,5 +1,8 @@
-"""A few real epochs of every stage of a search, timed: what a forecast is made of. They leave
-nothing behind."""
+"""What a forecast is made of: the pieces of a search, timed (hwnas.search.pieces).
+
+Where an algorithm brings its own weight step, or all operations are mixed, a few real epochs of
+every stage. They leave nothing behind.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ import numpy as np
 import torch
 
 from hwnas.config import Config, validate
+from hwnas.measuring.attached import Say
 from hwnas.runs import directory as runs
 from hwnas.search import compute
 from hwnas.search.algorithms.algorithm import algorithm_of
@@ -21,9 +25,15 @@ from hwnas.search.algorithms.asked import ask
 from hwnas.search.distributed import shared_weights
 from hwnas.search.finalists.finish import SCORING_BATCH
 from hwnas.search.loop import Searched, run_stages
+from hwnas.search.pieces import Line, Pieces, timed_pieces
 from hwnas.search.plan import SearchPlan, searcher_of
 from hwnas.search.progress import SearchProgress
-from hwnas.search.schedule import learning_every, steps_per_epoch
+from hwnas.search.schedule import (
+    evaluations_per_epoch,
+    learning_every,
+    steps_of,
+    steps_per_epoch,
+)
 from hwnas.search.seeds import rng
 from hwnas.space.space import SPACES
 from hwnas.training.data import Dataset, equal_batches, size, to_device
@@ -40,21 +50,34 @@ LEARNING_EPOCHS = 2
 @dataclass(frozen=True, kw_only=True)
 class Rates:
     """Seconds of an epoch of each stage, alpha frozen and not, of the end, and of the start from
-    trained weights; ``spread``: relative, between repeats."""
+    trained weights; ``spread``: relative, between repeats. ``step``: of a weight step, over MACs,
+    where it is known."""
 
     frozen: tuple[float, ...]
     learning: tuple[float, ...]
     spread: tuple[float, ...]
     scoring: float
     start: float = 0.0
+    step: Line | None = None
 
 
-def rehearse(planned: SearchPlan) -> tuple[Rates, Rates, float]:
-    """Seconds by the clock, seconds of CPU, and the peak of memory in MiB of a few epochs of
-    every stage."""
+LIMIT_S = 40.0
+"""Seconds of CPU time that a rehearsal may take, about, where no budget says less."""
+
+
+def rehearse(
+    planned: SearchPlan, limit_s: float = LIMIT_S, say: Say = lambda line: None
+) -> tuple[Rates, Rates, float]:
+    """Seconds by the clock, seconds of CPU, and the peak of memory in MiB of a few steps or epochs
+    of every stage."""
     config = planned.config
     torch.set_num_threads(config.threads)
     dataset = to_device(planned.dataset, compute.compute_device(config))
+    if algorithm_of(config).training is None and config.weights == "sampled":
+        timed = timed_pieces(planned, dataset, limit_s, say)
+        wall, cpu = (_of_pieces(config, dataset, pieces) for pieces in timed)
+        return wall, cpu, _peak_mib(dataset.device)
+    say("rehearsing a few epochs of every stage")
     whole = steps_per_epoch(dataset, config)
     if whole <= WHOLE:
         wall, cpu = _run(planned, dataset)
@@ -65,6 +88,30 @@ def rehearse(planned: SearchPlan) -> tuple[Rates, Rates, float]:
         shorter = [_run(planned, _fewer(dataset, steps * size)) for steps in lengths]
         wall, cpu = (_extended([rates[i] for rates in shorter], lengths, whole) for i in (0, 1))
     return wall, cpu, _peak_mib(dataset.device)
+
+
+def _of_pieces(config: Config, dataset: Dataset, pieces: Pieces) -> Rates:
+    """Epochs are so many steps and evaluations, and a checkpoint."""
+    frozen, learning = [], []
+    one = pieces.evaluation.at(pieces.evaluated_macs)
+    for number, stage in enumerate(config.stages):
+        steps = steps_of(dataset, config, stage)
+        rounds = evaluations_per_epoch(config, stage, steps, learns=True)
+        trained = 0.0 if stage.train == "nothing" else steps * pieces.steps[number]
+        frozen.append(trained + pieces.end)
+        learning.append(trained + pieces.end + rounds * config.alpha_step.samples * one)
+    judged = min(config.alpha_step.images, size(dataset, "policy"))
+    images = size(dataset, "policy")
+    images = min(images, config.scoring_images or images)
+    networks = 2 * algorithm_of(config).finalists(config)
+    return Rates(
+        frozen=tuple(frozen),
+        learning=tuple(learning),
+        spread=(0.0,) * len(config.stages),
+        scoring=networks * one * images / max(1, judged),
+        start=pieces.start,
+        step=pieces.step,
+    )
 
 
 def _run(planned: SearchPlan, dataset: Dataset) -> tuple[Rates, Rates]:

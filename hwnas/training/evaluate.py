@@ -61,3 +61,8 @@ def confusion_of(outputs: Tensor, dataset: Dataset, split: Split = "test") -> li
         torch.bincount(cells, minlength=classes**2).view(classes, classes).tolist()
     )
     return counts
+
+
+def right_of(outputs: Tensor, dataset: Dataset, split: Split = "test") -> Tensor:
+    """(images,) bool, whether the largest of logits (images, classes) is the right class."""
+    return outputs.argmax(1) == labels(dataset, split).cpu()

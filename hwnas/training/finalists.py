@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -13,6 +14,7 @@ from hwnas import files
 from hwnas.runs.confusion import MOST_CLASSES, class_accuracy
 from hwnas.runs.directory import Run
 from hwnas.runs.models import Model, write_trained
+from hwnas.runs.right_images import packed
 from hwnas.runs.training_record import RECORD, TRAINED, TrainingRecord, write_record
 from hwnas.space.text import format_text
 from hwnas.training.checkpoint import BEST, STATE, WEIGHTS, TrainingEpoch
@@ -24,6 +26,9 @@ from hwnas.training.recipe import Recipe
 from hwnas.training.run_images import check_images
 from hwnas.training.start import Start
 from hwnas.training.train import Trained, train
+
+MOST_IMAGES = 80_000
+"""Whose test results are kept one by one: 20 kB of text."""
 
 
 def train_models(
@@ -138,6 +143,12 @@ def record_of(
         classes=list(dataset.classes),
         class_accuracy=list(class_accuracy(result.confusion)),
         confusion=result.confusion if len(dataset.classes) <= MOST_CLASSES else None,
+        test_images=len(result.right),
     )
     # Not set where there is nothing to say, so that a file is as it always was.
-    return record.model_copy(update={"legs": list(result.legs)}) if result.legs else record
+    more: dict[str, Any] = {"legs": list(result.legs)} if result.legs else {}
+    if len(result.right) <= MOST_IMAGES:
+        more["right"] = packed(result.right.numpy())
+    if model.title:
+        more["title"] = model.title
+    return record.model_copy(update=more)

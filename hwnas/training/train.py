@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from hwnas import files
 from hwnas.nets.network import Network
@@ -23,7 +24,7 @@ from hwnas.space.layers import Stem
 from hwnas.training.checkpoint import TrainingEpoch, tensors_digest
 from hwnas.training.data import Dataset, digest, to_device
 from hwnas.training.dataset import generator, stratified_order
-from hwnas.training.evaluate import confusion_of
+from hwnas.training.evaluate import confusion_of, right_of
 from hwnas.training.loop import HOLD_OUT, Training, TrainingDiverged
 from hwnas.training.recipe import Recipe
 from hwnas.training.start import Start
@@ -43,8 +44,8 @@ class Trained:
     ``test_accuracy``, in 0..1, is that of these weights, never the best of several looks at the
     test images. ``seconds`` counts training and evaluation over all calls that it took. ``epochs``
     were made; ``legs``: where parts ended after which the training went on. ``confusion``: counts
-    of test images, rows the true class, columns the predicted one. ``kept_epoch``: whose weights
-    these are.
+    of test images, rows the true class, columns the predicted one. ``right``: (images,) bool, which
+    test images were right. ``kept_epoch``: whose weights these are.
     """
 
     architecture: Architecture
@@ -55,6 +56,7 @@ class Trained:
     curve: tuple[TrainingEpoch, ...]
     best_epoch: int
     confusion: list[list[int]]
+    right: Tensor
     legs: tuple[int, ...] = ()
     kept_epoch: int | None = None
 
@@ -106,6 +108,8 @@ def train(
         training.run_epoch(checkpoint_s)
         if report is not None:
             report(progress.curve[-1])
+    # Of the weights that are kept, which need not be those that were tested last.
+    outputs = training.outputs()
     return Trained(
         architecture=architecture,
         network=training.settled,
@@ -114,7 +118,8 @@ def train(
         seconds=progress.seconds,
         curve=tuple(progress.curve),
         best_epoch=progress.best_epoch,
-        confusion=confusion_of(training.outputs(), data),
+        confusion=confusion_of(outputs, data),
+        right=right_of(outputs, data),
         legs=tuple(progress.legs),
         kept_epoch=training.result.number,
     )

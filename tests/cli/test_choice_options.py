@@ -27,7 +27,7 @@ def test_where_nothing_is_within_all_commands_end_with_code_3_and_the_same_line(
     out, err = typed(*words, "--within", "latency=1ms", "--within", "params=1G", code=3)
     key = read_front(run).front[2].key  # as far over as the others, and more accurate
     assert out == "" and err == (
-        "stopped: run: no network of the front is within latency 1 ms and params 1,000,000,000;"
+        "stopped: run: no network of the front is within latency 1 ms and params 1G;"
         f" {key} misses by least, with latency 1.5 ms (0.5 ms over, 50 %)\n"
     )
 

@@ -16,8 +16,10 @@ import pytest
 from hwnas import doctor
 from hwnas.cli import main
 from hwnas.cli.outside import console, echo, echo_json, print_table, shown, table
+from hwnas.cli.progress import describe
 from hwnas.runs.schema import to_json
 from hwnas.runs.summary import read_front
+from hwnas.search.progress import SearchProgress
 from profilers.errors import InputError, visible
 from tests.runs.made import finished_run
 
@@ -325,3 +327,59 @@ def test_a_word_longer_than_a_terminal_is_broken_not_cut(
     print_table(grid)
     printed = capsys.readouterr().out
     assert printed.count("p") == 100 and "1,234,567" in printed
+
+
+class Terminal(io.StringIO):
+    """A stream that says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+KINDS = ("note: look here", "warning: beware", "error: no", "next: hwnas show r", "a step: done")
+
+
+def test_kinds_of_lines_are_told_apart_where_there_are_colours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    shown = Terminal()
+    monkeypatch.setattr(sys, "stdout", shown)
+    for line in KINDS:
+        echo(line)
+    *marked, plain = shown.getvalue().splitlines()
+    assert plain == KINDS[-1] and all(line.startswith("\x1b[1") for line in marked)
+    # A command is copied as it is: only the word before it has a colour.
+    assert marked[-1].endswith("\x1b[0m hwnas show r")
+
+
+@pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb"), ("", "")])
+def test_nobody_gets_colours_who_does_not_want_them(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if name:
+        monkeypatch.setenv(name, value)
+    shown = Terminal() if name else io.StringIO()
+    monkeypatch.setattr(sys, "stdout", shown)
+    for line in KINDS:
+        echo(line, kind="" if ":" in line else "step")
+    assert shown.getvalue().splitlines() == list(KINDS)
+
+
+def test_private_words_are_for_those_who_ask() -> None:
+    progress = SearchProgress(
+        stage=0,
+        stages=3,
+        epoch=1,
+        epochs=2,
+        share_done=0.2,
+        seconds=4.0,
+        loss=0.5,
+        accuracy=0.8,
+        entropies=(52.0, 50.0),
+        evaluations=1760,
+        notes=(),
+    )
+    assert "nats" not in " ".join(describe(progress))
+    assert "52 50 nats" in " ".join(describe(progress, verbose=True))

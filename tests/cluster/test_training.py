@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from hwnas.cluster.training import train_on
 from hwnas.runs.directory import Run
@@ -64,6 +65,7 @@ def without_training(monkeypatch: pytest.MonkeyPatch) -> None:
             curve=(point,),
             best_epoch=1,
             confusion=[[1] * 10] * 10,
+            right=torch.ones(100, dtype=torch.bool),
         )  # type: ignore[arg-type]
 
     monkeypatch.setattr(finalists, "train", train)

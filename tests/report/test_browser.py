@@ -1,7 +1,8 @@
 """The report in a real browser: no error, no request, a click on a point shows its cells, readable
 when narrow.
 
-Needs `pip install playwright` and a chromium on the PATH (Debian: apt-get install chromium).
+Needs `pip install playwright axe-playwright-python` and a chromium on the PATH (Debian: apt-get
+install chromium).
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ def test_the_report_works_offline_in_a_browser(file: Path, width: int) -> None:
         shown.goto(file.as_uri())
         shown.wait_for_selector("#front-chart svg")
         seconds = time.monotonic() - began
+        shown.locator("#research > summary").click()
         shown.wait_for_selector("#heat svg")
         shown.wait_for_selector("#health-charts svg")
         marks = shown.locator("#front-chart .role-mark path[aria-roledescription='point']")
@@ -92,7 +94,7 @@ def test_two_chains_stand_side_by_side_and_what_differs_is_marked(
         shown.select_option("#block-a", first)
         for other in (first, *others):
             shown.select_option("#block-b", other)
-            marked = shown.locator("#block-table tr.differs td:first-child").all_text_contents()
+            marked = shown.locator("#block-table tr.differs th").all_text_contents()
             rows = [found["networks"][name]["rows"] for name in (first, other)]
             differ = [
                 f"{mine['name']} \u2260"
@@ -102,3 +104,24 @@ def test_two_chains_stand_side_by_side_and_what_differs_is_marked(
             assert marked == differ
         assert shown.evaluate("document.documentElement.scrollWidth") == 390
         browser.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_axe_finds_nothing_to_mend(file: Path, width: int) -> None:
+    playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
+    axe = pytest.importorskip("axe_playwright_python", reason="pip install axe-playwright-python")
+    if CHROMIUM is None:
+        pytest.skip("no chromium on the PATH")
+    script = (Path(axe.__path__[0]) / "axe.min.js").read_text(encoding="utf-8")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        # The page lets no script in: here one is let in past its policy.
+        context = browser.new_context(viewport={"width": width, "height": 900}, bypass_csp=True)
+        shown = context.new_page()
+        shown.goto(file.as_uri())
+        shown.locator("#research > summary").click()
+        shown.wait_for_selector("#health-charts svg")
+        shown.evaluate(script)
+        found = shown.evaluate("axe.run()")["violations"]
+        browser.close()
+    assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []

@@ -64,11 +64,10 @@ def with_target(limit: float, met: set[str]) -> EvaluatedFront:
 
 def test_a_target_is_a_line_and_what_is_over_it_is_hollow() -> None:
     spec = charts.front(with_target(15.0, {"0"}), PARAMS)
-    assert [one["data"]["values"] for one in spec["layer"][:2]] == [[{"cost": 15.0}]] * 2
-    assert (
-        spec["layer"][0]["mark"]["type"] == "rule"
-        and spec["layer"][1]["mark"]["text"] == "target 15"
-    )
+    assert [one["data"]["values"] for one in spec["layer"][:4]] == [[{"cost": 15.0}]] * 4
+    shade, rule, inside, named = (one["mark"] for one in spec["layer"][:4])
+    assert (shade["type"], rule["type"]) == ("rect", "rule")
+    assert (inside["text"], named["text"]) == ("within", "target 15")
     rows = next(one["data"]["values"] for one in spec["layer"] if "fill" in one["encoding"])
     assert {row["name"]: row["over"] for row in rows} == {"0": False, "1": True, "2": True}
     assert '"text": "knee"' in json.dumps(spec)
@@ -81,10 +80,10 @@ def test_a_target_that_nothing_meets_marks_the_nearest() -> None:
 
 
 def test_a_target_far_away_is_said_and_does_not_squeeze_the_networks() -> None:
-    for limit, side in ((1.0, "left"), (1e6, "right")):
+    for limit, said, side in ((1.0, "1", "left"), (1e6, "1M", "right")):
         spec = charts.front(with_target(limit, set()), PARAMS)
         words = spec["layer"][0]["encoding"]["x"]["title"]
-        assert f"target {limit:,.6g} lies {side} of all" in words
+        assert f"target {said} lies {side} of all" in words
         assert "strokeDash" not in json.dumps(spec)
 
 

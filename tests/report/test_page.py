@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from hwnas.report import page as pages
 from hwnas.report.devices import across
 from hwnas.report.figures import write_figures
 from hwnas.report.load import load_run
 from hwnas.report.page import embedded, page
+from hwnas.report.photos import strip
 from profilers.errors import InputError
 from tests.runs.made import finished_run
+from tests.runs.test_verdict import baseline, trained
 
 HOSTILE = '</script><script>alert("x")</script><!--<script>&{{script}}'
 
@@ -175,3 +178,68 @@ def test_a_report_on_a_chain_says_sizes_and_speaks_of_no_cell(chain_run: Path) -
     assert run["evolution"]["encoding"]["y"]["axis"]["labelOverlap"] is False
     words = html[: html.index('<script type="application/json"')]
     assert "edge of" not in words and "The cell" not in words and "an edge" not in words
+
+
+def test_the_first_screen_says_whether_it_paid_what_to_take_and_what_to_type(
+    tmp_path: Path,
+) -> None:
+    run = finished_run(tmp_path / "run").path
+    _, data = read(page([load_run(run)], [], "1", "now"))
+    answer = data["runs"][0]["answer"]
+    assert (
+        answer["title"]
+        == "Networks for the 10 classes of digits, for cpu: accuracy against parameters"
+    )
+    assert answer["outcome"] == "unknown" and "--baselines" in answer["verdict"]
+    assert answer["take"] in data["runs"][0]["networks"] and "the knee" in answer["why"]
+    assert answer["next"] == [
+        f"hwnas {words}"
+        for words in (f"train {run} --best", f"train {run} --baselines", f"export {run} --best")
+    ]
+    # This run says how many images there were, not which; digits come with the package.
+    assert answer["data"].startswith(
+        "1,438 training and 359 test images, read at 8 \u00d7 8 pixels"
+    )
+    assert answer["photos"] == []
+
+
+def test_photos_are_those_that_the_run_names_and_no_others(tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    for name, shade in (("a", 40), ("b", 200)):
+        (folder / "val" / name).mkdir(parents=True)
+        Image.new("RGB", (90, 60), (shade, 0, 0)).save(folder / "val" / name / "1.png")
+    Image.new("RGB", (90, 60)).save(tmp_path / "secret.png")
+    run = finished_run(tmp_path / "run").path
+    config = (run / "config.toml").read_text()
+    (run / "config.toml").write_text(config.replace('source = "digits"', f'source = "{folder}"'))
+    named = {"a": ["val/a/1.png"], "b": ["../secret.png", "val/b/1.png"], "c": ["val/c/gone.png"]}
+    (run / "test_images.json").write_text(json.dumps({"images": named}))
+    found = strip(load_run(run))
+    assert [one["label"] for one in found] == ["a", "b"]
+    assert all(one["src"].startswith("data:image/jpeg;base64,") for one in found)
+    for broken in ("[]", '{"images": 3}', "no JSON", '{"images": {"a": [["x"], 4]}}'):
+        (run / "test_images.json").write_text(broken)
+        assert strip(load_run(run)) == []
+
+
+def test_a_trained_network_shows_what_it_takes_for_what(tmp_path: Path) -> None:
+    run = finished_run(tmp_path / "run")
+    classes = list("0123456789")
+    counts = [[9 if i == j else 0 for j in range(10)] for i in range(10)]
+    counts[3][8] = 1
+    trained(run, "models", 0, 90, classes=classes, confusion=counts, class_accuracy=[1.0] * 10)
+    baseline(run, 1e6, 95)
+    _, data = read(page([load_run(run.path)], [], "1", "now"))
+    shown = data["runs"][0]
+    key = load_run(run.path).summary.front[0].key
+    assert shown["networks"][key]["classes"]["counts"] == counts
+    assert sum(one["classes"] is not None for one in shown["networks"].values()) == 1
+    by_shared, by_trained = shown["scored"]
+    # Both accuracies of a network stand in one row, baselines under them.
+    (row,) = by_trained["rows"]
+    assert (row["shared"], row["trained"]) == (0.5, 0.9)
+    assert [one["name"] for one in by_trained["baselines"]] == ["Plain"]
+    assert "Plain" in json.dumps(by_trained["charts"]) and "Plain" not in json.dumps(
+        by_shared["charts"]
+    )
+    assert "baseline" in [one["mark"] for one in by_trained["legend"]]

@@ -22,7 +22,7 @@ from hwnas.training.weights import load_weights
 from profilers.errors import InputError
 from tests.training.test_train import SMALL, Killed, digits, dying_after
 
-TINY = replace(RECIPES["quick"], epochs=1, batch=16, calibrate=32, drop_path=0.2, evaluate_every=1)
+TINY = replace(RECIPES["quick"], epochs=1, batch=32, calibrate=32, drop_path=0.2, evaluate_every=1)
 PLAIN = Recipe(name="plain", epochs=20, batch=64, learning_rate=0.1, drop_path=0.3)
 
 
@@ -41,8 +41,8 @@ def same(one: Path, other: Path, name: str = WEIGHTS) -> bool:
 
 
 def test_a_training_goes_on_to_more_epochs_and_a_kill_changes_nothing(tmp_path: Path) -> None:
-    """4 steps an epoch: the second call dies in its first epoch, the third in its own."""
-    for name, kills in (("whole", (None, None)), ("killed", (2, 3))):
+    """2 steps an epoch: the second and the third call die in the middle of theirs."""
+    for name, kills in (("whole", (None, None)), ("killed", (1, 1))):
         folder = tmp_path / name
         first = trained(folder, TINY)
         result = trained(folder, replace(TINY, epochs=2), killed_at=kills[0])
@@ -53,10 +53,11 @@ def test_a_training_goes_on_to_more_epochs_and_a_kill_changes_nothing(tmp_path: 
     assert same(tmp_path / "whole", tmp_path / "killed")
 
 
+@pytest.mark.slow
 def test_what_was_planned_before_is_made_before_what_was_added(tmp_path: Path) -> None:
     """Stopped in the first epoch of two, then three are asked for: two by the first schedule."""
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(Training, "step", dying_after(2))
+        patch.setattr(Training, "step", dying_after(1))
         train(SMALL, digits(64), replace(TINY, epochs=2), 7, tmp_path / "b", checkpoint_s=0.0)
     trained(tmp_path / "a", replace(TINY, epochs=2))
     for name in ("a", "b"):
@@ -112,7 +113,7 @@ def test_patience_ends_a_training_with_the_weights_of_its_best_epoch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     judged_by([0.1, 0.3, 0.2, 0.3, 0.4, 0.5, 0.2, 0.2, 0.2], monkeypatch)
-    for name, at in (("whole", None), ("killed", 10)):  # 3 steps an epoch: dies in the fourth
+    for name, at in (("whole", None), ("killed", 3)):  # a step an epoch: dies in the fourth
         result = trained(tmp_path / name, PATIENT, killed_at=at)
         assert (result.epochs, result.best_epoch, result.test_accuracy) == (4, 2, 0.01)
         assert load_weights(tmp_path / name / WEIGHTS).notes["epoch"] == 2
@@ -156,7 +157,7 @@ def test_a_state_of_before_has_no_parts() -> None:
 
 def test_mixed_images_train_the_same_weights_after_a_kill(tmp_path: Path) -> None:
     mixing = replace(TINY, mixup=0.4, label_smoothing=0.1)
-    for name, at in (("whole", None), ("killed", 2)):
+    for name, at in (("whole", None), ("killed", 1)):
         trained(tmp_path / name, mixing, killed_at=at)
     trained(tmp_path / "plain", replace(mixing, mixup=0.0))
     assert same(tmp_path / "whole", tmp_path / "killed")

@@ -41,6 +41,7 @@ from hwnas.search.finalists.scored import (
 )
 from hwnas.search.finalists.shortlist import choose, predictions
 from hwnas.search.finalists.smoothed import smoothed
+from hwnas.search.finalists.told import told
 from hwnas.search.loop import Searched
 from hwnas.search.seeds import FINAL, rng
 from hwnas.space.encoding import distinct_rows, project, sample, to_genotype
@@ -96,8 +97,9 @@ def finish(
     )
     by_likelihood = config.alpha_step.score == "likelihood"
     every = np.concatenate([chosen, uniform])
+    watched = told(images, _count(config, dataset), len(every), say)
     predicted = searched.ranks.broadcast(lambda: predictions(config, searched.trials, every))
-    both = _score(searched, costs, every, images, by_likelihood, predicted)
+    both = _score(searched, costs, every, watched, by_likelihood, predicted)
     if attached_target is not None:
         both = measured(both, names, attached_target, say)
     scored, random = part(both, slice(len(chosen))), part(both, slice(len(chosen), None))

@@ -1,0 +1,198 @@
+"""Whether a search paid: each baseline beside the network that the search would give for its cost.
+
+For every baseline, the member of the front that costs no more and that the search held for the most
+accurate (by shared weights, so the test images choose nothing). The verdict is about the baseline
+whose cost is nearest to that of the knee; the others are listed. Costs are compared where they are
+of one kind: latency measured in one sitting, else the first objective, else MACs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from hwnas.costs.short import cost_word
+from hwnas.errors import quoted
+from hwnas.runs.baselines import read_baselines, read_together, with_baselines
+from hwnas.runs.directory import Run
+from hwnas.runs.models import search_knee
+from hwnas.runs.paired import Difference, paired_difference, unpaired_difference
+from hwnas.runs.right_images import unpacked
+from hwnas.runs.summary import Cost, Member, SearchSummary
+from hwnas.runs.training_record import TrainingRecord, read_records, with_trained
+from hwnas.runs.verdict_record import Comparison, Verdict
+
+ALIKE = 0.9
+"""From this ratio on two costs are called the same in the line."""
+
+Costs = Mapping[str, Cost]
+Together = Mapping[str, Mapping[str, Cost]]
+
+
+def with_verdict(run: Run, summary: SearchSummary) -> SearchSummary:
+    """The summary with trained accuracies, baselines, and the verdict that they allow.
+
+    Raises InputError for a damaged record.
+    """
+    full = with_baselines(run, with_trained(run, summary))
+    return full.model_copy(update={"verdict": verdict_of(run, summary)})
+
+
+def verdict_of(run: Run, summary: SearchSummary) -> Verdict:
+    """The verdict on a run. Raises InputError for a damaged record."""
+    trained = {record.name: record for record in read_records(run)}
+    together = read_together(run).costs
+    found = [
+        compared
+        for baseline in read_baselines(run)
+        if (compared := _compared(summary, baseline, trained, together)) is not None
+    ]
+    if not found:
+        return Verdict(line=unknown_line(run.path, bool(read_baselines(run))), outcome="unknown")
+    middle = search_knee(summary) or found[0].member
+    costs = {
+        record.name: costs_together(record.name, record.costs, together)
+        for record in read_baselines(run)
+    }
+    own = {
+        member.key: costs_together(member.key, member.costs, together) for member in summary.front
+    }
+
+    def far(one: Comparison) -> float:
+        pair = costs[one.baseline][one.metric].value, own[middle][one.metric].value
+        return abs(math.log(max(pair[0], 1e-9) / max(pair[1], 1e-9)))
+
+    ordered = sorted(found, key=far)
+    return Verdict(line=line_of(ordered[0]), outcome=ordered[0].outcome, comparisons=ordered)
+
+
+def chosen_for(
+    summary: SearchSummary, costs: Costs, name: str, together: Together
+) -> tuple[Member, str] | None:
+    """The member that a baseline is compared with, and the cost by which it was chosen.
+
+    Where none costs as little: the cheapest. None where the front is empty.
+    """
+    if not summary.front:
+        return None
+    mine = costs_together(name, costs, together)
+    own = [costs_together(member.key, member.costs, together) for member in summary.front]
+    metric = metric_of(summary, mine, own)
+    limit = mine[metric].value
+    pairs = list(zip(summary.front, own, strict=True))
+    within = [member for member, paid in pairs if paid[metric].value <= limit]
+    if within:
+        return max(within, key=lambda member: member.accuracy.value), metric
+    return min(pairs, key=lambda pair: pair[1][metric].value)[0], metric
+
+
+def metric_of(summary: SearchSummary, mine: Costs, others: Sequence[Costs]) -> str:
+    """The cost to compare by: the first of latency, the objectives and MACs that comes from one
+    source for all."""
+    for name in ("latency", *summary.objectives, "macs"):
+        kinds = {(one[name].unit, one[name].provenance) if name in one else None for one in others}
+        if name in mine and kinds == {(mine[name].unit, mine[name].provenance)}:
+            return name
+    return "macs"
+
+
+def costs_together(name: str, costs: Costs, together: Together) -> Costs:
+    """Costs of a network, those that were measured in one sitting in place of others."""
+    return {**costs, **together.get(name, {})}
+
+
+def _compared(
+    summary: SearchSummary,
+    baseline: TrainingRecord,
+    trained: Mapping[str, TrainingRecord],
+    together: Together,
+) -> Comparison | None:
+    """None where the member that it would be compared with is not trained on the same images."""
+    chosen = chosen_for(summary, baseline.costs, baseline.name, together)
+    if chosen is None or chosen[0].key not in trained:
+        return None
+    (member, metric), record = chosen, trained[chosen[0].key]
+    difference = _difference(record, baseline)
+    if difference is None:
+        return None
+    mine = costs_together(baseline.name, baseline.costs, together)[metric].value
+    own = costs_together(member.key, member.costs, together)[metric].value
+    ratio = own / max(mine, 1e-9)
+    outcome = {"better": "paid", "worse": "did not pay", "open": "open"}[difference.outcome]
+    # More accurate and more expensive is no gain, but a choice.
+    outcome = "open" if outcome == "paid" and ratio > 1 else outcome
+    return Comparison.model_validate(
+        {
+            "baseline": baseline.name,
+            "title": baseline.title or baseline.name,
+            "member": member.key,
+            "metric": metric,
+            "cost_ratio": ratio,
+            "within": ratio <= 1,
+            "difference": difference.value,
+            "low": difference.low,
+            "high": difference.high,
+            "images": difference.images,
+            "paired": difference.paired,
+            "outcome": outcome,
+        }
+    )
+
+
+def _difference(member: TrainingRecord, baseline: TrainingRecord) -> Difference | None:
+    images = baseline.test_images
+    if images is None or baseline.right is None:
+        return None
+    if member.right is not None and member.test_images == images:
+        return paired_difference(unpacked(member.right, images), unpacked(baseline.right, images))
+    return unpaired_difference(member.test_accuracy, baseline.test_accuracy, images)
+
+
+def line_of(one: Comparison) -> str:
+    """A comparison in one sentence."""
+    word, points = cost_word(one.metric), f"{100 * abs(one.difference):.1f} points"
+    low, high = 100 * one.low, 100 * one.high
+    is_cheaper = one.cost_ratio < ALIKE
+    if not one.within:
+        front = f"the cheapest network of the front, at {_times(one)} its {word}, is"
+    elif is_cheaper:
+        front = f"the front is, at {_times(one)} its {word},"
+    else:
+        front = f"the front is, at its {word},"
+    if one.outcome == "paid" and is_cheaper:
+        return (
+            f"The search paid: the front is {points} better than {one.title} ({low:.1f} to"
+            f" {high:.1f}), at {_times(one)} its {word}."
+        )
+    if one.outcome == "paid":
+        return (
+            f"The search paid: at the {word} of {one.title} the front is {points} better"
+            f" ({low:.1f} to {high:.1f})."
+        )
+    if one.outcome == "did not pay":
+        return (
+            f"The search did not pay here: beside {one.title} {front} {points} worse"
+            f" ({-high:.1f} to {-low:.1f})."
+        )
+    side = "better" if one.difference >= 0 else "worse"
+    ends = (low, high) if one.difference >= 0 else (-high, -low)
+    if not one.within and one.low > 0:
+        return (
+            f"Whether the search paid can't be told: no network of the front is as cheap as"
+            f" {one.title}; {front} {points} better ({low:.1f} to {high:.1f})."
+        )
+    return (
+        f"No difference can be told: beside {one.title} {front} {points} {side}"
+        f" ({ends[0]:.1f} to {ends[1]:.1f})."
+    )
+
+
+def _times(one: Comparison) -> str:
+    return f"{one.cost_ratio:.2g} times"
+
+
+def unknown_line(path: Path, is_begun: bool) -> str:
+    """What is said before baselines are trained, or the networks to compare them with."""
+    more = " (the networks to compare with are not trained)" if is_begun else ""
+    return f"Not known yet whether the search paid{more}: hwnas train {quoted(path)} --baselines"

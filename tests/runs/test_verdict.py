@@ -1,0 +1,165 @@
+"""Whether a search paid: the member that it would give for a baseline's cost, on the same test
+images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hwnas.runs.baselines import MeasuredTogether, read_baselines, write_together
+from hwnas.runs.directory import Run
+from hwnas.runs.right_images import packed
+from hwnas.runs.summary import Cost, read_front
+from hwnas.runs.training_record import TrainingRecord, read_records, write_record
+from hwnas.runs.verdict import verdict_of, with_verdict
+from profilers.errors import InputError
+from tests.runs.made import finished_run
+
+IMAGES = 100
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return finished_run(tmp_path / "run")
+
+
+def right(count: int) -> np.ndarray[Any, Any]:
+    return np.arange(IMAGES) < count
+
+
+def trained(run: Run, folder: str, number: int, count: int, **changes: Any) -> TrainingRecord:
+    """A record of the front's member ``number`` with ``count`` of the images right, in a folder."""
+    member = read_front(run).front[number]
+    values = {
+        **{name: getattr(member, name) for name in ("key", "channels", "cells", "genotype")},
+        "name": member.key,
+        "text": member.text,
+        "test_accuracy": count / IMAGES,
+        "data": "digits",
+        "costs": dict(member.costs),
+        "test_images": IMAGES,
+        "right": packed(right(count)),
+        **changes,
+    }
+    record = TrainingRecord(**values)
+    path = run.path / folder / record.name
+    path.mkdir(parents=True)
+    write_record(run, path, record)
+    return record
+
+
+def baseline(run: Run, params: float, count: int, name: str = "plain", **more: Any) -> None:
+    cost = Cost(value=params, unit="parameters", provenance="counted")
+    costs = {"params": cost, "macs": Cost(value=1000, unit="MAC", provenance="counted")}
+    trained(run, "baselines", 0, count, name=name, title=name.title(), costs=costs, **more)
+
+
+def params(run: Run) -> list[float]:
+    return [member.costs["params"].value for member in read_front(run).front]
+
+
+def outcome(run: Run) -> str:
+    return verdict_of(run, read_front(run)).outcome
+
+
+def test_before_baselines_are_trained_the_line_says_what_to_type(run: Run) -> None:
+    verdict = verdict_of(run, read_front(run))
+    assert verdict.outcome == "unknown" and verdict.comparisons == []
+    assert verdict.line.endswith(f"hwnas train {run.path} --baselines")
+    assert read_baselines(run) == []
+
+
+@pytest.mark.parametrize(
+    ("member", "other", "expected", "words"),
+    [
+        # 20 of 20 images that only one got right: the exact test is sure.
+        (90, 70, "paid", "The search paid: at the parameters of Plain the front is 20.0 points"),
+        (70, 90, "did not pay", "The search did not pay here: beside Plain the front is, at its"),
+        (80, 77, "open", "No difference can be told: beside Plain the front is, at its parameters"),
+    ],
+)
+def test_the_verdict_is_that_of_the_images_that_only_one_got_right(
+    run: Run, member: int, other: int, expected: str, words: str
+) -> None:
+    trained(run, "models", 2, member)
+    baseline(run, params(run)[2] + 1, other)
+    verdict = verdict_of(run, read_front(run))
+    assert verdict.outcome == expected and verdict.line.startswith(words)
+    (one,) = verdict.comparisons
+    assert one.member == read_front(run).front[2].key and one.paired and one.within
+    assert one.difference == pytest.approx((member - other) / IMAGES)
+    # The baseline is no member of the run.
+    assert len(read_records(run)) == 1
+
+
+def test_the_member_costs_no_more_and_is_the_one_that_the_search_held_for_best(run: Run) -> None:
+    # By shared weights the third is best, but it costs more than this baseline.
+    for number in range(3):
+        trained(run, "models", number, (95, 80, 99)[number])
+    baseline(run, params(run)[1], 50)
+    (one,) = verdict_of(run, read_front(run)).comparisons
+    # The first reached more after training; the test images choose nothing.
+    assert one.member == read_front(run).front[1].key and one.difference == pytest.approx(0.3)
+
+
+def test_where_no_member_is_as_cheap_nothing_was_gained_for_certain(run: Run) -> None:
+    trained(run, "models", 0, 90)
+    baseline(run, params(run)[0] - 1, 50)
+    verdict = verdict_of(run, read_front(run))
+    assert verdict.outcome == "open" and not verdict.comparisons[0].within
+    assert "no network of the front is as cheap as Plain" in verdict.line
+
+
+def test_the_verdict_is_about_the_baseline_nearest_to_the_knee(run: Run) -> None:
+    for number in range(3):
+        trained(run, "models", number, 80)
+    # The knee is the second: from it on accuracy costs much more.
+    baseline(run, params(run)[1] * 1.05, 40, "near")
+    baseline(run, params(run)[2] * 30, 99, "far")
+    verdict = verdict_of(run, read_front(run))
+    assert [one.baseline for one in verdict.comparisons] == ["near", "far"]
+    assert verdict.outcome == "paid"
+
+
+def test_a_latency_that_was_measured_in_one_sitting_goes_before_the_objective(run: Run) -> None:
+    trained(run, "models", 0, 80)
+    trained(run, "models", 1, 80)
+    trained(run, "models", 2, 80)
+    baseline(run, 1e9, 50)
+    keys = [member.key for member in read_front(run).front]
+    times = dict(zip([*keys, "plain"], (1.0, 3.0, 4.0, 2.0), strict=True))
+    costs = {
+        name: {"latency": Cost(value=ms, unit="ms", provenance="measured")}
+        for name, ms in times.items()
+    }
+    write_together(run, MeasuredTogether(costs=costs))
+    (one,) = verdict_of(run, read_front(run)).comparisons
+    assert (one.metric, one.member, one.cost_ratio) == ("latency", keys[0], 0.5)
+
+
+def test_what_an_earlier_version_trained_is_compared_without_its_images(run: Run) -> None:
+    trained(run, "models", 2, 80, right=None, test_images=None)
+    baseline(run, params(run)[2], 77)
+    (one,) = verdict_of(run, read_front(run)).comparisons
+    assert not one.paired and one.low < one.difference < one.high
+
+
+def test_members_and_baselines_stand_in_what_show_prints(run: Run) -> None:
+    trained(run, "models", 2, 90)
+    baseline(run, params(run)[2], 70)
+    shown = with_verdict(run, read_front(run))
+    assert [member.title for member in shown.baselines] == ["Plain"]
+    assert shown.verdict is not None and shown.verdict.outcome == "paid"
+    assert shown.front[2].trained is not None
+
+
+def test_images_that_do_not_fit_the_record_are_refused(run: Run) -> None:
+    trained(run, "models", 2, 90)
+    baseline(run, params(run)[2], 70)
+    path = run.path / "baselines" / "plain" / "training.json"
+    path.write_text(path.read_text().replace('"test_images": 100', '"test_images": 90'))
+    with pytest.raises(InputError, match="right"):
+        verdict_of(run, read_front(run))
