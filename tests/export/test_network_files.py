@@ -19,8 +19,8 @@ import pytest
 import torch
 
 from hwnas.export import images as export_images
+from hwnas.export import latencies
 from hwnas.export import network_files as exporting
-from hwnas.export import selection
 from hwnas.export.formats import FORMATS, PLAIN, NotTheSame
 from hwnas.export.images import images_for, untrained
 from hwnas.export.network_files import export, int8_notes
@@ -319,7 +319,7 @@ def test_exported_models_are_measured_in_one_go(
     trained: Weights, digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quick = partial(OnnxOptions, protocol=Protocol(min_s=0.0, budget_s=0.05))
-    monkeypatch.setattr(selection, "OnnxOptions", quick)
+    monkeypatch.setattr(latencies, "OnnxOptions", quick)
     subject = NetworkToExport(
         name="name", weights=trained, folder=tmp_path, dataset=digits, notes={}
     )
