@@ -23,6 +23,9 @@ LOOKING = ("exists", "is_file")
 # a temporary folder of its own.
 ELSEWHERE = {
     "hwnas/report/page.py": ("read_text",),
+    # Of the user's own photos.
+    "hwnas/report/photos.py": ("is_file", "is_dir"),
+    "hwnas/search/photos.py": ("is_file", "is_dir"),
     "hwnas/runs/environment.py": ("read_text",),
     "hwnas/export/runtime_formats.py": ("read_bytes", "write_bytes"),
     "hwnas/cluster/farm.py": ("read_bytes", "write_bytes"),

@@ -29,7 +29,7 @@ in minutes."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fit:
+class Fitting:
     """``settings``: of a config. ``words``: what was chosen, for one line. ``steps``: an epoch."""
 
     settings: dict[str, Any]
@@ -37,14 +37,14 @@ class Fit:
     steps: int
 
 
-def elastic_fit(images: int, side: int, resizable: bool) -> Fit:
+def elastic_fit(images: int, side: int, resizable: bool) -> Fitting:
     """For the parts of a trained network, with so many training images of ``side`` pixels, which
     may be read at another side where they are ``resizable``."""
     share = _judging(images)
     steps = max(1, round(images * (1 - share)) // 32)
     whole, parts = _epochs(WHOLE_STEPS, steps), _epochs(PART_STEPS, steps)
     judged = min(JUDGED, max(1, round(images * share)))
-    return Fit(
+    return Fitting(
         settings={
             "stages": [
                 {"epochs": whole, "train": "largest"},
@@ -62,7 +62,7 @@ def elastic_fit(images: int, side: int, resizable: bool) -> Fit:
     )
 
 
-def chain_fit(images: int, side: int, resizable: bool) -> Fit:
+def chain_fit(images: int, side: int, resizable: bool) -> Fitting:
     """The same for chains of mobile blocks from random weights."""
     share = _judging(images)
     training = round(images * (1 - share))
@@ -76,7 +76,7 @@ def chain_fit(images: int, side: int, resizable: bool) -> Fit:
     small = side < SMALL_SIDE
     space = "mobile-small" if small else "mobile"
     epochs_of = " + ".join(str(stage["epochs"]) for stage in stages)
-    return Fit(
+    return Fitting(
         settings={
             "space": space,
             "stages": stages,

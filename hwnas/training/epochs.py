@@ -11,7 +11,7 @@ import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
-from hwnas.training.checkpoint import Stored
+from hwnas.training.checkpoint import StoredTraining
 from hwnas.training.recipe import Recipe
 from profilers.errors import InputError
 
@@ -20,7 +20,8 @@ LEAST_STEPS = {"quick": 200, "tune": 80}
 and 2,934 photos (``tune``: 91 steps); their epochs of a few hundred images are too few steps."""
 PARTS_TIMES = 2
 """Times the epochs of ``tune`` for networks of less than half the MACs of the one whose parts they
-are: they gained 1.2 points (standard error 0.3, 15 networks) by the second epoch, on a part of the
+are: they gained 1.3 points (standard error 0.2, 19 networks) by the second epoch, larger ones 0.4
+(0.4, 5), on a part of the
 flowers' training photos (docs/log.md, 2026-11-29)."""
 MOST_TIMES = 20
 """Times the epochs of a preset that few images are trained for at most."""
@@ -69,7 +70,7 @@ def enough(recipe: Recipe, images: int) -> tuple[int, str | None]:
 
 def kept_or(
     wanted: int,
-    stored: Mapping[str, Stored | None],
+    stored: Mapping[str, StoredTraining | None],
     typed: bool,
     line: str | None = None,
     longer: Collection[str] = (),
@@ -102,7 +103,7 @@ def within_time(
     time_s: float,
     left_s: float,
     wanted: int,
-    stored: Mapping[str, Stored | None],
+    stored: Mapping[str, StoredTraining | None],
     paces: Mapping[str, Pace],
 ) -> EpochPlan:
     """The most epochs, the same for all networks and at most ``wanted``, that fit into a time.
