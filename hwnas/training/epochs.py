@@ -21,8 +21,7 @@ and 2,934 photos (``tune``: 91 steps); their epochs of a few hundred images are 
 PARTS_TIMES = 2
 """Times the epochs of ``tune`` for networks of less than half the MACs of the one whose parts they
 are: they gained 1.3 points (standard error 0.2, 19 networks) by the second epoch, larger ones 0.4
-(0.4, 5), on a part of the
-flowers' training photos (docs/log.md, 2026-11-29)."""
+(0.4, 5), on a part of the flowers' training photos (docs/log.md, 2026-11-29)."""
 MOST_TIMES = 20
 """Times the epochs of a preset that few images are trained for at most."""
 MARGIN = 0.9
