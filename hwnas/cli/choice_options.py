@@ -10,7 +10,7 @@ import typer
 from profilers.errors import InputError
 
 if TYPE_CHECKING:
-    from hwnas.runs.choice import Choice, Chosen, Pool
+    from hwnas.runs.choice import Choice, ChosenNetworks, Pool
     from hwnas.runs.directory import Run
 
 Option = typer.Option
@@ -84,7 +84,7 @@ def choice_of(
     )
 
 
-def chosen_of(run: Run, choice: Choice, pool: Pool, say: Callable[[str], None]) -> Chosen:
+def chosen_of(run: Run, choice: Choice, pool: Pool, say: Callable[[str], None]) -> ChosenNetworks:
     """The networks that are meant; what has to be known of how they were chosen is said."""
     from hwnas.runs.choice import choose
 

@@ -17,7 +17,7 @@ from hwnas.cli.show_baselines import add_baselines, trained_provenance
 from profilers.errors import InputError, visible
 
 if TYPE_CHECKING:
-    from hwnas.runs.choice import Choice, Chosen
+    from hwnas.runs.choice import Choice, ChosenNetworks
     from hwnas.runs.directory import Run
     from hwnas.runs.summary import Cost, Member, SearchSummary
 
@@ -57,7 +57,7 @@ def show(
 
 
 def print_summary(
-    summary: SearchSummary, path: Path, json: bool, taken: Chosen | None = None
+    summary: SearchSummary, path: Path, json: bool, taken: ChosenNetworks | None = None
 ) -> None:
     """The front as a table with provenances, or the whole summary as JSON.
 

@@ -47,7 +47,7 @@ class Choice:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Chosen:
+class ChosenNetworks:
     """The networks that are meant, and lines that a person should read about how they were
     chosen."""
 
@@ -72,7 +72,7 @@ class _Networks:
     words: str
 
 
-def choose(run: Run, choice: Choice, pool: Pool = FRONT) -> Chosen:
+def choose(run: Run, choice: Choice, pool: Pool = FRONT) -> ChosenNetworks:
     """The networks of a run that ``choice`` means.
 
     Raises InputError for a key, a cost or an amount that the run does not have, with the nearest
@@ -82,7 +82,7 @@ def choose(run: Run, choice: Choice, pool: Pool = FRONT) -> Chosen:
     summary = with_trained(run, read_front(run))
     trained = [member_of(record) for record in read_records(run)] if pool != FRONT else []
     if choice.names:
-        return Chosen(members=tuple(_named(run, summary, trained, choice.names, pool)))
+        return ChosenNetworks(members=tuple(_named(run, summary, trained, choice.names, pool)))
     searched = _Networks(
         members=tuple(summary.front), spare=tuple(summary.dominated), words="network of the front"
     )
@@ -137,12 +137,12 @@ def choose(run: Run, choice: Choice, pool: Pool = FRONT) -> Chosen:
     return replace(chosen, notes=(*not_compared(run, left_out), *chosen.notes))
 
 
-def knee_of_run(run: Run, pool: Pool) -> Chosen:
+def knee_of_run(run: Run, pool: Pool) -> ChosenNetworks:
     """The network that is taken where nothing is said; no member where there is none to take."""
     try:
         return choose(run, Choice(), pool)
     except InputError:
-        return Chosen(members=())
+        return ChosenNetworks(members=())
 
 
 def _meets(members: Sequence[Member], limits: Limits, asked: Limits) -> int:
@@ -189,14 +189,16 @@ def _believed(summary: SearchSummary) -> list[Member]:
     return [known[key] for key in beside_the_front(summary)]
 
 
-def _all(run: Run, members: Sequence[Member], limits: Limits, units: Mapping[str, str]) -> Chosen:
+def _all(
+    run: Run, members: Sequence[Member], limits: Limits, units: Mapping[str, str]
+) -> ChosenNetworks:
     """Those that meet the limits. Raises Stopped where none does."""
     inside = [member for member in members if is_within(member, limits)]
     if not members:
         raise InputError(f"{run.path}: its front is empty")
     if not inside:
         raise none_within(run, members, limits, units, "network")
-    return Chosen(members=tuple(inside))
+    return ChosenNetworks(members=tuple(inside))
 
 
 def _one(
@@ -206,7 +208,7 @@ def _one(
     networks: _Networks,
     limits: Limits,
     units: Mapping[str, str],
-) -> Chosen:
+) -> ChosenNetworks:
     """The one network that is meant. Raises Stopped where none meets the limits."""
     notes: list[str] = []
     scale: Sequence[Member] = networks.members
@@ -245,7 +247,7 @@ def _one(
         taken = min(inside, key=lambda member: (excess(member, targets), -member.accuracy.value))
         notes.append(target_note(taken, targets, units))
     label = taken.label
-    return Chosen(
+    return ChosenNetworks(
         members=tuple(
             member for member in (*networks.members, *networks.spare) if member.label == label
         )[:1],

@@ -66,7 +66,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
+class StoredTraining:
     """What is known of a training on disk without reading its tensors: the name of its recipe, how
     many epochs are planned, how many are done, and whether it has ended."""
 
@@ -148,7 +148,7 @@ def go_on(
     progress.stopped = False
 
 
-def stored_training(folder: Path) -> Stored | None:
+def stored_training(folder: Path) -> StoredTraining | None:
     """What the training in ``folder`` has planned and done; None where nothing is stored that can
     be read."""
     try:
@@ -159,7 +159,9 @@ def stored_training(folder: Path) -> Stored | None:
         done = int(progress["epoch"])
         epochs = int(recipe.get("epochs", done))
         ended = done >= epochs or bool(progress.get("stopped", False))
-        return Stored(recipe=str(recipe.get("name", "")), epochs=epochs, done=done, ended=ended)
+        return StoredTraining(
+            recipe=str(recipe.get("name", "")), epochs=epochs, done=done, ended=ended
+        )
     except DAMAGE:
         return None
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
-from hwnas.training.checkpoint import Stored
+from hwnas.training.checkpoint import StoredTraining
 from hwnas.training.recipe import Recipe
 from profilers.errors import InputError
 
@@ -69,7 +69,7 @@ def enough(recipe: Recipe, images: int) -> tuple[int, str | None]:
 
 def kept_or(
     wanted: int,
-    stored: Mapping[str, Stored | None],
+    stored: Mapping[str, StoredTraining | None],
     typed: bool,
     line: str | None = None,
     longer: Collection[str] = (),
@@ -102,7 +102,7 @@ def within_time(
     time_s: float,
     left_s: float,
     wanted: int,
-    stored: Mapping[str, Stored | None],
+    stored: Mapping[str, StoredTraining | None],
     paces: Mapping[str, Pace],
 ) -> EpochPlan:
     """The most epochs, the same for all networks and at most ``wanted``, that fit into a time.

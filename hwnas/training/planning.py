@@ -17,7 +17,7 @@ from hwnas.runs.models import Model
 from hwnas.space.encoding import to_genotype
 from hwnas.space.genotype import Architecture
 from hwnas.space.space import SPACES
-from hwnas.training.checkpoint import Stored, stored_training
+from hwnas.training.checkpoint import StoredTraining, stored_training
 from hwnas.training.data import Dataset, size
 from hwnas.training.epochs import EpochPlan, Pace, enough, kept_or, within_time
 from hwnas.training.inherited import inherits
@@ -106,7 +106,7 @@ def _small_parts(run: Run, models: Sequence[Model], dataset: Dataset) -> list[st
     return [model.name for model in models if 2 * model.costs["macs"].value < most]
 
 
-def _stored(model: Model, recipe: Recipe) -> Stored | None:
+def _stored(model: Model, recipe: Recipe) -> StoredTraining | None:
     """What the model's folder holds of this recipe."""
     found = stored_training(model.folder)
     return found if found is not None and found.recipe == recipe.name else None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwnas.training.checkpoint import Stored
+from hwnas.training.checkpoint import StoredTraining
 from hwnas.training.epochs import LEAST_STEPS, MARGIN, Pace, clock, enough, kept_or, within_time
 from hwnas.training.recipe import RECIPES
 from profilers.errors import InputError
@@ -14,8 +14,8 @@ from profilers.errors import InputError
 QUICK = RECIPES["quick"]
 
 
-def stored(epochs: int, done: int) -> Stored:
-    return Stored(recipe="quick", epochs=epochs, done=done, ended=done >= epochs)
+def stored(epochs: int, done: int) -> StoredTraining:
+    return StoredTraining(recipe="quick", epochs=epochs, done=done, ended=done >= epochs)
 
 
 def test_many_images_keep_the_epochs_of_the_recipe_without_a_word() -> None:
@@ -62,7 +62,7 @@ plans = st.one_of(
     st.integers(1, 400),
 )
 def test_a_call_makes_the_most_epochs_that_fit_and_ends_what_was_begun(
-    rows: list[tuple[Stored | None, int, int]], wanted: int, time_s: int
+    rows: list[tuple[StoredTraining | None, int, int]], wanted: int, time_s: int
 ) -> None:
     there = {str(number): one for number, (one, _, _) in enumerate(rows)}
     paces = {str(number): Pace(epoch_s=e, once_s=o) for number, (_, e, o) in enumerate(rows)}
