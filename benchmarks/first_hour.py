@@ -79,10 +79,10 @@ def typed(*words: str) -> tuple[str, float]:
     return done.stdout, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def row(photos: Path, seed: int) -> dict[str, Any]:
-    """Search, train, compare."""
+def row(photos: Path, seed: int, keep: Path | None) -> dict[str, Any]:
+    """Search, train, compare; the run stays at ``keep``."""
     with tempfile.TemporaryDirectory() as folder:
-        run = str(Path(folder) / "run")
+        run = str(keep or Path(folder) / "run")
         asked = ["--target", "cpu", "--objective", "latency", "--skip-broken", "--seed", str(seed)]
         spent = {
             "search": typed("search", "--data", str(photos), *asked, "--out", run)[1],
@@ -133,6 +133,7 @@ def main() -> None:
     parser.add_argument("--make", type=Path)
     parser.add_argument("--photos", type=Path)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--keep", type=Path, help="where the run is to stay")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--summary", type=Path)
     said = parser.parse_args()
@@ -141,7 +142,7 @@ def main() -> None:
     if said.summary is not None:
         summarise(said.summary)
     if said.photos is not None:
-        found = row(said.photos, said.seed)
+        found = row(said.photos, said.seed, said.keep)
         print(json.dumps(found))
         if said.out is not None:
             with said.out.open("a") as file:
