@@ -21,7 +21,7 @@ from hwnas.runs.paired import Difference, paired_difference, unpaired_difference
 from hwnas.runs.right_images import unpacked
 from hwnas.runs.summary import Cost, Member, SearchSummary
 from hwnas.runs.training_record import TrainingRecord, read_records, with_trained
-from hwnas.runs.verdict_record import Comparison, Verdict
+from hwnas.runs.verdict_record import BaselineComparison, Verdict
 
 ALIKE = 0.9
 """From this ratio on two costs are called the same in the line."""
@@ -59,7 +59,7 @@ def verdict_of(run: Run, summary: SearchSummary) -> Verdict:
         member.key: costs_together(member.key, member.costs, together) for member in summary.front
     }
 
-    def far(one: Comparison) -> float:
+    def far(one: BaselineComparison) -> float:
         pair = costs[one.baseline][one.metric].value, own[middle][one.metric].value
         return abs(math.log(max(pair[0], 1e-9) / max(pair[1], 1e-9)))
 
@@ -107,7 +107,7 @@ def _compared(
     baseline: TrainingRecord,
     trained: Mapping[str, TrainingRecord],
     together: Together,
-) -> Comparison | None:
+) -> BaselineComparison | None:
     """None where the member that it would be compared with is not trained on the same images."""
     chosen = chosen_for(summary, baseline.costs, baseline.name, together)
     if chosen is None or chosen[0].key not in trained:
@@ -122,7 +122,7 @@ def _compared(
     outcome = {"better": "paid", "worse": "did not pay", "open": "open"}[difference.outcome]
     # More accurate and more expensive is no gain, but a choice.
     outcome = "open" if outcome == "paid" and ratio > 1 else outcome
-    return Comparison.model_validate(
+    return BaselineComparison.model_validate(
         {
             "baseline": baseline.name,
             "title": baseline.title or baseline.name,
@@ -149,7 +149,7 @@ def _difference(member: TrainingRecord, baseline: TrainingRecord) -> Difference 
     return unpaired_difference(member.test_accuracy, baseline.test_accuracy, images)
 
 
-def line_of(one: Comparison) -> str:
+def line_of(one: BaselineComparison) -> str:
     """A comparison in one sentence."""
     word, points = cost_word(one.metric), f"{100 * abs(one.difference):.1f} points"
     low, high = 100 * one.low, 100 * one.high
@@ -188,7 +188,7 @@ def line_of(one: Comparison) -> str:
     )
 
 
-def _times(one: Comparison) -> str:
+def _times(one: BaselineComparison) -> str:
     return f"{one.cost_ratio:.2g} times"
 
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from hwnas.runs.schema import Name, Number, Positive, Record, Text
 
 
-class Comparison(Record):
+class BaselineComparison(Record):
     """A baseline beside the member of the front that was chosen for its cost.
 
     ``cost_ratio``: the member's cost ``metric`` over the baseline's; ``within``: whether that is at
@@ -37,4 +37,4 @@ class Verdict(Record):
 
     line: Text
     outcome: Literal["paid", "did not pay", "open", "unknown"]
-    comparisons: list[Comparison] = Field(default_factory=list)
+    comparisons: list[BaselineComparison] = Field(default_factory=list)
