@@ -79,11 +79,11 @@ def _spread(names: list[Any], count: int) -> list[Any]:
 def _pictures(data: RunData, chosen: list[tuple[str, Any]]) -> Iterator[tuple[str, str]]:
     config = data.run.config.data
     folder = Path(os.path.expanduser(config.source))
-    if config.source not in NAMES and folder.is_dir():
+    if config.source not in NAMES and os.path.isdir(folder):
         for label, name in chosen:
             yield label, _of_file(folder, str(name), data.summary.shape[0])
         return
-    is_small = folder.is_file() and folder.stat().st_size <= _LARGEST_ARCHIVE
+    is_small = os.path.isfile(folder) and os.path.getsize(folder) <= _LARGEST_ARCHIVE
     if config.source != "digits" and not is_small:
         return
     dataset = read_images(data.run.config)
