@@ -84,8 +84,12 @@ def row(photos: Path, seed: int, keep: Path | None) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         run = str(keep or Path(folder) / "run")
         asked = ["--target", "cpu", "--objective", "latency", "--skip-broken", "--seed", str(seed)]
+        images = ["--data", str(photos), *asked]
+        advice, plan_s = typed("plan", *images, "--json", "--budget", "10m")
+        forecast = json.loads(typed("plan", *images, "--json")[0])
         spent = {
-            "search": typed("search", "--data", str(photos), *asked, "--out", run)[1],
+            "plan": plan_s,
+            "search": typed("search", *images, "--out", run)[1],
             "train": typed("train", run, "--all")[1],
             "baselines": typed("train", run, "--baselines")[1],
         }
@@ -94,6 +98,11 @@ def row(photos: Path, seed: int, keep: Path | None) -> dict[str, Any]:
             "photos": photos.name,
             "seed": seed,
             "cpu_s": {name: round(seconds, 1) for name, seconds in spent.items()},
+            "said_cpu_s": round(forecast["cpu_seconds"] - forecast["tuning_cpu_seconds"], 1),
+            "plan_mib": round(forecast["memory_mib"]),
+            "search_in_ten_minutes": json.loads(advice)["search"],
+            "hypervolume": shown["hypervolume"],
+            "random": shown["baseline"]["random_hypervolume"],
             "verdict": shown["verdict"],
         }
 

@@ -43,8 +43,8 @@ ELASTIC_DEFAULTS: dict[str, Any] = {
     "algorithm": "surrogate",
     "stages": [
         {"epochs": 2, "train": "largest"},
-        {"epochs": 5, "frozen_epochs": 5},
-        {"epochs": 1, "train": "nothing", "rounds": 7},
+        {"epochs": 4, "frozen_epochs": 4},
+        {"epochs": 1, "train": "nothing", "rounds": 6},
     ],
     "data": {"policy_share": 0.125},
     "weight_step": {
@@ -55,7 +55,7 @@ ELASTIC_DEFAULTS: dict[str, Any] = {
         "weight_decay": 1e-4,
         "label_smoothing": 0.1,
     },
-    "alpha_step": {"score": "likelihood", "images": 368},
+    "alpha_step": {"score": "likelihood", "images": 256},
     "finalists_by": "bins",
     "finalists_per_policy": 1,
 }

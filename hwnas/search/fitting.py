@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-JUDGED = 368
-"""Images that candidates are compared on: their likelihood ranks well (docs/log.md, 2026-11-28)."""
+KEPT_ASIDE, JUDGED = 368, 256
+"""Images that no weights are trained on, and those of them that candidates are compared on: their
+likelihood ranks well (docs/log.md, 2026-11-28). Finalists are scored on all of them."""
 SHARES = (0.05, 0.3)
 """Of the training images at least and at most so many judge."""
-WHOLE_STEPS, PART_STEPS = 160, 400
+WHOLE_STEPS, PART_STEPS = 160, 320
 """Of an elastic space: steps that train the whole network, then parts of it, on 32 images each.
 More of them changed little on flowers, fewer cost the large networks (docs/log.md, 2026-11-29)."""
 CHAIN_STEPS = (480, 400, 560)
@@ -49,7 +50,7 @@ def elastic_fit(images: int, side: int, resizable: bool) -> Fitting:
             "stages": [
                 {"epochs": whole, "train": "largest"},
                 {"epochs": parts, "frozen_epochs": parts},
-                {"epochs": 1, "train": "nothing", "rounds": 7},
+                {"epochs": 1, "train": "nothing", "rounds": 6},
             ],
             "data": {"policy_share": share} | _read_at(side, resizable),
             "alpha_step": {"images": judged},
@@ -109,7 +110,7 @@ def _at(side: int, resizable: bool) -> str:
 
 
 def _judging(images: int) -> float:
-    return round(min(SHARES[1], max(SHARES[0], JUDGED / max(1, images))), 3)
+    return round(min(SHARES[1], max(SHARES[0], KEPT_ASIDE / max(1, images))), 3)
 
 
 def _epochs(wanted: int, steps: int) -> int:

@@ -119,7 +119,7 @@ def forecast(planned: SearchPlan, config: Config, rates: tuple[Rates, Rates, flo
 
 TUNED = 8
 """Members of a front, about."""
-LOOKS = 512
+LOOKS = 256
 """Images that BatchNorm's statistics are estimated on after a training, beside the test images that
 are looked at twice. A look at an image takes a third of training on it."""
 MEASURING_S = (5.0, 0.3)

@@ -152,7 +152,7 @@ RECIPES: dict[str, Recipe] = {
         weight_decay=1e-4,
         label_smoothing=0.1,
         nesterov=True,
-        calibrate=512,
+        calibrate=256,
     ),
     # For small images and short runs on a CPU: a high rate, and BatchNorm statistics that belong to
     # the last weights.
