@@ -46,7 +46,9 @@ from benchmarks.photos_parts import (
 from hwnas.config import resolve
 from hwnas.nets.trained import weights_named
 from hwnas.runs.choice import Choice, choose
+from hwnas.runs.directory import open_run
 from hwnas.runs.models import model_of
+from hwnas.runs.training_record import read_records
 from hwnas.search.photos import with_weights
 from hwnas.search.plan import plan
 from hwnas.search.search import search, summary
@@ -169,6 +171,36 @@ def front(seed: int, source: Path, algorithm: str | None) -> list[Row]:
     ]
 
 
+def of_run(path: Path, cpu_s: float, search_cpu_s: float) -> list[Row]:
+    """The same rows of a finished run whose front is trained; what it took is known to whoever ran it."""
+    run = open_run(path)
+    found, dataset = summary(run), images_of(run)
+    records = {record.key: record for record in read_records(run)}
+    members = [
+        member for member in choose(run, Choice(every=True)).members if member.key in records
+    ]
+    models = [model_of(run, member) for member in members]
+    ms = _milliseconds([model.architecture for model in models], dataset)
+    shared = {member["key"]: member["accuracy"]["value"] for member in found["front"]}
+    return [
+        row(
+            "front",
+            run.config.seed,
+            model.key,
+            records[model.key].test_accuracy,
+            cpu_s,
+            search_cpu_s=search_cpu_s,
+            shared_accuracy=shared[model.key],
+            text=records[model.key].text,
+            evaluations=found["evaluations"],
+            params=model.costs["params"].value,
+            macs=model.costs["macs"].value,
+            **one,
+        )
+        for model, one in zip(models, ms, strict=True)
+    ]
+
+
 def six(seed: int, dataset: Dataset, members: list[Row]) -> list[Row]:
     """For six members of the front, spread over its latencies, a network narrowed by hand to the same latency."""
     ordered = sorted(members, key=lambda one: float(one["of_stock"]))
@@ -251,6 +283,10 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, default=PHOTOS, help="another folder, to tune on")
     parser.add_argument("--algorithm", help="of the arm front; the default where not given")
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--run", type=Path, help="of the arm front: a run that is there already")
+    parser.add_argument(
+        "--cpu", type=float, nargs=2, help="its CPU seconds, and those of its search"
+    )
     parser.add_argument("--summary", type=Path)
     said = parser.parse_args()
     if said.summary is not None:
@@ -262,7 +298,9 @@ def main() -> None:
         members = [one for one in known if one["arm"] == "front" and one["seed"] == said.seed]
     of_front: dict[str, Callable[[int, Dataset, list[Row]], list[Row]]] = {"six": six, "one": one}
     with one_thread():
-        if said.arm == "front":
+        if said.run is not None:
+            rows = of_run(said.run, *said.cpu)
+        elif said.arm == "front":
             rows = front(said.seed, said.photos, said.algorithm)
         elif said.arm in of_front:
             rows = of_front[said.arm](said.seed, images(said.photos), members)
