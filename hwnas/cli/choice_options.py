@@ -21,7 +21,7 @@ Keys = Annotated[
 ]
 Every = Annotated[
     bool,
-    Option("--all", help="Every network: of an export every trained one, else the whole front."),
+    Option("--all", help="All networks of the front; export takes all that are trained."),
 ]
 Best = Annotated[
     bool,

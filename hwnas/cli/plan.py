@@ -62,7 +62,10 @@ def plan(
     budget: Annotated[
         str | None,
         Option(
-            help="Time there is, such as 30m or 2h: what is best done in it? Also not to search."
+            help=(
+                "The time that you have, such as 30m or 2h. plan says how many epochs fit into"
+                " it, or that it is better not to search."
+            )
         ),
     ] = None,
     target: Target = None,

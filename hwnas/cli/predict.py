@@ -36,7 +36,7 @@ def predict(
         ),
     ],
     photos: Annotated[
-        list[Path], typer.Argument(help="Photos, or folders of them.", metavar="PHOTO...")
+        list[Path], typer.Argument(help="Photos, or folders of them.", metavar="PHOTO")
     ],
     member: Annotated[
         str | None, Option(help="Of a run: the key or name of a trained network.")

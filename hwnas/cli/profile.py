@@ -28,7 +28,10 @@ from profilers.limits import check_input, check_numbers
 
 def profile(
     subject: Annotated[
-        str, typer.Argument(help="A genotype (name, file or text), an .onnx file or a run.")
+        str,
+        typer.Argument(
+            help="A genotype (name, file or text), an .onnx file or a run.", metavar="SUBJECT"
+        ),
     ],
     keys: Keys = None,
     every: Every = False,

@@ -14,7 +14,9 @@ Option = typer.Option
 
 
 def report(
-    runs: Annotated[list[Path], typer.Argument(help="One or several run directories.")],
+    runs: Annotated[
+        list[Path], typer.Argument(help="One or several run directories.", metavar="RUN")
+    ],
     devices: Annotated[
         str | None,
         Option(help="Also the first run's front across these targets, such as 1080ti,pixel-3."),

@@ -14,7 +14,7 @@ from hwnas.errors import quoted
 
 def resume(
     context: typer.Context,
-    run: Annotated[Path, typer.Argument(help="A run directory.")],
+    run: Annotated[Path, typer.Argument(help="A run directory.", metavar="RUN")],
     processes: Annotated[int | None, typer.Option(help=several.HELP)] = None,
     data: Annotated[
         str | None, typer.Option(help="Where the images of the search are now, if they have moved.")

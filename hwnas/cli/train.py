@@ -76,8 +76,8 @@ def train(
         int | None,
         TrainingOption(
             help=(
-                "Instead of the recipe's, of which few images get more. More than a training has"
-                " made go on after its end."
+                "Epochs in all, instead of the recipe's. A training that has ended goes on where"
+                " you say more. With few images the recipe's are more by default."
             )
         ),
     ] = None,
