@@ -48,6 +48,7 @@ from profilers.errors import InputError
 if TYPE_CHECKING:
     from hwnas.config import Config
     from hwnas.search.advice import Advice
+    from hwnas.search.forecast import StageForecast
 
 
 def plan(
@@ -199,19 +200,38 @@ def _longest(config: Config) -> int:
     return max((stage.epochs for stage in config.stages if stage.train == "paths"), default=1)
 
 
-def _print(advice: Advice, budget: float | None) -> None:
+def _does(config: Config, stage: StageForecast, train: str) -> str:
+    """What a stage does, in words."""
     from hwnas.space import SPACES
 
+    steps = f"{_many(stage.epochs, 'epoch')} of {_many(stage.steps, 'step')}"
+    tried = f"tries {_many(stage.evaluations, 'network')}"
+    if train == "nothing":
+        return f"trains nothing, {tried}"
+    if train == "largest":
+        return f"trains the whole network, {steps}"
+    what = f"trains {stage.cells} {SPACES[config.space].parts}"
+    if not stage.evaluations:
+        return f"{what} with options drawn at random, {steps}"
+    alone = f", the first {stage.frozen_epochs} without trying any" if stage.frozen_epochs else ""
+    return f"{what}, {steps}, {tried}{alone}"
+
+
+def _many(count: int, word: str) -> str:
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+
+
+def _print(advice: Advice, budget: float | None) -> None:
+
     config, found = advice.config, advice.forecast
-    parts = SPACES[config.space].parts
     if found.start_seconds:
         echo(f"start from {config.weights_from}: about {_clock(found.start_seconds)}")
-    for number, stage in enumerate(found.stages, start=1):
-        echo(
-            f"stage {number}: {stage.cells} {parts}, {stage.epochs} epochs ({stage.frozen_epochs}"
-            f" of them weights only) of {stage.steps:,} steps, {stage.evaluations:,} evaluations:"
-            f" about {_clock(stage.seconds)}"
-        )
+    several = len(found.stages) > 1
+    for number, (stage, settings) in enumerate(
+        zip(found.stages, config.stages, strict=True), start=1
+    ):
+        name = f"stage {number}: " if several else ""
+        echo(f"{name}{_does(config, stage, settings.train)}, about {_clock(stage.seconds)}")
     echo(f"scoring the finalists: about {_clock(found.scoring_seconds)}")
     if found.measuring_seconds:
         echo(f"measuring their latencies: about {_clock(found.measuring_seconds)}")
@@ -227,8 +247,8 @@ def _print(advice: Advice, budget: float | None) -> None:
         f" {_clock(found.rehearsal_seconds)}"
     )
     if advice.search:
-        within = "" if budget is None else f" within {_clock(budget)}"
-        echo(f"search{within}: {_longest(config)} epochs; {'; '.join(advice.why)}", kind="result")
+        within = "" if budget is None else f", --epochs {_longest(config)} within {_clock(budget)}"
+        echo(f"a search can pay{within}: {'; '.join(advice.why)}", kind="result")
     else:
         echo(f"do not search: {'; '.join(advice.why)}", kind="result")
 

@@ -57,7 +57,9 @@ Algorithm = Annotated[
         )
     ),
 ]
-Seed = Annotated[int | None, SearchOption(help="Same seed, same trials and front on a CPU. (default: 0)")]
+Seed = Annotated[
+    int | None, SearchOption(help="Same seed, same trials and front on a CPU. (default: 0)")
+]
 Epochs = Annotated[int | None, SearchOption(help="Epochs of each stage.")]
 Exponents = Annotated[
     str | None,

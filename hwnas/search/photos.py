@@ -44,7 +44,7 @@ def with_weights(
     weights, side = next(iter(TRAINED.values())), _side(given) or look.side
     at_hand = side >= SMALLEST_SIDE and is_at_hand(weights)
     fit = (elastic_fit if at_hand else chain_fit)(look.images, side, look.resizable)
-    what = f"{look.images:,} images of {look.side} pixels in {look.classes} classes"
+    what = f"{look.images:,} training images of {look.side} pixels in {look.classes} classes"
     if not at_hand:
         if side >= SMALLEST_SIDE:
             say(

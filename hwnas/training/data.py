@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from hwnas.errors import quoted
 from hwnas.training.arrays import load_npz
 from hwnas.training.augment import Augment
 from hwnas.training.dataset import (
@@ -102,8 +103,8 @@ def load(
             )
         except Unreadable as error:
             raise InputError(
-                f"{error}; hwnas doctor --data FOLDER lists all such files, --skip-broken leaves"
-                " them out"
+                f"{error}; hwnas doctor --data {quoted(path)} lists all such files,"
+                " --skip-broken leaves them out"
             ) from error
     if path.suffix.lower() == ".npz":
         wrong = why_no_file(path)

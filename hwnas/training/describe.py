@@ -16,8 +16,8 @@ def described(dataset: Dataset) -> list[str]:
     """Return lines: classes, images per class and part, side and channels, what was not read, what
     is too few.
 
-    The parts are those of a search: images that train the shared weights, images that the policies
-    learn from, and test images.
+    The parts are those of a search: images that train the shared weights, images that networks are
+    compared on, and test images.
     """
     channels, height, width = dataset.image
     colour = {1: "grey", 3: "RGB"}.get(channels, f"{channels} channels")
@@ -45,9 +45,9 @@ def _classes(names: tuple[str, ...], counts: dict[str, list[int]]) -> list[str]:
 def _counts(dataset: Dataset) -> dict[str, list[int]]:
     """Images of each class, by part."""
     labels = {
-        "weights": dataset.train_labels[dataset.split["weights"]],
-        "policies": dataset.train_labels[dataset.split["policy"]],
-        "test": dataset.test_labels,
+        "to train": dataset.train_labels[dataset.split["weights"]],
+        "to compare": dataset.train_labels[dataset.split["policy"]],
+        "to test": dataset.test_labels,
     }
     return {
         part: torch.bincount(values, minlength=len(dataset.classes)).tolist()

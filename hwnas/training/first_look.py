@@ -36,7 +36,8 @@ def first_look(path: Path, test: Path | None = None) -> FirstLook:
     """
     if path.suffix == ".npz":
         return _of_archive(path)
-    found = scan(parts(path, test).train)
+    where = parts(path, test)
+    found = scan(where.train)
     names = spread([name for name, _ in found.files])  # by size, so all sizes are looked at
     sides: list[int] = []
     for name in names[:: -(-len(names) // LOOKED_AT)]:
@@ -46,7 +47,9 @@ def first_look(path: Path, test: Path | None = None) -> FirstLook:
             continue  # said, or left out, where the images are read
         sides.append(min(header.width, header.height))
     side = sorted(sides)[len(sides) // 2] if sides else 0
-    return FirstLook(images=len(found.files), classes=len(found.classes), side=side)
+    # Without a folder of test images a fifth of each class is held out.
+    images = len(found.files) if where.test is not None else len(found.files) * 4 // 5
+    return FirstLook(images=images, classes=len(found.classes), side=side)
 
 
 def _of_archive(path: Path) -> FirstLook:

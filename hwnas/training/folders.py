@@ -171,7 +171,8 @@ def _notes(headers: Mapping[str, Header], broken: Sequence[str]) -> list[str]:
     """Return a line for each thing about the files that changes what is read of them."""
     lines = []
     if broken:
-        lines.append(f"left out: {len(broken):,} files that cannot be read, such as {broken[0]}")
+        many = f"{len(broken):,} files" if len(broken) > 1 else "1 file"
+        lines.append(f"left out: {many} that cannot be read, such as {broken[0]}")
     pages = [name for name, header in headers.items() if header.more_pages]
     if pages:
         lines.append(

@@ -28,9 +28,9 @@ def dataset(tmp_path, classes=2, each=100):
 
 def test_classes_images_per_class_and_part_side_and_channels_are_said(tmp_path):
     assert described(dataset(tmp_path)) == [
-        "data x: 400 images in 2 classes, 10 x 8 pixels, grey (100 weights, 100 policies, 200 test)",
-        "  name0: 50 weights, 50 policies, 100 test",
-        "  name1: 50 weights, 50 policies, 100 test",
+        "data x: 400 images in 2 classes, 10 x 8 pixels, grey (100 to train, 100 to compare, 200 to test)",
+        "  name0: 50 to train, 50 to compare, 100 to test",
+        "  name1: 50 to train, 50 to compare, 100 to test",
     ]
 
 
@@ -40,7 +40,7 @@ def test_a_long_list_of_classes_is_shortened_and_says_by_how_many(tmp_path):
     hidden = LISTED + 8 - (LISTED - 1)  # all lines but one are classes
     assert lines[-2:] == [
         f"  ... {hidden} more classes",
-        "  name19: 50 weights, 50 policies, 100 test",
+        "  name19: 50 to train, 50 to compare, 100 to test",
     ]
 
 
