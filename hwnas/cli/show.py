@@ -86,7 +86,7 @@ def print_summary(
     is_known = shown.verdict is not None and shown.verdict.outcome != "unknown"
     say_next(
         ("report", path),
-        ("train", path, "--best"),
+        *([] if all(member.trained for member in shown.front) else [("train", path, "--all")]),
         *([] if is_known else [("train", path, "--baselines")]),
         ("export", path, "--best"),
         ("profile", path, "--best", "--target", summary.target),

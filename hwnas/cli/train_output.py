@@ -12,10 +12,15 @@ if TYPE_CHECKING:
     from hwnas.runs.training_record import TrainingRecord
 
 
+COUNTED = ("params", "macs", "flops")
+"""What has a column of its own, or follows from one."""
+
+
 def print_trained(run: Run, records: list[TrainingRecord]) -> None:
     """The trained front, those just trained marked."""
     from rich import box
 
+    from hwnas.runs.baselines import read_baselines
     from hwnas.runs.choice import knee_of_run
     from hwnas.runs.confusion import confusion_line
     from hwnas.runs.models import write_trained
@@ -34,12 +39,19 @@ def print_trained(run: Run, records: list[TrainingRecord]) -> None:
     )
     grid.add_column("network", no_wrap=True)
     # Networks that choose their size all have the blocks of one table.
-    for column in ("C", f"size\n{sized}" if sized else space.parts, "accuracy", "params", "MACs"):
+    members = trained.front + trained.dominated
+    # Columns that say the same of every network are left out.
+    sizes = len({(one.channels, one.cells) for one in members}) > 1 or not space.shares_weights
+    asked = [name for name in trained.objectives if name not in COUNTED]
+    columns = ["C", f"size\n{sized}" if sized else space.parts] if sized or sizes else []
+    for name in asked:
+        columns.append(f"{name}\n{members[0].costs[name].unit}")
+    for column in (*columns, "accuracy", "params", "MACs"):
         grid.add_column(column, justify="right", no_wrap=True)
     # Where there is no room these words are broken, and no figure is cut.
     grid.add_column("")
     new = {record.name for record in records}
-    for number, member in enumerate(trained.front + trained.dominated):
+    for number, member in enumerate(members):
         marks = ["dominated"] if number >= len(trained.front) else []
         marks += ["new"] if member.name in new else []
         if member.label == middle:
@@ -48,8 +60,10 @@ def print_trained(run: Run, records: list[TrainingRecord]) -> None:
             marks.append("within target" if member.within_target else "over target")
         grid.add_row(
             member.label,
-            str(member.channels),
-            size_text(member.architecture.genotype) if sized else str(member.cells),
+            *([str(member.channels)] if columns[:1] == ["C"] else []),
+            *([size_text(member.architecture.genotype)] if sized else []),
+            *([str(member.cells)] if sizes and not sized else []),
+            *(f"{member.costs[name].value:.4g}" for name in asked),
             f"{member.accuracy.value:.4f}",
             f"{member.costs['params'].value:,}",
             f"{member.costs['macs'].value:,}",
@@ -61,4 +75,9 @@ def print_trained(run: Run, records: list[TrainingRecord]) -> None:
         line = confusion_line(best.name, best.classes, best.class_accuracy, best.confusion)
         if line is not None:
             echo(line)
-    say_next(("export", run.path, "--best"), ("export", run.path, "--all"))
+    compared = bool(read_baselines(run))
+    say_next(
+        *([] if compared else [("train", run.path, "--baselines")]),
+        ("report", run.path),
+        ("export", run.path, "--best"),
+    )

@@ -98,7 +98,7 @@ def choose(run: Run, choice: Choice, pool: Pool = FRONT) -> ChosenNetworks:
     if pool == "trained" and not trained:
         raise InputError(
             f"{run.path}: no network is trained yet: hwnas train {shlex.quote(str(run.path))}"
-            " --knee"
+            " --best"
         )
     if choice.every:
         group = trained if pool == "trained" else [*summary.front, *_believed(summary)]

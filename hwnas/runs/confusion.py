@@ -62,9 +62,9 @@ def confusion_line(
     worst = worst_class(accuracies)
     if worst is None:
         return None
-    share = accuracies[worst] or 0.0
-    images = f" of {sum(confusion[worst]):,} test images" if confusion else ""
-    line = f"{name}: worst class '{visible(classes[worst])}', {share:.2f}{images} right"
+    share = f"{100 * (accuracies[worst] or 0.0):.0f} %"
+    images = f"of {sum(confusion[worst]):,} test images" if confusion else "of its test images"
+    line = f"{name}: worst class '{visible(classes[worst])}', {share} {images} right"
     pair = most_confused(confusion) if confusion else None
     if pair is None:
         return line

@@ -66,7 +66,8 @@ def test_train_and_export_print_tables(
         code == 0
         and key in out
         and "trained (test)" in " ".join(out.split())
-        and f"next:\n  hwnas export {run} --best\n" in out
+        and f"next:\n  hwnas train {run} --baselines\n  hwnas report {run}\n" in out
+        and f"  hwnas export {run} --best\n" in out
         and "knee" in out
     )
     code, out, err = called(

@@ -40,10 +40,13 @@ def test_the_most_confused_pair_is_that_with_the_largest_share() -> None:
 def test_a_line_says_the_worst_class_and_the_most_confused_pair() -> None:
     line = confusion_line("key", ["a", "b\x1b", "c"], class_accuracy(ROWS), ROWS)
     assert line == (
-        "key: worst class 'b\\x1b', 0.75 of 4 test images right; most often confused: 1 of 4"
+        "key: worst class 'b\\x1b', 75 % of 4 test images right; most often confused: 1 of 4"
         " 'b\\x1b' taken for 'c'"
     )
-    assert confusion_line("key", ["a"], [0.5], None) == "key: worst class 'a', 0.50 right"
+    assert (
+        confusion_line("key", ["a"], [0.5], None)
+        == "key: worst class 'a', 50 % of its test images right"
+    )
     assert confusion_line("key", ["a"], [None], None) is None
 
 
