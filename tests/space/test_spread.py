@@ -39,7 +39,7 @@ def test_spread_paths_reach_further_than_even_ones_and_take_only_what_remains() 
 
 
 def test_absence_and_size_keep_their_even_shares() -> None:
-    space = SPACES["efficientnet-lite0-elastic"]
+    space = tiny_family().space
     costs = np.where(space.is_none, 0.0, 0.5) * space.mask
     costs[list(space.size_rows)] = 0.0
     rng = np.random.default_rng(4)
@@ -48,4 +48,5 @@ def test_absence_and_size_keep_their_even_shares() -> None:
     for row, decision in enumerate(space.decisions):
         if "none" in decision.operations:
             assert abs(absent[row] - 1 / len(decision.operations)) < 0.03
-    assert abs((drawn[:, 0] == 0).mean() - 0.5) < 0.04
+    (size,) = space.size_rows
+    assert abs((drawn[:, size] == 0).mean() - 0.5) < 0.04
