@@ -42,8 +42,7 @@ DATA = Path("../shared/data/cifar10_jpeg.npz")
 RANDOM = 5
 """Random fronts, whose mean is compared with."""
 CASES: tuple[tuple[int, int | None], ...] = (
-    (40, None), (150, None), (700, None), (3000, None), (10_000, None),
-    (40, 1), (150, 1), (700, 1), (3000, 1), (10_000, 1),
+    (40, None), (40, 1), (150, None), (150, 1), (700, 1), (3000, 1), (10_000, 1), (700, None), (3000, None), (10_000, None),
 )  # fmt: skip
 """Training images, and epochs of each stage where it is cut short."""
 

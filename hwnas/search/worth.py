@@ -12,7 +12,7 @@ from hwnas.training.data import Dataset, size
 
 LEAST_STEPS = 60
 """Steps that train shared weights. With fewer, inherited accuracies are those of a guess."""
-LEAST_JUDGED = 40
+LEAST_JUDGED = 60
 """Images that networks are compared on."""
 LEAST_EVALUATIONS = 20
 """Networks that are compared, or chance had as many tries."""
