@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -98,10 +99,11 @@ def describe(progress: SearchProgress, verbose: bool = False) -> tuple[str, ...]
         f"stage {progress.stage + 1}/{progress.stages}, epoch {progress.epoch}/{progress.epochs},"
         f" {progress.seconds:.0f} s, {rest}"
     )
-    loss = f"loss {progress.loss:.3f}"
+    # A stage that trains nothing has none.
+    loss = "" if math.isnan(progress.loss) else f"loss {progress.loss:.3f}, "
     if progress.accuracy is not None:
-        loss += f", accuracy {progress.accuracy:.3f} (shared weights)"
-    loss += f", {progress.evaluations:,} networks tried"
+        loss += f"accuracy {progress.accuracy:.3f} (shared weights), "
+    loss += f"{progress.evaluations:,} networks tried"
     if not verbose:
         return where, loss
     entropies = " ".join(f"{value:.0f}" for value in progress.entropies)

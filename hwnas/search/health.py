@@ -61,13 +61,14 @@ def diagnose(
     return diagnostics
 
 
-def verdict(stage: int, summary: Mapping[str, Any]) -> list[Diagnostic]:
-    """A note where the front is no better than uniform networks on the same weights."""
-    if summary["hypervolume"] > summary["baseline"]["random_hypervolume"]:
+def verdict(config: Config, summary: Mapping[str, Any]) -> list[Diagnostic]:
+    """A note where the front of a search is no better than uniform networks on the same weights."""
+    better = summary["hypervolume"] > summary["baseline"]["random_hypervolume"]
+    if better or not algorithm_of(config).searches:
         return []
     return [
         Diagnostic(
-            stage=stage,
+            stage=len(config.stages) - 1,
             kind="random",
             text="the front is no better than uniform networks on the same weights and images",
             advice="more epochs or more images: this search found nothing that chance would not",

@@ -159,7 +159,7 @@ def _go(
                 seconds = searched.seconds + time.monotonic() - began
                 diagnostics = [
                     *searched.diagnostics,
-                    *verdict(len(config.stages) - 1, to_json(result.summary)),
+                    *verdict(config, to_json(result.summary)),
                 ]
                 more = {
                     "target": planned.device.name,

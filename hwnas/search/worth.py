@@ -19,9 +19,11 @@ LEAST_EVALUATIONS = 20
 
 
 def doubts(config: Config, dataset: Dataset) -> list[str]:
-    """Why a search will find nothing that chance would not; empty where it may. One that learns
-    from gradients has no evaluations to count."""
-    found = []
+    """Why a search will find nothing that chance would not; empty where it may, or where
+    nothing is searched. One that learns from gradients has no evaluations to count."""
+    found: list[str] = []
+    if not algorithm_of(config).searches:
+        return found
     steps = trained_steps(config, dataset)
     if steps < LEAST_STEPS:
         found.append(f"{steps:,} steps train the shared weights, and at least {LEAST_STEPS} should")

@@ -132,5 +132,5 @@ def test_a_stage_without_any_evaluation_is_told(config: Config) -> None:
 
 def test_a_front_no_better_than_chance_is_told() -> None:
     found = {"hypervolume": 0.5, "baseline": {"random_hypervolume": 0.4}}
-    assert verdict(2, found) == []
-    assert kinds(verdict(2, {**found, "hypervolume": 0.4})) == ["random"]
+    assert verdict(Config(), found) == []
+    assert kinds(verdict(Config(), {**found, "hypervolume": 0.4})) == ["random"]

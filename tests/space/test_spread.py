@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from hwnas.space.encoding import sample
-from hwnas.space.space import SPACES
 from hwnas.space.spread import relative_costs, spread_path
 from tests.space.elastic_macros import tiny_family
 

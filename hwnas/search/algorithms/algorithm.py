@@ -75,6 +75,7 @@ class Algorithm:
     SynFlow may choose among them. ``policy_names``: what its policies are called;
     ``accuracy_policy``: which of them pursues accuracy most. ``diagnose``: what is to be said of
     the trials of one stage. ``training``: its own weight step, where it has one.
+    ``searches``: whether it compares networks; one that does not hands all of them back.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Algorithm:
     accuracy_policy: Callable[[Config], int] = lambda config: 0
     diagnose: Callable[[Config, Sequence[Trial]], list[Diagnostic]] = lambda config, trials: []
     training: OwnTraining | None = None
+    searches: bool = True
 
 
 def algorithm_of(config: Config) -> Algorithm:

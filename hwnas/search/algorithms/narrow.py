@@ -72,4 +72,5 @@ ALGORITHM = Algorithm(
     start=lambda config, objectives, rng: Narrow(config=config),
     check=_check,
     finalists=lambda config: len(narrow_choices(config)),
+    searches=False,
 )

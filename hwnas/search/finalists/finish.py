@@ -3,6 +3,7 @@ baseline."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ from hwnas.runs.front import (
     within_target,
 )
 from hwnas.runs.summary import Accuracy, Baseline, Member, SearchSummary
+from hwnas.search.algorithms.algorithm import algorithm_of
 from hwnas.search.algorithms.searcher import mask_of
 from hwnas.search.costs import CostModel, CostRange, target_value
 from hwnas.search.distributed import shared_weights
@@ -80,10 +82,9 @@ def finish(
     """Score the finalists and as many uniform genotypes, same weights, same images; the summary of
     the run.
 
-    All ranks call this together and come to the same summary, but for what is measured:
-    ``attached_target`` is the leading one's.
-    ``attached_target``: the target, where it is attached; then latencies are measured, and the
-    front drawn with their intervals.
+    All ranks call this together and come to the same summary, but for what is measured.
+    ``attached_target``: the target, the leading rank's, where it is attached; then latencies are
+    measured, and the front drawn with their intervals.
     """
     space, names = SPACES[config.space], tuple(cost.name for cost in costs)
     images = scoring_images(config, dataset)
@@ -114,6 +115,7 @@ def finish(
     keys = [to_genotype(space, one).key for one in scored.choices]
     of_bins = config.finalists_by == "bins" and objectives == 1
     error = undecided(scored, dataset.task, _count(config, dataset)) if of_bins else 0.0
+    error = error if algorithm_of(config).searches else math.inf  # without a search all stay
     points = [point(key, scored, row, objectives, error) for row, key in enumerate(keys)]
     front = pareto_front(points, names[:objectives], bounds)
     if of_bins:
