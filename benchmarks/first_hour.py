@@ -125,9 +125,10 @@ def summarise(path: Path) -> None:
             error = (
                 statistics.stdev(points) / math.sqrt(len(points)) if len(points) > 1 else math.nan
             )
+            spread = f" ± {error:.1f}" if len(points) > 1 else ""
             ratio = statistics.mean(one["cost_ratio"] for one in each)
             print(
-                f"| {photos} | {title} | {len(each)} | {ratio:.2f} | {statistics.mean(points):+.1f} ± {error:.1f} |"
+                f"| {photos} | {title} | {len(each)} | {ratio:.2f} | {statistics.mean(points):+.1f}{spread} |"
             )
     for one in rows:
         print(
