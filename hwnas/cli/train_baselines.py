@@ -98,7 +98,9 @@ def train_baselines(run: Run, how: HowToTrain) -> list[TrainingRecord]:
             say(_begins(run))
             start = starts_of_baselines(run, dataset, how.seed, how.download)
             _train(run, missing, dataset, recipe, epochs, how=how, place=place, start=start)
-        chosen = [chosen_for(summary, one.costs, one.name, together.costs) for one in models]
+        chosen = [
+            chosen_for(summary, one.costs, one.name, one.key, together.costs) for one in models
+        ]
         keys = {pair[0].key: pair[0] for pair in chosen if pair is not None}
         untrained = [model_of(run, member) for key, member in keys.items() if key not in own]
         if untrained:

@@ -68,12 +68,16 @@ def verdict_of(run: Run, summary: SearchSummary) -> Verdict:
 
 
 def chosen_for(
-    summary: SearchSummary, costs: Costs, name: str, together: Together
+    summary: SearchSummary, costs: Costs, name: str, key: str, together: Together
 ) -> tuple[Member, str] | None:
-    """The member that a baseline is compared with, and the cost by which it was chosen.
+    """The member that a baseline is compared with, and the cost by which it was chosen. ``key``:
+    of the baseline's genotype; a member that is the same network is none to compare with.
 
-    Where none costs as little: the cheapest. None where the front is empty.
+    Where none costs as little: the cheapest. None where the front holds no other network.
     """
+    summary = summary.model_copy(
+        update={"front": [one for one in summary.front if not _is(one, key, costs)]}
+    )
     if not summary.front:
         return None
     mine = costs_together(name, costs, together)
@@ -85,6 +89,11 @@ def chosen_for(
     if within:
         return max(within, key=lambda member: member.accuracy.value), metric
     return min(pairs, key=lambda pair: pair[1][metric].value)[0], metric
+
+
+def _is(member: Member, key: str, costs: Costs) -> bool:
+    """Whether a member is the network of this genotype and these costs."""
+    return member.key == key and member.costs["params"].value == costs["params"].value
 
 
 def metric_of(summary: SearchSummary, mine: Costs, others: Sequence[Costs]) -> str:
@@ -109,7 +118,7 @@ def _compared(
     together: Together,
 ) -> BaselineComparison | None:
     """None where the member that it would be compared with is not trained on the same images."""
-    chosen = chosen_for(summary, baseline.costs, baseline.name, together)
+    chosen = chosen_for(summary, baseline.costs, baseline.name, baseline.key, together)
     if chosen is None or chosen[0].key not in trained:
         return None
     (member, metric), record = chosen, trained[chosen[0].key]

@@ -102,5 +102,5 @@ CASES: tuple[Case, ...] = (
     Case(name="an .npz that doctor refuses", make=archive(y_train=labels(2**62)),
          command=("doctor", "--data", "x.npz"), code=2, says=("PROBLEM x.npz: y_train: label 4611686018427387904",)),
     Case(name="an .npz that is read", make=archive(), command=COMMAND,
-         says=("48 images in 2 classes, 8 x 8 pixels, grey", "0: 10 weights, 10 policies, 4 test")),
+         says=("48 images in 2 classes, 8 x 8 pixels, grey", "0: 10 to train, 10 to compare, 4 to test")),
 )  # fmt: skip

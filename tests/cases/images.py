@@ -290,7 +290,7 @@ CASES: tuple[Case, ...] = (
          says=("error: image ", ".tif: ", "mode I (TIFF")),
     *(
         Case(name=f"C02 {train}/ and {test}/", make=parts(train, test), command=LOOK,
-             says=("22 images in 2 classes", "oak: 4 weights, 4 policies, 3 test"))
+             says=("22 images in 2 classes", "oak: 4 to train, 4 to compare, 3 to test"))
         for train, test in (("Training", "Testing"), ("TRAIN", "TEST"), ("train", "validation"), ("train_set", "Dev"))
     ),
     Case(name="C02 a search on parts", make=parts("Training", "Testing"), command=search(), check=TWO,

@@ -163,3 +163,13 @@ def test_images_that_do_not_fit_the_record_are_refused(run: Run) -> None:
     path.write_text(path.read_text().replace('"test_images": 100', '"test_images": 90'))
     with pytest.raises(InputError, match="right"):
         verdict_of(run, read_front(run))
+
+
+def test_a_baseline_that_is_a_member_of_the_front_is_not_compared_with_itself(run: Run) -> None:
+    front = read_front(run).front
+    last = len(front) - 1
+    for number in range(len(front)):
+        trained(run, "models", number, 50)
+    trained(run, "baselines", last, 50, name="same", title="Same", costs=dict(front[last].costs))
+    (found,) = verdict_of(run, read_front(run)).comparisons
+    assert found.member != front[last].key
