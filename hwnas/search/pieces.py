@@ -38,7 +38,7 @@ DRAWS = 400
 """Networks whose mean MACs stand for all that are drawn."""
 FIRST_IMAGES = 384
 """Images that the start from trained weights is timed on."""
-LEAST_RUNS = 4
+LEAST_RUNS, MOST_RUNS = 4, 40
 OF_TIME = 0.15
 """Share of the allowed time that each kind of step, and evaluations, may take."""
 LR = 1e-6
@@ -166,7 +166,7 @@ def _steps(planned: SearchPlan, dataset: Dataset, state: State, limit_s: float) 
     config = planned.config
     batch_size = min(config.weight_step.batch_size, size(dataset, "weights"))
     began, number = time.process_time(), 0
-    while number <= LEAST_RUNS or time.process_time() - began < limit_s:
+    while _more(number, time.process_time() - began, limit_s):
         path = path_of_batch(config, state, number)
         words = (config.seed, number, WEIGHTS)
 
@@ -180,6 +180,11 @@ def _steps(planned: SearchPlan, dataset: Dataset, state: State, limit_s: float) 
         number += 1
 
 
+def _more(runs: int, took_s: float, limit_s: float) -> bool:
+    """Whether to time another run."""
+    return runs <= LEAST_RUNS or (runs <= MOST_RUNS and took_s < limit_s)
+
+
 def _evaluations(
     planned: SearchPlan, dataset: Dataset, state: State, limit_s: float
 ) -> Iterator[_Timed]:
@@ -189,7 +194,7 @@ def _evaluations(
     by_likelihood = config.alpha_step.score == "likelihood"
     parts: list[Batch] = pieces(batch) if by_likelihood else [batch]
     began, number = time.process_time(), 0
-    while number <= LEAST_RUNS or time.process_time() - began < limit_s:
+    while _more(number, time.process_time() - began, limit_s):
         choices = sample(space, rng(config.seed, 1, number))
 
         def evaluation(choices: Choices = choices) -> None:
