@@ -34,7 +34,9 @@ def train_here(
     """Train the models, and say how far they are; returns their records. Raises InputError."""
     import torch
 
+    from hwnas import files
     from hwnas.cli.progress import notes
+    from hwnas.export.formats import RECORD
     from hwnas.nets.fast.allocator import keep_freed_memory
     from hwnas.runs.directory import lock
     from hwnas.training.finalists import train_models
@@ -76,6 +78,10 @@ def train_here(
 
     def done(model: Model, result: Trained) -> None:
         say(f"{model.name}: test accuracy {result.test_accuracy:.4f} after {epochs_of(result)}")
+        if model.name in begun and files.exists(model.folder / RECORD, run.path):
+            say(
+                f"note: the exported files of {model.name} hold its weights of before: export again"
+            )
 
     with told(run), lock(run):
         check_images(run, dataset)

@@ -81,6 +81,10 @@ def test_train_and_export_print_tables(
         capsys,
     )
     assert code == 0 and key in out and "verified on 359 images" in out
+    on = ["train", str(run), key, "--batch", "128", "--epochs"]
+    for epochs, stale in (("2", False), ("3", True)):  # two are made already
+        _, _, err = called([*on, epochs], monkeypatch, capsys)
+        assert (f"exported files of {key} hold its weights of before" in err) == stale
 
 
 def test_a_stopped_training_goes_on_with_the_same_command(
