@@ -29,6 +29,7 @@ def test_a_known_network_is_profiled_with_its_published_counts(typed) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_known_network_is_exported_untrained_at_another_width(typed, tmp_path) -> None:
     words = (
         "export",

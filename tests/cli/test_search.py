@@ -73,6 +73,7 @@ def test_the_users_own_sentence_with_small_settings(hwnas: Command) -> None:
     assert json.loads(again.out) == found and again.err == ""
 
 
+@pytest.mark.slow
 def test_show_names_what_synflow_helped_to_choose(hwnas: Command, place: Path) -> None:
     (place / "flowing.toml").write_text(
         'finalists_by = "regression"\nfinalists_synflow = true\n'
@@ -156,6 +157,7 @@ def test_a_folder_that_is_no_run_is_refused(hwnas: Command, command: str) -> Non
     assert done.code == 2 and "not a run directory" in done.err
 
 
+@pytest.mark.slow
 def test_a_folder_of_test_images_is_named_for_the_search_and_kept_for_what_follows(
     hwnas: Command, place: Path
 ) -> None:

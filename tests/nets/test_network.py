@@ -62,11 +62,14 @@ def test_auxiliary_heads_have_their_published_size(text: str, printed: int) -> N
 
 
 @every_space
-def test_table_network_and_profiler_agree_on_a_hundred_random_genotypes(name: str) -> None:
+@pytest.mark.parametrize("share", [0.3, pytest.param(1.0, marks=pytest.mark.slow)])
+def test_table_network_and_profiler_agree_on_a_hundred_random_genotypes(
+    name: str, share: float
+) -> None:
     space, rng, image = SPACES[name], np.random.default_rng(11), (3, 9, 12)
     cells = depth(name, 3)
     table = count_table(family(space, channels=4, cells=cells, classes=7, image=image))
-    for _ in range(100 if space.slots else 20):
+    for _ in range(round(share * (100 if space.slots else 20))):
         choices = sample(space, rng)
         net = Network(Architecture(to_genotype(space, choices), channels=4, cells=cells), 7, image)
         own = own_image(

@@ -54,7 +54,9 @@ def test_the_same_seed_gives_the_same_trials_and_front(data: Path, tmp_path: Pat
     assert (tmp_path / "a/trials.jsonl").read_bytes() != (tmp_path / "c/trials.jsonl").read_bytes()
 
 
-@pytest.mark.parametrize("stop_after", [1, 2, 3, 4])
+@pytest.mark.parametrize(
+    "stop_after", [2, *(pytest.param(epochs, marks=pytest.mark.slow) for epochs in (1, 3, 4))]
+)
 def test_a_stopped_search_ends_like_an_uninterrupted_one(
     data: Path, tmp_path: Path, stop_after: int
 ) -> None:
