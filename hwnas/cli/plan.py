@@ -111,35 +111,7 @@ def plan(
     if config is not None and config_option is not None:
         raise InputError(f"--config: the argument {config[:60]!r} names a search already")
     config = config if config_option is None else config_option
-    flags = config_flags(
-        {
-            "target": target,
-            "objective": objective,
-            "target_value": target_value,
-            "data": data,
-            "test": test,
-            "space": space,
-            "weights_from": weights_from,
-            "algorithm": algorithm,
-            "seed": seed,
-            "exponents": exponents,
-            "reward": reward,
-            "weights": weights,
-            "channels": channels,
-            "cells": cells,
-            "data_root": data_root,
-            "download": download,
-            "data_noise": data_noise,
-            "image_size": image_size,
-            "skip_broken": skip_broken,
-            "require": require,
-            "device": device,
-            "backend": backend,
-            "precision": precision,
-            "cuda_graph": cuda_graph,
-            "threads": threads,
-        }
-    )
+    flags = config_flags(locals())
     seconds = None if budget is None else seconds_of("--budget", budget)
     from hwnas.search.photos import with_weights
 

@@ -98,35 +98,7 @@ def search(
 
     hwnas search --target 1080ti --objective params
     """
-    flags = config_flags(
-        {
-            "target": target,
-            "objective": objective,
-            "target_value": target_value,
-            "data": data,
-            "test": test,
-            "space": space,
-            "weights_from": weights_from,
-            "algorithm": algorithm,
-            "seed": seed,
-            "exponents": exponents,
-            "reward": reward,
-            "weights": weights,
-            "channels": channels,
-            "cells": cells,
-            "data_root": data_root,
-            "download": download,
-            "data_noise": data_noise,
-            "image_size": image_size,
-            "skip_broken": skip_broken,
-            "require": require,
-            "device": device,
-            "backend": backend,
-            "precision": precision,
-            "cuda_graph": cuda_graph,
-            "threads": threads,
-        }
-    )
+    flags = config_flags(locals())
     from hwnas.cli.progress import notes
     from hwnas.config import resolve, with_epochs
     from hwnas.runs.directory import ensure_absent, new_directory

@@ -10,18 +10,17 @@ from dataclasses import replace
 from hwnas.catalog import find_device
 from hwnas.costs.metrics import METRICS, Asked, predicted
 from hwnas.costs.table_runtime import runtime_words
-from hwnas.measuring.attached import AttachedTarget
 from hwnas.runs.baselines import MeasuredTogether
 from hwnas.runs.directory import Run
 from hwnas.runs.measurements import kept_table
 from hwnas.runs.models import Model
 from hwnas.runs.summary import Cost, SearchSummary
+from hwnas.search.plan import attached_target
 from hwnas.space.encoding import to_choices
 from hwnas.space.family import family
 from hwnas.space.genotype import Architecture
 from hwnas.space.space import SPACES
 from profilers import device as devices
-from profilers.cuda import cuda_problem
 from profilers.device import Device
 from profilers.errors import InputError
 from profilers.measurement import Measurement
@@ -44,7 +43,9 @@ def measured_together(
     notes = summary.measured.get("latency")
     if notes is None or not notes.networks:
         return MeasuredTogether()
-    target = _attached(run, summary)
+    device = devices.load(find_device(run.config.target))
+    classes = len(summary.classes)
+    target = attached_target(run.config, device, classes, summary.shape, lambda line: None)
     if target is None:
         say(
             f"note: {run.config.target} is not attached here, so baselines are compared by what is"
@@ -107,19 +108,4 @@ def _asked(run: Run, summary: SearchSummary, device: Device, architecture: Archi
         device=device,
         table=kept_table(run) if name == run.config.space else None,
         runtime=runtime_words(run.config.backend, run.config.precision),
-    )
-
-
-def _attached(run: Run, summary: SearchSummary) -> AttachedTarget | None:
-    """The target of the run, where it is attached to this machine and usable."""
-    device = devices.load(find_device(run.config.target))
-    place = devices.match(device, devices.attached())
-    if place is None or (place.startswith("cuda") and cuda_problem(int(place[5:] or 0))):
-        return None
-    return AttachedTarget(
-        config=run.config,
-        device=device,
-        place=place,
-        classes=len(summary.classes),
-        image=summary.shape,
     )

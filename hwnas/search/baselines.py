@@ -18,6 +18,7 @@ from hwnas.runs.baselines import FOLDER
 from hwnas.runs.directory import Run, inside
 from hwnas.runs.models import Model
 from hwnas.runs.summary import Cost, SearchSummary
+from hwnas.search.fitting import SMALL_SIDE
 from hwnas.search.seeds import HEAD
 from hwnas.search.warm_start import checked_weights, fill
 from hwnas.space.build import architecture_graph
@@ -29,8 +30,6 @@ from hwnas.space.space import SPACES
 from hwnas.training.data import Dataset
 from hwnas.training.start import Start
 
-SMALL_SIDE = 48
-"""Pixels from which images are photos."""
 SMALL = {"RESNET8": "ResNet-8", "RESNET20": "ResNet-20"}
 LARGE = {"MOBILENET_V2_0.35": "MobileNetV2 (0.35)", "MOBILENET_V2": "MobileNetV2"}
 TITLES = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -188,16 +188,6 @@ def timed(
     began = clock()
     rates = rehearse(planned, LIMIT_S if budget is None else min(LIMIT_S, budget / 10), say)
     return rates, clock() - began
-
-
-def plan_ahead(
-    planned: SearchPlan, budget: float | None = None, clock: Clock = time.monotonic
-) -> tuple[Config, Forecast]:
-    """Rehearse, and forecast the search as configured, or with the epochs that ``budget``
-    seconds allow."""
-    rates, took = timed(planned, budget, clock=clock)
-    config = planned.config if budget is None else within(planned, rates, budget)
-    return config, replace(forecast(planned, config, rates), rehearsal_seconds=took)
 
 
 def _stage(

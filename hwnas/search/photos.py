@@ -10,15 +10,13 @@ from typing import Any
 from hwnas.algorithms import ALGORITHMS
 from hwnas.config.files import NARROW
 from hwnas.nets.trained import TRAINED, is_at_hand, weights_named
-from hwnas.search.fitting import chain_fit, elastic_fit
+from hwnas.search.fitting import SMALL_SIDE, chain_fit, elastic_fit
 from hwnas.space.known import elastic_space
 from hwnas.training.first_look import FirstLook, first_look
 from profilers.errors import InputError
 
 Say = Callable[[str], None]
 
-SMALLEST_SIDE = 48
-"""Pixels: on smaller images weights that were trained at 224 pixels know too little."""
 NONE = "none"
 
 
@@ -42,11 +40,11 @@ def with_weights(
     if look is None:
         return rest
     weights, side = next(iter(TRAINED.values())), _side(given) or look.side
-    at_hand = side >= SMALLEST_SIDE and is_at_hand(weights)
+    at_hand = side >= SMALL_SIDE and is_at_hand(weights)
     fit = (elastic_fit if at_hand else chain_fit)(look.images, side, look.resizable)
     what = f"{look.images:,} training images of {look.side} pixels in {look.classes} classes"
     if not at_hand:
-        if side >= SMALLEST_SIDE:
+        if side >= SMALL_SIDE:
             say(
                 "photos: trained weights save most of the work, and none are here: install"
                 " hwnas[pretrained], or say --weights-from FILE; this search starts from random"

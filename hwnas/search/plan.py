@@ -142,6 +142,14 @@ def _here(config: Config, device: Device, dataset: Dataset, say: Say) -> Attache
     """The target, where something depends on it and it is attached and usable."""
     if not {"latency", "memory"} & {objective.metric for objective in config.objectives}:
         return None
+    return attached_target(config, device, len(dataset.classes), dataset.image, say)
+
+
+def attached_target(
+    config: Config, device: Device, classes: int, image: tuple[int, int, int], say: Say
+) -> AttachedTarget | None:
+    """The target, where it is attached to this machine and usable; ``say`` hears of one that can't
+    be measured."""
     place = devices.match(device, devices.attached())
     problem = (
         cuda_problem(int(place.partition(":")[2] or 0))
@@ -150,17 +158,9 @@ def _here(config: Config, device: Device, dataset: Dataset, say: Say) -> Attache
     )
     if problem:
         say(f"target {device.name} can't be measured: {problem}")
-    return (
-        None
-        if place is None or problem
-        else AttachedTarget(
-            config=config,
-            device=device,
-            place=place,
-            classes=len(dataset.classes),
-            image=dataset.image,
-        )
-    )
+    if place is None or problem:
+        return None
+    return AttachedTarget(config=config, device=device, place=place, classes=classes, image=image)
 
 
 def searcher_of(planned: SearchPlan) -> Searcher:

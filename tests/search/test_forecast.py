@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from hwnas.search import rehearsal
-from hwnas.search.forecast import Rates, forecast, plan_ahead, within
+from hwnas.search.advice import advise
+from hwnas.search.forecast import Rates, forecast, within
 from hwnas.search.plan import SearchPlan, plan
 from hwnas.search.search import search, summary
 from profilers.errors import InputError
@@ -40,7 +41,8 @@ def test_evaluations_are_counted_and_a_rehearsal_leaves_nothing_behind(
     planned: SearchPlan, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    config, found = plan_ahead(planned)
+    advice = advise(planned)
+    config, found = advice.config, advice.forecast
     assert config == planned.config and list(tmp_path.iterdir()) == []
     assert found.seconds > 0 and found.memory_mib > 10
     assert found.evaluations == summary(search(planned.config, tmp_path / "run"))["evaluations"]

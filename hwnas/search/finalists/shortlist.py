@@ -106,7 +106,9 @@ def _regression(config: Config, trials: Sequence[Trial]) -> regression.Regressio
 
 def predictions(config: Config, trials: Sequence[Trial], choices: Choices) -> Floats | None:
     """What the last stage's trials say together of any networks, (N,), where the config asks for
-    that and there are trials."""
+    that, likelihoods are compared, and there are trials."""
+    if config.alpha_step.score != "likelihood":
+        return None
     model = _regression(config, trials)
     return None if model is None else regression.predict(model, choices)
 
