@@ -10,7 +10,7 @@ import pytest
 
 from hwnas.config import resolve
 from hwnas.runs.trials import read_trials
-from hwnas.search.forecast import plan_ahead
+from hwnas.search.advice import advise
 from hwnas.search.plan import plan
 from hwnas.search.schedule import learning_every
 from hwnas.search.search import search, summary
@@ -64,7 +64,7 @@ def test_every_learning_epoch_looks_at_validation_images_at_least_once(
 
 def test_the_forecast_counts_the_evaluations_that_are_made(tmp_path: Path) -> None:
     few = config(tiny.images(tmp_path / "few.npz", 7, classes=2), "random")
-    _, found = plan_ahead(plan(few))
+    found = advise(plan(few)).forecast
     run = search(few, tmp_path / "run")
     assert found.evaluations == len(read_trials(run)) == 1
 
