@@ -22,7 +22,7 @@ from hwnas.cli.outside import echo, echo_json
 from profilers.limits import MOST_THREADS
 
 if TYPE_CHECKING:
-    from hwnas.export.predict import PhotoClasses, PhotoNetwork, PhotoTimes, UnreadPhoto
+    from hwnas.export.predict import PhotoClasses, PhotoNetwork, PhotoTally, PhotoTimes, UnreadPhoto
     from hwnas.runs.choice import Choice
 
 Option = typer.Option
@@ -57,7 +57,7 @@ def predict(
     """
     import torch
 
-    from hwnas.export.predict import UnreadPhoto, photos_of, times
+    from hwnas.export.predict import UnreadPhoto, photos_of, tally, times
     from hwnas.export.predict import predict as predicting
 
     torch.set_num_threads(threads)
@@ -78,7 +78,7 @@ def predict(
             echo(_line(found))
         if found.note:
             echo(f"note: {found.photo}: {found.note}", err=True)
-    took = times(read)
+    took, counted = times(read), tally(network, read)
     if json:
         echo_json(
             {
@@ -87,12 +87,16 @@ def predict(
                 "threads": threads,
                 "photos": [_as_dict(one) for one in read],
                 "failed": [asdict(one) for one in failed],
+                "likeliest": dict(counted.classes),
+                "sorted": {"photos": counted.sorted, "right": counted.right},
                 "median_ms": None
                 if took is None
                 else {"network": took.network_ms, "read": took.read_ms},
             }
         )
     elif took is not None:
+        if len(read) > 1:
+            echo(_counts(counted))
         echo(_summary(network, took, len(failed), threads))
     if failed:
         raise typer.Exit(2)
@@ -115,6 +119,17 @@ def _network(subject: str, typed: Choice | None) -> PhotoNetwork:
 
 def _line(found: PhotoClasses) -> str:
     return f"{found.photo}: " + ", ".join(f"{name} {share:.4f}" for name, share in found.classes)
+
+
+def _counts(counted: PhotoTally) -> str:
+    named = ", ".join(f"{name} {count:,}" for name, count in counted.classes)
+    if not counted.sorted:
+        return f"likeliest: {named}"
+    share = 100 * counted.right / counted.sorted
+    return (
+        f"likeliest: {named}; right by the names of their folders: {counted.right:,} of"
+        f" {counted.sorted:,} ({share:.1f} %)"
+    )
 
 
 def _as_dict(found: PhotoClasses) -> dict[str, object]:

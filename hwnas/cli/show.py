@@ -32,13 +32,25 @@ def show(
     prefer: Prefer = None,
     json: Annotated[bool, typer.Option("--json", help="Only JSON on standard output.")] = False,
 ) -> None:
-    """Print the Pareto front of a finished search, or the networks of it that are asked for."""
+    """Print the Pareto front of a finished search, or the networks of it that are asked for.
+
+    With --within alone: all that are within.
+    """
     from hwnas.runs.choice import knee_of_run
     from hwnas.runs.directory import open_run
     from hwnas.runs.summary import read_shown
     from hwnas.runs.verdict import with_verdict
 
-    typed = choice_of("show", keys, every=every, best=best, knee=knee, within=within, prefer=prefer)
+    only_limits = bool(within) and not (keys or every or best or knee or prefer)
+    typed = choice_of(
+        "show",
+        keys,
+        every=every or only_limits,
+        best=best,
+        knee=knee,
+        within=within,
+        prefer=prefer,
+    )
     # The space of a run's own table is known once its config is read; where that can't be, the
     # front is shown all the same.
     opened = None

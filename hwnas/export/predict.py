@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,6 +83,30 @@ def times(found: Iterable[PhotoClasses]) -> PhotoTimes | None:
         photos=len(photos),
         read_ms=median(photo.read_ms for photo in photos),
         network_ms=median(photo.network_ms for photo in photos),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotoTally:
+    """How often each class was the likeliest, most often first.
+
+    `right`: photos whose folder is called as their likeliest class is, of the `sorted` ones that
+    lie in a folder called as one of the classes.
+    """
+
+    classes: tuple[tuple[str, int], ...]
+    right: int
+    sorted: int
+
+
+def tally(network: PhotoNetwork, found: Iterable[PhotoClasses]) -> PhotoTally:
+    """Count the likeliest classes of photos."""
+    pairs = [(Path(one.photo).parent.name, one.classes[0][0]) for one in found]
+    known = [(folder, name) for folder, name in pairs if folder in network.usage.classes]
+    return PhotoTally(
+        classes=tuple(Counter(name for _, name in pairs).most_common()),
+        right=sum(folder == name for folder, name in known),
+        sorted=len(known),
     )
 
 

@@ -101,8 +101,10 @@ def choose(run: Run, choice: Choice, pool: Pool = FRONT) -> ChosenNetworks:
             " --best"
         )
     if choice.every:
-        group = trained if pool == "trained" else [*summary.front, *_believed(summary)]
-        return _all(run, group, limits, units)
+        if pool == "trained":
+            return _all(run, trained, limits, units, "trained network")
+        group = [*summary.front, *_believed(summary)]
+        return _all(run, group, limits, units, searched.words)
     notes: list[str] = []
     if pool == "either":
         asked = {**summary.targets, **limits}
@@ -190,14 +192,14 @@ def _believed(summary: SearchSummary) -> list[Member]:
 
 
 def _all(
-    run: Run, members: Sequence[Member], limits: Limits, units: Mapping[str, str]
+    run: Run, members: Sequence[Member], limits: Limits, units: Mapping[str, str], words: str
 ) -> ChosenNetworks:
-    """Those that meet the limits. Raises Stopped where none does."""
+    """Those that meet the limits. Raises Stopped where none does, which calls them ``words``."""
     inside = [member for member in members if is_within(member, limits)]
     if not members:
         raise InputError(f"{run.path}: its front is empty")
     if not inside:
-        raise none_within(run, members, limits, units, "network")
+        raise none_within(run, members, limits, units, words)
     return ChosenNetworks(members=tuple(inside))
 
 

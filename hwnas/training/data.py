@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import Path
 
 from hwnas.errors import quoted
@@ -115,5 +117,19 @@ def load(
         wrong = why_no_file(path) or "neither a folder of images nor an .npz file"
         raise InputError(f"data set {word}: {wrong}")
     raise InputError(
-        f"unknown data set '{word}', and no folder or .npz file of that name{nearest(word, NAMES)}"
+        f"unknown data set '{word}', and no folder or .npz file of that name{_meant(word, path)}"
     )
+
+
+def _meant(word: str, path: Path) -> str:
+    """The tail of the error line: a folder or file beside the missing one that is spelt alike, else
+    the known names."""
+    with suppress(OSError):
+        beside = [
+            entry.name
+            for entry in os.scandir(path.parent)
+            if entry.is_dir() or entry.name.lower().endswith(".npz")
+        ]
+        for name in get_close_matches(path.name, beside, n=1, cutoff=0.7):
+            return f"; did you mean {quoted(path.parent / name)}?"
+    return nearest(word, NAMES)

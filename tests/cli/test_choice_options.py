@@ -68,8 +68,9 @@ def test_show_marks_the_knee_and_shows_what_is_chosen(typed, tmp_path: Path) -> 
     assert json.loads(typed("show", place, "--json")[0])["knee"] == middle
     out, _ = typed("show", place, "--prefer", "accuracy")
     assert large in out and small not in out
-    found = json.loads(typed("show", place, "--all", "--within", "params=1G", "--json")[0])
-    assert [one["key"] for one in found["chosen"]] == [small, middle, large]
+    for words in (("--all",), ()):  # limits alone show all that meet them
+        found = json.loads(typed("show", place, *words, "--within", "params=1G", "--json")[0])
+        assert [one["key"] for one in found["chosen"]] == [small, middle, large]
     trained_record(run, 0, 0.99)
     out, _ = typed("show", place)
     assert any("knee" in line and small in line for line in out.splitlines())

@@ -4,6 +4,7 @@ code."""
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import onnx
@@ -34,12 +35,30 @@ def test_each_photo_has_a_line_and_the_end_says_what_was_timed(predict, model, t
     photos = made(tmp_path / "photos")
     done = predict(model, tmp_path / "photos", "--top", "2")
     assert done.code == 0
+    *lines, counts, _ = done.out.splitlines()
+    assert [line.partition(": ")[0] for line in lines] == list(map(str, photos))
+    assert all(line.partition(": ")[2].count(" 0.") + line.count(" 1.0000") for line in lines)
+    assert counts.startswith("likeliest: ") and "right by" not in counts
+    assert sum(map(int, re.findall(r" (\d+)(?=, |$)", counts))) == len(photos)
     lines = done.out.splitlines()
-    assert [line.partition(": ")[0] for line in lines[:-1]] == list(map(str, photos))
-    assert all(line.partition(": ")[2].count(" 0.") + line.count(" 1.0000") for line in lines[:-1])
     assert lines[-1].startswith(f"{len(photos)} photos; {model} by ONNX Runtime, 1 thread, one ")
     assert "network " in lines[-1] and "reading and resizing" in lines[-1]
     assert f"note: {tmp_path}/photos/moving.webp: only the first page" in done.err
+
+
+def test_photos_in_folders_of_classes_are_judged_by_them(predict, model, tmp_path) -> None:
+    photos = made(tmp_path / "photos")[:3]
+    names = weights().classes
+    for name in names:
+        (tmp_path / name).mkdir()
+        for photo in photos:
+            (tmp_path / name / photo.name).write_bytes(photo.read_bytes())
+    done = predict(model, *(tmp_path / name for name in names))
+    # The same photos in every folder: each is right in just one of them.
+    assert (
+        f"right by the names of their folders: {len(photos)} of {len(photos) * len(names)}"
+        in (done.out.splitlines()[-2])
+    )
 
 
 def test_photos_that_cannot_be_read_stop_no_others(predict, model, tmp_path) -> None:

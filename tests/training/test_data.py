@@ -20,6 +20,12 @@ def test_an_unknown_source_gets_the_nearest_name(source, message):
         data.load(source)
 
 
+def test_a_mistyped_folder_gets_the_one_beside_it(tmp_path):
+    (tmp_path / "my photos").mkdir()
+    with pytest.raises(InputError, match=r"; did you mean '.*/my photos'\?$"):
+        data.load(tmp_path / "my_photos")
+
+
 @pytest.mark.parametrize("noise", [-0.1, 1.5, float("nan")])
 def test_noise_outside_0_to_1_is_refused(noise):
     with pytest.raises(InputError, match="data noise"):
