@@ -384,9 +384,10 @@ def written_images(data: Path, folder: Path, count: int | None, halve: bool) -> 
     arrays = cifar_jpeg.load(
         data / "cifar10_jpeg.npz", count, None if count is None else max(100, count // 10)
     )
-    small = {part: cifar_jpeg.halved(arrays[part]) for part in ("x_train", "x_test") if halve}
+    for part in ("x_train", "x_test") if halve else ():
+        arrays[part] = cifar_jpeg.halved(arrays[part])
     path = folder / "cifar10.npz"
-    np.savez(path, **{**arrays, **small})
+    np.savez(path, **arrays)
     return path
 
 
