@@ -100,9 +100,9 @@ def resolve(
             say(f"{path}: {PASSED_OVER}")
     own = overrides.get("space")
     if isinstance(own, str) and own.lower().endswith(".toml"):
-        rest = {key: value for key, value in overrides.items() if key != "space"}
+        others = {key: value for key, value in overrides.items() if key != "space"}
         given = {key: value for key, value in given.items() if key not in ("space", "macro")}
-        overrides = {**rest, "macro": own}
+        overrides = {**others, "macro": own}
     merged = _with_macro(_merge(given, overrides), beside if "macro" in given else Path())
     if file is None and merged.get("data", {}).get("source", "digits") == "digits":
         merged = _merge(DIGITS_DEFAULTS, merged)
