@@ -20,6 +20,7 @@ from hwnas.cli import (
     predict,
     processes,
     profile,
+    progress,
     report,
     resume,
     search,
@@ -31,6 +32,7 @@ from hwnas.cli.optional import WithRay
 from hwnas.cli.outside import echo
 from hwnas.cli.standard import ReaderGone, ended_in_order, standard_streams
 from hwnas.errors import NO_MEMORY, Stopped, is_memory, reason_of
+from hwnas.heard import heard
 from profilers.errors import InputError
 from profilers.lock import Busy
 
@@ -75,7 +77,7 @@ app.command("doctor")(doctor.doctor)
 def main() -> None:
     """Run the command line: exit code 2 and one line for bad input, 3 where work can't go on,
     130 after Ctrl-C."""
-    with standard_streams(), ended_in_order():
+    with standard_streams(), ended_in_order(), heard(progress.reading):
         try:
             code = app(standalone_mode=False, obj=main)
             if sys.stdout is not None:
