@@ -96,11 +96,13 @@ def main() -> None:
             echo(f"stopped: {stop}", err=True)
             sys.exit(3)
         except OSError as error:  # of a file that nobody above had in mind
-            if error.filename is None:
+            if error.filename is None and not is_memory(error):
                 raise
-            echo(f"stopped: {error.filename}: {reason_of(error)}", err=True)
+            named = error.filename is not None
+            line = f"{error.filename}: {reason_of(error)}" if named else NO_MEMORY
+            echo(f"stopped: {line}", err=True)
             sys.exit(3)
-        except (MemoryError, RuntimeError) as error:
+        except (MemoryError, RuntimeError, ImportError) as error:  # a library may not fit at all
             if not is_memory(error):
                 raise
             echo(f"stopped: {NO_MEMORY}", err=True)
