@@ -103,7 +103,10 @@ def read(path: Path, root: Path | None, limit: int = LARGEST) -> bytes:
     `root` None: a file that the user named, so links to it are followed.
     """
     with reading(path, root, limit) as file:
-        content = file.read(limit + 1)
+        size = os.fstat(file.fileno()).st_size  # memory is taken for as much as is asked for
+        content = file.read(min(size, limit) + 1)
+        if len(content) > size:  # it has grown, or its system does not say its size
+            content += file.read(limit + 1 - len(content))
     if len(content) > limit:  # it has grown
         raise InputError(f"{path}: larger than {limit} bytes")
     return content

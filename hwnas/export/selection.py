@@ -15,7 +15,7 @@ from hwnas.export.images import images_for, untrained
 from hwnas.export.latencies import latencies
 from hwnas.export.network_files import Exported, export, int8_notes, record_bytes, write_files
 from hwnas.runs.directory import Run, inside
-from hwnas.runs.models import model_of
+from hwnas.runs.models import models_at
 from hwnas.runs.summary import Member
 from hwnas.runs.training_record import TRAINED, read_records
 from hwnas.space.genotype import Genotype, sized
@@ -85,7 +85,7 @@ def of_run(
             )
         return found
     dataset = images_of(run, data_root, download, warn)
-    models = [model_of(run, member, channels, cells) for member in members]
+    models = models_at(run, members, [(channels, cells)])
     stem = run.config.evaluation.stem
     blanks = [
         Weights(
