@@ -115,7 +115,8 @@ def darts_weights(
     ]
     if auxiliary:
         notes.append(
-            f"{path}: its auxiliary head ({auxiliary[0]}, ...) is left out: it serves training alone"
+            f"{path}: its auxiliary head ({auxiliary[0]}, ...) is left out: it serves training"
+            " alone"
         )
     return ForeignWeights(weights=weights, notes=tuple(notes))
 
