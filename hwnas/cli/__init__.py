@@ -80,8 +80,7 @@ def main() -> None:
     with standard_streams(), ended_in_order(), heard(progress.reading):
         try:
             code = app(standalone_mode=False, obj=main)
-            if sys.stdout is not None:
-                sys.stdout.flush()  # a full disk shows here, not when the interpreter ends
+            sys.stdout.flush()  # a full disk shows here, not when the interpreter ends
             sys.exit(code if isinstance(code, int) else 0)
         except _MISTYPED as error:
             line = " ".join(error.format_message().split())
