@@ -3,7 +3,7 @@ modules once forks for each, which takes a tenth of a start.
 
     python -m tests.cli.surroundings < cases > answers
 
-A case is a line of JSON: {"words", "folder", "env", "limits", "stdout", "nobody", "fresh"}; the
+A case is a line of JSON: {"words", "folder", "env", "limits", "stdout", "fresh"}; the
 answer to it is {"code", "out", "err"}. ``fresh``: begin a new Python, which meets the limits and
 the language from its first line on.
 """
@@ -13,14 +13,13 @@ from __future__ import annotations
 import json
 import os
 import resource
+import select
 import signal
 import sys
-import tempfile
 import traceback
 from pathlib import Path
 from typing import Any
 
-NOBODY = 65534
 SECONDS = 300
 
 
@@ -37,17 +36,39 @@ def main() -> None:
     torch.set_num_threads(1)
     for line in sys.stdin:
         case = json.loads(line)
-        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            child = os.fork()
-            if child == 0:
-                _run(case, out.fileno(), err.fileno(), hwnas_main)
-            status = os.waitpid(child, 0)[1]
-            texts = []
-            for file in (out, err):
-                file.seek(0)
-                texts.append(file.read().decode("utf-8", "backslashreplace"))
-        code = os.waitstatus_to_exitcode(status)
+        # Pipes, since a limit of files would hold for files that take the output, too.
+        (from_out, out), (from_err, err) = os.pipe(), os.pipe()
+        child = os.fork()
+        if child == 0:
+            _run(case, out, err, hwnas_main)
+        os.close(out)
+        os.close(err)
+        code, texts = _collected(child, [from_out, from_err])
         print(json.dumps({"code": code, "out": texts[0], "err": texts[1]}), flush=True)
+
+
+def _collected(child: int, pipes: list[int]) -> tuple[int, list[str]]:
+    """The exit code of a child and what it has written, though what it started may live on."""
+    texts = dict.fromkeys(pipes, b"")
+    code: int | None = None
+    pending = list(pipes)
+    while pending:
+        ready, _, _ = select.select(pending, [], [], 0.05)
+        for pipe in ready:
+            data = os.read(pipe, 1 << 16)
+            texts[pipe] += data
+            if not data:
+                pending.remove(pipe)
+        if code is None:
+            number, status = os.waitpid(child, os.WNOHANG)
+            code = os.waitstatus_to_exitcode(status) if number else None
+        elif not ready:
+            break
+    if code is None:
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    for pipe in pipes:
+        os.close(pipe)
+    return code, [texts[pipe].decode("utf-8", "backslashreplace") for pipe in pipes]
 
 
 def _run(case: dict[str, Any], out: int, err: int, command: Any) -> None:
@@ -89,10 +110,6 @@ def _surround(case: dict[str, Any], out: int, err: int) -> None:
     if where == "closed":
         os.close(1)
         sys.stdout = None
-    if case.get("nobody"):
-        os.setgroups([])
-        os.setgid(NOBODY)
-        os.setuid(NOBODY)
     for name, most in case.get("limits", {}).items():
         if name == "FSIZE":
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
