@@ -278,7 +278,12 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=4, help="weight steps per alpha step")
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
     parser.add_argument("--no-memory", action="store_true")
-    parser.add_argument("--allocator", choices=("kept", "default"), default="kept")
+    parser.add_argument(
+        "--allocator",
+        choices=("kept", "default"),
+        default="kept",
+        help="keep freed memory, as hwnas train does, or not (default), as hwnas search",
+    )
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     text = json.dumps(report(options), indent=1) + "\n"

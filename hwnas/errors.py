@@ -37,9 +37,14 @@ NO_MEMORY = (
 
 
 def is_memory(error: BaseException) -> bool:
-    """Whether a library says that it got no memory; torch says so in words."""
-    words = ("can't allocate memory", "out of memory", "ALLOC_FAILED", "bad_alloc")
-    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
+    """Whether a library says that it got no memory; torch says so in words, or by a class of its
+    own."""
+    words = (
+        *("can't allocate memory", "Cannot allocate memory", "out of memory", "ALLOC_FAILED"),
+        *("bad_alloc", "failed to map segment", "can't start new thread"),
+    )
+    named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return named or any(word in str(error) for word in words)
 
 
 def quoted(path: object) -> str:

@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from hwnas.staged import forget_left, stage
 from profilers.errors import InputError
 from profilers.limited import open_judged
 
@@ -102,7 +103,10 @@ def read(path: Path, root: Path | None, limit: int = LARGEST) -> bytes:
     `root` None: a file that the user named, so links to it are followed.
     """
     with reading(path, root, limit) as file:
-        content = file.read(limit + 1)
+        size = os.fstat(file.fileno()).st_size  # memory is taken for as much as is asked for
+        content = file.read(min(size, limit) + 1)
+        if len(content) > size:  # it has grown, or its system does not say its size
+            content += file.read(limit + 1 - len(content))
     if len(content) > limit:  # it has grown
         raise InputError(f"{path}: larger than {limit} bytes")
     return content
@@ -180,34 +184,42 @@ def replace_all(folder: int, path: Path, contents: Mapping[str, bytes]) -> None:
     """Replace several files of an open folder, by name: none of them before all of them are on the
     disk.
 
-    `path`: the folder's, for errors. Raises OSError; the old files then still stand and no half
-    file is left.
+    What a killed process left of a write of the same files is removed. `path`: the folder's, for
+    errors. Raises OSError; the old files then still stand and no half file is left.
     """
-    staged = {name: f".{name}.{os.getpid()}.new" for name in contents}
+    forget_left(folder, contents)
+    staged: dict[str, tuple[str, int]] = {}
     name = ""
     try:
         for name, content in contents.items():
-            # What a process of this number left when it was killed, or a link that lies in wait.
-            with suppress(FileNotFoundError):
-                os.unlink(staged[name], dir_fd=folder)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            with open(os.open(staged[name], flags, 0o666, dir_fd=folder), "wb") as file:
+            staged[name] = stage(folder, name)
+            with open(staged[name][1], "wb", closefd=False) as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-        for name, temporary in staged.items():
+        for name, (temporary, _) in staged.items():
             os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException as error:
-        for temporary in staged.values():
+        for temporary, _ in staged.values():
             with suppress(OSError):
                 os.unlink(temporary, dir_fd=folder)
         if isinstance(error, OSError):
             error.filename, error.filename2 = str(path / name), None
         raise
+    finally:
+        for _, descriptor in staged.values():
+            os.close(descriptor)
     with suppress(
         OSError
     ):  # some network file systems can't sync a folder; the file itself is synced
         os.fsync(folder)
+
+
+def forget_torn(path: Path, root: Path) -> None:
+    """Remove the files of a folder that killed processes were writing. Raises InputError for a
+    link among the folders."""
+    with suppress(FileNotFoundError), _folder(path, root) as folder:
+        forget_left(folder)
 
 
 def lock_folder(folder: Path) -> int | None:

@@ -18,6 +18,7 @@ def examine_run(path: Path) -> list[Check]:
     """The checks of a run directory."""
     return [
         ("run", lambda: _files(path)),
+        ("images", lambda: _images(path)),
         ("search", lambda: _search(path)),
         ("ranking", lambda: _ranking(path)),
     ]
@@ -82,6 +83,31 @@ def _files(path: Path) -> Iterator[Finding]:
             level="note",
             text="the search has not ended",
             advice=f"hwnas resume {quoted(path)}",
+        )
+
+
+def _images(path: Path) -> Iterator[Finding]:
+    """Whether the images of a search lie where they lay; they are not read."""
+    from hwnas.runs import directory as runs
+    from hwnas.training.data import NAMES
+
+    data = runs.open_run(path).config.data
+    places = [("images", data.source, "--data")] if data.source not in NAMES else []
+    places += [("test images", data.test, "--test")] if data.test else []
+    for what, place, option in places:
+        folder = os.path.expanduser(place)
+        text = f"the {what} of its search are no longer at {place}"
+        if os.path.exists(folder) and (not os.path.isdir(folder) or os.listdir(folder)):
+            yield Finding(area="images", level="ok", text=f"the {what} of its search: {place}")
+            continue
+        if os.path.exists(folder):
+            text = f"the {what} of its search: {place} is an empty folder"
+        yield Finding(
+            area="images",
+            level="problem",
+            text=text,
+            advice=f"it can be shown; train, export and resume take {option} PATH, where they are"
+            f" now, and compare them: hwnas train {quoted(path)} {option} PATH",
         )
 
 

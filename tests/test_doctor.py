@@ -147,3 +147,23 @@ def test_the_command_prints_json_and_ends_with_1_where_there_is_a_problem(
         assert (ended.value.code or 0) == code
         levels = [one["level"] for one in json.loads(capsys.readouterr().out)]
         assert ("problem" in levels) == bool(code)
+
+
+def test_images_that_are_gone_are_said_with_the_way_to_point_to_them(
+    of_a_run: Callable[[Path], list[Finding]], tmp_path: Path
+) -> None:
+    run, photos = finished_run(tmp_path / "run"), tmp_path / "photos"
+    assert not [one for one in of_a_run(run.path) if one.area == "images"]  # digits are always here
+    photos.mkdir()
+    config = run.path / "config.toml"
+    kept = config.read_text().replace('"digits"', f'"{photos}"')
+    config.write_text(kept.replace("[data]", f'[data]\ntest = "{tmp_path / "tests"}"'))
+    said = texts(of_a_run(run.path), "problem")
+    assert f"{photos} is an empty folder; it can be shown; train, export and resume take" in said
+    assert f"no longer at {tmp_path / 'tests'}" in said and f"hwnas train {run.path} --test" in said
+    (photos / "oak").mkdir()
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "oak").mkdir()
+    assert not texts(of_a_run(run.path), "problem")
+    shutil.rmtree(photos)
+    assert f"no longer at {photos}" in texts(of_a_run(run.path), "problem")

@@ -120,6 +120,15 @@ def test_a_file_that_the_user_names_may_be_a_link_but_not_a_device(
         files.read(root / "link", None, 3)
 
 
+def test_a_file_that_does_not_say_its_size_is_read_whole(root: Path) -> None:
+    status = Path("/proc/self/status")  # of no bytes, says the system
+    if not status.exists():
+        pytest.skip("the system has no such file")
+    assert files.read(status, None).count(b"\n") > 10
+    with pytest.raises(InputError, match="larger than 5 bytes"):
+        files.read(status, None, 5)
+
+
 def test_a_link_that_lies_in_wait_for_a_temporary_file_is_not_followed(
     root: Path, beyond: Path
 ) -> None:

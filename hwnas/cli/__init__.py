@@ -20,6 +20,7 @@ from hwnas.cli import (
     predict,
     processes,
     profile,
+    progress,
     report,
     resume,
     search,
@@ -31,6 +32,7 @@ from hwnas.cli.optional import WithRay
 from hwnas.cli.outside import echo
 from hwnas.cli.standard import ReaderGone, ended_in_order, standard_streams
 from hwnas.errors import NO_MEMORY, Stopped, is_memory, reason_of
+from hwnas.heard import heard
 from profilers.errors import InputError
 from profilers.lock import Busy
 
@@ -75,11 +77,10 @@ app.command("doctor")(doctor.doctor)
 def main() -> None:
     """Run the command line: exit code 2 and one line for bad input, 3 where work can't go on,
     130 after Ctrl-C."""
-    with standard_streams(), ended_in_order():
+    with standard_streams(), ended_in_order(), heard(progress.reading):
         try:
             code = app(standalone_mode=False, obj=main)
-            if sys.stdout is not None:
-                sys.stdout.flush()  # a full disk shows here, not when the interpreter ends
+            sys.stdout.flush()  # a full disk shows here, not when the interpreter ends
             sys.exit(code if isinstance(code, int) else 0)
         except _MISTYPED as error:
             line = " ".join(error.format_message().split())
@@ -94,11 +95,13 @@ def main() -> None:
             echo(f"stopped: {stop}", err=True)
             sys.exit(3)
         except OSError as error:  # of a file that nobody above had in mind
-            if error.filename is None:
+            if error.filename is None and not is_memory(error):
                 raise
-            echo(f"stopped: {error.filename}: {reason_of(error)}", err=True)
+            named = error.filename is not None
+            line = f"{error.filename}: {reason_of(error)}" if named else NO_MEMORY
+            echo(f"stopped: {line}", err=True)
             sys.exit(3)
-        except (MemoryError, RuntimeError) as error:
+        except (MemoryError, RuntimeError, ImportError) as error:  # a library may not fit at all
             if not is_memory(error):
                 raise
             echo(f"stopped: {NO_MEMORY}", err=True)

@@ -72,7 +72,13 @@ def export(
         bool, Option("--softmax", help="The files give probabilities, not logits.")
     ] = False,
     weights: Annotated[
-        Path | None, Option(help="For a genotype: weights.safetensors of hwnas train.")
+        Path | None,
+        Option(
+            help=(
+                "For a genotype: weights.safetensors of hwnas train, or what code like that of"
+                " DARTS has saved."
+            )
+        ),
     ] = None,
     untrained: Annotated[
         bool, Option("--untrained", help="Random weights, to measure or to look at.")
@@ -83,8 +89,15 @@ def export(
         int, Option(min=2, max=1_000_000, help="For an untrained genotype: number of classes.")
     ] = 10,
     image: Annotated[
-        str, Option(help="For an untrained genotype: SIDE or CHANNELSxHEIGHTxWIDTH, in pixels.")
-    ] = "3x32x32",
+        str | None,
+        Option(
+            help=(
+                "For a genotype that is untrained, or with weights of other code: SIDE or"
+                " CHANNELSxHEIGHTxWIDTH, in pixels (default 3x32x32; with an ImageNet stem of other"
+                " code 3x224x224)."
+            )
+        ),
+    ] = None,
     stem: Annotated[str, Option(help="For an untrained genotype: cifar or imagenet.")] = "cifar",
     data: Annotated[
         str | None,
@@ -157,7 +170,7 @@ def export(
         )
     else:
         refuse_choice("export", typed, subject)
-        size = (channels, cells, classes, image_of(image), stem)
+        size = (channels, cells, classes, None if image is None else image_of(image), stem)
         chosen = of_genotype(
             subject,
             weights,
@@ -166,6 +179,7 @@ def export(
             data=data,
             data_root=data_root,
             download=download,
+            warn=warned,
         )
     records = _export(
         chosen,

@@ -10,6 +10,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
+from hwnas.cli import processes
 from hwnas.cli.outside import console, echo
 from profilers.errors import visible
 
@@ -32,6 +35,14 @@ def step(line: str) -> None:
     """Print what is being done to standard error, fainter than a note about it."""
     is_marked = line.startswith(("note:", "warning:"))
     echo(line, err=True, kind="" if is_marked else "step")
+
+
+def reading(line: str) -> None:
+    """Print how far a long look at files is, unless the command was told to be quiet; one of
+    several processes of a search says it."""
+    context = click.get_current_context(silent=True)
+    if not (context is not None and context.params.get("quiet")) and not processes.follows():
+        step(line)
 
 
 @contextmanager

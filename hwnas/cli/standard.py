@@ -33,9 +33,9 @@ def standard_streams() -> Iterator[None]:
     _open_closed_ones()
     _forget_strange_widths()
     before = sys.stdout, sys.stderr
-    if sys.stdout is not None:
-        sys.stdout = cast(TextIO, _Output(sys.stdout))
-    # Without one, print() would take standard output instead, between lines of JSON.
+    # Whoever closed standard output wants nothing of it. Without standard error print() would take
+    # standard output instead, between lines of JSON.
+    sys.stdout = cast(TextIO, _Output(sys.stdout or io.StringIO()))
     sys.stderr = cast(TextIO, _Messages(sys.stderr or io.StringIO()))
     try:
         yield

@@ -163,7 +163,7 @@ def train(
     from hwnas.cli.train_here import train_here
     from hwnas.runs.choice import Choice
     from hwnas.runs.directory import open_run
-    from hwnas.runs.models import model_of
+    from hwnas.runs.models import models_at
     from hwnas.runs.schema import to_json
     from hwnas.training.inherited import inherits
     from hwnas.training.run_images import moved
@@ -177,7 +177,7 @@ def train(
     opened = moved(open_run(run), data, test)
     members = chosen_of(opened, typed or Choice(), "front", notes(quiet or baselines)).members
     sizes = [(c, n) for c in numbers_of("channels", channels) for n in numbers_of("cells", cells)]
-    models = [model_of(opened, member, *size) for member in members for size in sizes]
+    models = models_at(opened, members, sizes)
     on = inherits(opened) and not from_scratch
     changes = {
         "epochs": epochs,

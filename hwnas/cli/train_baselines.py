@@ -67,7 +67,7 @@ def train_baselines(run: Run, how: HowToTrain) -> list[TrainingRecord]:
     from hwnas.nets.fast.allocator import keep_freed_memory
     from hwnas.runs.baselines import read_baselines
     from hwnas.runs.directory import lock
-    from hwnas.runs.models import model_of
+    from hwnas.runs.models import models_at
     from hwnas.runs.summary import read_front
     from hwnas.runs.training_record import read_records
     from hwnas.runs.verdict import chosen_for
@@ -102,7 +102,8 @@ def train_baselines(run: Run, how: HowToTrain) -> list[TrainingRecord]:
             chosen_for(summary, one.costs, one.name, one.key, together.costs) for one in models
         ]
         keys = {pair[0].key: pair[0] for pair in chosen if pair is not None}
-        untrained = [model_of(run, member) for key, member in keys.items() if key not in own]
+        members = [member for key, member in keys.items() if key not in own]
+        untrained = models_at(run, members)
         if untrained:
             say(f"not trained yet, but to compare with: {', '.join(one.name for one in untrained)}")
             start = starts(run, dataset.task, how.inherit)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -20,6 +19,7 @@ from hwnas.config import Config
 from hwnas.costs.tables import tables, user_folder
 from hwnas.runs.atomic import atomic_write
 from hwnas.runs.directory import lock_in, open_run
+from hwnas.staged import forget_left_folders
 from profilers.device import load as load_device
 from profilers.errors import InputError
 
@@ -76,7 +76,7 @@ def search_there(job: SearchJob, watching: Watching = _recording) -> SearchedThe
         if state == "started":
             resume(job.path, watch)
         else:
-            _forget_torn(job.path)
+            forget_left_folders(job.path)
             take_tables(job.tables)
             with _said(["hwnas", "search", "--config", str(job.path / "config.toml")]):
                 search(job.config, job.path, watch)
@@ -173,12 +173,6 @@ def take_tables(found: Sequence[tuple[str, bytes]]) -> None:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             atomic_write(path, content)
-
-
-def _forget_torn(path: Path) -> None:
-    """Remove what a process left that died while it made this run directory."""
-    for torn in path.parent.glob(f".{path.name}.*.new"):
-        shutil.rmtree(torn, ignore_errors=True)
 
 
 @contextmanager

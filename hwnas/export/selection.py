@@ -15,20 +15,23 @@ from hwnas.export.images import images_for, untrained
 from hwnas.export.latencies import latencies
 from hwnas.export.network_files import Exported, export, int8_notes, record_bytes, write_files
 from hwnas.runs.directory import Run, inside
-from hwnas.runs.models import model_of
+from hwnas.runs.models import models_at
 from hwnas.runs.summary import Member
 from hwnas.runs.training_record import TRAINED, read_records
 from hwnas.space.genotype import Genotype, sized
 from hwnas.space.layers import Stem
 from hwnas.space.text import MAX_CHARACTERS, parse
 from hwnas.training.checkpoint import WEIGHTS
+from hwnas.training.darts_weights import darts_weights, is_foreign
 from hwnas.training.data import Dataset, load
 from hwnas.training.run_images import images_of
 from hwnas.training.weights import Weights, load_weights
 from profilers.errors import InputError, nearest
 
-Size = tuple[int | None, int | None, int, tuple[int, int, int], str]
+Size = tuple[int | None, int | None, int, tuple[int, int, int] | None, str]
 """Channels, cells, classes, image and stem of an untrained genotype."""
+IMAGE = (3, 32, 32)
+"""Of an untrained genotype where nothing is said."""
 
 
 EXPORTED = "exported"
@@ -82,7 +85,7 @@ def of_run(
             )
         return found
     dataset = images_of(run, data_root, download, warn)
-    models = [model_of(run, member, channels, cells) for member in members]
+    models = models_at(run, members, [(channels, cells)])
     stem = run.config.evaluation.stem
     blanks = [
         Weights(
@@ -127,18 +130,26 @@ def of_genotype(
     data: str | None,
     data_root: Path | None,
     download: bool = False,
+    warn: Callable[[str], None] = lambda line: None,
 ) -> list[NetworkToExport]:
-    """A bare genotype with the weights in ``file``, or untrained.
+    """A bare genotype with the weights in ``file``, which hwnas or code like that of DARTS has
+    trained, or untrained.
 
-    Raises InputError where the two do not fit.
+    ``warn`` is told what had to be assumed. Raises InputError where the two do not fit.
     """
     if (file is None) == (not without_training):
         raise InputError("export: a genotype needs either --weights FILE or --untrained")
     # First the weights, which bring the table of their chain along: the genotype may be one of its
     # space.
-    weights = None if file is None else load_weights(file)
+    foreign = file is not None and is_foreign(file)
+    weights = None if file is None or foreign else load_weights(file)
     genotype = _genotype(text)
     dataset = load(data, root=data_root, download=download) if data is not None else None
+    if foreign and file is not None:
+        read = darts_weights(file, genotype, size[3], dataset)
+        for line in read.notes:
+            warn(line)
+        weights = read.weights
     if weights is not None:
         found = weights.architecture.genotype
         if found.space != genotype.space:
@@ -160,7 +171,7 @@ def of_genotype(
     channels, cells, classes, image, stem = size
     architecture = sized(genotype, channels, cells, stem)
     named = dataset.classes if dataset else tuple(map(str, range(classes)))
-    shape = dataset.image if dataset else image
+    shape = dataset.image if dataset else image or IMAGE
     mean, std = (dataset.mean, dataset.std) if dataset else ((0.5,) * shape[0], (0.25,) * shape[0])
     weights = Weights(
         tensors={},

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from hwnas.report.layout_items import NETWORK, Item, Kind, cell_items, network_items
@@ -90,17 +91,46 @@ def lay_out_cell(space: Space, cell: Cell) -> Layout:
 
 def lay_out_items(items: Sequence[Item]) -> Layout:
     """The drawing of boxes that know their layer and their neighbours."""
-    layers = _layers(items)
-    _order(layers)
-    _place(layers)
-    return _measured(layers)
+    number = {item: index for index, item in enumerate(items)}
+    structure = tuple(
+        (
+            item.layer,
+            item.kind,
+            tuple(number[one] for one in item.before),
+            tuple(number[one] for one in item.after),
+        )
+        for item in items
+    )
+    layers, heights = _arranged(structure)
+    for item, y in zip(items, heights, strict=True):
+        item.y = y
+    return _measured([[items[index] for index in layer] for layer in layers])
 
 
-def _layers(items: Sequence[Item]) -> list[list[Item]]:
+Structure = tuple[tuple[int, Kind, tuple[int, ...], tuple[int, ...]], ...]
+"""Of each item: its layer, its kind, and the items before and after it, by number."""
+
+
+@lru_cache(maxsize=4096)
+def _arranged(structure: Structure) -> tuple[tuple[tuple[int, ...], ...], tuple[float, ...]]:
+    """The items of each layer in order, and the y of each item: a front has many cells of one
+    structure, whatever their operations."""
+    items = [
+        Item(kind=kind, label="", op="", state=0, layer=layer, width=0.0)
+        for layer, kind, _, _ in structure
+    ]
+    for item, (_, _, before, after) in zip(items, structure, strict=True):
+        item.before = [items[index] for index in before]
+        item.after = [items[index] for index in after]
     layers: list[list[Item]] = [[] for _ in range(1 + max(item.layer for item in items))]
     for item in items:
         layers[item.layer].append(item)
-    return [layer for layer in layers if layer]
+    layers = [layer for layer in layers if layer]
+    _order(layers)
+    _place(layers)
+    number = {item: index for index, item in enumerate(items)}
+    ordered = tuple(tuple(number[item] for item in layer) for layer in layers)
+    return ordered, tuple(item.y for item in items)
 
 
 def _order(layers: list[list[Item]]) -> None:

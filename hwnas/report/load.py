@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,11 @@ class EvaluatedFront:
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     targets: Mapping[str, float] = field(default_factory=dict)
     within: frozenset[str] = frozenset()
+
+    @cached_property
+    def by_label(self) -> Mapping[str, Member]:
+        """The members by their labels."""
+        return {member.label: member for member in self.members}
 
     @property
     def is_met(self) -> bool:
@@ -204,10 +210,9 @@ def metrics(data: RunData, member: Member) -> list[dict[str, Any]]:
     receipt."""
     record = data.records.get(member.label)
     rows = [
-        _accuracy_row(same, front)
+        _accuracy_row(front.by_label[member.label], front)
         for front in data.fronts
-        for same in front.members
-        if same.label == member.label
+        if member.label in front.by_label
     ]
     if record is not None:
         recipe = (record.recipe or {}).get("name", "not kept")

@@ -33,7 +33,7 @@ def save_checkpoint(run: Run, arrays: Mapping[str, NDArray[Any]], state: Mapping
     """
     text = json.dumps(state)
     content = save(
-        {name: np.ascontiguousarray(array) for name, array in arrays.items()},
+        {name: np.asarray(array, order="C") for name, array in arrays.items()},
         {"state": text, "digest": WITH_STATE + _digest(arrays, text)},
     )
     path = run.checkpoint_path
@@ -80,7 +80,7 @@ def _read_checkpoint(path: Path) -> tuple[Arrays, dict[str, Any]] | None:
 def _digest(arrays: Mapping[str, NDArray[Any]], state: str) -> str:
     total = hashlib.blake2b(digest_size=16)
     for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
+        array = np.asarray(arrays[name], order="C")
         total.update(name.encode())
         if state:
             total.update(f"{array.dtype}{array.shape}".encode())

@@ -25,6 +25,7 @@ from hwnas.errors import Stopped, quoted, reason_of, translate_os_errors
 from hwnas.runs.atomic import atomic_write, sync_directory
 from hwnas.runs.environment import ENVIRONMENT, ImagesKept, environment_now
 from hwnas.runs.schema import json_bytes
+from hwnas.staged import stage_folder
 from profilers.errors import InputError
 
 FRONT = "front.json"
@@ -70,9 +71,12 @@ def create(
     """
     ensure_absent(path)
     # Made beside its place, then named: a process that dies leaves a whole run directory or none.
-    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        (beside / "checkpoint").mkdir(parents=True)
+        beside, held_until_named = stage_folder(path)
+    except OSError as error:
+        raise _unmade(path, error) from None
+    try:
+        (beside / "checkpoint").mkdir()
         atomic_write(
             beside / ENVIRONMENT, json_bytes(environment_now(command, data_digest, images))
         )
@@ -82,11 +86,18 @@ def create(
         os.rename(beside, path)
     except OSError as error:
         shutil.rmtree(beside, ignore_errors=True)
-        ensure_absent(path)
-        shown = path if len(str(path)) < 500 else f"{str(path)[:200]}..."
-        raise InputError(f"run directory {shown} can't be made: {reason_of(error)}") from None
+        raise _unmade(path, error) from None
+    finally:
+        if held_until_named is not None:
+            os.close(held_until_named)
     sync_directory(path.parent)
     return Run(path=path, config=config)
+
+
+def _unmade(path: Path, error: OSError) -> InputError:
+    ensure_absent(path)
+    shown = path if len(str(path)) < 500 else f"{str(path)[:200]}..."
+    return InputError(f"run directory {shown} can't be made: {reason_of(error)}")
 
 
 def ensure_absent(path: Path) -> None:

@@ -50,7 +50,26 @@ def model_of(
     run: Run, member: Member, channels: int | None = None, cells: int | None = None
 ) -> Model:
     """A member of the front at its own or another width and depth."""
+    return models_at(run, [member], [(channels, cells)])[0]
+
+
+def models_at(
+    run: Run,
+    members: Sequence[Member],
+    sizes: Sequence[tuple[int | None, int | None]] = ((None, None),),
+) -> list[Model]:
+    """Each member at each size (channels, cells; None: its own); the front is read once for all."""
     summary = read_front(run)
+    return [
+        _model(run, summary, member, channels, cells)
+        for member in members
+        for channels, cells in sizes
+    ]
+
+
+def _model(
+    run: Run, summary: SearchSummary, member: Member, channels: int | None, cells: int | None
+) -> Model:
     found = member.architecture
     wanted = Architecture(
         found.genotype,
@@ -76,7 +95,7 @@ def write_trained(run: Run) -> TrainedFront:
     if not records:
         return TrainedFront(objectives=[], front=[], dominated=[])
     front = trained_front(run, records)
-    on_front = [point.key for point in front.points]
+    on_front = dict.fromkeys(point.key for point in front.points)
     targets = read_front(run).targets
     by_name = {
         record.name: _judged(member_of(record), targets) if targets else member_of(record)

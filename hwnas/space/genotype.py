@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -42,6 +42,9 @@ class Genotype:
     reduce: Cell = ()
     operations: tuple[str, ...] = ()
     """Of a space that is not made of cells: the operation of each decision, in their order."""
+    as_written: tuple[Cell, Cell] = field(init=False, compare=False, repr=False)
+    """The normal and the reduction cell with their edges in the order given, which numbers the
+    tensors of other code; no part of what the genotype is."""
 
     def __post_init__(self) -> None:
         if self.space not in SPACES:
@@ -49,8 +52,12 @@ class Genotype:
                 f"genotype: unknown space {self.space!r}{nearest(self.space, SPACES.names())}"
             )
         space = SPACES[self.space]
-        for kind in ("normal", "reduce"):
-            object.__setattr__(self, kind, _canonical_cell(space, kind, getattr(self, kind)))
+        normal, reduce = (
+            tuple(tuple(node) for node in cell) for cell in (self.normal, self.reduce)
+        )
+        object.__setattr__(self, "as_written", (normal, reduce))
+        object.__setattr__(self, "normal", _canonical_cell(space, "normal", normal))
+        object.__setattr__(self, "reduce", _canonical_cell(space, "reduce", reduce))
         object.__setattr__(self, "operations", _checked_operations(space, self.operations))
 
     def cell(self, kind: str) -> Cell:

@@ -51,6 +51,7 @@ class Progress:
 
     ``seconds`` of all calls together. ``legs``: where parts ended after which the training went on
     (hwnas.training.legs). ``stopped``: it ended early, as no epoch was better any more.
+    ``micro_batches``: pieces that a batch is trained in, more after the memory was too small.
     """
 
     epoch: int = 0
@@ -63,6 +64,7 @@ class Progress:
     scaler: dict[str, Any] = field(default_factory=dict)
     legs: list[int] = field(default_factory=list)
     stopped: bool = False
+    micro_batches: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

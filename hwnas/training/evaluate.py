@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
+from hwnas.nets.fitting import in_pieces
 from hwnas.nets.task import scores
 from hwnas.training.data import Dataset, Split, batches
 
@@ -16,7 +19,8 @@ long."""
 def logits(network: nn.Module, dataset: Dataset, split: Split, batch: int | None = None) -> Tensor:
     """(images, classes) in the order of the data, on the CPU, in float32.
 
-    ``batch``: images at once, default as many as are quick. The network's mode is left as found.
+    ``batch``: images at once, default as many as are quick; half of them each time that the memory
+    is too small. The network's mode is left as found.
     """
     if batch is None:
         pixels = dataset.image[1] * dataset.image[2]
@@ -25,13 +29,21 @@ def logits(network: nn.Module, dataset: Dataset, split: Split, batch: int | None
     network.eval()
     try:
         with torch.inference_mode():
-            parts = [
-                network(x.contiguous(memory_format=torch.channels_last)).float().cpu()
-                for x, *_ in batches(dataset, split, batch)
-            ]
+            parts: list[Tensor] = []
+            pieces = 1
+            for x, *_ in batches(dataset, split, batch):
+                found, pieces = in_pieces(partial(_logits, network, x), pieces, len(x))
+                parts.append(found)
     finally:
         network.train(was_training)
     return torch.cat(parts)
+
+
+def _logits(network: nn.Module, x: Tensor, pieces: int) -> Tensor:
+    """Each image counts alone here, so pieces change nothing."""
+    parts = x.tensor_split(min(pieces, len(x)))
+    each = [network(one.contiguous(memory_format=torch.channels_last)) for one in parts]
+    return torch.cat([one.float().cpu() for one in each])
 
 
 def labels(dataset: Dataset, split: Split) -> Tensor:

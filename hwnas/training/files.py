@@ -14,6 +14,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from hwnas.heard import counted
 from hwnas.training.arrays import noisy
 from hwnas.training.dataset import generator
 from hwnas.training.picture import read_image
@@ -24,6 +25,8 @@ WHOLE_BYTES = 4 << 30
 _END_BYTES = 4096
 _MOST_COMPARED = 100_000
 READERS = 4
+MANY = 2000
+"""Images that are more than a batch: how many of them are read is told."""
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
@@ -49,7 +52,10 @@ class Files:
         # Decoding releases Python's lock; `map` keeps the order, so threads change nothing but the
         # time.
         with ThreadPoolExecutor(READERS) as pool:
-            return torch.stack(list(pool.map(self._read, index.tolist())))
+            found = pool.map(self._read, index.tolist())
+            if len(index) >= MANY:
+                return torch.stack([*counted(found, "image files read", len(index))])
+            return torch.stack([*found])
 
     def _read(self, index: int) -> Tensor:
         pixels = read_image(self.paths[index], self.image)
@@ -72,13 +78,14 @@ class Files:
         whole = sum(map(_size, self.paths)) <= WHOLE_BYTES
         salt = repr(self.noise).encode()
         with ThreadPoolExecutor(READERS) as pool:
-            return list(pool.map(partial(_file_digest, whole=whole, salt=salt), self.paths))
+            found = pool.map(partial(_file_digest, whole=whole, salt=salt), self.paths)
+            return [*counted(found, "image files compared", len(self.paths))]
 
 
 def spread(names: Sequence[str]) -> list[str]:
     """Sort files by size and contents, so that which of them are looked at does not depend on
     their names."""
-    sizes = {name: _size(name) for name in names}
+    sizes = {name: _size(name) for name in counted(names, "image files listed", len(names))}
     alike = Counter(sizes.values())
 
     def key(name: str) -> tuple[int, bytes]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from hwnas.heard import counted
 from hwnas.training import torchvision_shim
 from hwnas.training.arrays import SMALLEST_SIDE, build, default_augment
 from hwnas.training.augment import Augment
@@ -149,7 +150,8 @@ def _headers(files: Sequence[tuple[str, int]]) -> dict[str, Header]:
     names = [name for name, _ in files]
     probed = names if len(names) <= _PROBED else spread(names)[:: math.ceil(len(names) / _PROBED)]
     with ThreadPoolExecutor(READERS) as pool:
-        return dict(zip(probed, pool.map(probe, probed), strict=True))
+        headers = counted(pool.map(probe, probed), "headers of image files read", len(probed))
+        return dict(zip(probed, headers, strict=True))
 
 
 def _infer_image(

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hwnas.nets import task
 from hwnas.nets.network import drop_path
 from hwnas.space.genotype import Architecture
 from hwnas.space.layers import Stem
@@ -29,7 +28,8 @@ from hwnas.training.curves import write_curves
 from hwnas.training.data import Augment, Batch, Dataset, batch_count, batches
 from hwnas.training.dataset import generator
 from hwnas.training.evaluate import accuracy, accuracy_of, logits
-from hwnas.training.learning import follow, loss_of, mixture, sgd
+from hwnas.training.gradient import gradient
+from hwnas.training.learning import follow, mixture, sgd
 from hwnas.training.legs import drop_path_of, last_end, rate_of
 from hwnas.training.recipe import Recipe
 from hwnas.training.start import Start, begin
@@ -84,10 +84,7 @@ class Training:
 
     @property
     def batch(self) -> int:
-        """Images per step; a smaller data set is one batch.
-
-        The rest that fills no batch is left out of an epoch.
-        """
+        """Images per step, at most all of them; what fills no batch is left out of an epoch."""
         return min(self.recipe.batch, len(self.data.split["train"]))
 
     def tensors(self) -> dict[str, Tensor]:
@@ -166,20 +163,15 @@ class Training:
         rate = rate_of(recipe, progress.legs, progress.epoch, progress.step, self.steps)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        self.optimizer.zero_grad(set_to_none=True)
-        loss, logits = self._loss(batch)
-        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        loss, right = self._gradient(batch)
         self.scaler.unscale_(self.optimizer)
         nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip, foreach=True)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         if self.average:
             self._average()
-        with torch.no_grad():
-            right = task.scores(self.network.task, logits, batch.y).sum()
-            self.totals += torch.stack(
-                [loss.detach() * len(batch.y), right, torch.full_like(right, len(batch.y))]
-            )
+        seen = torch.full_like(right, len(batch.y))
+        self.totals += torch.stack([loss * len(batch.y), right, seen])
 
     def settle(self) -> None:
         """Bring the weights that count, with their own BatchNorm statistics, into ``settled``."""
@@ -209,16 +201,22 @@ class Training:
         source = generator(self.seed, _DROP, progress.epoch, progress.step)
         return drop_path(probability, self.network.droppable, images, source).to(self.device)
 
-    def _loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def _gradient(self, batch: Batch) -> tuple[Tensor, Tensor]:  # loss, images that are right
         recipe, progress, other = self.recipe, self.progress, None
         if recipe.mixup:
             draws = generator(self.seed, _MIX, progress.epoch, progress.step)
             batch, other = mixture(batch, recipe.mixup, draws)
-        kind = {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(recipe.precision)
-        with torch.autocast(self.device.type, dtype=kind, enabled=kind is not None):
-            output = self.runner(_layout(batch.x), self._keep(len(batch.x)))
-            logits, extra = output if isinstance(output, tuple) else (output, None)
-            return loss_of(self.network.task, logits, extra, batch, recipe, other), logits
+        loss, right, progress.micro_batches = gradient(
+            self.runner,
+            self.network.task,
+            batch,
+            keep=self._keep(len(batch.x)),
+            other=other,
+            recipe=recipe,
+            scaler=self.scaler,
+            pieces=progress.micro_batches,
+        )
+        return loss, right
 
     def _average(self) -> None:
         """average <- d average + (1 - d) weights; d rises from 0.1, so that the start is

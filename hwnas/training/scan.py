@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
+from hwnas.heard import counted
 from profilers.errors import InputError, nearest
 
 EXTENSIONS = frozenset(
@@ -72,7 +73,10 @@ def scan(folder: Path) -> Found:
             f"data folder {folder}: {len(names)} sub-folders; expected one per class, at least"
             f" two{hint}"
         )
-    walks = [_walk(folder / name) for name in names]
+    walks = [
+        _walk(folder / name)
+        for name in counted(names, f"{folder}: folders of classes listed", len(names))
+    ]
     for name, walk in zip(names, walks, strict=True):
         if not walk.images and not walk.irregular:
             raise InputError(
@@ -162,21 +166,28 @@ def _walk(folder: Path) -> _Walk:
     Links to folders are not followed: they can go round in circles.
     """
     walk = _Walk(images=[], hidden=[], irregular=[], passed=Counter())
+    for entry in counted(_below(folder), f"{folder}: files listed"):
+        if is_hidden(entry.name):
+            walk.hidden.append(entry.path)
+        elif _is_folder(entry):
+            walk.passed[LINKED] += 1
+        elif _ending(entry) not in EXTENSIONS:
+            walk.passed[_ending(entry) or _NO_ENDING] += 1
+        else:
+            (walk.images if _is_file(entry) else walk.irregular).append(entry.path)
+    walk.images.sort(key=lambda file: file.split(os.sep))
+    return walk
+
+
+def _below(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """All that lies below a folder, at any depth, but folders that are looked into."""
     pending = [folder]
     while pending:
         for entry in _entries(pending.pop()):
-            if is_hidden(entry.name):
-                walk.hidden.append(entry.path)
-            elif entry.is_dir(follow_symlinks=False):
+            if not is_hidden(entry.name) and entry.is_dir(follow_symlinks=False):
                 pending.append(Path(entry.path))
-            elif _is_folder(entry):
-                walk.passed[LINKED] += 1
-            elif _ending(entry) not in EXTENSIONS:
-                walk.passed[_ending(entry) or _NO_ENDING] += 1
             else:
-                (walk.images if _is_file(entry) else walk.irregular).append(entry.path)
-    walk.images.sort(key=Path)
-    return walk
+                yield entry
 
 
 def _ending(entry: os.DirEntry[str]) -> str:

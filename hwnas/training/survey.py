@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from hwnas.heard import counted
 from hwnas.training.archive import read_npz
 from hwnas.training.arrays import as_images, as_labels
 from hwnas.training.files import READERS
@@ -65,7 +66,8 @@ def survey_folder(path: Path, test: Path | None = None) -> list[Remark]:
         found[_TEST] = scan_test(folder.test, found[_TRAINING].classes)
     names = [name for part in found.values() for name, _ in part.files]
     with ThreadPoolExecutor(READERS) as pool:
-        looked = dict(zip(names, pool.map(_look, names), strict=True))
+        found_out = counted(pool.map(_look, names), "image files looked at", len(names))
+        looked = dict(zip(names, found_out, strict=True))
     files = {name: file for name, file in looked.items() if isinstance(file, _File)}
     lines = [line for line in looked.values() if isinstance(line, str)]
     lines += faults(file for part in found.values() for file in part.irregular).values()

@@ -9,7 +9,8 @@ of a random generator being stored.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import torch
 from torch import Tensor
 
 from hwnas import files
+from hwnas.errors import Stopped, is_memory
 from hwnas.nets.network import Network
 from hwnas.space.genotype import Architecture
 from hwnas.space.layers import Stem
@@ -61,6 +63,22 @@ class Trained:
     kept_epoch: int | None = None
 
 
+@contextmanager
+def _memory_told() -> Iterator[None]:
+    """Say in one line that the memory is too small for a training."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if isinstance(error, Stopped) or not is_memory(error):
+            raise
+        raise Stopped(
+            "the memory is too small to train this network, even a few images at a time: close"
+            " other programs, lift a limit such as `ulimit -v`, or choose a smaller network; what"
+            " was finished is kept, and the same command goes on with it"
+        ) from None
+
+
+@_memory_told()
 def train(
     architecture: Architecture,
     dataset: Dataset,
@@ -82,7 +100,8 @@ def train(
     ``best.safetensors`` are left there. ``report`` hears of every epoch. ``start``: the weights to
     begin with, random ones without. Raises InputError where
     ``out_dir`` holds a training with other settings or the recipe does not fit the device or the
-    data, TrainingDiverged where the loss is no number any more.
+    data, TrainingDiverged where the loss is no number any more, Stopped where the memory is too
+    small for two images at a time.
     """
     device = torch.device(device)
     data = prepared(dataset, recipe, seed, device)
@@ -91,8 +110,7 @@ def train(
     )
     if out_dir is not None:
         out_dir.mkdir(parents=True, exist_ok=True)
-        for unfinished in out_dir.glob(".*.new"):  # a process was killed while it wrote this
-            files.remove(unfinished, out_dir)
+        files.forget_torn(out_dir, out_dir)
         settings = _settings(architecture, dataset, recipe, seed, stem)
         if start is not None:
             settings["start"] = f"{start.origin} ({start.digest[:16]})"

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
+from hwnas.heard import counted
 from hwnas.training.files import READERS
 from hwnas.training.picture import upright
 from hwnas.training.pixels import Unreadable
@@ -37,7 +38,8 @@ def faults(files: Iterable[str]) -> dict[str, str]:
     """Decode each file and return the line about every one that cannot be read."""
     with ThreadPoolExecutor(READERS) as pool:
         files = list(files)
-        lines = zip(files, pool.map(_fault, files), strict=True)
+        found = counted(pool.map(_fault, files), "image files tried", len(files))
+        lines = zip(files, found, strict=True)
         return {file: line for file, line in lines if line is not None}
 
 

@@ -53,6 +53,17 @@ def test_a_reader_that_has_seen_enough_is_no_failure(monkeypatch, capsys, withou
     assert capsys.readouterr().err == ""
 
 
+def test_a_closed_standard_output_gets_nothing_and_is_no_failure(monkeypatch, capsys):
+    for words in (["devices", "list"], ["devices", "show", "1080ti"], ["--version"]):
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", None)
+            patch.setattr(sys, "argv", ["hwnas", *words])
+            with pytest.raises(SystemExit) as end:
+                main()
+        assert end.value.code == 0, words
+    assert capsys.readouterr().err == ""
+
+
 def test_messages_that_nobody_can_read_do_not_end_the_work(monkeypatch, without_reader):
     with open("/dev/full", "w") as full:
         for stream in (without_reader, full, None):

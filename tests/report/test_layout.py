@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from hwnas.report.layout import Box, Layout, Wire, lay_out
+from hwnas.report.layout import Box, Layout, Wire, _arranged, lay_out, lay_out_cell
 from hwnas.report.layout_items import op_label
 from hwnas.space.encoding import sample, to_genotype
 from hwnas.space.genotype import Edge, Genotype
@@ -98,3 +98,18 @@ def test_labels_are_words() -> None:
     assert op_label("conv_3x1_1x3") == "conv 3\u00d71 1\u00d73"
     assert op_label("skip_connect") == "skip"
     assert op_label("nor_conv_1x1") == "conv 1\u00d71"
+
+
+def test_cells_of_one_structure_are_laid_out_once_whatever_their_operations() -> None:
+    cells = [
+        PUBLISHED["DARTS_V2"].normal,
+        tuple(
+            tuple(Edge("max_pool_3x3", edge.source) for edge in node)
+            for node in PUBLISHED["DARTS_V2"].normal
+        ),
+    ]
+    _arranged.cache_clear()
+    first, second = (lay_out_cell(SPACES["darts"], cell) for cell in cells)
+    assert _arranged.cache_info().misses == 1
+    assert [box.y for box in first.boxes] == [box.y for box in second.boxes]
+    assert {box.op for box in second.boxes} == {"", "max_pool_3x3"}

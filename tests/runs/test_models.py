@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from hwnas.costs.counts import count
+from hwnas.runs import models
 from hwnas.runs.directory import Run
-from hwnas.runs.models import model_of, write_trained
+from hwnas.runs.models import model_of, models_at, write_trained
 from hwnas.runs.schema import to_json
-from hwnas.runs.summary import read_front
+from hwnas.runs.summary import SearchSummary, read_front
 from hwnas.runs.training_record import RECORD, TRAINED, read_records
 from profilers.errors import InputError
 from tests.runs.made import CELLS, CHANNELS, finished_run, trained_record
@@ -34,6 +35,21 @@ def test_another_width_or_depth_is_another_folder_with_its_own_counts(run: Run) 
     assert wide.costs["params"].value == count(wide.architecture, 10, (1, 8, 8))[0]
     assert own.costs["latency"].value == 1.5 and "latency" not in wide.costs
     assert model_of(run, member, CHANNELS, CELLS).name == own.name
+
+
+def test_the_front_is_read_once_for_all_its_networks(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    members, looks = read_front(run).front, list[Run]()
+
+    def counted(run: Run) -> SearchSummary:
+        looks.append(run)
+        return read_front(run)
+
+    monkeypatch.setattr(models, "read_front", counted)
+    found = models_at(run, members, [(None, None), (8, None)])
+    assert [one.name for one in found[:2]] == [members[0].key, f"{members[0].key}-c8-n{CELLS}"]
+    assert len(found) == 2 * len(members) and len(looks) == 1
 
 
 def test_the_trained_front_mixes_cells_and_widths(run: Run) -> None:

@@ -151,6 +151,31 @@ def test_a_device_that_holds_not_even_two_images_is_told(
         search(tiny.config(data), tmp_path / "run")
 
 
+def test_scores_that_do_not_fit_are_made_in_pieces_for_all_networks_alike(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = build_supernet(
+        family(SPACES["darts"], channels=2, cells=3, classes=3, image=(1, 8, 8)), seed=0
+    )
+    paths = [np.full(28, 4), np.full(28, 5)]
+    batch = Batch(torch.randn(8, 1, 8, 8), torch.arange(8) % 3)
+    halves = [Batch(batch.x[i : i + 4], batch.y[i : i + 4]) for i in (0, 4)]
+    wanted = shared_weights.accuracies(net, paths, halves)
+    both = shared_weights.likelihoods(net, paths, halves)
+    true_sampled, sizes = Supernet.sampled, list[int]()
+
+    def sampled(net: Supernet, x: torch.Tensor, choices: Any) -> torch.Tensor:
+        sizes.append(len(x))
+        if len(x) > 5 and choices[0] == 5:  # the second network alone is too large
+            raise torch.OutOfMemoryError("out of memory")
+        return true_sampled(net, x, choices)
+
+    monkeypatch.setattr(Supernet, "sampled", sampled)
+    assert shared_weights.accuracies(net, paths, [batch]) == pytest.approx(wanted)
+    assert sizes == [8, 8, 4, 4, 4, 4]
+    assert shared_weights.likelihoods(net, paths, [batch]) == pytest.approx(both)
+
+
 def test_pieces_give_the_gradient_of_their_mean(data: Path) -> None:
     config = tiny.config(data)
     net = build_supernet(

@@ -16,12 +16,14 @@ import torch
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from hwnas.errors import Stopped
 from hwnas.nets.network import Network, drop_path
 from hwnas.space.genotype import Architecture
 from hwnas.space.published import PUBLISHED
+from hwnas.training.building import build
 from hwnas.training.checkpoint import BEST, STATE, WEIGHTS, TrainingEpoch
 from hwnas.training.data import Batch, Dataset, batches, load
-from hwnas.training.evaluate import accuracy
+from hwnas.training.evaluate import accuracy, logits
 from hwnas.training.loop import Training, TrainingDiverged
 from hwnas.training.recipe import RECIPES
 from hwnas.training.train import Trained, train
@@ -250,15 +252,82 @@ def test_the_average_of_the_weights_follows_its_definition() -> None:
 
 
 def test_a_loss_that_is_no_number_stops_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    original = Training._loss
+    original = Training._gradient
 
     def exploded(self: Training, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         loss, answers = original(self, batch)
         return loss * float("inf"), answers
 
-    monkeypatch.setattr(Training, "_loss", exploded)
+    monkeypatch.setattr(Training, "_gradient", exploded)
     with pytest.raises(TrainingDiverged, match="lower learning rate"):
         train(SMALL, digits(96), BRIEF, 0)
+
+
+def small_memory(monkeypatch: pytest.MonkeyPatch, most: int) -> list[int]:
+    """A device on which more than ``most`` images do not fit; returns the sizes that were tried
+    in training."""
+    tried: list[int] = []
+    true_forward = Network.forward
+
+    def forward(
+        net: Network, x: torch.Tensor, keep: torch.Tensor | None = None
+    ) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
+        if torch.is_grad_enabled():
+            tried.append(len(x))
+        if len(x) > most:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return true_forward(net, x, keep)
+
+    monkeypatch.setattr(Network, "forward", forward)
+    return tried
+
+
+def test_a_batch_that_does_not_fit_is_trained_in_pieces_and_stays_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = small_memory(monkeypatch, 5)
+    recipe = replace(BRIEF, epochs=1, batch=16, calibrate=0, drop_path=0.2, mixup=0.2)
+    result = train(SMALL, digits(96), recipe, 0, tmp_path)
+    assert tried[:6] == [16, 8, 4, 4, 4, 4] and max(tried[2:]) == 4
+    assert 0.0 <= result.test_accuracy <= 1.0
+    del tried[:]
+    train(SMALL, digits(96), replace(recipe, epochs=2), 0, tmp_path)
+    assert max(tried) == 4
+
+
+def test_pieces_give_the_gradient_of_the_mean_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = replace(BRIEF, mixup=0.2, label_smoothing=0.1)
+    whole, halved = (
+        Training(SMALL, digits(96), recipe=recipe, seed=0, stem="cifar", device=torch.device("cpu"))
+        for _ in range(2)
+    )
+    for training in (whole, halved):
+        training.network.eval()  # normalised by fixed statistics: pieces then change nothing
+    batch = next(iter(batches(digits(96), "train", 14, (0,))))
+    loss, right = whole._gradient(batch)
+    halved.progress.micro_batches = 4
+    also, counted = halved._gradient(batch)
+    torch.testing.assert_close(loss, also)
+    assert int(right) == int(counted)
+    for one, other in zip(whole.network.parameters(), halved.network.parameters(), strict=True):
+        torch.testing.assert_close(one.grad, other.grad, rtol=1e-3, atol=1e-6)
+
+
+def test_a_memory_that_holds_not_even_two_images_is_told_in_a_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    small_memory(monkeypatch, 1)
+    with pytest.raises(Stopped, match="even a few images at a time") as caught:
+        train(SMALL, digits(96), BRIEF, 0)
+    assert "\n" not in str(caught.value)
+
+
+def test_logits_are_the_same_however_few_images_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = digits(96)
+    network = build(SMALL, data, 0, "cifar", False)
+    wanted = logits(network, data, "test")
+    small_memory(monkeypatch, 3)
+    torch.testing.assert_close(logits(network, data, "test"), wanted)
 
 
 def test_what_the_device_cannot_do_is_refused() -> None:

@@ -1,5 +1,5 @@
-"""Memory that a step frees is kept for the next one: the one setting of the process that a
-search makes."""
+"""Memory that a step frees is kept for the next one: a setting of the process that `hwnas train`
+makes, and `hwnas search` does not."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def keep_freed_memory() -> bool:
 
     Every feature map is one block of a megabyte or more. By default glibc gives such blocks back
     when they are freed and asks for them again in the next operation, and the system fills each
-    page with zeros at its first touch: up to half of the time of a search step
-    (docs/evidence/step.md). Freed memory stays with the process until it ends. Call it once, before
-    the first step, in a process that does nothing but search; elsewhere than on Linux with glibc
-    nothing happens.
+    page with zeros at its first touch; after some of them glibc keeps larger blocks by itself, so
+    what the setting saves differs between machines (docs/log.md, 2026-11-28). Freed memory stays
+    with the process until it ends. Call it once, before the first step, in a process that does
+    nothing else; elsewhere than on Linux with glibc nothing happens.
     """
     if sys.platform != "linux":
         return False

@@ -110,7 +110,8 @@ def _check_unpacked_size(file: io.BytesIO, where: str) -> None:
 
 def _unwrapped(found: object, where: str) -> dict[str, Tensor]:
     """The state_dict itself, or the one that a training state carries."""
-    if isinstance(found, Mapping) and not any(isinstance(one, Tensor) for one in found.values()):
+    if isinstance(found, Mapping):
+        # Beside it a tensor may stand, such as the best accuracy.
         inside = next(
             (found[key] for key in _WRAPPERS if isinstance(found.get(key), Mapping)), None
         )

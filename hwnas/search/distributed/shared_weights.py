@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hwnas.errors import is_memory
 from hwnas.nets import task
+from hwnas.nets.fitting import in_pieces
 from hwnas.nets.supernet import Supernet
 from hwnas.search.distributed.ranks import ALONE, Ranks
 from hwnas.space.space import Choices, Probabilities
@@ -123,19 +125,8 @@ def _backward(
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """CUDA has an exception of its own, its libraries and the CPU raise a RuntimeError that says
-    so."""
-    kinds = (torch.OutOfMemoryError, MemoryError)
-    return isinstance(error, kinds) or any(words in str(error) for words in _NO_MEMORY)
-
-
-_NO_MEMORY = (
-    "can't allocate memory",
-    "CUDNN_STATUS_ALLOC_FAILED",
-    "CUBLAS_STATUS_ALLOC_FAILED",
-    "CUDA error: out of memory",
-    "HIP out of memory",
-)
+    """Whether a device, one of its libraries or the CPU says that it got no memory."""
+    return is_memory(error)
 
 
 def digest(shared: SharedWeights) -> int:
@@ -155,13 +146,17 @@ def accuracies(
 ) -> NDArray[np.float64]:
     """The same of several sub-networks, (N,): each batch is read once, and all counts from the
     device at the end."""
-    networks, total = list(choices), 0
+    networks, total, pieces = list(choices), 0, 1
     if not networks:
         return np.zeros(0)
     right: Tensor | None = None
+
+    def score(net: Supernet, one: Choices, batch: Batch) -> Tensor:
+        return task.scores(net.task, net.sampled(batch.x, one), batch.y).sum()
+
     for batch in batches:
-        each = [task.scores(net.task, net.sampled(batch.x, one), batch.y).sum() for one in networks]
-        right = torch.stack(each) if right is None else right + torch.stack(each)
+        each, pieces = _scored(net, networks, batch, score, pieces)
+        right = each if right is None else right + each
         total += len(batch.y)
     assert right is not None, "no image to score on"
     return np.array([count / total for count in right.cpu().tolist()])
@@ -175,23 +170,45 @@ def likelihoods(
 
     Of a classification the likelihood is the geometric mean of what the right classes are given.
     """
-    networks, total = list(choices), 0
+    networks, total, pieces = list(choices), 0, 1
     if not networks:
         return np.zeros((2, 0))
     sums: Tensor | None = None
+
+    def score(net: Supernet, one: Choices, batch: Batch) -> Tensor:
+        logits = net.sampled(batch.x, one)
+        right = task.scores(net.task, logits, batch.y).sum()
+        loss = task.loss(net.task, logits, batch.y) * len(batch.y)
+        return torch.stack([right.double(), loss.double()])
+
     for batch in batches:
-        each = []
-        for one in networks:
-            logits = net.sampled(batch.x, one)
-            right = task.scores(net.task, logits, batch.y).sum()
-            loss = task.loss(net.task, logits, batch.y) * len(batch.y)
-            each.append(torch.stack([right.double(), loss.double()]))
-        of_batch = torch.stack(each, dim=1)
-        sums = of_batch if sums is None else sums + of_batch
+        each, pieces = _scored(net, networks, batch, score, pieces)
+        sums = each.T if sums is None else sums + each.T
         total += len(batch.y)
     assert sums is not None, "no image to score on"
     mean: NDArray[np.float64] = (sums / total).cpu().numpy()
     return np.stack([mean[0], np.exp(-mean[1])])
+
+
+Score = Callable[[Supernet, Choices, Batch], Tensor]
+
+
+def _scored(
+    net: Supernet, networks: Sequence[Choices], batch: Batch, score: Score, pieces: int
+) -> tuple[Tensor, int]:
+    """The scores of all networks on one batch, (N, ...), and the pieces that it was taken in.
+
+    Where the memory is too small, all of them are scored on smaller pieces, each of which is
+    normalised on its own, as in a weight step: they stay comparable.
+    """
+
+    def work(pieces: int) -> Tensor:
+        count = max(1, min(pieces, len(batch.y) // 2))
+        parts = [*zip(batch.x.tensor_split(count), batch.y.tensor_split(count), strict=True)]
+        each = [[score(net, one, Batch(x, y)) for x, y in parts] for one in networks]
+        return torch.stack([sum(scores[1:], start=scores[0]) for scores in each])
+
+    return in_pieces(work, pieces, len(batch.y) // 2)
 
 
 def to_arrays(shared: SharedWeights) -> dict[str, NDArray[Any]]:
