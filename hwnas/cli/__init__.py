@@ -95,11 +95,7 @@ def main() -> None:
             echo(f"stopped: {stop}", err=True)
             sys.exit(3)
         except OSError as error:  # of a file that nobody above had in mind
-            if error.filename is None and not is_memory(error):
-                raise
-            named = error.filename is not None
-            line = f"{error.filename}: {reason_of(error)}" if named else NO_MEMORY
-            echo(f"stopped: {line}", err=True)
+            echo(f"stopped: {_system_line(error)}", err=True)
             sys.exit(3)
         except (MemoryError, RuntimeError, ImportError) as error:  # a library may not fit at all
             if not is_memory(error):
@@ -110,3 +106,14 @@ def main() -> None:
             sys.exit(0)
         except KeyboardInterrupt:
             sys.exit(130)
+
+
+def _system_line(error: OSError) -> str:
+    """What the system refused, in a line; raises the error itself where it does not say."""
+    if error.filename is not None:
+        return f"{error.filename}: {reason_of(error)}"
+    if is_memory(error):
+        return NO_MEMORY
+    if str(error.strerror).startswith("No usable temporary directory"):
+        return "no temporary file can be written: free space, lift a limit of files, or set TMPDIR"
+    raise error

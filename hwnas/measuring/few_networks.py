@@ -65,7 +65,8 @@ def placing(
     """The prior of a device's latencies of a space. ``measured``: networks (m, decisions) that
     somebody chose and measured already; they come last."""
     published = known_devices(of.space)
-    rng = np.random.default_rng(seed)
+    # Others than those that judge tables of this seed.
+    rng = np.random.default_rng([seed, 3])
     drawn = np.stack(random_networks(of.space, CANDIDATES, rng))
     if published is None:
         base = np.stack(random_networks(of.space, WITHOUT_KNOWN, np.random.default_rng([seed, 1])))

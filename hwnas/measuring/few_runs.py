@@ -51,7 +51,7 @@ def calibrate_few(
     start = clock()
     plan = CalibrationPlan(family=of.family, train=count, held_out=held_out, seed=seed)
     chosen = list(of.design(count))
-    judges = random_networks(of.family.space, held_out, np.random.default_rng([seed, 2]))
+    judges = _judges(of, held_out, seed, chosen)
     anchors = random_networks(of.family.space, ANCHORS, np.random.default_rng([seed, ANCHORS]))
     train, held = (
         _measured(plan, bench, some, anchors, say, clock, start) for some in (chosen, judges)
@@ -86,6 +86,14 @@ def calibrate_few(
         }
     seconds = {"seconds": round(clock() - start, 1)}
     return replace(table, agreement=agreement, provenance={**table.provenance, **seconds})
+
+
+def _judges(of: Placing, count: int, seed: int, chosen: list[Choices]) -> list[Choices]:
+    """The networks that judge a table of this seed, those of ``hwnas devices calibrate`` without
+    --networks; none of the ``chosen``."""
+    drawn = random_networks(of.family.space, count + len(chosen), np.random.default_rng(seed))
+    taken = {one.tobytes() for one in chosen}
+    return [one for one in drawn if one.tobytes() not in taken][:count]
 
 
 def _measured(

@@ -64,6 +64,25 @@ def test_a_closed_standard_output_gets_nothing_and_is_no_failure(monkeypatch, ca
     assert capsys.readouterr().err == ""
 
 
+def test_no_place_for_temporary_files_and_no_memory_are_one_line(monkeypatch, capsys):
+    refused = {
+        "no temporary file can be written": FileNotFoundError(2, "No usable temporary directory"),
+        "the memory is too small": OSError(12, "Cannot allocate memory"),
+        "x.so: it is gone": FileNotFoundError(2, "No such file", "x.so"),
+    }
+    for line, error in [*refused.items(), ("the memory", ImportError("failed to map segment"))]:
+
+        def fails(*words, error=error, **options):
+            raise error
+
+        monkeypatch.setattr("hwnas.cli.app", fails)
+        with pytest.raises(SystemExit) as end:
+            main()
+        assert end.value.code == 3
+        (said,) = capsys.readouterr().err.splitlines()
+        assert said.startswith(f"stopped: {line}")
+
+
 def test_messages_that_nobody_can_read_do_not_end_the_work(monkeypatch, without_reader):
     with open("/dev/full", "w") as full:
         for stream in (without_reader, full, None):
