@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from hwnas.nets import task
 from hwnas.nets.network import drop_path
+from hwnas.nets.precision import computing_in
 from hwnas.space.genotype import Architecture
 from hwnas.space.layers import Stem
 from hwnas.training.building import _layout, build
@@ -214,11 +215,10 @@ class Training:
         if recipe.mixup:
             draws = generator(self.seed, _MIX, progress.epoch, progress.step)
             batch, other = mixture(batch, recipe.mixup, draws)
-        kind = {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(recipe.precision)
-        with torch.autocast(self.device.type, dtype=kind, enabled=kind is not None):
+        with computing_in(recipe.precision, self.device):
             output = self.runner(_layout(batch.x), self._keep(len(batch.x)))
-            logits, extra = output if isinstance(output, tuple) else (output, None)
-            return loss_of(self.network.task, logits, extra, batch, recipe, other), logits
+        logits, extra = output if isinstance(output, tuple) else (output, None)
+        return loss_of(self.network.task, logits, extra, batch, recipe, other), logits
 
     def _average(self) -> None:
         """average <- d average + (1 - d) weights; d rises from 0.1, so that the start is

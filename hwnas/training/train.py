@@ -28,6 +28,7 @@ from hwnas.training.evaluate import confusion_of, right_of
 from hwnas.training.loop import HOLD_OUT, Training, TrainingDiverged
 from hwnas.training.recipe import Recipe
 from hwnas.training.start import Start
+from profilers.bfloat16 import bfloat16_problem
 from profilers.cuda import cuda_problem
 from profilers.errors import InputError
 
@@ -166,6 +167,10 @@ def _check(recipe: Recipe, dataset: Dataset, device: torch.device) -> None:
     problem = cuda_problem(device.index or 0) if device.type == "cuda" else ""
     if problem:
         raise InputError(f"device {device}: {problem}")
+    if recipe.precision == "bfloat16":
+        problem = bfloat16_problem(device.type, device.index or 0)
+        if problem:
+            raise InputError(f"recipe {recipe.name}: precision: {problem}")
     if recipe.precision == "float16" and device.type == "cpu":
         raise InputError(
             f"recipe {recipe.name}: precision float16 needs a CUDA device, not {device}"
