@@ -7,7 +7,7 @@ would have seen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Literal, NamedTuple, Protocol
@@ -35,6 +35,9 @@ class Stored(Protocol):
 
     def __getitem__(self, index: Tensor, /) -> Tensor:
         """`index`: (n,) int64. Returns uint8 (n, C, H, W)."""
+
+    def ahead(self, indices: Iterable[Tensor], /) -> Iterator[Tensor]:
+        """Yield the images at each of `indices`, read while those before are used."""
 
     def only(self, index: Tensor, /) -> Stored:
         """Return the images at `index` (n,), in that order."""
@@ -133,9 +136,13 @@ def batches(
     if augment is not None and seed is None:
         raise ValueError("augmentation needs a seed")
     order = _order(dataset, split, seed)
-    for number in range(start, batch_count(dataset, split, batch_size, drop_last), stride):
-        index = order[number * batch_size : (number + 1) * batch_size]
-        yield _read(dataset, split, index, augment, None if seed is None else (*seed, number))
+    numbers = range(start, batch_count(dataset, split, batch_size, drop_last), stride)
+    indices = [order[number * batch_size : (number + 1) * batch_size] for number in numbers]
+    for number, index, pixels in zip(
+        numbers, indices, _ahead(dataset, split, indices), strict=True
+    ):
+        words = None if seed is None else (*seed, number)
+        yield _batch(dataset, split, index, pixels, augment, words)
 
 
 def equal_batches(
@@ -149,8 +156,9 @@ def equal_batches(
     have to mean the same.
     """
     order = _order(dataset, split, seed)[:count]
-    for index in torch.tensor_split(order, max(1, -(-len(order) // batch_size))):
-        yield _read(dataset, split, index, None, None)
+    indices = torch.tensor_split(order, max(1, -(-len(order) // batch_size)))
+    for index, pixels in zip(indices, _ahead(dataset, split, indices), strict=True):
+        yield _batch(dataset, split, index, pixels, None, None)
 
 
 def sample(
@@ -163,7 +171,10 @@ def sample(
 ) -> Batch:
     """Draw `count` different images of `split`, all where there are fewer; a function of `seed`
     alone."""
-    return _read(dataset, split, _order(dataset, split, seed)[:count], augment, (*seed, 0))
+    index = _order(dataset, split, seed)[:count]
+    images = dataset.test if split == "test" else dataset.train
+    pixels = None if isinstance(images, Tensor) else images[index]
+    return _batch(dataset, split, index, pixels, augment, (*seed, 0))
 
 
 def to_device(dataset: Dataset, device: torch.device | str) -> Dataset:
@@ -218,13 +229,21 @@ def _order(dataset: Dataset, split: Split, seed: tuple[int, ...] | None) -> Tens
     )
 
 
-def _read(
+def _ahead(dataset: Dataset, split: Split, indices: Sequence[Tensor]) -> Iterator[Tensor | None]:
+    """The pixels of each batch, read ahead; None of images that are in memory."""
+    images = dataset.test if split == "test" else dataset.train
+    return (None for _ in indices) if isinstance(images, Tensor) else images.ahead(indices)
+
+
+def _batch(
     dataset: Dataset,
     split: Split,
     index: Tensor,
+    read: Tensor | None,
     augment: Augment | None,
     seed: tuple[int, ...] | None,
 ) -> Batch:
+    """The images at ``index``, whose pixels are those ``read``, or in memory."""
     images, labels = (
         (dataset.test, dataset.test_labels)
         if split == "test"
@@ -232,10 +251,10 @@ def _read(
     )
     both = torch.stack([index, labels[index]]).to(dataset.device)  # one copy to a GPU, not two
     y = both[1]
-    if isinstance(images, Tensor) and images.device == both.device:
-        pixels = images[both[0]]
-    else:
-        pixels = images[index].to(dataset.device)
+    if read is None:
+        assert isinstance(images, Tensor)
+        read = images[both[0] if images.device == both.device else index]
+    pixels = read.to(dataset.device)
     soft = None
     if dataset.soft_labels is not None and split != "test":
         soft = dataset.soft_labels[index].to(dataset.device)

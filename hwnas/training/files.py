@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections import Counter
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -18,12 +18,15 @@ from hwnas.training.arrays import noisy
 from hwnas.training.dataset import generator
 from hwnas.training.picture import read_image
 from profilers.errors import InputError
+from profilers.host import usable_cores
 
 # Files of more than this in all are told apart by their first and last bytes and their size.
 WHOLE_BYTES = 4 << 30
 _END_BYTES = 4096
 _MOST_COMPARED = 100_000
-READERS = 4
+READERS, MOST_READERS = 4, 16
+AHEAD = 2
+"""Batches that are read while a device trains on the one before."""
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
@@ -51,6 +54,25 @@ class Files:
         with ThreadPoolExecutor(READERS) as pool:
             return torch.stack(list(pool.map(self._read, index.tolist())))
 
+    def ahead(self, indices: Iterable[Tensor], /) -> Iterator[Tensor]:
+        """What ``self[index]`` gives for each of ``indices``, read while the one before is used.
+
+        At most ``AHEAD`` of them wait to be used. Who asks for one alone has one read alone. A file
+        that cannot be read raises InputError where its turn comes.
+        """
+        waiting: deque[list[Future[Tensor]]] = deque()
+        pool = ThreadPoolExecutor(max(READERS, min(MOST_READERS, usable_cores())))
+        try:
+            for number, index in enumerate(indices):
+                waiting.append([pool.submit(self._read, one) for one in index.tolist()])
+                if number == 0 or len(waiting) > AHEAD:
+                    yield _stacked(waiting.popleft())
+            while waiting:
+                yield _stacked(waiting.popleft())
+        finally:
+            # Who stops early, or meets an error, waits for no file that is not wanted any more.
+            pool.shutdown(wait=False, cancel_futures=True)
+
     def _read(self, index: int) -> Tensor:
         pixels = read_image(self.paths[index], self.image)
         return noisy(pixels, self.noise, generator(self.stream, index)) if self.noise else pixels
@@ -73,6 +95,10 @@ class Files:
         salt = repr(self.noise).encode()
         with ThreadPoolExecutor(READERS) as pool:
             return list(pool.map(partial(_file_digest, whole=whole, salt=salt), self.paths))
+
+
+def _stacked(read: list[Future[Tensor]]) -> Tensor:
+    return torch.stack([one.result() for one in read])
 
 
 def spread(names: Sequence[str]) -> list[str]:

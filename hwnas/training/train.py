@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from hwnas import files
+from hwnas.nets.fast.cudnn import computed_by, trying_kernels
 from hwnas.nets.network import Network
 from hwnas.space.genotype import Architecture
 from hwnas.space.layers import Stem
@@ -42,6 +43,8 @@ class Trained:
     ``network`` is in evaluation mode and holds the last weights (averaged, where asked for); with
     patience those of the epoch that was best on the images held out.
 
+    ``computed_by``: the GPU of the last call, and how it computed; None of a CPU.
+
     ``test_accuracy``, in 0..1, is that of these weights, never the best of several looks at the
     test images. ``seconds`` counts training and evaluation over all calls that it took. ``epochs``
     were made; ``legs``: where parts ended after which the training went on. ``confusion``: counts
@@ -60,6 +63,7 @@ class Trained:
     right: Tensor
     legs: tuple[int, ...] = ()
     kept_epoch: int | None = None
+    computed_by: str | None = None
 
 
 def train(
@@ -103,14 +107,15 @@ def train(
     progress = training.progress
     if start is not None and report is not None and not (progress.epoch or progress.step):
         report(_before(training))
-    if training.ended:
-        training.finish()
-    while not training.ended:
-        training.run_epoch(checkpoint_s)
-        if report is not None:
-            report(progress.curve[-1])
-    # Of the weights that are kept, which need not be those that were tested last.
-    outputs = training.outputs()
+    with trying_kernels(device):
+        if training.ended:
+            training.finish()
+        while not training.ended:
+            training.run_epoch(checkpoint_s)
+            if report is not None:
+                report(progress.curve[-1])
+        # Of the weights that are kept, which need not be those that were tested last.
+        outputs = training.outputs()
     return Trained(
         architecture=architecture,
         network=training.settled,
@@ -123,6 +128,7 @@ def train(
         right=right_of(outputs, data),
         legs=tuple(progress.legs),
         kept_epoch=training.result.number,
+        computed_by=computed_by(device),
     )
 
 
