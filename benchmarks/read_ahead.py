@@ -23,6 +23,7 @@ from PIL import Image
 from torch import Tensor
 
 from hwnas.training.files import AHEAD, Files
+from hwnas.training.stored import Wanted
 from profilers.host import usable_cores
 
 BATCH, BATCHES, ROUNDS = 64, 8, 5
@@ -42,7 +43,7 @@ def main() -> None:
         for _ in range(ROUNDS):
             found["read alone"].append(_seconds((files[index] for index in indices), 0.0))
             found["inline"].append(_seconds((files[index] for index in indices), options.step))
-            found["read ahead"].append(_seconds(files.ahead(indices), options.step))
+            found["read ahead"].append(_seconds(files.ahead(map(Wanted, indices)), options.step))
     told = {
         "step_s": options.step,
         "batch": BATCH,

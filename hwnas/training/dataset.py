@@ -7,10 +7,10 @@ would have seen.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -23,35 +23,11 @@ from hwnas.training.augment import (
     cut_out,
     middle_window,
     random_window,
+    rectangles,
 )
+from hwnas.training.stored import Images, Wanted
 
 Split = Literal["weights", "policy", "train", "test"]
-
-
-class Stored(Protocol):
-    """Images that are not held in memory, but read when they are asked for."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: Tensor, /) -> Tensor:
-        """`index`: (n,) int64. Returns uint8 (n, C, H, W)."""
-
-    def ahead(self, indices: Iterable[Tensor], /) -> Iterator[Tensor]:
-        """Yield the images at each of `indices`, read while those before are used."""
-
-    def only(self, index: Tensor, /) -> Stored:
-        """Return the images at `index` (n,), in that order."""
-
-    def disturbed(self, std: float, stream: int, /) -> Stored:
-        """Return the same images with noise, a function of `stream` and the position of an image
-        alone."""
-
-    def contents(self) -> list[bytes]:
-        """Return bytes per image that tell other contents apart, but not another name."""
-
-
-Images = Tensor | Stored
-"""Images by index: a uint8 tensor (N, C, H, W) in memory, or files."""
 
 
 class Batch(NamedTuple):
@@ -138,11 +114,10 @@ def batches(
     order = _order(dataset, split, seed)
     numbers = range(start, batch_count(dataset, split, batch_size, drop_last), stride)
     indices = [order[number * batch_size : (number + 1) * batch_size] for number in numbers]
-    for number, index, pixels in zip(
-        numbers, indices, _ahead(dataset, split, indices), strict=True
-    ):
-        words = None if seed is None else (*seed, number)
-        yield _batch(dataset, split, index, pixels, augment, words)
+    words = [None if seed is None else (*seed, number) for number in numbers]
+    read = _ahead(dataset, split, indices, augment, words)
+    for index, of_batch, pixels in zip(indices, words, read, strict=True):
+        yield _batch(dataset, split, index, pixels, augment, of_batch)
 
 
 def equal_batches(
@@ -157,7 +132,8 @@ def equal_batches(
     """
     order = _order(dataset, split, seed)[:count]
     indices = torch.tensor_split(order, max(1, -(-len(order) // batch_size)))
-    for index, pixels in zip(indices, _ahead(dataset, split, indices), strict=True):
+    read = _ahead(dataset, split, indices, None, [None] * len(indices))
+    for index, pixels in zip(indices, read, strict=True):
         yield _batch(dataset, split, index, pixels, None, None)
 
 
@@ -171,10 +147,9 @@ def sample(
 ) -> Batch:
     """Draw `count` different images of `split`, all where there are fewer; a function of `seed`
     alone."""
-    index = _order(dataset, split, seed)[:count]
-    images = dataset.test if split == "test" else dataset.train
-    pixels = None if isinstance(images, Tensor) else images[index]
-    return _batch(dataset, split, index, pixels, augment, (*seed, 0))
+    index, words = _order(dataset, split, seed)[:count], (*seed, 0)
+    (pixels,) = _ahead(dataset, split, [index], augment, [words])
+    return _batch(dataset, split, index, pixels, augment, words)
 
 
 def to_device(dataset: Dataset, device: torch.device | str) -> Dataset:
@@ -229,10 +204,27 @@ def _order(dataset: Dataset, split: Split, seed: tuple[int, ...] | None) -> Tens
     )
 
 
-def _ahead(dataset: Dataset, split: Split, indices: Sequence[Tensor]) -> Iterator[Tensor | None]:
+def _ahead(
+    dataset: Dataset,
+    split: Split,
+    indices: Sequence[Tensor],
+    augment: Augment | None,
+    words: Sequence[tuple[int, ...] | None],
+) -> Iterator[Tensor | None]:
     """The pixels of each batch, read ahead; None of images that are in memory."""
     images = dataset.test if split == "test" else dataset.train
-    return (None for _ in indices) if isinstance(images, Tensor) else images.ahead(indices)
+    if isinstance(images, Tensor):
+        return (None for _ in indices)
+    return images.ahead(
+        Wanted(
+            at=index,
+            # Of the whole picture in its file, not of the square that is kept of it.
+            cuts=rectangles(len(index), augment.smallest_area, _draws(seed))
+            if augment is not None and seed is not None and augment.smallest_area < 1
+            else None,
+        )
+        for index, seed in zip(indices, words, strict=True)
+    )
 
 
 def _batch(
@@ -260,11 +252,19 @@ def _batch(
         soft = dataset.soft_labels[index].to(dataset.device)
     if augment is None or seed is None:
         return Batch(_normalised(dataset, middle_window(pixels, dataset.image[1:])), y, soft)
-    # One more word than the seed of the order, so that the two draws have nothing in common.
-    draws = generator(*seed, 1)
+    draws = _draws(seed)
+    if not isinstance(images, Tensor) and augment.smallest_area < 1:
+        rectangles(len(index), augment.smallest_area, draws)  # the files were cut by these
+        augment = replace(augment, smallest_area=1.0)
     pixels = random_window(pixels, dataset.image[1:], draws)
     x = _normalised(dataset, augmented(pixels, augment, draws))
     return Batch(cut_out(x, augment.cutout, draws) if augment.cutout else x, y, soft)
+
+
+def _draws(seed: tuple[int, ...]) -> torch.Generator:
+    """What augments a batch: one more word than the seed of the order, so that the two draws have
+    nothing in common."""
+    return generator(*seed, 1)
 
 
 def _normalised(dataset: Dataset, pixels: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from torch import Tensor
 from hwnas.training.arrays import noisy
 from hwnas.training.dataset import generator
 from hwnas.training.picture import read_image
+from hwnas.training.stored import Wanted
 from profilers.errors import InputError
 from profilers.host import usable_cores
 
@@ -54,8 +55,8 @@ class Files:
         with ThreadPoolExecutor(READERS) as pool:
             return torch.stack(list(pool.map(self._read, index.tolist())))
 
-    def ahead(self, indices: Iterable[Tensor], /) -> Iterator[Tensor]:
-        """What ``self[index]`` gives for each of ``indices``, read while the one before is used.
+    def ahead(self, batches: Iterable[Wanted], /) -> Iterator[Tensor]:
+        """uint8 (n, C, H, W) of each batch, read while the one before is used.
 
         At most ``AHEAD`` of them wait to be used. Who asks for one alone has one read alone. A file
         that cannot be read raises InputError where its turn comes.
@@ -63,8 +64,10 @@ class Files:
         waiting: deque[list[Future[Tensor]]] = deque()
         pool = ThreadPoolExecutor(max(READERS, min(MOST_READERS, usable_cores())))
         try:
-            for number, index in enumerate(indices):
-                waiting.append([pool.submit(self._read, one) for one in index.tolist()])
+            for number, (index, cuts) in enumerate(batches):
+                columns = [None] * len(index) if cuts is None else cuts.T.tolist()
+                pairs = zip(index.tolist(), columns, strict=True)
+                waiting.append([pool.submit(self._read, *pair) for pair in pairs])
                 if number == 0 or len(waiting) > AHEAD:
                     yield _stacked(waiting.popleft())
             while waiting:
@@ -73,8 +76,8 @@ class Files:
             # Who stops early, or meets an error, waits for no file that is not wanted any more.
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _read(self, index: int) -> Tensor:
-        pixels = read_image(self.paths[index], self.image)
+    def _read(self, index: int, cut: tuple[float, float, float, float] | None = None) -> Tensor:
+        pixels = read_image(self.paths[index], self.image, cut)
         return noisy(pixels, self.noise, generator(self.stream, index)) if self.noise else pixels
 
     def only(self, index: Tensor, /) -> Files:
