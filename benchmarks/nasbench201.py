@@ -32,7 +32,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a script from anywhere
 
@@ -231,13 +230,10 @@ def run(
     began, cpu = time.monotonic(), time.process_time()
     used = SIZES[size]
     with tempfile.TemporaryDirectory() as folder:
-        npz = Path(folder) / "cifar10.npz"
-        np.savez(
-            npz, **_images(data / "cifar10_jpeg.npz", used["images"], used["factorized_reduce"])
-        )
+        npz = written_images(data, Path(folder), used["images"], used["factorized_reduce"])
         config = config_of(size, arm, seed, npz, epochs)
         planned = plan(config)
-        tables = _tables(data)
+        tables = tables_of(data)
         epochs = sum(stage.epochs for stage in config.stages)
         # A mixture's weights never work alone, so there is no rank to follow; its derived cells are
         # looked up instead.
@@ -276,11 +272,10 @@ def untrained(data: Path, size: str) -> dict[str, Any]:
     began, cpu = time.monotonic(), time.process_time()
     used = SIZES[size]
     with tempfile.TemporaryDirectory() as folder:
-        npz = Path(folder) / "cifar10.npz"
-        np.savez(npz, **_images(data / "cifar10_jpeg.npz", 1_000, used["factorized_reduce"]))
+        npz = written_images(data, Path(folder), 1_000, used["factorized_reduce"])
         planned = plan(config_of(size, "random", 0, npz))
-    cells, dataset, tables = every(SPACE.mask), planned.dataset, _tables(data)
-    flow = log_flows(Family(space=SPACE, size=CellSize(**used), task=dataset.task), cells)
+    cells, tables = every(SPACE.mask), tables_of(data)
+    flow = log_flows(supernet_family(planned, size), cells)
     costs = {cost.name: cost.of(cells) for cost in planned.costs}
     bounds = {name: planned.cost_ranges[name].bounds for name in COSTS}
     chosen = np.concatenate(
@@ -352,6 +347,12 @@ def _of_bands(members: list[Member], cost: str, bounds: tuple[float, float]) -> 
     return [members[row] for row in best_of_bins(believed, costs, bounds, CELLS)]
 
 
+def chosen_of_bands(result: dict[str, Any], cost: str, bounds: tuple[float, float]) -> Ints:
+    """Places in the table of what a search hands back, at most CELLS, the best of each band."""
+    members = [*result["front"], *result["dominated"]]
+    return np.array([_place(member) for member in _of_bands(members, cost, bounds)])
+
+
 def share(table: Table, places: Ints) -> float:
     """The hypervolume of these rows of the table over that of its exact front."""
     return (
@@ -376,17 +377,34 @@ def chance(tables: dict[str, Table], draws: int = 1000) -> dict[str, Any]:
     }
 
 
-def _tables(data: Path) -> dict[str, Table]:
+def tables_of(data: Path) -> dict[str, Table]:
+    """Test accuracy with each of the two costs."""
     return {
         name: tabular.load(data / "nasbench201.csv.gz", ACCURACY, column)
         for name, column in COSTS.items()
     }
 
 
-def _images(path: Path, count: int | None, halve: bool) -> dict[str, NDArray[Any]]:
-    arrays = cifar_jpeg.load(path, count, None if count is None else max(100, count // 10))
-    parts = ("x_train", "x_test")
-    return arrays | ({part: cifar_jpeg.halved(arrays[part]) for part in parts} if halve else {})
+def written_images(data: Path, folder: Path, count: int | None, halve: bool) -> Path:
+    """CIFAR-10, so many training images of it, as a user's .npz file."""
+    arrays = cifar_jpeg.load(
+        data / "cifar10_jpeg.npz", count, None if count is None else max(100, count // 10)
+    )
+    for part in ("x_train", "x_test") if halve else ():
+        arrays[part] = cifar_jpeg.halved(arrays[part])
+    path = folder / "cifar10.npz"
+    np.savez(path, **arrays)
+    return path
+
+
+def supernet_family(planned: SearchPlan, size: str) -> Family:
+    """The supernets of a size, on the plan's images."""
+    used = SIZES[size]
+    return Family(
+        space=SPACE,
+        size=CellSize(channels=used["channels"], cells=used["cells"]),
+        task=planned.dataset.task,
+    )
 
 
 def _place(member: Member) -> int:
@@ -484,7 +502,7 @@ def main() -> int:
     given = parser.parse_args()
     if given.summary:
         rows = [json.loads(line) for line in given.summary.read_text().splitlines()]
-        print(report(rows, _tables(given.data)))
+        print(report(rows, tables_of(given.data)))
         if given.figure:
             given.figure.write_text(figure(rows))
         return 0

@@ -14,8 +14,8 @@ from onnx import GraphProto, NodeProto, TensorProto, helper
 from profilers import onnx_rules
 from profilers.errors import InputError
 from profilers.onnx_check import check_onnx, params_of
-from profilers.onnx_shapes import Shapes, infer, shapes_of
-from profilers.onnx_walk import inlined, subgraphs
+from profilers.onnx_shapes import Shapes, shapes_of, sized
+from profilers.onnx_walk import subgraphs
 
 MOST_MACS = 2**63
 """More than this no file means: sizes of 2^62 are not those of a network."""
@@ -48,14 +48,7 @@ def count_onnx(
     checked = check_onnx(path, shapes, batch)
     model = onnx.load(str(checked.path), load_external_data=False)
     params = params_of(checked.path, model)
-    model = inlined(model)
-    for argument in model.graph.input:
-        if argument.name in checked.shapes:
-            dimensions = argument.type.tensor_type.shape.dim
-            del dimensions[:]
-            for size in checked.shapes[argument.name]:
-                dimensions.add().dim_value = size
-    model, known = infer(model)
+    model, known = sized(model, checked.shapes)
     macs = _graph_macs(model.graph, known)
     if macs.most > MOST_MACS:
         raise InputError(f"{path}: more than 2^63 MACs, so its sizes are not those of a network")

@@ -13,7 +13,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 from onnx.reference import ReferenceEvaluator
 
 from profilers.onnx_rules import RUNTIME
-from profilers.onnx_walk import subgraphs
+from profilers.onnx_walk import inlined, subgraphs
 
 Array = npt.NDArray[Any]
 Shapes = dict[str, tuple[int, ...]]
@@ -90,6 +90,19 @@ def with_standard_sizes(model: ModelProto) -> None:
             else:
                 continue
             node.op_type, node.domain, node.input[:] = kind, "", inputs
+
+
+def sized(model: ModelProto, inputs: Mapping[str, Sequence[int]]) -> tuple[ModelProto, Shapes]:
+    """The model with its functions in the place of their calls and inputs of these sizes, and what
+    ``infer`` finds then."""
+    model = inlined(model)
+    for argument in model.graph.input:
+        if argument.name in inputs:
+            sizes = argument.type.tensor_type.shape.dim
+            del sizes[:]
+            for size in inputs[argument.name]:
+                sizes.add().dim_value = size
+    return infer(model)
 
 
 def infer(model: ModelProto) -> tuple[ModelProto, Shapes]:

@@ -4,7 +4,7 @@ plus launches.
 The roofline of Williams et al. (CACM 2009), one kernel at a time, for devices that nobody has
 calibrated. Its constants are one set per runtime, sourced or reasoned below, and none is fitted to
 a device or a batch size. It is meant to put networks in order; absolute values may be off by a
-factor of two, so what comes of it is marked `estimated`.
+factor of five (benchmarks/rooflines.py), so what comes of it is marked `estimated`.
 
 A host issues kernels into a queue while the GPU works them off, so a network costs the larger of
 two sums: what the host needs to issue it and what the device needs to run it. Small networks are

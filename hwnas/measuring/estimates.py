@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hwnas.measuring.rooflines import ROOFLINE_FACTOR, ROOFLINE_WORDS
 from profilers.errors import InputError
 
 if TYPE_CHECKING:
@@ -15,26 +16,24 @@ if TYPE_CHECKING:
     from profilers.measurement import Outcome
     from profilers.onnx_operations import Operation
 
-# What a roofline from data-sheet peaks is worth: it puts networks in order; absolute values are
-# half to twice.
-ROOFLINE_FACTOR = 2.0
-
 
 def latency(named: Named, device: Device, options: Options, table: str | None) -> Outcome:
-    """The latency of one network on a device that is not attached, or the Failure that says why."""
+    """The latency of one network on a device that is not attached, or the Failure that says why
+    there is none."""
     from hwnas.costs.latency import TablePredictor
     from hwnas.costs.tables import predictor
     from hwnas.measuring.subjects import family_of
     from hwnas.space.encoding import to_choices
     from profilers.measurement import LATENCY, Failure, Measurement, Receipt
 
+    architecture, shape = named.architecture, named.shape
+    if architecture is None:
+        from hwnas.measuring.onnx_estimates import onnx_latency_estimate
+
+        return onnx_latency_estimate(named, device, options)
     receipt = Receipt(
         backend="", device=device.name, batch=options.batch, dtype=options.dtype, time=options.time
     )
-    architecture, shape = named.architecture, named.shape
-    if architecture is None:
-        why = f"{device.name} is not attached here, and an ONNX file can only be measured"
-        return Failure(metric=LATENCY, reason="not attached", detail=why, receipt=receipt)
     try:
         source = predictor(device, family_of(architecture, shape), batch=options.batch, table=table)
     except InputError as error:
@@ -68,20 +67,20 @@ def latency(named: Named, device: Device, options: Options, table: str | None) -
 
 
 def memory(named: Named, device: Device, options: Options) -> Outcome:
-    """The memory that one network asks for on a device that is not attached, or the Failure that
-    says why."""
+    """The memory that one network asks for on a device that is not attached."""
     from hwnas.costs.memory import memory_table
     from hwnas.measuring.subjects import family_of
     from hwnas.space.encoding import to_choices
-    from profilers.measurement import MEMORY, Failure, Measurement, Receipt
+    from profilers.measurement import MEMORY, Measurement, Receipt
 
+    architecture, shape = named.architecture, named.shape
+    if architecture is None:
+        from hwnas.measuring.onnx_estimates import onnx_memory_estimate
+
+        return onnx_memory_estimate(named, device, options)
     receipt = Receipt(
         backend="layers", device=device.name, batch=options.batch, dtype="fp32", time=options.time
     )
-    architecture, shape = named.architecture, named.shape
-    if architecture is None:
-        why = f"{device.name} is not attached here, and an ONNX file can only be measured"
-        return Failure(metric=MEMORY, reason="not attached", detail=why, receipt=receipt)
     table = memory_table(family_of(architecture, shape), options.batch)
     value = float(table.of(to_choices(architecture.genotype))[0])
     noted = receipt.with_notes(
@@ -112,7 +111,11 @@ def operations(named: Named, device: Device, options: Options) -> list[Operation
     from profilers.roofline import COSTS, device_us, issue_us
 
     peaks, architecture, shape = peaks_of(device), named.architecture, named.shape
-    if peaks is None or architecture is None:
+    if architecture is None:
+        from hwnas.measuring.onnx_estimates import onnx_operation_estimates
+
+        return onnx_operation_estimates(named, device, options)
+    if peaks is None:
         raise InputError(
             f"--per-op: {named.key}: {device.name} is not attached, and there is nothing to"
             " estimate from"
@@ -144,4 +147,4 @@ def spread(source: Predictor) -> tuple[float, str]:
             # Two mean absolute errors: nine in ten of normal errors.
             error = float(held["mape_percent"])
             return 1 + 2 * error / 100, f"mean error {error:.2f} % on networks that it had not seen"
-    return ROOFLINE_FACTOR, "from data-sheet peaks: for ranking; half to twice the truth"
+    return ROOFLINE_FACTOR, ROOFLINE_WORDS

@@ -43,7 +43,8 @@ from profilers.errors import InputError
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkipDropout:
     """Dropout on skip_connect (P-DARTS, arXiv 1904.12760): its probability and the generator
-    that decides."""
+    that decides. As in the authors' code, on identities alone: a skip that halves the map has
+    weights, and is not dropped."""
 
     probability: float = 0.0
     generator: torch.Generator | None = None
@@ -60,6 +61,7 @@ class _Candidate:
 
     `module` is None for the identity. An option without weights is computed once per map, under
     `shared`. `carries`: it has weights and ends in a BatchNorm, which can carry the mixture weight.
+    `is_skip`: the identity called skip_connect, which dropout falls on.
     """
 
     column: int
@@ -235,10 +237,8 @@ def _open(
                 lambda: _weightless(layers, node.channels),
             )
             shared = f"{len(alike)} {name}"
-            alike[key] = _Candidate(
-                column=column, module=module, shared=shared, is_skip=name == SKIP
-            )
-        return replace(alike[key], column=column, is_skip=name == SKIP)
+            alike[key] = _Candidate(column=column, module=module, shared=shared)
+        return replace(alike[key], column=column)
     relu_first = starts_with_relu(layers)
     module = shared_module(
         network,
@@ -248,9 +248,7 @@ def _open(
         lambda: body(layers, affine=False, running=False)[1],
     )
     carries = layers[-1].kind == "batch_norm"
-    return _Candidate(
-        column=column, module=module, relu_first=relu_first, is_skip=name == SKIP, carries=carries
-    )
+    return _Candidate(column=column, module=module, relu_first=relu_first, carries=carries)
 
 
 def _weightless(layers: Sequence[Layer], channels: int) -> nn.Module:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from benchmarks import nasbench201, tabular
+from hwnas.config import resolve
 from hwnas.space.encoding import to_genotype
 from hwnas.space.nasbench201 import SPACE
 from hwnas.space.text import format_text
@@ -112,3 +113,9 @@ def test_the_report_has_a_line_per_run_and_a_mean_per_arm(
     assert "| front | mean of 2 | 0.850 | 0.850 | 93.00 |" in text
     assert "| ndarts | 0 |  |  | 93.00 | 60 | 70 |" in text
     assert nasbench201.figure(rows).count("<path d") == 5 + 2
+
+
+def test_the_named_config_is_the_benchmark_at_its_full_size() -> None:
+    named = resolve({}, "tnd-nasbench201").model_dump()
+    ours = nasbench201.config_of("full", "front", 0, Path("cifar10.npz")).model_dump()
+    assert {**ours, "data": {}} == {**named, "data": {}}

@@ -293,6 +293,24 @@ def test_skip_dropout_follows_its_generator(mode: str) -> None:
     assert torch.equal(state, torch.get_rng_state())
 
 
+@pytest.mark.parametrize("mode", ["sampled", "mixture"])
+def test_skip_dropout_falls_on_identities_alone(mode: str) -> None:
+    """A normal cell has 14 of them; in a reduction cell 8 of 14 skips come from the inputs, and
+    halve."""
+    case = Case(space="darts", stage=0)
+    net, dropped = case.net(), list[Tensor]()
+
+    class Counted(SkipDropout):
+        def __call__(self, x: Tensor) -> Tensor:
+            dropped.append(x)
+            return super().__call__(x)
+
+    net.dropout = Counted(probability=0.5, generator=torch.Generator().manual_seed(0))
+    argument = np.full(28, 3) if mode == "sampled" else case.weights()
+    getattr(net, mode)(case.images(), argument)
+    assert len(dropped) == 14 + 6 + 6
+
+
 def test_skip_dropout_keeps_the_mean() -> None:
     x = torch.ones(4, 8, 32, 32)
     dropped = SkipDropout(probability=0.3, generator=torch.Generator().manual_seed(0))(x)
