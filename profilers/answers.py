@@ -21,7 +21,7 @@ MOST = 1e12
 MOST_SAMPLES = 10_000_000
 MOST_NODES = 100_000
 _LONGEST_TEXT = 300
-_MOST_VERSIONS = 20
+_MOST_VERSIONS, _MOST_PROVIDERS = 20, 20
 _SUMMARY = ("min", "p10", "median", "p90", "p99", "iqr", "value", "low", "high", "noise")
 
 
@@ -101,7 +101,16 @@ def _latency(table: Mapping[str, object], name: str) -> Answer:
         "reference": reference,
         **summaries,
         **({"parity": _parity(table["parity"], f"{name}.parity")} if "parity" in table else {}),
+        **({"nodes": _nodes(table["nodes"], f"{name}.nodes")} if "nodes" in table else {}),
     }
+
+
+def _nodes(value: object, name: str) -> Answer:
+    """How many nodes each provider took."""
+    table = _table(value, name)
+    if len(table) > _MOST_PROVIDERS:
+        raise InputError(f"{name}: more than {_MOST_PROVIDERS} providers")
+    return {_short(key): _whole(count, name, 0) for key, count in table.items()}
 
 
 def _parity(value: object, name: str) -> Answer:

@@ -23,13 +23,14 @@ from profilers.measurement import LATENCY, Failure, Measurement, Metric, Outcome
 from profilers.onnx_check import OnnxModel, check_onnx
 from profilers.parity import Expected
 from profilers.prepared import prepare_models, prepare_reference
+from profilers.providers import Provider, fell_back, took
 from profilers.reference import default_store, nominal_speed
 from profilers.runtimes import RUNTIMES
 from profilers.timing import Protocol
 
 MS = 1000.0
+BUSY = "the host was busy: its wall clock moved more than 2 % between blocks"
 
-Provider = Literal["cpu", "cuda"]
 GraphLevel = Literal["disabled", "basic", "extended", "all"]
 # (request, seconds per model) -> the worker's facts, an answer per model; `isolate.measure` or a
 # remote host.
@@ -198,9 +199,11 @@ def latency_outcome(
     details = {
         name: f"{MS * wall[name]:.6g}" for name in ("min", "p10", "median", "p90", "p99", "iqr")
     }
+    nodes = answer.get("nodes", {})
     settings = {
         "runs": wall["n"],
         **compared,
+        **({"nodes": took(nodes)} if nodes else {}),
         **{f"wall_{name}_ms": value for name, value in details.items()},
     }
     if level is not None:
@@ -215,6 +218,7 @@ def latency_outcome(
         statistic=summary["statistic"],
         noisy=bool(wall["noisy"]),
         settings=settings,
+        fell_back=fell_back(nodes, options.provider),
     )
     return Measurement(
         metric=LATENCY,
@@ -239,6 +243,7 @@ def make_receipt(
     statistic: str = "",
     noisy: bool = False,
     settings: dict[str, Any] | None = None,
+    fell_back: tuple[str, ...] = (),
 ) -> Receipt:
     """What a reader needs to repeat this measurement."""
     shape = model.inputs[0][1] if model.inputs else ()
@@ -255,9 +260,7 @@ def make_receipt(
         statistic=statistic,
         noisy=noisy,
         settings=pairs({**how(options), **(settings or {})}),
-        notes=("the host was busy: its wall clock moved more than 2 % between blocks",)
-        if noisy
-        else (),
+        notes=(*((BUSY,) if noisy else ()), *fell_back),
     )
 
 

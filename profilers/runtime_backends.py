@@ -8,9 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from profilers.device import Device
+from profilers.errors import InputError
 from profilers.measurement import Outcome
 from profilers.onnx_check import OnnxModel, check_onnx
 from profilers.parity import Expected, of_module, of_onnx
+from profilers.providers import Provider
 from profilers.runtimes import check_runtime
 from profilers.subject import Backend, Options, Subject, cuda_index, needs_module
 
@@ -37,12 +39,14 @@ def together(
     from profilers.memory import onnx_memory
     from profilers.onnx_latency import OnnxOptions, measure_latency
 
+    if options.tensorrt and (options.place == "cpu" or name != "onnxruntime"):
+        raise InputError("--tensorrt: of --backend onnxruntime on a CUDA device alone")
     check_runtime(name, options.dtype, options.place, elsewhere=options.run is not None)
     how = OnnxOptions(
         runtime=name,
         precision=options.dtype,
         threads=options.threads,
-        provider="cpu" if options.place == "cpu" else "cuda",
+        provider=_provider(options),
         index=cuda_index(options.place),
         graph_level=options.graph_level,
         io_binding=options.io_binding,
@@ -65,6 +69,10 @@ def together(
         latencies = measure_latency(models, how, device=device.name, run=run, expected=expected)
         memories = [onnx_memory(model, how, device=device.name, run=run) for model in models]
     return [list(pair) for pair in zip(latencies, memories, strict=True)]
+
+
+def _provider(options: Options) -> Provider:
+    return "cpu" if options.place == "cpu" else "tensorrt" if options.tensorrt else "cuda"
 
 
 def _expected(

@@ -14,7 +14,13 @@ import onnxruntime
 
 from profilers.opened import Opened, random_input
 
-PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+}
+PLACEMENT = "session.record_ep_graph_assignment_info"
+"""What makes ONNX Runtime, from 1.24 on, remember which provider took which nodes."""
 GRAPH_LEVELS = {
     "disabled": "ORT_DISABLE_ALL",
     "basic": "ORT_ENABLE_BASIC",
@@ -43,14 +49,29 @@ def opened(model: dict[str, Any], request: dict[str, Any]) -> Opened:
         return found
 
     provider = request.get("provider", "cpu")
-    if request.get("io_binding") or provider == "cuda":
-        run = bound_run(session, feeds, provider, int(request.get("index", 0)))
+    if request.get("io_binding") or provider != "cpu":
+        place = "cpu" if provider == "cpu" else "cuda"
+        run = bound_run(session, feeds, place, int(request.get("index", 0)))
     else:
 
         def run() -> object:
             return session.run(None, feeds)
 
-    return Opened(run=run, infer=infer, inputs=list(feeds.values()))
+    nodes = {} if provider == "cpu" else placed(session)
+    return Opened(run=run, infer=infer, inputs=list(feeds.values()), nodes=nodes)
+
+
+def placed(session: Any) -> dict[str, int]:
+    """How many nodes each provider took of a session that remembers it; {} where this version can't
+    tell. A node that TensorRT took stands for all that it made one of."""
+    try:
+        parts = session.get_provider_graph_assignment_info()
+    except Exception:  # an older version, or one that was not told to remember
+        return {}
+    found: dict[str, int] = {}
+    for part in parts:
+        found[part.ep_name] = found.get(part.ep_name, 0) + len(part.get_nodes())
+    return found
 
 
 def versions() -> dict[str, str]:
@@ -73,7 +94,7 @@ def load(path: str, request: dict[str, Any]) -> onnxruntime.InferenceSession:
             ": pip uninstall onnxruntime, then pip install onnxruntime-gpu (they share a folder)"
         )
         raise RuntimeError(
-            f"this onnxruntime has no {provider}{advice if provider == PROVIDERS['cuda'] else ''}"
+            f"this onnxruntime has no {provider}{advice if provider != PROVIDERS['cpu'] else ''}"
         )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = int(request.get("threads", 1))
@@ -87,14 +108,18 @@ def load(path: str, request: dict[str, Any]) -> onnxruntime.InferenceSession:
         options.profile_file_prefix = request["profile"]
     # Spinning threads burn a shared host's cores and slow down what is measured there.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    if provider == PROVIDERS["cuda"] and hasattr(onnxruntime, "preload_dlls"):
-        # CUDA's and cuDNN's libraries from pip's packages, where there are any
-        onnxruntime.preload_dlls()
-    settings = [
-        {"device_id": int(request.get("index", 0))} if provider == PROVIDERS["cuda"] else {}
-    ]
+    providers: list[str] = [provider]
+    settings: list[dict[str, int]] = [{}]
+    if provider != PROVIDERS["cpu"]:
+        options.add_session_config_entry(PLACEMENT, "1")
+        if hasattr(onnxruntime, "preload_dlls"):
+            # CUDA's and cuDNN's libraries from pip's packages, where there are any
+            onnxruntime.preload_dlls()
+        # What TensorRT does not take, CUDA does.
+        providers = list(dict.fromkeys([provider, PROVIDERS["cuda"]]))
+        settings = [{"device_id": int(request.get("index", 0))} for _ in providers]
     session = onnxruntime.InferenceSession(
-        path, options, providers=[provider], provider_options=settings
+        path, options, providers=providers, provider_options=settings
     )
     if session.get_providers()[0] != provider:
         raise RuntimeError(f"onnxruntime could not start {provider}")

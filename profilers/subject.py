@@ -37,7 +37,8 @@ class Subject:
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """How to measure. `place` is cpu or cuda:N; `run` is where a runtime runs (None: here); `dtype`
-    is the precision that the back end is asked for.
+    is the precision that the back end is asked for. `tensorrt`: ONNX Runtime hands to TensorRT what
+    that takes, on CUDA.
 
     Where `run` is given, no measured figure may come from this machine: a back end goes through it
     or refuses. Raises InputError for numbers out of range.
@@ -52,6 +53,7 @@ class Options:
     flush_l2: bool = False
     graph_level: Literal["disabled", "basic", "extended", "all"] = "all"
     io_binding: bool = False
+    tensorrt: bool = False
     limit_s: float = 60.0
     shapes: tuple[tuple[str, tuple[int, ...]], ...] = ()
     protocol: Protocol = field(default_factory=Protocol)

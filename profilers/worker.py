@@ -7,7 +7,8 @@ it.
 Request: `runtime` (a key of SESSIONS), `precision`, `models` [{`path`, `weights`, `expected`,
 `outputs`, `shapes` {input: sizes}}], `measure` latency | memory | operations | outputs |
 parity, `feeds`,
-`threads`, `provider` cpu | cuda, `index` of the CUDA device, `graph_level`, `io_binding`,
+`threads`, `provider` cpu | cuda | tensorrt, `index` of the CUDA device, `graph_level`,
+`io_binding`,
 `reference` (a model or null), `nominal_s`, `protocol` {...}, `memory_limit_mib`, `seed`. Answer:
 one line per model {`model`: index, ...} and one with the versions.
 """
@@ -68,10 +69,11 @@ def measure_latency(request: dict[str, Any]) -> list[dict[str, Any]]:
     answers: dict[int, dict[str, Any]] = {}
     runs: dict[str, Run] = {}
     parities: dict[str, dict[str, float]] = {}
+    nodes: dict[str, dict[str, int]] = {}
     for index, model in enumerate(request["models"]):
         try:
             ready = open_model(model, request)
-            runs[str(index)] = ready.run
+            runs[str(index)], nodes[str(index)] = ready.run, ready.nodes
             if model.get("expected"):
                 parities[str(index)] = finite(difference(ready, model["expected"]))
         except Exception as error:
@@ -92,6 +94,7 @@ def measure_latency(request: dict[str, Any]) -> list[dict[str, Any]]:
             "model": int(name),
             **plain(samples),
             **({"parity": parities[name]} if name in parities else {}),
+            **({"nodes": nodes[name]} if nodes[name] else {}),
         }
     return [answers[index] for index in sorted(answers)]
 
@@ -134,7 +137,7 @@ def measure_operations(request: dict[str, Any]) -> list[dict[str, Any]]:
         if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
             kind = event["args"].get("op_name", "")
             if (
-                request.get("provider") == "cuda"
+                request.get("provider", "cpu") != "cpu"
                 and event["args"].get("provider") == "CPUExecutionProvider"
             ):
                 kind += " (on the CPU)"

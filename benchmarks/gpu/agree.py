@@ -52,6 +52,7 @@ def checks() -> dict[str, Check]:
         for way in ("neumann", "first_order", "second_order"):
             found[f"{space}: alpha step, {way}"] = partial(_alpha, space, way)
     return found | {
+        "nasbench201: weights after a path step in bfloat16": partial(_low, "nasbench201"),
         "skip dropout on the device": _dropout,
         "evolution's loss never rises": _evolution,
         "training: weights after two steps": _training,
@@ -113,6 +114,18 @@ def _weights(space: str, form: str, place: Place) -> Record:
     return _close(*found)
 
 
+def _low(space: str, place: Place) -> Record:
+    """A step in bfloat16 on the device, beside one in float32 on the CPU: autocast rounds to eight
+    bits, weights stay float32."""
+    path, found = sample(SPACES[space], np.random.default_rng(3)), []
+    for device, precision in ((place.device, "bfloat16"), (torch.device("cpu"), "float32")):
+        shared = shared_weights.optimise(_net(space, device), _settings(precision=precision))
+        shared_weights.weight_step(shared, _batch(device), path, 0.05)
+        assert all(weight.dtype == torch.float32 for weight in shared.weights)
+        found.append(_flat(shared.net.parameters()))
+    return _close(*found, 0.02)
+
+
 def _logits(space: str, place: Place) -> Record:
     path, found = sample(SPACES[space], np.random.default_rng(3)), []
     for device in (place.device, torch.device("cpu")):
@@ -123,7 +136,10 @@ def _logits(space: str, place: Place) -> Record:
 
 def _searcher(space: str, **changes: Any) -> Any:
     config: Any = SimpleNamespace(
-        space=space, ndarts=SimpleNamespace(**{**DEFAULTS["ndarts"], **changes}), seed=0
+        space=space,
+        ndarts=SimpleNamespace(**{**DEFAULTS["ndarts"], **changes}),
+        weight_step=_settings(),
+        seed=0,
     )
     return ndarts.start(config, np.random.default_rng(0))
 

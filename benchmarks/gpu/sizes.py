@@ -30,6 +30,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "weight_decay": 3e-4,
         "clip": 5.0,
         "batch_size": 32,
+        "precision": "float32",
     },
     "alpha_step": {"samples": 10, "every": 4, "images": 32, "augment": False},
     "evaluation": {"channels": 8, "cells": 5, "stem": "cifar"},

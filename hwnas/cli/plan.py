@@ -38,6 +38,7 @@ from hwnas.cli.search_options import (
     TargetValue,
     Test,
     Threads,
+    TrainPrecision,
     Weights,
     WeightsFrom,
 )
@@ -82,6 +83,7 @@ def plan(
     exponents: Exponents = None,
     reward: Reward = None,
     weights: Weights = None,
+    train_precision: TrainPrecision = None,
     channels: Channels = None,
     cells: Cells = None,
     data_root: DataRoot = None,

@@ -61,10 +61,15 @@ def launched(processes: int | None, enter: Callable[[], None]) -> None:
         raise typer.Exit(min(code for code in codes if code > 0))
     killed = [rank for rank, code in enumerate(codes) if code < 0]
     if killed:
-        raise Stopped(
-            f"process {killed[0]} of {processes} was killed; go on with: hwnas resume RUN"
-        )
+        raise Stopped(f"{_killed(killed, processes)} killed; go on with: hwnas resume RUN")
     raise typer.Exit
+
+
+def _killed(ranks: list[int], size: int) -> str:
+    """Which processes were: where one hung, those beside it were killed with it."""
+    if len(ranks) == 1:
+        return f"process {ranks[0]} of {size} was"
+    return f"processes {', '.join(map(str, ranks[:-1]))} and {ranks[-1]} of {size} were"
 
 
 @contextmanager

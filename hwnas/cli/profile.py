@@ -93,6 +93,9 @@ def profile(
     io_binding: Annotated[
         bool, typer.Option("--io-binding", help="ORT: bind inputs and outputs.")
     ] = False,
+    tensorrt: Annotated[
+        bool, typer.Option("--tensorrt", help="ORT on CUDA: by TensorRT what that takes.")
+    ] = False,
     budget: Annotated[float, typer.Option(help="Seconds of sampling per network.")] = 2.0,
     statistic: Annotated[str, typer.Option(help="auto, median, p10 or min.")] = "auto",
     limit: Annotated[
@@ -163,6 +166,8 @@ def profile(
         "--image": image,
     }
     backends = names_of(backend)
+    if tensorrt and "onnxruntime" not in (backends or ()):
+        raise InputError("--tensorrt: it is for --backend onnxruntime, on a CUDA target")
     torch_only = {"--channels-last": channels_last, "--cuda-graph": cuda_graph}
     size, shapes = subject_size(subject, {**said, **torch_only, "--shape": shape, "--batch": batch})
     check_input(f"--batch {batch}", (batch, *size.image))
@@ -184,6 +189,7 @@ def profile(
         flush_l2=flush_l2,
         graph_level=one_of("--graph-level", graph_level, ("disabled", "basic", "extended", "all")),
         io_binding=io_binding,
+        tensorrt=tensorrt,
         limit_s=limit,
         shapes=shapes,
         protocol=Protocol(

@@ -36,6 +36,7 @@ from hwnas.cli.search_options import (
     TargetValue,
     Test,
     Threads,
+    TrainPrecision,
     Weights,
     WeightsFrom,
 )
@@ -66,6 +67,7 @@ def search(
     exponents: Exponents = None,
     reward: Reward = None,
     weights: Weights = None,
+    train_precision: TrainPrecision = None,
     config: Annotated[
         str | None,
         Option(help="A named search (quickstart, tnd-cifar10, ...) or a .toml file; flags win."),

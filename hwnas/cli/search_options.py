@@ -109,6 +109,15 @@ Precision = Annotated[
     str | None,
     HardwareOption(help="Of measured latencies: fp32, fp16, bf16 or int8. [default: fp32]"),
 ]
+TrainPrecision = Annotated[
+    str | None,
+    SearchOption(
+        help=(
+            "Of the search's own weight steps: float32 or bfloat16; networks are compared in"
+            " float32. [default: float32]"
+        )
+    ),
+]
 CudaGraph = Annotated[
     bool,
     HardwareOption(

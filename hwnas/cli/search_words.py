@@ -37,6 +37,7 @@ FLAGS = {
     "data.root": "--data-root",
     "objectives": "--objective",
     "backend": "--backend",
+    "weight_step.precision": "--train-precision",
 }
 
 
@@ -95,6 +96,7 @@ def config_flags(words: Mapping[str, Any]) -> dict[str, Any]:
             image_size=said("image_size"),
             skip_broken=said("skip_broken") or None,
         ),
+        weight_step=given(precision=said("train_precision")),
         evaluation=given(channels=said("channels"), cells=said("cells")),
     )
 

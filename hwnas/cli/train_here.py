@@ -43,6 +43,7 @@ def train_here(
     from hwnas.training.inherited import INHERITED, starts
     from hwnas.training.planning import forget_plan, plan_epochs
     from hwnas.training.run_images import check_images, images_of
+    from profilers.bfloat16 import slow_bfloat16
     from profilers.cuda import compute_place
 
     say = notes(quiet)
@@ -51,6 +52,9 @@ def train_here(
     place, said = compute_place(known_device(device))
     if said:
         say(said)
+    slow = slow_bfloat16(place) if recipe.precision == "bfloat16" else ""
+    if slow:
+        say(f"--precision bfloat16: {slow}")
     dataset = images_of(run, data_root, download, warned)
     begun: set[str] = set()
     reached: dict[str, float] = {}

@@ -128,6 +128,9 @@ class WeightStep(Frozen):
     nothing is trained less because it looked bad while the weights were young
     (docs/evidence/nasbench201.md); or ``spread`` over the whole range of costs
     (hwnas.space.spread).
+
+    ``precision``: bfloat16 is torch's autocast, in which convolutions compute in 16 bits; weights,
+    statistics and losses stay in 32, and so does all that compares networks (hwnas.nets.precision).
     """
 
     paths: Literal["policies", "uniform", "spread"] = "policies"
@@ -141,6 +144,7 @@ class WeightStep(Frozen):
     clip: float = Field(default=5.0, gt=0)
     # Not one: BatchNorm's variance of one image on a map of one pixel is undefined.
     batch_size: int = Field(default=32, ge=2, le=MOST_BATCH)
+    precision: Literal["float32", "bfloat16"] = "float32"
 
 
 class AlphaStep(Frozen):

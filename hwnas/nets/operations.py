@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from hwnas.nets.activations import activation
 from hwnas.nets.fast.convolution import Depthwise, Pointwise, pointwise
 from hwnas.nets.fast.maps import MeanPool, even_and_odd_pixels
+from hwnas.nets.precision import BatchNorm
 from hwnas.nets.same_padding import SamePadding
 from hwnas.nets.squeeze_excite import SqueezeExcite
 from hwnas.space.layers import Layer, Size
@@ -79,9 +80,8 @@ def module_of(layer: Layer, affine: bool, running: bool) -> nn.Module:
     if layer.kind == "conv":
         return _convolution(layer, quick=not running)
     if layer.kind == "batch_norm":
-        return nn.BatchNorm2d(
-            layer.channels_out, layer.epsilon, affine=affine, track_running_stats=running
-        )
+        kind = nn.BatchNorm2d if running else BatchNorm
+        return kind(layer.channels_out, layer.epsilon, affine=affine, track_running_stats=running)
     if layer.kind == "max_pool":
         return nn.MaxPool2d(layer.kernel, layer.stride, _centred(layer.kernel))
     if layer.kind == "avg_pool":

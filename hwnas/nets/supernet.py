@@ -29,6 +29,7 @@ from hwnas.nets.interpreter import (
     shared_module,
 )
 from hwnas.nets.operations import body, sequence
+from hwnas.nets.precision import BatchNorm
 from hwnas.space.build import key_of
 from hwnas.space.family import Family
 from hwnas.space.graph import Graph, Node, searched_groups, starts_with_relu
@@ -255,7 +256,7 @@ def _weightless(layers: Sequence[Layer], channels: int) -> nn.Module:
     modules = sequence(layers, affine=False, running=False)
     if not any(layer.kind in ("max_pool", "avg_pool") for layer in layers):
         return modules
-    norm = nn.BatchNorm2d(channels, affine=False, track_running_stats=False)
+    norm = BatchNorm(channels, affine=False, track_running_stats=False)
     return nn.Sequential(*modules, norm)
 
 

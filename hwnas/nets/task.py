@@ -34,8 +34,9 @@ _LEARNING = {CLASSIFICATION.name: _Learning(loss=_cross_entropy, scores=_is_righ
 
 def loss(task: Task, outputs: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
     """What training descends, (): of a classification the mean cross-entropy of logits (n,
-    classes), labels (n,)."""
-    return _LEARNING[task.kind.name].loss(outputs, targets, smoothing)
+    classes), labels (n,). Of outputs of 16 bits in float32."""
+    precise = outputs if outputs.dtype.itemsize > 2 else outputs.float()
+    return _LEARNING[task.kind.name].loss(precise, targets, smoothing)
 
 
 def scores(task: Task, outputs: Tensor, targets: Tensor) -> Tensor:

@@ -178,6 +178,7 @@ def _environment(data: RunData) -> list[tuple[str, str]]:
     known = data.environment
     rows = [
         ("processor", known.processor),
+        ("computed by", known.computed_by),
         ("platform", known.platform),
         ("python", known.python),
         ("data_digest", known.data_digest),

@@ -61,13 +61,14 @@ def create(
     data_digest: str,
     images: ImagesKept | None = None,
     more: Mapping[str, bytes] | None = None,
+    computed_by: str | None = None,
 ) -> Run:
     """Start a run directory.
 
     Raises InputError where something already stands at ``path``, or can't be made.
 
     ``images``: what is kept of both parts of the images beside their digest; ``more``: further
-    files, by name.
+    files, by name; ``computed_by``: as in Environment.
     """
     ensure_absent(path)
     # Made beside its place, then named: a process that dies leaves a whole run directory or none.
@@ -77,9 +78,8 @@ def create(
         raise _unmade(path, error) from None
     try:
         (beside / "checkpoint").mkdir()
-        atomic_write(
-            beside / ENVIRONMENT, json_bytes(environment_now(command, data_digest, images))
-        )
+        now = environment_now(command, data_digest, images, computed_by)
+        atomic_write(beside / ENVIRONMENT, json_bytes(now))
         for name, content in (more or {}).items():
             atomic_write(beside / name, content)
         atomic_write(beside / "config.toml", configs.dump(config))

@@ -49,7 +49,7 @@ class ImagesKept(Record):
 
 class Environment(Record):
     """The command, versions, the machine, and digests of the images; None for what is missing or
-    damaged."""
+    damaged. ``computed_by``: the GPU that a search began on, and how it computed; None of a CPU."""
 
     command: Annotated[list[Text] | None, OrNone] = None
     data_digest: Annotated[Text | None, OrNone] = None
@@ -58,13 +58,17 @@ class Environment(Record):
     platform: Annotated[Text | None, OrNone] = None
     processor: Annotated[Text | None, OrNone] = None
     versions: Annotated[dict[Text, Text] | None, OrNone] = None
+    computed_by: Annotated[Text | None, OrNone] = None
 
 
 def environment_now(
-    command: list[str], data_digest: str, images: ImagesKept | None = None
+    command: list[str],
+    data_digest: str,
+    images: ImagesKept | None = None,
+    computed_by: str | None = None,
 ) -> Environment:
     """What the figures of a run that begins now depend on."""
-    return Environment(
+    now = Environment(
         command=command,
         data_digest=data_digest,
         images=images or ImagesKept(),
@@ -73,6 +77,8 @@ def environment_now(
         processor=_processor(),
         versions={name: version for name in PACKAGES if (version := _version(name))},
     )
+    # Not set of a CPU, so that its file is as it always was.
+    return now if computed_by is None else now.model_copy(update={"computed_by": computed_by})
 
 
 def read_environment(folder: Path) -> Environment:

@@ -85,9 +85,9 @@ def plan(
     dataset = read_images(config, Path(data.root) if data.root else None, data.download)
     if data.download and not ranks.local:
         ranks.any_rank()
-    problem = compute_place(config.device)[1]
-    if problem:
-        say(problem)
+    for line in (compute_place(config.device)[1], compute.check_precision(config, ranks)):
+        if line:
+            say(line)
     attached_target = _here(config, device, dataset, say)
     # to the leading rank: it measures
     attached = ranks.broadcast(lambda: attached_target is not None)

@@ -15,6 +15,7 @@ import torch
 from hwnas.config import Config, with_data
 from hwnas.errors import Stopped, quoted
 from hwnas.measuring.attached import Say
+from hwnas.nets.fast.cudnn import computed_by, trying_kernels
 from hwnas.runs import directory as runs
 from hwnas.runs.directory import Run
 from hwnas.runs.environment import read_environment
@@ -32,6 +33,7 @@ from hwnas.search.loop import run_stages
 from hwnas.search.plan import SearchPlan, plan, searcher_of
 from hwnas.search.progress import Watcher
 from hwnas.search.warm_start import check_start
+from hwnas.space.space import SPACES
 from hwnas.training.data import default_root, digest, to_device
 from hwnas.training.run_images import (
     TEST_IMAGES,
@@ -69,6 +71,7 @@ def search(
             data_digest=digest(planned.dataset),
             images=parts_of(planned.dataset),
             more={TEST_IMAGES: record_of_test(planned.dataset)},
+            computed_by=computed_by(compute.compute_device(config, ranks), fixed_shapes(config)),
         )
         keep_table(started, next((cost.table for cost in planned.costs if cost.table), None))
         return started
@@ -131,6 +134,13 @@ def summary(run: Run) -> dict[str, Any]:
     return to_json(read_front(run))
 
 
+def fixed_shapes(config: Config) -> bool:
+    """Whether a search's convolutions are of few shapes that come again: not where networks have
+    many sizes or widths."""
+    space = SPACES[config.space]
+    return not (space.size_rows or space.shares_weights)
+
+
 def _go(
     run: Run, planned: SearchPlan, fresh: Searcher, watch: Watcher, say: Say, ranks: Ranks
 ) -> Run:
@@ -141,7 +151,10 @@ def _go(
         torch.cuda.set_device(device)  # NCCL's collectives and new streams go to the current device
     dataset = to_device(planned.dataset, device)
     try:
-        with runs.lock(run) if ranks.is_main else nullcontext():
+        with (
+            runs.lock(run) if ranks.is_main else nullcontext(),
+            trying_kernels(device, fixed_shapes(config)),
+        ):
             searched = run_stages(run, dataset, planned.costs, fresh, watch, ranks=ranks)
             began = time.monotonic()
             attached_target = planned.attached_target if ranks.is_main else None

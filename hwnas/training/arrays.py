@@ -14,9 +14,10 @@ from torch import Tensor
 
 from hwnas.training.archive import MOST_CLASSES, class_names, read_npz
 from hwnas.training.augment import Augment
-from hwnas.training.dataset import Dataset, Images, generator, halves
+from hwnas.training.dataset import Dataset, generator, halves
 from hwnas.training.order import Labelled as Labelled
 from hwnas.training.order import hold_out, in_order, taken
+from hwnas.training.stored import Images
 from profilers.errors import InputError
 
 # A cell-based network halves height and width twice.

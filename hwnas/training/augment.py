@@ -82,12 +82,20 @@ def mixed(x: Tensor, alpha: float, generator: torch.Generator) -> tuple[Tensor, 
     return torch.lerp(x[partner], x, share), partner, share
 
 
-def _resized_crop(pixels: Tensor, smallest_area: float, generator: torch.Generator) -> Tensor:
-    """Scale one rectangle of each image to the full size, by bilinear interpolation."""
-    count = len(pixels)
+def rectangles(count: int, smallest_area: float, generator: torch.Generator) -> Tensor:
+    """A random rectangle for each of `count` images, (4, n): the root of its share of the area, in
+    `smallest_area`..1, the root of its width by its height, in 3:4..4:3, and where it lies between
+    left and right, top and bottom, in 0..1."""
     area, ratio, x, y = torch.rand((4, count), generator=generator)
     side = (smallest_area + (1 - smallest_area) * area).sqrt()
     stretch = torch.exp((2 * ratio - 1) * math.log(4 / 3) / 2)
+    return torch.stack([side, stretch, x, y])
+
+
+def _resized_crop(pixels: Tensor, smallest_area: float, generator: torch.Generator) -> Tensor:
+    """Scale one rectangle of each image to the full size, by bilinear interpolation."""
+    count = len(pixels)
+    side, stretch, x, y = rectangles(count, smallest_area, generator)
     # In the coordinates of `affine_grid` an image reaches from -1 to 1, so a side is its share of
     # the image.
     width, height = (side * stretch).clamp(max=1), (side / stretch).clamp(max=1)

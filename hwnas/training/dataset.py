@@ -7,10 +7,10 @@ would have seen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -23,32 +23,11 @@ from hwnas.training.augment import (
     cut_out,
     middle_window,
     random_window,
+    rectangles,
 )
+from hwnas.training.stored import Images, Wanted
 
 Split = Literal["weights", "policy", "train", "test"]
-
-
-class Stored(Protocol):
-    """Images that are not held in memory, but read when they are asked for."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: Tensor, /) -> Tensor:
-        """`index`: (n,) int64. Returns uint8 (n, C, H, W)."""
-
-    def only(self, index: Tensor, /) -> Stored:
-        """Return the images at `index` (n,), in that order."""
-
-    def disturbed(self, std: float, stream: int, /) -> Stored:
-        """Return the same images with noise, a function of `stream` and the position of an image
-        alone."""
-
-    def contents(self) -> list[bytes]:
-        """Return bytes per image that tell other contents apart, but not another name."""
-
-
-Images = Tensor | Stored
-"""Images by index: a uint8 tensor (N, C, H, W) in memory, or files."""
 
 
 class Batch(NamedTuple):
@@ -133,9 +112,12 @@ def batches(
     if augment is not None and seed is None:
         raise ValueError("augmentation needs a seed")
     order = _order(dataset, split, seed)
-    for number in range(start, batch_count(dataset, split, batch_size, drop_last), stride):
-        index = order[number * batch_size : (number + 1) * batch_size]
-        yield _read(dataset, split, index, augment, None if seed is None else (*seed, number))
+    numbers = range(start, batch_count(dataset, split, batch_size, drop_last), stride)
+    indices = [order[number * batch_size : (number + 1) * batch_size] for number in numbers]
+    words = [None if seed is None else (*seed, number) for number in numbers]
+    read = _ahead(dataset, split, indices, augment, words)
+    for index, of_batch, pixels in zip(indices, words, read, strict=True):
+        yield _batch(dataset, split, index, pixels, augment, of_batch)
 
 
 def equal_batches(
@@ -149,8 +131,10 @@ def equal_batches(
     have to mean the same.
     """
     order = _order(dataset, split, seed)[:count]
-    for index in torch.tensor_split(order, max(1, -(-len(order) // batch_size))):
-        yield _read(dataset, split, index, None, None)
+    indices = torch.tensor_split(order, max(1, -(-len(order) // batch_size)))
+    read = _ahead(dataset, split, indices, None, [None] * len(indices))
+    for index, pixels in zip(indices, read, strict=True):
+        yield _batch(dataset, split, index, pixels, None, None)
 
 
 def sample(
@@ -163,7 +147,9 @@ def sample(
 ) -> Batch:
     """Draw `count` different images of `split`, all where there are fewer; a function of `seed`
     alone."""
-    return _read(dataset, split, _order(dataset, split, seed)[:count], augment, (*seed, 0))
+    index, words = _order(dataset, split, seed)[:count], (*seed, 0)
+    (pixels,) = _ahead(dataset, split, [index], augment, [words])
+    return _batch(dataset, split, index, pixels, augment, words)
 
 
 def to_device(dataset: Dataset, device: torch.device | str) -> Dataset:
@@ -218,13 +204,38 @@ def _order(dataset: Dataset, split: Split, seed: tuple[int, ...] | None) -> Tens
     )
 
 
-def _read(
+def _ahead(
+    dataset: Dataset,
+    split: Split,
+    indices: Sequence[Tensor],
+    augment: Augment | None,
+    words: Sequence[tuple[int, ...] | None],
+) -> Iterator[Tensor | None]:
+    """The pixels of each batch, read ahead; None of images that are in memory."""
+    images = dataset.test if split == "test" else dataset.train
+    if isinstance(images, Tensor):
+        return (None for _ in indices)
+    return images.ahead(
+        Wanted(
+            at=index,
+            # Of the whole picture in its file, not of the square that is kept of it.
+            cuts=rectangles(len(index), augment.smallest_area, _draws(seed))
+            if augment is not None and seed is not None and augment.smallest_area < 1
+            else None,
+        )
+        for index, seed in zip(indices, words, strict=True)
+    )
+
+
+def _batch(
     dataset: Dataset,
     split: Split,
     index: Tensor,
+    read: Tensor | None,
     augment: Augment | None,
     seed: tuple[int, ...] | None,
 ) -> Batch:
+    """The images at ``index``, whose pixels are those ``read``, or in memory."""
     images, labels = (
         (dataset.test, dataset.test_labels)
         if split == "test"
@@ -232,20 +243,28 @@ def _read(
     )
     both = torch.stack([index, labels[index]]).to(dataset.device)  # one copy to a GPU, not two
     y = both[1]
-    if isinstance(images, Tensor) and images.device == both.device:
-        pixels = images[both[0]]
-    else:
-        pixels = images[index].to(dataset.device)
+    if read is None:
+        assert isinstance(images, Tensor)
+        read = images[both[0] if images.device == both.device else index]
+    pixels = read.to(dataset.device)
     soft = None
     if dataset.soft_labels is not None and split != "test":
         soft = dataset.soft_labels[index].to(dataset.device)
     if augment is None or seed is None:
         return Batch(_normalised(dataset, middle_window(pixels, dataset.image[1:])), y, soft)
-    # One more word than the seed of the order, so that the two draws have nothing in common.
-    draws = generator(*seed, 1)
+    draws = _draws(seed)
+    if not isinstance(images, Tensor) and augment.smallest_area < 1:
+        rectangles(len(index), augment.smallest_area, draws)  # the files were cut by these
+        augment = replace(augment, smallest_area=1.0)
     pixels = random_window(pixels, dataset.image[1:], draws)
     x = _normalised(dataset, augmented(pixels, augment, draws))
     return Batch(cut_out(x, augment.cutout, draws) if augment.cutout else x, y, soft)
+
+
+def _draws(seed: tuple[int, ...]) -> torch.Generator:
+    """What augments a batch: one more word than the seed of the order, so that the two draws have
+    nothing in common."""
+    return generator(*seed, 1)
 
 
 def _normalised(dataset: Dataset, pixels: Tensor) -> Tensor:

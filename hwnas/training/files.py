@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections import Counter
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -18,13 +18,17 @@ from hwnas.heard import counted
 from hwnas.training.arrays import noisy
 from hwnas.training.dataset import generator
 from hwnas.training.picture import read_image
+from hwnas.training.stored import Wanted
 from profilers.errors import InputError
+from profilers.host import usable_cores
 
 # Files of more than this in all are told apart by their first and last bytes and their size.
 WHOLE_BYTES = 4 << 30
 _END_BYTES = 4096
 _MOST_COMPARED = 100_000
-READERS = 4
+READERS, MOST_READERS = 4, 16
+AHEAD = 2
+"""Batches that are read while a device trains on the one before."""
 MANY = 2000
 """Images that are more than a batch: how many of them are read is told."""
 
@@ -57,8 +61,29 @@ class Files:
                 return torch.stack([*counted(found, "image files read", len(index))])
             return torch.stack([*found])
 
-    def _read(self, index: int) -> Tensor:
-        pixels = read_image(self.paths[index], self.image)
+    def ahead(self, batches: Iterable[Wanted], /) -> Iterator[Tensor]:
+        """uint8 (n, C, H, W) of each batch, read while the one before is used.
+
+        At most ``AHEAD`` of them wait to be used. Who asks for one alone has one read alone. A file
+        that cannot be read raises InputError where its turn comes.
+        """
+        waiting: deque[list[Future[Tensor]]] = deque()
+        pool = ThreadPoolExecutor(max(READERS, min(MOST_READERS, usable_cores())))
+        try:
+            for number, (index, cuts) in enumerate(batches):
+                columns = [None] * len(index) if cuts is None else cuts.T.tolist()
+                pairs = zip(index.tolist(), columns, strict=True)
+                waiting.append([pool.submit(self._read, *pair) for pair in pairs])
+                if number == 0 or len(waiting) > AHEAD:
+                    yield _stacked(waiting.popleft())
+            while waiting:
+                yield _stacked(waiting.popleft())
+        finally:
+            # Who stops early, or meets an error, waits for no file that is not wanted any more.
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _read(self, index: int, cut: tuple[float, float, float, float] | None = None) -> Tensor:
+        pixels = read_image(self.paths[index], self.image, cut)
         return noisy(pixels, self.noise, generator(self.stream, index)) if self.noise else pixels
 
     def only(self, index: Tensor, /) -> Files:
@@ -80,6 +105,10 @@ class Files:
         with ThreadPoolExecutor(READERS) as pool:
             found = pool.map(partial(_file_digest, whole=whole, salt=salt), self.paths)
             return [*counted(found, "image files compared", len(self.paths))]
+
+
+def _stacked(read: list[Future[Tensor]]) -> Tensor:
+    return torch.stack([one.result() for one in read])
 
 
 def spread(names: Sequence[str]) -> list[str]:

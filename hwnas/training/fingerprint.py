@@ -13,8 +13,9 @@ from weakref import WeakKeyDictionary
 
 from torch import Tensor
 
-from hwnas.training.dataset import Dataset, Images
+from hwnas.training.dataset import Dataset
 from hwnas.training.order import pixel_digests
+from hwnas.training.stored import Images
 
 VERSION = "2:"
 

@@ -16,12 +16,13 @@ from hwnas.heard import counted
 from hwnas.training import torchvision_shim
 from hwnas.training.arrays import SMALLEST_SIDE, build, default_augment
 from hwnas.training.augment import Augment
-from hwnas.training.dataset import Dataset, Images
+from hwnas.training.dataset import Dataset
 from hwnas.training.files import READERS, Files, spread
 from hwnas.training.order import Labelled
 from hwnas.training.parts import parts
 from hwnas.training.picture import Header, probe
 from hwnas.training.scan import passed_over, scan, scan_test
+from hwnas.training.stored import Images
 from hwnas.training.usable import usable
 from profilers.errors import InputError
 
@@ -106,7 +107,8 @@ def load_imagenet(root: Path, *, seed: int, noise: float, image_size: int | None
             " image-net.org, put its devkit, train and val archives in one folder, name it with"
             " --data-root"
         ) from error
-    parts = [_labelled(part.samples, image, root) for part in (train, test)]
+    # Training images are cut out of whole pictures, so they stay in their files.
+    parts = [_labelled(train.samples, image, root, 0), _labelled(test.samples, image, root)]
     return build(
         "imagenet",
         tuple(", ".join(names) for names in train.classes),
@@ -121,13 +123,18 @@ def load_imagenet(root: Path, *, seed: int, noise: float, image_size: int | None
 
 
 def _labelled(
-    files: Sequence[tuple[str, int]], image: tuple[int, int, int], folder: Path
+    files: Sequence[tuple[str, int]],
+    image: tuple[int, int, int],
+    folder: Path,
+    memory: int | None = None,
 ) -> Labelled:
-    """Read the files, or leave a large folder where it is; names are those that are seen from
-    `folder`."""
+    """Read the files, or leave those of more than `memory` bytes of pixels where they are.
+
+    Names are those that are seen from `folder`.
+    """
     paths = tuple(name for name, _ in files)
     images: Images = Files(paths=paths, image=image)
-    if len(files) * math.prod(image) <= IN_MEMORY_BYTES:
+    if len(files) * math.prod(image) <= (IN_MEMORY_BYTES if memory is None else memory):
         images = images[torch.arange(len(files))]
     start = f"{folder}{os.sep}"
     names = tuple(

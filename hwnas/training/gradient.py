@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from hwnas.nets import task
 from hwnas.nets.fitting import in_pieces
+from hwnas.nets.precision import computing_in
 from hwnas.space.task import Task
 from hwnas.training.building import _layout
 from hwnas.training.data import Batch
@@ -56,15 +57,14 @@ def _sum(
     recipe: Recipe,
     scaler: torch.amp.GradScaler,
 ) -> tuple[Tensor, Tensor]:
-    kind = {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(recipe.precision)
     losses, right = [], []
     for part, factors, mixed_in in parts:
-        with torch.autocast(part.x.device.type, dtype=kind, enabled=kind is not None):
+        with computing_in(recipe.precision, part.x.device):
             output = runner(_layout(part.x), factors)
-            logits, extra = output if isinstance(output, tuple) else (output, None)
-            loss = loss_of(learned, logits, extra, part, recipe, mixed_in)
-            if len(part.y) < count:
-                loss = loss * (len(part.y) / count)
+        logits, extra = output if isinstance(output, tuple) else (output, None)
+        loss = loss_of(learned, logits, extra, part, recipe, mixed_in)
+        if len(part.y) < count:
+            loss = loss * (len(part.y) / count)
         scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         losses.append(loss.detach())
         with torch.no_grad():

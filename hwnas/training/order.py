@@ -15,7 +15,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from hwnas.training.dataset import Images, generator, stratified_order
+from hwnas.training.dataset import generator, stratified_order
+from hwnas.training.stored import Images
 
 _SHUFFLE = 16
 """Seed of the permutation of file names: any number would do, as long as it never changes."""

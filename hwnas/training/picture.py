@@ -16,7 +16,7 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from hwnas.training.pixels import Unreadable, eight_bits, is_grey, is_transparent, middle
+from hwnas.training.pixels import Unreadable, eight_bits, is_grey, is_transparent, middle, rectangle
 from profilers.errors import InputError
 from profilers.limited import open_judged
 
@@ -82,17 +82,21 @@ def probe(path: str) -> Header:
         return _header(file)
 
 
-def read_image(path: str, image: tuple[int, int, int]) -> Tensor:
+def read_image(
+    path: str, image: tuple[int, int, int], cut: tuple[float, float, float, float] | None = None
+) -> Tensor:
     """Read one file as uint8 (C, H, W) of the size `image`, or raise `InputError` that names it.
 
-    The picture is turned as its EXIF orientation says, its middle square is cut out and resized.
+    The picture is turned as its EXIF orientation says, its middle square, or the rectangle `cut`
+    (hwnas.training.pixels.rectangle), is cut out and resized.
     16-bit grey keeps its upper 8 bits; transparent pixels are laid on white.
     """
     channels, side, _ = image
     with _errors(path), upright(path, side) as picture:
         wanted = "L" if channels == 1 else "RGB"
         whole = picture if picture.mode == wanted else picture.convert(wanted)
-        pixels = np.asarray(middle(whole, side))
+        part = middle(whole, side) if cut is None else rectangle(whole, side, cut)
+        pixels = np.asarray(part)
     return torch.from_numpy(np.array(pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)))
 
 

@@ -3,6 +3,7 @@ image."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -106,4 +107,27 @@ def middle(picture: Image.Image, side: int) -> Image.Image:
     box = (left, top, left + shorter, top + shorter)
     if shorter == side:
         return picture.crop(box)
+    return picture.resize((side, side), Image.Resampling.BILINEAR, box, reducing_gap=REDUCING_GAP)
+
+
+def rectangle(
+    picture: Image.Image, side: int, cut: tuple[float, float, float, float]
+) -> Image.Image:
+    """Resize a rectangle of the picture to `side` x `side`; `cut`: a column of
+    hwnas.training.augment.rectangles.
+
+    What would be wider or higher than the picture is as wide or high as it is.
+    """
+    root, stretch, x, y = cut
+    mean = root * math.sqrt(picture.width * picture.height)
+    width, height = (
+        min(float(whole), max(1.0, wanted))
+        for whole, wanted in (
+            (picture.width, mean * stretch),
+            (picture.height, mean / stretch),
+        )
+    )
+    left, top = x * (picture.width - width), y * (picture.height - height)
+    # The sum may round to a bit more than there is.
+    box = (left, top, min(left + width, picture.width), min(top + height, picture.height))
     return picture.resize((side, side), Image.Resampling.BILINEAR, box, reducing_gap=REDUCING_GAP)

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from hwnas import files
 from hwnas.errors import Stopped, is_memory
+from hwnas.nets.fast.cudnn import computed_by, trying_kernels
 from hwnas.nets.network import Network
 from hwnas.space.genotype import Architecture
 from hwnas.space.layers import Stem
@@ -30,6 +31,7 @@ from hwnas.training.evaluate import confusion_of, right_of
 from hwnas.training.loop import HOLD_OUT, Training, TrainingDiverged
 from hwnas.training.recipe import Recipe
 from hwnas.training.start import Start
+from profilers.bfloat16 import bfloat16_problem
 from profilers.cuda import cuda_problem
 from profilers.errors import InputError
 
@@ -42,6 +44,8 @@ class Trained:
 
     ``network`` is in evaluation mode and holds the last weights (averaged, where asked for); with
     patience those of the epoch that was best on the images held out.
+
+    ``computed_by``: the GPU of the last call, and how it computed; None of a CPU.
 
     ``test_accuracy``, in 0..1, is that of these weights, never the best of several looks at the
     test images. ``seconds`` counts training and evaluation over all calls that it took. ``epochs``
@@ -61,6 +65,7 @@ class Trained:
     right: Tensor
     legs: tuple[int, ...] = ()
     kept_epoch: int | None = None
+    computed_by: str | None = None
 
 
 @contextmanager
@@ -120,14 +125,15 @@ def train(
     progress = training.progress
     if start is not None and report is not None and not (progress.epoch or progress.step):
         report(_before(training))
-    if training.ended:
-        training.finish()
-    while not training.ended:
-        training.run_epoch(checkpoint_s)
-        if report is not None:
-            report(progress.curve[-1])
-    # Of the weights that are kept, which need not be those that were tested last.
-    outputs = training.outputs()
+    with trying_kernels(device):
+        if training.ended:
+            training.finish()
+        while not training.ended:
+            training.run_epoch(checkpoint_s)
+            if report is not None:
+                report(progress.curve[-1])
+        # Of the weights that are kept, which need not be those that were tested last.
+        outputs = training.outputs()
     return Trained(
         architecture=architecture,
         network=training.settled,
@@ -140,6 +146,7 @@ def train(
         right=right_of(outputs, data),
         legs=tuple(progress.legs),
         kept_epoch=training.result.number,
+        computed_by=computed_by(device),
     )
 
 
@@ -184,6 +191,10 @@ def _check(recipe: Recipe, dataset: Dataset, device: torch.device) -> None:
     problem = cuda_problem(device.index or 0) if device.type == "cuda" else ""
     if problem:
         raise InputError(f"device {device}: {problem}")
+    if recipe.precision == "bfloat16":
+        problem = bfloat16_problem(device.type, device.index or 0)
+        if problem:
+            raise InputError(f"recipe {recipe.name}: precision: {problem}")
     if recipe.precision == "float16" and device.type == "cpu":
         raise InputError(
             f"recipe {recipe.name}: precision float16 needs a CUDA device, not {device}"

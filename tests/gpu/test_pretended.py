@@ -77,6 +77,18 @@ def test_values_and_derivatives_are_those_of_the_cpu(pretended: torch.device) ->
         assert torch.equal(mine, wanted)
 
 
+def test_autocast_lowers_convolutions_and_products_alone(pretended: torch.device) -> None:
+    x = torch.randn(2, 3, 4, 4).to(pretended)
+    conv, line = nn.Conv2d(3, 4, 1).to(pretended), nn.Linear(4, 2).to(pretended)
+    with torch.autocast(pretended.type, dtype=torch.bfloat16):
+        y = conv(x)
+        assert y.dtype == line(y.mean((2, 3))).dtype == torch.bfloat16
+        assert (x + x).dtype == torch.float32
+    y.float().sum().backward()
+    assert conv.weight.grad is not None and conv.weight.grad.dtype == torch.float32
+    assert conv(x).dtype == torch.float32
+
+
 def test_kernels_waits_and_copies_are_counted_once_each(pretended: torch.device) -> None:
     x = torch.ones(3, device=pretended)
     with counted() as counts:

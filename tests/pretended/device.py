@@ -66,6 +66,24 @@ def register() -> None:
         # device="pretended").
         _state["library"] = torch.library.Library("_", "IMPL")
         _state["library"].fallback(_made, "PrivateUse1")
+        # Autocast, as CUDA has it: convolutions and products in the lower precision.
+        _state["library"].fallback(torch.library.fallthrough_kernel, "AutocastPrivateUse1")
+        _state["lowered"] = torch.library.Library("aten", "IMPL", "AutocastPrivateUse1")
+        for name in ("conv2d", "linear"):
+            _state["lowered"].impl(name, _lowered(getattr(torch.ops.aten, name)))
+
+
+def _lowered(func: Any) -> Made:
+    def cast(*args: Any, **kwargs: Any) -> Any:
+        kind = torch.get_autocast_dtype(NAME)
+        low = [
+            one.to(kind) if isinstance(one, torch.Tensor) and one.is_floating_point() else one
+            for one in args
+        ]
+        with torch.autocast(NAME, enabled=False):
+            return func(*low, **kwargs)
+
+    return cast
 
 
 def _made(func: Any, *args: Any, **kwargs: Any) -> Any:

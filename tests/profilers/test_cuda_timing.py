@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,12 +18,15 @@ import pytest
 import torch
 
 from profilers import gpu_state, session, torch_latency
-from profilers.backends import cuda_index
+from profilers.backends import Options, cuda_index
 from profilers.cuda_timing import captured, on_device
+from profilers.device import Device
+from profilers.errors import InputError
 from profilers.gpu_state import GpuState, notes, settings
-from profilers.measurement import Failure
+from profilers.measurement import Failure, Measurement
 from profilers.memory import onnx_memory
-from profilers.onnx_latency import OnnxOptions, latency_request
+from profilers.onnx_latency import OnnxOptions, latency_request, measure_latency
+from profilers.runtime_backends import together
 from profilers.timing import Duration
 from profilers.torch_latency import full_float32
 from tests.profilers.onnx_files import saved, small
@@ -158,6 +162,74 @@ def test_onnx_runtime_is_started_on_the_named_device_and_its_buffers_lie_there(
     )
     session.bound_run(running, {"x": np.zeros(1)}, "cuda", 1)()
     assert made["input"] == ("cuda", 1) and made["output"] == ("y", "cuda", 1)
+    # What TensorRT does not take, CUDA does, on the same device; buffers lie on that.
+    with pytest.raises(RuntimeError, match=r"no TensorrtExecutionProvider: pip uninstall"):
+        session.load("file", {**request, "provider": "tensorrt"})
+    both = ["TensorrtExecutionProvider", "CUDAExecutionProvider"]
+    monkeypatch.setattr(session.onnxruntime, "get_available_providers", lambda: both)
+    session.load("file", {**request, "provider": "tensorrt"})
+    assert made["providers"] == both and made["options"] == [{"device_id": 1}] * 2
+
+
+def test_which_provider_took_how_many_nodes_is_read_from_the_session(tmp_path: Path) -> None:
+    ort = session.onnxruntime
+    file = str(saved(tmp_path, small()))
+    options = ort.SessionOptions()
+    options.add_session_config_entry(session.PLACEMENT, "1")
+    told = ort.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+    if not hasattr(told, "get_provider_graph_assignment_info"):
+        pytest.skip(f"ONNX Runtime {ort.__version__} does not tell")
+    assert session.placed(told) == {"CPUExecutionProvider": 1}
+    # One that was not told to remember, and versions that can't.
+    assert session.placed(ort.InferenceSession(file, providers=["CPUExecutionProvider"])) == {}
+    assert session.placed(SimpleNamespace()) == {}
+
+
+@pytest.mark.parametrize(
+    ("provider", "nodes", "note"),
+    [
+        ("cuda", {"CUDAExecutionProvider": 31}, ()),
+        (
+            "cuda",
+            {"CUDAExecutionProvider": 31, "CPUExecutionProvider": 2},
+            ("not all nodes ran by cuda: CUDA 31, CPU 2",),
+        ),
+        (
+            "tensorrt",
+            {"TensorrtExecutionProvider": 1, "CUDAExecutionProvider": 4},
+            ("not all nodes ran by tensorrt: Tensorrt 1, CUDA 4",),
+        ),
+        ("tensorrt", {}, ()),
+    ],
+)
+def test_a_receipt_names_the_providers_that_really_ran(
+    tmp_path: Path, provider: Any, nodes: dict[str, int], note: tuple[str, ...]
+) -> None:
+    figures = ("min", "p10", "median", "p90", "p99", "iqr", "value", "low", "high", "noise")
+    summary: dict[str, Any] = {**dict.fromkeys(figures, 0.1), "n": 2, "noisy": False}
+    summary["statistic"] = "median"
+    answer = {"model": 0, "own": [0.1, 0.1], "wall": [0.1, 0.1], "reference": [], "nodes": nodes}
+    answer |= {"summary": summary, "wall_summary": summary}
+    (found,) = measure_latency(
+        [saved(tmp_path, small())],
+        OnnxOptions(provider=provider),
+        run=lambda *_: ({"versions": {}, "host": ""}, [answer]),
+    )
+    assert isinstance(found, Measurement) and found.receipt.notes == note
+    assert dict(found.receipt.settings).get("nodes") == (
+        note[0].partition(": ")[2] if note else "CUDA 31" if nodes else None
+    )
+
+
+def test_tensorrt_is_of_onnx_runtime_on_cuda_alone() -> None:
+    for runtime, place in (("onnxruntime", "cpu"), ("openvino", "cuda:0")):
+        with pytest.raises(InputError, match="--tensorrt"):
+            together(
+                runtime,
+                [],
+                Device(name="x", kind="gpu", description=""),
+                Options(place=place, tensorrt=True),
+            )
 
 
 def test_the_request_of_a_measurement_names_the_device(tmp_path: Any) -> None:

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from torch.autograd.function import Function, once_differentiable
 
 from hwnas.nets.fast.maps import channels_last, even_pixels
+from hwnas.nets.precision import lowered
 
 Geometry = tuple[list[int], list[int], list[int], int]
 """Stride, padding, dilation, each (height, width) in pixels, and groups: as ``torch.conv2d``
@@ -38,6 +39,7 @@ def convolution(x: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
 
     x: (n, c, h, w), weight: (out, c / groups, kh, kw) -> (n, out, h', w').
     """
+    x, weight = lowered(x), lowered(weight)
     return _Convolution.apply(x, weight, geometry)  # type: ignore[no-any-return,no-untyped-call]
 
 

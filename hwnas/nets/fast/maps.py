@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import Function
 
+from hwnas.nets.precision import lowered
+
 
 def channels_last(x: Tensor) -> bool:
     """Whether ``x`` (n, c, h, w) lies in memory pixel by pixel.
@@ -129,6 +131,7 @@ class MeanPool(nn.AvgPool2d):
         """(n, c, h, w) -> (n, c, ceil(h / stride), ceil(w / stride))."""
         if x.device.type != "cpu" or not channels_last(x):
             return super().forward(x)
+        x = lowered(x)
         ones, share = self._constants(x)
         return torch.conv2d(x, ones, None, self.stride, self.padding, 1, x.shape[1]) * share
 

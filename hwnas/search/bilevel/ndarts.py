@@ -57,6 +57,11 @@ def check(config: Config) -> None:
             "ndarts.population: the noises come in pairs, so an even number, not"
             f" {settings.population}"
         )
+    if settings.weights == "es" and config.weight_step.precision != "float32":
+        raise InputError(
+            f"weight_step.precision: {config.weight_step.precision} is for steps along a gradient,"
+            " and ndarts.weights = 'es' makes none: take float32, or 'sgd' or 'sgd+es'"
+        )
 
 
 def start(config: Config, rng: np.random.Generator) -> NDarts:

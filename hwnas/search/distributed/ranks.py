@@ -9,6 +9,7 @@ is exchanged. What a step means with N ranks: docs/decisions/016-what-a-step-is-
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -32,6 +33,9 @@ LIMIT = timedelta(minutes=30)
 """How long a rank waits for another that lives: rank 0 may measure a first latency table or
 write a checkpoint, and scoring finalists takes some ranks longer than others. One that has died
 is noticed at once."""
+ON_GPUS_S = 45.0
+"""How long a sum over GPUs may take, which all ranks begin within moments of one another: NCCL does
+not notice that a rank has died inside one, and waits for ever."""
 LAST_WORDS = timedelta(seconds=5)
 GRACE_S = 10.0
 """After one process has died: how long the others have to end, and then again before they are
@@ -119,7 +123,10 @@ class Ranks:
         chosen = [weight for weight, count in zip(weights, touched, strict=True) if count]
         flat = torch.cat([_gradient(weight).reshape(-1) for weight in chosen])
         with _peer_lost():
-            dist.all_reduce(flat)
+            if flat.device.type == "cpu":
+                dist.all_reduce(flat)
+            else:
+                finish(dist.all_reduce(flat, async_op=True))
         flat /= paths
         for weight, part in zip(
             chosen, torch.split(flat, [one.numel() for one in chosen]), strict=True
@@ -230,6 +237,20 @@ def _all_agree(store: Any, rank: int, size: int, yes: bool) -> bool:
     words = PrefixStore("agree", store)
     words.set(str(rank), str(int(yes)))
     return all(words.get(str(other)) == b"1" for other in range(size))
+
+
+def finish(work: Any, limit_s: float = ON_GPUS_S) -> None:
+    """Wait for what torch.distributed has begun; whatever runs after it then sees its result.
+
+    Raises PeerLost where it does not end within ``limit_s`` seconds.
+    """
+    began, pause = time.monotonic(), 5e-5
+    while not work.is_completed():
+        if time.monotonic() - began > limit_s:
+            raise PeerLost(f"a sum over the GPUs of all processes timed out after {limit_s:g} s")
+        time.sleep(pause)
+        pause = min(1.2 * pause, 0.01)
+    work.wait()
 
 
 def _gradient(weight: Tensor) -> Tensor:

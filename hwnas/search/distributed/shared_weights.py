@@ -17,6 +17,7 @@ from torch import Tensor
 from hwnas.errors import is_memory
 from hwnas.nets import task
 from hwnas.nets.fitting import in_pieces
+from hwnas.nets.precision import computing_in
 from hwnas.nets.supernet import Supernet
 from hwnas.search.distributed.ranks import ALONE, Ranks
 from hwnas.space.space import Choices, Probabilities
@@ -85,8 +86,7 @@ def weight_step(
     shared.optimizer.zero_grad(set_to_none=True)
     weights = shared.weights
     try:
-        smoothing = shared.settings.label_smoothing
-        own = None if batch is None else _backward(shared.net, batch, path, parts, smoothing)
+        own = None if batch is None else _backward(shared, batch, path, parts)
     except (RuntimeError, MemoryError) as error:
         if out_of_memory(error):
             shared.ranks.give_up(weights)
@@ -104,20 +104,18 @@ def _number(loss: float | Tensor | None) -> float | None:
 
 
 def _backward(
-    net: Supernet,
-    batch: Batch,
-    path: Choices | Probabilities,
-    parts: int,
-    smoothing: float,
+    shared: SharedWeights, batch: Batch, path: Choices | Probabilities, parts: int
 ) -> float | Tensor:
     """Leave the gradient of one batch in the weights; returns its loss."""
+    net, settings = shared.net, shared.settings
     total: float | Tensor = 0.0
     for x, y in zip(batch.x.chunk(parts), batch.y.chunk(parts), strict=True):
-        if path.ndim == 1:
-            logits = net.sampled(x, np.asarray(path, dtype=np.int64))
-        else:
-            logits = net.mixture(x, torch.as_tensor(path, dtype=x.dtype, device=x.device))
-        loss = task.loss(net.task, logits, y, smoothing) * (len(y) / len(batch.y))
+        with computing_in(settings.precision, x.device):
+            if path.ndim == 1:
+                logits = net.sampled(x, np.asarray(path, dtype=np.int64))
+            else:
+                logits = net.mixture(x, torch.as_tensor(path, dtype=x.dtype, device=x.device))
+        loss = task.loss(net.task, logits, y, settings.label_smoothing) * (len(y) / len(batch.y))
         loss.backward()  # type: ignore[no-untyped-call]
         # A GPU would be waited for here; a CPU has it, and adds in float64.
         total += float(loss.detach()) if x.device.type == "cpu" else loss.detach()

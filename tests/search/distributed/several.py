@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from numpy.typing import NDArray
 
 from hwnas.config import Config, WeightStep, resolve
@@ -20,7 +21,7 @@ from hwnas.search import loop
 from hwnas.search.bilevel import ndarts
 from hwnas.search.bilevel.alpha import NDarts
 from hwnas.search.distributed import shared_weights
-from hwnas.search.distributed.ranks import ALONE, Ranks, world
+from hwnas.search.distributed.ranks import ALONE, PeerLost, Ranks, finish, world
 from hwnas.search.distributed.shared_weights import SharedWeights
 from hwnas.search.state import State, digest
 from hwnas.search.steps import weight_step
@@ -90,6 +91,23 @@ def accuracy_only(ranks: Ranks = ALONE, weights: str = "sgd") -> tuple[NDarts, S
     )
 
 
+def late(ranks: Ranks) -> dict[str, Any]:
+    """A sum in which rank 1 is missing until rank 0 has given it up once."""
+    ones, said = torch.ones(3), ""
+    if ranks.is_main:
+        begun = dist.all_reduce(ones, async_op=True)
+        try:
+            finish(begun, 0.1)
+        except PeerLost as error:
+            said = str(error)
+        ranks.store.set("given up", "1")
+        finish(begun)
+    else:
+        ranks.store.wait(["given up"])
+        finish(dist.all_reduce(ones, async_op=True))
+    return {"late.said": said, "late.sum": ones.numpy()}
+
+
 def lessons(folder: str) -> None:
     """One process of a pair: everything that ranks exchange, written down for the tests to look
     at."""
@@ -126,6 +144,7 @@ def lessons(folder: str) -> None:
             ranks.check_equal(lambda: 5 + ranks.rank)
         except Stopped as error:
             found["unequal"] = str(error)
+        found |= late(ranks)
     np.savez(Path(folder) / f"{ranks.rank}.npz", **found)
 
 

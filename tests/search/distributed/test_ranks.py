@@ -27,7 +27,7 @@ from hwnas.search.algorithms import policy
 from hwnas.search.bilevel import ndarts
 from hwnas.search.bilevel.weight_evolution import Evolution, evolve
 from hwnas.search.distributed.launch import launch
-from hwnas.search.distributed.ranks import ALONE, waits
+from hwnas.search.distributed.ranks import ALONE, ON_GPUS_S, waits
 from hwnas.search.plan import plan
 from hwnas.search.search import resume, search, whereabouts
 from profilers.errors import InputError
@@ -171,6 +171,12 @@ def test_processes_that_went_different_ways_are_stopped_loudly(pair: list[dict[s
     assert all(
         "no longer hold the same weights (digests 5, 6)" in str(found["unequal"]) for found in pair
     )
+
+
+def test_a_sum_that_a_process_does_not_join_is_given_up_in_time(pair: list[dict[str, Any]]) -> None:
+    assert str(pair[0]["late.said"]) == "a sum over the GPUs of all processes timed out after 0.1 s"
+    assert all(one["late.sum"].tolist() == [2.0, 2.0, 2.0] for one in pair)
+    assert ON_GPUS_S < 60
 
 
 def test_a_process_alone_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
