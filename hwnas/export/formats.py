@@ -36,9 +36,11 @@ from hwnas.export.usage import METADATA, usage
 from hwnas.plugins import Announced
 from hwnas.runs import training_record
 from hwnas.runs.directory import FRONT
+from hwnas.runs.precision_record import PRECISIONS, Precision
 from hwnas.training.checkpoint import BEST, STATE, WEIGHTS
 from hwnas.training.weights import weights_bytes
 from profilers.errors import FaultyPlugin, asking, kind_of
+from profilers.runtimes import RUNTIMES
 
 
 def _any(exporting: Exporting, content: object) -> None:
@@ -54,7 +56,9 @@ class Format:
     results are not the network's.
 
     `needs`: formats that are written beside it, since it can't be used without them. `extra`: the
-    extra of hwnas that it needs, empty where the plain install has it.
+    extra of hwnas that it needs, empty where the plain install has it. `runtime`: what runs it (a
+    key of profilers.runtimes.RUNTIMES), and `precision`: that of its weights; both empty where it
+    is not compared with other precisions.
     """
 
     name: str
@@ -65,6 +69,14 @@ class Format:
     needs: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
     extra: str = ""
+    runtime: str = ""
+    precision: Precision | None = None
+
+    @property
+    def computes_in(self) -> Precision:
+        """The precision that its runtime is asked for: int8 is in the file, and OpenVINO computes
+        in float32 with weights of fp16."""
+        return self.precision if self.precision and self.runtime == "ncnn" else "fp32"
 
 
 def _int8(exporting: Exporting) -> bytes:
@@ -128,6 +140,8 @@ def _runtime_format(runtime: str, suffixes: tuple[str, str], stored: str) -> For
         check=check,
         runs_on="OpenVINO" if runtime == "openvino" else "ncnn, one image at a time",
         extra=runtime,
+        runtime=runtime,
+        precision="fp16" if half else "fp32",
     )
 
 
@@ -164,6 +178,8 @@ def _tflite_format(stored: str) -> Format:
         check=check,
         runs_on="LiteRT (TensorFlow Lite)" + ", Edge TPU, microcontrollers" * integer,
         extra="litert",
+        runtime="litert",
+        precision="int8" if integer else "fp32",
     )
 
 
@@ -187,6 +203,11 @@ def _check_file(one: Format, others: Mapping[str, Format]) -> None:
     """Raise FaultyPlugin for a file name that is no plain one, or that something else is written
     to."""
     plugin = f"format {one.name!r} (hwnas.formats)"
+    if one.runtime and (one.runtime not in RUNTIMES or one.precision not in PRECISIONS):
+        raise FaultyPlugin(
+            f"{plugin}: runtime {one.runtime!r} in {one.precision!r}; they must be one of"
+            f" {', '.join(RUNTIMES)} and one of {', '.join(PRECISIONS)}, or not be said"
+        )
     taken = {
         file.casefold(): f"format {other.name!r}"
         for other in others.values()
@@ -248,8 +269,17 @@ for _format in (
         file="model.onnx",
         write=lambda exporting: exporting.onnx,
         runs_on="ONNX Runtime, TensorRT, OpenVINO",
+        runtime="onnxruntime",
+        precision="fp32",
     ),
-    Format(name="int8", file="model.int8.onnx", write=_int8, runs_on="ONNX Runtime"),
+    Format(
+        name="int8",
+        file="model.int8.onnx",
+        write=_int8,
+        runs_on="ONNX Runtime",
+        runtime="onnxruntime",
+        precision="int8",
+    ),
     Format(name="pt2", file="model.pt2", write=_pt2, check=_check_pt2, runs_on="torch.export.load"),
     Format(
         name="python",
