@@ -75,7 +75,7 @@ def choose_point(run: Run, choice: Choice, precision: Wanted) -> ChosenPoint | N
 
 def taken_words(point: PrecisionPoint) -> str:
     """What was taken, in one line."""
-    words = [f"accuracy {point.accuracy.value:.4f} ({point.accuracy.provenance})"]
+    words = [f"accuracy {point.accuracy.value:.4f} (validation)"]
     if point.test_accuracy is not None:
         words.append(f"{point.test_accuracy:.4f} (test)")
     if point.latency is not None:

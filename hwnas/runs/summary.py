@@ -125,8 +125,9 @@ class SearchSummary(Record):
     metric; ``within_target``: keys of the front that do. ``believed``: keys of those that SynFlow
     helped to choose. ``dominated``, ``failed``: the other finalists; those that failed could not be
     measured. ``baselines``, ``verdict``: of plain networks that were trained beside it;
-    ``precisions``: its trained networks in the precisions of their exported files. front.json does
-    not hold these three, ``hwnas show --json`` does.
+    ``precisions``: its trained networks in the precisions of their exported files; ``runtime``: the
+    runtime and precision that latencies were asked for in, such as ``openvino int8``. front.json
+    does not hold these four, ``hwnas show --json`` does.
     """
 
     space: Text
@@ -154,6 +155,7 @@ class SearchSummary(Record):
     baselines: list[Member] = Field(default_factory=list)
     verdict: Verdict | None = None
     precisions: PrecisionFront | None = None
+    runtime: Text | None = None
     health: list[HealthNote] | None = None
 
     @property
