@@ -16,18 +16,16 @@ def print_precisions(found: PrecisionFront) -> None:
 
     beside = "latency" if found.by == "latency" else "size"
     grid = table(
-        title=f"Exported files: front of accuracy and {beside}",
+        title=f"Exported files; *: on the front of accuracy and {beside}",
         title_justify="left",
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
         pad_edge=False,
     )
     grid.add_column("network", overflow="fold", min_width=10)
-    for header in ("precision", "runtime"):
-        grid.add_column(header, no_wrap=True)
+    grid.add_column("file", no_wrap=True)
     for header in ("accuracy\nvalidation", "accuracy\ntest", "ms", "95 % of ms", "KiB"):
         grid.add_column(header, justify="right", no_wrap=True)
-    grid.add_column("", no_wrap=True)
     for point in sorted(found.points, key=_place):
         grid.add_row(*_cells(point))
     print_table(grid)
@@ -49,12 +47,10 @@ def _cells(point: PrecisionPoint) -> list[str]:
     elif point.failure is not None:
         measured = ["failed", point.failure.reason]
     return [
-        point.network,
-        point.precision,
-        point.runtime,
+        f"{point.network} *" if point.on_front else point.network,
+        f"{point.precision} {point.runtime}",
         f"{point.accuracy.value:.4f}",
         "" if point.test_accuracy is None else f"{point.test_accuracy:.4f}",
         *measured,
         f"{point.size / 1024:,.0f}",
-        "front" if point.on_front else "",
     ]
