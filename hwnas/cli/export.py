@@ -213,6 +213,7 @@ def export(
         return
     print_exported(records, middle)
     steps: list[Command] = [] if middle is None else [("report", Path(subject))]
+    steps += [] if kept_in is None else [("show", Path(subject))]
     written = [record["files"]["onnx"] for record in records if "onnx" in record["files"]]
     say_next(*steps, *(("profile", Path(file)) for file in written))
 

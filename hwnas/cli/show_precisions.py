@@ -24,7 +24,7 @@ def print_precisions(found: PrecisionFront) -> None:
     )
     grid.add_column("network", overflow="fold", min_width=10)
     grid.add_column("file", no_wrap=True)
-    for header in ("accuracy\nvalidation", "accuracy\ntest", "ms", "95 % of ms", "KiB"):
+    for header in ("accuracy\n(val)", "accuracy\n(test)", "ms", "95 % of ms", "KiB"):
         grid.add_column(header, justify="right", no_wrap=True)
     for point in sorted(found.points, key=_place):
         grid.add_row(*_cells(point))

@@ -11,10 +11,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from types import ModuleType
 from typing import Any
-
-from torch import Tensor, nn
 
 from hwnas.errors import Stopped
 from hwnas.export.beside import CARD, PREPROCESSING
@@ -22,7 +19,7 @@ from hwnas.export.examples import EXAMPLES, example_name
 from hwnas.export.exporting import Exporting as Exporting
 from hwnas.export.exporting import NotTheSame as NotTheSame
 from hwnas.export.int8 import quantised
-from hwnas.export.python_format import python_source
+from hwnas.export.plain_formats import check_pt2, check_python, pt2, python_text
 from hwnas.export.runtime_formats import (
     IMAGES,
     Files,
@@ -31,7 +28,6 @@ from hwnas.export.runtime_formats import (
     problem_of,
 )
 from hwnas.export.tflite.format import int8_error, tflite_file
-from hwnas.export.torch_format import program, run_program
 from hwnas.export.usage import METADATA, usage
 from hwnas.plugins import Announced
 from hwnas.runs import training_record
@@ -81,39 +77,6 @@ class Format:
 
 def _int8(exporting: Exporting) -> bytes:
     return quantised(exporting.model, exporting.images.calibration)
-
-
-def _pt2(exporting: Exporting) -> bytes:
-    return program(
-        exporting.network, exporting.images.test[0], {f"{METADATA}.json": exporting.usage}
-    )
-
-
-def _check_pt2(exporting: Exporting, content: bytes) -> None:
-    exporting.refuse_unless_same(run_program(content), "model.pt2")
-
-
-def _python(exporting: Exporting) -> bytes:
-    weights = exporting.weights
-    return python_source(
-        weights.architecture,
-        weights.classes,
-        weights.image,
-        weights.stem,
-        normalise=(weights.mean, weights.std),
-        interface=exporting.interface,
-        usage=usage(weights, exporting.interface),
-    ).encode()
-
-
-def _check_python(exporting: Exporting, content: bytes) -> None:
-    """Run the text that was written here, with the weights in it."""
-    module = ModuleType("model")
-    exec(compile(content.decode(), "model.py", "exec"), module.__dict__)
-    network: nn.Module = module.Network()
-    tensors: dict[str, Tensor] = dict(exporting.weights.tensors)
-    network.load_state_dict(tensors)
-    exporting.refuse_unless_same(network.eval(), "model.py")
 
 
 def _runtime_format(runtime: str, suffixes: tuple[str, str], stored: str) -> Format:
@@ -280,12 +243,12 @@ for _format in (
         runtime="onnxruntime",
         precision="int8",
     ),
-    Format(name="pt2", file="model.pt2", write=_pt2, check=_check_pt2, runs_on="torch.export.load"),
+    Format(name="pt2", file="model.pt2", write=pt2, check=check_pt2, runs_on="torch.export.load"),
     Format(
         name="python",
         file="model.py",
-        write=_python,
-        check=_check_python,
+        write=python_text,
+        check=check_python,
         runs_on="torch alone",
         needs=("weights",),
     ),

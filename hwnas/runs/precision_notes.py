@@ -26,6 +26,9 @@ def notes_on(points: Sequence[PrecisionPoint], again: str) -> list[str]:
     counts = {point.images for point in points}
     if len(counts) > 1:
         found.append("the networks were validated on different images: export all of them again")
+    busy = sum(point.latency is not None and bool(point.latency.noisy) for point in points)
+    if busy:
+        found.append(f"the host was busy while {busy} of the {len(points)} files were measured")
     sittings = {point.measured for point in points if point.latency is not None}
     if len(sittings) > 1:
         found.append(

@@ -67,3 +67,9 @@ def test_figures_that_cannot_be_compared_are_told_of(run: Run) -> None:
     ]
     (line,) = notes_on([point(run, name, trained_on=True)], "again")
     assert "trained on the validation images too" in line
+    quiet = point(run, name)
+    assert quiet.latency is not None
+    noisy = point(run, other, latency=quiet.latency.model_copy(update={"noisy": True}))
+    assert notes_on([quiet, noisy], "again") == [
+        "the host was busy while 1 of the 2 files were measured"
+    ]
