@@ -347,6 +347,12 @@ def _of_bands(members: list[Member], cost: str, bounds: tuple[float, float]) -> 
     return [members[row] for row in best_of_bins(believed, costs, bounds, CELLS)]
 
 
+def chosen_of_bands(result: dict[str, Any], cost: str, bounds: tuple[float, float]) -> Ints:
+    """Places in the table of what a search hands back, at most CELLS, the best of each band."""
+    members = [*result["front"], *result["dominated"]]
+    return np.array([_place(member) for member in _of_bands(members, cost, bounds)])
+
+
 def share(table: Table, places: Ints) -> float:
     """The hypervolume of these rows of the table over that of its exact front."""
     return (

@@ -223,9 +223,9 @@ def six(seed: int, dataset: Dataset, members: list[Row]) -> list[Row]:
 
 def narrowed(of_stock: float, dataset: Dataset) -> Hand:
     """The share at which the stock network takes so much of its time: by bisection over measured latencies; on
-    smaller images where even an eighth is slower."""
+    smaller images where even a sixth (no expansion) is slower."""
     for side in (1.0, 0.67):
-        low, high = 1 / 8, 1.0
+        low, high = 1 / 6, 1.0
         if _share_of_time(Hand(share=low, side=side), dataset) > of_stock and side == 1.0:
             continue
         for _ in range(5):

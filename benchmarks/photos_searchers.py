@@ -87,7 +87,8 @@ def uniform(config: Config) -> list[Choices]:
     space = SPACES[config.space]
     blocks = [row for row in range(len(space.decisions)) if row not in space.size_rows]
     found = []
-    for side in range(len(space.decisions[space.size_rows[0]].operations)):
+    sides = [len(space.decisions[row].operations) for row in space.size_rows]
+    for side in np.ndindex(*sides):
         for part in range(4):
             choices = np.zeros(len(space.decisions), dtype=np.int64)
             choices[list(space.size_rows)], choices[blocks] = side, part

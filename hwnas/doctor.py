@@ -220,6 +220,8 @@ def _back_ends() -> Iterator[Finding]:
     module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 36, 2)).eval()
     subject = Subject(name="a tiny network", module=module, shape=(1, 3, 8, 8))
     for name, backend in BACKENDS.items():
+        if name == "energy":  # half a minute a network; its sensor is looked for alone
+            continue
         try:
             found = measurements(backend(subject, device, options))
             said = ", ".join(
@@ -236,6 +238,7 @@ def _back_ends() -> Iterator[Finding]:
     for name in plugins():
         yield Finding(area="back ends", level="ok", text=f"{name}: a plug-in")
     yield from _providers()
+    yield _energy()
 
 
 def _providers() -> Iterator[Finding]:
@@ -252,3 +255,18 @@ def _providers() -> Iterator[Finding]:
         else ""
     )
     yield Finding(area="back ends", level="note" if lacks else "ok", text=text, advice=advice)
+
+
+def _energy() -> Finding:
+    from profilers.cuda import usable_cuda
+    from profilers.energy_backend import first_sensor
+    from profilers.energy_sensors import NoSensor, sensors
+
+    places = (True, False) if usable_cuda() else (False,)
+    try:
+        sensor = first_sensor(one for cuda in places for one in sensors(cuda))
+    except NoSensor as error:
+        return Finding(
+            area="back ends", level="note", text="energy: not to be had here", advice=str(error)
+        )
+    return Finding(area="back ends", level="ok", text=f"energy: {sensor.name}, {sensor.covers}")

@@ -12,6 +12,7 @@ from importlib.metadata import EntryPoint, entry_points
 from profilers.answered import checked
 from profilers.count_backends import counts, thop, torch_counter
 from profilers.device import Device
+from profilers.energy_backend import energy
 from profilers.errors import InputError, nearest
 from profilers.measurement import Outcome
 from profilers.parity import compared_module
@@ -62,6 +63,7 @@ BACKENDS: dict[str, Backend] = {
     "torch-counter": torch_counter,
     "thop": thop,
     "torch": torch_backend,
+    "energy": energy,
     **{name: runtime_backend(name) for name in RUNTIMES},
 }
 

@@ -11,7 +11,7 @@ from profilers.device import Device
 from profilers.errors import InputError
 from profilers.measurement import Outcome
 
-ONLY_HERE = ("torch",)
+ONLY_HERE = ("torch", "energy")
 """Back ends that measure in this process."""
 
 

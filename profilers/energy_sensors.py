@@ -16,6 +16,7 @@ import re
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from profilers.errors import InputError
@@ -170,9 +171,10 @@ def _vcgencmd() -> str:
         ) from None
 
 
-def sensors(cuda: bool) -> Iterator[Sensor | str]:
-    """Every sensor of this machine, or the line why it can't be read."""
-    openers: list[Callable[[], Sensor]] = [nvml] if cuda else [powercap, ina3221, pmic]
+def sensors(cuda: bool, index: int = 0) -> Iterator[Sensor | str]:
+    """Every sensor of this machine, of CUDA device ``index``, or the line why it can't be read."""
+    of_gpu = partial(nvml, index)
+    openers: list[Callable[[], Sensor]] = [of_gpu] if cuda else [powercap, ina3221, pmic]
     for opener in openers:
         try:
             yield opener()

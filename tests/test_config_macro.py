@@ -42,6 +42,19 @@ def test_the_file_stands_beside_the_config_and_its_table_is_kept(folder: Path) -
     assert validate(kept, "config.toml") == config
 
 
+def test_a_space_may_be_typed_as_the_file_of_a_macro(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = resolve({}, str(folder / "c.toml"))
+    (folder / "other").mkdir()
+    monkeypatch.chdir(folder / "other")  # what is typed is looked for where it was typed
+    typed = resolve({"space": "../mine.toml", "objectives": [{"metric": "params"}]})
+    assert typed.macro == named.macro and typed.space == "mine"
+    assert resolve({"space": "../mine.toml"}, str(folder / "c.toml")) == named
+    with pytest.raises(InputError, match="absent"):
+        resolve({"space": "absent.toml"})
+
+
 def test_a_kept_config_makes_its_genotypes_readable(folder: Path) -> None:
     config = resolve({}, str(folder / "c.toml"))
     text = format_text(

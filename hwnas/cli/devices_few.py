@@ -102,8 +102,8 @@ def print_few(table: Table, path: Path, target: str, as_json: bool) -> None:
     echo(f"{path}: latency table of {table.device} for {table.space}, in ms")
     echo(f"  {table.provenance['how']}; known: {', '.join(known)}")
     echo(
-        f"  half of the predictions are within {few['half_interval_percent']:.0f} %, 9 times in 10"
-        " (each has an interval of its own: hwnas devices predict)"
+        f"  90 % intervals: those of half of the networks are narrower than"
+        f" +-{few['half_interval_percent']:.0f} % (of each network: hwnas devices predict)"
     )
     held = table.agreement.get("held_out")
     if held is not None:
@@ -113,7 +113,7 @@ def print_few(table: Table, path: Path, target: str, as_json: bool) -> None:
         )
     if not enough(table):
         echo(
-            f"  {few['networks']} networks are not enough for 10 %: with {few['networks_needed']}"
-            f" half would be within {few['half_interval_with_more_percent']:.0f} %"
+            f"  {few['networks']} networks are not enough for +-10 %: with {few['networks_needed']}"
+            f" half would be narrower than +-{few['half_interval_with_more_percent']:.0f} %"
         )
     echo(f"Next: {search_words(table, path, target)}")

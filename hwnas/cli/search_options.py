@@ -34,7 +34,8 @@ Space = Annotated[
     SearchOption(
         help=(
             "Of cells: darts, tnd or nasbench201; chains of blocks: mobile, mobile-small,"
-            " fbnet, proxyless or a known network's (docs/guide/chains.md)."
+            " fbnet, proxyless, a known network's or a .toml file of your own"
+            " (docs/guide/chains.md)."
         )
     ),
 ]

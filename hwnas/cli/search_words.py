@@ -74,7 +74,12 @@ def config_flags(words: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises InputError for a value that is none of its flag's.
     """
+    from hwnas.training.named import check_named
+
     said = words.get
+    source = said("data")
+    if source is not None:
+        check_named(source)  # before torch is loaded, which takes seconds
     test, root = said("test"), said("data_root")
     return given(
         **{name: said(name) for name in AS_THEY_ARE},
@@ -82,7 +87,7 @@ def config_flags(words: Mapping[str, Any]) -> dict[str, Any]:
         exponents=exponents_of(said("exponents")),
         objectives=objectives(said("objective"), said("target_value")),
         data=given(
-            source=said("data"),
+            source=source,
             test=str(test) if test else None,
             root=str(root) if root else None,
             download=said("download") or None,

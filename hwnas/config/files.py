@@ -85,9 +85,10 @@ def resolve(
     by key.
 
     Without any cost objective and without an algorithm the accuracy-only mode, ndarts, is taken. A
-    file can't allow a download; ``say`` hears of one that means to. ``flag``: what a key of
-    ``overrides``, such as "data.source", is called where they were typed. Raises InputError with
-    one line that names the key and the nearest valid one.
+    space that is typed as a .toml file is the macro architecture in it. A file can't allow a
+    download; ``say`` hears of one that means to. ``flag``: what a key of ``overrides``, such as
+    "data.source", is called where they were typed. Raises InputError with one line that names the
+    key and the nearest valid one.
     """
     given: dict[str, Any] = {}
     where, beside = "config", Path()
@@ -97,6 +98,11 @@ def resolve(
         given = without_download(found)
         if found != given and not allows_download(overrides):
             say(f"{path}: {PASSED_OVER}")
+    own = overrides.get("space")
+    if isinstance(own, str) and own.lower().endswith(".toml"):
+        others = {key: value for key, value in overrides.items() if key != "space"}
+        given = {key: value for key, value in given.items() if key not in ("space", "macro")}
+        overrides = {**others, "macro": own}
     merged = _with_macro(_merge(given, overrides), beside if "macro" in given else Path())
     if file is None and merged.get("data", {}).get("source", "digits") == "digits":
         merged = _merge(DIGITS_DEFAULTS, merged)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
-from difflib import get_close_matches
 from pathlib import Path
 
 from hwnas.errors import quoted
@@ -22,8 +20,9 @@ from hwnas.training.dataset import (
     to_device,
 )
 from hwnas.training.fingerprint import digest
-from hwnas.training.sources import TORCHVISION, load_digits, load_torchvision
-from profilers.errors import InputError, nearest
+from hwnas.training.named import NAMES, TORCHVISION, check_named
+from hwnas.training.sources import load_digits, load_torchvision
+from profilers.errors import InputError
 from profilers.limited import why_no_file
 
 __all__ = [
@@ -42,8 +41,6 @@ __all__ = [
     "size",
     "to_device",
 ]
-
-NAMES = ("digits", *TORCHVISION, "imagenet")
 
 
 def default_root() -> Path:
@@ -91,6 +88,7 @@ def load(
 
     if word == "imagenet":
         return load_imagenet(root, seed=seed, noise=noise, image_size=image_size)
+    check_named(source)
     path = Path(source).expanduser()
     if os.path.isdir(path):  # not Path.is_dir(), which raises for what may not be looked at
         try:
@@ -113,23 +111,5 @@ def load(
         if wrong is not None:
             raise InputError(f"data file {path}: {wrong}")
         return load_npz(path, seed=seed, noise=noise)
-    if os.path.lexists(path):
-        wrong = why_no_file(path) or "neither a folder of images nor an .npz file"
-        raise InputError(f"data set {word}: {wrong}")
-    raise InputError(
-        f"unknown data set '{word}', and no folder or .npz file of that name{_meant(word, path)}"
-    )
-
-
-def _meant(word: str, path: Path) -> str:
-    """The tail of the error line: a folder or file beside the missing one that is spelt alike, else
-    the known names."""
-    with suppress(OSError):
-        beside = [
-            entry.name
-            for entry in os.scandir(path.parent)
-            if entry.is_dir() or entry.name.lower().endswith(".npz")
-        ]
-        for name in get_close_matches(path.name, beside, n=1, cutoff=0.7):
-            return f"; did you mean {quoted(path.parent / name)}?"
-    return nearest(word, NAMES)
+    wrong = why_no_file(path) or "neither a folder of images nor an .npz file"
+    raise InputError(f"data set {word}: {wrong}")

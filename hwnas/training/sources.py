@@ -18,10 +18,8 @@ from hwnas.training import torchvision_shim
 from hwnas.training.arrays import Labelled, as_images, build, default_augment
 from hwnas.training.augment import Augment
 from hwnas.training.dataset import Dataset
+from hwnas.training.named import TORCHVISION
 from profilers.errors import InputError
-
-# Names here -> class in torchvision.datasets.
-TORCHVISION = {"cifar10": "CIFAR10", "cifar100": "CIFAR100", "fashion-mnist": "FashionMNIST"}
 
 
 def load_digits(*, seed: int, noise: float) -> Dataset:

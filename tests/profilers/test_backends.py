@@ -22,7 +22,7 @@ def plugin(tmp_path, monkeypatch):
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-board\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(
-        "[hwnas.profilers]\nenergy = my_board:energy\nbroken = my_board:none\n"
+        "[hwnas.profilers]\nwattmeter = my_board:energy\nbroken = my_board:none\n"
     )
     (tmp_path / "my_board.py").write_text(
         "from profilers.measurement import Measurement, Metric, Receipt\n"
@@ -38,8 +38,8 @@ def plugin(tmp_path, monkeypatch):
 
 
 def test_another_package_plugs_in_through_an_entry_point(plugin):
-    assert set(plugins()) >= {"energy", "broken"}
-    (found,) = backend("energy")(Subject(name="x"), DEVICE, OPTIONS)
+    assert set(plugins()) >= {"wattmeter", "broken"}
+    (found,) = backend("wattmeter")(Subject(name="x"), DEVICE, OPTIONS)
     assert (found.metric.name, found.value, found.receipt.device) == ("energy", 2.0, "cpu")
 
 

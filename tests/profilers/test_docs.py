@@ -48,7 +48,7 @@ def installed(tmp_path, monkeypatch):
 def test_the_plug_in_example_works_on_the_command_line(installed, monkeypatch, capsys):
     from hwnas.cli import main
 
-    words = "profile DARTS_V2 --channels 4 --cells 3 --backend counts --backend energy --json"
+    words = "profile DARTS_V2 --channels 4 --cells 3 --backend counts --backend wattmeter --json"
     monkeypatch.setattr(sys, "argv", ["hwnas", *words.split()])
     with pytest.raises(SystemExit) as end:
         main()

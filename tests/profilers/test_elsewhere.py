@@ -8,7 +8,7 @@ from torch import nn
 from profilers import backends, isolate, memory, remote, torch_latency
 from profilers.backends import Options, Subject
 from profilers.device import Device
-from profilers.elsewhere import measured_there
+from profilers.elsewhere import ONLY_HERE, measured_there
 from profilers.errors import InputError
 from profilers.measurement import LATENCY, Measurement, Receipt
 from profilers.runtimes import RUNTIMES
@@ -101,10 +101,11 @@ def test_no_back_end_measures_here_for_there(nothing_runs_here, capsys, monkeypa
         pytest.importorskip(needed, reason=f"hwnas[{backend}] is not installed")
     words = ("--target", "raspberry-pi-4", "--run-with", "sh -c", "--backend", backend)
     code, out, err = run(capsys, monkeypatch, "profile", "DARTS_V2", *SMALL, *words)
-    if backend == "torch":
+    if backend in ONLY_HERE:
         assert (code, out) == (2, "")
         assert (
-            "back end 'torch' measures on this machine only, not through --ssh or --run-with" in err
+            f"back end '{backend}' measures on this machine only, not through --ssh or --run-with"
+            in err
         )
     else:
         assert code == 0, err

@@ -6,8 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from profilers.energy import LEAST_S, LEAST_UPDATES, Clock, measure_energy, window
+from profilers import energy_backend
+from profilers.backends import Options, Subject
+from profilers.device import load
+from profilers.elsewhere import refuse_elsewhere
+from profilers.energy import LEAST_S, LEAST_UPDATES, Clock, Energy, measure_energy, window
 from profilers.energy_sensors import NoSensor, Sensor, ina3221, nvml, pmic_watts, powercap
+from profilers.errors import InputError
+from profilers.measurement import Failure, Measurement
+from profilers.reference import reference_model
 
 PMIC = """     3V7_WL_SW_A current(0)=0.10000000A
       3V3_SYS_A current(1)=0.50000000A
@@ -156,3 +163,59 @@ def test_the_pmic_of_a_pi_is_the_sum_of_rails_with_volts_and_amperes() -> None:
     assert pmic_watts(PMIC) == pytest.approx(0.1 * 3.7 + 0.5 * 3.3)
     with pytest.raises(NoSensor, match="a Pi 5 does"):
         pmic_watts('error=1 error_msg="Command not registered"')
+
+
+CPU = load(Path("devices/cpu.toml"))
+
+
+def files_of_the_reference(folder: Path) -> Subject:
+    path = folder / "reference.onnx"
+    path.write_bytes(reference_model())
+    return Subject(name="reference", onnx=path)
+
+
+def test_the_back_end_measures_a_file_in_turn_with_the_reference(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(idle=5.0)
+    sensor = counted(world)
+
+    def pretended(run: Callable[[], object], reference: Callable[[], object], _: Sensor) -> Energy:
+        """Both are really run, on a clock and a sensor of ours; the file takes twice as long."""
+
+        def each(real: Callable[[], object], seconds: float) -> Callable[[], None]:
+            def once() -> None:
+                real()
+                world.passing(seconds, 15.0)
+
+            return once
+
+        return measure_energy(each(run, 0.2), each(reference, 0.1), sensor, world.clock)
+
+    monkeypatch.setattr(energy_backend, "measure_energy", pretended)
+    monkeypatch.setattr(energy_backend, "sensors", lambda *_: iter(["no RAPL here", sensor]))
+    (found,) = energy_backend.energy(files_of_the_reference(tmp_path), CPU, Options(time="now"))
+    assert isinstance(found, Measurement)
+    assert (found.metric.name, found.metric.unit, found.origin) == ("energy", "mJ", "measured")
+    assert found.value == pytest.approx(1e3 * 0.2 * 15)
+    notes = " ".join(found.receipt.notes)
+    assert "2000 mJ above the machine at rest" in notes and "takes 1500 mJ" in notes
+    assert "pretended: all" in notes
+
+
+def test_the_back_end_without_a_sensor_gives_advice_and_no_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject = files_of_the_reference(tmp_path)
+    monkeypatch.setattr(energy_backend, "sensors", lambda *_: iter(["load the module", "no board"]))
+    (found,) = energy_backend.energy(subject, CPU, Options(time="now"))
+    assert isinstance(found, Failure) and not found.went_wrong
+    assert found.detail == "no sensor of energy can be read: load the module; no board"
+    (found,) = energy_backend.energy(subject, CPU, Options(place="", time="now"))
+    assert isinstance(found, Failure) and "not attached here" in found.detail
+
+
+def test_energy_is_never_read_here_for_another_machine() -> None:
+    elsewhere = Options(run=lambda request, limit_s: ({}, []), time="now")
+    with pytest.raises(InputError, match="'energy' measures on this machine only"):
+        refuse_elsewhere(["energy"], elsewhere)
