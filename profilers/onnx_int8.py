@@ -60,11 +60,27 @@ def quantised(
 
 
 def _preprocessed(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy with inferred shapes.
+    """A copy with inferred shapes, and weights where they are used.
 
-    BatchNorm is folded already: the rest of ORT's preparation finds nothing.
+    BatchNorm is folded already: the rest of ORT's preparation finds nothing. But torch's exporter
+    writes equal weights once and passes them on by Identity nodes, and a convolution whose bias
+    comes out of one would stay in float32.
     """
-    return onnx.shape_inference.infer_shapes(model)
+    copy = onnx.shape_inference.infer_shapes(model)
+    stored = {one.name for one in copy.graph.initializer}
+    results = {one.name for one in copy.graph.output}
+    passed = {
+        node.output[0]: node
+        for node in copy.graph.node
+        if node.op_type == "Identity" and node.input[0] in stored and node.output[0] not in results
+    }
+    for node in passed.values():
+        copy.graph.node.remove(node)
+    for node in copy.graph.node:
+        for place, name in enumerate(node.input):
+            if name in passed:
+                node.input[place] = passed[name].input[0]
+    return copy
 
 
 @contextmanager

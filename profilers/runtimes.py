@@ -71,6 +71,10 @@ def _onnx(model: OnnxModel, stem: Path, precision: str) -> Answer:
 
 
 def _ncnn(model: OnnxModel, stem: Path, precision: str) -> Answer:
+    """A file of ncnn is taken as it is; an ONNX file is converted."""
+    if model.path.suffix == ".param":
+        weights_file = model.path.with_suffix(".bin")
+        return {"path": str(model.path), "weights": str(weights_file), "shapes": model.shapes}
     loaded = onnx.load(str(model.path))
     param, weights = convert(loaded, model.shapes, fp16=precision == "fp16")
     files = stem.with_suffix(".param"), stem.with_suffix(".bin")

@@ -14,10 +14,13 @@ from hwnas.api import export, load_run, predict, profile, report, search, train
 from hwnas.api.shown import Result, View
 from hwnas.api.words import OF_A_TERMINAL, words_of
 from hwnas.cli import app
+from hwnas.runs.directory import open_run
+from hwnas.runs.precisions import keep_precisions
 from profilers.errors import InputError
 from tests.export.photos import hostile, made
 from tests.export.test_preprocess import weights
-from tests.runs.made import finished_run
+from tests.runs.made import finished_run, trained_record
+from tests.runs.points import point
 from tests.search import tiny
 from tests.typed import type_command
 
@@ -102,6 +105,9 @@ def test_a_run_is_loaded_and_reported_without_a_line_printed(
     assert [one["accuracy"]["value"] for one in found["front"]] == [0.5, 0.8, 0.82]
     assert found["run"] == str(run)
     assert 1 <= len(repr(found).splitlines()) <= 10
+    name = trained_record(open_run(run), 0, 0.5)
+    keep_precisions(open_run(run), [point(open_run(run), name, ms=1.0)])
+    assert f"exported files on the front: {name} fp32" in repr(load_run(run))
     told = report(run)
     assert told["path"] == str(run / "report.html") and Path(told["path"]).is_file()
     assert capsys.readouterr().out == ""

@@ -28,7 +28,19 @@ def of_search(found: Values, run: str) -> View:
         row += [number(cost["value"]) for cost in member["costs"].values()]
         rows.append(tuple(row))
     title = f"{found['algorithm']} in the {found['space']} space, {found['data']}: {run}"
-    return View(title=title, columns=tuple(columns), rows=tuple(rows))
+    return View(
+        title=title,
+        columns=tuple(columns),
+        rows=tuple(rows),
+        lines=_on_the_front(found.get("precisions")),
+    )
+
+
+def _on_the_front(precisions: Values | None) -> tuple[str, ...]:
+    """The exported files that no other beats, in one line."""
+    points = precisions["points"] if precisions else ()
+    best = [f"{one['network']} {one['precision']}" for one in points if one["on_front"]]
+    return (f"exported files on the front: {', '.join(best)}",) if best else ()
 
 
 def of_training(records: Sequence[Values], run: str) -> View:

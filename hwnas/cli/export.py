@@ -29,8 +29,10 @@ from profilers.limits import MOST_THREADS, check_numbers
 if TYPE_CHECKING:
     from hwnas.export.selection import NetworkToExport
     from hwnas.runs.choice import Pool
+    from hwnas.runs.directory import Run
 
 Option = typer.Option
+USUAL = "onnx,int8,pt2,python,weights"
 
 
 def export(
@@ -60,7 +62,16 @@ def export(
                 " extras openvino, openvino-fp16, ncnn, ncnn-fp16."
             )
         ),
-    ] = "onnx,int8,pt2,python,weights",
+    ] = USUAL,
+    precision: Annotated[
+        str | None,
+        Option(
+            help=(
+                "fp32, fp16, int8 or any: of a run, choose among the networks in this precision by"
+                " what their exported files reach and take, and write files of it."
+            )
+        ),
+    ] = None,
     input: Annotated[
         str, Option(help="float32 (normalised images) or uint8 (raw pixels; the files normalise).")
     ] = "float32",
@@ -129,6 +140,7 @@ def export(
     hwnas export runs/NAME --all
     hwnas export DARTS_V2 --untrained --channels 36 --cells 20
     """
+    from hwnas.cli.export_precision import in_precision, precision_of
     from hwnas.cli.progress import notes
     from hwnas.cli.train_notes import warned
     from hwnas.export.selection import of_genotype, of_run
@@ -150,7 +162,11 @@ def export(
             " a run's networks of several widths are told apart by name (KEY-cCHANNELS-nCELLS)"
         )
     wanted = formats_of(formats)
+    asked = None if precision is None else precision_of(precision)
+    if asked is not None and (untrained or not os.path.isdir(subject)):
+        raise InputError("export: --precision chooses among the trained networks of a run")
     middle: str | None = None
+    kept_in: Run | None = None
     # Not Path.is_dir(), which raises where a genotype's text is longer than any file name can be.
     if os.path.isdir(subject):
         if weights is not None:
@@ -158,9 +174,22 @@ def export(
         run = moved(open_run(Path(subject)), data, test)
         pool: Pool = "front" if untrained else "trained"
         middle = knee_of_run(run, pool).label
+        if asked is None:
+            members, has_figures = (
+                chosen_of(run, typed or Choice(), pool, notes(quiet)).members,
+                False,
+            )
+        else:
+            said = None if formats == USUAL else wanted
+            members, wanted, has_figures = in_precision(
+                run, typed or Choice(), asked, said, notes(quiet)
+            )
+        # Files that lie elsewhere are not the run's. What a choice was made by stays comparable
+        # with the rest, which was measured beside it.
+        kept_in = None if untrained or out is not None or has_figures else run
         chosen = of_run(
             run,
-            chosen_of(run, typed or Choice(), pool, notes(quiet)).members,
+            members,
             without_training=untrained,
             channels=channels,
             cells=cells,
@@ -191,12 +220,14 @@ def export(
         measure=measure,
         threads=threads,
         quiet=quiet,
+        run=kept_in,
     )
     if json:
         echo_json(records)
         return
     print_exported(records, middle)
     steps: list[Command] = [] if middle is None else [("report", Path(subject))]
+    steps += [] if kept_in is None else [("show", Path(subject))]
     written = [record["files"]["onnx"] for record in records if "onnx" in record["files"]]
     say_next(*steps, *(("profile", Path(file)) for file in written))
 
@@ -211,12 +242,13 @@ def _export(
     measure: bool,
     threads: int,
     quiet: bool,
+    run: Run | None,
 ) -> list[dict[str, Any]]:
     import torch
 
     from hwnas.cli.progress import notes
+    from hwnas.export.all_networks import export_all
     from hwnas.export.formats import NotTheSame
-    from hwnas.export.selection import export_all
 
     torch.set_num_threads(threads)
     say = notes(quiet)
@@ -230,6 +262,7 @@ def _export(
             softmax=softmax,
             threads=threads if measure else None,
             say=say,
+            run=run,
         )
     except NotTheSame as error:
         raise InputError(f"export: {error}; nothing was kept") from None

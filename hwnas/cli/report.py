@@ -40,11 +40,13 @@ def report(
     from hwnas.report.figures import write_figures
     from hwnas.report.load import fitting_together, load_run
     from hwnas.report.page import page
+    from hwnas.report.precisions import across_precisions
     from hwnas.report.runtimes import across_runtimes
     from hwnas.runs.atomic import atomic_write
 
     loaded = [load_run(path) for path in runs]
     extra = [across(loaded[0], [word.strip() for word in devices.split(",")])] if devices else []
+    extra += [section for one in loaded for section in across_precisions(one)]
     extra += [section for one in loaded for section in across_runtimes(one)]
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     with fitting_together(runs[0] / "front.json"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +13,8 @@ from hwnas.cli.choice_options import Best, Every, Keys, Knee, Prefer, Within, ch
 from hwnas.cli.next_steps import say_next
 from hwnas.cli.outside import echo, echo_json, print_table, table
 from hwnas.cli.show_baselines import add_baselines, trained_provenance
+from hwnas.cli.show_measured import measured_in, measured_lines
+from hwnas.cli.show_precisions import print_precisions
 from profilers.errors import InputError, visible
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def show(
     """
     from hwnas.runs.choice import knee_of_run
     from hwnas.runs.directory import open_run
+    from hwnas.runs.precisions import with_precisions
     from hwnas.runs.summary import read_shown
     from hwnas.runs.verdict import with_verdict
 
@@ -65,7 +67,8 @@ def show(
     if typed is not None:
         _show_chosen(opened, typed, json)
         return
-    print_summary(with_verdict(opened, summary), run, json, knee_of_run(opened, "either"))
+    full = with_precisions(opened, with_verdict(opened, summary))
+    print_summary(full, run, json, knee_of_run(opened, "either"))
 
 
 def print_summary(
@@ -91,6 +94,8 @@ def print_summary(
     print_table(front_table(shown, middle and visible(middle)))
     for line in _lines(shown, path, visible(middle or "")):
         echo(line)
+    if shown.precisions is not None:
+        print_precisions(shown.precisions)
     for note in () if taken is None else taken.notes:
         if "is within the target" not in note:  # the line about targets has said it
             echo(f"note: {note}")
@@ -175,7 +180,9 @@ def front_table(summary: SearchSummary, middle: str | None) -> Any:
     if trained is not None:
         grid.add_column(f"accuracy\n{trained}", justify="right")
     for name, cost in costs.items():
-        grid.add_column(f"{name} ({cost.unit})\n{cost.provenance}", justify="right")
+        grid.add_column(
+            f"{name} ({cost.unit})\n{cost.provenance}{measured_in(summary, name)}", justify="right"
+        )
         if _processes(front, name):
             grid.add_column(f"of a process ({cost.unit})\nmeasured", justify="right")
     if summary.within_target is not None:
@@ -219,44 +226,6 @@ def _processes(front: list[Member], name: str) -> bool:
     return any(member.costs[name].process for member in front)
 
 
-def _measured_lines(summary: SearchSummary) -> list[str]:
-    """How finalists were measured, and how far off the predictions were that the search went by."""
-    lines = []
-    for name, notes in summary.measured.items():
-        metadata = notes.metadata
-        if metadata:
-            text = (
-                f"{name} measured on {metadata.get('host', '?')} by {_runtime(metadata)},"
-                f" {notes.networks} networks"
-            )
-            if name == "latency":
-                text += f", {metadata.get('statistic', '?')}, 95 % intervals{_off(summary, name)}"
-                text += f"; the host was busy during {notes.noisy} of them" if notes.noisy else ""
-            lines.append(text)
-        if notes.failed:
-            reason = next(iter(notes.reasons), "no reason was kept")
-            lines.append(f"{name} of {notes.failed} networks could not be measured: {reason}")
-    return lines
-
-
-def _runtime(metadata: Mapping[str, Any]) -> str:
-    """The back end with its version, and the precision where it is not float32."""
-    name, versions = str(metadata.get("backend", "?")), metadata.get("versions")
-    version = str(versions.get(name, "")) if isinstance(versions, Mapping) else ""
-    precision = str(metadata.get("dtype") or "fp32").replace("float32", "fp32")
-    words = [name, version.split("-")[0], "" if precision == "fp32" else f"in {precision}"]
-    return " ".join(word for word in words if word)
-
-
-def _off(summary: SearchSummary, name: str) -> str:
-    costs = [member.costs[name] for member in summary.members if name in member.costs]
-    pairs = [(cost.predicted, cost.value) for cost in costs if cost.predicted and cost.value]
-    if not pairs:
-        return ""
-    off = sum(abs(predicted.value / value - 1) for predicted, value in pairs) / len(pairs)
-    return f"; {pairs[0][0].provenance} values that the search went by were {100 * off:.1f} % off"
-
-
 def _lines(summary: SearchSummary, path: Path, middle: str) -> list[str]:
     from hwnas.runs.models import beside_the_front
 
@@ -266,7 +235,7 @@ def _lines(summary: SearchSummary, path: Path, middle: str) -> list[str]:
         f" {baseline.random_evaluations} uniform genotypes on the same weights and images;"
         f" {summary.evaluations:,} evaluations in {summary.seconds:.0f} s"
     ]
-    lines += _measured_lines(summary)
+    lines += measured_lines(summary)
     believed = beside_the_front(summary)
     if believed:
         lines.append(

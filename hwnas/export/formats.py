@@ -11,10 +11,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from types import ModuleType
 from typing import Any
-
-from torch import Tensor, nn
 
 from hwnas.errors import Stopped
 from hwnas.export.beside import CARD, PREPROCESSING
@@ -22,7 +19,7 @@ from hwnas.export.examples import EXAMPLES, example_name
 from hwnas.export.exporting import Exporting as Exporting
 from hwnas.export.exporting import NotTheSame as NotTheSame
 from hwnas.export.int8 import quantised
-from hwnas.export.python_format import python_source
+from hwnas.export.plain_formats import check_pt2, check_python, pt2, python_text
 from hwnas.export.runtime_formats import (
     IMAGES,
     Files,
@@ -31,14 +28,15 @@ from hwnas.export.runtime_formats import (
     problem_of,
 )
 from hwnas.export.tflite.format import int8_error, tflite_file
-from hwnas.export.torch_format import program, run_program
 from hwnas.export.usage import METADATA, usage
 from hwnas.plugins import Announced
 from hwnas.runs import training_record
 from hwnas.runs.directory import FRONT
+from hwnas.runs.precision_record import PRECISIONS, Precision
 from hwnas.training.checkpoint import BEST, STATE, WEIGHTS
 from hwnas.training.weights import weights_bytes
 from profilers.errors import FaultyPlugin, asking, kind_of
+from profilers.runtimes import RUNTIMES
 
 
 def _any(exporting: Exporting, content: object) -> None:
@@ -54,7 +52,9 @@ class Format:
     results are not the network's.
 
     `needs`: formats that are written beside it, since it can't be used without them. `extra`: the
-    extra of hwnas that it needs, empty where the plain install has it.
+    extra of hwnas that it needs, empty where the plain install has it. `runtime`: what runs it (a
+    key of profilers.runtimes.RUNTIMES), and `precision`: that of its weights; both empty where it
+    is not compared with other precisions.
     """
 
     name: str
@@ -65,43 +65,18 @@ class Format:
     needs: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
     extra: str = ""
+    runtime: str = ""
+    precision: Precision | None = None
+
+    @property
+    def computes_in(self) -> Precision:
+        """The precision that its runtime is asked for: int8 is in the file, and OpenVINO computes
+        in float32 with weights of fp16."""
+        return self.precision if self.precision and self.runtime == "ncnn" else "fp32"
 
 
 def _int8(exporting: Exporting) -> bytes:
     return quantised(exporting.model, exporting.images.calibration)
-
-
-def _pt2(exporting: Exporting) -> bytes:
-    return program(
-        exporting.network, exporting.images.test[0], {f"{METADATA}.json": exporting.usage}
-    )
-
-
-def _check_pt2(exporting: Exporting, content: bytes) -> None:
-    exporting.refuse_unless_same(run_program(content), "model.pt2")
-
-
-def _python(exporting: Exporting) -> bytes:
-    weights = exporting.weights
-    return python_source(
-        weights.architecture,
-        weights.classes,
-        weights.image,
-        weights.stem,
-        normalise=(weights.mean, weights.std),
-        interface=exporting.interface,
-        usage=usage(weights, exporting.interface),
-    ).encode()
-
-
-def _check_python(exporting: Exporting, content: bytes) -> None:
-    """Run the text that was written here, with the weights in it."""
-    module = ModuleType("model")
-    exec(compile(content.decode(), "model.py", "exec"), module.__dict__)
-    network: nn.Module = module.Network()
-    tensors: dict[str, Tensor] = dict(exporting.weights.tensors)
-    network.load_state_dict(tensors)
-    exporting.refuse_unless_same(network.eval(), "model.py")
 
 
 def _runtime_format(runtime: str, suffixes: tuple[str, str], stored: str) -> Format:
@@ -128,6 +103,8 @@ def _runtime_format(runtime: str, suffixes: tuple[str, str], stored: str) -> For
         check=check,
         runs_on="OpenVINO" if runtime == "openvino" else "ncnn, one image at a time",
         extra=runtime,
+        runtime=runtime,
+        precision="fp16" if half else "fp32",
     )
 
 
@@ -164,6 +141,8 @@ def _tflite_format(stored: str) -> Format:
         check=check,
         runs_on="LiteRT (TensorFlow Lite)" + ", Edge TPU, microcontrollers" * integer,
         extra="litert",
+        runtime="litert",
+        precision="int8" if integer else "fp32",
     )
 
 
@@ -187,6 +166,11 @@ def _check_file(one: Format, others: Mapping[str, Format]) -> None:
     """Raise FaultyPlugin for a file name that is no plain one, or that something else is written
     to."""
     plugin = f"format {one.name!r} (hwnas.formats)"
+    if one.runtime and (one.runtime not in RUNTIMES or one.precision not in PRECISIONS):
+        raise FaultyPlugin(
+            f"{plugin}: runtime {one.runtime!r} in {one.precision!r}; they must be one of"
+            f" {', '.join(RUNTIMES)} and one of {', '.join(PRECISIONS)}, or not be said"
+        )
     taken = {
         file.casefold(): f"format {other.name!r}"
         for other in others.values()
@@ -248,14 +232,23 @@ for _format in (
         file="model.onnx",
         write=lambda exporting: exporting.onnx,
         runs_on="ONNX Runtime, TensorRT, OpenVINO",
+        runtime="onnxruntime",
+        precision="fp32",
     ),
-    Format(name="int8", file="model.int8.onnx", write=_int8, runs_on="ONNX Runtime"),
-    Format(name="pt2", file="model.pt2", write=_pt2, check=_check_pt2, runs_on="torch.export.load"),
+    Format(
+        name="int8",
+        file="model.int8.onnx",
+        write=_int8,
+        runs_on="ONNX Runtime",
+        runtime="onnxruntime",
+        precision="int8",
+    ),
+    Format(name="pt2", file="model.pt2", write=pt2, check=check_pt2, runs_on="torch.export.load"),
     Format(
         name="python",
         file="model.py",
-        write=_python,
-        check=_check_python,
+        write=python_text,
+        check=check_python,
         runs_on="torch alone",
         needs=("weights",),
     ),

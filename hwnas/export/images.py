@@ -3,7 +3,7 @@ without it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 import torch.nn.functional as F
@@ -14,13 +14,15 @@ from hwnas.space.build import own_image
 from hwnas.space.size import Task
 from hwnas.training.augment import middle_window
 from hwnas.training.data import Dataset
-from hwnas.training.dataset import generator
+from hwnas.training.dataset import Split, generator
 from hwnas.training.statistics import calibrate
 from hwnas.training.weights import Weights
 from profilers.errors import InputError
 
 MOST_NUMBERS = 1 << 28
 """Test images are held in memory as float32; of larger test sets some images are drawn."""
+MOST_VALIDATION = 5_000
+"""Validation images that every file is run on; of more some are drawn."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,19 +31,22 @@ class CheckImages:
     and labels.
 
     ``labels`` is None for random images, which say whether two files agree but not how good they
-    are.
+    are. ``validation``: images by which precisions are compared, so that test images choose
+    nothing; none without ``validation_labels``.
     """
 
     test: list[Tensor]
     labels: Tensor | None
     calibration: list[Tensor]
+    validation: list[Tensor] = field(default_factory=list)
+    validation_labels: Tensor | None = None
 
 
 def images_for(
     weights: Weights, dataset: Dataset | None, *, raw: bool, calibration: int = 128
 ) -> CheckImages:
-    """Test images to check on and training images to calibrate with; random ones without a data
-    set.
+    """Test images to check on, images of the data set's split "weights" to calibrate with, and of
+    "policy" to validate on; random ones without a data set.
 
     Raises InputError where the data set's classes or image size are not those that the weights were
     trained for.
@@ -59,13 +64,24 @@ def images_for(
     count = min(len(dataset.test), MOST_NUMBERS // (channels * height * width))
     chosen = torch.randperm(len(dataset.test), generator=generator(0))[:count]
     test, labels = _seen(dataset.test[chosen], weights), dataset.test_labels[chosen]
-    drawn = torch.randperm(len(dataset.train), generator=generator(0))[:calibration]
+    # Never by the images that files are compared on.
+    drawn = _drawn(dataset, "weights", calibration)
     calibrating = _batches(_seen(dataset.train[drawn], weights), weights, raw, 16)
+    held = _drawn(dataset, "policy", min(MOST_VALIDATION, MOST_NUMBERS // test[0].numel()))
+    validating = _batches(_seen(dataset.train[held], weights), weights, raw)
     return CheckImages(
         test=_sized(_batches(test, weights, raw), weights),
         labels=labels,
         calibration=_sized(calibrating, weights),
+        validation=_sized(validating, weights),
+        validation_labels=dataset.train_labels[held] if len(held) else None,
     )
+
+
+def _drawn(dataset: Dataset, split: Split, count: int) -> Tensor:
+    """So many indices of a part of the training images, always the same ones."""
+    members = dataset.split[split].cpu()
+    return members[torch.randperm(len(members), generator=generator(0))[:count]]
 
 
 def _seen(pixels: Tensor, weights: Weights) -> Tensor:
@@ -144,11 +160,11 @@ def _sized(batches: list[Tensor], weights: Weights) -> list[Tensor]:
 def channels_moved(images: CheckImages, *, to_last: bool) -> CheckImages:
     """Batches (n, c, h, w) as (n, h, w, c), or back."""
     order = (0, 2, 3, 1) if to_last else (0, 3, 1, 2)
-    test, calibration = (
+    test, calibration, validation = (
         [batch.permute(order).contiguous() for batch in part]
-        for part in (images.test, images.calibration)
+        for part in (images.test, images.calibration, images.validation)
     )
-    return replace(images, test=test, calibration=calibration)
+    return replace(images, test=test, calibration=calibration, validation=validation)
 
 
 def _check_data(weights: Weights, dataset: Dataset) -> None:

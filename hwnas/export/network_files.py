@@ -4,12 +4,10 @@ before it is kept."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-from torch import Tensor
 
 from hwnas.costs.counts import count
 from hwnas.export.beside import FormatFiles, files_beside
@@ -30,11 +28,11 @@ from hwnas.export.images import (
 )
 from hwnas.export.interface import Interface, network_of, wrapped
 from hwnas.export.onnx_format import OPSET, check, onnx_model
-from hwnas.export.tflite.interpreter import tflite_logits
+from hwnas.export.scoring import accuracy_of, validated
 from hwnas.export.usage import METADATA, usage
-from hwnas.export.verify import Parity, compare, onnx_logits
-from hwnas.nets.task import scores
+from hwnas.export.verify import Parity, compare
 from hwnas.runs.atomic import atomic_write_all
+from hwnas.runs.right_images import Bools
 from hwnas.space.build import own_image
 from hwnas.space.chosen_size import chosen_size
 from hwnas.space.published import name_of
@@ -42,8 +40,6 @@ from hwnas.space.task import Task
 from hwnas.training.weights import Weights
 from profilers.errors import InputError
 
-Logits = Callable[[bytes, Sequence[Tensor]], Tensor]
-"""(a file's content, batches of images) -> logits (images, classes)."""
 COSTLY = 0.01
 """INT8 that loses more accuracy than this (one point) is warned of."""
 
@@ -56,7 +52,8 @@ class Exported:
     about its own (side, width). ``image``: (channels, height, width) that the files take;
     ``averaged_down``: how images of the task become such ones, empty where they are. ``files``:
     path by format; accuracies in 0..1 by ONNX Runtime, None on random images;
-    ``tflite_accuracy``: by LiteRT, of each of its formats that was written.
+    ``tflite_accuracy``: by LiteRT, of each of its formats that was written. ``validated``: which
+    validation images each file gets right, (images,), by format; empty without such images.
     """
 
     key: str
@@ -77,6 +74,7 @@ class Exported:
     sizes: dict[str, int]
     warnings: tuple[str, ...] = ()
     latency: dict[str, Any] = field(default_factory=dict)
+    validated: Mapping[str, Bools] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
@@ -94,6 +92,9 @@ class Exported:
             "accuracy": self.accuracy,
             "int8_accuracy": self.int8_accuracy,
             "tflite_accuracy": dict(self.tflite_accuracy),
+            "validation_accuracy": {
+                name: float(right.mean()) for name, right in self.validated.items()
+            },
             "params": self.params,
             "macs": self.macs,
             "bytes": dict(self.sizes),
@@ -162,14 +163,14 @@ def export(
     kept = {name: content_of(FORMATS[name], exporting) for name in wanted}
     for name, content in kept.items():
         check_content(FORMATS[name], exporting, content)
-    accuracy = _accuracy(task, exporting.onnx, images)
-    int8 = kept.get("int8")
-    int8_accuracy = _accuracy(task, int8, images) if isinstance(int8, bytes) else None
-    by_litert = {
-        name: _accuracy(task, content, exporting.channels_first.images, tflite_logits)
-        for name, content in kept.items()
-        if FORMATS[name].extra == "litert" and isinstance(content, bytes)
+    tested = {
+        name: accuracy_of(FORMATS[name], content, exporting, images, task)
+        for name, content in {"onnx": exporting.onnx, **kept}.items()
+        if FORMATS[name].runtime in ("onnxruntime", "litert")
     }
+    accuracy, int8_accuracy = tested["onnx"], tested.get("int8")
+    by_litert = {name: value for name, value in tested.items() if FORMATS[name].extra == "litert"}
+    by_format = {FORMATS[name]: content for name, content in kept.items()}
     contents = {name: files_of(FORMATS[name], content) for name, content in kept.items()}
     exported = Exported(
         key=at.genotype.key,
@@ -188,6 +189,7 @@ def export(
         params=params,
         macs=macs,
         sizes={name: sum(map(len, written.values())) for name, written in contents.items()},
+        validated=validated(by_format, exporting, images, task),
         warnings=(
             *_warnings(accuracy, int8_accuracy),
             *_warnings(accuracy, by_litert.get("tflite-int8"), "tflite-int8"),
@@ -216,15 +218,6 @@ def _counted(params: int, macs: int) -> dict[str, Any]:
         "params": {"value": params, "unit": "parameters", "origin": "counted"},
         "macs": {"value": macs, "unit": "MAC", "origin": "counted"},
     }
-
-
-def _accuracy(
-    task: Task, model: bytes, images: CheckImages, logits: Logits = onnx_logits
-) -> float | None:
-    if images.labels is None:
-        return None
-    right = scores(task, logits(model, images.test), images.labels.cpu())
-    return float(right.double().mean())
 
 
 def _warnings(

@@ -1,23 +1,21 @@
 """What ``hwnas export`` is asked for: trained or untrained networks of a run, or a bare
-genotype; and its loop."""
+genotype."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hwnas import files
-from hwnas.export.formats import RECORD
-from hwnas.export.images import images_for, untrained
-from hwnas.export.latencies import latencies
-from hwnas.export.network_files import Exported, export, int8_notes, record_bytes, write_files
+from hwnas.export.images import untrained
+from hwnas.export.validation import validation_images
 from hwnas.runs.directory import Run, inside
 from hwnas.runs.models import models_at
 from hwnas.runs.summary import Member
-from hwnas.runs.training_record import TRAINED, read_records
+from hwnas.runs.training_record import TRAINED, TrainingRecord, read_records
 from hwnas.space.genotype import Genotype, sized
 from hwnas.space.layers import Stem
 from hwnas.space.text import MAX_CHARACTERS, parse
@@ -42,13 +40,19 @@ UNCALIBRATED = "int8 was calibrated on random images, accuracy unknown: say --da
 @dataclass(frozen=True, kw_only=True)
 class NetworkToExport:
     """One network to export: what it is called, its weights, where its files belong, the images
-    to check it on."""
+    to check it on.
+
+    ``record``: its training, where a run keeps that. ``trained_on``: training has used the
+    validation images too.
+    """
 
     name: str
     weights: Weights
     folder: Path
     notes: dict[str, Any]
     dataset: Dataset | None = None
+    record: TrainingRecord | None = None
+    trained_on: bool = False
 
 
 def of_run(
@@ -74,13 +78,16 @@ def of_run(
         for record in records:
             folder = inside(run, "models", record.name)
             accuracy = {"value": record.test_accuracy, "origin": TRAINED, "data": record.data}
+            validating, trained_on = validation_images(run, record, dataset)
             found.append(
                 NetworkToExport(
                     name=record.name,
                     weights=_weights_of(folder, run.path),
                     folder=folder,
-                    dataset=dataset,
+                    dataset=validating,
                     notes={**notes, "accuracy": accuracy},
+                    record=record,
+                    trained_on=trained_on,
                 )
             )
         return found
@@ -188,84 +195,6 @@ def of_genotype(
     return [
         NetworkToExport(name=genotype.key, weights=untrained(weights), folder=folder, notes=notes)
     ]
-
-
-def export_all(
-    networks: Sequence[NetworkToExport],
-    out: Path | None,
-    formats: tuple[str, ...],
-    raw: bool,
-    channels_last: bool = False,
-    softmax: bool = False,
-    *,
-    threads: int | None,
-    say: Callable[[str], None],
-) -> list[dict[str, Any]]:
-    """Export each, then measure the latency of all ONNX files in turn (``threads``; None: not at
-    all).
-
-    Returns one record per network, which is also kept beside its files. ``out``: a folder for all
-    of them.
-    """
-    exported: list[tuple[NetworkToExport, Path, Exported]] = []
-    for network in networks:
-        folder = _folder(network, out)
-        images = images_for(network.weights, network.dataset, raw=raw)
-        result = export(
-            network.weights,
-            folder,
-            images,
-            raw=raw,
-            channels_last=channels_last,
-            softmax=softmax,
-            formats=formats,
-            notes=network.notes,
-        )
-        if (
-            network.dataset is None
-            and {"int8", "tflite-int8"} & set(formats)
-            and network.notes.get("accuracy") != UNTRAINED
-        ):
-            result = replace(result, warnings=(*result.warnings, UNCALIBRATED))
-        parity = result.parity
-        say(
-            f"{network.name}: verified on {parity.test_images} images; rms error against float64"
-            f" {parity.onnx_rms:.1e} (torch {parity.torch_rms:.1e}, largest logit"
-            f" {parity.largest_logit:.2g})"
-        )
-        for warning in result.warnings:
-            say(f"warning: {network.name}: {warning}")
-        exported.append((network, folder, result))
-    measured = latencies([result for _, _, result in exported], threads)
-    records = []
-    for (network, folder, result), latency in zip(exported, measured, strict=True):
-        warnings = (*result.warnings, *int8_notes(result.sizes, latency))
-        result = replace(result, latency=latency, warnings=warnings)
-        record = {"name": network.name, **result.to_dict()}
-        # In the folder the files are named as seen from it: it may be moved.
-        there = {name: path.name for name, path in result.files.items()}
-        write_files(folder, {RECORD: record_bytes({**record, "files": there})})
-        records.append(record)
-    return records
-
-
-def _folder(network: NetworkToExport, out: Path | None) -> Path:
-    """Where the files go, made.
-
-    Raises InputError where a link stands in its place, or it can't be made.
-    """
-    folder = network.folder if out is None else out / network.name
-    try:
-        if out is not None:
-            out.mkdir(parents=True, exist_ok=True)
-            files.make_folder(folder, out)
-        elif (
-            not folder.is_absolute() and folder.parts[0] == EXPORTED
-        ):  # in the current folder, whosever it is
-            files.make_folder(folder, Path())
-    except OSError as error:
-        raise InputError(f"{error.filename or folder} can't be written: {error.strerror}") from None
-    return folder
 
 
 def _genotype(text: str) -> Genotype:

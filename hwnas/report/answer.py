@@ -7,6 +7,7 @@ import shlex
 from typing import Any
 
 from hwnas.costs.short import cost_word
+from hwnas.costs.table_runtime import runtime_words
 from hwnas.report.load import EvaluatedFront, RunData
 from hwnas.report.photos import strip, test_counts
 from hwnas.runs.choice import knee_of_run
@@ -39,11 +40,18 @@ def answer(data: RunData) -> dict[str, Any]:
 
 def title(data: RunData) -> str:
     """What was searched, for which images and which device."""
-    costs = [cost_word(name) for name in data.objectives]
+    costs = [cost_word(name) + in_runtime(data, name) for name in data.objectives]
     wanted = f"accuracy against {' and '.join(costs)}" if costs else "accuracy alone"
     classes = len(data.summary.classes)
     summary = data.summary
     return f"Networks for the {classes:,} classes of {summary.data}, for {summary.target}: {wanted}"
+
+
+def in_runtime(data: RunData, name: str) -> str:
+    """The runtime and precision of latencies in brackets, where they were asked for."""
+    asked = data.run.config
+    words = runtime_words(asked.backend, asked.precision)
+    return f" ({words})" if name == "latency" and words else ""
 
 
 def data_line(data: RunData) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 
 from hwnas import files
 from hwnas.report import charts, timelines
-from hwnas.report.answer import answer
+from hwnas.report.answer import answer, in_runtime
 from hwnas.report.by_class import by_class
 from hwnas.report.commands import commands
 from hwnas.report.comparison import comparison
@@ -136,7 +136,8 @@ def _command(words: list[str] | None) -> str:
 
 def _sentence(data: RunData) -> str:
     summary, baseline = data.summary, data.summary.baseline
-    wanted = " and ".join(data.objectives) or "accuracy alone"
+    wanted = " and ".join(name + in_runtime(data, name) for name in data.objectives)
+    wanted = wanted or "accuracy alone"
     return (
         f"{summary.algorithm} in the {summary.space} space on {summary.data}, target"
         f" {summary.target}, for {wanted}: {summary.evaluations:,} evaluations in"

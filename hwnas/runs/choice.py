@@ -61,7 +61,7 @@ class ChosenNetworks:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Networks:
+class Networks:
     """Networks that can be compared with each other. ``spare``: those that they dominate.
 
     ``words``: what a line calls them.
@@ -83,7 +83,7 @@ def choose(run: Run, choice: Choice, pool: Pool = FRONT) -> ChosenNetworks:
     trained = [member_of(record) for record in read_records(run)] if pool != FRONT else []
     if choice.names:
         return ChosenNetworks(members=tuple(_named(run, summary, trained, choice.names, pool)))
-    searched = _Networks(
+    searched = Networks(
         members=tuple(summary.front), spare=tuple(summary.dominated), words="network of the front"
     )
     units = {
@@ -120,18 +120,18 @@ def choose(run: Run, choice: Choice, pool: Pool = FRONT) -> ChosenNetworks:
     if pool == FRONT:
         if not summary.front:
             raise InputError(f"{run.path}: its front is empty")
-        chosen = _one(run, summary, choice, searched, limits, units)
+        chosen = one_network(run, summary, choice, searched, limits, units)
         return replace(chosen, notes=(*notes, *chosen.notes))
     left_out = [
         member for member in summary.front if not member.trained and is_within(member, limits)
     ]
-    networks = _Networks(members=tuple(trained), spare=(), words="trained network")
+    networks = Networks(members=tuple(trained), spare=(), words="trained network")
     try:
-        chosen = _one(run, summary, choice, networks, limits, units)
+        chosen = one_network(run, summary, choice, networks, limits, units)
     except Stopped as stop:
         if not left_out:
             raise
-        key = _one(run, summary, choice, searched, limits, units).members[0].key
+        key = one_network(run, summary, choice, searched, limits, units).members[0].key
         raise Stopped(
             f"{stop}; {key}, which is not trained, is within: hwnas train"
             f" {shlex.quote(str(run.path))} {key}"
@@ -203,15 +203,17 @@ def _all(
     return ChosenNetworks(members=tuple(inside))
 
 
-def _one(
+def one_network(
     run: Run,
     summary: SearchSummary,
     choice: Choice,
-    networks: _Networks,
+    networks: Networks,
     limits: Limits,
     units: Mapping[str, str],
+    keep_low: Sequence[str] | None = None,
 ) -> ChosenNetworks:
-    """The one network that is meant. Raises Stopped where none meets the limits."""
+    """The one network that is meant. ``keep_low``: costs that the knee is of, the objectives where
+    they are not said. Raises Stopped where none meets the limits."""
     notes: list[str] = []
     scale: Sequence[Member] = networks.members
     inside = [member for member in scale if is_within(member, limits)]
@@ -242,7 +244,8 @@ def _one(
     met = [member for member in inside if is_within(member, targets)]
     if met:
         # Without a cost to keep low the knee is the most accurate.
-        names = known_costs(scale, summary.objectives) if summary.objectives else []
+        wanted = summary.objectives if keep_low is None else keep_low
+        names = known_costs(scale, wanted) if wanted else []
         taken = preferred(met, scale, choice.prefer, names)
         notes += mixed if len(met) > 1 else []
     else:

@@ -57,6 +57,21 @@ def paired_difference(first: Bools, second: Bools) -> Difference:
     )
 
 
+def standard_errors_lost(first: Bools, second: Bools) -> float:
+    """By how many standard errors the second is less accurate than the first, both (images,); 0
+    where it is not.
+
+    The error is that of the difference of two shares of the same images: of the images that only
+    one of them got right.
+    """
+    only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
+    lost, images = only_first - only_second, len(first)
+    if lost <= 0:
+        return 0.0
+    variance = only_first + only_second - lost**2 / images
+    return lost / math.sqrt(variance) if variance > 0 else math.inf
+
+
 def unpaired_difference(first: float, second: float, images: int) -> Difference:
     """The same from two accuracies in 0..1 of so many images each: wider (Newcombe's interval)."""
     value = first - second

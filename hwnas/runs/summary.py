@@ -13,6 +13,7 @@ from hwnas import files
 from hwnas.config import Cells, Channels
 from hwnas.errors import quoted
 from hwnas.runs.directory import FRONT, Run, check_run, keeping_run
+from hwnas.runs.precision_record import PrecisionFront
 from hwnas.runs.schema import (
     Count,
     Fraction,
@@ -26,6 +27,11 @@ from hwnas.runs.schema import (
     json_bytes,
     read,
 )
+from hwnas.runs.values import Accuracy as Accuracy
+from hwnas.runs.values import Cost as Cost
+from hwnas.runs.values import MeasuredValue as MeasuredValue
+from hwnas.runs.values import MeasurementFailure as MeasurementFailure
+from hwnas.runs.values import Prediction as Prediction
 from hwnas.runs.verdict_record import Verdict
 from hwnas.space.genotype import Architecture
 from hwnas.space.text import from_dict
@@ -33,72 +39,6 @@ from profilers.errors import InputError
 
 ACCURACY = "accuracy"
 WHAT = "the summary of a search"
-
-
-class Accuracy(Record):
-    """Accuracy in 0..1 and how it was obtained; what else spoke for a finalist, where SynFlow was
-    asked.
-
-    ``counted``: the share of images that were right, where ``value`` is estimated by likelihood.
-    ``regression``: predicted score on an average batch. ``log_synflow``: ln of SynFlow.
-    ``believed``: both in standard deviations of the shortlist, added.
-    """
-
-    value: Fraction
-    provenance: Text
-    counted: Fraction | None = None
-    regression: Number | None = None
-    log_synflow: Number | None = None
-    believed: Number | None = None
-
-
-class Prediction(Record):
-    """What a measured cost was predicted to be."""
-
-    value: Number
-    provenance: Text
-
-
-class MeasuredValue(Record):
-    """A measured value with its 95 % interval."""
-
-    value: Number
-    low: Number | None = None
-    high: Number | None = None
-    provenance: Text
-
-
-class MeasurementFailure(Record):
-    """Why a cost could not be measured."""
-
-    reason: Text
-    detail: Text
-
-
-class Cost(Record):
-    """A cost in ``unit`` with its provenance.
-
-    Where it was measured it has an interval and the prediction beside it. ``process``: memory that
-    a whole process took, in the same unit.
-    """
-
-    value: Number
-    unit: Text
-    provenance: Text
-    low: Number | None = None
-    high: Number | None = None
-    noisy: bool | None = None
-    predicted: Prediction | None = None
-    process: MeasuredValue | None = None
-    failure: MeasurementFailure | None = None
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """(low, high); a cost that was not measured is taken as exact."""
-        return (
-            self.value if self.low is None else self.low,
-            self.value if self.high is None else self.high,
-        )
 
 
 class Member(Record):
@@ -184,8 +124,10 @@ class SearchSummary(Record):
     the box of the hypervolume. ``targets``: what the search had to meet, in the unit of each
     metric; ``within_target``: keys of the front that do. ``believed``: keys of those that SynFlow
     helped to choose. ``dominated``, ``failed``: the other finalists; those that failed could not be
-    measured. ``baselines``, ``verdict``: of plain networks that were trained beside it; front.json
-    does not hold them, ``hwnas show --json`` does.
+    measured. ``baselines``, ``verdict``: of plain networks that were trained beside it;
+    ``precisions``: its trained networks in the precisions of their exported files; ``runtime``: the
+    runtime and precision that latencies were asked for in, such as ``openvino int8``. front.json
+    does not hold these four, ``hwnas show --json`` does.
     """
 
     space: Text
@@ -212,6 +154,8 @@ class SearchSummary(Record):
     measured: dict[Name, MeasurementNotes] = Field(default_factory=dict)
     baselines: list[Member] = Field(default_factory=list)
     verdict: Verdict | None = None
+    precisions: PrecisionFront | None = None
+    runtime: Text | None = None
     health: list[HealthNote] | None = None
 
     @property

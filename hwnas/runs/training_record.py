@@ -3,6 +3,8 @@ by trained accuracy."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +100,12 @@ class TrainingRecord(Record):
         if set(rows) != {classes}:
             raise ValueError(f"confusion: expected {classes} rows of {classes} counts")
         return self
+
+
+def training_mark(record: TrainingRecord) -> str:
+    """What tells one training of a network from another: its settings and results."""
+    said = [record.test_accuracy, record.right, record.epochs, record.seed, record.recipe]
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
 
 
 class TrainedFront(Record):

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hwnas.costs.short import cost_word
+from hwnas.costs.table_runtime import runtime_words
 from hwnas.errors import quoted
 from hwnas.runs.baselines import read_baselines, read_together, with_baselines
 from hwnas.runs.directory import Run
@@ -31,12 +32,15 @@ Together = Mapping[str, Mapping[str, Cost]]
 
 
 def with_verdict(run: Run, summary: SearchSummary) -> SearchSummary:
-    """The summary with trained accuracies, baselines, and the verdict that they allow.
+    """The summary with trained accuracies, baselines, and the verdict that they allow; and what its
+    latencies are of, where that was asked for.
 
     Raises InputError for a damaged record.
     """
     full = with_baselines(run, with_trained(run, summary))
-    return full.model_copy(update={"verdict": verdict_of(run, summary)})
+    words = runtime_words(run.config.backend, run.config.precision)
+    asked = {"runtime": words} if words else {}
+    return full.model_copy(update={"verdict": verdict_of(run, summary), **asked})
 
 
 def verdict_of(run: Run, summary: SearchSummary) -> Verdict:

@@ -170,10 +170,10 @@ def prepared(dataset: Dataset, recipe: Recipe, seed: int, device: torch.device) 
     Raises InputError where the recipe does not fit the device or the data.
     """
     _check(recipe, dataset, device)
-    return to_device(_hold_out(dataset, recipe.hold_out, seed), device)
+    return to_device(held_out(dataset, recipe.hold_out, seed), device)
 
 
-def _hold_out(dataset: Dataset, share: float, seed: int) -> Dataset:
+def held_out(dataset: Dataset, share: float, seed: int) -> Dataset:
     """Move ``share`` of the training images, class by class, from "train" to "policy"."""
     if not share:
         return dataset

@@ -13,7 +13,7 @@ from hwnas.cli import main
 from hwnas.runs.summary import read_front
 from hwnas.training.data import Batch
 from hwnas.training.loop import Training
-from tests.runs.made import finished_run
+from tests.runs.made import digits, finished_run
 
 
 @pytest.fixture(scope="module")
@@ -44,15 +44,35 @@ def test_train_then_export_leaves_files_and_prints_json_alone(
         assert (run / "models" / record["name"] / "weights.safetensors").is_file()
     assert "epoch 1/1" in err
 
-    formats = ["--formats", "onnx,weights", "--no-measure", "--json", "--quiet"]
+    formats = ["--formats", "onnx,int8,weights", "--no-measure", "--json", "--quiet"]
     code, out, err = called(["export", str(run), "--all", *formats], monkeypatch, capsys)
     assert (code, err) == (0, "")
     exported = json.loads(out)
     assert len(exported) == 2
     for one in exported:
         assert set(one) >= {"key", "files", "opset", "parity"}
-        assert set(one["files"]) == {"onnx", "weights"} and one["parity"]["passed"]
+        assert set(one["files"]) == {"onnx", "int8", "weights"} and one["parity"]["passed"]
         assert all(Path(path).is_file() for path in one["files"].values())
+
+    shown = json.loads(called(["show", str(run), "--json"], monkeypatch, capsys)[1])["precisions"]
+    assert shown["by"] == "size" and any(point["on_front"] for point in shown["points"])
+    by_file = {(point["network"], point["format"]): point for point in shown["points"]}
+    for one in exported:
+        for name in ("onnx", "int8"):
+            point = by_file[one["name"], name]
+            assert point["accuracy"]["value"] == one["validation_accuracy"][name]
+            assert point["size"] == one["bytes"][name]
+            # The recipe keeps no images aside, so the training has used those of the search.
+            validated = len(digits().split["policy"])
+            assert (point["images"], point["trained_on"]) == (validated, True)
+
+    words = ["export", str(run), "--precision", "int8", "--prefer", "accuracy", "--no-measure"]
+    code, out, err = called([*words, "--json"], monkeypatch, capsys)
+    (one,) = json.loads(out)
+    assert code == 0 and set(one["files"]) == {"int8"}, err
+    best = max(one["validation_accuracy"]["int8"] for one in exported)
+    assert one["validation_accuracy"]["int8"] == best
+    assert f"note: taken: {one['name']} in int8 (onnxruntime): accuracy {best:.4f}" in err
 
 
 def test_train_and_export_print_tables(

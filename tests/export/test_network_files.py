@@ -21,10 +21,11 @@ import torch
 from hwnas.export import images as export_images
 from hwnas.export import latencies
 from hwnas.export import network_files as exporting
+from hwnas.export.all_networks import export_all
 from hwnas.export.formats import FORMATS, PLAIN, NotTheSame
 from hwnas.export.images import images_for, untrained
 from hwnas.export.network_files import export, int8_notes
-from hwnas.export.selection import NetworkToExport, export_all, of_genotype
+from hwnas.export.selection import NetworkToExport, of_genotype
 from hwnas.runs.atomic import atomic_write_all
 from hwnas.space.genotype import Architecture
 from hwnas.space.published import PUBLISHED

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hwnas.cli.show import front_table
 from hwnas.runs.baselines import MeasuredTogether, read_baselines, write_together
 from hwnas.runs.directory import Run
 from hwnas.runs.right_images import packed
@@ -173,3 +174,13 @@ def test_a_baseline_that_is_a_member_of_the_front_is_not_compared_with_itself(ru
     trained(run, "baselines", last, 50, name="same", title="Same", costs=dict(front[last].costs))
     (found,) = verdict_of(run, read_front(run)).comparisons
     assert found.member != front[last].key
+
+
+def test_what_latencies_were_asked_for_in_stands_in_what_show_prints(run: Run) -> None:
+    assert with_verdict(run, read_front(run)).runtime is None
+    asked = run.config.model_copy(update={"backend": "openvino", "precision": "int8"})
+    found = with_verdict(Run(path=run.path, config=asked), read_front(run))
+    assert found.runtime == "openvino int8"
+    headers = [str(column.header) for column in front_table(found, None).columns]
+    (header,) = (one for one in headers if one.startswith("latency"))
+    assert header.endswith(", openvino int8")
