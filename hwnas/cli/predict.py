@@ -128,7 +128,7 @@ def _counts(counted: PhotoTally) -> str:
     share = 100 * counted.right / counted.sorted
     return (
         f"likeliest: {named}; right by the names of their folders: {counted.right:,} of"
-        f" {counted.sorted:,} ({share:.1f} %)"
+        f" {counted.sorted:,} ({share:.1f} %; of photos that trained the network that says little)"
     )
 
 

@@ -81,7 +81,7 @@ def print_summary(
     from hwnas.algorithms import ALGORITHMS
     from hwnas.runs.models import search_knee
     from hwnas.runs.schema import escaped, to_json
-    from hwnas.runs.verdict import unknown_line
+    from hwnas.runs.verdict import line_of, unknown_line
     from hwnas.space import SPACES
 
     middle = search_knee(summary) if taken is None else taken.label
@@ -91,6 +91,8 @@ def print_summary(
     shown = escaped(summary)
     line = shown.verdict.line if shown.verdict else unknown_line(path, False)
     echo(line, kind="result")
+    for one in shown.verdict.comparisons[1:] if shown.verdict else ():
+        echo(f"  {line_of(one)}")
     print_table(front_table(shown, middle and visible(middle)))
     for line in _lines(shown, path, visible(middle or "")):
         echo(line)
@@ -125,13 +127,14 @@ def _show_chosen(run: Run, choice: Choice, json: bool) -> None:
 
     Raises InputError and Stopped as ``hwnas.runs.choice.choose`` does.
     """
+    from hwnas.runs.baselines import with_sitting
     from hwnas.runs.choice import choose, knee_of_run
     from hwnas.runs.limits import is_within
     from hwnas.runs.schema import escaped, to_json
     from hwnas.runs.summary import read_front
     from hwnas.runs.training_record import TRAINED, with_trained
 
-    summary = with_trained(run, read_front(run))
+    summary = with_sitting(run, with_trained(run, read_front(run)))
     searched = {member.key: member for member in summary.members}
     chosen = choose(run, choice, "either")
     members = [searched.get(member.label, member) for member in chosen.members]
@@ -149,11 +152,13 @@ def _show_chosen(run: Run, choice: Choice, json: bool) -> None:
     for note in chosen.notes:
         echo(f"note: {note}")
     first = members[0]
+    limits = [word for limit in choice.within for word in ("--within", limit)]
+    meant = limits if choice.every and limits else [first.label]
     is_trained = first.trained is not None or first.accuracy.provenance == TRAINED
     say_next(
         *([] if is_trained else [("train", run.path, first.key)]),
-        ("export", run.path, first.label),
-        ("profile", run.path, first.label, "--target", summary.target),
+        ("export", run.path, *meant),
+        ("profile", run.path, *meant, "--target", summary.target),
     )
 
 

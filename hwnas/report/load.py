@@ -13,7 +13,12 @@ from typing import Any
 
 from hwnas import files
 from hwnas.report.curve import volume_curve
-from hwnas.runs.baselines import read_baselines
+from hwnas.runs.baselines import (
+    costs_of_sitting,
+    read_baselines,
+    read_together,
+    with_sitting,
+)
 from hwnas.runs.directory import Run, open_run
 from hwnas.runs.environment import Environment, read_environment
 from hwnas.runs.front import knee, known_targets, pareto_front
@@ -104,7 +109,7 @@ def load_run(path: Path) -> RunData:
     run = open_run(path)
     # With escapes, as on a terminal: marks that turn text around, and ends of lines that no chart's
     # script allows.
-    summary = escaped(read_front(run))
+    summary = escaped(with_sitting(run, read_front(run)))
     with fitting_together(run.front_path):
         return _run_data(run, summary)
 
@@ -130,7 +135,15 @@ def fitting_together(path: Path) -> Iterator[None]:
 def _run_data(run: Run, summary: SearchSummary) -> RunData:
     if not summary.members:
         raise InputError(f"{run.front_path}: its front is empty, so there is nothing to report")
-    records = {record.name: escaped(record) for record in read_records(run)}
+    together = read_together(run)
+    records = {
+        record.name: escaped(
+            record.model_copy(
+                update={"costs": costs_of_sitting(record.name, record.costs, together)}
+            )
+        )
+        for record in read_records(run)
+    }
     first = summary.members[0]
     names = dict.fromkeys([*summary.objectives, *first.costs])
     fronts = [_front_of(summary.members, first.accuracy.provenance, summary, summary.scored_images)]
@@ -154,7 +167,7 @@ def _run_data(run: Run, summary: SearchSummary) -> RunData:
         genotypes={member.key: member.architecture.genotype for member in networks},
         records=records,
         baselines=tuple(escaped(record) for record in read_baselines(run)),
-        verdict=escaped(verdict_of(run, summary)),
+        verdict=escaped(verdict_of(run, read_front(run))),
     )
 
 

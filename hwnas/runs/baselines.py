@@ -7,6 +7,8 @@ baselines.json what was measured of them and of the front in one sitting.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from pydantic import Field
 
 from hwnas import files
@@ -43,6 +45,45 @@ def read_together(run: Run) -> MeasuredTogether:
 def write_together(run: Run, measured: MeasuredTogether) -> None:
     """Write what was measured in one sitting."""
     files.replace(run.path / COSTS, run.path, json_bytes(measured))
+
+
+def with_sitting(run: Run, summary: SearchSummary) -> SearchSummary:
+    """The summary with the costs that were measured beside the baselines, where they were: what the
+    search measured on another day is not to be compared with those.
+
+    Raises InputError for a damaged record.
+    """
+    together = read_together(run)
+    if not together.costs:
+        return summary
+    return summary.model_copy(
+        update={
+            "front": of_sitting(summary.front, together),
+            "dominated": of_sitting(summary.dominated, together),
+        }
+    )
+
+
+def of_sitting(members: Sequence[Member], together: MeasuredTogether) -> list[Member]:
+    """The members with what one sitting measured of them."""
+    return [
+        member.model_copy(update={"costs": costs_of_sitting(member.label, member.costs, together)})
+        for member in members
+    ]
+
+
+def costs_of_sitting(
+    name: str, costs: Mapping[str, Cost], together: MeasuredTogether
+) -> dict[str, Cost]:
+    """Costs of a network, those of the sitting in place of others; predictions stay beside them."""
+    measured = together.costs.get(name, {})
+    kept = {"predicted", "process"}
+    return {
+        metric: cost
+        if metric not in measured
+        else measured[metric].model_copy(update={one: getattr(cost, one) for one in kept})
+        for metric, cost in costs.items()
+    }
 
 
 def with_baselines(run: Run, summary: SearchSummary) -> SearchSummary:

@@ -16,6 +16,7 @@ from difflib import get_close_matches
 from typing import Literal
 
 from hwnas.errors import Stopped
+from hwnas.runs.baselines import of_sitting, read_together, with_sitting
 from hwnas.runs.choice_notes import comparison, none_within, not_compared, target_note
 from hwnas.runs.directory import Run
 from hwnas.runs.limits import Limits, excess, is_within, limits_in_words, read_limits
@@ -79,8 +80,9 @@ def choose(run: Run, choice: Choice, pool: Pool = FRONT) -> ChosenNetworks:
     one, and where none is trained that should be; Stopped where no network meets ``within``, with
     the one that misses it by least.
     """
-    summary = with_trained(run, read_front(run))
-    trained = [member_of(record) for record in read_records(run)] if pool != FRONT else []
+    summary = with_sitting(run, with_trained(run, read_front(run)))
+    records = read_records(run) if pool != FRONT else []
+    trained = of_sitting([member_of(record) for record in records], read_together(run))
     if choice.names:
         return ChosenNetworks(members=tuple(_named(run, summary, trained, choice.names, pool)))
     searched = Networks(

@@ -15,7 +15,7 @@ from pathlib import Path
 from hwnas.costs.short import cost_word
 from hwnas.costs.table_runtime import runtime_words
 from hwnas.errors import quoted
-from hwnas.runs.baselines import read_baselines, read_together, with_baselines
+from hwnas.runs.baselines import read_baselines, read_together, with_baselines, with_sitting
 from hwnas.runs.directory import Run
 from hwnas.runs.models import search_knee
 from hwnas.runs.paired import Difference, paired_difference, unpaired_difference
@@ -37,7 +37,7 @@ def with_verdict(run: Run, summary: SearchSummary) -> SearchSummary:
 
     Raises InputError for a damaged record.
     """
-    full = with_baselines(run, with_trained(run, summary))
+    full = with_baselines(run, with_sitting(run, with_trained(run, summary)))
     words = runtime_words(run.config.backend, run.config.precision)
     asked = {"runtime": words} if words else {}
     return full.model_copy(update={"verdict": verdict_of(run, summary), **asked})

@@ -71,6 +71,9 @@ def test_show_marks_the_knee_and_shows_what_is_chosen(typed, tmp_path: Path) -> 
     for words in (("--all",), ()):  # limits alone show all that meet them
         found = json.loads(typed("show", place, *words, "--within", "params=1G", "--json")[0])
         assert [one["key"] for one in found["chosen"]] == [small, middle, large]
+    out, _ = typed("show", place, "--within", "params=1G")
+    next_lines = [shlex.split(line) for line in out.split("next:\n")[1].splitlines()]
+    assert ["hwnas", "export", place, "--within", "params=1G"] in next_lines
     trained_record(run, 0, 0.99)
     out, _ = typed("show", place)
     assert any("knee" in line and small in line for line in out.splitlines())

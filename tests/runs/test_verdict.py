@@ -11,6 +11,7 @@ import pytest
 
 from hwnas.cli.show import front_table
 from hwnas.runs.baselines import MeasuredTogether, read_baselines, write_together
+from hwnas.runs.choice import Choice, choose
 from hwnas.runs.directory import Run
 from hwnas.runs.right_images import packed
 from hwnas.runs.summary import Cost, read_front
@@ -139,6 +140,13 @@ def test_a_latency_that_was_measured_in_one_sitting_goes_before_the_objective(ru
     write_together(run, MeasuredTogether(costs=costs))
     (one,) = verdict_of(run, read_front(run)).comparisons
     assert (one.metric, one.member, one.cost_ratio) == ("latency", keys[0], 0.5)
+    # What is shown, and chosen by, is of the same sitting.
+    shown = with_verdict(run, read_front(run))
+    assert [member.costs["latency"].value for member in shown.front] == [1.0, 3.0, 4.0]
+    predictions = [member.costs["latency"].predicted for member in read_front(run).front]
+    assert [member.costs["latency"].predicted for member in shown.front] == predictions
+    chosen = choose(run, Choice(every=True, within=("latency=3ms",)))
+    assert [member.key for member in chosen.members] == keys[:2]
 
 
 def test_what_an_earlier_version_trained_is_compared_without_its_images(run: Run) -> None:
