@@ -122,7 +122,8 @@ def load(path: Path) -> Table:
         raise InputError(f"{path}: not valid JSON ({str(error)[:80]})") from None
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise InputError(f"{path}: not a latency table (expected format = '{FORMAT}')")
-    if (data.get("metric", "latency"), data.get("unit", "ms")) not in UNITS.items():
+    metric, unit = data.get("metric", "latency"), data.get("unit", "ms")
+    if not isinstance(metric, str) or UNITS.get(metric) != unit:
         raise InputError(f"{path}: not a table of latencies in ms, nor of energies in mJ")
     try:
         return _from_dict(data)

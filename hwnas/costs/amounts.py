@@ -50,7 +50,7 @@ def parse_quantity(text: str, unit: str, key: str = "target-value") -> float:
         )
         raise InputError(f"{key}: {text!r} {problem} {units}")
     value = float(found.group(1))
-    if math.isfinite(value):
+    if math.isfinite(value) and value > 0:  # decimals do not reach as far as an exponent may say
         # In decimals: 2.3k are 2300, where floats make it a little less.
         value = float(Decimal(found.group(1)) * Decimal(repr(scales[suffix])))
     if not (math.isfinite(value) and value > 0):

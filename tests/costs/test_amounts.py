@@ -36,6 +36,7 @@ def test_amounts_are_read_in_the_unit_of_the_metric(text: str, unit: str, value:
         ("-1M", "parameters", "not an amount"),
         ("0k", "parameters", "above 0"),
         ("1e999999999k", "parameters", "above 0"),
+        ("1e-31844674407370955161 s", "ms", "above 0"),
     ],
 )
 def test_a_wrong_amount_is_refused_with_the_units_to_use(text: str, unit: str, hint: str) -> None:

@@ -71,6 +71,8 @@ def test_the_file_says_its_unit_and_metric(tmp_path: Path) -> None:
         ({"operations": {"fixed": True, "edges": []}}, "expected a finite number"),
         ({"network": {"channels": 1}}, "key 'image' is missing"),
         ({"agreement": 3}, "not iterable"),
+        ({"metric": {}}, "not a table of latencies in ms"),
+        ({"unit": [3, 3]}, "not a table of latencies in ms"),
         ({"provenance": {"receipt": "cpu"}}, "provenance.receipt: expected an object"),
         ({"provenance": {"receipt": None}}, "provenance.receipt: expected an object"),
     ],

@@ -97,14 +97,15 @@ def _torch(content: bytes, where: str) -> object:
 
 def _check_unpacked_size(file: io.BytesIO, where: str) -> None:
     """torch's newer files are zip archives, and a small one may claim to unpack to anything."""
-    if zipfile.is_zipfile(file):
-        try:
+    total = 0
+    try:
+        if zipfile.is_zipfile(file):  # it raises, too, for some ends of archives
             with zipfile.ZipFile(file) as archive:
                 total = sum(member.file_size for member in archive.infolist())
-        except Exception as error:  # as above
-            raise InputError(f"{where}: damaged ({_first_line(error)})") from None
-        if total > LARGEST:
-            raise InputError(f"{where}: unpacks to more than {LARGEST} bytes")
+    except Exception as error:  # as above
+        raise InputError(f"{where}: damaged ({_first_line(error)})") from None
+    if total > LARGEST:
+        raise InputError(f"{where}: unpacks to more than {LARGEST} bytes")
     file.seek(0)
 
 
