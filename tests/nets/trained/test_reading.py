@@ -45,13 +45,6 @@ def refusal(content: bytes) -> str:
     ],
     ids=["plain", "state_dict", "model and module", "parameters"],
 )
-def test_an_archive_that_says_it_spans_disks_is_refused() -> None:
-    locator = b"PK\x06\x07" + (1).to_bytes(4, "little") + bytes(8) + (2).to_bytes(4, "little")
-    content = b"PK\x03\x04" + bytes(30) + locator + b"PK\x05\x06" + bytes(18)
-    with pytest.raises(InputError, match="damaged"):
-        read(content, "w.pth")
-
-
 @pytest.mark.parametrize("new", [True, False], ids=["zip", "of before"])
 def test_tensors_are_found_under_their_names_whatever_wraps_them(value: object, new: bool) -> None:
     found = read(written(value, new), "file")
@@ -138,3 +131,10 @@ def test_more_tensors_than_a_network_has_are_refused(monkeypatch: pytest.MonkeyP
 )
 def test_bytes_that_are_no_weights_are_refused(content: bytes) -> None:
     refusal(content)
+
+
+def test_an_archive_that_says_it_spans_disks_is_refused() -> None:
+    locator = b"PK\x06\x07" + (1).to_bytes(4, "little") + bytes(8) + (2).to_bytes(4, "little")
+    content = b"PK\x03\x04" + bytes(30) + locator + b"PK\x05\x06" + bytes(18)
+    with pytest.raises(InputError, match="damaged"):
+        read(content, "w.pth")
