@@ -116,4 +116,6 @@ def _system_line(error: OSError) -> str:
         return NO_MEMORY
     if str(error.strerror).startswith("No usable temporary directory"):
         return "no temporary file can be written: free space, lift a limit of files, or set TMPDIR"
+    if error.errno is not None:
+        return f"a file could not be written or read: {reason_of(error)}"
     raise error
