@@ -54,6 +54,7 @@ def sweep(
     from hwnas.cluster.searches import sweep_on
     from hwnas.cluster.sweep_file import read_sweep, state_of
     from hwnas.errors import Stopped, quoted, translate_os_errors
+    from hwnas.report.render import RendererEnded
 
     say = notes(quiet)
     runs = read_sweep(file, download, say)
@@ -93,8 +94,11 @@ def sweep(
         echo(f"stopped; the same command goes on: hwnas sweep {quoted(file)} ...", err=True)
         raise
     with translate_os_errors(place, f"hwnas sweep {quoted(file)}"):
-        found = compare(runs, place)
-        report = write_comparison(runs, place, found)
+        found, report = compare(runs, place), None
+        try:
+            report = write_comparison(runs, place, found)
+        except RendererEnded as stop:  # the comparison is written; only its page is missing
+            echo(f"note: no report: {stop}", err=True)
     if json:
         echo_json({**found, "report": None if report is None else str(report)})
     else:
