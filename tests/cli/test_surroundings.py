@@ -82,9 +82,7 @@ def command(prepared: Path) -> Iterator[Server]:
     made = server(prepared, "search --config tiny.toml --out run --quiet")
     assert made["code"] == 0, made["err"]
     yield server
-    assert server.process.stdin is not None
-    server.process.stdin.close()
-    server.process.wait()
+    server.process.communicate()
 
 
 @pytest.fixture
