@@ -155,6 +155,7 @@ def test_calibrate_refuses_a_depth_that_the_space_does_not_have(
     assert code == 2 and errors.startswith("error: --cells:") and space in errors, errors
 
 
+@pytest.mark.slow
 def test_calibrate_on_another_machine_that_is_reached_by_a_command(
     hwnas: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -184,6 +184,7 @@ def test_int8_that_costs_more_than_a_point_is_warned_of() -> None:
     assert exporting._warnings(None, None) == ()
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_the_old_files_and_no_half_one(trained: Weights, tmp_path: Path) -> None:
     """The limit on the size of a file stands in for a full disk: writing fails in the middle of
     the file."""

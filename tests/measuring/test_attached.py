@@ -170,6 +170,7 @@ def test_where_nothing_can_be_measured_the_predictions_stand(
     assert "another measurement holds the host" in said[-1]
 
 
+@pytest.mark.slow
 def test_a_resumed_search_asks_the_table_that_it_began_with(tmp_path: Path) -> None:
     def interrupt(progress: SearchProgress) -> None:
         raise KeyboardInterrupt

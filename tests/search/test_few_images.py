@@ -43,6 +43,7 @@ def config(data: Path, name: str, **changes: Any) -> Any:
     return tiny.config(data, alpha_step=every, ndarts=ndarts, **settings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [4])
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_a_handful_of_images_gives_a_front(tmp_path: Path, name: str, count: int) -> None:

@@ -37,6 +37,7 @@ def test_seconds_are_those_of_the_epochs(planned: SearchPlan) -> None:
     assert found.low < found.seconds < found.high
 
 
+@pytest.mark.slow
 def test_evaluations_are_counted_and_a_rehearsal_leaves_nothing_behind(
     planned: SearchPlan, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

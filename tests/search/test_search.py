@@ -270,6 +270,7 @@ def test_finalists_by_regression_come_with_what_it_predicts(data: Path, tmp_path
     assert trials[0] == trials[1]
 
 
+@pytest.mark.slow
 def test_what_synflow_helped_to_choose_is_named_beside_the_front(
     data: Path, tmp_path: Path
 ) -> None:
@@ -337,6 +338,7 @@ def blank(planned: SearchPlan) -> SearchPlan:
     return replace(planned, dataset=replace(planned.dataset, augment=augment))
 
 
+@pytest.mark.slow
 def test_samples_are_judged_on_images_augmented_like_those_that_train_where_the_config_says_so(
     data: Path, tmp_path: Path
 ) -> None:
@@ -357,6 +359,7 @@ def test_samples_are_judged_on_images_augmented_like_those_that_train_where_the_
     assert most[True] <= 3 < most[False]
 
 
+@pytest.mark.slow
 def test_the_alpha_step_of_a_mixture_sees_images_augmented_like_those_that_train(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -374,6 +377,7 @@ def test_the_alpha_step_of_a_mixture_sees_images_augmented_like_those_that_train
     assert largest and max(largest) == 0.0
 
 
+@pytest.mark.slow
 def test_finalists_are_scored_on_as_many_images_as_the_config_says(
     data: Path, tmp_path: Path
 ) -> None:
