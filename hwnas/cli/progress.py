@@ -10,8 +10,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from hwnas.cli import processes
 from hwnas.cli.outside import console, echo
 from profilers.errors import visible
@@ -40,8 +38,8 @@ def step(line: str) -> None:
 def reading(line: str) -> None:
     """Print how far a long look at files is, unless the command was told to be quiet; one of
     several processes of a search says it."""
-    context = click.get_current_context(silent=True)
-    if not (context is not None and context.params.get("quiet")) and not processes.follows():
+    # Typer hands its context to commands alone, and this is heard from deep below them.
+    if "--quiet" not in sys.argv and not processes.follows():
         step(line)
 
 
