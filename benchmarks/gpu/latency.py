@@ -15,7 +15,7 @@ from benchmarks.gpu.book import Book, Record, Skip, needs, read, work
 from benchmarks.gpu.place import Place
 from hwnas.catalog import devices
 from hwnas.costs.latency import roofline
-from hwnas.nets.network import NetworkSize
+from hwnas.nets.network import Network
 from hwnas.space.encoding import to_genotype
 from hwnas.space.family import family
 from hwnas.space.genotype import Architecture
@@ -38,7 +38,7 @@ def run(book: Book, place: Place) -> None:
         Architecture(to_genotype(space, one), channels=channels, cells=cells) for one in choices
     ]
     image = (3, side, side)
-    nets = [NetworkSize(channels=one, cells=CLASSES, classes=image).eval() for one in plans]
+    nets = [Network(one, CLASSES, image).eval() for one in plans]
     work(book, "torch eager, fp32", lambda: _torch(nets, image, place, "fp32", False))
     work(book, "torch CUDA graph, fp32", lambda: _torch(nets, image, place, "fp32", True))
     work(

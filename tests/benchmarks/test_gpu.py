@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -131,3 +133,19 @@ def test_events_come_from_a_profile_as_torch_makes_it() -> None:
         torch.ones(3) + 1
     found = place.events(seen)
     assert any(one.name == "aten::add" and not one.on_device and one.seconds > 0 for one in found)
+
+
+def test_every_part_is_there_on_a_bare_machine() -> None:
+    """With torch, numpy, onnx, onnxruntime and safetensors: what else is installed is hidden."""
+    parts = ("agree", "doctor", "kinds", "latency", "layouts", "page", "processes", "steps")
+    hidden = ("pydantic", "pymoo", "tomli_w", "typer", "rich", "sklearn", "thop", "torchvision")
+    code = "\n".join(
+        [
+            "import sys",
+            *(f"sys.modules[{name!r}] = None" for name in hidden),
+            *(f"import benchmarks.gpu.{part}" for part in parts),
+        ]
+    )
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-500:]

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from hwnas.algorithms import ALGORITHMS
-from hwnas.runs.trials import Trial
 from hwnas.search.algorithms.reward import Objective
 from hwnas.search.algorithms.searcher import Searcher
 from hwnas.search.diagnostic import Diagnostic
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from hwnas.config import Config
+    from hwnas.runs.trials import Trial
     from hwnas.search.distributed.shared_weights import SharedWeights
     from hwnas.training.dataset import Batch
 

@@ -4,12 +4,15 @@ TND-NAS's source)."""
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hwnas.config import SearchStage
 from hwnas.space.space import Space
+
+if TYPE_CHECKING:
+    from hwnas.config import SearchStage
 
 
 def skip_dropout(stage: SearchStage, epoch: int) -> float:

@@ -10,17 +10,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwnas.errors import Stopped
-from hwnas.search.algorithms.archive import Archive
 from hwnas.search.diagnostic import Diagnostic
 from hwnas.space.encoding import sample
 from hwnas.space.space import Choices, Mask, Probabilities, Space, check_choices_of
 from profilers.errors import FaultyPlugin, asking, kind_of
+
+if TYPE_CHECKING:
+    from hwnas.search.algorithms.archive import Archive
 
 Floats = NDArray[np.float64]
 
