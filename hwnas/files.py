@@ -9,7 +9,6 @@ The folder itself is the user's choice and may be reached through links.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import stat
 from collections.abc import Iterator, Mapping
@@ -220,24 +219,6 @@ def forget_torn(path: Path, root: Path) -> None:
     link among the folders."""
     with suppress(FileNotFoundError), _folder(path, root) as folder:
         forget_left(folder)
-
-
-def lock_folder(folder: Path) -> int | None:
-    """A descriptor that holds the lock of a folder until it is closed; None where the system locks
-    no folders.
-
-    Raises BlockingIOError where another process has it, OSError.
-    """
-    descriptor = os.open(folder, _FOLDER)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise
-    except OSError:  # some network file systems
-        os.close(descriptor)
-        return None
-    return descriptor
 
 
 @contextmanager

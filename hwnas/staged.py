@@ -78,7 +78,7 @@ def forget_left_folders(path: Path) -> None:
     for torn in path.parent.glob(f".{_literal(path.name)}.*.new"):
         if re.fullmatch(rf"\.{re.escape(path.name)}{_NEW}", torn.name, re.DOTALL):
             with suppress(OSError):  # somebody is making it, or it is a link
-                descriptor = _locked(torn)
+                descriptor = lock_folder(torn, follow=False)
                 if descriptor is not None:
                     shutil.rmtree(torn, ignore_errors=True)
                     os.close(descriptor)
@@ -96,7 +96,7 @@ def stage_folder(path: Path) -> tuple[Path, int | None]:
         beside = path.with_name(f".{path.name}.{os.getpid()}{f'-{number}' if number else ''}.new")
         try:
             beside.mkdir()
-            descriptor = _locked(beside)
+            descriptor = lock_folder(beside, follow=False)
         except (FileExistsError, BlockingIOError, FileNotFoundError):
             continue  # of another thread or machine, or taken for left over before it was locked
         if os.path.isdir(beside):
@@ -106,12 +106,14 @@ def stage_folder(path: Path) -> tuple[Path, int | None]:
     raise AssertionError("there are always more numbers")
 
 
-def _locked(folder: Path) -> int | None:
-    """A descriptor that holds the lock of a folder; None where the system locks no folders.
+def lock_folder(folder: Path, follow: bool = True) -> int | None:
+    """A descriptor that holds the lock of a folder until it is closed; None where the system locks
+    no folders. ``follow``: the folder may be a link to one.
 
-    Raises BlockingIOError while another process has it, OSError.
+    Raises BlockingIOError where another process has it, OSError.
     """
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
+    descriptor = os.open(folder, flags)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

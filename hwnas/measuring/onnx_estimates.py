@@ -61,13 +61,7 @@ UNSCALED = Scale(factor=1.0, low=1 / ROOFLINE_FACTOR, high=ROOFLINE_FACTOR, word
 
 def onnx_latency_estimate(named: Named, device: Device, options: Options) -> Outcome:
     """The latency of one file, or the Failure that says why there is none."""
-    receipt = Receipt(
-        backend="roofline",
-        device=device.name,
-        batch=options.batch,
-        dtype=options.dtype,
-        time=options.time,
-    )
+    receipt = _receipt("roofline", device, options)
     peaks = peaks_of(device)
     if peaks is None:
         why = f"{device.name} is not attached here, and has no peaks to estimate from"
@@ -100,13 +94,8 @@ def onnx_latency_estimate(named: Named, device: Device, options: Options) -> Out
 
 def onnx_memory_estimate(named: Named, device: Device, options: Options) -> Outcome:
     """The memory that one file asks for."""
-    receipt = Receipt(
-        backend="layers",
-        device=device.name,
-        batch=options.batch,
-        dtype=options.dtype,
-        time=options.time,
-        notes=("weights and the maps alive at once; a runtime takes more than a file asks for",),
+    receipt = _receipt("layers", device, options).with_notes(
+        "weights and the maps alive at once; a runtime takes more than a file asks for"
     )
     value = onnx_memory_bytes(named.onnx or "", dict(options.shapes), options.batch) / MIB
     return Measurement(
@@ -166,6 +155,16 @@ def scale_of(device: Device, peaks: Peaks, batch: int) -> Scale:
             ),
         )
     return UNSCALED
+
+
+def _receipt(backend: str, device: Device, options: Options) -> Receipt:
+    return Receipt(
+        backend=backend,
+        device=device.name,
+        batch=options.batch,
+        dtype=options.dtype,
+        time=options.time,
+    )
 
 
 def _kernels(named: Named, options: Options) -> OnnxKernels:

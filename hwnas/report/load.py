@@ -109,9 +109,9 @@ def load_run(path: Path) -> RunData:
     run = open_run(path)
     # With escapes, as on a terminal: marks that turn text around, and ends of lines that no chart's
     # script allows.
-    summary = escaped(with_sitting(run, read_front(run)))
+    front = read_front(run)
     with fitting_together(run.front_path):
-        return _run_data(run, summary)
+        return _run_data(run, escaped(with_sitting(run, front)), front)
 
 
 @contextmanager
@@ -132,7 +132,7 @@ def fitting_together(path: Path) -> Iterator[None]:
         raise InputError(f"{path}: not the summary of a search ({error!r})") from None
 
 
-def _run_data(run: Run, summary: SearchSummary) -> RunData:
+def _run_data(run: Run, summary: SearchSummary, front: SearchSummary) -> RunData:
     if not summary.members:
         raise InputError(f"{run.front_path}: its front is empty, so there is nothing to report")
     together = read_together(run)
@@ -167,7 +167,7 @@ def _run_data(run: Run, summary: SearchSummary) -> RunData:
         genotypes={member.key: member.architecture.genotype for member in networks},
         records=records,
         baselines=tuple(escaped(record) for record in read_baselines(run)),
-        verdict=escaped(verdict_of(run, read_front(run))),
+        verdict=escaped(verdict_of(run, front)),
     )
 
 

@@ -25,7 +25,7 @@ from hwnas.errors import Stopped, quoted, reason_of, translate_os_errors
 from hwnas.runs.atomic import atomic_write, sync_directory
 from hwnas.runs.environment import ENVIRONMENT, ImagesKept, environment_now
 from hwnas.runs.schema import json_bytes
-from hwnas.staged import stage_folder
+from hwnas.staged import lock_folder, stage_folder
 from profilers.errors import InputError
 
 FRONT = "front.json"
@@ -149,7 +149,7 @@ def lock_in(folder: Path, what: str) -> FolderLock:
     file = FileLock(folder / ".lock")
     try:
         file.acquire(timeout=0)
-        return FolderLock(file=file, folder=files.lock_folder(folder))
+        return FolderLock(file=file, folder=lock_folder(folder))
     except (Timeout, BlockingIOError):  # an OSError, but not the file system's
         file.release()
         raise InputError(f"{what} is in use by another process") from None
@@ -181,7 +181,7 @@ class FolderLock:
 def held(run: Run) -> bool:
     """Whether a process is working on the run now."""
     try:
-        descriptor = files.lock_folder(run.path)
+        descriptor = lock_folder(run.path)
         if descriptor is not None:
             os.close(descriptor)
         if not files.exists(run.path / ".lock", run.path):
