@@ -11,8 +11,8 @@ from profilers.errors import InputError
 
 
 def with_epochs(config: Config, epochs: int) -> Config:
-    """The same search with ``epochs`` in every stage that trains paths, its share of frozen epochs
-    kept.
+    """The same search with ``epochs`` in every stage that trains paths, its shares of frozen epochs
+    and of finalists kept.
 
     Raises InputError.
     """
@@ -23,6 +23,7 @@ def with_epochs(config: Config, epochs: int) -> Config:
             **stage.model_dump(),
             "epochs": new,
             "frozen_epochs": stage.frozen_epochs * new // stage.epochs,
+            "finalist_epochs": stage.finalist_epochs * new // stage.epochs,
         }
         for stage in config.stages
         for new in [_epochs_of(stage, config, epochs)]

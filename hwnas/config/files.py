@@ -32,6 +32,18 @@ DIGITS_DEFAULTS: dict[str, Any] = {"alpha_step": {"every": 2, "images": 64}}
 """On maps of 8 x 8 pixels an evaluation costs its Python calls, whatever the images: take more
 of both."""
 
+COVER_DEFAULTS: dict[str, Any] = {
+    "finalists_by": "cover",
+    "stages": [
+        {"cells": 3, "epochs": 32, "frozen_epochs": 16},
+        {"cells": 4, "epochs": 26, "frozen_epochs": 10},
+        {"cells": 5, "epochs": 62, "frozen_epochs": 12, "finalist_epochs": 36},
+    ],
+}
+"""A front that covers the costs, in the time of three stages of 32, 26 and 40 epochs without: an
+epoch that evaluates takes as long as two or three that train finalists alone (docs/decisions/028).
+"""
+
 NASBENCH201_DEFAULTS: dict[str, Any] = {
     "channels": 8,
     "stages": [{"cells": 3, "epochs": 40, "frozen_epochs": 8}],
@@ -106,6 +118,8 @@ def resolve(
     merged = _with_macro(_merge(given, overrides), beside if "macro" in given else Path())
     if file is None and merged.get("data", {}).get("source", "digits") == "digits":
         merged = _merge(DIGITS_DEFAULTS, merged)
+    if file is None and _takes_cover(merged):
+        merged = _merge(COVER_DEFAULTS, merged)
     if merged.get("space") == "nasbench201":
         merged = _merge(NASBENCH201_DEFAULTS, merged)
     if merged.get("weights_from") is not None and _is_elastic(merged.get("space")):
@@ -123,6 +137,17 @@ def resolve(
         if flag is not None and rest and _said(overrides, key.split(".")):
             raise InputError(f"{flag(key)}: {rest}") from None
         raise InputError(f"{where}: {line}") from None
+
+
+def _takes_cover(given: Mapping[str, Any]) -> bool:
+    """Whether nothing was said that a front which covers the costs does not go with: other stages
+    or finalists, or a way to train or a space of one's own."""
+    others = ("stages", "finalists_by", "finalists_synflow", "macro", "weights_from")
+    is_plain = given.get("space", "tnd") in ("tnd", "darts")
+    is_plain &= given.get("weights", "sampled") == "sampled"
+    learns = given.get("algorithm", "tndnas") in ("tndnas", "random", "nsga2", "surrogate")
+    said = any(given.get(key) is not None for key in others)
+    return bool(given.get("objectives")) and is_plain and learns and not said
 
 
 def _is_elastic(name: Any) -> bool:

@@ -36,7 +36,9 @@ class Config(Frozen):
 
     ``finalists_by``: the mean accuracy seen for a genotype, or a regression over all trials of the
     last stage (hwnas.search.algorithms.regression), whose candidates lie round the best of all, or
-    with ``bins`` round the best of every bin of costs. ``finalists_synflow``: SynFlow has a say
+    with ``bins`` round the best of every bin of costs; or ``cover``: the best of every bin of
+    costs, chosen by one part of the validation images and printed from the other
+    (hwnas.search.finalists.cover). ``finalists_synflow``: SynFlow has a say
     among those that this, or ndarts's alpha, finds likely (hwnas.search.finalists.shortlist).
     ``scoring_images``: finalists are scored on so many validation images; default all.
     ``backend``: what measures on an attached target (profilers.backends, or a plug-in's name);
@@ -71,7 +73,7 @@ class Config(Frozen):
         max_length=16,
     )
     finalists_per_policy: Count = 8
-    finalists_by: Literal["seen", "regression", "bins"] = "seen"
+    finalists_by: Literal["seen", "regression", "bins", "cover"] = "seen"
     finalists_synflow: bool = False
     scoring_images: Annotated[int, Field(ge=1, le=10**9)] | None = None
     threads: Threads = 1
@@ -136,7 +138,7 @@ class Config(Frozen):
             )
         if (
             self.finalists_synflow
-            and self.finalists_by == "seen"
+            and self.finalists_by in ("seen", "cover")
             # The one property of an algorithm that a config depends on; its code is loaded for it.
             and ALGORITHMS[self.algorithm].finalists_from != "likely"
         ):
@@ -177,6 +179,15 @@ class Config(Frozen):
 
     def _trains_what_there_is(self, space: Space) -> None:
         """Raise ValueError for stages that do not suit the space."""
+        apart = [stage for stage in self.stages if stage.finalist_epochs]
+        if apart and (self.finalists_by != "cover" or not self.objectives):
+            raise ValueError(
+                "stages.finalist_epochs: needs finalists_by = 'cover' and an objective"
+            )
+        if apart and (apart != [self.stages[-1]] or self.weights == "mixture"):
+            raise ValueError(
+                "stages.finalist_epochs: only in the last stage, and where paths are sampled"
+            )
         if self.stages[-1].waits >= self.stages[-1].epochs:
             raise ValueError(
                 "stages: frozen_epochs must be below epochs in the last stage: somewhere networks"

@@ -91,11 +91,14 @@ class SearchStage(Frozen):
     ``train``: what its weight steps train: drawn ``paths``; the ``largest`` network of a space
     whose options share weights; or ``nothing``: then an epoch is ``rounds`` rounds of evaluations
     on weights that stand still.
+    ``finalist_epochs``: so many of the last epochs train the candidates of the front alone, and
+    evaluate nothing (hwnas.search.candidates).
     """
 
     cells: Cells
     epochs: Count
     frozen_epochs: int = Field(default=0, ge=0)
+    finalist_epochs: int = Field(default=0, ge=0)
     skip_dropout: Share = 0.0
     train: Literal["paths", "largest", "nothing"] = "paths"
     rounds: Count = 20
@@ -106,6 +109,13 @@ class SearchStage(Frozen):
             raise ValueError(
                 f"frozen_epochs ({self.frozen_epochs}) must not be above epochs ({self.epochs})"
             )
+        if self.finalist_epochs and self.train != "paths":
+            raise ValueError("finalist_epochs: only in a stage that trains paths")
+        if self.finalist_epochs and self.frozen_epochs + self.finalist_epochs >= self.epochs:
+            raise ValueError(
+                f"finalist_epochs ({self.finalist_epochs}) and frozen_epochs"
+                f" ({self.frozen_epochs}) must be below epochs ({self.epochs}) together"
+            )
         if self.train == "nothing" and self.frozen_epochs:
             raise ValueError("frozen_epochs: a stage that trains nothing evaluates from the start")
         return self
@@ -115,6 +125,22 @@ class SearchStage(Frozen):
         """Epochs in which no network is evaluated: the frozen ones, or all that train the
         largest."""
         return self.epochs if self.train == "largest" else self.frozen_epochs
+
+    @property
+    def searching(self) -> int:
+        """Epochs before those that train finalists alone."""
+        return self.epochs - self.finalist_epochs
+
+    def learns(self, epoch: int) -> bool:
+        """Whether networks are evaluated in an epoch, from 0."""
+        return self.waits <= epoch < self.searching
+
+    def done(self, epochs: float) -> float:
+        """The share in 0..1 of its schedule that the learning rate has behind it after so many
+        epochs; finalists have a schedule of their own."""
+        if epochs < self.searching:
+            return epochs / self.searching
+        return (epochs - self.searching) / max(1, self.finalist_epochs)
 
 
 class WeightStep(Frozen):

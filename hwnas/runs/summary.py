@@ -121,11 +121,14 @@ class SearchSummary(Record):
     """What a search found: its front and all that is needed to judge it.
 
     ``image``: (channels, height, width). ``bounds``: (min, max) of accuracy and of every objective,
-    the box of the hypervolume. ``targets``: what the search had to meet, in the unit of each
-    metric; ``within_target``: keys of the front that do. ``believed``: keys of those that SynFlow
-    helped to choose. ``dominated``, ``failed``: the other finalists; those that failed could not be
-    measured. ``baselines``, ``verdict``: of plain networks that were trained beside it;
-    ``precisions``: its trained networks in the precisions of their exported files; ``runtime``: the
+    the box of the hypervolume. ``scored_images``: those that accuracies are of;
+    ``choosing_images``: others, which chose the front. ``alike``: keys of the front in groups of
+    which a paired test on the scored images tells no two apart (hwnas.runs.told_apart).
+    ``targets``: what the search had to meet, in the unit of each metric; ``within_target``: keys of
+    the front that do. ``believed``: keys of those that SynFlow helped to choose. ``dominated``,
+    ``failed``: the other finalists; those that failed could not be measured. ``baselines``,
+    ``verdict``: of plain networks that were trained beside it; ``precisions``: its trained networks
+    in the precisions of their exported files; ``runtime``: the
     runtime and precision that latencies were asked for in, such as ``openvino int8``. front.json
     does not hold these four, ``hwnas show --json`` does.
     """
@@ -139,6 +142,7 @@ class SearchSummary(Record):
     image: Annotated[list[Side], Field(min_length=3, max_length=3)]
     stem: Literal["cifar", "imagenet"] = "cifar"
     scored_images: Positive | None = None
+    choosing_images: Positive | None = None
     evaluations: int
     seconds: Number
     hypervolume: Number
@@ -148,6 +152,7 @@ class SearchSummary(Record):
     targets: dict[Name, Number] = Field(default_factory=dict)
     within_target: list[Text] | None = None
     front: list[Member]
+    alike: list[list[Name]] | None = None
     believed: list[Name] = Field(default_factory=list)
     dominated: list[Member] = Field(default_factory=list)
     failed: list[Member] = Field(default_factory=list)

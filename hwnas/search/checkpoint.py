@@ -20,8 +20,17 @@ from hwnas.search.config_kept import check_unchanged, settled
 from hwnas.search.diagnostic import Rollback
 from hwnas.search.distributed import shared_weights
 from hwnas.search.distributed.ranks import ALONE, Ranks
-from hwnas.search.state import Position, State, position_from_dict, position_to_dict, supernet
+from hwnas.search.state import (
+    Position,
+    State,
+    candidates_from,
+    candidates_to_arrays,
+    position_from_dict,
+    position_to_dict,
+    supernet,
+)
 from hwnas.search.warm_start import start_from
+from hwnas.space.space import SPACES
 from hwnas.training.data import Dataset
 from profilers.errors import FaultyPlugin, InputError
 
@@ -61,6 +70,7 @@ def restore(run: Run, dataset: Dataset, searcher: Searcher, ranks: Ranks = ALONE
     }
     stage = min(position.stage, len(run.config.stages) - 1)
     with _trusted(run):
+        candidates = candidates_from(arrays, SPACES[run.config.space])
         searcher = with_arrays(run.config.algorithm, searcher, of_searcher)
         shared = supernet(run.config, dataset, searcher, stage, ranks)
         shared_weights.from_arrays(shared, arrays)
@@ -71,6 +81,7 @@ def restore(run: Run, dataset: Dataset, searcher: Searcher, ranks: Ranks = ALONE
         losses=written.get("losses", []),
         accuracies=written.get("accuracies", []),
         rollbacks=rollbacks_of(written),
+        candidates=candidates,
     )
 
 
@@ -164,6 +175,7 @@ def save(run: Run, state: State, clock: Callable[[], float], began: float) -> fl
     arrays = shared_weights.to_arrays(state.shared)
     of_searcher = to_arrays(run.config.algorithm, state.searcher)
     arrays |= {f"searcher.{name}": array for name, array in of_searcher.items()}
+    arrays |= candidates_to_arrays(state.candidates)
     written = {
         "position": position_to_dict(state.position),
         "setbacks": [asdict(rollback) for rollback in state.rollbacks],

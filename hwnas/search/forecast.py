@@ -193,10 +193,11 @@ def timed(
 def _stage(
     config: Config, stage: SearchStage, steps: int, rates: Rates, number: int
 ) -> StageForecast:
-    learning = stage.epochs - stage.waits
-    rounds = stage.waits * evaluations_per_epoch(config, stage, steps, learns=False)
+    learning = stage.searching - stage.waits
+    alone = stage.epochs - learning
+    rounds = alone * evaluations_per_epoch(config, stage, steps, learns=False)
     rounds += learning * evaluations_per_epoch(config, stage, steps, learns=True)
-    seconds = stage.waits * rates.frozen[number] + learning * rates.learning[number]
+    seconds = alone * rates.frozen[number] + learning * rates.learning[number]
     return StageForecast(
         cells=stage.cells,
         epochs=stage.epochs,

@@ -124,10 +124,10 @@ def _untaught(config: Config, lines: Sequence[Epoch], trials: Sequence[Trial]) -
 def _decided(config: Config, lines: Sequence[Epoch]) -> list[Diagnostic]:
     """Policies whose entropy is gone while most of the stage was still to come."""
     stage = config.stages[lines[0].stage]
-    learning = [line for line in lines if line.epoch >= stage.waits]
+    learning = [line for line in lines if stage.learns(line.epoch)]
     if not learning or not lines[0].entropies:
         return []
-    early = learning[: max(1, int(EARLY * (stage.epochs - stage.waits)))]
+    early = learning[: max(1, int(EARLY * (stage.searching - stage.waits)))]
     diagnostics = []
     for policy, start in enumerate(lines[0].entropies):
         gone = [line for line in early if start > 0 and line.entropies[policy] < GONE * start]

@@ -19,6 +19,7 @@ from hwnas.runs.history import append_epoch, epoch_of, read_history
 from hwnas.runs.trials import Trial, read_trials
 from hwnas.search.algorithms.algorithm import algorithm_of
 from hwnas.search.algorithms.searcher import PolicyRows, Searcher, diagnostics_of, policies_of
+from hwnas.search.candidates import narrow, narrowing
 from hwnas.search.checkpoint import restore, roll_back, save
 from hwnas.search.costs import CostModel
 from hwnas.search.diagnostic import Diagnostic
@@ -29,7 +30,15 @@ from hwnas.search.health import diagnose
 from hwnas.search.progress import Watcher, progress_of
 from hwnas.search.schedule import drops_last, evaluating_every, steps_of
 from hwnas.search.seeds import WEIGHTS
-from hwnas.search.state import SearchDiverged, State, advance, check_losses, digest, finite
+from hwnas.search.state import (
+    Candidates,
+    SearchDiverged,
+    State,
+    advance,
+    check_losses,
+    digest,
+    finite,
+)
 from hwnas.search.steps import Drawn, own_step, sampling_step, set_dropout
 from hwnas.search.stopping import stopping
 from hwnas.space.space import SPACES
@@ -54,6 +63,7 @@ class Searched:
     seconds: float
     diagnostics: tuple[Diagnostic, ...] = ()
     ranks: Ranks = ALONE
+    candidates: Candidates | None = None
 
 
 def run_stages(
@@ -126,6 +136,7 @@ def run_stages(
         seconds=clock() - began,
         diagnostics=diagnostics,
         ranks=ranks,
+        candidates=state.candidates,
     )
 
 
@@ -150,7 +161,9 @@ def epoch_steps(
         drop_last=drops_last(dataset, config),
     )
     training = algorithm_of(config).training
-    learns, every = at.epoch >= stage.waits, evaluating_every(config, stage, steps)
+    learns, every = stage.learns(at.epoch), evaluating_every(config, stage, steps)
+    if at.step == 0 and at.epoch in narrowing(stage):
+        narrow(run, dataset, costs, state)
     drawn: Drawn = {}
     trains = stage.train != "nothing"
     for first in range(at.step, steps, ranks.size if trains else 1):
@@ -164,7 +177,7 @@ def epoch_steps(
             continue
         batch = next(train) if number < last else None
         set_dropout(state.shared.net, stage, at.epoch, (*seed, number), dataset.device)
-        done = (at.epoch + first / steps) / stage.epochs
+        done = stage.done(at.epoch + first / steps)
         lr = at.lr_scale * shared_weights.cosine(config.weight_step, done)
         numbers = range(first, last)
         if training is None:

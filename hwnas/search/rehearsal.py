@@ -23,7 +23,6 @@ from hwnas.search import compute
 from hwnas.search.algorithms.algorithm import algorithm_of
 from hwnas.search.algorithms.asked import ask
 from hwnas.search.distributed import shared_weights
-from hwnas.search.finalists.finish import SCORING_BATCH
 from hwnas.search.loop import Searched, run_stages
 from hwnas.search.pieces import Line, Pieces, timed_pieces
 from hwnas.search.plan import SearchPlan, searcher_of
@@ -34,6 +33,7 @@ from hwnas.search.schedule import (
     steps_of,
     steps_per_epoch,
 )
+from hwnas.search.scoring_images import SCORING_BATCH
 from hwnas.search.seeds import rng
 from hwnas.space.space import SPACES
 from hwnas.training.data import Dataset, equal_batches, size, to_device

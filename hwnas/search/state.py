@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from hwnas.config import Config
 from hwnas.nets.supernet import build_supernet
@@ -21,7 +22,7 @@ from hwnas.search.distributed import shared_weights
 from hwnas.search.distributed.ranks import ALONE, Ranks
 from hwnas.search.distributed.shared_weights import SharedWeights
 from hwnas.search.seeds import STAGE, rng
-from hwnas.space.space import SPACES
+from hwnas.space.space import SPACES, Choices, Space
 from hwnas.training.data import Dataset
 
 EXPLODED = 1e4  # a cross-entropy that no guess of a network with finite weights comes to
@@ -49,6 +50,17 @@ class Position:
     micro_batches: int = 1
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Candidates:
+    """The networks that the front will come from, whose paths alone are trained in the end.
+
+    ``choices`` (N, decisions), cheapest first; ``shares`` (N,): of the weight steps that each gets.
+    """
+
+    choices: Choices
+    shares: NDArray[np.float64]
+
+
 @dataclass(kw_only=True)
 class State:
     """The running search: the only thing in the loop that changes."""
@@ -61,6 +73,8 @@ class State:
     rollbacks: list[Rollback] = field(default_factory=list)
     unread: list[tuple[int, float | torch.Tensor]] = field(default_factory=list)
     """Losses of the last steps, with the steps' numbers, which may still lie on a GPU."""
+    candidates: Candidates | None = None
+    """None before the epochs that train finalists alone."""
 
 
 _WRITTEN = {"lr_scale": "rate", "micro_batches": "parts"}
@@ -78,6 +92,33 @@ def position_from_dict(written: Mapping[str, Any]) -> Position:
     """The position that a checkpoint holds. Raises TypeError for unknown keys."""
     names = {key: name for name, key in _WRITTEN.items()}
     return Position(**{names.get(key, key): value for key, value in written.items()})
+
+
+CANDIDATES = "candidates."
+
+
+def candidates_to_arrays(candidates: Candidates | None) -> dict[str, NDArray[Any]]:
+    """As a checkpoint holds them; nothing where there are none yet."""
+    if candidates is None:
+        return {}
+    arrays = {"choices": candidates.choices, "shares": candidates.shares}
+    return {CANDIDATES + name: np.ascontiguousarray(array) for name, array in arrays.items()}
+
+
+def candidates_from(arrays: Mapping[str, NDArray[Any]], space: Space) -> Candidates | None:
+    """What a checkpoint holds of them. Raises ValueError for what are no networks of the space."""
+    if CANDIDATES + "choices" not in arrays:
+        return None
+    choices, shares = (arrays[CANDIDATES + name] for name in ("choices", "shares"))
+    shape = (len(shares), len(space.decisions))
+    good = shares.ndim == 1 and len(shares) and choices.shape == shape
+    if not good or choices.dtype.kind not in "iu" or shares.dtype.kind != "f":
+        raise ValueError("its candidates are no networks of this search")
+    if (choices < 0).any() or (choices >= space.counts).any():
+        raise ValueError("its candidates are no networks of this search")
+    if not np.isfinite(shares).all() or (shares <= 0).any():
+        raise ValueError("its candidates have no shares of the steps")
+    return Candidates(choices=choices.astype(np.int64), shares=shares.astype(np.float64))
 
 
 def supernet(

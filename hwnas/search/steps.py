@@ -17,6 +17,7 @@ from hwnas.search.algorithms.algorithm import OwnTraining, StepContext
 from hwnas.search.algorithms.asked import plugin_words, searcher_from
 from hwnas.search.algorithms.progressive import skip_dropout
 from hwnas.search.algorithms.searcher import mask_of, mixture_of, path_of
+from hwnas.search.candidates import candidate_of_step
 from hwnas.search.costs import CostModel
 from hwnas.search.distributed import grouping, shared_weights
 from hwnas.search.distributed.ranks import PeerLost
@@ -52,7 +53,7 @@ def sampling_step(
     at, ranks, space = state.position, state.shared.ranks, SPACES[config.space]
     first, last = numbers.start, numbers.stop
     if config.weights == "sampled" and first not in drawn:
-        learns = at.epoch >= config.stages[at.stage].waits
+        learns = config.stages[at.stage].learns(at.epoch)
         every = learning_every(config, steps) if learns else None
         drawn = grouping.paths(
             partial(path_of_batch, config, state),
@@ -74,6 +75,8 @@ def path_of_batch(config: Config, state: State, number: int) -> Choices:
     if config.stages[at.stage].train == "largest":
         assert state.shared.net.largest is not None
         return state.shared.net.largest
+    if state.candidates is not None:
+        return candidate_of_step(config, state.candidates, at, number)
     space = SPACES[config.space]
     words = rng(config.seed, at.stage, at.epoch, number, PATHS)
     if config.weight_step.paths == "spread":
@@ -118,7 +121,7 @@ def own_step(
         batch=batch,
         lr=lr,
         count=len(numbers),
-        learns=turn and at.epoch >= config.stages[at.stage].waits,
+        learns=turn and config.stages[at.stage].learns(at.epoch),
         ends=numbers.stop == steps,
         validation=lambda: validation(numbers.start + ranks.rank),
         last_validation=lambda: validation(steps - 1),

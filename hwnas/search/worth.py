@@ -52,6 +52,7 @@ def evaluated(config: Config, dataset: Dataset) -> int:
     total = 0
     for stage in config.stages:
         steps = steps_of(dataset, config, stage)
-        for learns, epochs in ((False, stage.waits), (True, stage.epochs - stage.waits)):
+        learning = stage.searching - stage.waits
+        for learns, epochs in ((False, stage.epochs - learning), (True, learning)):
             total += epochs * evaluations_per_epoch(config, stage, steps, learns=learns)
     return total * config.alpha_step.samples

@@ -121,16 +121,21 @@ def batches(
 
 
 def equal_batches(
-    dataset: Dataset, split: Split, batch_size: int, seed: tuple[int, ...], count: int | None = None
+    dataset: Dataset,
+    split: Split,
+    batch_size: int,
+    seed: tuple[int, ...],
+    count: int | None = None,
+    start: int = 0,
 ) -> Iterator[Batch]:
-    """Yield every image of `split`, or `count` different ones, once, in a shuffled order that
-    `seed` sets.
+    """Yield every image of `split` from number `start` on, or `count` different ones, once, in a
+    shuffled order that `seed` sets.
 
     The fewest batches that are no larger than `batch_size`; their sizes differ by one image at
     most, so that none of several is under half of it: to score by the statistics of a batch, which
     have to mean the same.
     """
-    order = _order(dataset, split, seed)[:count]
+    order = _order(dataset, split, seed)[start:][:count]
     indices = torch.tensor_split(order, max(1, -(-len(order) // batch_size)))
     read = _ahead(dataset, split, indices, None, [None] * len(indices))
     for index, pixels in zip(indices, read, strict=True):

@@ -22,7 +22,7 @@ def skip_dropout(stage: SearchStage, epoch: int) -> float:
     While alpha is frozen p = p0 (E - e - 1) / E, afterwards p = p0 exp(-0.2 (e - E0)).
     """
     if epoch < stage.frozen_epochs:
-        return stage.skip_dropout * (stage.epochs - epoch - 1) / stage.epochs
+        return stage.skip_dropout * (stage.searching - epoch - 1) / stage.searching
     return stage.skip_dropout * math.exp(-0.2 * (epoch - stage.frozen_epochs))
 
 

@@ -92,8 +92,8 @@ class Ranks:
         return self._summed(scores)  # exact: all but one of the terms are zero
 
     def gathered(self, count: int, values: Floats) -> Floats:
-        """The scores (count,) of all items, of which each rank brings those of its ``own``."""
-        scores = np.zeros(count)
+        """The scores (count, ...) of all items, of which each rank brings those of its ``own``."""
+        scores = np.zeros((count, *values.shape[1:]))
         scores[self.own(count)] = values
         return self._summed(scores)  # exact: all but one of the terms are zero
 

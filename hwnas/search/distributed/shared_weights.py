@@ -188,23 +188,52 @@ def likelihoods(
     return np.stack([mean[0], np.exp(-mean[1])])
 
 
+@torch.no_grad()
+def scores(
+    net: Supernet, choices: Iterable[Choices], batches: Iterable[Batch]
+) -> NDArray[np.float64]:
+    """The score of each sub-network on each image, (N, images), in the order of the batches; of a
+    classification 1 where it is right."""
+    networks, found, total, pieces = list(choices), [], 0, 1
+
+    def score(net: Supernet, one: Choices, batch: Batch) -> Tensor:
+        return task.scores(net.task, net.sampled(batch.x, one), batch.y)
+
+    for batch in batches:
+        total += len(batch.y)
+        if networks:
+            each, pieces = _scored(net, networks, batch, score, pieces, torch.cat)
+            found.append(each.cpu().double().numpy())
+    return np.concatenate(found, axis=1) if networks else np.zeros((0, total))
+
+
 Score = Callable[[Supernet, Choices, Batch], Tensor]
 
 
+def _total(scores: list[Tensor]) -> Tensor:
+    return sum(scores[1:], start=scores[0])
+
+
 def _scored(
-    net: Supernet, networks: Sequence[Choices], batch: Batch, score: Score, pieces: int
+    net: Supernet,
+    networks: Sequence[Choices],
+    batch: Batch,
+    score: Score,
+    pieces: int,
+    join: Callable[[list[Tensor]], Tensor] = _total,
 ) -> tuple[Tensor, int]:
     """The scores of all networks on one batch, (N, ...), and the pieces that it was taken in.
 
     Where the memory is too small, all of them are scored on smaller pieces, each of which is
-    normalised on its own, as in a weight step: they stay comparable.
+    normalised on its own, as in a weight step: they stay comparable. ``join``: what the scores of
+    the pieces are together.
     """
 
     def work(pieces: int) -> Tensor:
         count = max(1, min(pieces, len(batch.y) // 2))
         parts = [*zip(batch.x.tensor_split(count), batch.y.tensor_split(count), strict=True)]
         each = [[score(net, one, Batch(x, y)) for x, y in parts] for one in networks]
-        return torch.stack([sum(scores[1:], start=scores[0]) for scores in each])
+        return torch.stack([join(scores) for scores in each])
 
     return in_pieces(work, pieces, len(batch.y) // 2)
 

@@ -40,6 +40,8 @@ class Scored:
     outcomes: Mapping[str, Sequence[Outcome | None]]
     counted: Floats | None = None
     """The share of images that were right, (N,), where ``accuracy`` is estimated by likelihood."""
+    right: Floats | None = None
+    """What each network scores on each image, (N, images), where that was asked for."""
 
 
 def measured(
@@ -103,6 +105,7 @@ def part(scored: Scored, rows: slice) -> Scored:
         high=scored.high[rows],
         outcomes={name: found[rows] for name, found in scored.outcomes.items()},
         counted=None if scored.counted is None else scored.counted[rows],
+        right=None if scored.right is None else scored.right[rows],
     )
 
 

@@ -31,6 +31,9 @@ Flows = Callable[[Choices], Floats]
 
 PER_BIN = 32
 """How many genotypes the regression proposes in each cost bin where SynFlow then has a say."""
+BY_TRIALS = ("regression", "bins")
+"""Ways to choose that ask all trials together; of those that ask the searcher, ``seen``, and
+``cover`` without an objective, do not."""
 SHORTLISTED = 64
 """How many the searcher shortlists where there are no bins, of which SynFlow then takes those
 that are wanted."""
@@ -101,7 +104,7 @@ def choose(
 def _regression(config: Config, trials: Sequence[Trial]) -> regression.Regression | None:
     """What the last stage's trials say together, where the config asks for that and there are
     any."""
-    return regression.fit_trials(trials) if config.finalists_by != "seen" and trials else None
+    return regression.fit_trials(trials) if config.finalists_by in BY_TRIALS and trials else None
 
 
 def predictions(config: Config, trials: Sequence[Trial], choices: Choices) -> Floats | None:
@@ -113,9 +116,11 @@ def predictions(config: Config, trials: Sequence[Trial], choices: Choices) -> Fl
     return None if model is None else regression.predict(model, choices)
 
 
-def _named(
+def named(
     config: Config, searcher: Searcher, archive: Archive, count: int
 ) -> list[tuple[Choices, Probabilities]]:
+    """The genotypes that the searcher itself would hand back, ``count`` per policy, each with the
+    probabilities that project it."""
     return finalists(config.algorithm, searcher, SPACES[config.space], archive, count)
 
 
@@ -126,8 +131,8 @@ def _shortlisted(
     most flow are taken."""
     count = config.finalists_per_policy
     if not config.finalists_synflow:
-        return _projected(config, _named(config, searcher, archive, count)), {}
-    chosen = _projected(config, _named(config, searcher, archive, max(SHORTLISTED, count)))
+        return projected(config, named(config, searcher, archive, count)), {}
+    chosen = projected(config, named(config, searcher, archive, max(SHORTLISTED, count)))
     flow = flows(chosen)
     best = np.argsort(-flow, kind="stable")[: _count(config, searcher)]
     return chosen[best], {"log_synflow": flow[best]}
@@ -169,7 +174,7 @@ def _of_bins(
 
     if not config.finalists_synflow:
         rows = best(archive.accuracy, archive.costs, 1)
-        return _projected(config, [(choices, table) for choices in archive.choices[rows]]), {}
+        return projected(config, [(choices, table) for choices in archive.choices[rows]]), {}
     rows = best(archive.accuracy, archive.costs, PER_BIN)
     shortlist = np.stack([project(space, choices, table) for choices in archive.choices[rows]])
     flow = flows(shortlist)
@@ -226,7 +231,7 @@ def _standardised(values: Floats) -> Floats:
     return np.asarray((values - finite.mean()) / finite.std())
 
 
-def _projected(config: Config, finalists: Sequence[tuple[Choices, Probabilities]]) -> Choices:
+def projected(config: Config, finalists: Sequence[tuple[Choices, Probabilities]]) -> Choices:
     """The different genotypes that the rule leaves of them, in order of first appearance, (N,
     edges)."""
     if not finalists:  # a run of an older version, whose epochs were too short for it
