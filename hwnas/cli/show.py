@@ -164,6 +164,7 @@ def _show_chosen(run: Run, choice: Choice, json: bool) -> None:
 
 def front_table(summary: SearchSummary, middle: str | None) -> Any:
     """The front, one member a row; ``middle``: the key of the one to mark as the knee."""
+    from hwnas.runs.told_apart import letters
     from hwnas.space import SPACES
     from hwnas.space.chosen_size import size_names, size_text
 
@@ -192,6 +193,9 @@ def front_table(summary: SearchSummary, middle: str | None) -> Any:
             grid.add_column(f"of a process ({cost.unit})\nmeasured", justify="right")
     if summary.within_target is not None:
         grid.add_column("within\ntarget")
+    alike = letters(summary.alike or [])
+    if alike:
+        grid.add_column("alike")
     if any(member.label == middle for member in front):
         grid.add_column("")
     for member in front:
@@ -208,6 +212,8 @@ def front_table(summary: SearchSummary, middle: str | None) -> Any:
             cells.append("yes" if member.within_target else "no")
         elif summary.within_target is not None:
             cells.append("")
+        if alike:
+            cells.append(alike.get(member.key, ""))
         if member.label == middle:
             cells.append("nearest" if member.within_target is False else "knee")
         grid.add_row(*cells)
@@ -233,6 +239,7 @@ def _processes(front: list[Member], name: str) -> bool:
 
 def _lines(summary: SearchSummary, path: Path, middle: str) -> list[str]:
     from hwnas.runs.models import beside_the_front
+    from hwnas.runs.told_apart import alike_line
 
     baseline = summary.baseline
     lines = [
@@ -240,6 +247,8 @@ def _lines(summary: SearchSummary, path: Path, middle: str) -> list[str]:
         f" {baseline.random_evaluations} uniform genotypes on the same weights and images;"
         f" {summary.evaluations:,} evaluations in {summary.seconds:.0f} s"
     ]
+    if summary.alike:
+        lines.append(alike_line(summary.scored_images, summary.choosing_images))
     lines += measured_lines(summary)
     believed = beside_the_front(summary)
     if believed:

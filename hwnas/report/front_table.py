@@ -9,6 +9,7 @@ from typing import Any
 from hwnas.report import charts
 from hwnas.report.load import EvaluatedFront, RunData
 from hwnas.runs.summary import Member
+from hwnas.runs.told_apart import alike_line, letters
 from hwnas.runs.training_record import member_of
 from hwnas.space.chosen_size import size_names, size_text
 from hwnas.space.space import SPACES
@@ -37,9 +38,10 @@ def evaluated_front(data: RunData, front: EvaluatedFront) -> dict[str, Any]:
         key=lambda member: (member.label not in front.front, member.costs[first].value),
     )
     by_shared = {member.label: float(member.accuracy.value) for member in data.summary.members}
+    alike = letters(data.summary.alike or []) if is_shared else {}
     return {
         "origin": front.provenance,
-        "note": SHARED_NOTE if is_shared else TRAINED_NOTE,
+        "note": _note(data, bool(alike)) if is_shared else TRAINED_NOTE,
         "charts": [
             {"title": axis.name, "spec": charts.front(front, axis, uniform, baselines)}
             for axis in known
@@ -47,6 +49,7 @@ def evaluated_front(data: RunData, front: EvaluatedFront) -> dict[str, Any]:
         "legend": legend(front, bool(uniform), bool(baselines)),
         "size": size_names(SPACES[data.run.config.space]),
         "columns": [f"{axis.name} ({axis.unit})" for axis in known],
+        "alike": bool(alike),
         "shared": data.fronts[0].provenance,
         "trained": data.fronts[1].provenance if len(data.fronts) > 1 else "",
         "rows": [
@@ -54,6 +57,7 @@ def evaluated_front(data: RunData, front: EvaluatedFront) -> dict[str, Any]:
                 **_table_row(front, member, names),
                 "size": size_text(data.genotypes[member.key]),
                 "shared": by_shared.get(member.label),
+                "alike": alike.get(member.key, ""),
                 "trained": _trained(data, member.label),
             }
             for member in rows
@@ -69,6 +73,14 @@ def evaluated_front(data: RunData, front: EvaluatedFront) -> dict[str, Any]:
         "target": targets_line(data, front),
         "first": front.knee or rows[0].label,
     }
+
+
+def _note(data: RunData, has_letters: bool) -> str:
+    """What is to be said of accuracies by shared weights."""
+    if not has_letters:
+        return SHARED_NOTE
+    line = alike_line(data.summary.scored_images, data.summary.choosing_images)
+    return f"{SHARED_NOTE} {line[0].upper()}{line[1:]}."
 
 
 def legend(front: EvaluatedFront, uniform: bool, baselines: bool) -> list[dict[str, str]]:

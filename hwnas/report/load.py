@@ -23,7 +23,7 @@ from hwnas.runs.directory import Run, open_run
 from hwnas.runs.environment import Environment, read_environment
 from hwnas.runs.front import knee, known_targets, pareto_front
 from hwnas.runs.history import Epoch, read_history
-from hwnas.runs.models import known_costs, point_of
+from hwnas.runs.models import known_costs, point_of, search_knee
 from hwnas.runs.schema import escaped, to_json
 from hwnas.runs.summary import Cost, Member, SearchSummary, read_front
 from hwnas.runs.training_record import TRAINED, TrainingRecord, member_of, read_records
@@ -146,7 +146,12 @@ def _run_data(run: Run, summary: SearchSummary, front: SearchSummary) -> RunData
     }
     first = summary.members[0]
     names = dict.fromkeys([*summary.objectives, *first.costs])
-    fronts = [_front_of(summary.members, first.accuracy.provenance, summary, summary.scored_images)]
+    shared = _front_of(summary.members, first.accuracy.provenance, summary, summary.scored_images)
+    if summary.alike is not None:
+        # Other images than those that the accuracies are of have chosen the front.
+        on_front = frozenset(member.label for member in summary.front)
+        shared = replace(shared, front=on_front, knee=search_knee(summary))
+    fronts = [shared]
     if records:
         fronts.append(_trained_front(tuple(records.values()), summary))
     networks = [*summary.members, *map(member_of, records.values())]

@@ -32,9 +32,11 @@ function rowsOf(one) {
 function showTable(one) {
   const trained = Boolean(one.trained || one.baselines.length);
   const columns = [["network"], ...(one.size ? [["size (" + one.size + ")"]] : []), ["accuracy, " + one.shared, "number"],
+    ...(one.alike ? [["alike"]] : []),
     ...(trained ? [["accuracy, trained (test)", "number"]] : []), ...one.columns.map((name) => [name, "number"])];
   const shown = rowsOf(one);
   const lines = table(at("table"), columns, shown.map((row) => ["", ...(one.size ? [row.size] : []), share(row.shared),
+    ...(one.alike ? [row.alike || ""] : []),
     ...(trained ? [share(row.trained)] : []), ...row.costs.map(amount)]));
   at("table").prepend(make("caption", "The networks of the front", "unseen"));
   let folded = 0;

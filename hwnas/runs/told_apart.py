@@ -56,3 +56,13 @@ def letter(number: int) -> str:
     """The letter of a group; of more groups than letters there are, with a number."""
     more, place = divmod(number, len(LETTERS))
     return LETTERS[place] + (str(more) if more else "")
+
+
+def alike_line(images: int | None, choosing: int | None) -> str:
+    """What the letters mean, and which images the accuracies are of."""
+    of = "the images" if images is None else f"the {images:,} images"
+    line = (
+        f"alike: networks that share a letter are not told apart by a paired test on {of} that"
+        " their accuracies are of"
+    )
+    return line if choosing is None else f"{line}; {choosing:,} others chose the front"
