@@ -8,8 +8,8 @@ append the hypervolume of (test accuracy, parameters) to a file of JSON lines. A
 - seen: tndnas as it was before (all epochs of the last stage evaluate, and the front is that of the
   finalists with the best mean accuracy);
 - singles: eight TND-NAS searches of one exponent each, every one with an eighth of the epochs;
-- mixture: the same as seen, but TND-NAS trains the whole mixture, with as many epochs as fit into about the same CPU
-  time;
+- mixture: seen, but the whole mixture is trained, with as many epochs as fit into about the same
+  CPU time;
 - synflow: tndnas whose finalists are named by a regression over its trials and SynFlow together.
 
     python -m benchmarks.search_fronts --arm tndnas --seed 0 --task digits --out results.jsonl

@@ -18,10 +18,10 @@ from hwnas.runs import directory as runs
 from hwnas.runs.checkpoint import load_checkpoint
 from hwnas.runs.trials import read_trials
 from hwnas.search.bilevel import ndarts
-from hwnas.search.finalists.finish import scoring_images
 from hwnas.search.plan import SearchPlan, plan
 from hwnas.search.progress import SearchProgress
 from hwnas.search.rehearsal import _fewer
+from hwnas.search.scoring_images import scoring_images
 from hwnas.search.search import resume, search, summary
 from hwnas.search.state import State
 from hwnas.search.steps import path_of_batch
@@ -55,12 +55,17 @@ def test_the_same_seed_gives_the_same_trials_and_front(data: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    "stop_after", [2, *(pytest.param(epochs, marks=pytest.mark.slow) for epochs in (1, 3, 4))]
+    ("stop_after", "changes"),
+    [
+        (2, {}),
+        *(pytest.param(epochs, {}, marks=pytest.mark.slow) for epochs in (1, 3, 4)),
+        *(pytest.param(epochs, tiny.COVER, marks=pytest.mark.slow) for epochs in (3, 4, 5)),
+    ],
 )
 def test_a_stopped_search_ends_like_an_uninterrupted_one(
-    data: Path, tmp_path: Path, stop_after: int
+    data: Path, tmp_path: Path, stop_after: int, changes: dict[str, Any]
 ) -> None:
-    config, epochs = tiny.config(data), 0
+    config, epochs = tiny.config(data, **changes), 0
 
     def interrupt(progress: SearchProgress) -> None:
         nonlocal epochs
@@ -424,10 +429,10 @@ def test_rows_files_and_names_in_another_order_give_the_same_trials_and_front(
 def test_finalists_are_scored_on_batches_of_all_classes(data: Path, tmp_path: Path) -> None:
     for images in (None, 40):
         planned = plan(tiny.config(data, scoring_images=images))
-        (batch,) = scoring_images(planned.config, planned.dataset)
+        (batch,) = scoring_images(planned.config, planned.dataset).to_print()
         assert len(batch.y) == (images or 48)
         assert torch.bincount(batch.y, minlength=3).min() > 0
-    (again,) = scoring_images(planned.config, planned.dataset)
+    (again,) = scoring_images(planned.config, planned.dataset).to_print()
     assert torch.equal(batch.y, again.y)
 
 
