@@ -188,7 +188,9 @@ def _does(config: Config, stage: StageForecast, train: str) -> str:
     if not stage.evaluations:
         return f"{what} with options drawn at random, {steps}"
     alone = f", the first {stage.frozen_epochs} without trying any" if stage.frozen_epochs else ""
-    return f"{what}, {steps}, {tried}{alone}"
+    last = stage.finalist_epochs
+    ends = f", the last {last} train the candidates of the front alone" if last else ""
+    return f"{what}, {steps}, {tried}{alone}{ends}"
 
 
 def _many(count: int, word: str) -> str:

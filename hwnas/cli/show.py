@@ -241,10 +241,8 @@ def _lines(summary: SearchSummary, path: Path, middle: str) -> list[str]:
     from hwnas.runs.models import beside_the_front
     from hwnas.runs.told_apart import alike_line
 
-    baseline = summary.baseline
     lines = [
-        f"hypervolume {summary.hypervolume:.4f} against {baseline.random_hypervolume:.4f} of"
-        f" {baseline.random_evaluations} uniform genotypes on the same weights and images;"
+        f"hypervolume {summary.hypervolume:.4f} against {summary.chance};"
         f" {summary.evaluations:,} evaluations in {summary.seconds:.0f} s"
     ]
     if summary.alike:

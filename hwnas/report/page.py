@@ -135,15 +135,14 @@ def _command(words: list[str] | None) -> str:
 
 
 def _sentence(data: RunData) -> str:
-    summary, baseline = data.summary, data.summary.baseline
+    summary = data.summary
     wanted = " and ".join(name + in_runtime(data, name) for name in data.objectives)
     wanted = wanted or "accuracy alone"
     return (
         f"{summary.algorithm} in the {summary.space} space on {summary.data}, target"
         f" {summary.target}, for {wanted}: {summary.evaluations:,} evaluations in"
         f" {summary.seconds:,.0f} s. Hypervolume {summary.hypervolume:.4f} against"
-        f" {baseline.random_hypervolume:.4f} of {baseline.random_evaluations} uniform genotypes on"
-        " the same weights and images."
+        f" {summary.chance}."
     )
 
 

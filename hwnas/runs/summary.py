@@ -124,6 +124,7 @@ class SearchSummary(Record):
     the box of the hypervolume. ``scored_images``: those that accuracies are of;
     ``choosing_images``: others, which chose the front. ``alike``: keys of the front in groups of
     which a paired test on the scored images tells no two apart (hwnas.runs.told_apart).
+    ``finalist_epochs``: the last epochs, which trained the candidates of the front alone.
     ``targets``: what the search had to meet, in the unit of each metric; ``within_target``: keys of
     the front that do. ``believed``: keys of those that SynFlow helped to choose. ``dominated``,
     ``failed``: the other finalists; those that failed could not be measured. ``baselines``,
@@ -143,6 +144,7 @@ class SearchSummary(Record):
     stem: Literal["cifar", "imagenet"] = "cifar"
     scored_images: Positive | None = None
     choosing_images: Positive | None = None
+    finalist_epochs: int = 0
     evaluations: int
     seconds: Number
     hypervolume: Number
@@ -162,6 +164,18 @@ class SearchSummary(Record):
     precisions: PrecisionFront | None = None
     runtime: Text | None = None
     health: list[HealthNote] | None = None
+
+    @property
+    def chance(self) -> str:
+        """What the random networks are, that the hypervolume is compared with."""
+        baseline = self.baseline
+        line = (
+            f"{baseline.random_hypervolume:.4f} of {baseline.random_evaluations} uniform genotypes"
+            " on the same weights and images"
+        )
+        if not self.finalist_epochs:
+            return line
+        return f"{line} (the last {self.finalist_epochs} epochs trained the finalists alone)"
 
     @property
     def members(self) -> list[Member]:

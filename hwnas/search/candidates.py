@@ -19,6 +19,7 @@ from hwnas.config import Config, SearchStage
 from hwnas.nets.supernet import Supernet
 from hwnas.runs.directory import Run
 from hwnas.runs.trials import Trial, read_trials
+from hwnas.search.algorithms.algorithm import algorithm_of
 from hwnas.search.algorithms.archive import Archive, collect
 from hwnas.search.algorithms.asked import finalists
 from hwnas.search.algorithms.regression import best_of_bins
@@ -26,7 +27,7 @@ from hwnas.search.algorithms.searcher import Searcher, mixture_of
 from hwnas.search.costs import CostModel
 from hwnas.search.distributed import shared_weights
 from hwnas.search.distributed.ranks import Ranks
-from hwnas.search.scoring_images import scoring_images
+from hwnas.search.scoring_images import covers, scoring_images
 from hwnas.search.state import Candidates, Position, State
 from hwnas.space.encoding import distinct_rows, project
 from hwnas.space.space import SPACES, Choices
@@ -117,6 +118,23 @@ def best_of_all_bins(accuracy: Floats, costs: Floats, each: int) -> Ints:
         for column in costs.T
     ]
     return np.unique(np.concatenate(rows))
+
+
+def scored_in_the_end(config: Config) -> tuple[int, int]:
+    """Finalists and random networks, about, that are scored for the summary."""
+    named = algorithm_of(config).finalists(config)
+    return (min(BINS, named) if covers(config) else named), named
+
+
+def scorings(config: Config, dataset: Dataset) -> int:
+    """Networks times images, about, that finalists and random networks take to score, candidates
+    before them included."""
+    images = scoring_images(config, dataset)
+    total = sum(scored_in_the_end(config)) * images.printing
+    if not covers(config):
+        return total
+    looked = algorithm_of(config).finalists(config) + (LISTED + FEW + 1) * BINS
+    return total + looked * (images.choosing or images.printing)
 
 
 def objective_costs(config: Config, costs: tuple[CostModel, ...], choices: Choices) -> Floats:

@@ -94,6 +94,7 @@ def derive(
             trials=_told(trials, costs),
             evaluations=state.position.trials,
             seconds=0.0,
+            candidates=state.candidates,
         )
         say(f"scoring networks for {other.target}")
         finished = finish(other, dataset, costs, ranges, searched, say=say)

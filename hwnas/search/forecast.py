@@ -16,7 +16,7 @@ import numpy as np
 from hwnas.config import Config, SearchStage, with_epochs
 from hwnas.measuring.attached import Say, sampling_s
 from hwnas.search import compute
-from hwnas.search.algorithms.algorithm import algorithm_of
+from hwnas.search.candidates import scored_in_the_end
 from hwnas.search.plan import SearchPlan
 from hwnas.search.rehearsal import LIMIT_S, Rates, rehearse
 from hwnas.search.schedule import (
@@ -41,12 +41,13 @@ Clock = Callable[[], float]
 
 @dataclass(frozen=True, kw_only=True)
 class StageForecast:
-    """One stage: cells of its supernet, epochs (the frozen among them), steps of each,
-    evaluations, seconds."""
+    """One stage: cells of its supernet, epochs (the frozen and the finalists' among them), steps
+    of each, evaluations, seconds."""
 
     cells: int
     epochs: int
     frozen_epochs: int
+    finalist_epochs: int
     steps: int
     evaluations: int
     seconds: float
@@ -132,7 +133,7 @@ def _measuring(planned: SearchPlan, config: Config) -> float:
     asked = {one.metric for one in config.objectives}
     if planned.attached_target is None or "latency" not in asked:
         return 0.0
-    count = 2 * algorithm_of(config).finalists(config)
+    count = sum(scored_in_the_end(config))
     return MEASURING_S[0] + count * (MEASURING_S[1] + sampling_s(count))
 
 
@@ -202,6 +203,7 @@ def _stage(
         cells=stage.cells,
         epochs=stage.epochs,
         frozen_epochs=stage.frozen_epochs,
+        finalist_epochs=stage.finalist_epochs,
         steps=steps,
         evaluations=rounds * config.alpha_step.samples,
         seconds=seconds,

@@ -22,6 +22,7 @@ from hwnas.runs import directory as runs
 from hwnas.search import compute
 from hwnas.search.algorithms.algorithm import algorithm_of
 from hwnas.search.algorithms.asked import ask
+from hwnas.search.candidates import scorings
 from hwnas.search.distributed import shared_weights
 from hwnas.search.loop import Searched, run_stages
 from hwnas.search.pieces import Line, Pieces, timed_pieces
@@ -33,7 +34,7 @@ from hwnas.search.schedule import (
     steps_of,
     steps_per_epoch,
 )
-from hwnas.search.scoring_images import SCORING_BATCH
+from hwnas.search.scoring_images import SCORING_BATCH, scoring_images
 from hwnas.search.seeds import rng
 from hwnas.space.space import SPACES
 from hwnas.training.data import Dataset, equal_batches, size, to_device
@@ -101,14 +102,11 @@ def _of_pieces(config: Config, dataset: Dataset, pieces: Pieces) -> Rates:
         frozen.append(trained + pieces.end)
         learning.append(trained + pieces.end + rounds * config.alpha_step.samples * one)
     judged = min(config.alpha_step.images, size(dataset, "policy"))
-    images = size(dataset, "policy")
-    images = min(images, config.scoring_images or images)
-    networks = 2 * algorithm_of(config).finalists(config)
     return Rates(
         frozen=tuple(frozen),
         learning=tuple(learning),
         spread=(0.0,) * len(config.stages),
-        scoring=networks * one * images / max(1, judged),
+        scoring=one * scorings(config, dataset) / max(1, judged),
         start=pieces.start,
         step=pieces.step,
     )
@@ -140,6 +138,7 @@ def _shortened(config: Config) -> Config:
             **stage.model_dump(),
             "epochs": 1 + waits + (LEARNING_EPOCHS if stage.waits < stage.epochs else 0),
             "frozen_epochs": 1 + waits if stage.frozen_epochs else 0,
+            "finalist_epochs": 0,
         }
         for stage in config.stages
         for waits in [min(1, stage.waits)]
@@ -171,9 +170,7 @@ def _rates(config: Config, began: float, marks: list[float], scoring: float) -> 
 
 def _scoring(config: Config, dataset: Dataset, searched: Searched) -> tuple[float, float]:
     """Seconds, by the clock and by the CPU, of scoring finalists and as many uniform networks."""
-    networks = 2 * algorithm_of(config).finalists(config)
-    images = size(dataset, "policy")
-    images = min(images, config.scoring_images or images)
+    images = scoring_images(config, dataset).printing
     drawn = equal_batches(dataset, "policy", SCORING_BATCH, (config.seed, 0), images)
     few = [batch for batch, _ in zip(drawn, range(4), strict=False)]
     space = SPACES[config.space]
@@ -181,7 +178,8 @@ def _scoring(config: Config, dataset: Dataset, searched: Searched) -> tuple[floa
     shared_weights.accuracy(searched.net, asked[0], few[:1])
     wall, cpu = time.monotonic(), time.process_time()
     shared_weights.accuracies(searched.net, asked, few)
-    share = networks * math.ceil(images / SCORING_BATCH) / (len(asked) * len(few))
+    batches = math.ceil(scorings(config, dataset) / SCORING_BATCH)
+    share = batches / (len(asked) * len(few))
     return (time.monotonic() - wall) * share, (time.process_time() - cpu) * share
 
 

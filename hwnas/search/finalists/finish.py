@@ -45,7 +45,8 @@ from hwnas.search.finalists.told import told
 from hwnas.search.loop import Searched
 from hwnas.search.scoring_images import ScoringImages, covers, scoring_images
 from hwnas.search.seeds import FINAL, rng
-from hwnas.space.encoding import to_genotype
+from hwnas.search.state import Candidates
+from hwnas.space.encoding import distinct_rows, to_genotype
 from hwnas.space.space import SPACES, Choices
 from hwnas.training.data import Dataset
 from profilers.measurement import Outcome
@@ -92,7 +93,10 @@ def finish(
     else:
         # The leading rank's choice: sums in another order on another machine might choose others.
         finalists = searched.ranks.broadcast(
-            lambda: choose(config, dataset, costs=costs, ranges=ranges, searched=searched, say=say)
+            lambda: _with_candidates(
+                choose(config, dataset, costs=costs, ranges=ranges, searched=searched, say=say),
+                searched.candidates,
+            )
         )
     count = len(finalists.choices)
     more = max(count, algorithm_of(config).finalists(config)) if by_images else count
@@ -142,6 +146,7 @@ def finish(
         stem=config.evaluation.stem,
         scored_images=images.printing,
         choosing_images=images.choosing or None,
+        finalist_epochs=config.stages[-1].finalist_epochs,
         evaluations=searched.evaluations,
         seconds=round(searched.seconds, 1),
         hypervolume=front.hypervolume,
@@ -165,6 +170,17 @@ def finish(
     )
     measurements = records(space, scored, "latency") + records(space, scored, "memory")
     return Finished(summary=summary, measurements=measurements)
+
+
+def _with_candidates(found: Finalists, candidates: Candidates | None) -> Finalists:
+    """Finalists, and the candidates that the last epochs trained alone, where the front is drawn
+    for another target: their weights are the best trained."""
+    if candidates is None:
+        return found
+    both = np.concatenate([found.choices, candidates.choices])
+    evidence: tuple[dict[str, float], ...] = (*found.evidence, *({} for _ in candidates.choices))
+    rows = distinct_rows(both)
+    return Finalists(choices=both[rows], evidence=tuple(evidence[row] for row in rows))
 
 
 def _score(
