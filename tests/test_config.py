@@ -59,6 +59,22 @@ def test_nasbench201_is_stacked_in_three_groups() -> None:
             r"stages: frozen_epochs must be below epochs in the last stage",
         ),
         (
+            {"stages": [{"cells": 3, "epochs": 3, "finalist_epochs": 1}]},
+            r"stages.finalist_epochs: needs finalists_by = 'cover' and an objective",
+        ),
+        (
+            {
+                "objectives": [{"metric": "params"}],
+                "finalists_by": "cover",
+                "stages": [{"cells": 3, "epochs": 3, "finalist_epochs": 2}] * 2,
+            },
+            r"stages.finalist_epochs: only in the last stage",
+        ),
+        (
+            {"stages": [{"cells": 3, "epochs": 5, "frozen_epochs": 2, "finalist_epochs": 3}]},
+            r"finalist_epochs \(3\) and frozen_epochs \(2\) must be below epochs \(5\) together",
+        ),
+        (
             {"space": "nasbench201", "stages": [{"cells": 4, "epochs": 1}]},
             r"needs a multiple of 3, not 4",
         ),
@@ -84,8 +100,31 @@ def test_what_is_wrong_is_said_in_one_line(given: dict[str, Any], line: str) -> 
 def test_epochs_keep_the_share_that_is_frozen() -> None:
     config = with_epochs(resolve({"stages": [{"cells": 3, "epochs": 10, "frozen_epochs": 5}]}), 4)
     assert (config.stages[0].epochs, config.stages[0].frozen_epochs) == (4, 2)
+    last = with_epochs(resolve({"objectives": [{"metric": "params"}]}), 31).stages[-1]
+    assert (last.epochs, last.frozen_epochs, last.finalist_epochs) == (31, 6, 18)
+    assert with_epochs(resolve({"objectives": [{"metric": "params"}]}), 1).stages[-1].epochs == 1
     with pytest.raises(InputError, match="at least 1"):
         with_epochs(Config(), 0)
+
+
+def test_a_front_covers_the_costs_where_nothing_else_is_said() -> None:
+    params = {"objectives": [{"metric": "params"}]}
+    for algorithm in ("tndnas", "random", "nsga2"):
+        found = resolve({**params, "algorithm": algorithm})
+        assert found.finalists_by == "cover" and found.stages[-1].finalist_epochs
+    stages = [{"cells": 3, "epochs": 2}]
+    for said in (
+        {"finalists_by": "seen"},
+        {"stages": stages},
+        {"weights": "mixture"},
+        {"objectives": []},
+        {"space": "nasbench201"},
+        {"space": "mobile-small"},
+    ):
+        found = resolve({**params, **said})
+        assert found.finalists_by == "seen"
+        assert not any(stage.finalist_epochs for stage in found.stages)
+    assert resolve({}, "tnd-cifar10").finalists_by == "seen"
 
 
 def test_the_quickstart_is_the_default_search() -> None:

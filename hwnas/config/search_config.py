@@ -179,15 +179,13 @@ class Config(Frozen):
 
     def _trains_what_there_is(self, space: Space) -> None:
         """Raise ValueError for stages that do not suit the space."""
-        apart = [stage for stage in self.stages if stage.finalist_epochs]
+        apart = any(stage.finalist_epochs for stage in self.stages)
         if apart and (self.finalists_by != "cover" or not self.objectives):
             raise ValueError(
                 "stages.finalist_epochs: needs finalists_by = 'cover' and an objective"
             )
-        if apart and (apart != [self.stages[-1]] or self.weights == "mixture"):
-            raise ValueError(
-                "stages.finalist_epochs: only in the last stage, and where paths are sampled"
-            )
+        if any(stage.finalist_epochs for stage in self.stages[:-1]):
+            raise ValueError("stages.finalist_epochs: only in the last stage")
         if self.stages[-1].waits >= self.stages[-1].epochs:
             raise ValueError(
                 "stages: frozen_epochs must be below epochs in the last stage: somewhere networks"

@@ -52,7 +52,9 @@ def sampling_step(
     """
     at, ranks, space = state.position, state.shared.ranks, SPACES[config.space]
     first, last = numbers.start, numbers.stop
-    if config.weights == "sampled" and first not in drawn:
+    # Candidates are trained by themselves, whatever was before.
+    mixed = config.weights == "mixture" and state.candidates is None
+    if not mixed and first not in drawn:
         learns = config.stages[at.stage].learns(at.epoch)
         every = learning_every(config, steps) if learns else None
         drawn = grouping.paths(
@@ -63,7 +65,6 @@ def sampling_step(
             every=every,
             size=ranks.size,
         )
-    mixed = config.weights == "mixture"
     path = mixture_of(state.searcher, space) if mixed else drawn[min(first + ranks.rank, last - 1)]
     state.unread.append((first, weight_step(state, batch, path, lr * len(numbers))))
     return drawn
