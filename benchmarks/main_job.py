@@ -49,7 +49,8 @@ Row = dict[str, Any]
 Bools = NDArray[np.bool_]
 
 RANDOM = 64
-BATCH = 256
+BATCH = 1024
+"""All test images of digits at once: sub-networks normalise by the statistics of their batch."""
 JUDGE = 25
 """A word of the seeds of what only the judge draws."""
 

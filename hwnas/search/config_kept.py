@@ -49,6 +49,9 @@ def _differences(then: Any, now: Any, name: str) -> Iterator[tuple[str, Any, Any
         for key in then:
             if key in now:
                 yield from _differences(then[key], now[key], f"{name}.{key}" if name else key)
+    elif isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
+        for place, (one, other) in enumerate(zip(then, now, strict=True)):
+            yield from _differences(one, other, f"{name}.{place}")
     elif then != now:
         yield name, then, now
 

@@ -21,6 +21,7 @@ from hwnas.runs.directory import Run
 from hwnas.runs.history import history_path, read_history
 from hwnas.runs.trials import read_trials
 from hwnas.search.checkpoint import checkpoint
+from hwnas.search.config_kept import check_unchanged, settled
 from hwnas.search.progress import SearchProgress
 from hwnas.search.search import resume, search
 from profilers.errors import InputError
@@ -121,8 +122,8 @@ def test_a_checkpoint_of_an_earlier_version_is_read(begun: Run) -> None:
 
 
 CONFIGS = {
-    "metric": ('metric = "params"', 'metric = "macs"', "objectives is"),
-    "epochs": ("epochs = 2", "epochs = 3", "stages is"),
+    "metric": ('metric = "params"', 'metric = "macs"', 'objectives.0.metric is "macs" now'),
+    "epochs": ("epochs = 2", "epochs = 3", "stages.0.epochs is 3 now and was 2"),
     "rate": ("lr = 0.15", "lr = 0.1", "weight_step.lr is 0.1 now and was 0.15"),
     "space": ('space = "darts"', 'space = "tnd"', 'space is "tnd" now and was "darts"'),
     "width": ("channels = 2", "channels = 4", "channels is 4 now and was 2"),
@@ -141,6 +142,14 @@ def test_a_config_that_was_changed_since_is_refused_with_its_key(begun: Run, key
     with pytest.raises(InputError, match="when the search was stopped; put it back") as refused:
         resume(begun.path)
     assert f"config.toml: {says}" in str(refused.value)
+
+
+def test_settings_that_an_older_checkpoint_does_not_know_are_no_change(begun: Run) -> None:
+    kept = settled(begun.config)
+    for stage in kept["stages"]:
+        del stage["finalist_epochs"]
+    del kept["data"]["crop"]
+    check_unchanged(begun, kept)
 
 
 def test_threads_may_change_between_a_stop_and_a_resume(begun: Run) -> None:
