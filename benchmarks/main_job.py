@@ -7,14 +7,13 @@ a search never reads, and append one JSON line.
     python -m benchmarks.main_job --run RUN --out old.jsonl [--cpu 187.2]
     python -m benchmarks.main_job --page old.jsonl new.jsonl
 
-A run of an older version is judged by --run as by its own code: the final weights are read from its checkpoint, no
-accuracy of its front.json is believed. What is judged, all with the weights of the search:
+A run of an older version is judged by --run: the final weights are read from its checkpoint, no accuracy of its
+front.json is believed. What is judged, all with the weights of the search:
 
 - hypervolume of (accuracy on the test images, parameters) of the members, in the box from a guess and the cheapest to
   the most expensive network of the space; beside it that of 64 uniform networks of the operations that are left;
 - the ends, the cheapest and the most expensive member: how many times the parameters, and by how many standard errors
-  the second is more accurate, on the images that the search printed (two independent shares) and on the test images
-  (image by image).
+  the second is more accurate, image by image, on the images that the search printed from and on the test images.
 """
 
 from __future__ import annotations
@@ -36,10 +35,11 @@ from hwnas.config import resolve
 from hwnas.nets.supernet import Supernet
 from hwnas.runs.directory import open_run
 from hwnas.runs.front import Bounds, hypervolume
-from hwnas.runs.summary import Member, read_front
+from hwnas.runs.summary import read_front
 from hwnas.search.algorithms.searcher import mask_of
 from hwnas.search.checkpoint import restore
 from hwnas.search.plan import plan, searcher_of
+from hwnas.search.scoring_images import scoring_images
 from hwnas.search.search import search
 from hwnas.space.encoding import distinct_rows, project, sample, to_choices
 from hwnas.space.space import SPACES, Choices, Mask, Space
@@ -77,6 +77,10 @@ def judged(folder: Path, cpu_s: float | None) -> Row:
     batches = list(equal_batches(planned.dataset, "test", BATCH, seed))
     members = sorted(summary.front, key=lambda member: float(member.costs["params"].value))
     right = rights(net, [to_choices(member.architecture.genotype) for member in members], batches)
+    printing = list(scoring_images(run.config, planned.dataset).to_print())
+    printed = rights(
+        net, [to_choices(members[end].architecture.genotype) for end in (0, -1)], printing
+    )
     paid = np.array([float(member.costs["params"].value) for member in members])
     cost = next(cost for cost in planned.costs if cost.name == "params")
     guess, best = planned.dataset.task.score_range
@@ -90,7 +94,7 @@ def judged(folder: Path, cpu_s: float | None) -> Row:
         "finalists_by": run.config.finalists_by,
         "members": len(members),
         "factor": round(float(paid[-1] / paid[0]), 3),
-        "errors_printed": round(unpaired(members[0], members[-1], summary.scored_images), 2),
+        "errors_printed": round(paired(printed[0], printed[-1]), 2),
         "errors_test": round(paired(right[0], right[-1]), 2),
         "hypervolume": round(hypervolume(right.mean(axis=1), paid[:, None], box), 5),
         "random": round(hypervolume(by_chance, cost.of(random)[:, None], box), 5),
@@ -135,15 +139,9 @@ def uniform(space: Space, mask: Mask, count: int, rng: np.random.Generator) -> C
     return found
 
 
-def unpaired(first: Member, last: Member, images: int | None) -> float:
-    """By how many standard errors the last is printed to be more accurate than the first."""
-    shares = [float(member.accuracy.value) for member in (first, last)]
-    variance = sum(share * (1 - share) for share in shares) / (images or 1)
-    return (shares[1] - shares[0]) / math.sqrt(max(variance, 1e-12))
-
-
 def paired(first: Bools, last: Bools) -> float:
-    """The same of two networks on the same images, by the images that one of them got right."""
+    """By how many standard errors the last is more accurate than the first: of the images that one
+    of them got right."""
     difference = last.astype(float) - first
     error = float(difference.std()) / math.sqrt(len(difference))
     return float(difference.mean()) / max(error, 1e-9)

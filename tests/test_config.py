@@ -101,7 +101,7 @@ def test_epochs_keep_the_share_that_is_frozen() -> None:
     config = with_epochs(resolve({"stages": [{"cells": 3, "epochs": 10, "frozen_epochs": 5}]}), 4)
     assert (config.stages[0].epochs, config.stages[0].frozen_epochs) == (4, 2)
     last = with_epochs(resolve({"objectives": [{"metric": "params"}]}), 31).stages[-1]
-    assert (last.epochs, last.frozen_epochs, last.finalist_epochs) == (31, 6, 18)
+    assert (last.epochs, last.frozen_epochs, last.finalist_epochs) == (31, 5, 19)
     assert with_epochs(resolve({"objectives": [{"metric": "params"}]}), 1).stages[-1].epochs == 1
     with pytest.raises(InputError, match="at least 1"):
         with_epochs(Config(), 0)

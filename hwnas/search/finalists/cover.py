@@ -2,8 +2,8 @@
 
 On some hundred images shared weights seldom tell a network from one that is a little smaller: of
 the strictly best, a front of few members is left by chance, and flattered by having been chosen. So
-the best of every bin of costs stays, unless a paired test finds a cheaper one better; and what is
-printed comes from images that did not choose among the candidates.
+the best of every bin of costs stays, unless a cheaper one is surely better; and what is printed
+comes from images that did not choose among the candidates.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwnas.config import Config
-from hwnas.runs.paired import paired_difference
+from hwnas.runs.paired import standard_errors_lost
 from hwnas.search.candidates import BINS, best_of_all_bins, listed, objective_costs, right_images
 from hwnas.search.costs import CostModel
 from hwnas.search.finalists.scored import Scored
@@ -24,6 +24,9 @@ from hwnas.space.space import Choices
 
 Floats = NDArray[np.float64]
 
+ERRORS = 3.0
+"""A network that is so many standard errors less accurate than a cheaper one is left out. Each is
+compared with all cheaper ones: fewer would leave out good ones by chance."""
 APART = 0.5
 """Members differ in their cost by so much of a bin, at the least: of two alike one is enough."""
 
@@ -58,8 +61,8 @@ def covering(
 
 
 def front_rows(chosen: Chosen, scored: Scored, objectives: int) -> list[int]:
-    """Rows of the front, by rising first cost: all but those that a paired test at 5 % finds worse
-    than a cheaper one, and those that cost nearly the same as a better one.
+    """Rows of the front, by rising first cost: all but those that are worse than a cheaper one by
+    more than ``ERRORS``, and those that cost nearly the same as a better one.
 
     ``scored``: what the finalists cost, measured or not; one without a cost never stays.
     """
@@ -81,7 +84,7 @@ def front_rows(chosen: Chosen, scored: Scored, objectives: int) -> list[int]:
         return any(
             other != row
             and (high[other] <= low[row]).all()
-            and paired_difference(right[other], right[row]).outcome == "better"
+            and standard_errors_lost(right[other], right[row]) > ERRORS
             for other in kept
         )
 

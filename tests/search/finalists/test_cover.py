@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from hwnas.search.finalists.cover import Chosen, front_rows
+from hwnas.search.finalists.cover import ERRORS, Chosen, front_rows
 from hwnas.search.finalists.scored import Scored
 
 IMAGES = 200
@@ -33,9 +35,11 @@ def test_a_network_that_a_cheaper_one_may_be_as_good_as_stays() -> None:
 
 
 def test_a_network_that_a_cheaper_one_is_surely_better_than_goes() -> None:
-    # Six images that only the cheaper one gets right: the exact McNemar test finds 2 / 2^6 < 5 %.
-    assert kept([150, 144, 160], [1.0, 4.0, 16.0]) == [0, 2]
-    assert kept([150, 145, 160], [1.0, 4.0, 16.0]) == [0, 1, 2]
+    # k images of n that only the cheaper one gets right are sqrt(k / (1 - k / n)) standard errors.
+    for lost in (8, 9):
+        surely = math.sqrt(lost / (1 - lost / IMAGES)) > ERRORS
+        rows = kept([150, 150 - lost, 160], [1.0, 4.0, 16.0])
+        assert rows == ([0, 2] if surely else [0, 1, 2]) and surely == (lost == 9)
 
 
 def test_of_two_that_cost_the_same_the_better_stays() -> None:
