@@ -38,10 +38,12 @@ NO_MEMORY = (
 
 def is_memory(error: BaseException) -> bool:
     """Whether a library says that it got no memory; torch says so in words, or by a class of its
-    own."""
+    own. oneDNN says that it could not create its code for a convolution, where there is no memory
+    to write it to."""
     words = (
         *("can't allocate memory", "Cannot allocate memory", "out of memory", "ALLOC_FAILED"),
         *("bad_alloc", "failed to map segment", "can't start new thread"),
+        *("could not create a primitive", "could not create a memory object"),
     )
     named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
     return named or any(word in str(error) for word in words)
