@@ -24,7 +24,7 @@ from hwnas.nets.fast.cudnn import computed_by, trying_kernels
 from hwnas.nets.network import Network
 from hwnas.space.genotype import Architecture
 from hwnas.space.layers import Stem
-from hwnas.training.checkpoint import TrainingEpoch, tensors_digest
+from hwnas.training.checkpoint import TrainingEpoch, begun_after, tensors_digest
 from hwnas.training.data import Dataset, digest, to_device
 from hwnas.training.dataset import generator, stratified_order
 from hwnas.training.evaluate import confusion_of, right_of
@@ -119,6 +119,9 @@ def train(
         settings = _settings(architecture, dataset, recipe, seed, stem)
         if start is not None:
             settings["start"] = f"{start.origin} ({start.digest[:16]})"
+            after = begun_after(out_dir, start.after)
+            if after:
+                settings["after"] = list(after)
         if dataset.soft_labels is not None and recipe.soft_labels:
             settings["soft_labels"] = tensors_digest({"": dataset.soft_labels})
         training.resume(out_dir, settings)
