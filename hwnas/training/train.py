@@ -126,7 +126,8 @@ def train(
             settings["soft_labels"] = tensors_digest({"": dataset.soft_labels})
         training.resume(out_dir, settings)
     progress = training.progress
-    if start is not None and report is not None and not (progress.epoch or progress.step):
+    begins = start is not None and not (progress.epoch or progress.step)
+    if begins and report is not None and not training.late_tests:
         report(_before(training))
     with trying_kernels(device):
         if training.ended:
