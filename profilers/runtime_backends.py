@@ -85,7 +85,8 @@ def _checked(subject: Subject, runtime: str, options: Options, path: Path) -> On
     if runtime == "litert" and subject.module is None and subject.onnx is None and subject.tflite:
         return check_tflite(subject.tflite)
     file = _onnx_file(subject, path)
-    return replace(check_onnx(file, dict(options.shapes), options.batch), tflite=subject.tflite)
+    model = check_onnx(file, dict(options.shapes), options.batch)
+    return replace(model, tflite=subject.tflite, tflite_s=subject.tflite_s)
 
 
 def _uncompared(outcome: Outcome) -> Outcome:

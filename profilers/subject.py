@@ -25,7 +25,7 @@ class Subject:
     or both.
 
     `tflite`: the same network as LiteRT reads it, in the precision that is measured; or all that
-    there is.
+    there is. `tflite_s`: the seconds that writing it took.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Subject:
     shape: tuple[int, ...] = ()
     onnx: Path | None = None
     tflite: Path | None = None
+    tflite_s: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

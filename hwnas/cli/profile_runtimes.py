@@ -51,6 +51,8 @@ def show_runtimes(rows: Sequence[Row], title: str) -> None:
         grid.add_row(*([key] if several else []), *cells)
     console().print(grid)
     echo("off by: the largest error of the outputs against float64, of the largest output")
+    for line in conversions(rows):
+        echo(line)
     comparison = compared(rows)
     for line in comparison.lines():
         echo(line)
@@ -84,6 +86,24 @@ def lines(rows: Sequence[Row]) -> list[tuple[str, list[str]]]:
     order = list(dict.fromkeys(key for key, _ in rows))
     found.sort(key=lambda row: (order.index(row[1]), row[0]))
     return [(key, cells) for _, key, cells in found]
+
+
+def conversions(rows: Sequence[Row]) -> list[str]:
+    """How long each runtime's files took to make and to load, in a line, where that is known."""
+    from hwnas.measuring.comparison import runtime_name
+
+    longest: dict[str, tuple[float, float]] = {}
+    for _, one in rows:
+        said = dict(one.receipt.settings)
+        if "convert_s" in said and "load_s" in said:
+            name, before = runtime_name(one.receipt), (0.0, 0.0)
+            took = float(said["convert_s"]), float(said["load_s"])
+            longest[name] = max(longest.get(name, before), took, key=sum)
+    if not longest:
+        return []
+    words = (f"{name} {made:.2f} + {read:.2f}" for name, (made, read) in longest.items())
+    many = "at most, " if len({key for key, _ in rows}) > 1 else ""
+    return [f"converting + loading (and a first run), {many}in seconds: {', '.join(words)}"]
 
 
 def off_by(one: Outcome) -> str:

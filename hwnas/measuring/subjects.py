@@ -4,6 +4,7 @@ of a run."""
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -199,17 +200,20 @@ def build(
         batch,
         *own_image(named.architecture, Task(classes=len(names), image=named.shape.image)),
     )
-    beside = None
+    beside, took_s = None, 0.0
     if tflite:
         from hwnas.measuring.tflite_files import network_file
 
         task = Task(classes=len(names), image=named.shape.image)
         beside = file.with_suffix(".tflite")
+        began = time.perf_counter()
         network_file(named.architecture, module, task, named.shape.stem, tflite, beside)
+        took_s = time.perf_counter() - began
     return Subject(
         name=named.key,
         module=module if with_module else None,
         shape=shape,
         onnx=file,
         tflite=beside,
+        tflite_s=took_s,
     )

@@ -17,11 +17,13 @@ from profilers.errors import InputError
 class Start:
     """Weights by name, as hwnas.nets.network names them; BatchNorm's statistics may be missing.
 
-    ``origin``: where they come from, in words.
+    ``origin``: where they come from, in words. ``of_search``: they are a search's, which trains on
+    the images "weights" of its split and compares networks on "policy".
     """
 
     tensors: Mapping[str, Tensor]
     origin: str
+    of_search: bool = False
 
     @property
     def digest(self) -> str:
