@@ -103,11 +103,13 @@ def train_here(
             began=began,
             fresh=fresh,
             device=place,
-            start=start,
+            start=start.of,
         )
         for line in plan.lines:
             say(line)
         say(announced(models, dataset, recipe, place, plan))
+        if goes_on and len(models) > 1:
+            say("from the largest to the smallest: each hands what they share on to the next")
         records = train_models(
             run,
             models,

@@ -24,7 +24,7 @@ from hwnas.nets.fast.cudnn import computed_by, trying_kernels
 from hwnas.nets.network import Network
 from hwnas.space.genotype import Architecture
 from hwnas.space.layers import Stem
-from hwnas.training.checkpoint import TrainingEpoch, tensors_digest
+from hwnas.training.checkpoint import TrainingEpoch, begun_after, tensors_digest
 from hwnas.training.data import Dataset, digest, to_device
 from hwnas.training.dataset import generator, stratified_order
 from hwnas.training.evaluate import confusion_of, right_of
@@ -123,6 +123,9 @@ def train(
             settings["held_out"] = "of the images that the search compared networks on"
         if start is not None:
             settings["start"] = f"{start.origin} ({start.digest[:16]})"
+            after = begun_after(out_dir, start.after)
+            if after:
+                settings["after"] = list(after)
         if dataset.soft_labels is not None and recipe.soft_labels:
             settings["soft_labels"] = tensors_digest({"": dataset.soft_labels})
         training.resume(out_dir, settings)
@@ -208,7 +211,8 @@ def held_out(dataset: Dataset, share: float, seed: int, *, unseen: bool = False)
 
 
 def _unseen(start: Start | None) -> bool:
-    """Whether there are images that the weights have not seen which a training begins with."""
+    """Whether a training begins with weights that have not seen some images; the networks of one
+    call, which hand weights on, hold out the same ones."""
     return start is not None and start.of_search
 
 
