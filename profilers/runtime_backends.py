@@ -14,7 +14,7 @@ from profilers.onnx_check import OnnxModel, check_onnx
 from profilers.parity import Expected, of_module, of_onnx
 from profilers.providers import Provider
 from profilers.runtimes import check_runtime
-from profilers.subject import Backend, Options, Subject, cuda_index, needs_module
+from profilers.subject import Backend, Options, Subject, cuda_index, needs_module, needs_onnx
 from profilers.tflite_check import check_tflite
 
 UNCOMPARED = "its outputs were compared with nothing: of a TFLite file alone, no network is known"
@@ -106,8 +106,8 @@ def _expected(
 
 
 def _onnx_file(subject: Subject, path: Path) -> Path:
-    if subject.onnx is not None:
-        return subject.onnx
+    if subject.onnx is not None or subject.module is None:
+        return needs_onnx(subject)
     from profilers.onnx_export import export_onnx
 
     return export_onnx(needs_module(subject), subject.shape, path)
