@@ -12,7 +12,7 @@ CODE := hwnas profilers tests benchmarks setup.py docs/commands.py docs/decision
 # Two processes of one thread each: two threads each on two cores lose three to forty times (docs/log.md).
 PYTEST := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-.PHONY: demo test test-slow docs check evidence-quick format clean
+.PHONY: demo test test-slow test-all docs check evidence-quick format clean
 
 demo: $(VENV)/.installed
 	$(BIN)/hwnas search --target 1080ti --objective params
@@ -23,7 +23,11 @@ test: $(VENV)/.installed-dev
 # With the extra ray, which nothing else here needs (80 MB): without it the tests of a cluster are skipped.
 test-slow: $(VENV)/.installed-dev
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[ray]'
-	$(PYTEST) -m slow
+	$(PYTEST) -m "slow and not exhaustive"
+
+# Every combination of what the slow tests try a part of, and all that README types: half an hour more.
+test-all: test-slow
+	$(PYTEST) -m exhaustive
 
 docs: $(VENV)/.installed
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[docs]'

@@ -36,12 +36,17 @@ NO_MEMORY = (
 )
 
 
+NO_CODE = "could not create a primitive"
+"""What oneDNN says where there is no memory to write a convolution's code to."""
+
+
 def is_memory(error: BaseException) -> bool:
     """Whether a library says that it got no memory; torch says so in words, or by a class of its
     own."""
     words = (
         *("can't allocate memory", "Cannot allocate memory", "out of memory", "ALLOC_FAILED"),
         *("bad_alloc", "failed to map segment", "can't start new thread"),
+        *(NO_CODE, "could not create a memory object"),
     )
     named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
     return named or any(word in str(error) for word in words)

@@ -153,6 +153,7 @@ OF_THIS_MOMENT = (
     *("environment.json", "state.safetensors", "previous.safetensors", "trials.jsonl"),
     *("history.jsonl", "front.json", "training.json", "trained.json", "report.html"),
     *("export.json", "training.safetensors", "weights.safetensors", "best.safetensors"),
+    "precisions.json",
 )
 """Files with a time, or the command that was typed, in them."""
 

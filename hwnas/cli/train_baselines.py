@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hwnas.training.checkpoint import TrainingEpoch
     from hwnas.training.dataset import Dataset
     from hwnas.training.recipe import Recipe
-    from hwnas.training.start import Start
+    from hwnas.training.start import Starts
 
 TUNED_EPOCHS = 3
 """Of a stock network with trained weights: what its tuning took in the evidence on photos. A member
@@ -202,7 +202,7 @@ def _train(
     *,
     how: HowToTrain,
     place: str,
-    start: Callable[[Model], Start | None],
+    start: Starts,
 ) -> None:
     from hwnas.cli.progress import notes
     from hwnas.training.finalists import train_models
@@ -218,7 +218,7 @@ def _train(
         typed=epochs,
         fresh=how.fresh,
         device=place,
-        start=start,
+        start=start.of,
     )
     for line in plan.lines:
         say(line)

@@ -61,8 +61,9 @@ def train_here(
 
     def report(model: Model, epoch: Any) -> None:
         if not epoch.number:
+            where = f"{INHERITED}, as larger ones left them" if reached else INHERITED
             reached[model.name] = epoch.test_accuracy
-            say(f"{model.name} begins at test accuracy {epoch.test_accuracy:.4f} ({INHERITED})")
+            say(f"{model.name} begins at test accuracy {epoch.test_accuracy:.4f} ({where})")
             return
         if epoch.number > 1 and model.name not in begun:
             say(f"{model.name} went on from an earlier call, after epoch {epoch.number - 1}")
@@ -103,11 +104,13 @@ def train_here(
             began=began,
             fresh=fresh,
             device=place,
-            start=start,
+            start=start.of,
         )
         for line in plan.lines:
             say(line)
         say(announced(models, dataset, recipe, place, plan))
+        if goes_on and len(models) > 1:
+            say("from the largest to the smallest: each hands what they share on to the next")
         records = train_models(
             run,
             models,

@@ -75,7 +75,7 @@ def train_there(job: TrainJob) -> TrainedThere:
         seed=job.seed,
         device=job.device,
         report=lambda model, epoch: numbers.append(epoch.number),
-        start=starts(job.run, dataset.task, job.inherit)(job.model),
+        start=starts(job.run, dataset.task, job.inherit).of(job.model),
     )
     record = record_of(job.model, dataset, job.recipe, job.seed, result)
     after = numbers[0] - 1 if numbers else result.epochs

@@ -106,7 +106,7 @@ def _squeeze_excite(module: SqueezeExcite, layer: Layer, x: Tensor) -> Tensor:
 def part_of_state(
     whole: dict[str, Tensor], layers: Sequence[Layer], prefix: str
 ) -> dict[str, Tensor]:
-    """The tensors of one option, cut out of those of the whole block.
+    """The tensors of one option, as views of those of the whole block.
 
     ``whole``: by layer and name, such as "0.weight", running statistics included where it has any;
     the result is named ``prefix`` + that.
@@ -114,7 +114,7 @@ def part_of_state(
     found: dict[str, Tensor] = {}
     for name, tensor in whole.items():
         number, _, rest = name.partition(".")
-        found[f"{prefix}{name}"] = _part_of(tensor, layers[int(number)], rest).clone()
+        found[f"{prefix}{name}"] = _part_of(tensor, layers[int(number)], rest)
     return found
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-import torch
-
-from hwnas.errors import Stopped, is_memory
+from hwnas.errors import NO_CODE, Stopped, is_memory
+from hwnas.nets.fast.allocator import give_back_freed_memory, go_on_without_onednn
 
 T = TypeVar("T")
 
@@ -24,6 +23,8 @@ def in_pieces(work: Callable[[int], T], pieces: int, most: int) -> tuple[T, int]
         except (RuntimeError, MemoryError) as error:
             if isinstance(error, Stopped) or not is_memory(error) or 2 * pieces > most:
                 raise
+            if NO_CODE in str(error):
+                go_on_without_onednn()
         # Outside of the handler, whose traceback would keep the maps of the failed piece alive.
         pieces *= 2
-        torch.cuda.empty_cache()
+        give_back_freed_memory()

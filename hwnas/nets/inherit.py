@@ -1,9 +1,10 @@
-"""Weights from a whole network into an elastic supernet, and from it into each of its parts."""
+"""Weights from a whole network into an elastic supernet, from it into its parts, and back."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
 from hwnas.nets.elastic import part_of_state
@@ -33,6 +34,22 @@ def inherited(state: Mapping[str, Tensor], graph: Graph, part: Graph) -> dict[st
     (hwnas.space.graph.discrete). Of BatchNorm there are scale and shift; its statistics belong to
     a network and have to be estimated.
     """
+    return {name: tensor.clone() for name, tensor in _views(state, graph, part).items()}
+
+
+@torch.no_grad()
+def hand_back(
+    state: Mapping[str, Tensor], graph: Graph, part: Graph, tensors: Mapping[str, Tensor]
+) -> None:
+    """Write the tensors of a sub-network over its part of the supernet's, in place; statistics of
+    BatchNorm are left out. The arguments are those of ``inherited``, and what it gave."""
+    for name, view in _views(state, graph, part).items():
+        if not is_statistic(name):
+            view.copy_(tensors[name])
+
+
+def _views(state: Mapping[str, Tensor], graph: Graph, part: Graph) -> dict[str, Tensor]:
+    """The tensors of a sub-network, as views of the supernet's."""
     whole = {node.name: node for node in graph}
     found: dict[str, Tensor] = {}
     for node in part:
@@ -42,7 +59,7 @@ def inherited(state: Mapping[str, Tensor], graph: Graph, part: Graph) -> dict[st
             found |= part_of_state(tensors, node.layers, f"{node.name}.") if node.layers else {}
         else:
             tensors = _of_node(state, f"{node.name}.")
-            found |= {f"{node.name}.{name}": tensor.clone() for name, tensor in tensors.items()}
+            found |= {f"{node.name}.{name}": tensor for name, tensor in tensors.items()}
     return found
 
 

@@ -8,7 +8,6 @@ MobileNetV2 (arXiv 1801.04381) and its narrow form for larger ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from hwnas.costs.counts import count
@@ -28,7 +27,7 @@ from hwnas.space.known import KNOWN
 from hwnas.space.narrow import SHARES, uniformly_narrow
 from hwnas.space.space import SPACES
 from hwnas.training.data import Dataset
-from hwnas.training.start import Start
+from hwnas.training.start import Start, Starts
 
 SMALL = {"RESNET8": "ResNet-8", "RESNET20": "ResNet-20"}
 LARGE = {"MOBILENET_V2_0.35": "MobileNetV2 (0.35)", "MOBILENET_V2": "MobileNetV2"}
@@ -62,16 +61,14 @@ def models_of(run: Run, summary: SearchSummary) -> list[Model]:
     return [_model(run, summary, plain) for plain in plain_networks(run, summary)]
 
 
-def starts_of_baselines(
-    run: Run, dataset: Dataset, seed: int, download: bool = False
-) -> Callable[[Model], Start | None]:
+def starts_of_baselines(run: Run, dataset: Dataset, seed: int, download: bool = False) -> Starts:
     """What each baseline begins with: its part of the trained weights, with a classifier fitted to
     all training images, as somebody would who does not search; None: random weights.
 
     Raises InputError where the weights are gone.
     """
     if run.config.weights_from is None:
-        return lambda model: None
+        return Starts()
     of = run.config.evaluation_family(dataset.task)
     net = build_supernet(of, 0)
     weights = checked_weights(run.config)
@@ -83,7 +80,7 @@ def starts_of_baselines(
         part = architecture_graph(model.architecture, of.task, of.size.stem)
         return Start(tensors=inherited(state, whole, part), origin=f"weights {weights.name}")
 
-    return start
+    return Starts(of=start)
 
 
 def _narrowed(run: Run) -> list[PlainNetwork]:

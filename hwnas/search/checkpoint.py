@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from hwnas.config import Config
-from hwnas.errors import Stopped
+from hwnas.errors import Stopped, is_memory
 from hwnas.runs.checkpoint import Arrays, load_checkpoint, save_checkpoint
 from hwnas.runs.directory import Run
 from hwnas.runs.history import truncate_history
@@ -150,7 +150,7 @@ def _trusted(run: Run) -> Iterator[None]:
         # A searcher that was made of tensors that do not fit says so as a faulty plug-in would.
         faulty = isinstance(error, FaultyPlugin)
         refused = isinstance(error, InputError | Stopped) and not faulty
-        if refused or shared_weights.out_of_memory(error):
+        if refused or is_memory(error):
             raise
         reason = str(error)[:300] if faulty else repr(error)[:200]
         raise InputError(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import NoReturn
 
-from hwnas.errors import Stopped, quoted
+from hwnas.errors import Stopped, is_memory, quoted
 from hwnas.nets.supernet import Supernet
 from hwnas.runs.directory import Run
 from hwnas.runs.history import append_epoch, epoch_of, read_history
@@ -105,7 +105,7 @@ def run_stages(
                 saved = save(run, state, clock, began)
                 continue
             except (RuntimeError, MemoryError) as error:
-                if isinstance(error, Stopped) or not shared_weights.out_of_memory(error):
+                if isinstance(error, Stopped) or not is_memory(error):
                     raise
                 raise Stopped(
                     "the memory is too small for a step; what was finished is kept: close other"

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from hwnas.config import Config, with_data
-from hwnas.errors import Stopped, quoted
+from hwnas.errors import Stopped, is_memory, quoted
 from hwnas.measuring.attached import Say
 from hwnas.nets.fast.cudnn import computed_by, trying_kernels
 from hwnas.runs import directory as runs
@@ -26,7 +26,6 @@ from hwnas.search import compute
 from hwnas.search.algorithms.searcher import Searcher
 from hwnas.search.checkpoint import checkpoint, place
 from hwnas.search.distributed.ranks import ALONE, PeerLost, Ranks
-from hwnas.search.distributed.shared_weights import out_of_memory
 from hwnas.search.finalists.finish import finish
 from hwnas.search.health import verdict
 from hwnas.search.loop import run_stages
@@ -192,7 +191,7 @@ def _go(
             f" is kept: go on with: hwnas resume {quoted(run.path)} --processes {ranks.size}"
         ) from None
     except (RuntimeError, MemoryError) as error:
-        if isinstance(error, Stopped) or not out_of_memory(error):
+        if isinstance(error, Stopped) or not is_memory(error):
             raise
         raise Stopped(
             "the memory is too small to score networks on validation images; what was finished is"

@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from hwnas.config import Config, SearchStage
-from hwnas.errors import Stopped
+from hwnas.errors import Stopped, is_memory
+from hwnas.nets.fitting import in_pieces
 from hwnas.nets.supernet import SkipDropout, Supernet
 from hwnas.search.algorithms.algorithm import OwnTraining, StepContext
 from hwnas.search.algorithms.asked import plugin_words, searcher_from
@@ -32,6 +33,8 @@ from profilers.errors import FaultyPlugin, asking, kind_of
 
 Drawn = dict[int, Choices]
 """The paths (edges,) of the next weight steps, by batch."""
+_ANY = 2**30
+"""Pieces that a process without a batch of its own goes along with: as many as the others take."""
 
 
 def sampling_step(
@@ -148,27 +151,26 @@ def weight_step(
 
     Raises Stopped where not even two images fit.
     """
-    while True:
-        try:
-            return shared_weights.weight_step(
-                state.shared, batch, path, lr, state.position.micro_batches
-            )
-        except (RuntimeError, MemoryError) as error:
-            if not shared_weights.out_of_memory(error):
-                raise
-            micro_batches = 2 * state.position.micro_batches
-            if (
-                batch is not None and micro_batches > len(batch.y) // 2
-            ):  # BatchNorm needs more than one image
-                raise Stopped(
-                    "the device's memory is too small for"
-                    f" {len(batch.y) // state.position.micro_batches} images at once;"
-                    " take fewer channels or cells (channels, stages in a --config file)"
-                ) from None
-            state.position = replace(state.position, micro_batches=micro_batches)
-        # Outside of the handler, whose traceback would keep the maps of the failed step alive.
-        state.shared.optimizer.zero_grad(set_to_none=True)
-        torch.cuda.empty_cache()
+    most = _ANY if batch is None else len(batch.y) // 2  # BatchNorm needs more than one image
+    tried = state.position.micro_batches
+
+    def step(pieces: int) -> float | torch.Tensor:
+        nonlocal tried
+        tried = pieces
+        return shared_weights.weight_step(state.shared, batch, path, lr, pieces)
+
+    try:
+        loss, pieces = in_pieces(step, tried, most)
+    except (RuntimeError, MemoryError) as error:
+        if batch is None or isinstance(error, Stopped) or not is_memory(error):
+            raise
+        raise Stopped(
+            f"the device's memory is too small for {len(batch.y) // tried} images at once; take"
+            " fewer channels or cells (channels, stages in a --config file)"
+        ) from None
+    if pieces != state.position.micro_batches:
+        state.position = replace(state.position, micro_batches=pieces)
+    return loss
 
 
 def set_dropout(

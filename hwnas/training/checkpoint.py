@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -166,6 +166,18 @@ def stored_training(folder: Path) -> StoredTraining | None:
         )
     except DAMAGE:
         return None
+
+
+def begun_after(folder: Path, now: Sequence[str]) -> Sequence[str]:
+    """The networks after whose training the one in ``folder`` began; ``now`` where nothing is
+    stored that can be read. What has begun goes on, whatever was trained since."""
+    try:
+        files.check(folder / STATE, folder, files.LARGEST_STATE)
+        with safe_open(folder / STATE, framework="pt") as file:
+            settings = json.loads((file.metadata() or {})["training"])["settings"]
+        return [str(name) for name in settings.get("after", ())]
+    except DAMAGE:
+        return now
 
 
 def epochs_done(folder: Path) -> int:

@@ -24,7 +24,7 @@ from hwnas.training.epochs import EpochPlan
 from hwnas.training.loop import TrainingDiverged
 from hwnas.training.recipe import Recipe
 from hwnas.training.run_images import check_images
-from hwnas.training.start import Start
+from hwnas.training.start import Start, Starts
 from hwnas.training.train import Trained, train
 
 MOST_IMAGES = 80_000
@@ -41,7 +41,7 @@ def train_models(
     device: str | torch.device = "cpu",
     fresh: bool = False,
     plan: EpochPlan | None = None,
-    start: Callable[[Model], Start | None] = lambda model: None,
+    start: Starts | None = None,
     report: Callable[[Model, TrainingEpoch], None] = lambda model, epoch: None,
     done: Callable[[Model, Trained], None] = lambda model, result: None,
     failed: Callable[[Model, TrainingDiverged], None] = lambda model, error: None,
@@ -49,14 +49,15 @@ def train_models(
     """Train each model in its folder (going on where one was stopped), and write the run's trained
     front.
 
-    Returns one record per trained model, as kept in its training.json; ``failed`` hears of those
-    that diverged. ``fresh`` forgets what an earlier training left. ``start``: what each begins
-    with. ``plan``: the epochs of each, where they are not the recipe's. Raises InputError where an
-    earlier training had other settings and is not to be forgotten.
+    Returns one record per trained model, as kept in its training.json, in the order of ``models``;
+    ``failed`` hears of those that diverged. ``fresh`` forgets what an earlier training left.
+    ``start``: what they begin with, and how they take turns; random weights without. ``plan``: the
+    epochs of each, where they are not the recipe's. Raises InputError where an earlier training had
+    other settings and is not to be forgotten.
     """
     check_images(run, dataset)
-    records = []
-    for model in models:
+    start, records = start or Starts(), {}
+    for model in start.order(models):
         if fresh:
             forget(model.folder, run.path)
         own = recipe if plan is None else plan.recipe(model.name, recipe)
@@ -69,16 +70,17 @@ def train_models(
                 seed=seed,
                 device=device,
                 report=report,
-                start=start(model),
+                start=start.of(model),
             )
         except TrainingDiverged as error:
             failed(model, error)
             continue
         record = record_of(model, dataset, own, seed, result)
         keep_record(run, model, record)
-        records.append(record)
+        records[model.name] = record
+        start.learn(model, result.network)
         done(model, result)
-    return records
+    return [records[model.name] for model in models if model.name in records]
 
 
 def train_model(
@@ -149,6 +151,8 @@ def record_of(
     more: dict[str, Any] = {"legs": list(result.legs)} if result.legs else {}
     if len(result.right) <= MOST_IMAGES:
         more["right"] = packed(result.right.numpy())
+    if result.unseen:
+        more["unseen"] = True
     if result.computed_by:
         more["computed_by"] = result.computed_by
     if model.title:

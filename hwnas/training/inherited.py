@@ -1,14 +1,20 @@
-"""The weights that a network inherits from the supernet of its search."""
+"""The weights that networks inherit from the supernet of their search, and from each other.
+
+In one call they are trained from the largest to the smallest. Each leaves what it learned in the
+shared weights, where the next one finds it: about a point for small networks, at no cost
+(docs/log.md, 2026-11-29).
+"""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from hwnas.nets.inherit import inherited
+from hwnas.nets.inherit import hand_back, inherited
 from hwnas.runs.checkpoint import load_checkpoint
 from hwnas.runs.directory import Run
 from hwnas.runs.models import Model
@@ -16,8 +22,9 @@ from hwnas.space import SPACES
 from hwnas.space.build import architecture_graph, graph_at, key_of
 from hwnas.space.encoding import to_choices
 from hwnas.space.genotype import Architecture
+from hwnas.space.graph import Graph
 from hwnas.space.size import CellSize, Task
-from hwnas.training.start import Start
+from hwnas.training.start import Start, Starts
 from profilers.errors import InputError
 
 INHERITED = "shared weights of the search"
@@ -29,13 +36,34 @@ def inherits(run: Run) -> bool:
     return SPACES[run.config.space].shares_weights
 
 
-def starts(run: Run, task: Task, inherit: bool) -> Callable[[Model], Start | None]:
-    """What each model of a run begins with: its part of the shared weights, or None.
+def starts(run: Run, task: Task, inherit: bool) -> Starts:
+    """What the models of one call begin with: their parts of the shared weights, or random ones.
 
     Raises InputError where the shared weights are gone.
     """
-    state = shared_state(run) if inherit else {}
-    return lambda model: start_of(run, state, model.architecture, task) if inherit else None
+    if not inherit:
+        return Starts()
+    shared = shared_state(run)
+    learned = {name: tensor.clone() for name, tensor in shared.items()}
+    teachers: list[str] = []
+
+    def of(model: Model) -> Start:
+        own = start_of(run, shared, model.architecture, task)
+        if not teachers:
+            return own
+        now = start_of(run, learned, model.architecture, task)
+        return replace(now, after=tuple(teachers), before=own.digest)
+
+    def learn(model: Model, network: nn.Module) -> None:
+        hand_back(learned, *_graphs(run, model.architecture, task), network.state_dict())
+        teachers.append(model.name)
+
+    return Starts(of=of, order=largest_first, learn=learn)
+
+
+def largest_first(models: Sequence[Model]) -> list[Model]:
+    """From the most MACs to the fewest."""
+    return sorted(models, key=lambda model: (-model.costs["macs"].value, model.name))
 
 
 def shared_state(run: Run) -> dict[str, Tensor]:
@@ -59,14 +87,18 @@ def start_of(run: Run, state: dict[str, Tensor], architecture: Architecture, tas
 
     Raises InputError where the supernet is another space's.
     """
-    space, at = SPACES[run.config.space], run.config.evaluation
-    size = CellSize(channels=architecture.channels, cells=architecture.cells, stem=at.stem)
-    whole = graph_at(space, size, task, key_of(space, to_choices(architecture.genotype)))
-    part = architecture_graph(architecture, task, at.stem)
     try:
-        tensors = inherited(state, whole, part)
+        tensors = inherited(state, *_graphs(run, architecture, task))
     except (KeyError, IndexError, ValueError, RuntimeError) as error:
         raise InputError(
             f"{run.checkpoint_path}: not the weights of this search ({error!r:.120})"
         ) from None
-    return Start(tensors=tensors, origin=INHERITED)
+    return Start(tensors=tensors, origin=INHERITED, of_search=True)
+
+
+def _graphs(run: Run, architecture: Architecture, task: Task) -> tuple[Graph, Graph]:
+    """The supernet at the size of a network, and the network."""
+    space, at = SPACES[run.config.space], run.config.evaluation
+    size = CellSize(channels=architecture.channels, cells=architecture.cells, stem=at.stem)
+    whole = graph_at(space, size, task, key_of(space, to_choices(architecture.genotype)))
+    return whole, architecture_graph(architecture, task, at.stem)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from hwnas.errors import Stopped
+from hwnas.errors import Stopped, is_memory
 from hwnas.nets.supernet import build_supernet
 from hwnas.search import compute, memory
 from hwnas.search import search as searching
@@ -77,8 +77,8 @@ def test_accuracies_of_many_networks_are_waited_for_once(pretended: torch.device
     ],
 )
 def test_the_words_of_every_library_for_too_little_memory_are_known(error: Exception) -> None:
-    assert shared_weights.out_of_memory(error)
-    assert not shared_weights.out_of_memory(RuntimeError("CUDA error: an illegal memory access"))
+    assert is_memory(error)
+    assert not is_memory(RuntimeError("CUDA error: an illegal memory access"))
 
 
 def test_too_little_memory_for_scoring_ends_in_a_line_and_can_be_gone_on_with(

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from hwnas.nets.importance import channels_sorted
-from hwnas.nets.inherit import inherited, into_supernet
+from hwnas.nets.inherit import hand_back, inherited, into_supernet
 from hwnas.nets.network import Network
 from hwnas.nets.supernet import Supernet, build_supernet
 from hwnas.space.build import architecture_graph
@@ -93,6 +93,22 @@ def test_gradients_of_a_part_are_those_of_the_network_and_nothing_outside_it_has
         total = sum(float(grad.abs().sum()) for grad in ours.values())
         inside = sum(float(grad.abs().sum()) for grad in cut.values())
         assert total == pytest.approx(inside, rel=1e-9)
+
+
+def test_what_a_part_hands_back_is_found_again_and_nothing_else_changes() -> None:
+    of, net = supernet()
+    for choices in samples(of, 4):
+        graph = net.graph_of(choices)
+        part = architecture_graph(
+            Architecture(to_genotype(of.space, choices), channels=8, cells=5), of.task
+        )
+        state = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+        cut = {name: tensor + 1 for name, tensor in inherited(state, graph, part).items()}
+        hand_back(state, graph, part, cut)
+        found = inherited(state, graph, part)
+        assert all(torch.equal(found[name], tensor) for name, tensor in cut.items())
+        changed = sum(float((state[n] - t).sum()) for n, t in net.state_dict().items())
+        assert changed == pytest.approx(sum(tensor.numel() for tensor in cut.values()))
 
 
 def test_a_network_goes_into_a_supernet_and_comes_out_again() -> None:

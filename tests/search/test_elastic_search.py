@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from hwnas.config import Config, resolve
 from hwnas.nets.inherit import inherited
@@ -16,8 +18,8 @@ from hwnas.nets.network import Network
 from hwnas.nets.supernet import build_supernet
 from hwnas.nets.trained.value import HALF, OwnFile, TrainedWeights
 from hwnas.runs.choice import Choice, choose
-from hwnas.runs.directory import Run
-from hwnas.runs.models import model_of
+from hwnas.runs.directory import Run, open_run
+from hwnas.runs.models import Model, model_of, models_at
 from hwnas.runs.summary import read_front
 from hwnas.runs.trials import read_trials
 from hwnas.search import warm_start
@@ -27,10 +29,11 @@ from hwnas.space.encoding import to_genotype
 from hwnas.space.genotype import Architecture
 from hwnas.space.macro_toml import table_of
 from hwnas.space.space import SPACES
-from hwnas.training.finalists import train_models
+from hwnas.training.finalists import forget, train_models
 from hwnas.training.inherited import inherits, starts
 from hwnas.training.recipe import RECIPES
 from hwnas.training.run_images import images_of, read_images
+from hwnas.training.start import Starts
 from profilers.errors import InputError
 from tests.search.tiny import images
 from tests.space.elastic_macros import TINY_ELASTIC, tiny_family
@@ -155,16 +158,62 @@ def test_training_begins_with_the_shared_weights_and_ends_better_than_chance(
         train_models(run, [model], dataset, recipe, 0, start=_other(run, dataset.task))
 
 
+def test_the_networks_of_a_call_hand_their_weights_on_from_the_largest_to_the_smallest(
+    run: Run, tmp_path: Path
+) -> None:
+    here = open_run(Path(shutil.copytree(run.path, tmp_path / "run")))
+    dataset, recipe = images_of(here), RECIPES["tune"]
+    models = sorted(
+        models_at(here, read_front(here).front), key=lambda one: one.costs["macs"].value
+    )
+    assert len(models) >= 2
+    small, large = models[0], models[-1]
+
+    def train(*chosen: Model, stop: bool = False) -> dict[str, bytes]:
+        heard: list[str] = []
+
+        def report(model: Model, epoch: Any) -> None:
+            heard.append(model.name)
+            if stop and model.name == small.name and epoch.number:
+                raise KeyboardInterrupt
+
+        train_models(
+            here, chosen, dataset, recipe, 0, start=starts(here, dataset.task, True), report=report
+        )
+        assert not heard or heard[0] == max(chosen, key=lambda m: m.costs["macs"].value).name
+        return {one.name: tensors(one.folder / "weights.safetensors") for one in chosen}
+
+    def afresh() -> None:
+        for model in models:
+            forget(model.folder, here.path)
+
+    alone = train(small)
+    # What has begun goes on, whatever was trained since.
+    assert train(small, large)[small.name] == alone[small.name]
+    afresh()
+    after = train(small, large)
+    assert after[small.name] != alone[small.name]
+    afresh()
+    with pytest.raises(KeyboardInterrupt):
+        train(small, large, stop=True)
+    assert train(small, large) == after
+
+
+def tensors(path: Path) -> bytes:
+    found = load_file(path)
+    return b"".join(found[name].numpy().tobytes() for name in sorted(found))
+
+
 def _other(run: Run, task: Any) -> Any:
     def start(model: Any) -> Any:
         from dataclasses import replace
 
-        found = starts(run, task, True)(model)
+        found = starts(run, task, True).of(model)
         assert found is not None
         name = next(iter(found.tensors))
         return replace(found, tensors={**found.tensors, name: found.tensors[name] + 1})
 
-    return start
+    return Starts(of=start)
 
 
 def test_without_its_checkpoint_a_run_says_how_to_train_from_scratch(

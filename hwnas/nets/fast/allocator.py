@@ -1,10 +1,17 @@
-"""Memory that a step frees is kept for the next one: a setting of the process that `hwnas train`
-makes, and `hwnas search` does not."""
+"""What happens to memory that a step frees.
+
+It is kept for the next step by a setting of the process that `hwnas train` makes, and not `hwnas
+search`. It is given back where a step found too little memory.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import sys
+from contextlib import suppress
+from typing import Any
+
+import torch
 
 # From glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
@@ -32,3 +39,22 @@ def keep_freed_memory() -> bool:
     mallopt.argtypes, mallopt.restype = [ctypes.c_int, ctypes.c_int], ctypes.c_int
     settings = ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, _NEVER), (_M_TOP_PAD, _GROWTH_BYTES))
     return all([bool(mallopt(name, value)) for name, value in settings])
+
+
+def give_back_freed_memory() -> None:
+    """Give freed memory back to the system and to the GPU: what is tried next may need it in
+    another shape."""
+    torch.cuda.empty_cache()
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):  # no C library to be had, or another than glibc
+            ctypes.CDLL(None).malloc_trim(0)
+
+
+def go_on_without_onednn() -> None:
+    """Compute convolutions by torch's own code from now on, in this process.
+
+    Once oneDNN found no memory for the code of one convolution, it refused every new one, with 190
+    MB free by then (torch 2.13). torch's own code is slower, and needs none per shape.
+    """
+    onednn: Any = torch.backends.mkldnn
+    onednn.enabled = False

@@ -79,7 +79,8 @@ def _enter(rank: int, enter: Callable[[], None], environment: dict[str, str], fo
     os.setpgrp()
     if folder:
         os.chdir(folder)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # SIGTERM is how the launcher hands a stop on: it has to be said also before a search hears it.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     os.environ.update(environment, RANK=str(rank), LOCAL_RANK=str(rank))
     enter()

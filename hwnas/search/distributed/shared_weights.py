@@ -88,7 +88,7 @@ def weight_step(
     try:
         own = None if batch is None else _backward(shared, batch, path, parts)
     except (RuntimeError, MemoryError) as error:
-        if out_of_memory(error):
+        if is_memory(error):
             shared.ranks.give_up(weights)
         raise
     loss = own if shared.ranks.size == 1 else shared.ranks.average_gradients(weights, _number(own))
@@ -120,11 +120,6 @@ def _backward(
         # A GPU would be waited for here; a CPU has it, and adds in float64.
         total += float(loss.detach()) if x.device.type == "cpu" else loss.detach()
     return total
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether a device, one of its libraries or the CPU says that it got no memory."""
-    return is_memory(error)
 
 
 def digest(shared: SharedWeights) -> int:
