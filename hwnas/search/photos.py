@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hwnas.algorithms import ALGORITHMS
-from hwnas.config.files import NARROW
+from hwnas.config.defaults import NARROW
 from hwnas.nets.trained import TRAINED, is_at_hand, weights_named
 from hwnas.search.fitting import SMALL_SIDE, chain_fit, elastic_fit
 from hwnas.space.known import elastic_space
