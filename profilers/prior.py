@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from profilers.amplitudes import Known, learn
-from profilers.covariance import Array, Part, Rows, alone, covariance, part
+from profilers.covariance import Array, Part, Rows, alone, covariance, part, variance
 
 FASTEST = 0.1
 """Of the median: what is faster than that counts as so fast.
@@ -26,6 +26,10 @@ _LEARNED_FROM = 150  # networks: the cube of it is what learning costs
 _USUAL_OF_KNOWN = -1.0  # logarithms of amplitudes
 _USUAL_OF_FEATURES = -4.0
 _USUAL_SPREAD = 0.3  # of log latencies, where no device is known
+_LEFT_OUT = 0.1  # amplitude of what operations measured apart leave out
+_RESTS = (1.0, 0.3, 0.1, 0.03, 0.01)
+"""Parts of what strangers leave open that may still be open once a device's own operations are
+known; the measured networks say which."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,12 +42,21 @@ class KnownDevice:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Apart:
+    """What the new device itself says before a whole network is measured: logarithms of the sums
+    of each network's operations (n,), and the parts that such a sum leaves out."""
+
+    log_sums: Array
+    left_out: tuple[Part, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Prior:
     """What known devices say of a new one.
 
     ``spread``: of log latencies on a device, in the median; ``noise``: variance of what is not
     explained, where that spread is 1. ``widened``: factor of intervals, from the known devices as
-    if each were new.
+    if each were new. ``apart``: the new device's own operations, where they were measured.
     """
 
     parts: tuple[Part, ...]
@@ -51,10 +64,42 @@ class Prior:
     noise: float
     spread: float
     widened: float = 1.0
+    apart: Apart | None = None
 
-    def between(self, rows: Rows, others: Rows) -> Array:
-        """The covariance of some networks with others, (rows, others)."""
-        return covariance(self.parts, self.amplitudes, rows, others)
+    @property
+    def rests(self) -> tuple[float, ...]:
+        """How much of the parts may be left open; all of them where no operation was measured."""
+        return (1.0,) if self.apart is None else _RESTS
+
+    def expected(self, rows: Rows) -> Array:
+        """Logarithms of latencies, up to a constant, (rows,), before a network is measured."""
+        return np.zeros(len(rows)) if self.apart is None else self.apart.log_sums[rows]
+
+    def between(self, rows: Rows, others: Rows, rest: float | None = None) -> Array:
+        """The covariance of some networks with others, (rows, others). ``rest``: one of
+        ``rests``, the middle one by default."""
+        return covariance(*self._with(rest), rows, others)
+
+    def variance(self, rows: Rows, rest: float | None = None) -> Array:
+        """The diagonal of ``between``, (rows,)."""
+        return variance(*self._with(rest), rows)
+
+    def _with(self, rest: float | None) -> tuple[tuple[Part, ...], Array]:
+        rest = self.rests[len(self.rests) // 2] if rest is None else rest
+        own = () if self.apart is None else self.apart.left_out
+        amplitudes = np.concatenate([np.full(len(own), _LEFT_OUT), rest * self.amplitudes])
+        return (*own, *self.parts), amplitudes
+
+
+def apart(sums_ms: Array, left_out: Sequence[Array], seen: Rows) -> Apart:
+    """From the sums in ms of each network's operations (n,), measured apart, and amounts of what
+    they leave out, (n,) each: a number of calls, say.
+
+    What an amount takes is not known; how it shares in a latency is: by amount / sum.
+    """
+    logs = logarithms(np.maximum(sums_ms, 1e-9), seen)
+    found = [part("left out", (amount / np.exp(logs))[:, None]) for amount in left_out]
+    return Apart(log_sums=logs, left_out=tuple(each for each in found if each is not None))
 
 
 def logarithms(latency_ms: Array, seen: Rows) -> Array:

@@ -1,15 +1,16 @@
 """A latency table of a device from ten measured networks, and what others know.
 
 Known devices of the space (``hwnas.costs.known_devices``), the user's own tables of other devices
-and the roofline are the prior; the design chooses what to measure; the posterior gives each network
-a latency and an interval (``profilers.placing``). A table is then fitted to the posterior of many
-networks, so that whatever reads tables reads this one.
+and the roofline are the prior, and where the device can be asked, its operations measured apart
+(``hwnas.measuring.operations_apart``). The design chooses what to measure; the posterior gives each
+network a latency and an interval (``profilers.placing``). A table is then fitted to the posterior
+of many networks, so that whatever reads tables reads this one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from hwnas.costs.likeness import likeness
 from hwnas.costs.other_tables import other_predictors
 from hwnas.costs.tables import RUNTIMES, peaks_of, size_of
 from hwnas.measuring.calibration_runs import random_networks
+from hwnas.measuring.operations_apart import OperationsApart
 from hwnas.space.family import Family
 from hwnas.space.space import Choices
 from profilers.covariance import Array, Rows
@@ -60,10 +62,15 @@ class Placing:
 
 
 def placing(
-    of: Family, device: Device, count: int, seed: int, measured: Choices | None = None
+    of: Family,
+    device: Device,
+    count: int,
+    seed: int,
+    measured: Choices | None = None,
+    operations: OperationsApart | None = None,
 ) -> Placing:
     """The prior of a device's latencies of a space. ``measured``: networks (m, decisions) that
-    somebody chose and measured already; they come last."""
+    somebody chose and measured already; they come last. ``operations``: measured on the device."""
     published = known_devices(of.space)
     # Others than those that judge tables of this seed.
     rng = np.random.default_rng([seed, 3])
@@ -96,6 +103,9 @@ def placing(
             )
             names.append(column)
     prior = prior_for(likeness(of, choices), known, seen, count)
+    if operations is not None:
+        prior = replace(prior, apart=operations.prior(of, choices, seen))
+        names.insert(0, f"{operations.measured} operations measured apart")
     return Placing(
         family=of,
         choices=choices,
