@@ -124,7 +124,7 @@ def posterior(possible: Sequence[Likeness], values: Array, noise: float) -> tupl
 def place(of: Prior, measured: Rows, latency_ms: Array, rows: Rows) -> PlacedDevice:
     """Latencies of the networks ``rows`` from those measured, ``latency_ms`` (measured,) > 0."""
     median = float(np.median(latency_ms))
-    values = np.log(np.maximum(latency_ms / median, FASTEST)) - of.expected(measured)
+    values = np.log(np.maximum(latency_ms / median, FASTEST))
     middle = float(values.mean())
     mean, spread = [], []
     for first in range(0, len(rows), _BLOCK):
@@ -132,7 +132,7 @@ def place(of: Prior, measured: Rows, latency_ms: Array, rows: Rows) -> PlacedDev
         one, square = posterior(possible, (values - middle) / of.spread, of.noise)
         mean.append(one)
         spread.append(np.sqrt(square))
-    log_ms = np.log(median) + middle + of.expected(rows) + of.spread * np.concatenate(mean)
+    log_ms = np.log(median) + middle + of.spread * np.concatenate(mean)
     half = HALF_WIDTH * of.widened * of.spread * np.concatenate(spread)
     return PlacedDevice(
         latency_ms=np.exp(log_ms), low_ms=np.exp(log_ms - half), high_ms=np.exp(log_ms + half)

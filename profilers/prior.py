@@ -26,7 +26,8 @@ _LEARNED_FROM = 150  # networks: the cube of it is what learning costs
 _USUAL_OF_KNOWN = -1.0  # logarithms of amplitudes
 _USUAL_OF_FEATURES = -4.0
 _USUAL_SPREAD = 0.3  # of log latencies, where no device is known
-_LEFT_OUT = 0.1  # amplitude of what operations measured apart leave out
+_OWN = 1.0  # amplitude of a device's own operations, measured apart...
+_LEFT_OUT = 0.1  # ... and of what they leave out
 _RESTS = (1.0, 0.3, 0.1, 0.03, 0.01)
 """Parts of what strangers leave open that may still be open once a device's own operations are
 known; the measured networks say which."""
@@ -43,11 +44,11 @@ class KnownDevice:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Apart:
-    """What the new device itself says before a whole network is measured: logarithms of the sums
-    of each network's operations (n,), and the parts that such a sum leaves out."""
+    """What the new device itself says before a whole network is measured: parts made of the sums
+    of each network's operations, and of what such a sum leaves out, with their amplitudes."""
 
-    log_sums: Array
-    left_out: tuple[Part, ...]
+    parts: tuple[Part, ...]
+    amplitudes: Array
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -71,10 +72,6 @@ class Prior:
         """How much of the parts may be left open; all of them where no operation was measured."""
         return (1.0,) if self.apart is None else _RESTS
 
-    def expected(self, rows: Rows) -> Array:
-        """Logarithms of latencies, up to a constant, (rows,), before a network is measured."""
-        return np.zeros(len(rows)) if self.apart is None else self.apart.log_sums[rows]
-
     def between(self, rows: Rows, others: Rows, rest: float | None = None) -> Array:
         """The covariance of some networks with others, (rows, others). ``rest``: one of
         ``rests``, the middle one by default."""
@@ -86,9 +83,10 @@ class Prior:
 
     def _with(self, rest: float | None) -> tuple[tuple[Part, ...], Array]:
         rest = self.rests[len(self.rests) // 2] if rest is None else rest
-        own = () if self.apart is None else self.apart.left_out
-        amplitudes = np.concatenate([np.full(len(own), _LEFT_OUT), rest * self.amplitudes])
-        return (*own, *self.parts), amplitudes
+        if self.apart is None:
+            return self.parts, rest * self.amplitudes
+        amplitudes = np.concatenate([self.apart.amplitudes, rest * self.amplitudes])
+        return (*self.apart.parts, *self.parts), amplitudes
 
 
 def apart(sums_ms: Array, left_out: Sequence[Array], seen: Rows) -> Apart:
@@ -98,8 +96,17 @@ def apart(sums_ms: Array, left_out: Sequence[Array], seen: Rows) -> Apart:
     What an amount takes is not known; how it shares in a latency is: by amount / sum.
     """
     logs = logarithms(np.maximum(sums_ms, 1e-9), seen)
-    found = [part("left out", (amount / np.exp(logs))[:, None]) for amount in left_out]
-    return Apart(log_sums=logs, left_out=tuple(each for each in found if each is not None))
+    sums = part("operations apart", logs[:, None])
+    left = [part("left out", (amount / np.exp(logs))[:, None]) for amount in left_out]
+    found = [
+        (each, amplitude)
+        for each, amplitude in [(sums, _OWN), *((each, _LEFT_OUT) for each in left)]
+        if each is not None
+    ]
+    return Apart(
+        parts=tuple(each for each, _ in found),
+        amplitudes=np.array([amplitude for _, amplitude in found]),
+    )
 
 
 def logarithms(latency_ms: Array, seen: Rows) -> Array:
