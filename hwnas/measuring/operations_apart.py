@@ -18,10 +18,11 @@ from hwnas.measuring.bench import Bench, BenchOperation
 from hwnas.measuring.calibration_runs import operation_sites
 from hwnas.space.family import Family
 from hwnas.space.layers import Layer, Size
-from hwnas.space.space import Choices
+from hwnas.space.space import Choices, Space
 from profilers.covariance import Array, Rows
 from profilers.measurement import Measurement
 from profilers.prior import Apart, apart
+from profilers.table import Operations
 from profilers.timing import Protocol
 
 SHORT = Protocol(min_s=0.1, budget_s=0.2, patience=2.0)
@@ -41,6 +42,19 @@ class OperationsApart:
     added_ms: Array
     measured: int
     execution: Execution
+
+    def sums(self, choices: Choices) -> Array:
+        """What all operations of networks (n, decisions) take together, in ms, (n,), those that
+        nothing reads too: as a table adds them up."""
+        return np.asarray(self.added_ms[np.arange(choices.shape[1]), choices].sum(axis=1))
+
+    def of_table(self, space: Space) -> Operations:
+        """The same as a table keeps it."""
+        edges = tuple(
+            tuple(float(value) for value in self.added_ms[row, : len(decision.operations)])
+            for row, decision in enumerate(space.decisions)
+        )
+        return Operations(fixed=0.0, edges=edges)
 
     def prior(self, of: Family, choices: Choices, seen: Rows) -> Apart:
         """What they say of networks (n, decisions); ``seen``: those whose median counts as
