@@ -28,7 +28,7 @@ _USUAL_OF_FEATURES = -4.0
 _USUAL_SPREAD = 0.3  # of log latencies, where no device is known
 _OWN = 1.0  # amplitude of a device's own operations, measured apart...
 _LEFT_OUT = 0.1  # ... and of what they leave out
-_RESTS = (1.0, 0.3, 0.1, 0.03, 0.01)
+_RESTS = (1.0, 0.3, 0.1)
 """Parts of what strangers leave open that may still be open once a device's own operations are
 known; the measured networks say which."""
 
