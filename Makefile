@@ -25,7 +25,7 @@ test-slow: $(VENV)/.installed-dev
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[ray]'
 	$(PYTEST) -m "slow and not exhaustive"
 
-# Every combination of what the slow tests try a part of: half an hour more.
+# Every combination of what the slow tests try a part of, and all that README types: half an hour more.
 test-all: test-slow
 	$(PYTEST) -m exhaustive
 

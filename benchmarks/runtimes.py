@@ -1,6 +1,9 @@
 """OpenVINO, ncnn, LiteRT and ONNX Runtime: is what a back end measures the runtime's own, and do they agree?
 
     python -m benchmarks.runtimes overhead    a back end's run beside a plain loop of the runtime's own API
+    python -m benchmarks.runtimes app         OpenVINO's own benchmark_app beside a back end's measurement
+    python -m benchmarks.runtimes all --run RUN KEY KEY KEY
+                                              two published networks and members of a front in every back end: one table
     python -m benchmarks.runtimes convert     seconds to prepare and to load a network
     python -m benchmarks.runtimes agree       30 networks of two spaces in each runtime, twice: Kendall's tau
 
@@ -15,6 +18,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -26,16 +32,23 @@ from typing import Any
 import numpy as np
 import onnx
 
+from hwnas.catalog import find_device
 from hwnas.export.onnx_format import onnx_model
 from hwnas.measuring.built import built
 from hwnas.measuring.calibration_runs import random_networks
+from hwnas.measuring.profile import measure_all
+from hwnas.measuring.subjects import Shape, genotype, members
 from hwnas.measuring.tflite_files import network_file
+from hwnas.runs.choice import Choice, choose
+from hwnas.runs.directory import open_run
 from hwnas.space.encoding import to_genotype
 from hwnas.space.genotype import Architecture, sized
 from hwnas.space.space import SPACES
 from hwnas.space.task import Task
 from hwnas.space.text import parse
 from profilers.agreement import kendall_tau
+from profilers.backends import Options
+from profilers.device import load as load_device
 from profilers.measurement import Measurement
 from profilers.onnx_check import OnnxModel, check_onnx
 from profilers.onnx_latency import OnnxOptions, measure_latency
@@ -51,8 +64,14 @@ RUN = "onnxruntime", "openvino", "ncnn", "litert"
 
 
 def main() -> None:
-    options = parser().parse_args()
-    question = {"overhead": overhead, "convert": conversion, "agree": agreement}[options.question]
+    options = parser().parse_intermixed_args()
+    question = {
+        "overhead": overhead,
+        "app": beside_benchmark_app,
+        "all": everything,
+        "convert": conversion,
+        "agree": agreement,
+    }[options.question]
     for answer in question(options):
         line = {"question": options.question, **answer, "load": round(os.getloadavg()[0], 1)}
         print(json.dumps(line), flush=True)
@@ -65,7 +84,10 @@ def parser() -> argparse.ArgumentParser:
     found = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    found.add_argument("question", choices=("overhead", "convert", "agree"))
+    found.add_argument("question", choices=("overhead", "app", "all", "convert", "agree"))
+    found.add_argument("keys", nargs="*", help="all: members of the front")
+    found.add_argument("--run", type=Path, help="all: a run directory")
+    found.add_argument("--rounds", type=int, default=5, help="app: of both, in turn")
     found.add_argument("--blocks", type=int, default=60, help="overhead: blocks of each")
     found.add_argument("--networks", type=int, default=15, help="agree: networks of each space")
     found.add_argument("--budget", type=float, default=0.2, help="agree: seconds per network")
@@ -206,6 +228,85 @@ PLAIN = {
     "ncnn": plain_ncnn,
     "litert": plain_litert,
 }
+
+
+# app
+
+APP = "\n".join(
+    (
+        "from profilers.session_openvino import silent_openvino",
+        "silent_openvino()",  # it would send usage to the web
+        "from openvino.tools.benchmark.main import main",
+        "main()",
+    )
+)
+
+
+def beside_benchmark_app(options: argparse.Namespace) -> Any:
+    """Medians and minima on the wall of both, each in a process of its own, in turn; benchmark_app
+    says hundredths of a millisecond. Ratios: median, lowest and highest of the rounds."""
+    protocol = Protocol(budget_s=3.0, min_s=3.0, patience=1.0, statistic="median")
+    how = OnnxOptions(runtime="openvino", protocol=protocol, store=None)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, channels, cells, side in PUBLISHED:
+            path = Path(folder) / f"{name}.onnx"
+            written(sized(parse(name), channels, cells), side, path)
+            rows = []
+            for number in range(options.rounds):
+                pair: dict[str, list[float]] = {}
+                for which in ("ours", "app") if number % 2 else ("app", "ours"):
+                    if which == "app":
+                        pair[which] = app_ms(path, side)
+                    else:
+                        (found,) = measure_latency([path], how, device="cpu")
+                        said = dict(found.receipt.settings)
+                        pair[which] = [float(said[f"wall_{one}_ms"]) for one in ("median", "min")]
+                rows.append((pair["ours"], pair["app"]))
+            taken = np.array(rows)  # rounds, whose, median and minimum
+            ratios = taken[:, 0] / taken[:, 1]
+            yield {
+                "network": name,
+                "ours_ms": taken[:, 0].round(3).tolist(),
+                "app_ms": taken[:, 1].tolist(),
+                "ratio_of_medians": np.quantile(ratios[:, 0], [0.5, 0, 1]).round(3).tolist(),
+                "ratio_of_minima": np.quantile(ratios[:, 1], [0.5, 0, 1]).round(3).tolist(),
+            }
+
+
+def app_ms(path: Path, side: int) -> list[float]:
+    words = f"-d CPU -api sync -hint none -nstreams 1 -nthreads 1 -infer_precision f32 -t 3 -shape [1,3,{side},{side}]"
+    done = subprocess.run(
+        [sys.executable, "-c", APP, "-m", str(path), *words.split()],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    found = [re.search(rf"{word}: +([0-9.]+) ms", done.stdout) for word in ("Median", "Min")]
+    return [float(one[1]) for one in found if one is not None]
+
+
+# all
+
+
+def everything(options: argparse.Namespace) -> Any:
+    """The table that `hwnas profile --backend` prints, of networks that no one subject holds."""
+    from hwnas.cli.profile_runtimes import as_dict, show_runtimes, split
+    from hwnas.measuring.comparison import compared
+
+    found = [
+        genotype(name, Shape(channels=channels, cells=cells, image=(3, side, side)))
+        for name, channels, cells, side in PUBLISHED
+    ]
+    found = [replace(one, key=row[0]) for one, row in zip(found, PUBLISHED, strict=True)]
+    if options.run is not None:
+        run = open_run(options.run)
+        chosen = choose(run, Choice(names=tuple(options.keys)), "either").members
+        found += members(run, chosen)
+    cpu = load_device(find_device("cpu"))
+    rows = measure_all(found, cpu, Options(), (*RUN, "torch"), None)
+    show_runtimes(split(rows)[0], f"one thread, batch 1, load {os.getloadavg()[0]:.1f}")
+    yield as_dict(compared(split(rows)[0]))
 
 
 # convert

@@ -101,6 +101,7 @@ def _latency(table: Mapping[str, object], name: str) -> Answer:
         "reference": reference,
         **summaries,
         **({"parity": _parity(table["parity"], f"{name}.parity")} if "parity" in table else {}),
+        **({"load_s": _number(table["load_s"], f"{name}.load_s")} if "load_s" in table else {}),
         **({"nodes": _nodes(table["nodes"], f"{name}.nodes")} if "nodes" in table else {}),
     }
 

@@ -99,8 +99,9 @@ class Fitted:
         return self._floored(values, design)
 
     def _floored(self, values: Array, design: Design) -> Array:
-        """No network but a folded one is much faster than the fastest that was seen."""
-        floor = np.where(design.share < 1, 0.0, self.smallest)
+        """No network is much faster than the fastest that was seen; what is left of a folded one
+        takes its share of that, and never no time at all."""
+        floor = self.smallest * np.minimum(design.share, 1.0)
         return np.asarray(np.maximum(values, floor), dtype=np.float64)
 
 

@@ -30,7 +30,8 @@ class OnnxModel:
     """A file that passed: its path, its inputs' sizes in order, nodes, parameters, opset, input
     type.
 
-    `tflite`: the same network as LiteRT reads it, where there is one.
+    `tflite`: the same network as LiteRT reads it, where there is one; `tflite_s`: the seconds that
+    writing it took.
     """
 
     path: Path
@@ -40,6 +41,7 @@ class OnnxModel:
     opset: int
     dtype: str
     tflite: Path | None = None
+    tflite_s: float = 0.0
 
     @property
     def shapes(self) -> dict[str, list[int]]:

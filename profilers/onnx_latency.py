@@ -117,6 +117,7 @@ def measure_latency(
             device=device,
             time=now(),
             expected=one.expected,
+            convert_s=one.seconds,
         )
         for model, one in zip(checked, prepared, strict=True)
     ]
@@ -180,10 +181,12 @@ def latency_outcome(
     device: str,
     time: str,
     expected: Expected | None = None,
+    convert_s: float = 0.0,
 ) -> Outcome:
     """One answer of a worker as a measurement in ms, or as the failure that it is.
 
-    Outputs that are not those `expected` are a failure, too.
+    Outputs that are not those `expected` are a failure, too. `convert_s`: seconds that the
+    runtime's files took to make.
     """
     if "summary" not in answer:
         return failed(LATENCY, answer, make_receipt(model, facts, options, device, time))
@@ -204,6 +207,8 @@ def latency_outcome(
         "runs": wall["n"],
         **compared,
         **({"nodes": took(nodes)} if nodes else {}),
+        "convert_s": f"{convert_s:.3g}",
+        **({"load_s": f"{answer['load_s']:.3g}"} if "load_s" in answer else {}),
         **{f"wall_{name}_ms": value for name, value in details.items()},
     }
     if level is not None:

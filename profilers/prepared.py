@@ -5,6 +5,7 @@ A model that can't be converted is a failure of its own: it costs no other one i
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,11 +23,15 @@ from profilers.runtimes import RUNTIMES
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """A model of a request, or the answer that says why there is none."""
+    """A model of a request, or the answer that says why there is none.
+
+    `seconds`: what it took to make the runtime's files of the network's.
+    """
 
     model: Answer | None = None
     failure: Answer = field(default_factory=dict)
     expected: Expected | None = None
+    seconds: float = 0.0
 
 
 def prepare_models(
@@ -46,16 +51,19 @@ def prepare_models(
 def _prepared(
     model: OnnxModel, expected: Expected | None, runtime: str, precision: str, stem: Path
 ) -> Prepared:
+    began = time.perf_counter()
     try:
         answer = RUNTIMES[runtime].prepare(model, stem, precision)
     except (NotConverted, InputError) as error:
         return Prepared(failure={"failure": "refused", "detail": str(error)})
+    # LiteRT's file is written by whoever has the network.
+    seconds = time.perf_counter() - began + (model.tflite_s if runtime == "litert" else 0.0)
     if expected is None:
-        return Prepared(model=answer)
+        return Prepared(model=answer, seconds=seconds)
     if precision == "int8":
         expected = _with_int8(expected, answer, runtime)
     file = expected.write(stem.with_suffix(".npz"))
-    return Prepared(model={**answer, "expected": str(file)}, expected=expected)
+    return Prepared(model={**answer, "expected": str(file)}, expected=expected, seconds=seconds)
 
 
 def _with_int8(expected: Expected, answer: Answer, runtime: str) -> Expected:

@@ -14,7 +14,10 @@ from profilers.onnx_check import OnnxModel, check_onnx
 from profilers.parity import Expected, of_module, of_onnx
 from profilers.providers import Provider
 from profilers.runtimes import check_runtime
-from profilers.subject import Backend, Options, Subject, cuda_index, needs_module
+from profilers.subject import Backend, Options, Subject, cuda_index, needs_module, needs_onnx
+from profilers.tflite_check import check_tflite
+
+UNCOMPARED = "its outputs were compared with nothing: of a TFLite file alone, no network is known"
 
 
 def runtime_backend(name: str) -> Backend:
@@ -55,12 +58,9 @@ def together(
     )
     run = options.run or measure
     with tempfile.TemporaryDirectory(prefix="hwnas-") as folder:
-        files = [
-            _onnx_file(subject, Path(folder) / f"{i}.onnx") for i, subject in enumerate(subjects)
-        ]
         models = [
-            replace(check_onnx(file, dict(options.shapes), options.batch), tflite=subject.tflite)
-            for file, subject in zip(files, subjects, strict=True)
+            _checked(subject, name, options, Path(folder) / f"{i}.onnx")
+            for i, subject in enumerate(subjects)
         ]
         expected = [
             _expected(subject, options, model, Path(folder))
@@ -68,6 +68,10 @@ def together(
         ]
         latencies = measure_latency(models, how, device=device.name, run=run, expected=expected)
         memories = [onnx_memory(model, how, device=device.name, run=run) for model in models]
+    latencies = [
+        _uncompared(outcome) if one is None and subject.onnx is None else outcome
+        for outcome, one, subject in zip(latencies, expected, subjects, strict=True)
+    ]
     return [list(pair) for pair in zip(latencies, memories, strict=True)]
 
 
@@ -75,12 +79,26 @@ def _provider(options: Options) -> Provider:
     return "cpu" if options.place == "cpu" else "tensorrt" if options.tensorrt else "cuda"
 
 
+def _checked(subject: Subject, runtime: str, options: Options, path: Path) -> OnnxModel:
+    """The ONNX file of a subject, written to `path` where it is a module; or the TFLite file that
+    is all there is."""
+    if runtime == "litert" and subject.module is None and subject.onnx is None and subject.tflite:
+        return check_tflite(subject.tflite)
+    file = _onnx_file(subject, path)
+    model = check_onnx(file, dict(options.shapes), options.batch)
+    return replace(model, tflite=subject.tflite, tflite_s=subject.tflite_s)
+
+
+def _uncompared(outcome: Outcome) -> Outcome:
+    return replace(outcome, receipt=outcome.receipt.with_notes(UNCOMPARED))
+
+
 def _expected(
     subject: Subject, options: Options, model: OnnxModel, folder: Path
 ) -> Expected | None:
     """What the outputs are compared with; None on CUDA, where TF32 makes them others, and for a
-    file that ONNX Runtime can't run."""
-    if options.place != "cpu":
+    file that ONNX Runtime can't run or that is none of ONNX."""
+    if options.place != "cpu" or model.path == model.tflite:
         return None
     if subject.module is None:
         return of_onnx(model, folder, options.limit_s)
@@ -88,8 +106,8 @@ def _expected(
 
 
 def _onnx_file(subject: Subject, path: Path) -> Path:
-    if subject.onnx is not None:
-        return subject.onnx
+    if subject.onnx is not None or subject.module is None:
+        return needs_onnx(subject)
     from profilers.onnx_export import export_onnx
 
     return export_onnx(needs_module(subject), subject.shape, path)

@@ -28,7 +28,9 @@ def opened(model: dict[str, Any], request: dict[str, Any]) -> Opened:
         ready.resize_tensor_input(one["index"], [batch, *size, channels])
     ready.allocate_tensors()
     shapes = [_channels_first(one["shape"]) for one in ready.get_input_details()]
-    inputs = random_inputs(int(request.get("seed", 0)), shapes, [np.float32] * len(shapes))
+    # What a file stores with a scale is given as the real number that it stands for.
+    types = [np.float32 if one["quantization"][0] else one["dtype"] for one in details]
+    inputs = random_inputs(int(request.get("seed", 0)), shapes, types)
 
     def infer(arrays: Sequence[Any]) -> list[Any]:
         outputs = _outputs(ready, arrays)

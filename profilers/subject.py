@@ -24,7 +24,8 @@ class Subject:
     """What is measured: a torch module with its input shape (batch included), or an ONNX file,
     or both.
 
-    `tflite`: the same network as LiteRT reads it, in the precision that is measured.
+    `tflite`: the same network as LiteRT reads it, in the precision that is measured; or all that
+    there is. `tflite_s`: the seconds that writing it took.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Subject:
     shape: tuple[int, ...] = ()
     onnx: Path | None = None
     tflite: Path | None = None
+    tflite_s: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,14 +76,19 @@ Backend = Callable[[Subject, Device, Options], list[Outcome]]
 
 
 def needs_module(subject: Subject) -> nn.Module:
-    """The torch module, or InputError: this back end cannot measure an ONNX file."""
+    """The torch module, or InputError: this back end cannot measure a file."""
     if subject.module is None:
-        raise InputError(f"{subject.name}: this back end needs a torch network, not an ONNX file")
+        kind = "an ONNX file" if subject.onnx else "a TFLite file"
+        raise InputError(f"{subject.name}: this back end needs a torch network, not {kind}")
     return subject.module
 
 
 def needs_onnx(subject: Subject) -> Path:
     """The ONNX file, or InputError."""
+    if subject.onnx is None and subject.tflite is not None:
+        raise InputError(
+            f"{subject.name}: a TFLite file, which --backend litert alone reads; give the ONNX file"
+        )
     if subject.onnx is None:
         raise InputError(f"{subject.name}: neither a torch network nor an ONNX file")
     return subject.onnx

@@ -68,14 +68,17 @@ def measure_latency(request: dict[str, Any]) -> list[dict[str, Any]]:
     """Time all models of the request in turn, with the reference beside them if there is one."""
     answers: dict[int, dict[str, Any]] = {}
     runs: dict[str, Run] = {}
-    parities: dict[str, dict[str, float]] = {}
-    nodes: dict[str, dict[str, int]] = {}
+    beside: dict[str, dict[str, Any]] = {}
     for index, model in enumerate(request["models"]):
         try:
+            began = time.perf_counter()
             ready = open_model(model, request)
-            runs[str(index)], nodes[str(index)] = ready.run, ready.nodes
+            said: dict[str, Any] = {"load_s": round(time.perf_counter() - began, 6)}
+            runs[str(index)], beside[str(index)] = ready.run, said
+            if ready.nodes:
+                said["nodes"] = ready.nodes
             if model.get("expected"):
-                parities[str(index)] = finite(difference(ready, model["expected"]))
+                said["parity"] = finite(difference(ready, model["expected"]))
         except Exception as error:
             runs.pop(str(index), None)
             answers[index] = failure(index, error)
@@ -90,12 +93,7 @@ def measure_latency(request: dict[str, Any]) -> list[dict[str, Any]]:
         nominal_s=request.get("nominal_s"),
     )
     for name, samples in taken.items():
-        answers[int(name)] = {
-            "model": int(name),
-            **plain(samples),
-            **({"parity": parities[name]} if name in parities else {}),
-            **({"nodes": nodes[name]} if nodes[name] else {}),
-        }
+        answers[int(name)] = {"model": int(name), **plain(samples), **beside[name]}
     return [answers[index] for index in sorted(answers)]
 
 

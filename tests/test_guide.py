@@ -142,6 +142,7 @@ def test_every_command_of_the_readme_is_understood() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive  # ten minutes
 def test_what_the_readme_types_works(tmp_path: Path) -> None:
     images(tmp_path)
     script = ["import subprocess, sys"]

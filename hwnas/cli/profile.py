@@ -30,7 +30,8 @@ def profile(
     subject: Annotated[
         str,
         typer.Argument(
-            help="A genotype (name, file or text), an .onnx file or a run.", metavar="SUBJECT"
+            help="A genotype (name, file or text), an .onnx or .tflite file, or a run.",
+            metavar="SUBJECT",
         ),
     ],
     keys: Keys = None,
@@ -169,7 +170,8 @@ def profile(
     if tensorrt and "onnxruntime" not in (backends or ()):
         raise InputError("--tensorrt: it is for --backend onnxruntime, on a CUDA target")
     torch_only = {"--channels-last": channels_last, "--cuda-graph": cuda_graph}
-    size, shapes = subject_size(subject, {**said, **torch_only, "--shape": shape, "--batch": batch})
+    of_files = {"--shape": shape, "--batch": batch, "--precision": dtype}
+    size, shapes = subject_size(subject, {**said, **torch_only, **of_files})
     check_input(f"--batch {batch}", (batch, *size.image))
     if is_run:
         run = open_run(Path(subject))

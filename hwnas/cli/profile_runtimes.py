@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     Row = tuple[str, Outcome]
 
 MEASURED = ("latency", "memory")
+OFF_BY = "off by: the largest error of the outputs against float64, of the largest output"
 
 
 def split(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
@@ -38,19 +39,20 @@ def show_runtimes(rows: Sequence[Row], title: str) -> None:
 
     from hwnas.measuring.comparison import compared
 
-    # Narrow, so that a line fits a terminal of 80 columns.
+    # Narrow, so that a line fits a terminal of 80 columns: versions stand below.
     grid = table(
         title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
     )
     several = len({key for key, _ in rows}) > 1
-    for header in (*(["network"] if several else []), "runtime", "version", "precision"):
-        grid.add_column(header)
+    for header in (*(["network"] if several else []), "runtime"):
+        grid.add_column(header, no_wrap=True)
     for header in ("ms", "interval", "off by", "MiB"):
         grid.add_column(header, justify="right")
     for key, cells in lines(rows):
         grid.add_row(*([key] if several else []), *cells)
     console().print(grid)
-    echo("off by: the largest error of the outputs against float64, of the largest output")
+    for line in (*versions(rows), OFF_BY, *conversions(rows)):
+        echo(line)
     comparison = compared(rows)
     for line in comparison.lines():
         echo(line)
@@ -73,17 +75,41 @@ def lines(rows: Sequence[Row]) -> list[tuple[str, list[str]]]:
         if one.metric.name != "latency":
             continue
         receipt = one.receipt
-        version = dict(receipt.versions).get(receipt.backend, "").split("-")[0]
-        precision = "fp32" if receipt.dtype in ("", "float32") else receipt.dtype
         value, shown = float("inf"), ["failed", getattr(one, "reason", "")]
         if isinstance(one, Measurement):
             value, shown = one.value, [f"{one.value:.4g}", f"{one.low:.4g}..{one.high:.4g}"]
-        cells = [receipt.backend, version, precision, *shown, off_by(one)]
+        cells = [runtime_name(receipt), *shown, off_by(one)]
         cells.append(memory.get((key, runtime_name(receipt)), ""))
         found.append((value, key, cells))
     order = list(dict.fromkeys(key for key, _ in rows))
     found.sort(key=lambda row: (order.index(row[1]), row[0]))
     return [(key, cells) for _, key, cells in found]
+
+
+def versions(rows: Sequence[Row]) -> list[str]:
+    """Which versions measured, in a line."""
+    receipts = [one.receipt for _, one in rows if one.metric.name == "latency"]
+    known = {one.backend: dict(one.versions).get(one.backend, "") for one in receipts}
+    words = [f"{name} {version.split('-')[0]}" for name, version in known.items() if version]
+    return [f"precision fp32 unless it is named; versions: {', '.join(words)}"] if words else []
+
+
+def conversions(rows: Sequence[Row]) -> list[str]:
+    """How long each runtime's files took to make and to load, in a line, where that is known."""
+    from hwnas.measuring.comparison import runtime_name
+
+    longest: dict[str, tuple[float, float]] = {}
+    for _, one in rows:
+        said = dict(one.receipt.settings)
+        if "convert_s" in said and "load_s" in said:
+            name, before = runtime_name(one.receipt), (0.0, 0.0)
+            took = float(said["convert_s"]), float(said["load_s"])
+            longest[name] = max(longest.get(name, before), took, key=sum)
+    if not longest:
+        return []
+    words = (f"{name} {made:.2f} + {read:.2f}" for name, (made, read) in longest.items())
+    many = "at most, " if len({key for key, _ in rows}) > 1 else ""
+    return [f"converting + loading (and a first run), {many}in seconds: {', '.join(words)}"]
 
 
 def off_by(one: Outcome) -> str:

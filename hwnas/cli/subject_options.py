@@ -29,13 +29,15 @@ def subject_size(subject: str, options: Mapping[str, Any]) -> tuple[Shape, Shape
     was not. Raises InputError for one that says nothing about a subject of this kind.
     """
     from hwnas.cli.values import image_size, input_shape, one_of
-    from hwnas.measuring.subjects import Shape
+    from hwnas.measuring.subjects import Shape, refuse_folder
     from hwnas.runs.directory import open_run
 
     image, batch = options["--image"], options["--batch"]
     is_run = os.path.isdir(subject)  # not Path.is_dir(), which raises for a genotype's long text
     is_onnx = not is_run and subject.lower().endswith(".onnx")
+    is_tflite = not is_run and subject.lower().endswith(".tflite")
     if is_run:
+        refuse_folder(Path(subject))
         open_run(Path(subject))
         _refuse(
             options,
@@ -49,6 +51,13 @@ def subject_size(subject: str, options: Mapping[str, Any]) -> tuple[Shape, Shape
             OF_TORCH,
             f"{subject}: an ONNX file is run by ONNX Runtime as it is, not by torch",
         )
+    elif is_tflite:
+        of_its_own = (*OF_A_GENOTYPE, "--image", "--shape", "--precision")
+        why = f"{subject}: a TFLite file has sizes and a precision of its own"
+        _refuse(options, of_its_own, why)
+        _refuse(options, OF_TORCH, f"{subject}: a TFLite file is run by LiteRT, not by torch")
+        if batch != 1:
+            raise InputError(f"--batch: {subject}: a TFLite file has a batch size of its own")
     else:
         _refuse(
             options,

@@ -61,8 +61,9 @@ def train_here(
 
     def report(model: Model, epoch: Any) -> None:
         if not epoch.number:
+            where = f"{INHERITED}, as larger ones left them" if reached else INHERITED
             reached[model.name] = epoch.test_accuracy
-            say(f"{model.name} begins at test accuracy {epoch.test_accuracy:.4f} ({INHERITED})")
+            say(f"{model.name} begins at test accuracy {epoch.test_accuracy:.4f} ({where})")
             return
         if epoch.number > 1 and model.name not in begun:
             say(f"{model.name} went on from an earlier call, after epoch {epoch.number - 1}")

@@ -14,12 +14,14 @@ def validation_images(run: Run, record: TrainingRecord, dataset: Dataset) -> tup
     """The data set whose split "policy" is validated on, and whether training has used it too.
 
     The images that the training held out, where it did; else those by which the search compared
-    networks. A network that began with shared weights may have seen in them what it holds out.
+    networks. A network that began with shared weights may have seen in them what it holds out,
+    unless its record says that it was drawn from what they have not seen.
     """
     share = _share(record)
     if not share or record.seed is None:
         return dataset, True
-    return held_out(dataset, share, record.seed), inherits(run)
+    unseen = bool(record.unseen)
+    return held_out(dataset, share, record.seed, unseen=unseen), inherits(run) and not unseen
 
 
 def _share(record: TrainingRecord) -> float:

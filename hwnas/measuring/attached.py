@@ -179,7 +179,9 @@ def first_table(
         cuda_graph=config.cuda_graph,
     )
     plan = CalibrationPlan(family=attached_target.family, train=60, held_out=20, budget_s=FIRST_S)
-    table = calibrate(plan, bench, attached_target.device.name, 1, now=utc_now(), clock=clock)
+    table = calibrate(
+        plan, bench, attached_target.device.name, 1, say=say, now=utc_now(), clock=clock
+    )
     save(table, path)
     held, repeat = table.agreement["held_out"], table.agreement["repeat"]
     say(

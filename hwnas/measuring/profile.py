@@ -94,6 +94,7 @@ def measure_all(
     """Every outcome of every back end, in order; several networks are sampled in turn."""
     chosen = list(dict.fromkeys(names or default_backends(found, options)))
     refuse_elsewhere(chosen, options)
+    refuse_tflite(found, device, options)
     functions = {name: measured_there(name, backend(name)) for name in chosen}
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="hwnas-") as folder:
@@ -119,11 +120,23 @@ def measure_all(
     return sorted(rows, key=lambda row: [named.key for named in found].index(row[0]))
 
 
+def refuse_tflite(found: Sequence[Named], device: Device, options: Options) -> None:
+    """Raise InputError for a .tflite file where nothing runs it."""
+    file = next((named.tflite for named in found if named.tflite), None)
+    if file is not None and not options.place:
+        raise InputError(
+            f"{file}: {device.name} is not attached here, and nothing is estimated of a TFLite"
+            " file: give the network or its ONNX file"
+        )
+
+
 def per_operation(
     found: Sequence[Named], device: Device, options: Options
 ) -> list[tuple[str, Operation]]:
     """Every operation of every network as ONNX Runtime runs it, the slowest first; estimated
     where nothing runs."""
+    if any(named.tflite for named in found):
+        raise InputError(f"--per-op: {found[0].key}: of networks and ONNX files, not TFLite files")
     if not options.place:
         return [(named.key, one) for named in found for one in estimated(named, device, options)]
     if options.place != "cpu":
@@ -145,7 +158,9 @@ def per_operation(
 
 def default_backends(found: Sequence[Named], options: Options) -> tuple[str, ...]:
     """Counts, and what runs finished models on the target: ONNX Runtime on CPUs and elsewhere,
-    eager torch on CUDA."""
+    eager torch on CUDA; LiteRT for its own file."""
+    if any(named.tflite for named in found):
+        return ("litert",)
     here = options.run is None and all(named.architecture for named in found)
     on_cuda = here and options.place.startswith("cuda")
     return ("counts", "torch") if on_cuda else ("counts", "onnxruntime")

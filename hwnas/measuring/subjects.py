@@ -4,6 +4,7 @@ of a run."""
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,10 @@ LARGEST_TEXT_BYTES = 16_000_000
 LARGEST_WEIGHTS_BYTES = 2_000 * 2**20
 """A file of protobuf holds less than 2 GiB."""
 
+FILES_OF_RUNTIMES = {".xml": ("OpenVINO (.xml)", "openvino"), ".param": ("ncnn (.param)", "ncnn")}
+"""Each has a file .bin beside it. They say less than an ONNX file: ncnn's not the sizes of its
+inputs, say."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
@@ -43,12 +48,13 @@ class Shape:
 @dataclass(frozen=True, kw_only=True)
 class Named:
     """One thing to measure: its key (or the file's name), and the architecture where it is one
-    of ours."""
+    of ours; else the file, of ONNX or for LiteRT."""
 
     key: str
     architecture: Architecture | None = None
     shape: Shape = Shape()
     onnx: Path | None = None
+    tflite: Path | None = None
 
 
 def resolve(text: str, shape: Shape) -> list[Named]:
@@ -61,12 +67,35 @@ def resolve(text: str, shape: Shape) -> list[Named]:
     exists = os.path.exists(text)
     if text.lower().endswith(".onnx"):
         return [Named(key=path.name, onnx=path)]
+    if text.lower().endswith(".tflite"):
+        return [Named(key=path.name, tflite=path)]
     if exists:
+        refuse_file_of_runtime(path)
         return [genotype(read(path), shape)]
     if text.endswith((".json", ".txt", ".toml", ".log", ".yaml", ".py")):
         wrong = why_no_file(path)
         raise InputError(f"{text}: {'no such file' if wrong == 'not found' else wrong}")
     return [genotype(text, shape)]
+
+
+def refuse_file_of_runtime(path: Path) -> None:
+    """Raise InputError for a file that OpenVINO or ncnn reads, with what to give instead."""
+    for suffix, (owner, backend) in FILES_OF_RUNTIMES.items():
+        is_weights = path.suffix.lower() == ".bin" and path.with_suffix(suffix).is_file()
+        if path.suffix.lower() == suffix or is_weights:
+            raise InputError(
+                f"{path}: hwnas profile reads no files of {owner}: give the .onnx file that it was"
+                f" made from, with --backend {backend}"
+            )
+
+
+def refuse_folder(path: Path) -> None:
+    """Raise InputError for a folder that is no run but holds files that can be measured."""
+    if files.exists(path / "config.toml", path):
+        return
+    found = sorted(one for one in path.iterdir() if one.suffix.lower() in (".onnx", ".tflite"))
+    if found:
+        raise InputError(f"{path}: not a run directory; give a file in it, such as {found[0]}")
 
 
 def read(path: Path) -> str:
@@ -151,7 +180,7 @@ def build(
     from profilers.backends import Subject
 
     if named.architecture is None:
-        return Subject(name=named.key, onnx=named.onnx)
+        return Subject(name=named.key, onnx=named.onnx, tflite=named.tflite)
     import onnx
 
     from hwnas.export.onnx_format import onnx_model
@@ -171,17 +200,20 @@ def build(
         batch,
         *own_image(named.architecture, Task(classes=len(names), image=named.shape.image)),
     )
-    beside = None
+    beside, took_s = None, 0.0
     if tflite:
         from hwnas.measuring.tflite_files import network_file
 
         task = Task(classes=len(names), image=named.shape.image)
         beside = file.with_suffix(".tflite")
+        began = time.perf_counter()
         network_file(named.architecture, module, task, named.shape.stem, tflite, beside)
+        took_s = time.perf_counter() - began
     return Subject(
         name=named.key,
         module=module if with_module else None,
         shape=shape,
         onnx=file,
         tflite=beside,
+        tflite_s=took_s,
     )

@@ -31,8 +31,7 @@ def write_measurements(run: Run, found: Iterable[tuple[str, Outcome]]) -> None:
     ]
     if lines:
         with keeping_run(run):
-            content = gzip.compress(("\n".join(lines) + "\n").encode(), mtime=0)
-            files.replace(run.path / MEASUREMENTS, run.path, content)
+            files.replace(run.path / MEASUREMENTS, run.path, _packed(lines))
 
 
 def write_profile(
@@ -48,7 +47,7 @@ def write_profile(
         json.dumps({**said, **_rounded(outcome)}, separators=(",", ":")) for said, outcome in rows
     ]
     with translate_os_errors(run.path, f"hwnas profile {quoted(run.path)} --targets {target}"):
-        files.replace(path, run.path, gzip.compress(("\n".join(lines) + "\n").encode(), mtime=0))
+        files.replace(path, run.path, _packed(lines))
     return path
 
 
@@ -81,7 +80,17 @@ def _rounded(outcome: Outcome) -> dict[str, object]:
     data = outcome.to_dict()
     for name in ("samples", "series"):
         if name in data:
-            data[name] = json.loads(
-                json.dumps(data[name]), parse_float=lambda text: round(float(text), 6)
-            )
+            data[name] = _each_rounded(data[name])
     return data
+
+
+def _each_rounded(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [round(one, 6) if type(one) is float else _each_rounded(one) for one in value]
+    return value
+
+
+def _packed(lines: list[str]) -> bytes:
+    """Lines as one gzipped file: level 6 takes a tenth of the time of 9, and a twentieth more
+    room."""
+    return gzip.compress(("\n".join(lines) + "\n").encode(), 6, mtime=0)

@@ -43,7 +43,8 @@ class TrainingRecord(Record):
     of the network's outputs. ``class_accuracy``: of each class on the test images, None without an
     image. ``confusion``: counts of test images, rows the true class, columns the predicted one; not
     kept of many classes. ``title``: what a baseline is called.
-    ``computed_by``: the GPU of the last call, and how it computed.
+    ``computed_by``: the GPU of the last call, and how it computed. ``unseen``: the images that
+    were held out are of those that the search, too, has not trained on.
     """
 
     name: Name
@@ -70,6 +71,7 @@ class TrainingRecord(Record):
     right: Text | None = None
     title: Text | None = None
     computed_by: Text | None = None
+    unseen: bool | None = None
 
     @model_validator(mode="after")
     def _is_of_its_images(self) -> TrainingRecord:

@@ -3,6 +3,7 @@ them where they were measured."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -10,6 +11,7 @@ from dataclasses import replace
 from hwnas.catalog import find_device
 from hwnas.costs.metrics import METRICS, Asked, predicted
 from hwnas.costs.table_runtime import runtime_words
+from hwnas.measuring.heartbeat import heartbeat
 from hwnas.runs.baselines import MeasuredTogether
 from hwnas.runs.directory import Run
 from hwnas.runs.measurements import kept_table
@@ -55,7 +57,8 @@ def measured_together(
     named = {model.name: model.architecture for model in models}
     named |= {member.key: member.architecture for member in summary.front}
     say(f"measuring {len(models)} baselines and {len(summary.front)} members on {target.place}")
-    outcomes = target.latencies_of(list(named.values()), TOGETHER)
+    with heartbeat(say, f"measuring {len(named)} networks", start=time.monotonic()):
+        outcomes = target.latencies_of(list(named.values()), TOGETHER)
     found = {
         name: {"latency": _cost(outcome)}
         for name, outcome in zip(named, outcomes, strict=True)

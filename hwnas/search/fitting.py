@@ -13,9 +13,9 @@ KEPT_ASIDE, JUDGED = 368, 256
 likelihood ranks well (docs/log.md, 2026-11-28). Finalists are scored on all of them."""
 SHARES = (0.05, 0.3)
 """Of the training images at least and at most so many judge."""
-WHOLE_STEPS, PART_STEPS = 160, 320
+WHOLE_STEPS, PART_STEPS = 160, 240
 """Of an elastic space: steps that train the whole network, then parts of it, on 32 images each.
-More of them changed little on flowers, fewer cost the large networks (docs/log.md, 2026-11-29)."""
+More of them made parts better as they are, and none after `train` (docs/log.md, 2026-11-29)."""
 CHAIN_STEPS = (480, 400, 560)
 """Of chains from random weights, stage by stage, as configs/mobile-cifar10.toml has them for 10,000
 images."""

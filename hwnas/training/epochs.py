@@ -18,10 +18,11 @@ from profilers.errors import InputError
 LEAST_STEPS = {"quick": 200, "tune": 80}
 """Steps that a preset makes at least. The presets were tried on 1,438 digits (``quick``: 220 steps)
 and 2,934 photos (``tune``: 91 steps); their epochs of a few hundred images are too few steps."""
-PARTS_TIMES = 2
+PARTS_TIMES = 3
 """Times the epochs of ``tune`` for networks of less than half the MACs of the one whose parts they
-are: they gained 1.3 points (standard error 0.2, 19 networks) by the second epoch, larger ones 0.4
-(0.4, 5), on a part of the flowers' training photos (docs/log.md, 2026-11-29)."""
+are. They gained 1.3 points (standard error 0.2, 19 networks) by the second epoch, where larger ones
+gained 0.4 (0.4, 5), and as much again by the third, on a part of the flowers' training photos
+(docs/log.md, 2026-11-29)."""
 MOST_TIMES = 20
 """Times the epochs of a preset that few images are trained for at most."""
 MARGIN = 0.9

@@ -151,6 +151,8 @@ def record_of(
     more: dict[str, Any] = {"legs": list(result.legs)} if result.legs else {}
     if len(result.right) <= MOST_IMAGES:
         more["right"] = packed(result.right.numpy())
+    if result.unseen:
+        more["unseen"] = True
     if result.computed_by:
         more["computed_by"] = result.computed_by
     if model.title:

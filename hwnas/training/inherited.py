@@ -93,7 +93,7 @@ def start_of(run: Run, state: dict[str, Tensor], architecture: Architecture, tas
         raise InputError(
             f"{run.checkpoint_path}: not the weights of this search ({error!r:.120})"
         ) from None
-    return Start(tensors=tensors, origin=INHERITED)
+    return Start(tensors=tensors, origin=INHERITED, of_search=True)
 
 
 def _graphs(run: Run, architecture: Architecture, task: Task) -> tuple[Graph, Graph]:

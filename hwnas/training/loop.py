@@ -31,7 +31,7 @@ from hwnas.training.evaluate import accuracy, accuracy_of, logits
 from hwnas.training.gradient import gradient
 from hwnas.training.learning import follow, mixture, sgd
 from hwnas.training.legs import drop_path_of, last_end, rate_of
-from hwnas.training.recipe import Recipe
+from hwnas.training.recipe import Recipe, is_tested, late_tests
 from hwnas.training.start import Start, begin
 from hwnas.training.statistics import calibrate
 from hwnas.training.weights import fill, load_weights, save_weights
@@ -69,6 +69,7 @@ class Training:
         self.tested: Tensor | None = None
         self.network = build(architecture, data, seed, stem, recipe.auxiliary_weight > 0).to(device)
         self.settled = build(architecture, data, seed, stem, False).to(device).eval()
+        self.late_tests = start is not None and late_tests(recipe)
         if start is not None:
             begin(self.network, start)
         self.runner: nn.Module = compiled(self.network) if recipe.compile else self.network
@@ -231,9 +232,8 @@ class Training:
         if not math.isfinite(loss):
             where = f"the loss of epoch {progress.epoch + 1} is {loss}"
             raise TrainingDiverged(f"{where}: train with a lower learning rate")
-        last = progress.epoch + 1 == recipe.epochs
-        is_tested = last or (progress.epoch + 1) % recipe.evaluate_every == 0
-        held_out, tested = self.test() if is_tested else (None, None)
+        has_test = is_tested(recipe, progress.epoch + 1, self.late_tests)
+        held_out, tested = self.test() if has_test else (None, None)
         seconds = before + time.monotonic() - start
         rate = rate_of(recipe, progress.legs, progress.epoch, self.steps - 1, self.steps)
         point = TrainingEpoch(

@@ -40,7 +40,7 @@ def pace_of(
     Raises InputError as ``hwnas.training.train.train`` does.
     """
     device = torch.device(device)
-    data = prepared(dataset, recipe, seed, device)
+    data = prepared(dataset, recipe, seed, device, start)
     began = time.monotonic()
     training = Training(
         architecture, data, recipe=recipe, seed=seed, stem=stem, device=device, start=start

@@ -189,6 +189,19 @@ def learning_rate(recipe: Recipe, epoch: int, step: int, steps: int) -> float:
     return recipe.final_learning_rate + (recipe.learning_rate - recipe.final_learning_rate) * share
 
 
+def late_tests(recipe: Recipe) -> bool:
+    """Whether a training that goes on from trained weights is tested after its last two epochs
+    alone, which say what one more bought: a test takes a tenth of an epoch, which is much of two or
+    three of them."""
+    return not recipe.hold_out and 2 <= recipe.epochs <= 3
+
+
+def is_tested(recipe: Recipe, epoch: int, late: bool) -> bool:
+    """Whether an epoch, from 1, ends with a test; the last one always does."""
+    left = recipe.epochs - epoch
+    return not left or (epoch % recipe.evaluate_every == 0 and not (late and left > 1))
+
+
 def drop_path_probability(recipe: Recipe, epoch: int) -> float:
     """Rises linearly with the epoch, from 0 (P-DARTS)."""
     return recipe.drop_path * epoch / recipe.epochs

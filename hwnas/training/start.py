@@ -18,12 +18,14 @@ from profilers.errors import InputError
 class Start:
     """Weights by name, as hwnas.nets.network names them; BatchNorm's statistics may be missing.
 
-    ``origin``: where they come from, in words. ``after``: names of the networks that have changed
-    them since; ``before``: the digest of what they were then.
+    ``origin``: where they come from, in words. ``of_search``: they are a search's, which trains on
+    the images "weights" of its split and compares networks on "policy". ``after``: names of the
+    networks that have changed them since; ``before``: the digest of what they were then.
     """
 
     tensors: Mapping[str, Tensor]
     origin: str
+    of_search: bool = False
     after: tuple[str, ...] = ()
     before: str = ""
 

@@ -51,7 +51,8 @@ class Trained:
     test images. ``seconds`` counts training and evaluation over all calls that it took. ``epochs``
     were made; ``legs``: where parts ended after which the training went on. ``confusion``: counts
     of test images, rows the true class, columns the predicted one. ``right``: (images,) bool, which
-    test images were right. ``kept_epoch``: whose weights these are.
+    test images were right. ``kept_epoch``: whose weights these are. ``unseen``: neither this
+    training nor the search whose weights it began with has trained on the images held out.
     """
 
     architecture: Architecture
@@ -65,6 +66,7 @@ class Trained:
     right: Tensor
     legs: tuple[int, ...] = ()
     kept_epoch: int | None = None
+    unseen: bool = False
     computed_by: str | None = None
 
 
@@ -109,7 +111,7 @@ def train(
     small for two images at a time.
     """
     device = torch.device(device)
-    data = prepared(dataset, recipe, seed, device)
+    data = prepared(dataset, recipe, seed, device, start)
     training = Training(
         architecture, data, recipe=recipe, seed=seed, stem=stem, device=device, start=start
     )
@@ -117,6 +119,8 @@ def train(
         out_dir.mkdir(parents=True, exist_ok=True)
         files.forget_torn(out_dir, out_dir)
         settings = _settings(architecture, dataset, recipe, seed, stem)
+        if recipe.hold_out and _unseen(start):
+            settings["held_out"] = "of the images that the search compared networks on"
         if start is not None:
             settings["start"] = f"{start.origin} ({start.digest[:16]})"
             after = begun_after(out_dir, start.after)
@@ -126,7 +130,8 @@ def train(
             settings["soft_labels"] = tensors_digest({"": dataset.soft_labels})
         training.resume(out_dir, settings)
     progress = training.progress
-    if start is not None and report is not None and not (progress.epoch or progress.step):
+    begins = start is not None and not (progress.epoch or progress.step)
+    if begins and report is not None and not training.late_tests:
         report(_before(training))
     with trying_kernels(device):
         if training.ended:
@@ -149,6 +154,7 @@ def train(
         right=right_of(outputs, data),
         legs=tuple(progress.legs),
         kept_epoch=training.result.number,
+        unseen=bool(recipe.hold_out) and _unseen(start),
         computed_by=computed_by(device),
     )
 
@@ -167,27 +173,48 @@ def _before(training: Training) -> TrainingEpoch:
     )
 
 
-def prepared(dataset: Dataset, recipe: Recipe, seed: int, device: torch.device) -> Dataset:
+def prepared(
+    dataset: Dataset,
+    recipe: Recipe,
+    seed: int,
+    device: torch.device,
+    start: Start | None = None,
+) -> Dataset:
     """The images on the device, those of them aside that epochs are judged by.
 
     Raises InputError where the recipe does not fit the device or the data.
     """
     _check(recipe, dataset, device)
-    return to_device(held_out(dataset, recipe.hold_out, seed), device)
+    return to_device(held_out(dataset, recipe.hold_out, seed, unseen=_unseen(start)), device)
 
 
-def held_out(dataset: Dataset, share: float, seed: int) -> Dataset:
-    """Move ``share`` of the training images, class by class, from "train" to "policy"."""
+def held_out(dataset: Dataset, share: float, seed: int, *, unseen: bool = False) -> Dataset:
+    """Move ``share`` of the training images, class by class, from "train" to "policy".
+
+    ``unseen``: images of "policy" alone, on which a search trains nothing; all of them at most.
+    """
     if not share:
         return dataset
     members = dataset.split["train"]
+    pool = dataset.split["policy"] if unseen else members
     order = stratified_order(
-        dataset.train_labels[members], generator(seed, HOLD_OUT).initial_seed() % 2**31
+        dataset.train_labels[pool], generator(seed, HOLD_OUT).initial_seed() % 2**31
     )
-    aside = torch.zeros(len(members), dtype=torch.bool)
-    aside[order[:: max(2, round(1 / share))]] = True
+    every = max(2, round(1 / share))
+    if unseen:
+        wanted = min(len(pool), -(-len(members) // every))
+        places = torch.linspace(0, len(pool) - 1, wanted).round().long()
+    else:
+        places = torch.arange(0, len(pool), every)
+    aside = torch.isin(members, pool[order[places]])
     kept, held = members[~aside], members[aside]
     return replace(dataset, split={"train": kept, "weights": kept, "policy": held})
+
+
+def _unseen(start: Start | None) -> bool:
+    """Whether a training begins with weights that have not seen some images; the networks of one
+    call, which hand weights on, hold out the same ones."""
+    return start is not None and start.of_search
 
 
 def _check(recipe: Recipe, dataset: Dataset, device: torch.device) -> None:

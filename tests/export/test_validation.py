@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from hwnas.export import validation
 from hwnas.export.images import images_for
 from hwnas.export.validation import validation_images
 from hwnas.runs.directory import Run
 from hwnas.runs.training_record import TrainingRecord, read_records
 from hwnas.space.genotype import Architecture
 from hwnas.space.published import PUBLISHED
+from hwnas.training.train import held_out
 from hwnas.training.weights import Weights
 from tests.runs.made import digits, finished_run, trained_record
 
@@ -43,6 +45,32 @@ def test_what_a_training_held_out_is_validated_on(run: Run) -> None:
     assert not trained_on and not held & used
     assert held | used == set(digits().split["train"].tolist())
     assert len(held) == pytest.approx(0.1 * len(held | used), abs=1)
+
+
+def test_what_is_held_out_after_a_search_of_shared_weights_is_of_what_they_have_not_seen() -> None:
+    before = digits()
+    compared = set(before.split["policy"].tolist())
+    for share in (0.1, 0.5):
+        dataset = held_out(before, share, 3, unseen=True)
+        held, used = (set(dataset.split[name].tolist()) for name in ("policy", "train"))
+        assert held <= compared and not held & used
+        assert held | used == set(before.split["train"].tolist())
+        assert len(held) == pytest.approx(share * len(held | used), abs=1)
+        # Of each class about as many.
+        counts = torch.bincount(before.train_labels[dataset.split["policy"]], minlength=10)
+        assert counts.min() >= 0.8 * counts.max()
+
+
+def test_a_record_says_whether_the_shared_weights_have_seen_what_is_validated_on(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(validation, "inherits", lambda run: True)
+    old = record(run, hold_out=0.1)
+    new = old.model_copy(update={"unseen": True})
+    assert validation_images(run, old, digits())[1]
+    dataset, trained_on = validation_images(run, new, digits())
+    assert not trained_on
+    assert set(dataset.split["policy"].tolist()) <= set(digits().split["policy"].tolist())
 
 
 def test_int8_is_calibrated_on_none_of_the_images_that_it_is_compared_on() -> None:

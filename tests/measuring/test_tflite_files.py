@@ -18,8 +18,11 @@ from hwnas.space.family import family
 from hwnas.space.layers import PRIMITIVES
 from profilers.backends import BACKENDS, Options, Subject
 from profilers.device import Device
+from profilers.errors import InputError
 from profilers.measurement import Failure, Measurement
+from profilers.runtime_backends import UNCOMPARED
 from profilers.runtimes import RUNTIMES
+from profilers.tflite_check import check_tflite
 from profilers.timing import Protocol
 from tests.profilers.onnx_files import saved, small
 
@@ -74,6 +77,36 @@ def test_a_network_is_measured_with_its_parity(precision: str, batch: int, tmp_p
     share = float(settings["parity_max"]) / float(settings["largest_output"])
     assert share < (0.005 if precision == "fp32" else 0.5)
     assert isinstance(memory, Measurement) and memory.value > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_a_file_alone_is_measured_as_what_it_is_and_compared_with_nothing(
+    precision: str, tmp_path: Path
+) -> None:
+    file = build(genotype("DARTS_V2", SMALL), 1, tmp_path, tflite=precision).tflite
+    subject = Subject(name="alone", tflite=file)
+    latency, memory = BACKENDS["litert"](subject, CPU, Options(protocol=QUICK))
+    assert isinstance(latency, Measurement) and isinstance(memory, Measurement), latency
+    receipt = latency.receipt
+    assert (receipt.shape, receipt.batch) == ((1, 3, 9, 8), 1)
+    assert receipt.dtype == ("float32" if precision == "fp32" else "int8")
+    assert UNCOMPARED in receipt.notes and "parity_max" not in dict(receipt.settings)
+    with pytest.raises(InputError, match="alone reads; give the ONNX file"):
+        BACKENDS["onnxruntime"](subject, CPU, Options(protocol=QUICK))
+
+
+@pytest.mark.parametrize("spoilt", ["cut", "turned", "renamed"])
+def test_a_damaged_file_is_refused_in_a_line(spoilt: str, tmp_path: Path) -> None:
+    layers = PRIMITIVES["sep_conv_3x3"](4, 1, (8, 8))
+    file = operation_file(layers, sequence(layers).eval(), "fp32", tmp_path / "a.tflite")
+    assert check_tflite(file).inputs[0][1] == (1, 4, 8, 8)
+    whole = file.read_bytes()
+    file.write_bytes(
+        {"cut": whole[:60], "turned": whole[:8] + whole[:7:-1], "renamed": b"x" + whole}[spoilt]
+    )
+    with pytest.raises(InputError, match=r"a\.tflite: not a (readable )?TFLite file"):
+        check_tflite(file)
 
 
 @pytest.mark.slow

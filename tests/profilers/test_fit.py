@@ -95,6 +95,9 @@ def test_a_folded_network_is_its_share_and_takes_no_part_in_the_fit() -> None:
     fitted, _ = fit([design("a", counts, share)], values)
     last = fitted.predict([design("a", counts, share)])[-1]
     assert last == pytest.approx(0.1 * counts[-1] @ COST, rel=1e-2)
+    # Where nothing is left that counts, it still takes some time: its share of the fastest one's.
+    nothing = fitted.predict([design("a", np.zeros((1, 3)), np.array([0.1]))])[0]
+    assert nothing == pytest.approx(0.1 * 0.5 * values[:-1].min())
 
 
 def test_no_network_is_predicted_far_below_the_fastest_one() -> None:

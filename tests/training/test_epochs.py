@@ -7,7 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwnas.training.checkpoint import StoredTraining
-from hwnas.training.epochs import LEAST_STEPS, MARGIN, Pace, clock, enough, kept_or, within_time
+from hwnas.training.epochs import (
+    LEAST_STEPS,
+    MARGIN,
+    PARTS_TIMES,
+    Pace,
+    clock,
+    enough,
+    kept_or,
+    within_time,
+)
 from hwnas.training.recipe import RECIPES
 from profilers.errors import InputError
 
@@ -138,8 +147,8 @@ def test_times_are_said_as_people_do() -> None:
 
 
 def test_small_parts_of_a_network_are_trained_longer_unless_epochs_were_typed() -> None:
-    there = {"small": None, "large": None, "begun": stored(3, 1)}
+    there = {"small": None, "large": None, "begun": stored(4, 1)}
     plan = kept_or(1, there, typed=False, longer=["small", "begun"])
-    assert plan.epochs == {"small": 2, "large": 1, "begun": 3}
+    assert plan.epochs == {"small": PARTS_TIMES, "large": 1, "begun": 4}
     assert len(plan.lines) == 2 and "1 of 3 networks" in plan.lines[0]
     assert kept_or(1, there, typed=False).epochs["small"] == 1

@@ -12,6 +12,8 @@ from hwnas.training.recipe import (
     RECIPES,
     Recipe,
     drop_path_probability,
+    is_tested,
+    late_tests,
     learning_rate,
     recipe_named,
 )
@@ -86,3 +88,14 @@ def test_settings_that_make_no_sense_are_refused(changes: dict[str, object], mes
 def test_an_unknown_recipe_is_refused_with_the_nearest_one() -> None:
     with pytest.raises(InputError, match="did you mean 'cifar'"):
         recipe_named("cifar10")
+
+
+def test_few_epochs_of_inherited_weights_are_tested_at_their_end_and_one_before() -> None:
+    tune = RECIPES["tune"]
+    for epochs, tested in ((1, [1]), (2, [1, 2]), (3, [2, 3]), (4, [1, 2, 3, 4])):
+        recipe = replace(tune, epochs=epochs)
+        late = late_tests(recipe)
+        assert [n for n in range(1, epochs + 1) if is_tested(recipe, n, late)] == tested
+    quick = replace(RECIPES["quick"], epochs=7)
+    assert [n for n in range(1, 8) if is_tested(quick, n, False)] == [5, 7]
+    assert not late_tests(replace(tune, epochs=3, hold_out=0.1))

@@ -23,6 +23,9 @@ STAGE_TARGETS = (
     1.23,
     1.0,
 )  # and aim down in steps (the published 6.4, 5.4, 4.4 M parameters)
+LEAST_SHARE = 1e-6
+"""Of its target, what a cost counts as at least: one that is predicted to be 0 would be worth an
+infinite reward, and a policy that is paid infinity has no probabilities left."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +53,7 @@ class Objective:
 
 def power(cost: Floats, target: float, exponent: float) -> Floats:
     """MnasNet's soft factor (cost / target) ** exponent, one law on both sides of the target."""
-    return np.asarray((cost / target) ** exponent)
+    return np.asarray(np.maximum(cost / target, LEAST_SHARE) ** exponent)
 
 
 def hard(cost: Floats, target: float, exponent: float) -> Floats:

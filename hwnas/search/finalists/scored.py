@@ -3,6 +3,7 @@ was measured."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwnas.measuring.attached import AttachedTarget, Say
+from hwnas.measuring.heartbeat import heartbeat
 from hwnas.runs.front import Point
 from hwnas.runs.summary import Cost, MeasuredValue, MeasurementFailure, MeasurementNotes, Prediction
 from hwnas.search.costs import CostModel
@@ -54,7 +56,8 @@ def measured(
         f"measuring {count} networks end to end on {attached_target.device.name} (finalists, and"
         " uniform ones to compare)"
     )
-    outcomes = attached_target.latencies(scored.choices)
+    with heartbeat(say, f"measuring {count} networks", start=time.monotonic()):
+        outcomes = attached_target.latencies(scored.choices)
     good = [outcome for outcome in outcomes if isinstance(outcome, Measurement)]
     if len(good) < count:
         first = next(outcome for outcome in outcomes if isinstance(outcome, Failure))
@@ -84,10 +87,10 @@ def with_memory(
         f"measuring the memory of {len(rows)} networks on {attached_target.device.name}, a process"
         " each"
     )
+    with heartbeat(say, f"measuring the memory of {len(rows)} networks", start=time.monotonic()):
+        outcomes = attached_target.memories(scored.choices[list(rows)])
     found: list[Outcome | None] = [None] * len(scored.choices)
-    for row, outcome in zip(
-        rows, attached_target.memories(scored.choices[list(rows)]), strict=True
-    ):
+    for row, outcome in zip(rows, outcomes, strict=True):
         found[row] = outcome
     return replace(scored, outcomes={**scored.outcomes, "memory": tuple(found)})
 

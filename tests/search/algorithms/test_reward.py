@@ -20,6 +20,12 @@ def test_power_law_pays_below_the_target_and_charges_above() -> None:
     np.testing.assert_allclose(reward.reward(ACCURACY, COSTS, [objective(-1.0)]), [0.4, 1.0])
 
 
+@pytest.mark.parametrize("form", reward.FORMS)
+def test_a_cost_that_is_predicted_to_be_0_is_worth_no_infinite_reward(form: str) -> None:
+    paid = reward.reward(np.array([0.8, 0.8]), np.array([[0.0], [1.0]]), [objective(-0.2, form)])
+    assert np.isfinite(paid).all()
+
+
 def test_exponent_0_is_accuracy_alone() -> None:
     np.testing.assert_allclose(reward.reward(ACCURACY, COSTS, [objective(0.0)]), ACCURACY)
 
