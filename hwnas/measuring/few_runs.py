@@ -89,7 +89,7 @@ def calibrate_few(
             f"{device.name}: only {len(choices)} of {count} networks could be measured"
         )
     provenance = {
-        "how": f"{len(choices)} networks measured {PASSES} times, known devices' tables",
+        "how": f"{len(choices)} networks measured {PASSES} times",
         "receipt": passes[-1].receipt or passes[0].receipt,
         "time": now,
         "seed": seed,
