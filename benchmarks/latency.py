@@ -200,16 +200,16 @@ def calibrate(path: Path) -> list[Bar]:
     """`hwnas devices calibrate --target cpu --space darts`, judged on networks that it never
     saw."""
     from hwnas.catalog import find_device
-    from hwnas.cli.devices_calibrate import make_bench
+    from hwnas.cli.devices_bench import make_bench
     from hwnas.measuring.calibrate import calibrate as measured
-    from hwnas.measuring.calibration_runs import CalibrationPlan
+    from hwnas.measuring.calibration_runs import USUAL, CalibrationPlan
     from hwnas.space import SPACES
     from profilers.device import load
 
     of = family(SPACES["darts"], channels=16, cells=8, classes=10, image=(3, 32, 32))
     bench = make_bench(
         load(find_device("cpu")), of, batch=1, threads=1, backend=None, ssh=None, run_with=None
-    )
+    )(USUAL)
     start = time.perf_counter()
     plan = CalibrationPlan(family=of, train=100, held_out=40)
     table = measured(plan, bench, "cpu", 1, lambda line: print(line, file=sys.stderr))

@@ -12,8 +12,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from profilers.covariance import Array, Part, Rows, variance
-from profilers.posterior import HALF_WIDTH, LIKELY, posterior
+from profilers.covariance import Array, Part, Rows
+from profilers.posterior import HALF_WIDTH, LIKELY, likenesses, posterior
 from profilers.prior import KnownDevice, Pretended, Prior, learn_prior
 
 GOAL_PERCENT = 10.0
@@ -93,11 +93,7 @@ def widened(pretended: Sequence[Pretended], rows: Rows, count: int) -> float:
         rest = np.setdiff1d(there, measured)
         values = each.values[measured]
         mean, square = posterior(
-            each.prior.between(rest, measured),
-            variance(each.prior.parts, each.prior.amplitudes, rest),
-            each.prior.between(measured, measured),
-            values - values.mean(),
-            each.prior.noise,
+            likenesses(each.prior, rest, measured), values - values.mean(), each.prior.noise
         )
         error = np.abs(each.values[rest] - values.mean() - mean)
         off.append(error / np.sqrt(square) / HALF_WIDTH)

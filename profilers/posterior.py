@@ -1,18 +1,19 @@
 """A device's latencies after a few of its networks were measured: Gaussian process regression.
 
 How far the new device's latencies spread, and how noisy they are, is not known beforehand: the
-posterior is the mean over a grid of both. Single measurements may be far off, so the noise is
-Student's t.
+posterior is the mean over a grid of both, and over how much is open still where the device's own
+operations are known. Single measurements may be far off, so the noise is Student's t.
 """
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from profilers.covariance import Array, Rows, variance
+from profilers.covariance import Array, Rows
 from profilers.prior import FASTEST, Prior
 
 LIKELY = 0.9
@@ -75,24 +76,46 @@ def _setting(among: Array, values: Array, log_scale: float, usual: float, off: f
     return _Setting(log_likely=likely, scale=scale, noise=noise, inverse=inverse, weights=weights)
 
 
-def posterior(
-    across: Array, own: Array, among: Array, values: Array, noise: float
-) -> tuple[Array, Array]:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Likeness:
+    """How alike networks are to those measured: ``across`` (rows, measured), ``among`` (measured,
+    measured), and their own variance ``own`` (rows,)."""
+
+    across: Array
+    own: Array
+    among: Array
+
+
+def likenesses(of: Prior, rows: Rows, measured: Rows) -> list[Likeness]:
+    """One for each part of the prior that may still be open."""
+    return [
+        Likeness(
+            across=of.between(rows, measured, rest),
+            own=of.variance(rows, rest),
+            among=of.between(measured, measured, rest),
+        )
+        for rest in of.rests
+    ]
+
+
+def posterior(possible: Sequence[Likeness], values: Array, noise: float) -> tuple[Array, Array]:
     """Mean and variance of networks' values, (rows,) each; noise included.
 
-    ``across``: their covariance with the measured networks, (rows, measured); ``own``: (rows,)
-    their variance; ``among``: (measured, measured); ``values``: (measured,).
+    ``possible``: likenesses of the same networks, equally likely beforehand; ``values``:
+    (measured,).
     """
-    settings = _settings(among, values, noise)
-    likely = np.array([each.log_likely for each in settings])
+    settings = [
+        (alike, each) for alike in possible for each in _settings(alike.among, values, noise)
+    ]
+    likely = np.array([each.log_likely for _, each in settings])
     share = np.exp(likely - likely.max())
     share /= share.sum()
-    mean, square = np.zeros(len(own)), np.zeros(len(own))
-    for part_of, each in zip(share, settings, strict=True):
-        both = each.scale * across + _OPEN
+    mean, square = np.zeros(len(possible[0].own)), np.zeros(len(possible[0].own))
+    for part_of, (alike, each) in zip(share, settings, strict=True):
+        both = each.scale * alike.across + _OPEN
         middle = both @ each.weights
         explained = ((both @ each.inverse) * both).sum(axis=1)
-        left = np.maximum(each.scale * own + _OPEN - explained, 0.0) + each.noise
+        left = np.maximum(each.scale * alike.own + _OPEN - explained, 0.0) + each.noise
         mean += part_of * middle
         square += part_of * (middle**2 + left)
     return mean, np.asarray(np.maximum(square - mean**2, 1e-12))
@@ -104,13 +127,9 @@ def place(of: Prior, measured: Rows, latency_ms: Array, rows: Rows) -> PlacedDev
     values = np.log(np.maximum(latency_ms / median, FASTEST))
     middle = float(values.mean())
     mean, spread = [], []
-    among = of.between(measured, measured)
     for first in range(0, len(rows), _BLOCK):
-        some = rows[first : first + _BLOCK]
-        own = variance(of.parts, of.amplitudes, some)
-        one, square = posterior(
-            of.between(some, measured), own, among, (values - middle) / of.spread, of.noise
-        )
+        possible = likenesses(of, rows[first : first + _BLOCK], measured)
+        one, square = posterior(possible, (values - middle) / of.spread, of.noise)
         mean.append(one)
         spread.append(np.sqrt(square))
     log_ms = np.log(median) + middle + of.spread * np.concatenate(mean)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from profilers.amplitudes import Known, learn
-from profilers.covariance import Array, Part, Rows, alone, covariance, part
+from profilers.covariance import Array, Part, Rows, alone, covariance, part, variance
 
 FASTEST = 0.1
 """Of the median: what is faster than that counts as so fast.
@@ -26,6 +26,11 @@ _LEARNED_FROM = 150  # networks: the cube of it is what learning costs
 _USUAL_OF_KNOWN = -1.0  # logarithms of amplitudes
 _USUAL_OF_FEATURES = -4.0
 _USUAL_SPREAD = 0.3  # of log latencies, where no device is known
+_OWN = 1.0  # amplitude of a device's own operations, measured apart...
+_LEFT_OUT = 0.1  # ... and of what they leave out
+_RESTS = (1.0, 0.3, 0.1)
+"""Parts of what strangers leave open that may still be open once a device's own operations are
+known; the measured networks say which."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,12 +43,21 @@ class KnownDevice:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Apart:
+    """What the new device itself says before a whole network is measured: parts made of the sums
+    of each network's operations, and of what such a sum leaves out, with their amplitudes."""
+
+    parts: tuple[Part, ...]
+    amplitudes: Array
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Prior:
     """What known devices say of a new one.
 
     ``spread``: of log latencies on a device, in the median; ``noise``: variance of what is not
     explained, where that spread is 1. ``widened``: factor of intervals, from the known devices as
-    if each were new.
+    if each were new. ``apart``: the new device's own operations, where they were measured.
     """
 
     parts: tuple[Part, ...]
@@ -51,10 +65,48 @@ class Prior:
     noise: float
     spread: float
     widened: float = 1.0
+    apart: Apart | None = None
 
-    def between(self, rows: Rows, others: Rows) -> Array:
-        """The covariance of some networks with others, (rows, others)."""
-        return covariance(self.parts, self.amplitudes, rows, others)
+    @property
+    def rests(self) -> tuple[float, ...]:
+        """How much of the parts may be left open; all of them where no operation was measured."""
+        return (1.0,) if self.apart is None else _RESTS
+
+    def between(self, rows: Rows, others: Rows, rest: float | None = None) -> Array:
+        """The covariance of some networks with others, (rows, others). ``rest``: one of
+        ``rests``, the middle one by default."""
+        return covariance(*self._with(rest), rows, others)
+
+    def variance(self, rows: Rows, rest: float | None = None) -> Array:
+        """The diagonal of ``between``, (rows,)."""
+        return variance(*self._with(rest), rows)
+
+    def _with(self, rest: float | None) -> tuple[tuple[Part, ...], Array]:
+        rest = self.rests[len(self.rests) // 2] if rest is None else rest
+        if self.apart is None:
+            return self.parts, rest * self.amplitudes
+        amplitudes = np.concatenate([self.apart.amplitudes, rest * self.amplitudes])
+        return (*self.apart.parts, *self.parts), amplitudes
+
+
+def apart(sums_ms: Array, left_out: Sequence[Array], seen: Rows) -> Apart:
+    """From the sums in ms of each network's operations (n,), measured apart, and amounts of what
+    they leave out, (n,) each: a number of calls, say.
+
+    What an amount takes is not known; how it shares in a latency is: by amount / sum.
+    """
+    logs = logarithms(np.maximum(sums_ms, 1e-9), seen)
+    sums = part("operations apart", logs[:, None])
+    left = [part("left out", (amount / np.exp(logs))[:, None]) for amount in left_out]
+    found = [
+        (each, amplitude)
+        for each, amplitude in [(sums, _OWN), *((each, _LEFT_OUT) for each in left)]
+        if each is not None
+    ]
+    return Apart(
+        parts=tuple(each for each, _ in found),
+        amplitudes=np.array([amplitude for _, amplitude in found]),
+    )
 
 
 def logarithms(latency_ms: Array, seen: Rows) -> Array:

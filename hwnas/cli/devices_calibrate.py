@@ -13,15 +13,7 @@ from profilers.errors import InputError
 from profilers.limits import check_input, check_numbers
 
 if TYPE_CHECKING:
-    from hwnas.measuring.bench import Bench
-    from hwnas.space.family import Family
-    from profilers.device import Device
-    from profilers.onnx_latency import Precision
     from profilers.table import Table
-
-SHARE_S = (0.3, 0.7)
-"""Seconds that a network is sampled for, at least and at most: a third of what a profile takes. The
-errors of many networks average out in the fit."""
 
 
 def size_of_networks(space: str, channels: int | None, cells: int | None) -> tuple[int, int]:
@@ -117,12 +109,13 @@ def calibrate(
 ) -> None:
     """Measure a space's operations and some networks; write a table that predicts the others."""
     from hwnas.catalog import find_device
+    from hwnas.cli.devices_bench import make_bench
     from hwnas.cli.devices_few import from_csv, print_few, write_design
     from hwnas.cli.values import image_size, one_of
     from hwnas.costs.table_runtime import runtime_words
     from hwnas.costs.tables import default_path
     from hwnas.measuring.calibrate import calibrate
-    from hwnas.measuring.calibration_runs import CalibrationPlan
+    from hwnas.measuring.calibration_runs import USUAL, CalibrationPlan
     from hwnas.measuring.few_networks import placing
     from hwnas.measuring.few_runs import calibrate_few
     from hwnas.space import SPACES
@@ -181,7 +174,7 @@ def calibrate(
     )
     if networks is not None:
         table = calibrate_few(
-            placing(of, device, networks, seed),
+            of,
             bench,
             device,
             batch,
@@ -203,7 +196,7 @@ def calibrate(
     )
     table = calibrate(
         plan,
-        bench,
+        bench(USUAL),
         device=device.name,
         batch=batch,
         say=lambda line: echo(line, err=True),
@@ -214,48 +207,6 @@ def calibrate(
         echo_json(summary(table, path))
     else:
         _print(table, path, target)
-
-
-def make_bench(
-    device: Device,
-    of: Family,
-    batch: int,
-    threads: int,
-    backend: str | None,
-    ssh: str | None,
-    run_with: str | None,
-    remote_python: str = "python3",
-    cuda_graph: bool = False,
-    precision: Precision = "fp32",
-) -> Bench:
-    """Where to measure.
-
-    Raises InputError where the target is not attached and no way to it is given.
-    """
-    from hwnas.measuring.bench import bench_at
-    from hwnas.measuring.profile import measure_elsewhere, place
-    from profilers.timing import Protocol
-
-    run = measure_elsewhere(ssh, run_with, remote_python)
-    where = place(device, run is not None, lambda line: echo(f"note: {line}", err=True))
-    if not where:
-        raise InputError(
-            f"{device.name} is not attached here: calibrate where it is, or reach it with --ssh"
-            " user@host"
-        )
-    protocol = Protocol(min_s=SHARE_S[0], budget_s=SHARE_S[1], patience=2.0)
-    return bench_at(
-        where,
-        of,
-        device=device,
-        protocol=protocol,
-        batch=batch,
-        threads=threads,
-        backend=backend,
-        precision=precision,
-        run=run,
-        cuda_graph=cuda_graph,
-    )
 
 
 def summary(table: Table, path: Path) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def from_csv(csv: Path, of: Family, device: Device, batch: int, seed: int) -> Ta
         )
     known = placing(of, device, len(measured.texts), seed, measured=measured.choices)
     provenance = {
-        "how": f"{len(measured.texts)} networks of {csv.name}, known devices' tables",
+        "how": f"{len(measured.texts)} networks of {csv.name}",
         "source": csv.name,
         "sha256": digest(csv),
         "unit": measured.unit,

@@ -20,6 +20,7 @@ from hwnas.space.layers import Layer
 from hwnas.space.space import Choices, Space
 from profilers.measurement import Measurement, Outcome
 from profilers.table import Operations
+from profilers.timing import Protocol
 
 Floats = npt.NDArray[np.float64]
 Say = Callable[[str], None]
@@ -37,6 +38,11 @@ DISTURBED = 4.0
 
 FEWEST_NETWORKS = 40
 """Half to fit and half to judge by: with fewer there is no table, however slow the device."""
+
+
+USUAL = Protocol(min_s=0.3, budget_s=0.7, patience=2.0)
+"""A network is sampled for a third of the time that a profile takes: the errors of many average out
+in the fit."""
 
 
 SECONDS_EACH = 0.9
@@ -103,7 +109,7 @@ def least_networks(plan: CalibrationPlan) -> int:
 
 def least_seconds(plan: CalibrationPlan) -> float:
     """About the least that a calibration takes, whatever its budget; known before it starts."""
-    return SECONDS_EACH * (len(_sites(plan)) + least_networks(plan))
+    return SECONDS_EACH * (len(operation_sites(plan.family)) + least_networks(plan))
 
 
 def measure_operations(
@@ -111,7 +117,7 @@ def measure_operations(
 ) -> tuple[Operations, list[dict[str, Any]]]:
     """Every operation at each shape and stride once: sums per edge of the space, and one record
     each."""
-    space, sites = plan.space, _sites(plan)
+    space, sites = plan.space, operation_sites(plan.family)
     keys = list(sites)
     items = [
         BenchOperation(layers=layers, channels=layers[0].channels_in, size=layers[0].size)
@@ -142,21 +148,21 @@ def measure_operations(
     return Operations(fixed=0.0, edges=table), records
 
 
-_Key = tuple[str, tuple[Layer, ...]]
+OperationKey = tuple[str, tuple[Layer, ...]]
 
 
-def _sites(plan: CalibrationPlan) -> dict[_Key, list[tuple[int, int]]]:
+def operation_sites(of: Family) -> dict[OperationKey, list[tuple[int, int]]]:
     """(operation, its layers) -> every (decision, operation) place where a network has them."""
     # Of a space with several sizes, the operations of the first: the fit to whole networks sees to
     # the others.
-    graph = next(iter(plan.family.graphs.values()))
-    sites: dict[_Key, list[tuple[int, int]]] = {}
+    graph = next(iter(of.graphs.values()))
+    sites: dict[OperationKey, list[tuple[int, int]]] = {}
     for node in graph:
         if node.row is None:
             continue
         for column, option in enumerate(node.options):
             if option:
-                op = plan.space.decisions[node.row].operations[column]
+                op = of.space.decisions[node.row].operations[column]
                 sites.setdefault((op, option), []).append((node.row, column))
     return sites
 

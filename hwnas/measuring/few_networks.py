@@ -1,32 +1,35 @@
 """A latency table of a device from ten measured networks, and what others know.
 
 Known devices of the space (``hwnas.costs.known_devices``), the user's own tables of other devices
-and the roofline are the prior; the design chooses what to measure; the posterior gives each network
-a latency and an interval (``profilers.placing``). A table is then fitted to the posterior of many
-networks, so that whatever reads tables reads this one.
+and the roofline are the prior, and where the device can be asked, its operations measured apart
+(``hwnas.measuring.operations_apart``). The design chooses what to measure; the posterior gives each
+network a latency and an interval (``profilers.placing``). A table is then fitted to the posterior
+of many networks, so that whatever reads tables reads this one.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from hwnas.costs import sized
-from hwnas.costs.features import designs
+from hwnas.costs.features import designs, with_operations
 from hwnas.costs.known_devices import known_devices
 from hwnas.costs.latency import Predictor, roofline
 from hwnas.costs.likeness import likeness
 from hwnas.costs.other_tables import other_predictors
 from hwnas.costs.tables import RUNTIMES, peaks_of, size_of
 from hwnas.measuring.calibration_runs import random_networks
+from hwnas.measuring.operations_apart import OperationsApart
 from hwnas.space.family import Family
 from hwnas.space.space import Choices
 from profilers.covariance import Array, Rows
 from profilers.device import Device
-from profilers.fit import Design, Fitted, Form, fit_form
+from profilers.fit import Design, Fitted, Form, View, fit_form
 from profilers.placing import choose, needed, prior_for
 from profilers.posterior import place
 from profilers.prior import KnownDevice, Prior
@@ -39,6 +42,7 @@ WITHOUT_KNOWN = 500
 """Random networks of which tables and the roofline are asked, where nothing is published."""
 _ASSUMED = Peaks(gmacs_per_s=100.0, gb_per_s=20.0)
 """Of a device without peaks: only the order that the roofline gives matters."""
+_VIEWS: tuple[View, ...] = ("both", "counts")
 _JUDGED = 200
 """Networks that tell how near the table comes to the posterior."""
 
@@ -53,6 +57,7 @@ class Placing:
     candidates: Rows
     prior: Prior
     known: tuple[str, ...]
+    operations: OperationsApart | None = None
 
     def design(self, count: int) -> Choices:
         """The networks to measure, (count, decisions), the most telling first."""
@@ -60,10 +65,15 @@ class Placing:
 
 
 def placing(
-    of: Family, device: Device, count: int, seed: int, measured: Choices | None = None
+    of: Family,
+    device: Device,
+    count: int,
+    seed: int,
+    measured: Choices | None = None,
+    operations: OperationsApart | None = None,
 ) -> Placing:
     """The prior of a device's latencies of a space. ``measured``: networks (m, decisions) that
-    somebody chose and measured already; they come last."""
+    somebody chose and measured already; they come last. ``operations``: measured on the device."""
     published = known_devices(of.space)
     # Others than those that judge tables of this seed.
     rng = np.random.default_rng([seed, 3])
@@ -96,12 +106,16 @@ def placing(
             )
             names.append(column)
     prior = prior_for(likeness(of, choices), known, seen, count)
+    if operations is not None:
+        prior = replace(prior, apart=operations.prior(of, choices, seen))
+        names.insert(0, f"{operations.measured} operations measured apart")
     return Placing(
         family=of,
         choices=choices,
         candidates=np.arange(len(base), len(base) + len(drawn)),
         prior=prior,
         known=tuple(names),
+        operations=operations,
     )
 
 
@@ -126,7 +140,7 @@ def few_table(
     every = np.setdiff1d(np.arange(len(of.choices)), rows)
     every = every[(of.choices[every] < of.family.space.mask.sum(axis=1)).all(axis=1)]
     placed = place(of.prior, rows, latency_ms, every)
-    known = _designs(of.family, of.choices[every])
+    known = _designs(of, of.choices[every])
     order = np.random.default_rng(0).permutation(len(every))
     judged, fitted_to = order[:_JUDGED], order[_JUDGED:]
     fitted, off = _nearest(known, placed.latency_ms, fitted_to, judged)
@@ -140,6 +154,7 @@ def few_table(
         network=size_of(of.family),
         fitted=fitted,
         doubt=doubt,
+        operations=None if of.operations is None else of.operations.of_table(of.family.space),
         agreement={
             "few_networks": {
                 "networks": len(rows),
@@ -153,20 +168,24 @@ def few_table(
     )
 
 
-def _designs(of: Family, choices: Choices) -> Sequence[Design]:
-    if of.space.size_rows:
-        return [sized.design(of, choices)]
-    return designs(of.space, choices, of.size.cells)
+def _designs(of: Placing, choices: Choices) -> Sequence[Design]:
+    space = of.family.space
+    if space.size_rows:
+        return [sized.design(of.family, choices)]
+    known = designs(space, choices, of.family.size.cells)
+    if of.operations is None:
+        return known
+    sums = of.operations.sums(choices)
+    return [with_operations(design, sums) for design in known]
 
 
 def _nearest(
     known: Sequence[Design], values: Array, fitted_to: Rows, judged: Rows
 ) -> tuple[Fitted, float]:
-    """The design's fit that comes nearest to values (n,) that it was not fitted to, and how
-    near."""
+    """The fit that comes nearest to values (n,) that it was not fitted to, and how near."""
     found: list[tuple[float, Fitted]] = []
-    for design in known:
-        form = Form(design=design.name, loss="squares", ridge=1e-2, nodes=True, view="both")
+    for design, view in itertools.product(known, _VIEWS):
+        form = Form(design=design.name, loss="squares", ridge=1e-2, nodes=True, view=view)
         part = fitted_to[design.share[fitted_to] >= 1]
         fitted = fit_form(form, [design.rows(part)], values[part])
         whole = judged[design.share[judged] >= 1]

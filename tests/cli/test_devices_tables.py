@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwnas.cli import devices_calibrate
+from hwnas.measuring import calibration_runs
 from hwnas.space import SPACES
 from hwnas.space.encoding import sample, to_genotype
 from hwnas.space.text import format_text
+from profilers.timing import Protocol
 from tests.typed import type_command
 
 Run = Callable[..., tuple[int, str, str]]
@@ -160,7 +161,7 @@ def test_calibrate_on_another_machine_that_is_reached_by_a_command(
     hwnas: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Nothing here is about how close the latencies are.
-    monkeypatch.setattr(devices_calibrate, "SHARE_S", (0.0, 0.01))
+    monkeypatch.setattr(calibration_runs, "USUAL", Protocol(min_s=0.0, budget_s=0.01))
     out = tmp_path / "table.json"
     code, printed, errors = hwnas(
         "devices", "calibrate", "--target", "raspi4", "--run-with", "sh -c",
