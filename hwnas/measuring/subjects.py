@@ -81,7 +81,7 @@ def resolve(text: str, shape: Shape) -> list[Named]:
 def refuse_file_of_runtime(path: Path) -> None:
     """Raise InputError for a file that OpenVINO or ncnn reads, with what to give instead."""
     for suffix, (owner, backend) in FILES_OF_RUNTIMES.items():
-        is_weights = path.suffix.lower() == ".bin" and path.with_suffix(suffix).is_file()
+        is_weights = path.suffix.lower() == ".bin" and os.path.exists(path.with_suffix(suffix))
         if path.suffix.lower() == suffix or is_weights:
             raise InputError(
                 f"{path}: hwnas profile reads no files of {owner}: give the .onnx file that it was"

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from hwnas.nets.inherit import is_statistic
-from hwnas.runs.models import Model
 from hwnas.training.checkpoint import tensors_digest
 from profilers.errors import InputError
+
+if TYPE_CHECKING:  # a run's records need packages that a bare machine with torch lacks
+    from hwnas.runs.models import Model
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -32,7 +32,7 @@ APART = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Chosen:
+class ScoredToChoose:
     """Finalists (N, decisions), and what each scores on each of the images that choose, (N,
     images)."""
 
@@ -42,7 +42,7 @@ class Chosen:
 
 def covering(
     config: Config, costs: tuple[CostModel, ...], searched: Searched, images: ScoringImages
-) -> Chosen:
+) -> ScoredToChoose:
     """The finalists of a search whose front is to cover the costs: its candidates; where it trained
     none, the best of every bin. All ranks call this together."""
     ranks = searched.ranks
@@ -54,13 +54,13 @@ def covering(
         )
     right = right_images(searched.net, ranks, found, images.to_choose())
     if searched.candidates is not None:
-        return Chosen(choices=found, right=right)
+        return ScoredToChoose(choices=found, right=right)
     paid = objective_costs(config, costs, found)
     rows = ranks.broadcast(lambda: best_of_all_bins(right.mean(axis=1), paid, 1))
-    return Chosen(choices=found[rows], right=right[rows])
+    return ScoredToChoose(choices=found[rows], right=right[rows])
 
 
-def front_rows(chosen: Chosen, scored: Scored, objectives: int) -> list[int]:
+def front_rows(chosen: ScoredToChoose, scored: Scored, objectives: int) -> list[int]:
     """Rows of the front, by rising first cost: all but those that are worse than a cheaper one by
     more than ``ERRORS``, and those that cost nearly the same as a better one.
 

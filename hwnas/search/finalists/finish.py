@@ -26,7 +26,7 @@ from hwnas.runs.told_apart import groups
 from hwnas.search.algorithms.algorithm import algorithm_of
 from hwnas.search.algorithms.searcher import mask_of
 from hwnas.search.costs import CostModel, CostRange, target_value
-from hwnas.search.finalists.cover import Chosen, covering, front_rows
+from hwnas.search.finalists.cover import ScoredToChoose, covering, front_rows
 from hwnas.search.finalists.members import believed_of, columns_of, marked, member_of
 from hwnas.search.finalists.score import image_by_image, score, uniform
 from hwnas.search.finalists.scored import (
@@ -84,7 +84,7 @@ def finish(
     """
     space, names = SPACES[config.space], tuple(cost.name for cost in costs)
     objectives, images = len(config.objectives), scoring_images(config, dataset)
-    by_images: Chosen | None = None
+    by_images: ScoredToChoose | None = None
     if covers(config):
         by_images = covering(config, costs, searched, images)
         finalists = Finalists(

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from hwnas.search.finalists.cover import ERRORS, Chosen, front_rows
+from hwnas.search.finalists.cover import ERRORS, ScoredToChoose, front_rows
 from hwnas.search.finalists.scored import Scored
 
 IMAGES = 200
@@ -27,7 +27,7 @@ def kept(shares: list[int], costs: list[float], width: float = 0.0) -> list[int]
         outcomes={},
     )
     right = (np.arange(IMAGES) < np.array(shares)[:, None]).astype(float)
-    return front_rows(Chosen(choices=choices, right=right), scored, 1)
+    return front_rows(ScoredToChoose(choices=choices, right=right), scored, 1)
 
 
 def test_a_network_that_a_cheaper_one_may_be_as_good_as_stays() -> None:
