@@ -20,13 +20,15 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed-dev
 	$(PYTEST)
 
-# With the extra ray, which nothing else here needs (80 MB): without it the tests of a cluster are skipped.
+# Tests of a cluster, of runtimes and of a browser are skipped where their extras are missing.
 test-slow: $(VENV)/.installed-dev
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[ray]'
 	$(PYTEST) -m "slow and not exhaustive"
 
 # Every combination of what the slow tests try a part of, and all that README types: half an hour more.
+# With the extra ray (80 MB), whose clusters lose nodes while they work.
 test-all: test-slow
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[ray]'
+	$(PYTEST) -m "exhaustive or slow" tests/cluster
 	$(PYTEST) -m exhaustive
 
 docs: $(VENV)/.installed
