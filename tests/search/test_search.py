@@ -133,6 +133,7 @@ def test_every_evaluated_genotype_is_written_down(data: Path, tmp_path: Path) ->
     assert all(0 <= trial.accuracy <= 1 and trial.costs["params"] > 0 for trial in trials)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("space", ["tnd", "nasbench201"])
 def test_other_spaces_search_too(data: Path, tmp_path: Path, space: str) -> None:
     stages = [{"cells": 3, "epochs": 1}]
@@ -140,6 +141,7 @@ def test_other_spaces_search_too(data: Path, tmp_path: Path, space: str) -> None
     assert found["space"] == space and found["front"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["random", "nsga2"])
 def test_baselines_make_as_many_evaluations_and_resume_exactly(
     data: Path, tmp_path: Path, algorithm: str
@@ -263,6 +265,7 @@ def test_a_run_in_use_is_refused(data: Path, tmp_path: Path) -> None:
         resume(tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_finalists_by_regression_come_with_what_it_predicts(data: Path, tmp_path: Path) -> None:
     config = tiny.config(data, finalists_by="regression")
     found = summary(search(config, tmp_path / "run"))
@@ -395,6 +398,7 @@ def test_finalists_are_scored_on_as_many_images_as_the_config_says(
     assert shares == pytest.approx(np.round(shares))
 
 
+@pytest.mark.slow
 def test_rows_files_and_names_in_another_order_give_the_same_trials_and_front(
     tmp_path: Path,
 ) -> None:

@@ -42,6 +42,7 @@ def flow(*choices: int) -> float:
     return log_flow(empty(), np.array(choices), IMAGE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "space", [*(SPACES[name] for name in SWEPT), EVERY_LAYER], ids=lambda space: space.name
 )
