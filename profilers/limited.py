@@ -13,6 +13,8 @@ from typing import IO, Any, BinaryIO
 
 from profilers.errors import InputError
 
+LARGEST_MODEL = 2**31
+"""Bytes of a model's file at most, as its formats allow."""
 MOST_BYTES = 200_000_000
 """A million rows of architectures, or an hour of raw samples, are far below this."""
 
@@ -100,6 +102,16 @@ def open_regular(path: Path) -> BinaryIO:
             raise InputError(f"{path}: not a regular file")
 
     return open_judged(path, judge)
+
+
+def check_model_file(path: Path, kind: str) -> None:
+    """Raise InputError for a model's file that is absent, no regular file, or over 2 GiB; ``kind``:
+    its format, which allows no more."""
+    wrong = why_no_file(path)
+    if wrong is not None:
+        raise InputError(f"{path}: {'no such file' if wrong == 'not found' else wrong}")
+    if path.stat().st_size > LARGEST_MODEL:
+        raise InputError(f"{path}: larger than 2 GiB, which {kind} does not allow")
 
 
 def open_limited(path: Path, most: int = MOST_BYTES) -> io.BufferedReader:

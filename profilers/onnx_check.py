@@ -14,13 +14,12 @@ import onnx
 from onnx import ModelProto, TensorProto
 
 from profilers.errors import InputError, nearest
-from profilers.limited import why_no_file
+from profilers.limited import check_model_file, why_no_file
 from profilers.limits import check_input
 from profilers.onnx_inputs import element_type, input_sizes
 from profilers.onnx_params import Params, count_params
 from profilers.onnx_walk import all_nodes, tensors
 
-MOST_BYTES = 2**31
 # ONNX Runtime's own operators, which the onnx package cannot know.
 RUNTIME_DOMAINS = ("com.microsoft", "com.microsoft.nchwc", "ai.onnx.contrib")
 
@@ -104,11 +103,7 @@ def _check(file: Path, shapes: Mapping[str, Sequence[int]], batch: int | None) -
 
 def read(file: Path) -> ModelProto:
     """Parse the file alone, without data that it refers to."""
-    wrong = why_no_file(file)
-    if wrong is not None:
-        raise InputError(f"{file}: {'no such file' if wrong == 'not found' else wrong}")
-    if file.stat().st_size > MOST_BYTES:
-        raise InputError(f"{file}: larger than 2 GiB, which ONNX does not allow")
+    check_model_file(file, "ONNX")
     try:
         model = onnx.load(str(file), load_external_data=False)
     except Exception:

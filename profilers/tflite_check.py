@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 
 from profilers.errors import InputError
-from profilers.limited import why_no_file
+from profilers.limited import check_model_file
 from profilers.limits import check_input
 from profilers.onnx_check import OnnxModel
 
-MOST_BYTES = 2**31
 IDENTIFIER = b"TFL3"
 """Bytes 4 to 8 of every .tflite file."""
 NAMES = {0: "float32", 1: "float16", 2: "int32", 3: "uint8", 4: "int64", 7: "int16", 9: "int8"}
@@ -31,11 +30,7 @@ def check_tflite(path: Path | str) -> OnnxModel:
     file that is absent, damaged, or leaves a size open.
     """
     file = Path(path)
-    wrong = why_no_file(file)
-    if wrong is not None:
-        raise InputError(f"{file}: {'no such file' if wrong == 'not found' else wrong}")
-    if file.stat().st_size > MOST_BYTES:
-        raise InputError(f"{file}: larger than 2 GiB, which TFLite does not allow")
+    check_model_file(file, "TFLite")
     try:
         content = file.read_bytes()
     except OSError as error:

@@ -154,9 +154,7 @@ def stored_training(folder: Path) -> StoredTraining | None:
     """What the training in ``folder`` has planned and done; None where nothing is stored that can
     be read."""
     try:
-        files.check(folder / STATE, folder, files.LARGEST_STATE)
-        with safe_open(folder / STATE, framework="pt") as file:
-            header = json.loads((file.metadata() or {})["training"])
+        header = _header(folder)
         recipe, progress = header["settings"].get("recipe", {}), header["progress"]
         done = int(progress["epoch"])
         epochs = int(recipe.get("epochs", done))
@@ -168,14 +166,19 @@ def stored_training(folder: Path) -> StoredTraining | None:
         return None
 
 
+def _header(folder: Path) -> dict[str, Any]:
+    """What stands beside the tensors of the state in ``folder``; raises one of ``DAMAGE``."""
+    files.check(folder / STATE, folder, files.LARGEST_STATE)
+    with safe_open(folder / STATE, framework="pt") as file:
+        found: dict[str, Any] = json.loads((file.metadata() or {})["training"])
+    return found
+
+
 def begun_after(folder: Path, now: Sequence[str]) -> Sequence[str]:
     """The networks after whose training the one in ``folder`` began; ``now`` where nothing is
     stored that can be read. What has begun goes on, whatever was trained since."""
     try:
-        files.check(folder / STATE, folder, files.LARGEST_STATE)
-        with safe_open(folder / STATE, framework="pt") as file:
-            settings = json.loads((file.metadata() or {})["training"])["settings"]
-        return [str(name) for name in settings.get("after", ())]
+        return [str(name) for name in _header(folder)["settings"].get("after", ())]
     except DAMAGE:
         return now
 

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -22,20 +21,10 @@ from profilers.device import Device
 from profilers.measurement import Failure, Measurement
 from profilers.onnx_latency import Measure
 from profilers.remote import Transport, remote
-from profilers.runtimes import RUNTIMES
 from profilers.timing import Protocol
+from tests.profilers.installed import INSTALLED
 
 pytestmark = pytest.mark.slow
-INSTALLED = [
-    pytest.param(
-        name,
-        marks=pytest.mark.skipif(
-            any(find_spec(one) is None for one in (*runtime.runs, *runtime.prepares)),
-            reason=f"{runtime.install} was not done",
-        ),
-    )
-    for name, runtime in RUNTIMES.items()
-]
 QUICK = Protocol(budget_s=0.05, min_s=0.01, warmup_s=0.01)
 SMALL = Shape(channels=4, cells=2, image=(3, 8, 8))
 

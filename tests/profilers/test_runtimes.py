@@ -23,20 +23,11 @@ from profilers.parity import of_onnx
 from profilers.prepared import prepare_models, prepare_reference
 from profilers.runtimes import RUNTIMES, check_runtime
 from profilers.timing import Protocol
+from tests.profilers.installed import INSTALLED
 from tests.profilers.onnx_files import endless, model, saved, small
 
 QUICK = Protocol(budget_s=0.05, min_s=0.01, warmup_s=0.01)
 CPU = Device(name="cpu", kind="cpu", description="here")
-INSTALLED = [
-    pytest.param(
-        name,
-        marks=pytest.mark.skipif(
-            any(find_spec(one) is None for one in (*runtime.runs, *runtime.prepares)),
-            reason=f"{runtime.install} was not done",
-        ),
-    )
-    for name, runtime in RUNTIMES.items()
-]
 
 OF_ONNX = [one for one in INSTALLED if one.values != ("litert",)]
 """LiteRT reads what hwnas writes (tests/measuring/test_tflite_files.py)."""
