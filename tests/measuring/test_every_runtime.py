@@ -26,13 +26,17 @@ from tests.profilers.installed import INSTALLED
 
 pytestmark = pytest.mark.slow
 QUICK = Protocol(budget_s=0.05, min_s=0.01, warmup_s=0.01)
+LONG = Protocol(budget_s=1.5, min_s=1.0, warmup_s=1.0)
+"""Takes at least two seconds, so a process is still at work when it is signalled."""
 SMALL = Shape(channels=4, cells=2, image=(3, 8, 8))
 
 
-def bench(name: str, limit_s: float = 60.0, run: Measure | None = None) -> Bench:
+def bench(
+    name: str, limit_s: float = 60.0, run: Measure | None = None, protocol: Protocol = QUICK
+) -> Bench:
     of = family(SPACES["darts"], channels=4, cells=2, classes=10, image=(3, 8, 8), stem="cifar")
     cpu = Device(name="cpu", kind="cpu", description="here")
-    return bench_at("cpu", of, cpu, QUICK, backend=name, limit_s=limit_s, run=run)
+    return bench_at("cpu", of, cpu, protocol, backend=name, limit_s=limit_s, run=run)
 
 
 def networks() -> list[Item]:
@@ -81,9 +85,9 @@ def workers() -> list[int]:
 @pytest.mark.parametrize("name", INSTALLED)
 def test_a_process_that_is_killed_or_stopped_costs_one_measurement(name: str, number: int) -> None:
     # Both networks share the first process; the second one is the first network's own.
-    limit_s = 60.0 if number == signal.SIGKILL else 10.0
+    limit_s = 60.0 if number == signal.SIGKILL else 15.0
     with signalled(number, first=2) as hit:
-        lost, kept = bench(name, limit_s).latencies(networks())
+        lost, kept = bench(name, limit_s, protocol=LONG).latencies(networks())
     assert len(hit) == 2
     assert isinstance(lost, Failure)
     assert lost.reason == ("out of memory" if number == signal.SIGKILL else "timeout")
