@@ -3,9 +3,9 @@ path.
 
 Evaluations take more of a search's time than its weight steps do, and the paths of policies that
 pursue accuracy stay so many that each of them is hardly trained: large networks look no better than
-small ones. So the last epochs evaluate nothing. They train the best few of every bin of costs, and
-after a third of them the best one. What counts as best, a part of the validation images says
-(hwnas.search.scoring_images).
+small ones. So the last epochs evaluate nothing. They train the best few of every bin of costs,
+after a third of them the best one, and all the time the cheapest network that was evaluated. What
+counts as best, a part of the validation images says (hwnas.search.scoring_images).
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def narrow(run: Run, dataset: Dataset, costs: tuple[CostModel, ...], state: Stat
     images = scoring_images(config, dataset).to_choose()
     accuracy = right_images(state.shared.net, ranks, found, images).mean(axis=1)
     paid = objective_costs(config, costs, found)
-    best = ranks.broadcast(lambda: best_of_all_bins(accuracy, paid, 1 if is_last else FEW))
+    best = ranks.broadcast(lambda: cheapest_and_best(accuracy, paid, 1 if is_last else FEW))
     state.candidates = candidates_of(costs, found[best])
 
 
@@ -103,21 +103,25 @@ def listed(
     pairs = finalists(config.algorithm, searcher, space, archive, count)
     table = mixture_of(searcher, space)
     if len(archive.choices):
-        rows = best_of_all_bins(archive.accuracy, archive.costs, LISTED)
+        rows = cheapest_and_best(archive.accuracy, archive.costs, LISTED)
         pairs += [(archive.choices[row], table) for row in rows]
     chosen = np.stack([project(space, choices, scores) for choices, scores in pairs])
     return chosen[distinct_rows(chosen)]
 
 
-def best_of_all_bins(accuracy: Floats, costs: Floats, each: int) -> Ints:
-    """Rows of the ``each`` best accuracies of every bin of every cost; accuracy (N,), costs (N,
-    C)."""
+def cheapest_and_best(accuracy: Floats, costs: Floats, each: int) -> Ints:
+    """Rows of the ``each`` best accuracies of every bin of every cost, and of the least of every
+    cost: no other network beats that one, and a front without it ends too early.
+
+    accuracy (N,), costs (N, C). Of equal costs the most accurate is taken.
+    """
     bins = -(-BINS // costs.shape[1])
-    rows = [
+    best = [
         best_of_bins(accuracy, column, (float(column.min()), float(column.max())), bins, each)
         for column in costs.T
     ]
-    return np.unique(np.concatenate(rows))
+    cheapest = [np.lexsort((-accuracy, column))[:1] for column in costs.T]
+    return np.unique(np.concatenate(best + cheapest))
 
 
 def scored_in_the_end(config: Config) -> tuple[int, int]:

@@ -7,7 +7,7 @@ import pytest
 
 from hwnas.config import Config
 from hwnas.config.sections import ObjectiveConfig, SearchStage
-from hwnas.search.candidates import best_of_all_bins, candidate_of_step, narrowing
+from hwnas.search.candidates import candidate_of_step, cheapest_and_best, narrowing
 from hwnas.search.state import Candidates, Position, candidates_from, candidates_to_arrays
 from hwnas.space.encoding import sample
 from hwnas.space.space import SPACES
@@ -49,11 +49,17 @@ def test_there_are_fewer_candidates_at_the_start_and_after_a_third() -> None:
 
 def test_every_cost_has_its_bins_and_each_gives_its_best() -> None:
     accuracy = np.array([0.5, 0.9, 0.6, 0.7])
-    one = np.array([[1.0], [1.01], [20.0], [100.0]])
-    assert best_of_all_bins(accuracy, one, 1).tolist() == [1, 2, 3]
-    assert best_of_all_bins(accuracy, one, 2).tolist() == [0, 1, 2, 3]
+    one = np.array([[1.01], [1.0], [20.0], [100.0]])
+    assert cheapest_and_best(accuracy, one, 1).tolist() == [1, 2, 3]
+    assert cheapest_and_best(accuracy, one, 2).tolist() == [0, 1, 2, 3]
     both = np.hstack([one, one[::-1]])
-    assert set(best_of_all_bins(accuracy, both, 1).tolist()) >= {1, 2, 3}
+    assert set(cheapest_and_best(accuracy, both, 1).tolist()) >= {1, 2, 3}
+
+
+def test_the_cheapest_stays_whatever_its_accuracy() -> None:
+    accuracy = np.array([0.9, 0.1, 0.2, 0.8])
+    one = np.array([[1.01], [1.0], [1.0], [100.0]])
+    assert cheapest_and_best(accuracy, one, 1).tolist() == [0, 2, 3]
 
 
 def test_candidates_come_back_from_a_checkpoint_as_they_were() -> None:

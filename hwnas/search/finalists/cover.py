@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hwnas.config import Config
 from hwnas.runs.paired import standard_errors_lost
-from hwnas.search.candidates import BINS, best_of_all_bins, listed, objective_costs, right_images
+from hwnas.search.candidates import BINS, cheapest_and_best, listed, objective_costs, right_images
 from hwnas.search.costs import CostModel
 from hwnas.search.finalists.scored import Scored
 from hwnas.search.loop import Searched
@@ -44,7 +44,7 @@ def covering(
     config: Config, costs: tuple[CostModel, ...], searched: Searched, images: ScoringImages
 ) -> ScoredToChoose:
     """The finalists of a search whose front is to cover the costs: its candidates; where it trained
-    none, the best of every bin. All ranks call this together."""
+    none, the best of every bin and the cheapest. All ranks call this together."""
     ranks = searched.ranks
     if searched.candidates is not None:
         found = searched.candidates.choices
@@ -56,7 +56,7 @@ def covering(
     if searched.candidates is not None:
         return ScoredToChoose(choices=found, right=right)
     paid = objective_costs(config, costs, found)
-    rows = ranks.broadcast(lambda: best_of_all_bins(right.mean(axis=1), paid, 1))
+    rows = ranks.broadcast(lambda: cheapest_and_best(right.mean(axis=1), paid, 1))
     return ScoredToChoose(choices=found[rows], right=right[rows])
 
 
