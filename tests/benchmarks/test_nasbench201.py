@@ -115,7 +115,16 @@ def test_the_report_has_a_line_per_run_and_a_mean_per_arm(
     assert nasbench201.figure(rows).count("<path d") == 5 + 2
 
 
-def test_the_named_config_is_the_benchmark_at_its_full_size() -> None:
-    named = resolve({}, "tnd-nasbench201").model_dump()
-    ours = nasbench201.config_of("full", "front", 0, Path("cifar10.npz")).model_dump()
+@pytest.mark.parametrize(
+    ("name", "size", "arm"),
+    [
+        ("tnd-nasbench201", "full", "front"),
+        ("tnd-nasbench201-cpu", "small", "front"),
+        ("darts-nasbench201-cpu", "small", "darts"),
+        ("ndarts-nasbench201-cpu", "small", "ndarts"),
+    ],
+)
+def test_the_named_configs_are_what_the_benchmark_runs(name: str, size: str, arm: str) -> None:
+    named = resolve({}, name).model_dump()
+    ours = nasbench201.config_of(size, arm, 0, Path("cifar10.npz")).model_dump()
     assert {**ours, "data": {}} == {**named, "data": {}}
