@@ -235,7 +235,8 @@ def _accuracy_axis(provenance: str) -> Spec:
         "field": "accuracy",
         "type": "quantitative",
         "title": [f"accuracy, {provenance}", "higher is better \u2192"],
-        "scale": {"zero": False, "padding": 12},
+        # Rounded ends would reach beyond 100 %.
+        "scale": {"zero": False, "nice": False, "padding": 12},
         "axis": {"format": ".1%", "titleLimit": 340},
     }
 
