@@ -121,7 +121,7 @@ def _milliseconds(networks: list[Architecture], dataset: Dataset) -> list[Row]:
     ]
 
 
-def front(seed: int, source: Path, algorithm: str | None) -> list[Row]:
+def front(seed: int, source: Path, algorithm: str | None, keep: Path | None) -> list[Row]:
     """Search with the defaults for photos, then train every member of the front."""
     given = {
         "target": "cpu",
@@ -134,7 +134,7 @@ def front(seed: int, source: Path, algorithm: str | None) -> list[Row]:
     planned = plan(config, print)  # a machine's first table is measured here, and not counted
     began = cpu_seconds()
     with tempfile.TemporaryDirectory() as folder:
-        run = search(config, Path(folder) / "run", planned=planned, say=print)
+        run = search(config, keep or Path(folder) / "run", planned=planned, say=print)
         searched = cpu_seconds() - began
         dataset = images_of(run)
         models = [model_of(run, member) for member in choose(run, Choice(every=True)).members]
@@ -283,6 +283,7 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, default=PHOTOS, help="another folder, to tune on")
     parser.add_argument("--algorithm", help="of the arm front; the default where not given")
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--keep", type=Path, help="of the arm front: where its run stays")
     parser.add_argument("--run", type=Path, help="of the arm front: a run that is there already")
     parser.add_argument(
         "--cpu", type=float, nargs=2, help="its CPU seconds, and those of its search"
@@ -301,7 +302,7 @@ def main() -> None:
         if said.run is not None:
             rows = of_run(said.run, *said.cpu)
         elif said.arm == "front":
-            rows = front(said.seed, said.photos, said.algorithm)
+            rows = front(said.seed, said.photos, said.algorithm, said.keep)
         elif said.arm in of_front:
             rows = of_front[said.arm](said.seed, images(said.photos), members)
         else:
