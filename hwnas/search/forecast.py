@@ -25,7 +25,7 @@ from hwnas.search.schedule import (
 )
 from hwnas.space.space import SPACES
 from hwnas.training.data import size
-from hwnas.training.epochs import PARTS_TIMES, enough
+from hwnas.training.epochs import enough, times_of_part
 from hwnas.training.recipe import RECIPES
 from profilers.errors import InputError
 
@@ -150,7 +150,7 @@ def _tuning(planned: SearchPlan, config: Config, rates: Rates) -> float:
     looks = (2 * size(planned.dataset, "test") + min(LOOKS, images)) / 3
     seconds = 0.0
     for macs in np.geomspace(max(1.0, low), max(1.0, high), TUNED):
-        times = PARTS_TIMES if inherit and 2 * macs < high else 1
+        times = times_of_part(macs / high) if inherit else 1
         of_image = rates.step.at(float(macs)) / config.weight_step.batch_size
         seconds += of_image * (times * epochs * images + looks)
     return seconds

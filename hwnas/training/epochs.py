@@ -8,8 +8,9 @@ A training keeps the epochs that it was planned for, as its learning rate falls 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from hwnas.training.checkpoint import StoredTraining
 from hwnas.training.recipe import Recipe
@@ -18,11 +19,12 @@ from profilers.errors import InputError
 LEAST_STEPS = {"quick": 200, "tune": 80}
 """Steps that a preset makes at least. The presets were tried on 1,438 digits (``quick``: 220 steps)
 and 2,934 photos (``tune``: 91 steps); their epochs of a few hundred images are too few steps."""
-PARTS_TIMES = 3
-"""Times the epochs of ``tune`` for networks of less than half the MACs of the one whose parts they
-are. They gained 1.3 points (standard error 0.2, 19 networks) by the second epoch, where larger ones
-gained 0.4 (0.4, 5), and as much again by the third, on a part of the flowers' training photos
-(docs/log.md, 2026-11-29)."""
+PARTS_TIMES = ((0.5, 3), (0.8, 2))
+"""Times the epochs of ``tune`` for parts of a network: below so large a share of its MACs, so many.
+
+Those below half gained 1.3 points (standard error 0.2, 19 networks) by the second epoch and as much
+again by the third, those up to 0.75 gained 1.1 (0.3, 5) by the second, on a part of the flowers'
+training photos (docs/log.md, 2026-11-29)."""
 MOST_TIMES = 20
 """Times the epochs of a preset that few images are trained for at most."""
 MARGIN = 0.9
@@ -68,28 +70,39 @@ def enough(recipe: Recipe, images: int) -> tuple[int, str | None]:
     )
 
 
+def times_of_part(share: float) -> int:
+    """Times the epochs that a part gets which has this ``share``, in 0..1, of the whole network's
+    MACs."""
+    return next((times for below, times in PARTS_TIMES if share < below), 1)
+
+
 def kept_or(
     wanted: int,
     stored: Mapping[str, StoredTraining | None],
     typed: bool,
     line: str | None = None,
-    longer: Collection[str] = (),
+    times: Mapping[str, int] = MappingProxyType({}),
 ) -> EpochPlan:
     """Each network's epochs where no time is given: those wanted, or, where they were not typed,
-    those that an earlier call planned. ``longer``: names of small parts of a network, which get
-    ``PARTS_TIMES`` as many."""
-    own = {name: wanted * (PARTS_TIMES if name in longer else 1) for name in stored}
+    those that an earlier call planned. ``times``: how many times as many the parts of a network
+    get, by name (``times_of_part``)."""
+    own = {name: wanted * times.get(name, 1) for name in stored}
     epochs = {
         name: own[name] if one is None or typed else one.epochs for name, one in stored.items()
     }
     kept = [number for name, number in epochs.items() if number != own[name]]
     others = sorted(set(kept))
     lines = [line] if line is not None and len(kept) < len(epochs) else []
-    small = sum(name in longer and epochs[name] == own[name] for name in epochs)
-    if small:
+    longer = [name for name in epochs if times.get(name, 1) > 1 and epochs[name] == own[name]]
+    if longer:
+        counts = sorted({own[name] for name in longer}, reverse=True)
+        each = ", ".join(
+            f"{sum(own[name] == number for name in longer)} for {number} epochs"
+            for number in counts
+        )
         lines.append(
-            f"{small} of {len(epochs)} networks have less than half of the MACs of the one that all"
-            f" are parts of: {PARTS_TIMES * wanted} epochs instead of {wanted} (--epochs)"
+            f"of {len(epochs)} networks, small parts of the whole are trained longer: {each},"
+            f" instead of {wanted} (--epochs)"
         )
     if others:
         count = len(kept)

@@ -19,7 +19,7 @@ from hwnas.space.genotype import Architecture
 from hwnas.space.space import SPACES
 from hwnas.training.checkpoint import StoredTraining, stored_training
 from hwnas.training.data import Dataset, size
-from hwnas.training.epochs import EpochPlan, Pace, enough, kept_or, within_time
+from hwnas.training.epochs import EpochPlan, Pace, enough, kept_or, times_of_part, within_time
 from hwnas.training.inherited import inherits
 from hwnas.training.pace import pace_of
 from hwnas.training.recipe import Recipe
@@ -53,10 +53,9 @@ def plan_epochs(
     images = round(size(dataset, "train") * (1 - recipe.hold_out))
     wanted, line = (typed, None) if typed is not None else enough(recipe, images)
     if time_s is None:
-        longer = (
-            _small_parts(run, models, dataset) if typed is None and recipe.name == "tune" else []
-        )
-        return kept_or(wanted, stored, typed is not None, line, longer)
+        longer = typed is None and recipe.name == "tune"
+        times = _times_of_parts(run, models, dataset) if longer else {}
+        return kept_or(wanted, stored, typed is not None, line, times)
     words = {
         "seconds": time_s,
         "epochs": typed,
@@ -94,16 +93,17 @@ def forget_plan(run: Run) -> None:
     files.remove(run.path / PLAN, run.path)
 
 
-def _small_parts(run: Run, models: Sequence[Model], dataset: Dataset) -> list[str]:
-    """Names of models of less than half the MACs of the network whose parts they are."""
+def _times_of_parts(run: Run, models: Sequence[Model], dataset: Dataset) -> dict[str, int]:
+    """How many times as long each model is trained, by name, where they are parts of one
+    network."""
     if not inherits(run) or not models:
-        return []
+        return {}
     space = SPACES[run.config.space]
     whole = to_genotype(space, np.zeros(len(space.decisions), dtype=np.int64))
     at = run.config.evaluation
     largest = Architecture(whole, channels=at.channels, cells=at.cells)
     _, most = count(largest, len(dataset.classes), dataset.image, at.stem)
-    return [model.name for model in models if 2 * model.costs["macs"].value < most]
+    return {model.name: times_of_part(model.costs["macs"].value / most) for model in models}
 
 
 def _stored(model: Model, recipe: Recipe) -> StoredTraining | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from hwnas.training.epochs import (
     clock,
     enough,
     kept_or,
+    times_of_part,
     within_time,
 )
 from hwnas.training.recipe import RECIPES
@@ -147,8 +149,16 @@ def test_times_are_said_as_people_do() -> None:
 
 
 def test_small_parts_of_a_network_are_trained_longer_unless_epochs_were_typed() -> None:
-    there = {"small": None, "large": None, "begun": stored(4, 1)}
-    plan = kept_or(1, there, typed=False, longer=["small", "begun"])
-    assert plan.epochs == {"small": PARTS_TIMES, "large": 1, "begun": 4}
-    assert len(plan.lines) == 2 and "1 of 3 networks" in plan.lines[0]
+    there = {"small": None, "middle": None, "large": None, "begun": stored(4, 1)}
+    times = {"small": 3, "middle": 2, "large": 1, "begun": 3}
+    plan = kept_or(1, there, typed=False, times=times)
+    assert plan.epochs == {"small": 3, "middle": 2, "large": 1, "begun": 4}
+    assert len(plan.lines) == 2
+    assert "1 for 3 epochs, 1 for 2 epochs, instead of 1 " in plan.lines[0]
     assert kept_or(1, there, typed=False).epochs["small"] == 1
+
+
+def test_the_smaller_a_part_the_longer_it_is_trained() -> None:
+    times = [times_of_part(share) for share in np.linspace(0.01, 1.0, 100)]
+    assert times == sorted(times, reverse=True)
+    assert (times[0], times[-1]) == (PARTS_TIMES[0][1], 1)
