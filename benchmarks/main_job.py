@@ -13,7 +13,8 @@ front.json is believed. What is judged, all with the weights of the search:
 - hypervolume of (accuracy on the test images, parameters) of the members, in the box from a guess and the cheapest to
   the most expensive network of the space; beside it that of 64 uniform networks of the operations that are left;
 - the ends, the cheapest and the most expensive member: how many times the parameters, and by how many standard errors
-  the second is more accurate, image by image, on the images that the search printed from and on the test images.
+  the second is more accurate, image by image, on the images that the search printed from, on the test images, and on
+  both together: all those that did not choose.
 """
 
 from __future__ import annotations
@@ -96,6 +97,12 @@ def judged(folder: Path, cpu_s: float | None) -> Row:
         "factor": round(float(paid[-1] / paid[0]), 3),
         "errors_printed": round(paired(printed[0], printed[-1]), 2),
         "errors_test": round(paired(right[0], right[-1]), 2),
+        "errors_both": round(
+            paired(
+                *(np.append(one, other) for one, other in zip(printed, right[[0, -1]], strict=True))
+            ),
+            2,
+        ),
         "hypervolume": round(hypervolume(right.mean(axis=1), paid[:, None], box), 5),
         "random": round(hypervolume(by_chance, cost.of(random)[:, None], box), 5),
         "printed_hypervolume": round(float(summary.hypervolume), 5),
@@ -159,21 +166,21 @@ def page(files: list[Path]) -> str:
             f"{path.stem}:",
             "",
             "| seed | threads | members | times the parameters | standard errors between the ends,"
-            " printed / test | hypervolume on test images | of 64 random | CPU s |",
+            " printed / test / both | hypervolume on test images | of 64 random | CPU s |",
             "|---|---|---|---|---|---|---|---|",
         ]
         lines += [
             f"| {row['seed']} | {row['threads']} | {row['members']} | {row['factor']:.1f}"
-            f" | {row['errors_printed']:.1f} / {row['errors_test']:.1f} | {row['hypervolume']:.3f}"
+            f" | {row['errors_printed']:.1f} / {row['errors_test']:.1f} / {row['errors_both']:.1f} | {row['hypervolume']:.3f}"
             f" | {row['random']:.3f} | {row['cpu_s'] or ''} |"
             for row in rows
         ]
         means = {
-            name: mean(rows, name)
+            name: mean([row for row in rows if row["threads"] == 1], name)
             for name in ("members", "factor", "hypervolume", "random", "cpu_s")
         }
         lines += [
-            f"| mean | | {means['members']:.1f} | {means['factor']:.1f} | | {means['hypervolume']:.3f}"
+            f"| mean | 1 | {means['members']:.1f} | {means['factor']:.1f} | | {means['hypervolume']:.3f}"
             f" | {means['random']:.3f} | {means['cpu_s']:.1f} |",
             "",
         ]
