@@ -155,7 +155,13 @@ def spread(members: list[Member], ms: list[float]) -> list[int]:
 
 
 def run(
-    arm: str, task: str, seed: int, whole: bool, changes: dict[str, Any], seconds: float
+    arm: str,
+    task: str,
+    seed: int,
+    whole: bool,
+    changes: dict[str, Any],
+    seconds: float,
+    epochs: int | None = None,
 ) -> dict[str, Any]:
     """Search, measure, choose, train; ``whole``: a front of FRONT networks, not those that RESNET8
     is beside."""
@@ -199,6 +205,7 @@ def run(
         dataset,
         seed,
         seconds,
+        epochs,
     )
     classes = len(dataset.classes)
     ours = [row for row in rows if not row["role"].startswith("RESNET8")]
@@ -235,12 +242,13 @@ def train_all(
     dataset: Dataset,
     seed: int,
     seconds: float,
+    epochs: int | None,
 ) -> None:
-    """Train all, each RESNET8 for as long as the member that it stands beside; the results go
-    into ``rows``."""
+    """Train all, for so many seconds or ``epochs``, each RESNET8 for as long as the member that it
+    stands beside; the results go into ``rows``."""
     each = epoch_seconds([*networks, *beside], dataset, RECIPE)
     for row, network, epoch_s in zip(rows, networks, each, strict=False):
-        row["epochs"] = max(1, round(seconds / epoch_s))
+        row["epochs"] = epochs or max(1, round(seconds / epoch_s))
         _train(row, network, dataset, seed)
     for number, network in enumerate(beside):
         name, took = f"RESNET8 {WIDTHS[number]}", rows[number]["train_cpu_s"]
@@ -305,6 +313,7 @@ def main() -> None:
         "--changes", type=json.loads, default={}, help="settings to try, as JSON (seeds from 10 on)"
     )
     parser.add_argument("--seconds", type=float, help="of CPU time for each training")
+    parser.add_argument("--epochs", type=int, help="of each training, in place of a time")
     parser.add_argument("--out", type=Path, help="file of JSON lines to append to")
     parser.add_argument("--summary", type=Path, help="print the tables of such a file and stop")
     options = parser.parse_args()
@@ -312,7 +321,15 @@ def main() -> None:
         print(table(options.summary))
         return
     seconds = options.seconds or SECONDS[options.task]
-    row = run(options.arm, options.task, options.seed, options.whole, options.changes, seconds)
+    row = run(
+        options.arm,
+        options.task,
+        options.seed,
+        options.whole,
+        options.changes,
+        seconds,
+        options.epochs,
+    )
     print(json.dumps(row))
     if options.out:
         with open(options.out, "a") as file:
