@@ -85,31 +85,35 @@ def config_of(task: str, algorithm: str, seed: int, npz: str | None, plain: bool
     return resolve(settings)
 
 
-def found(config: Config) -> dict[str, Any]:
+def found(config: Config, keep: Path | None = None) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
-        return summary(search(config, Path(folder) / "run"))
+        return summary(search(config, keep or Path(folder) / "run"))
 
 
 def spread(
     result: dict[str, Any], count: int, cost: str = "params", believed: str = "value"
 ) -> list[Member]:
-    """``count`` finalists: rank by rank, the members of a rank that is too large evenly along its
-    ``cost``.
+    """``count`` finalists: of the front as it is handed back, then rank by rank of the others; of
+    those that are too many, some evenly along their ``cost``.
 
-    ``believed``: the figure of a member's accuracy that ranks it.
+    ``believed``: the figure of a member's accuracy that ranks it; where it is not the printed one,
+    it ranks the members of the front too.
     """
     left: list[Member] = [*result["front"], *result["dominated"]]
+    rank = list(result["front"]) if believed == "value" else []
     chosen: list[Member] = []
     while left and len(chosen) < count:
-        accuracy = np.array([member["accuracy"][believed] for member in left])
-        costs = np.array([[member["costs"][cost]["value"]] for member in left])
-        rank = [left[i] for i in non_dominated(to_minimise(accuracy, costs))]
+        if not rank:
+            accuracy = np.array([member["accuracy"][believed] for member in left])
+            costs = np.array([[member["costs"][cost]["value"]] for member in left])
+            rank = [left[i] for i in non_dominated(to_minimise(accuracy, costs))]
         rank.sort(key=lambda member: float(member["costs"][cost]["value"]))
         room = count - len(chosen)
         places = np.unique(np.linspace(0, len(rank) - 1, min(room, len(rank))).round().astype(int))
         chosen += [rank[i] for i in places]
         keys = {member["key"] for member in rank}
         left = [member for member in left if member["key"] not in keys]
+        rank = []
     return chosen
 
 
@@ -122,7 +126,7 @@ def best_of_single(result: dict[str, Any], exponent: float) -> Member:
 
 
 def search_arm(
-    task: str, arm: str, seed: int, npz: str | None
+    task: str, arm: str, seed: int, npz: str | None, keep: Path | None = None
 ) -> tuple[list[Member], dict[str, Any]]:
     if arm == "mixture":
         whole = config_of(task, "tndnas", seed, npz, plain=True)
@@ -137,10 +141,10 @@ def search_arm(
         result = found(plain.model_copy(update=flowing))
         return spread(result, FINALISTS, believed="believed"), result
     if arm == "seen":
-        result = found(config_of(task, "tndnas", seed, npz, plain=True))
+        result = found(config_of(task, "tndnas", seed, npz, plain=True), keep)
         return spread(result, FINALISTS), result
     if arm != "singles":
-        result = found(config_of(task, arm, seed, npz))
+        result = found(config_of(task, arm, seed, npz), keep)
         return spread(result, FINALISTS), result
     whole = config_of(task, "tndnas", seed, npz, plain=True)
     share = [max(2, round(stage.epochs / len(whole.exponents))) for stage in whole.stages]
@@ -189,10 +193,10 @@ def trained(members: list[Member], dataset: Dataset, task: str, seed: int) -> li
     return rows
 
 
-def run(task: str, arm: str, seed: int, npz: str | None) -> dict[str, Any]:
+def run(task: str, arm: str, seed: int, npz: str | None, keep: Path | None) -> dict[str, Any]:
     torch.set_num_threads(1)
     began = time.process_time()
-    members, result = search_arm(task, arm, seed, npz)
+    members, result = search_arm(task, arm, seed, npz, keep)
     searched = time.process_time() - began
     dataset = plan(config_of(task, "tndnas", seed, npz)).dataset
     rows = trained(members, dataset, task, seed)
@@ -246,13 +250,14 @@ def main() -> None:
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--npz", help="10,000 CIFAR-10 images, made by benchmarks.cifar_jpeg")
+    parser.add_argument("--keep", type=Path, help="where the run stays, of an arm of one search")
     parser.add_argument("--out", type=Path, help="file of JSON lines to append to")
     parser.add_argument("--summary", type=Path, help="print the table of such a file and stop")
     options = parser.parse_args()
     if options.summary:
         print(table(options.summary))
         return
-    row = run(options.task, options.arm, options.seed, options.npz)
+    row = run(options.task, options.arm, options.seed, options.npz, options.keep)
     print(json.dumps(row))
     if options.out:
         with open(options.out, "a") as file:
