@@ -1,7 +1,8 @@
 """Does search beat chance, and does one search for the whole front beat one search per exponent?
 
-One arm and one seed per process: search, train the same number of finalists from scratch alike, and
-append the hypervolume of (test accuracy, parameters) to a file of JSON lines. Arms:
+One arm and one seed per process: search, train finalists from scratch alike, and append the
+hypervolume of (test accuracy, parameters) to a file of JSON lines: that of the same number of
+finalists in each arm, and, as ``whole_front``, that of all members that are handed back. Arms:
 
 - tndnas, random, nsga2: the algorithm as it is by default, one supernet each, the same number of
   evaluations; the last epochs train finalists alone, and the front covers the costs;
@@ -196,23 +197,31 @@ def trained(members: list[Member], dataset: Dataset, task: str, seed: int) -> li
 def run(task: str, arm: str, seed: int, npz: str | None, keep: Path | None) -> dict[str, Any]:
     torch.set_num_threads(1)
     began = time.process_time()
-    members, result = search_arm(task, arm, seed, npz, keep)
+    few, result = search_arm(task, arm, seed, npz, keep)
     searched = time.process_time() - began
     dataset = plan(config_of(task, "tndnas", seed, npz)).dataset
-    rows = trained(members, dataset, task, seed)
+    whole = [] if arm == "singles" else result["front"]
+    by_key = {member["key"]: member for member in [*few, *whole]}
+    rows = trained(list(by_key.values()), dataset, task, seed)
     bounds = Bounds(
         accuracy=(1 / len(dataset.classes), 1.0), costs=(tuple(result["bounds"]["params"]),)
     )
-    volume = hypervolume(
-        np.array([row["test_accuracy"] for row in rows]),
-        np.array([[row["params"]] for row in rows]),
-        bounds,
-    )
+
+    def volume(members: list[Member]) -> float | None:
+        keys = {member["key"] for member in members}
+        mine = [row for row in rows if row["key"] in keys]
+        if not mine:
+            return None
+        accuracy = np.array([row["test_accuracy"] for row in mine])
+        params = np.array([[row["params"]] for row in mine])
+        return round(hypervolume(accuracy, params, bounds), 5)
+
     return {
         "task": task,
         "arm": arm,
         "seed": seed,
-        "hypervolume": round(volume, 5),
+        "hypervolume": volume(few),
+        "whole_front": volume(whole),
         "search_cpu_s": round(searched, 1),
         "train_cpu_s": round(time.process_time() - began - searched, 1),
         "evaluations": result["evaluations"],
@@ -230,10 +239,12 @@ def table(path: Path) -> str:
                 (r for r in rows if (r["task"], r["arm"]) == (task, arm)), key=lambda r: r["seed"]
             )
             values = [row["hypervolume"] for row in mine]
+            fronts = [row["whole_front"] for row in mine if row.get("whole_front") is not None]
             cpu = [row["search_cpu_s"] for row in mine]
             lines.append(
                 f"{task:8s}{arm:10s} hypervolume {statistics.mean(values):.4f}"
                 f" (seeds {[row['seed'] for row in mine]}: {values}), search CPU s {cpu}"
+                + (f"; whole fronts {statistics.mean(fronts):.4f}: {fronts}" if fronts else "")
             )
     return "\n".join(lines)
 
