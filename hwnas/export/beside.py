@@ -118,6 +118,11 @@ def card(
         example = example_name(one.name) if photo and one.name in EXAMPLES else ""
         lines.append(f"| {', '.join(f'`{file}`' for file in one.files)} | {one.runs_on} |")
         lines[-1] += f" {f'`{example}`' if example else ''} |"
+    lines += [
+        "",
+        "These were written last. Files of earlier exports say in the JSON beside them what they"
+        " are.",
+    ]
     return "\n".join(lines) + "\n"
 
 

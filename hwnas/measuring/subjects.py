@@ -29,6 +29,8 @@ LARGEST_TEXT_BYTES = 16_000_000
 LARGEST_WEIGHTS_BYTES = 2_000 * 2**20
 """A file of protobuf holds less than 2 GiB."""
 
+WRITTEN_BY_HWNAS = "Written by hwnas;"
+"""So begins the second paragraph of hwnas.export.python_format's files."""
 FILES_OF_RUNTIMES = {".xml": ("OpenVINO (.xml)", "openvino"), ".param": ("ncnn (.param)", "ncnn")}
 """Each has a file .bin beside it. They say less than an ONNX file: ncnn's not the sizes of its
 inputs, say."""
@@ -71,7 +73,9 @@ def resolve(text: str, shape: Shape) -> list[Named]:
         return [Named(key=path.name, tflite=path)]
     if exists:
         refuse_file_of_runtime(path)
-        return [genotype(read(path), shape)]
+        text = read(path)
+        refuse_exported_code(path, text)
+        return [genotype(text, shape)]
     if text.endswith((".json", ".txt", ".toml", ".log", ".yaml", ".py")):
         wrong = why_no_file(path)
         raise InputError(f"{text}: {'no such file' if wrong == 'not found' else wrong}")
@@ -87,6 +91,16 @@ def refuse_file_of_runtime(path: Path) -> None:
                 f"{path}: hwnas profile reads no files of {owner}: give the .onnx file that it was"
                 f" made from, with --backend {backend}"
             )
+
+
+def refuse_exported_code(path: Path, text: str) -> None:
+    """Raise InputError for the Python file of an exported network: its genotype stands in it, but
+    would be measured at its space's usual size."""
+    if path.suffix.lower() == ".py" and WRITTEN_BY_HWNAS in text[:1000]:
+        raise InputError(
+            f"{path}: the code of an exported network, which hwnas profile does not run: give the"
+            " .onnx file that is exported with it, or the run and the network's key"
+        )
 
 
 def refuse_folder(path: Path) -> None:

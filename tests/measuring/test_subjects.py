@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
 from hwnas.cli.subject_options import subject_size
+from hwnas.export.python_parts import HEADER
 from hwnas.measuring.profile import default_backends, per_operation, refuse_tflite
 from hwnas.measuring.subjects import Shape, build, resolve
 from profilers.device import Device
@@ -60,6 +62,18 @@ def test_other_runtimes_own_files_are_refused_with_what_to_give(
         InputError, match=rf"no files of {owner}.* \.onnx file .*--backend {backend}"
     ):
         resolve(str(tmp_path / name), Shape())
+
+
+def test_the_code_of_an_exported_network_is_no_genotype_of_another_size(tmp_path: Path) -> None:
+    genotype = "DARTS_V2 = Genotype(normal=[('sep_conv_3x3', 0)])"
+    code = tmp_path / "model.py"
+    code.write_text(HEADER.format_map(defaultdict(str, genotype=genotype)))
+    with pytest.raises(InputError, match=r"code of an exported network.*\.onnx file"):
+        resolve(str(code), Shape())
+    code.write_text(genotype)  # a file of genotypes is read
+    with pytest.raises(InputError) as caught:
+        resolve(str(code), Shape())
+    assert "exported" not in str(caught.value)
 
 
 def test_a_folder_of_exported_files_is_told_from_a_run(tmp_path: Path) -> None:
