@@ -59,7 +59,7 @@ def export(
         Option(
             help=(
                 "What to write, with commas between: onnx, int8, pt2, python, weights; with their"
-                " extras openvino, openvino-fp16, ncnn, ncnn-fp16."
+                " extras openvino, openvino-fp16, ncnn, ncnn-fp16, tflite, tflite-int8."
             )
         ),
     ] = USUAL,

@@ -130,6 +130,7 @@ def profile(
     from hwnas.measuring.subjects import members, resolve
     from hwnas.runs.choice import Choice, knee_of_run
     from hwnas.runs.directory import open_run
+    from hwnas.runs.training_record import read_records
     from profilers.backends import Options
     from profilers.device import load
     from profilers.measurement import Failure
@@ -234,7 +235,9 @@ def profile(
         if is_run:
             one_network = found[0].architecture if len(found) == 1 else None
             meant = "--best" if one_network is None else one_network.genotype.key
-            say_next(("train", Path(subject), meant), ("report", Path(subject)))
+            done = {record.key for record in read_records(open_run(Path(subject)))}
+            step = "export" if meant in done else "train"
+            say_next((step, Path(subject), meant), ("report", Path(subject)))
     outcomes = [outcome for one in profiles for _, outcome in one.rows]
     if any(one.lost for one in profiles) or any(
         isinstance(one, Failure) and one.went_wrong for one in outcomes

@@ -36,7 +36,7 @@ def _data_words(network: NetworkSize) -> list[str]:
     if network.image == DIGITS:
         return []
     if network.image in PUBLIC:
-        return ["--data", PUBLIC[network.image]]
+        return ["--data", PUBLIC[network.image], "--download"]
     _, height, width = network.image
     return ["--data", "PHOTOS", *(["--image-size", str(height)] if height == width else [])]
 

@@ -248,7 +248,7 @@ def test_a_table_of_other_networks_is_refused_by_what_differs(tmp_path: Path) ->
 def test_the_search_that_is_printed_names_images_other_than_the_default(tmp_path: Path) -> None:
     for image, words in (
         ((1, 8, 8), []),
-        ((3, 32, 32), ["--data", "cifar10"]),
+        ((3, 32, 32), ["--data", "cifar10", "--download"]),
         ((3, 96, 96), ["--data", "PHOTOS", "--image-size", "96"]),
     ):
         network = NetworkSize(channels=4, cells=3, classes=3, image=image)
