@@ -19,12 +19,13 @@ from profilers.errors import InputError
 LEAST_STEPS = {"quick": 200, "tune": 80}
 """Steps that a preset makes at least. The presets were tried on 1,438 digits (``quick``: 220 steps)
 and 2,934 photos (``tune``: 91 steps); their epochs of a few hundred images are too few steps."""
-PARTS_TIMES = ((0.5, 3), (0.8, 2))
+PARTS_TIMES = ((0.5, 2),)
 """Times the epochs of ``tune`` for parts of a network: below so large a share of its MACs, so many.
 
 Those below half gained 1.3 points (standard error 0.2, 19 networks) by the second epoch and as much
 again by the third, those up to 0.75 gained 1.1 (0.3, 5) by the second, on a part of the flowers'
-training photos (docs/log.md, 2026-11-29)."""
+training photos. All that would cost a front half as much again, so it is for ``--epochs``
+(docs/log.md, 2026-11-29)."""
 MOST_TIMES = 20
 """Times the epochs of a preset that few images are trained for at most."""
 MARGIN = 0.9
