@@ -87,7 +87,7 @@ def _litert(model: OnnxModel, stem: Path, precision: str) -> Answer:
     """The TFLite file that whoever made the ONNX file wrote beside it: nothing is converted."""
     if model.tflite is None:
         raise InputError(
-            "litert measures networks that hwnas writes as TFLite files, and no other ONNX file"
+            "litert measures no ONNX file: give a .tflite file, or the run and the network's key"
         )
     return {"path": str(model.tflite.resolve()), "shapes": model.shapes}
 

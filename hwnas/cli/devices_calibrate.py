@@ -124,7 +124,6 @@ def calibrate(
     from profilers.device import load
     from profilers.errors import nearest
     from profilers.onnx_latency import utc_now
-    from profilers.table import save
 
     if space not in SPACES:
         raise InputError(f"unknown space {space!r}{nearest(space, SPACES.names())}")
@@ -152,7 +151,7 @@ def calibrate(
     path.parent.mkdir(parents=True, exist_ok=True)
     if csv is not None:
         table = from_csv(csv, of, device, batch, seed)
-        save(table, path)
+        _save(table, path)
         print_few(table, path, target, as_json)
         return
     if choose is not None:
@@ -184,7 +183,7 @@ def calibrate(
             say=lambda line: echo(line, err=True),
             now=utc_now(),
         )
-        save(table, path)
+        _save(table, path)
         print_few(table, path, target, as_json)
         return
     plan = CalibrationPlan(
@@ -202,7 +201,7 @@ def calibrate(
         say=lambda line: echo(line, err=True),
         now=utc_now(),
     )
-    save(table, path)
+    _save(table, path)
     if as_json:
         echo_json(summary(table, path))
     else:
@@ -229,6 +228,17 @@ def summary(table: Table, path: Path) -> dict[str, Any]:
         "receipt": table.provenance["receipt"],
         "out": str(path),
     }
+
+
+def _save(table: Table, path: Path) -> None:
+    """Write a table; one that lies there already is kept beside it, and that is said."""
+    from profilers.table import save
+
+    if path.exists():
+        before = path.with_name(f"{path.name}.before")
+        path.replace(before)
+        echo(f"{path}: replaced; the table that was there is {before.name} now", err=True)
+    save(table, path)
 
 
 def _print(table: Table, path: Path, target: str) -> None:

@@ -17,8 +17,8 @@ def next_steps(commands: Sequence[Command]) -> list[str]:
 
 
 def say_next(*commands: Command) -> None:
-    """Print them."""
-    for line in next_steps(commands):
+    """Print them, where there are any."""
+    for line in next_steps(commands) if commands else ():
         echo(line)
 
 

@@ -103,7 +103,7 @@ def plan(
 ) -> None:
     """What a search takes and whether it can pay, from pieces of it that are timed.
 
-    It knows every option of search, and leaves nothing behind.
+    It knows every option of search. All that it leaves is a machine's first latency table.
 
     hwnas plan --objective params --budget 10m
     """

@@ -155,8 +155,9 @@ def _show_chosen(run: Run, choice: Choice, json: bool) -> None:
     limits = [word for limit in choice.within for word in ("--within", limit)]
     meant = limits if choice.every and limits else [first.label]
     is_trained = first.trained is not None or first.accuracy.provenance == TRAINED
+    to_train: list[str | Path] = ["train", run.path, *(limits or [first.key])]
     say_next(
-        *([] if is_trained else [("train", run.path, first.key)]),
+        *([] if is_trained else [to_train]),
         ("export", run.path, *meant),
         ("profile", run.path, *meant, "--target", summary.target),
     )
@@ -239,7 +240,7 @@ def _processes(front: list[Member], name: str) -> bool:
 
 def _lines(summary: SearchSummary, path: Path, middle: str) -> list[str]:
     from hwnas.runs.models import beside_the_front
-    from hwnas.runs.told_apart import alike_line
+    from hwnas.runs.told_apart import alike_line, beaten, beaten_lines
 
     lines = [
         f"hypervolume {summary.hypervolume:.4f} against {summary.chance};"
@@ -247,6 +248,12 @@ def _lines(summary: SearchSummary, path: Path, middle: str) -> list[str]:
     ]
     if summary.alike:
         lines.append(alike_line(summary.scored_images, summary.choosing_images))
+        accuracy = {member.key: float(member.accuracy.value) for member in summary.front}
+        paid = {
+            member.key: [float(member.costs[name].value) for name in summary.objectives]
+            for member in summary.front
+        }
+        lines += beaten_lines(beaten(accuracy, paid, summary.alike))
     lines += measured_lines(summary)
     believed = beside_the_front(summary)
     if believed:

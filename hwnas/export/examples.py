@@ -36,8 +36,14 @@ USAGE = load_usage("{file}")
 {body}
 
 
+if len(sys.argv) < 2:
+    sys.exit(__doc__)
 for photo in sys.argv[1:]:
-    found = best(run(image_array(photo, USAGE)), USAGE)
+    try:
+        images = image_array(photo, USAGE)
+    except OSError as error:
+        sys.exit(f"{{photo}}: {{error}}")
+    found = best(run(images), USAGE)
     print(f"{{photo}}: " + ", ".join(f"{{name}} {{share:.4f}}" for name, share in found))
 '''
 

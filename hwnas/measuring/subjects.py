@@ -94,18 +94,25 @@ def refuse_file_of_runtime(path: Path) -> None:
 
 
 def refuse_exported_code(path: Path, text: str) -> None:
-    """Raise InputError for the Python file of an exported network: its genotype stands in it, but
-    would be measured at its space's usual size."""
-    if path.suffix.lower() == ".py" and WRITTEN_BY_HWNAS in text[:1000]:
+    """Raise InputError for the Python file of an exported network, and for what a run says of one:
+    its genotype stands in it, but would be measured at its space's usual size."""
+    is_code = path.suffix.lower() == ".py" and WRITTEN_BY_HWNAS in text[:1000]
+    folder = path.absolute().parent
+    if is_code or (folder.parent.name == "models" and is_run(folder.parents[1])):
         raise InputError(
-            f"{path}: the code of an exported network, which hwnas profile does not run: give the"
-            " .onnx file that is exported with it, or the run and the network's key"
+            f"{path}: says which network it is, not of which size: give the .onnx file that is"
+            " exported with it, or the run and the network's key"
         )
+
+
+def is_run(path: Path) -> bool:
+    """Whether a folder is a run directory."""
+    return files.exists(path / "config.toml", path)
 
 
 def refuse_folder(path: Path) -> None:
     """Raise InputError for a folder that is no run but holds files that can be measured."""
-    if files.exists(path / "config.toml", path):
+    if is_run(path):
         return
     found = sorted(one for one in path.iterdir() if one.suffix.lower() in (".onnx", ".tflite"))
     if found:

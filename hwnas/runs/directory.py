@@ -26,9 +26,11 @@ from hwnas.runs.atomic import atomic_write, sync_directory
 from hwnas.runs.environment import ENVIRONMENT, ImagesKept, environment_now
 from hwnas.runs.schema import json_bytes
 from hwnas.staged import lock_folder, stage_folder
-from profilers.errors import InputError
+from profilers.errors import InputError, nearest
 
 FRONT = "front.json"
+SHOWN = 3
+"""Runs that a message names, of those in a folder that is none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,9 +123,24 @@ def open_run(path: Path) -> Run:
 
 
 def check_run(path: Path) -> None:
-    """Raise InputError where ``path`` is no run directory."""
-    if not files.exists(path / "config.toml", path):
-        raise InputError(f"{path}: not a run directory (no config.toml in it)")
+    """Raise InputError where ``path`` is no run directory, with the runs that lie beside or in
+    it."""
+    if files.exists(path / "config.toml", path):
+        return
+    if not os.path.lexists(path):
+        raise InputError(f"{path}: not there{nearest(path.name, _runs_in(path.parent))}")
+    held = _runs_in(path)
+    more = f"; runs in it: {', '.join(held[:SHOWN])}" if held else ""
+    raise InputError(f"{path}: not a run directory (no config.toml in it{more})")
+
+
+def _runs_in(folder: Path) -> list[str]:
+    """Names of the runs in a folder, the newest first; none where it can't be read."""
+    try:
+        found = [one for one in folder.iterdir() if files.exists(one / "config.toml", one)]
+        return [one.name for one in sorted(found, key=lambda one: -one.stat().st_mtime)]
+    except OSError:
+        return []
 
 
 def inside(run: Run, *names: str) -> Path:

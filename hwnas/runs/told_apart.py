@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 from hwnas.runs.paired import paired_difference
@@ -58,11 +58,44 @@ def letter(number: int) -> str:
     return LETTERS[place] + (str(more) if more else "")
 
 
+def beaten(
+    accuracy: Mapping[str, float],
+    costs: Mapping[str, Sequence[float]],
+    alike: Sequence[Sequence[str]],
+) -> dict[str, str]:
+    """Networks that a cheaper one is told apart from and better than, on the images that are
+    printed from, and which: other images chose the front. ``costs``: those of the objectives."""
+    together = {frozenset(pair) for group in alike for pair in combinations(group, 2)}
+    found = {}
+    for key in accuracy:
+        better = [
+            other
+            for other in accuracy
+            if accuracy[other] > accuracy[key]
+            and all(one <= mine for one, mine in zip(costs[other], costs[key], strict=True))
+            and frozenset((key, other)) not in together
+        ]
+        if better:
+            found[key] = max(better, key=lambda other: accuracy[other])
+    return found
+
+
+def beaten_lines(worse: Mapping[str, str]) -> list[str]:
+    """What is said of ``beaten``."""
+    return [
+        f"note: {key} is less accurate than {other}, which costs less, by more than chance on these"
+        " images"
+        for key, other in worse.items()
+    ]
+
+
 def alike_line(images: int | None, choosing: int | None) -> str:
     """What the letters mean, and which images the accuracies are of."""
     of = "the images" if images is None else f"the {images:,} images"
     line = (
-        f"alike: networks that share a letter are not told apart by a paired test on {of} that"
+        f"alike: two networks that share a letter are not told apart by a paired test on {of} that"
         " their accuracies are of"
     )
-    return line if choosing is None else f"{line}; {choosing:,} others chose the front"
+    if choosing is None:
+        return line
+    return f"{line}; the front was chosen on {choosing:,} other images"

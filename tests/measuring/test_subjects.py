@@ -68,12 +68,12 @@ def test_the_code_of_an_exported_network_is_no_genotype_of_another_size(tmp_path
     genotype = "DARTS_V2 = Genotype(normal=[('sep_conv_3x3', 0)])"
     code = tmp_path / "model.py"
     code.write_text(HEADER.format_map(defaultdict(str, genotype=genotype)))
-    with pytest.raises(InputError, match=r"code of an exported network.*\.onnx file"):
+    with pytest.raises(InputError, match=r"not of which size.*\.onnx file"):
         resolve(str(code), Shape())
     code.write_text(genotype)  # a file of genotypes is read
     with pytest.raises(InputError) as caught:
         resolve(str(code), Shape())
-    assert "exported" not in str(caught.value)
+    assert "size" not in str(caught.value)
 
 
 def test_a_folder_of_exported_files_is_told_from_a_run(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hwnas.runs.paired import paired_difference
-from hwnas.runs.told_apart import alike_line, groups, letter, letters
+from hwnas.runs.told_apart import alike_line, beaten, groups, letter, letters
 
 
 @pytest.mark.parametrize("networks", [1, 2, 5, 12])
@@ -39,5 +39,16 @@ def test_networks_of_several_groups_have_a_letter_for_each() -> None:
 
 
 def test_the_line_says_which_images_chose_where_others_did() -> None:
-    assert alike_line(480, 239).endswith("; 239 others chose the front")
+    assert alike_line(480, 239).endswith("; the front was chosen on 239 other images")
     assert "chose" not in alike_line(480, None)
+
+
+def test_a_network_is_beaten_by_a_cheaper_better_one_that_it_is_told_apart_from() -> None:
+    accuracy = {"small": 0.9, "middle": 0.8, "large": 0.85, "alike": 0.89}
+    costs = {"small": [1.0], "middle": [2.0], "large": [3.0], "alike": [4.0]}
+    assert beaten(accuracy, costs, [["small", "alike"], ["middle", "large"]]) == {
+        "middle": "small",
+        "large": "small",
+    }
+    dearer = {**costs, "small": [5.0]}
+    assert beaten(accuracy, dearer, [["small", "alike"], ["middle", "large"]]) == {}

@@ -162,4 +162,4 @@ def test_the_smaller_a_part_the_longer_it_is_trained() -> None:
     times = [times_of_part(share) for share in np.linspace(0.01, 1.0, 100)]
     assert times == sorted(times, reverse=True)
     assert (times[0], times[-1]) == (PARTS_TIMES[0][1], 1)
-    assert PARTS_TIMES == tuple(sorted(PARTS_TIMES)), "the first that fits is taken"
+    assert tuple(sorted(PARTS_TIMES)) == PARTS_TIMES, "the first that fits is taken"
