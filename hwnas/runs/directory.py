@@ -128,7 +128,8 @@ def check_run(path: Path) -> None:
     if files.exists(path / "config.toml", path):
         return
     if not os.path.lexists(path):
-        raise InputError(f"{path}: not there{nearest(path.name, _runs_in(path.parent))}")
+        beside = nearest(path.name, _runs_in(path.parent))
+        raise InputError(f"{path}: not a run directory: no such folder{beside}")
     held = _runs_in(path)
     more = f"; runs in it: {', '.join(held[:SHOWN])}" if held else ""
     raise InputError(f"{path}: not a run directory (no config.toml in it{more})")

@@ -53,6 +53,14 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
         runs.open_run(tmp_path)
 
 
+def test_a_run_that_is_not_there_is_named_with_those_beside_it(run: Run) -> None:
+    mistyped = run.path.with_name(f"{run.path.name}1")
+    with pytest.raises(InputError, match=f"no such folder; did you mean '{run.path.name}'"):
+        runs.open_run(mistyped)
+    with pytest.raises(InputError, match=rf"runs in it: {run.path.name}\)"):
+        runs.open_run(run.path.parent)
+
+
 def test_trials_come_back_and_a_torn_last_line_is_passed_over(run: Run) -> None:
     append_trials(run, [trial(0), trial(1)])
     whole = run.trials_path.read_bytes()
