@@ -56,6 +56,10 @@ def test_ten_chosen_networks_place_a_device(hwnas) -> None:
     assert done.code == 0
     said = json.loads(done.out)
     assert (said["networks"], said["unit"], said["device"]) == (10, "ms", "raspberry-pi-4")
+    first = Path("table.json").read_bytes()
+    done = hwnas(*at, "--csv", "measured.csv", "--out", "table.json")
+    assert "replaced; the table that was there is table.json.before now" in done.err
+    assert Path("table.json.before").read_bytes() == first
     known = known_devices(NB201)
     assert known is not None and set(known.latency_ms) < set(said["known"])
     rng = np.random.default_rng(5)
