@@ -178,14 +178,16 @@ def _differences(
 
 def _six(rows: Sequence[Row], fronts: dict[int, list[Row]]) -> list[Wanted]:
     """Six members beside six networks narrowed by hand to their latencies."""
-    by_hand, points, cost = of_seed(rows, "six"), [], []
+    by_hand, points, cost, without = of_seed(rows, "six"), [], [], []
     for seed in sorted(set(by_hand) & set(fronts)):
         named = {row["network"]: row for row in fronts[seed]}
         pairs = [(named[row["beside"]], row) for row in by_hand[seed] if row["beside"] in named]
         if pairs:
             each = [100 * (mine["test_accuracy"] - row["test_accuracy"]) for mine, row in pairs]
             points.append(statistics.mean(each))
-            cost.append(fronts[seed][0]["cpu_s"] / sum(row["cpu_s"] for row in by_hand[seed]))
+            took = sum(row["cpu_s"] for row in by_hand[seed])
+            cost.append(fronts[seed][0]["cpu_s"] / (took + by_hand[seed][0]["teacher_cpu_s"]))
+            without.append(fronts[seed][0]["cpu_s"] / took)
     return [
         (
             "six members, mean, minus six networks narrowed by hand (8 epochs, the teacher's labels)",
@@ -194,9 +196,15 @@ def _six(rows: Sequence[Row], fronts: dict[int, list[Row]]) -> list[Wanted]:
             lambda mean: mean >= -1,
         ),
         (
-            "CPU time of the whole front, of those six together, their teacher not counted",
+            "CPU time of the whole front, of those six and their teacher together",
             "at most 0.4",
             cost,
+            lambda mean: mean <= 0.4,
+        ),
+        (
+            "the same, had their teacher been there before",
+            "at most 0.4",
+            without,
             lambda mean: mean <= 0.4,
         ),
     ]
