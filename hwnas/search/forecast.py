@@ -169,13 +169,27 @@ def within(planned: SearchPlan, rates: tuple[Rates, Rates, float], budget: float
         if expected.high > budget:
             if fitting is None:
                 raise InputError(
-                    f"budget: one epoch of each stage may take {expected.high:,.0f} s, not"
-                    f" {budget:,.0f} s"
+                    f"budget: one epoch of each stage may take {expected.high:,.0f} s"
+                    f"{rest_words(expected)}, not {budget:,.0f} s"
                 )
             break
         fitting = config
     assert fitting is not None
     return fitting
+
+
+def rest_words(expected: Forecast) -> str:
+    """What a forecast counts beside its stages, where that is most of it."""
+    parts = {
+        "measuring its finalists": expected.measuring_seconds,
+        "training its front afterwards": expected.tuning_seconds,
+    }
+    if 2 * sum(parts.values()) < expected.seconds:
+        return ""
+    words = " and ".join(
+        f"{seconds:,.0f} s of {name}" for name, seconds in parts.items() if seconds
+    )
+    return f" with about {words}"
 
 
 def timed(

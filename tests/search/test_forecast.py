@@ -10,7 +10,7 @@ import pytest
 
 from hwnas.search import rehearsal
 from hwnas.search.advice import advise
-from hwnas.search.forecast import Rates, forecast, within
+from hwnas.search.forecast import Rates, forecast, rest_words, within
 from hwnas.search.plan import SearchPlan, plan
 from hwnas.search.search import search, summary
 from profilers.errors import InputError
@@ -63,6 +63,13 @@ def test_a_budget_takes_the_most_epochs_whose_upper_bound_fits(planned: SearchPl
 def test_a_budget_too_small_for_one_epoch_is_refused(planned: SearchPlan) -> None:
     with pytest.raises(InputError, match="one epoch of each stage may take"):
         within(planned, (RATES, RATES, 100.0), 1.0)
+
+
+def test_what_most_of_a_budget_goes_to_is_said_where_it_is_no_stage(planned: SearchPlan) -> None:
+    plain = forecast(planned, planned.config, (RATES, RATES, 100.0))
+    assert rest_words(plain) == ""
+    more = replace(plain, tuning_seconds=400.0, seconds=plain.seconds + 400.0)
+    assert rest_words(more) == " with about 400 s of training its front afterwards"
 
 
 def test_a_long_epoch_is_the_line_through_two_short_ones() -> None:
