@@ -118,10 +118,13 @@ def card(
         example = example_name(one.name) if photo and one.name in EXAMPLES else ""
         lines.append(f"| {', '.join(f'`{file}`' for file in one.files)} | {one.runs_on} |")
         lines[-1] += f" {f'`{example}`' if example else ''} |"
+    runs = "`python EXAMPLE photo.jpg` runs one; its first lines say what it needs.\n"
     lines += [
         "",
-        "These were written last. Files of earlier exports say in the JSON beside them what they"
-        " are.",
+        *([runs] if photo else []),
+        "These files were written last. Those of earlier exports say in the JSON beside them what"
+        " they are. `best.safetensors`, `training.safetensors` and `training.json` belong to `hwnas"
+        " train`.",
     ]
     return "\n".join(lines) + "\n"
 
