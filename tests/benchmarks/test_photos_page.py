@@ -41,6 +41,7 @@ def invented(seed: int) -> list[Row]:
     ]
     six = [
         row("six", seed, test - 0.01, share, 250.0, network=f"h{share}", beside=f"m{share}")
+        | {"teacher_cpu_s": 500.0}
         for share, test in worth.items()
     ]
     return [
@@ -71,8 +72,9 @@ def test_differences_are_paired_by_seed_and_judged_by_their_mean(rows: list[Row]
         line for name, line in found.items() if "scratch" in name
     )
     assert "| +1.0 ± 0.0 | yes |" in next(line for line in found.values() if "six members" in line)
-    # 300 s of six times 250 s.
-    assert "| 0.20 ± 0.00 | yes |" in next(line for line in found.values() if "those six" in line)
+    # 300 s of six times 250 s, and of these and 500 s for their teacher.
+    assert "| 0.15 ± 0.00 | yes |" in next(line for line in found.values() if "those six" in line)
+    assert "| 0.20 ± 0.00 | yes |" in next(line for line in found.values() if "had their" in line)
 
 
 def test_a_bar_that_is_missed_is_said_to_be(rows: list[Row]) -> None:
