@@ -140,7 +140,7 @@ def _runs_in(folder: Path) -> list[str]:
     try:
         found = [one for one in folder.iterdir() if files.exists(one / "config.toml", one)]
         return [one.name for one in sorted(found, key=lambda one: -one.stat().st_mtime)]
-    except OSError:
+    except (OSError, InputError):
         return []
 
 

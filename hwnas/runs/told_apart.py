@@ -83,8 +83,8 @@ def beaten(
 def beaten_lines(worse: Mapping[str, str]) -> list[str]:
     """What is said of ``beaten``."""
     return [
-        f"note: {key} is less accurate than {other}, which costs less, by more than chance on these"
-        " images"
+        f"note: {key} is less accurate than {other}, which costs no more, by more than chance on"
+        " these images"
         for key, other in worse.items()
     ]
 
