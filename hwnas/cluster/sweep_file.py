@@ -21,7 +21,7 @@ from hwnas import files
 from hwnas.catalog import read_toml
 from hwnas.cluster.place import located
 from hwnas.config import PASSED_OVER, Config, resolve, with_data, with_epochs
-from hwnas.runs.directory import open_run
+from hwnas.runs.directory import is_run, open_run
 from profilers.errors import InputError, nearest
 
 MOST_RUNS = 1000
@@ -100,7 +100,7 @@ def state_of(path: Path) -> State:
         )
     if files.exists(path / "front.json", path):
         return "finished"
-    return "started" if files.exists(path / "config.toml", path) else "missing"
+    return "started" if is_run(path) else "missing"
 
 
 def check_same(planned: Planned, path: Path) -> None:

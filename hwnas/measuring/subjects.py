@@ -96,6 +96,8 @@ def refuse_file_of_runtime(path: Path) -> None:
 def refuse_exported_code(path: Path, text: str) -> None:
     """Raise InputError for the Python file of an exported network, and for what a run says of one:
     its genotype stands in it, but would be measured at its space's usual size."""
+    from hwnas.runs.directory import is_run
+
     is_code = path.suffix.lower() == ".py" and WRITTEN_BY_HWNAS in text[:1000]
     folder = path.absolute().parent
     if is_code or (folder.parent.name == "models" and is_run(folder.parents[1])):
@@ -105,13 +107,10 @@ def refuse_exported_code(path: Path, text: str) -> None:
         )
 
 
-def is_run(path: Path) -> bool:
-    """Whether a folder is a run directory."""
-    return files.exists(path / "config.toml", path)
-
-
 def refuse_folder(path: Path) -> None:
     """Raise InputError for a folder that is no run but holds files that can be measured."""
+    from hwnas.runs.directory import is_run
+
     if is_run(path):
         return
     found = sorted(one for one in path.iterdir() if one.suffix.lower() in (".onnx", ".tflite"))

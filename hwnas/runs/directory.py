@@ -122,10 +122,15 @@ def open_run(path: Path) -> Run:
     return Run(path=path, config=configs.load(path / "config.toml", path))
 
 
+def is_run(path: Path) -> bool:
+    """Whether a folder is a run directory."""
+    return files.exists(path / "config.toml", path)
+
+
 def check_run(path: Path) -> None:
     """Raise InputError where ``path`` is no run directory, with the runs that lie beside or in
     it."""
-    if files.exists(path / "config.toml", path):
+    if is_run(path):
         return
     if not os.path.lexists(path):
         beside = nearest(path.name, _runs_in(path.parent))
@@ -138,7 +143,7 @@ def check_run(path: Path) -> None:
 def _runs_in(folder: Path) -> list[str]:
     """Names of the runs in a folder, the newest first; none where it can't be read."""
     try:
-        found = [one for one in folder.iterdir() if files.exists(one / "config.toml", one)]
+        found = [one for one in folder.iterdir() if is_run(one)]
         return [one.name for one in sorted(found, key=lambda one: -one.stat().st_mtime)]
     except (OSError, InputError):
         return []

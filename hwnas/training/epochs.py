@@ -24,7 +24,7 @@ PARTS_TIMES = ((0.5, 2),)
 
 Those below half gained 1.3 points (standard error 0.2, 19 networks) by the second epoch and as much
 again by the third, those up to 0.75 gained 1.1 (0.3, 5) by the second, on a part of the flowers'
-training photos. All that would cost a front half as much again, so it is for ``--epochs``
+training photos. All that costs a front a quarter as much again, so it is for ``--epochs``
 (docs/log.md, 2026-11-29)."""
 MOST_TIMES = 20
 """Times the epochs of a preset that few images are trained for at most."""
