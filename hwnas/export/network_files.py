@@ -157,8 +157,8 @@ def export(
         weights=weights, network=fed, model=model, images=images, interface=interface
     )
     parity = compare(fed, exporting.onnx, images.test)
-    if not parity.passed:
-        raise NotTheSame(f"{FORMATS['onnx'].file} of {at.genotype.key}: {parity}")
+    if parity.problem:
+        raise NotTheSame(f"{FORMATS['onnx'].file} of {at.genotype.key}: {parity.problem}")
     wanted = dict.fromkeys(name for chosen in formats for name in (chosen, *FORMATS[chosen].needs))
     kept = {name: content_of(FORMATS[name], exporting) for name in wanted}
     for name, content in kept.items():
