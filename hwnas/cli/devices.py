@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hwnas.cli import devices_tables
+from hwnas.cli import devices_kept, devices_tables
 from hwnas.cli.next_steps import say_next
 from hwnas.cli.outside import echo, echo_json
 
@@ -33,6 +33,7 @@ def list_(as_json: Json = False) -> None:
     for device, where in known:
         peaks = figure(device.fp32_gmacs_per_s, "GMAC/s"), figure(device.memory_gb_per_s, "GB/s")
         echo(f"{device.name:<17}{where or '':<9}{peaks[0]:>14}{peaks[1]:>12}  {device.description}")
+    echo("latency tables, your own and those that ship: hwnas devices tables")
 
 
 @app.command("show")
@@ -127,6 +128,7 @@ def as_dict(device: Device) -> dict[str, Any]:
     }
 
 
+app.command("tables")(devices_kept.tables)
 for _command in ("calibrate", "fit", "predict"):
     if hasattr(devices_tables, _command):
         app.command(_command)(getattr(devices_tables, _command))

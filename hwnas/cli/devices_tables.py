@@ -134,7 +134,9 @@ def fit(
 
 
 def predict(
-    table: Annotated[Path, typer.Argument(help="A table that `fit` or `calibrate` wrote.")],
+    table: Annotated[
+        str, typer.Argument(help="A table: a file, or a name of `hwnas devices tables`.")
+    ],
     csv: Annotated[Path, typer.Option("--csv", help="CSV (or CSV.gz) of architectures.")],
     out: Annotated[Path, typer.Option("--out", help="CSV to write: arch, latency_ms.")],
     arch_column: Arch = None,
@@ -144,23 +146,25 @@ def predict(
     from hwnas.costs.features import is_constant
     from hwnas.costs.latency import TablePredictor
     from hwnas.costs.latency_csv import read_architectures, write_predictions
+    from hwnas.costs.tables import find_table
     from profilers.table import load
 
-    predictor = TablePredictor(table=load(table), source=str(table))
+    path = Path(table) if Path(table).is_file() else find_table(table)
+    predictor = TablePredictor(table=load(path), source=str(path))
     texts, choices = read_architectures(csv, predictor.space, arch_column)
     interval = predictor.interval(choices)
     write_predictions(out, texts, predictor.predict(choices), interval)
     folded = int(is_constant(predictor.space, choices).sum())
     if as_json:
         report = {
-            "table": str(table),
+            "table": str(path),
             "device": predictor.table.device,
             "rows": len(texts),
             "folded": folded,
         }
         echo_json({**report, "origin": predictor.origin, "unit": "ms", "out": str(out)})
         return
-    echo(f"{out}: {len(texts)} latencies in ms on {predictor.table.device} (table {table})")
+    echo(f"{out}: {len(texts)} latencies in ms on {predictor.table.device} (table {path})")
     if interval is not None:
         echo("low_ms and high_ms are the ends of their 90 % intervals")
     if folded:

@@ -123,11 +123,10 @@ def why_not_found(device: str, table: Table, path: Path) -> str:
         return "it does not say which networks were measured (--channels, --cells, --image)"
     if (table.batch or 1) != 1:
         return f"a search asks about batches of one image, not of {table.batch}"
-    if device == "cpu" and table.provenance.get("receipt", {}).get("host") != host().fingerprint:
-        return (
-            "cpu is another machine elsewhere, and this table does not say which: name it with"
-            " --table"
-        )
+    measured_on = table.provenance.get("receipt", {}).get("host")
+    if device == "cpu" and measured_on != host().fingerprint:
+        where = f"is of {measured_on}" if measured_on else "does not say which"
+        return f"cpu is another machine elsewhere, and this table {where}: name it with --table"
     if path.resolve() not in {one.resolve() for one in tables(device)}:
         of = family_of(SPACES[table.space], table.network or BENCHMARK)
         kept = default_path(device, of, runtime=runtime_of(table))
@@ -239,7 +238,7 @@ def user_folder() -> Path:
 
 def tables(device: str) -> tuple[Path, ...]:
     """The tables of one device, the user's own first."""
-    return tuple(path for path in _all() if path.name.startswith(f"{file_name(device)}."))
+    return tuple(path for path in all_tables() if path.name.startswith(f"{file_name(device)}."))
 
 
 def find_table(word: str) -> Path:
@@ -247,8 +246,8 @@ def find_table(word: str) -> Path:
 
     Raises InputError.
     """
-    named = [path for path in _all() if path.stem == word]
-    named = named or [path for path in _all() if path.stem.startswith(f"{word}.")]
+    named = [path for path in all_tables() if path.stem == word]
+    named = named or [path for path in all_tables() if path.stem.startswith(f"{word}.")]
     if len(named) == 1 or (named and named[0].stem == word):
         return named[0]
     if named:
@@ -260,9 +259,10 @@ def find_table(word: str) -> Path:
         if wrong is None:
             return Path(word).expanduser()
         raise InputError(f"table file {word[:200]}: {wrong}")
-    raise InputError(f"unknown table {word!r}{nearest(word, [path.stem for path in _all()])}")
+    raise InputError(f"unknown table {word!r}{nearest(word, [path.stem for path in all_tables()])}")
 
 
-def _all() -> list[Path]:
+def all_tables() -> list[Path]:
+    """The files of all tables that have names, the user's own first."""
     folders = (user_folder(), *{entry.path.parent for entry in catalog.devices()})
     return [path for folder in folders for path in sorted(folder.glob("*.*.json"))]

@@ -5,10 +5,13 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
+from hwnas.costs.tables import BENCHMARK, why_not_found
 from hwnas.measuring import calibration_runs
 from hwnas.space import SPACES
 from hwnas.space.encoding import sample, to_genotype
@@ -69,6 +72,39 @@ def test_fit_and_predict_from_one_csv(hwnas: Run, measured: Path, tmp_path: Path
                 assert float(after["latency_ms"]) == pytest.approx(
                     float(before["latency"]), rel=1e-3
                 )
+
+
+def test_the_tables_are_listed_and_found_by_the_name_that_the_list_gives(
+    hwnas: Run, measured: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    assert "no tables yet" in hwnas("devices", "tables")[1]
+    hwnas("devices", "fit", "--csv", str(measured), "--device", "my phone")
+    folder = tmp_path / "data" / "hwnas" / "tables"
+    (folder / "old.darts.json").write_text("{}")
+
+    code, printed, _ = hwnas("devices", "tables", "--json")
+    rows = {row["name"]: row for row in json.loads(printed)}
+    assert code == 0 and len(rows) == 2
+    own = rows.pop("my_phone.nasbench201.c16-n15-3x32x32")
+    assert (own["device"], own["space"], own["metric"]) == ("my phone", "nasbench201", "latency")
+    assert own["mape_percent"] < 1 and own["found_by_searches"] is True
+    assert "not a latency table" in rows["old.darts"]["problem"]
+
+    code, printed, _ = hwnas("devices", "tables")
+    assert "  nasbench201 networks on my phone" in printed and "  off by" in printed
+    predicted = ("devices", "predict", own["name"], "--csv", str(measured))
+    assert hwnas(*predicted, "--out", str(tmp_path / "by-name.csv"))[0] == 0
+    code, _, error = hwnas("devices", "predict", "my_phon", "--csv", "x", "--out", "y")
+    assert code == 2 and "(choices: my_phone." in error
+
+
+def test_a_table_of_another_cpu_says_of_which() -> None:
+    table = SimpleNamespace(network=BENCHMARK, batch=None, space="nasbench201", provenance={})
+    assert "does not say which" in why_not_found("cpu", cast(Any, table), Path("t.json"))
+    table.provenance = {"receipt": {"host": "a board, 4 cores"}}
+    said = why_not_found("cpu", cast(Any, table), Path("t.json"))
+    assert "this table is of a board, 4 cores: name it with --table" in said
 
 
 def test_fit_says_in_words_what_it_found(hwnas: Run, measured: Path, tmp_path: Path) -> None:
