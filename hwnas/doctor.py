@@ -71,11 +71,15 @@ def examine(run: Path | None = None) -> Iterator[Finding]:
     ]
     if run is not None:
         checks += examine_run(run)
+    told = set[str]()
     for area, check in checks:
         try:
             yield from check()
         except InputError as error:
-            yield Finding(area=area, level="problem", text=str(error), advice="")
+            # What is no run directory is none to each of its checks.
+            if str(error) not in told:
+                yield Finding(area=area, level="problem", text=str(error), advice="")
+            told.add(str(error))
         except Exception as error:  # a check that breaks is itself a finding
             yield Finding(
                 area=area,

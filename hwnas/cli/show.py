@@ -240,6 +240,7 @@ def _processes(front: list[Member], name: str) -> bool:
 
 def _lines(summary: SearchSummary, path: Path, middle: str) -> list[str]:
     from hwnas.runs.models import beside_the_front
+    from hwnas.runs.summary import health_lines
     from hwnas.runs.told_apart import alike_line, beaten, beaten_lines
 
     lines = [
@@ -264,9 +265,7 @@ def _lines(summary: SearchSummary, path: Path, middle: str) -> list[str]:
         )
     if summary.within_target is not None:
         lines.append(_target_line(summary, summary.within_target, middle))
-    lines += [
-        f"note: stage {note.stage + 1}: {note.text}; {note.advice}" for note in summary.health or []
-    ]
+    lines += [f"note: {line}" for line in health_lines(summary.health or [])]
     return lines
 
 

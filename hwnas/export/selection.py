@@ -145,7 +145,8 @@ def of_genotype(
     ``warn`` is told what had to be assumed. Raises InputError where the two do not fit.
     """
     if (file is None) == (not without_training):
-        raise InputError("export: a genotype needs either --weights FILE or --untrained")
+        what = f"{text[:60]!r} is taken for a genotype, which"
+        raise InputError(f"export: {what} needs either --weights FILE or --untrained")
     # First the weights, which bring the table of their chain along: the genotype may be one of its
     # space.
     foreign = file is not None and is_foreign(file)

@@ -80,7 +80,12 @@ def calibrate_few(
     def measured(some: list[Choices], how_long: Protocol) -> MeasuredNetworks:
         return _measured(plan, bench(how_long), some, anchors, say, clock, start)
 
-    passes = [measured(chosen, EACH) for _ in range(PASSES)]
+    passes = []
+    for number in range(PASSES):
+        say(f"pass {number + 1} of {PASSES}")
+        passes.append(measured(chosen, EACH))
+    if held_out:
+        say(f"{held_out} more that judge the table")
     held = measured(_judges(known, held_out, seed, chosen), USUAL)
     usual_ms = _usual([*(each for one in passes for each in one.anchor_ms), *held.anchor_ms])
     choices, latency_ms = middle(passes, usual_ms)

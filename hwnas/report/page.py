@@ -28,7 +28,7 @@ from hwnas.report.layout_items import NETWORK
 from hwnas.report.load import RunData, metrics
 from hwnas.report.policies import lines, policies
 from hwnas.report.render import javascript_bundle
-from hwnas.runs.summary import Member, SearchSummary
+from hwnas.runs.summary import Member, SearchSummary, health_lines
 from hwnas.space.space import SPACES
 from hwnas.space.text import format_text
 from profilers.errors import visible
@@ -170,8 +170,7 @@ def _network(data: RunData, member: Member) -> dict[str, Any]:
 def _notes(summary: SearchSummary) -> list[str]:
     if summary.health is None:
         return ["This run kept no notes on its health."]
-    notes = [f"stage {note.stage + 1}: {note.text}; {note.advice}" for note in summary.health]
-    return notes or ["No alarm was raised."]
+    return health_lines(summary.health) or ["No alarm was raised."]
 
 
 def _environment(data: RunData) -> list[tuple[str, str]]:

@@ -104,6 +104,25 @@ class HealthNote(Record):
     advice: Text
 
 
+def health_lines(notes: Iterable[HealthNote]) -> list[str]:
+    """A line for each note. What was seen once in each of several stages is said once, as in the
+    last of them."""
+    of_kind: dict[str, list[HealthNote]] = {}
+    for note in notes:
+        of_kind.setdefault(note.kind, []).append(note)
+    lines = []
+    for same in of_kind.values():
+        stages = [note.stage + 1 for note in same]
+        once_each = len(set(stages)) == len(stages)
+        for group in [same] if once_each else [[note] for note in same]:
+            last, earlier = group[-1], ", ".join(str(note.stage + 1) for note in group[:-1])
+            where = (
+                f"stages {earlier} and {last.stage + 1}" if earlier else f"stage {last.stage + 1}"
+            )
+            lines.append(f"{where}: {last.text}; {last.advice}")
+    return lines
+
+
 class MeasurementNotes(Record):
     """How one cost of the finalists was measured. ``metadata``: that of the first measurement."""
 
