@@ -2,7 +2,8 @@
 
     python -m benchmarks.nasbench201 ../shared/data --arm front --seed 0 --out rows.jsonl
     python -m benchmarks.nasbench201 ../shared/data --arm ndarts --seed 0 --out rows.jsonl
-    python -m benchmarks.nasbench201 ../shared/data --summary rows.jsonl
+
+`benchmarks/nasbench201_page.py` makes tables of such rows.
 
 One arm and one seed per process of one thread; the row of results is appended when the run ends.
 Arms: `front` is TND-NAS with eight policies on uniform paths, `directed` the same in our directed
@@ -11,7 +12,7 @@ form, `policies` and `paper` train the policies' own paths in the directed and i
 as many uniform cells, `synflow` trains nothing and takes the cell of most flow in each band of
 cost. What was chosen (at most 20 cells, by shared weights, SynFlow and predicted cost) is then
 looked up in the table: CIFAR-10 test accuracy after 200 epochs, parameters, and latency on a GTX
-1080 Ti at batch 1. `--summary` adds uniform cells and the all-conv3x3 cell.
+1080 Ti at batch 1.
 
 The supernet is narrower, shallower and sees less than the benchmark's networks (C 16, 15 cells, 32
 x 32 pixels, 50,000 images): see `SIZES`. `--size full` is the search at the benchmark's own size,
@@ -36,7 +37,6 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a script from anywhere
 
 from benchmarks import cifar_jpeg, tabular
-from benchmarks.draw import curves
 from benchmarks.search_fronts import Member
 from benchmarks.tabular import Floats, Ints, Table
 from hwnas.config import Config, resolve
@@ -420,67 +420,6 @@ def _percent(value: float) -> float:
     return round(100 * float(value), 3)
 
 
-def report(rows: list[dict[str, Any]], tables: dict[str, Table]) -> str:
-    """Markdown: one line per run, means per arm, what chance gives, and the rank correlations."""
-    uniform = chance(tables)
-    shares = uniform["uniform_share"]
-    lines = [
-        "| arm | seed | share of the exact front, params | latency | best cell, test accuracy in % | CPU s | wall s |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for row in rows:
-        found = row.get("share", {})
-        cells = " | ".join(f"{found[name]:.3f}" if found else "" for name in COSTS)
-        best, cpu, wall = row["test_accuracy"], row["cpu_s"], row["wall_s"]
-        lines.append(
-            f"| {row['arm']} | {row['seed']} | {cells} | {best:.2f} | {cpu:,} | {wall:,} |"
-        )
-    for arm in dict.fromkeys(row["arm"] for row in rows):
-        mine = [row for row in rows if row["arm"] == arm]
-        cells = " | ".join(
-            f"{np.mean([row['share'][name] for row in mine]):.3f}" if "share" in mine[0] else ""
-            for name in COSTS
-        )
-        best = np.mean([row["test_accuracy"] for row in mine])
-        lines.append(f"| {arm} | mean of {len(mine)} | {cells} | {best:.2f} | | |")
-    lines += [
-        f"| 20 uniform cells | mean of 200 | {' | '.join(f'{shares[name]:.3f}' for name in COSTS)} |"
-        f" {uniform['uniform_accuracy']:.2f} (one cell) | | |",
-        f"| six 3x3 convolutions | | | | {uniform['all_conv3x3_accuracy']:.2f} | | |",
-        "",
-        "| arm | seed | Kendall's tau of shared weights with the table, after so many epochs |",
-        "|---|---|---|",
-    ]
-    for row in rows:
-        followed = ", ".join(f"{one['epoch']:.0f}: {one['tau']:.2f}" for one in row["tau"])
-        if followed:
-            lines.append(f"| {row['arm']} | {row['seed']} | {followed} |")
-    lines += [
-        "",
-        "| arm | seed | test accuracy in % of the cell derived after each epoch |",
-        "|---|---|---|",
-    ]
-    for row in rows:
-        if row.get("derived"):
-            found = ", ".join(f"{one:.2f}" for one in row["derived"])
-            lines.append(f"| {row['arm']} | {row['seed']} | {found} |")
-    return "\n".join(lines)
-
-
-def figure(rows: list[dict[str, Any]]) -> str:
-    """SVG: rank correlation over the epochs, a line per run that trains paths."""
-    lines = {
-        f"{row['arm']}, seed {row['seed']}": [
-            (float(one["epoch"]), one["tau"]) for one in row["tau"]
-        ]
-        for row in rows
-        if row["tau"]
-    }
-    return curves(
-        "Shared weights against trained accuracies: 100 uniform cells", "epoch", "tau", lines
-    )
-
-
 def main() -> int:
     """Run from the command line."""
     parser = argparse.ArgumentParser(
@@ -495,17 +434,7 @@ def main() -> int:
     parser.add_argument(
         "--keep", type=Path, help="run directory to keep (default: it is thrown away)"
     )
-    parser.add_argument("--summary", type=Path, help="print what such a file holds and stop")
-    parser.add_argument(
-        "--figure", type=Path, help="SVG file to draw rank correlations into, with --summary"
-    )
     given = parser.parse_args()
-    if given.summary:
-        rows = [json.loads(line) for line in given.summary.read_text().splitlines()]
-        print(report(rows, tables_of(given.data)))
-        if given.figure:
-            given.figure.write_text(figure(rows))
-        return 0
     row = (
         untrained(given.data, given.size)
         if given.arm == "synflow"

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.page import filled
 from benchmarks.photos_figure import figure
 
 Row = dict[str, Any]
@@ -222,18 +223,6 @@ def tables(rows: Sequence[Row]) -> str:
     return "\n\n".join(parts)
 
 
-def filled(page: str, text: str) -> str:
-    """The page with ``text`` between its two markers.
-
-    Raises SystemExit where it does not have both, in order.
-    """
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise SystemExit(f"the page needs the lines {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n\n{text}\n\n{END}{after}"
-
-
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(
@@ -249,7 +238,7 @@ def main() -> None:
     if given.page is None:
         print(tables(rows))
     else:
-        page = filled(given.page.read_text(encoding="utf-8"), tables(rows))
+        page = filled(given.page.read_text(encoding="utf-8"), tables(rows), BEGIN, END)
         given.page.write_text(page, encoding="utf-8")
 
 

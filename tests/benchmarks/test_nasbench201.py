@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import nasbench201, tabular
+from benchmarks import nasbench201, nasbench201_page, tabular
 from hwnas.config import resolve
 from hwnas.space.encoding import to_genotype
 from hwnas.space.nasbench201 import SPACE
@@ -101,7 +101,7 @@ def test_ndarts_looks_for_accuracy_alone() -> None:
 def test_the_report_has_a_line_per_run_and_a_mean_per_arm(
     tables: dict[str, tabular.Table], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(nasbench201, "chance", partial(nasbench201.chance, draws=5))
+    monkeypatch.setattr(nasbench201_page, "chance", partial(nasbench201.chance, draws=5))
     tau = [{"epoch": 1.0, "tau": 0.1}, {"epoch": 2.0, "tau": 0.2}]
     base = {"test_accuracy": 93.0, "cpu_s": 60, "wall_s": 70, "tau": tau}
     rows = [
@@ -109,10 +109,27 @@ def test_the_report_has_a_line_per_run_and_a_mean_per_arm(
         {**base, "arm": "front", "seed": 1, "share": {"params": 0.8, "latency": 0.9}},
         {**base, "arm": "ndarts", "seed": 0, "tau": []},
     ]
-    text = nasbench201.report(rows, tables)
+    text = nasbench201_page.report(rows, tables)
     assert "| front | mean of 2 | 0.850 | 0.850 | 93.00 |" in text
     assert "| ndarts | 0 |  |  | 93.00 | 60 | 70 |" in text
-    assert nasbench201.figure(rows).count("<path d") == 5 + 2
+    assert nasbench201_page.figure(rows).count("<path d") == 5 + 2
+
+
+def test_fresh_seeds_have_an_interval_and_the_same_cells_on_another_data_set(
+    tables: dict[str, tabular.Table],
+) -> None:
+    cells = [[3] * 6, [1] * 6]
+    rows = [
+        {"arm": "darts", "seed": seed, "test_accuracy": accuracy, "cpu_s": 60}
+        | {"best": format_text(to_genotype(SPACE, np.array(cell)))}
+        for seed, accuracy, cell in zip((101, 100), (94.0, 93.0), cells, strict=True)
+    ]
+    text = nasbench201_page.fresh(rows, tables["params"])
+    elsewhere = [100 * tables["params"].accuracy[place(cell)] for cell in cells]
+    first = text.splitlines()[2]
+    assert first == f"| darts | 100 |  |  | 93.00 | {elsewhere[1]:.2f} | 60 |"
+    # Student's t with one degree of freedom: 12.706 standard errors, here of 0.5.
+    assert "| darts | mean of 2 |  |  | 93.50 (87.15 to 99.85) |" in text
 
 
 @pytest.mark.parametrize(

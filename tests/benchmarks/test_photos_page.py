@@ -11,12 +11,9 @@ import pytest
 
 from benchmarks.photos_figure import spec
 from benchmarks.photos_page import (
-    BEGIN,
-    END,
     arm_name,
     at_latency,
     bars,
-    filled,
     mean_and_error,
     members,
     networks,
@@ -121,15 +118,6 @@ def test_a_network_that_was_measured_twice_counts_once(tmp_path: Path) -> None:
     twice = [row("stock3", 0, 0.8, 1.0, 100.0), row("stock3", 0, 0.9, 1.0, 100.0)]
     path.write_text("".join(json.dumps(one) + "\n" for one in twice))
     assert [one["test_accuracy"] for one in read(path)] == [0.9]
-
-
-def test_the_tables_stand_between_the_markers_and_the_rest_of_the_page_stays() -> None:
-    page = f"# Photos\n\n{BEGIN}\nold\n{END}\n\nprose\n"
-    once = filled(page, "new")
-    assert once == f"# Photos\n\n{BEGIN}\n\nnew\n\n{END}\n\nprose\n"
-    assert filled(once, "new") == once
-    with pytest.raises(SystemExit, match="needs the lines"):
-        filled("# Photos\n", "new")
 
 
 def test_arms_have_names_in_words_and_errors_need_several_seeds() -> None:
