@@ -2,7 +2,7 @@
 trials, and the line of uniformly narrowed networks: same shared weights, same number of evaluations.
 
     OMP_NUM_THREADS=1 python -m benchmarks.photos_searchers --run runs/photos --seed 0 --out benchmarks/results/photos_searchers.jsonl
-    python -m benchmarks.photos_searchers --summary benchmarks/results/photos_searchers.jsonl
+    python -m benchmarks.photos_searchers --summary benchmarks/results/photos_searchers.jsonl --page docs/evidence/photos.md
 
 ``--run``: a finished search of photos with trained weights, whose shared weights all of them get. Each evaluates on the
 same photos of `train` that the search kept aside, hands back its front, and is judged by the test photos: accuracy with
@@ -23,6 +23,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks.page import filled
+from benchmarks.photos_page import mean_and_error
 from benchmarks.photos_parts import one_thread
 from hwnas.config import Config
 from hwnas.nets.network import Network
@@ -55,6 +57,9 @@ ARMS: dict[str, dict[str, Any]] = {
     for by in ("seen", "bins")
 }
 
+BEGIN, END = "<!-- searchers: begin -->", "<!-- searchers: end -->"
+CHANCE, LINE = "random bins", "uniform line"
+
 
 def arms(run: Run, seed: int, names: list[str]) -> list[dict[str, Any]]:
     """One row per arm: the hypervolume of what it handed back, and each network."""
@@ -78,7 +83,7 @@ def arms(run: Run, seed: int, names: list[str]) -> list[dict[str, Any]]:
         )
         for one in line
     ]
-    rows.append(_judged("uniform line", seed, run, dataset, state, whole, planned, known))
+    rows.append(_judged(LINE, seed, run, dataset, state, whole, planned, known))
     return rows
 
 
@@ -165,18 +170,25 @@ def _inherited_accuracy(
     return accuracy(network.eval(), dataset)
 
 
-def summarise(path: Path) -> None:
-    """Mean hypervolume of each arm, and its paired difference to chance with regression."""
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
-    of = {(one["arm"], one["seed"]): one["hypervolume"] for one in rows}
+def table(rows: list[dict[str, Any]]) -> str:
+    """Markdown: the mean hypervolume of each arm, and its paired differences to chance with the
+    regression and to equally narrow networks."""
+    of = {(one["arm"], one["seed"]): float(one["hypervolume"]) for one in rows}
+    lines = [
+        "| searcher, finalists by | hypervolume | minus random, bins | minus equally narrow ones | networks | seeds |",
+        "|---|---|---|---|---|---|",
+    ]
     for arm in dict.fromkeys(one["arm"] for one in rows):
-        seeds = [seed for name, seed in of if name == arm]
-        each = [of[arm, seed] for seed in seeds]
-        gains = [of[arm, seed] - of["random bins", seed] for seed in seeds]
-        error = statistics.stdev(gains) / len(gains) ** 0.5 if len(gains) > 1 else float("nan")
-        print(
-            f"{arm:20} {statistics.mean(each):.4f}, {statistics.mean(gains):+.4f} +- {error:.4f} ({len(each)} seeds)"
-        )
+        seeds = sorted(seed for name, seed in of if name == arm)
+        sizes = [len(one["networks"]) for one in rows if one["arm"] == arm]
+        gains = [
+            mean_and_error([of[arm, seed] - of[base, seed] for seed in seeds], 4, "+")
+            for base in (CHANCE, LINE)
+        ]
+        mean = statistics.mean(of[arm, seed] for seed in seeds)
+        few = f"{statistics.mean(sizes):.1f}"
+        lines.append(f"| {arm} | {mean:.4f} | {' | '.join(gains)} | {few} | {len(seeds)} |")
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -187,10 +199,17 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--arms", default=",".join(ARMS), help="beside the uniform line")
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--summary", type=Path)
+    parser.add_argument("--summary", type=Path, help="print the table of such rows and stop")
+    parser.add_argument(
+        "--page", type=Path, help="with --summary: the page that the table goes into"
+    )
     said = parser.parse_args()
     if said.summary is not None:
-        summarise(said.summary)
+        found = table([json.loads(line) for line in said.summary.read_text().splitlines()])
+        if said.page is None:
+            print(found)
+        else:
+            said.page.write_text(filled(said.page.read_text(), found, BEGIN, END))
         return
     with one_thread():
         rows = arms(open_run(said.run), said.seed, said.arms.split(","))
