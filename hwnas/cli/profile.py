@@ -123,7 +123,7 @@ def profile(
     """Measure a network on a device: params, MACs, FLOPs, latency, memory; each with its origin."""
     from hwnas.catalog import find_device
     from hwnas.cli.profile_farm import keep, measure_by_ray
-    from hwnas.cli.profile_output import as_dict, show
+    from hwnas.cli.profile_output import as_dict, folded_notes, show
     from hwnas.cli.profile_runtimes import split
     from hwnas.cli.subject_options import subject_size, table_of_run
     from hwnas.measuring.profile import measure_elsewhere, measure_here, refuse_less
@@ -227,6 +227,8 @@ def profile(
         as_dict(subject, one.device, one.rows, one.operations, named=typed is not None)
         for one in profiles
     ]
+    for line in folded_notes(subject, profiles[0].rows):
+        _note(line)
     if as_json:
         echo_json(answers if several else answers[0])
     else:

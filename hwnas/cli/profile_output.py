@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hwnas.cli.outside import echo, print_table, table
@@ -134,6 +135,21 @@ def notes_of(rows: Sequence[Row]) -> list[str]:
         for note in receipt.notes:
             notes[f"{name} ({receipt.backend}): {note}"] = None
     return list(notes)
+
+
+def folded_notes(subject: str, rows: Sequence[Row]) -> list[str]:
+    """Why a file of `hwnas export` has fewer parameters than the run that it is from; none where
+    it has not."""
+    from hwnas.export.own_files import network_parameters
+    from profilers.measurement import PARAMS, Measurement
+
+    if not subject.endswith(".onnx"):
+        return []
+    own = [one.value for _, one in rows if isinstance(one, Measurement) and one.metric == PARAMS]
+    whole = network_parameters(Path(subject))
+    if whole is None or not own or own[0] >= whole:
+        return []
+    return [f"params: the file's own, with BatchNorm folded in; the network has {whole:,}"]
 
 
 def operation_grid(operations: Sequence[tuple[str, Operation]]) -> Any:

@@ -94,6 +94,14 @@ def test_the_onnx_file_stands_alone_and_takes_any_batch(files: Path, digits: Dat
     assert np.allclose(together, one_by_one, atol=1e-4)
 
 
+def test_profile_says_why_the_file_has_fewer_parameters(files: Path, typed: Any) -> None:
+    whole = json.loads((files / "record.json").read_text())["params"]
+    out, err = typed("profile", str(files / "model.onnx"), "--backend", "counts", "--json")
+    own = {one["name"]: one["value"] for one in json.loads(out)["metrics"]}["params"]
+    assert own < whole
+    assert f"BatchNorm folded in; the network has {whole:,}" in err
+
+
 def test_the_quantised_file_says_what_it_is_and_is_int8(files: Path) -> None:
     model = onnx.load(files / "model.int8.onnx")
     said = {entry.key: entry.value for entry in model.metadata_props}
