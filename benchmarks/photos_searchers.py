@@ -1,8 +1,8 @@
 """Who searches an elastic supernet best? Policies, chance and evolution, each with and without the regression over all
 trials, and the line of uniformly narrowed networks: same shared weights, same number of evaluations.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.photos_searchers --run runs/photos --seed 0 --out benchmarks/results/photos_searchers.jsonl
-    python -m benchmarks.photos_searchers --summary benchmarks/results/photos_searchers.jsonl --page docs/evidence/photos.md
+    OMP_NUM_THREADS=1 python -m benchmarks.photos_searchers --run runs/photos --seed 0 --out benchmarks/results/photos-searchers.jsonl
+    python -m benchmarks.photos_searchers --summary benchmarks/results/photos-searchers.jsonl --page docs/evidence/photos.md
 
 ``--run``: a finished search of photos with trained weights, whose shared weights all of them get. Each evaluates on the
 same photos of `train` that the search kept aside, hands back its front, and is judged by the test photos: accuracy with
