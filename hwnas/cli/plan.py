@@ -118,7 +118,7 @@ def plan(
     from hwnas.search.photos import with_weights
 
     say = notes(quiet)
-    resolved = resolve(with_weights(flags, config, say), config, say, flag_of)
+    resolved = resolve(with_weights(flags, config, say, epochs), config, say, flag_of)
     if epochs is not None:
         resolved = with_epochs(resolved, epochs)
     chosen_table = named_table(table, resolved)

@@ -122,13 +122,13 @@ def _line(found: PhotoClasses) -> str:
 
 
 def _counts(counted: PhotoTally) -> str:
-    named = ", ".join(f"{name} {count:,}" for name, count in counted.classes)
+    named = ", ".join(f"'{name}' of {count:,}" for name, count in counted.classes)
     if not counted.sorted:
         return f"likeliest: {named}"
     share = 100 * counted.right / counted.sorted
     return (
         f"likeliest: {named}; right by the names of their folders: {counted.right:,} of"
-        f" {counted.sorted:,} ({share:.1f} %; of photos that trained the network that says little)"
+        f" {counted.sorted:,} ({share:.1f} %; it says little where the network was trained on them)"
     )
 
 

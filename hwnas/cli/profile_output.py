@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from profilers.onnx_operations import Operation
 
     Row = tuple[str, Outcome]
+
+WAITED = 1.5
+"""A run that lasted so many times longer on the wall than the network's own time waited for the
+processor."""
 
 
 def as_dict(
@@ -110,7 +115,7 @@ def cells_of(outcome: Outcome) -> list[str]:
 
 def notes_of(rows: Sequence[Row]) -> list[str]:
     """What a reader should know beside the numbers, each said once."""
-    from profilers.measurement import Failure
+    from profilers.measurement import Failure, Measurement
 
     notes: dict[str, None] = {}
     for _, outcome in rows:
@@ -127,9 +132,11 @@ def notes_of(rows: Sequence[Row]) -> list[str]:
                 float(settings[key])
                 for key in ("wall_median_ms", "reference_now_ms", "reference_ms")
             )
+            own = outcome.value if isinstance(outcome, Measurement) else math.inf
+            waited = "; other programs had the core in between" * (wall > WAITED * own)
             notes[
                 f"{name} ({receipt.backend}): {settings['runs']} runs, median on the wall"
-                f" {wall:.4g} ms; the reference network took {now:.3g} ms beside"
+                f" {wall:.4g} ms{waited}; the reference network took {now:.3g} ms beside"
                 f" them, {quiet:.3g} ms when the host is quiet"
             ] = None
         for note in receipt.notes:

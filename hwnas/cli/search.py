@@ -107,7 +107,7 @@ def search(
     from hwnas.search.photos import with_weights
 
     say = notes(quiet or several.follows())
-    resolved = resolve(with_weights(flags, config, say), config, say, flag_of)
+    resolved = resolve(with_weights(flags, config, say, epochs), config, say, flag_of)
     if epochs is not None:
         resolved = with_epochs(resolved, epochs)
     chosen = named_table(table, resolved)
@@ -139,6 +139,7 @@ def run_search(
     """Search in this process, and print what was found. ``heard``: told of every epoch too."""
     from hwnas.cli.progress import notes, watching
     from hwnas.cli.show import print_summary
+    from hwnas.runs.directory import Run
     from hwnas.runs.summary import read_front
     from hwnas.runs.verdict import with_verdict
     from hwnas.search.plan import feasibility, plan
@@ -170,9 +171,11 @@ def run_search(
 
             run = search(resolved, path, watch=watch, planned=planned, say=say, ranks=ranks)
     except KeyboardInterrupt:
-        echo(
-            f"stopped; go on with: hwnas resume {quoted(path)}{several.again(ranks)}",
-            err=True,
+        again = f"hwnas resume {quoted(path)}{several.again(ranks)}"
+        saved = Run(path=path, config=resolved).checkpoint_path.is_file()
+        why = (
+            "stopped; go on with" if saved else "stopped before anything was saved; begin anew with"
         )
+        echo(f"{why}: {again}", err=True)
         raise
     print_summary(with_verdict(run, read_front(run)), path, json)

@@ -4,6 +4,7 @@ of a run."""
 from __future__ import annotations
 
 import os
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,10 @@ class Named:
     tflite: Path | None = None
 
 
+FOLDER = re.compile(r"[\w. ~-]*/[\w./ -]{1,200}")
+"""What no genotype is spelt like: a path, of a run directory that is not there."""
+
+
 def resolve(text: str, shape: Shape) -> list[Named]:
     """Find what `text` names: an ONNX file, a file with a genotype, or a genotype itself.
 
@@ -79,6 +84,10 @@ def resolve(text: str, shape: Shape) -> list[Named]:
     if text.endswith((".json", ".txt", ".toml", ".log", ".yaml", ".py")):
         wrong = why_no_file(path)
         raise InputError(f"{text}: {'no such file' if wrong == 'not found' else wrong}")
+    if FOLDER.fullmatch(text):
+        from hwnas.runs.directory import check_run
+
+        check_run(path)
     return [genotype(text, shape)]
 
 
@@ -138,6 +147,23 @@ def genotype(text: str, shape: Shape) -> Named:
     architecture = sized(found, shape.channels, shape.cells, shape.stem)
     check_size(architecture, shape)
     return Named(key=found.key, architecture=architecture, shape=shape)
+
+
+def sizes_of(found: Sequence[Named]) -> list[str]:
+    """At which size genotypes are measured, and how to choose another: a line for each; none for
+    files, which have a size of their own."""
+    from hwnas.space.space import SPACES
+
+    lines = []
+    for one in found:
+        if one.architecture is not None:
+            at, parts = one.architecture, SPACES[one.architecture.genotype.space].parts
+            image = "x".join(map(str, one.shape.image))
+            lines.append(
+                f"{one.key}: {at.channels} channels, {at.cells} {parts}, {one.shape.classes}"
+                f" classes, images of {image} (otherwise: --channels, --cells, --classes, --image)"
+            )
+    return lines
 
 
 def family_of(architecture: Architecture, shape: Shape) -> Family:

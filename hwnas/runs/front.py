@@ -202,9 +202,10 @@ def knee(front: ParetoFront, targets: Mapping[str, float] | None = None) -> Poin
     """The point nearest to the ideal one: smallest sum of axes, each scaled by the front's own
     extent.
 
-    With one cost that is the largest distance from the chord between both ends. Ties go to the
-    lower first cost. ``targets``: of the members that meet them all; where none does, the one that
-    misses them least. What the front has no cost for is not looked at.
+    With one cost that is the largest distance from the chord between both ends. Of equals, such as
+    the only two of a front, the one with the smaller product of error and costs. ``targets``: of
+    the members that meet them all; where none does, the one that misses them least. What the front
+    has no cost for is not looked at.
     """
     known = known_targets(front, targets or {})
     met = {point.key for point in within_target(front, known)}
@@ -215,10 +216,14 @@ def knee(front: ParetoFront, targets: Mapping[str, float] | None = None) -> Poin
 
 def knee_of(points: Sequence[Point], scale: Sequence[Point]) -> Point:
     """Of ``points`` the one with the smallest sum of axes, each in units of the extent of
-    ``scale``; the first of equals."""
+    ``scale``; of equals the one with the smallest product of error and costs, then the first."""
     box = bounds_of(*_columns(scale, len(scale[0].costs)))
     values = to_minimise(*_columns(points, len(points[0].costs)))
-    return points[int(np.argmin(normalise(values, box).sum(axis=1)))]
+    sums = normalise(values, box).sum(axis=1)
+    equals = [point for point, one in zip(points, sums, strict=True) if one <= sums.min() + 1e-9]
+    if not equals:  # a sum that is no number
+        return points[int(np.argmin(sums))]
+    return min(equals, key=lambda point: (1 - point.accuracy) * float(np.prod(point.costs)))
 
 
 def known_targets(front: ParetoFront, targets: Mapping[str, float]) -> dict[str, float]:

@@ -168,20 +168,20 @@ def line_of(one: BaselineComparison) -> str:
     low, high = 100 * one.low, 100 * one.high
     is_cheaper = one.cost_ratio < ALIKE
     if not one.within:
-        front = f"the cheapest network of the front, at {_times(one)} its {word}, is"
+        front = f"the cheapest network of the front, {one.member}, at {_times(one)} its {word}, is"
     elif is_cheaper:
-        front = f"the front is, at {_times(one)} its {word},"
+        front = f"the front ({one.member}) is, at {_times(one)} its {word},"
     else:
-        front = f"the front is, at its {word},"
+        front = f"the front ({one.member}) is, at its {word},"
     if one.outcome == "paid" and is_cheaper:
         return (
-            f"The search paid: the front is {points} better than {one.title} ({low:.1f} to"
-            f" {high:.1f}), at {_times(one)} its {word}."
+            f"The search paid: the front ({one.member}) is {points} better than {one.title}"
+            f" ({low:.1f} to {high:.1f}), at {_times(one)} its {word}."
         )
     if one.outcome == "paid":
         return (
-            f"The search paid: at the {word} of {one.title} the front is {points} better"
-            f" ({low:.1f} to {high:.1f})."
+            f"The search paid: at the {word} of {one.title} the front ({one.member}) is {points}"
+            f" better ({low:.1f} to {high:.1f})."
         )
     if one.outcome == "did not pay":
         return (

@@ -40,12 +40,15 @@ class Fitting:
     steps: int
 
 
-def elastic_fit(images: int, side: int, resizable: bool) -> Fitting:
+def elastic_fit(images: int, side: int, resizable: bool, typed: int | None = None) -> Fitting:
     """For the parts of a trained network, with so many training images of ``side`` pixels, which
-    may be read at another side where they are ``resizable``."""
+    may be read at another side where they are ``resizable``. ``typed``: the epochs of parts that
+    were asked for."""
     share = _judging(images)
     steps = max(1, round(images * (1 - share)) // 32)
     whole, parts = _epochs(WHOLE_STEPS, steps), _epochs(PART_STEPS, steps)
+    if typed is not None:
+        whole, parts = max(1, round(typed * whole / parts)), typed
     judged = min(JUDGED, max(1, round(images * share)))
     return Fitting(
         settings={
@@ -65,15 +68,16 @@ def elastic_fit(images: int, side: int, resizable: bool) -> Fitting:
     )
 
 
-def chain_fit(images: int, side: int, resizable: bool) -> Fitting:
-    """The same for chains of mobile blocks from random weights."""
+def chain_fit(images: int, side: int, resizable: bool, typed: int | None = None) -> Fitting:
+    """The same for chains of mobile blocks from random weights. ``typed``: the epochs of each
+    stage that were asked for."""
     share = _judging(images)
     training = round(images * (1 - share))
     batch = 64 if training >= 20 * 64 else 32
     steps = max(1, training // batch)
     stages = []
     for wanted, frozen in zip(CHAIN_STEPS, FROZEN, strict=True):
-        epochs = _epochs(wanted, steps)
+        epochs = typed or _epochs(wanted, steps)
         stages.append({"epochs": epochs, "frozen_epochs": int(epochs * frozen)})
     judged = min(128, round(images * share))
     small = side < SMALL_SIDE

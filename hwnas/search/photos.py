@@ -21,14 +21,18 @@ NONE = "none"
 
 
 def with_weights(
-    given: Mapping[str, Any], file: str | None, say: Say = lambda line: None
+    given: Mapping[str, Any],
+    file: str | None,
+    say: Say = lambda line: None,
+    epochs: int | None = None,
 ) -> dict[str, Any]:
     """The settings of a search with trained weights: those that are named, or, for a folder of
     photos and with nothing else said, those that are at hand.
 
     ``given``: what the user said, as hwnas.config.resolve takes it; ``file``: the config that it
     goes on top of. ``weights_from`` "none" takes none. ``say`` hears what was chosen and how to
-    choose otherwise. Raises InputError for unknown weights, or such of a network without a space.
+    choose otherwise. ``epochs``: those that were asked for. Raises InputError for unknown weights,
+    or such of a network without a space.
     """
     named = given.get("weights_from")
     rest = {key: value for key, value in given.items() if key != "weights_from"}
@@ -41,7 +45,7 @@ def with_weights(
         return rest
     weights, side = next(iter(TRAINED.values())), _side(given) or look.side
     at_hand = side >= SMALL_SIDE and is_at_hand(weights)
-    fit = (elastic_fit if at_hand else chain_fit)(look.images, side, look.resizable)
+    fit = (elastic_fit if at_hand else chain_fit)(look.images, side, look.resizable, epochs)
     what = f"{look.images:,} training images of {look.side} pixels in {look.classes} classes"
     if not at_hand:
         if side >= SMALL_SIDE:

@@ -46,8 +46,8 @@ def parse(text: str) -> Genotype:
         return _from_arch_string(text)
     if text.startswith(CALL):
         return from_namedtuple(text)
-    if text in PUBLISHED:
-        return PUBLISHED[text]
+    if text.upper() in PUBLISHED:
+        return PUBLISHED[text.upper()]
     numbered = from_numbers(text)
     if numbered is not None:
         return numbered

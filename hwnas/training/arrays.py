@@ -258,10 +258,14 @@ def _class_names(
 
 def _check_training(name: str, classes: tuple[str, ...], labels: Tensor) -> None:
     counts = torch.bincount(labels, minlength=len(classes))
-    if int(counts.min()) < 2:
+    few = [
+        f"'{one}' has {int(count)}" for one, count in zip(classes, counts, strict=True) if count < 2
+    ]
+    if few:
         raise InputError(
-            f"data set '{name}': class '{classes[int(counts.argmin())]}' has {int(counts.min())}"
-            " training images; each half of the training set needs one"
+            f"data set '{name}': too few training images: class {', '.join(few[:5])}"
+            f"{' and so on' * (len(few) > 5)}; each class needs two, one that trains and one that"
+            " compares networks. Add images, or leave the class out"
         )
 
 

@@ -65,6 +65,6 @@ def _too_few(dataset: Dataset, counts: dict[str, list[int]]) -> list[str]:
     classes = sum(min(row) < FEW for row in zip(*counts.values(), strict=True))
     return [
         f"few images: {classes:,} of {len(dataset.classes):,} classes have fewer than {FEW} in a"
-        f" part; the fewest: {dataset.classes[label]}, {count:,} {part}; accuracies are uncertain"
-        " there"
+        f" part; the fewest: {dataset.classes[label]}, {count:,} {part};"
+        f" {'accuracies are uncertain there' if count else 'no accuracy says anything about it'}"
     ]

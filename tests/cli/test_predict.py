@@ -10,8 +10,10 @@ from pathlib import Path
 import onnx
 import pytest
 
+from hwnas.cli.predict import _counts
 from hwnas.export.images import images_for, untrained
 from hwnas.export.network_files import export
+from hwnas.export.predict import PhotoTally
 from tests.export.photos import hostile, made
 from tests.export.test_preprocess import weights
 from tests.runs.made import finished_run
@@ -59,6 +61,11 @@ def test_photos_in_folders_of_classes_are_judged_by_them(predict, model, tmp_pat
         f"right by the names of their folders: {len(photos)} of {len(photos) * len(names)}"
         in (done.out.splitlines()[-2])
     )
+
+
+def test_counts_of_classes_that_are_numbers_are_told_from_their_names() -> None:
+    counted = PhotoTally(classes=(("5", 7), ("3", 1)), right=0, sorted=0)
+    assert _counts(counted) == "likeliest: '5' of 7, '3' of 1"
 
 
 def test_photos_that_cannot_be_read_stop_no_others(predict, model, tmp_path) -> None:

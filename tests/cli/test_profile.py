@@ -155,6 +155,14 @@ def test_operations_of_a_target_that_is_not_here_are_estimated(hwnas):
     assert {operation["kind"] for operation in found} >= {"conv", "relu", "add", "concat", "linear"}
 
 
+def test_the_size_of_a_genotype_is_said_where_it_was_not_given(hwnas):
+    counted = ("profile", "MOBILENET_V2", "--backend", "counts", "--json")
+    said = hwnas(*counted)[2]
+    assert "32 channels, 17 blocks, 10 classes, images of 3x32x32 (otherwise: --channels" in said
+    size = ("--channels", "32", "--cells", "17", "--classes", "10", "--image", "32")
+    assert hwnas(*counted, *size)[2] == ""
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [
@@ -183,6 +191,7 @@ def test_operations_of_a_target_that_is_not_here_are_estimated(hwnas):
         ),
         (("none.onnx",), "none.onnx: no such file"),
         (("none.json",), "none.json: no such file"),
+        (("runs/none",), "runs/none: not a run directory: no such folder"),
         (("torn.onnx",), "torn.onnx: not a readable ONNX file"),
         (("unknown.onnx",), "unknown operator 'Relux'; did you mean 'Relu'"),
         (("open.onnx",), "dynamic shape (n, 3, h, w): give its sizes"),

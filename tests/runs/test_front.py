@@ -190,6 +190,24 @@ def test_the_knee_is_farthest_from_the_chord() -> None:
     assert front.knee(example()).key == "b"
 
 
+@pytest.mark.parametrize(
+    ("cheap", "dear", "knee"),
+    [
+        # A fifth of the cost more for a quarter of the errors less; five times it for next to none.
+        ((0.375, 18.5), (0.55, 22.1), "dear"),
+        ((0.90, 1.0), (0.901, 5.0), "cheap"),
+    ],
+)
+def test_of_the_only_two_the_knee_has_the_smaller_product_of_error_and_cost(
+    cheap: tuple[float, float], dear: tuple[float, float], knee: str
+) -> None:
+    points = [
+        Point(key=key, accuracy=accuracy, costs=(cost,))
+        for key, (accuracy, cost) in {"cheap": cheap, "dear": dear}.items()
+    ]
+    assert front.knee(front.pareto_front(points, ["macs"])).key == knee
+
+
 def test_the_knee_of_one_point_is_that_point() -> None:
     assert (
         front.knee(

@@ -78,9 +78,24 @@ def test_before_baselines_are_trained_the_line_says_what_to_type(run: Run) -> No
     ("member", "other", "expected", "words"),
     [
         # 20 of 20 images that only one got right: the exact test is sure.
-        (90, 70, "paid", "The search paid: at the parameters of Plain the front is 20.0 points"),
-        (70, 90, "did not pay", "The search did not pay here: beside Plain the front is, at its"),
-        (80, 77, "open", "No difference can be told: beside Plain the front is, at its parameters"),
+        (
+            90,
+            70,
+            "paid",
+            "The search paid: at the parameters of Plain the front ({}) is 20.0 points",
+        ),
+        (
+            70,
+            90,
+            "did not pay",
+            "The search did not pay here: beside Plain the front ({}) is, at its",
+        ),
+        (
+            80,
+            77,
+            "open",
+            "No difference can be told: beside Plain the front ({}) is, at its parameters",
+        ),
     ],
 )
 def test_the_verdict_is_that_of_the_images_that_only_one_got_right(
@@ -89,8 +104,9 @@ def test_the_verdict_is_that_of_the_images_that_only_one_got_right(
     trained(run, "models", 2, member)
     baseline(run, params(run)[2] + 1, other)
     verdict = verdict_of(run, read_front(run))
-    assert verdict.outcome == expected and verdict.line.startswith(words)
     (one,) = verdict.comparisons
+    assert verdict.outcome == expected
+    assert verdict.line.startswith(words.format(one.member))
     assert one.member == read_front(run).front[2].key and one.paired and one.within
     assert one.difference == pytest.approx((member - other) / IMAGES)
     # The baseline is no member of the run.

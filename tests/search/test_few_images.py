@@ -82,6 +82,6 @@ def test_a_class_without_an_image_for_each_half_is_refused_before_a_run_is_made(
     tmp_path: Path,
 ) -> None:
     data = tiny.images(tmp_path / "few.npz", 2, classes=2)
-    with pytest.raises(InputError, match="each half of the training set needs one"):
+    with pytest.raises(InputError, match="each class needs two"):
         search(config(data, "random"), tmp_path / "run")
     assert not (tmp_path / "run").exists()

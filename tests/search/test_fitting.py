@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwnas.config import resolve
+from hwnas.config import resolve, with_epochs
 from hwnas.search.fitting import (
     CHAIN_STEPS,
     JUDGED,
@@ -51,6 +51,17 @@ def test_on_flowers_the_whole_network_has_two_epochs_and_its_parts_two() -> None
     assert [stage["epochs"] for stage in found["stages"]] == [2, 2, 1]
     assert found["alpha_step"]["images"] == JUDGED
     assert found["data"]["image_size"] == SIDES[0]
+
+
+@given(IMAGES, st.integers(1, 60))
+def test_the_line_says_the_epochs_that_were_asked_for(images: int, epochs: int) -> None:
+    parts = {"space": "efficientnet-lite0-elastic", "weights_from": "efficientnet-lite0"}
+    for fit, base in ((elastic_fit, parts), (chain_fit, {})):
+        given = resolve({**BASE, **base, **fit(images, 96, True).settings})
+        changed = [stage.epochs for stage in with_epochs(given, epochs).stages]
+        said = fit(images, 96, True, epochs)
+        assert [stage["epochs"] for stage in said.settings["stages"]] == changed
+        assert f"+ {epochs} epochs of" in said.words
 
 
 @given(st.integers(1, 4000))

@@ -60,7 +60,7 @@ def test_arrays_come_back_as_they_were_stored(tmp_path):
             {"y_test": stored(np.full(6, 2**64 - 1, np.uint64))},
             "y_test: label 18446744073709551615",
         ),
-        ({"y_train": stored(np.arange(12) % 3 + 1)}, "class '0' has 0 training images"),
+        ({"y_train": stored(np.arange(12) % 3 + 1)}, "class '0' has 0"),
         ({"classes": header((10**12,), "<U0")}, "classes is of type <U0"),
         ({"classes": header((10**12,), "|S0")}, "classes is of type"),
         ({"classes": header((10**12,), "<U1")}, "classes holds 1,000,000,000,000 names"),

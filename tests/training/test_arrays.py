@@ -81,7 +81,7 @@ def test_names_of_classes_may_be_given(tmp_path):
         ({"y_train": np.eye(12)[:, :3]}, r"row 3 of shape \(3,\) is no single one among zeros"),
         ({"y_train": np.full((12, 1, 1), 1)}, r"y_train: shape \(12, 1, 1\)"),
         ({"y_train": np.arange(12) % 3 - 1}, "labels are whole numbers from 0"),
-        ({"y_train": np.arange(12) % 3 * 2}, "class '1' has 0 training images"),
+        ({"y_train": np.arange(12) % 3 * 2}, "class '1' has 0"),
         ({"y_train": np.zeros(12, int)}, "one class only"),
         ({"y_test": np.full(6, 3)}, "test label 3, but 3 classes"),
         ({"x_test": np.zeros((6, 9, 9), np.uint8)}, r"x_test of \(1, 9, 9\)"),

@@ -124,7 +124,7 @@ def test_an_image_that_claims_too_many_pixels_is_refused(tmp_path, monkeypatch):
         (["a/0.png", "b/readme.txt"], r"b: no images, but 1 .txt \(known: .bmp"),
         (["train/a/0.png", "train/b/0.png"], "train/ without test/ or val/"),
         (["a/0.png", "b/0.png"], "2 images, too few to hold out a fifth"),
-        (["a/0.png", *(f"b/{i}.png" for i in range(4))], "class 'a' has 1 training images"),
+        (["a/0.png", *(f"b/{i}.png" for i in range(4))], "class 'a' has 1"),
     ],
 )
 def test_what_is_wrong_with_a_folder_is_named(tmp_path, layout, message):

@@ -90,8 +90,10 @@ def _torch(content: bytes, where: str) -> object:
             " Save the state_dict of the network alone"
         ) from None
     except Exception as error:  # whatever damaged bytes lead torch to
+        # Of the kinds that torch raises itself the text is for people.
+        why = f" ({_first_line(error)})" if isinstance(error, RuntimeError) else ""
         raise InputError(
-            f"{where}: no file of weights, or damaged ({_first_line(error)})"
+            f"{where}: neither a .safetensors file nor weights that torch saved, or damaged{why}"
         ) from None
 
 
