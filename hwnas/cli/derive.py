@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hwnas.cli.next_steps import say_next
 from hwnas.cli.outside import echo, echo_json
 from profilers.errors import InputError
 
@@ -27,6 +28,10 @@ def derive(
         list[str] | None,
         typer.Option(help="A table to ask, a file or a name: one for each --target, in order."),
     ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="A folder to keep each front in, as a run that train and export take."),
+    ] = None,
     data_root: Annotated[Path | None, typer.Option(help="Folder of the public data sets.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Only JSON on standard output.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
@@ -34,10 +39,11 @@ def derive(
     """Draw fronts for other targets from a search's shared weights and trials, in seconds."""
     from hwnas.cli.progress import notes
     from hwnas.costs.metrics import METRICS
-    from hwnas.costs.tables import find_table
-    from hwnas.runs.directory import open_run
+    from hwnas.costs.tables import file_name, find_table
+    from hwnas.runs.directory import ensure_absent, open_run
     from hwnas.search.derive import derive as derive_fronts
     from hwnas.search.derive import prices
+    from hwnas.search.derived_run import keep
     from profilers.errors import nearest
 
     if objective not in METRICS:
@@ -49,21 +55,32 @@ def derive(
         raise InputError(
             f"--table: {len(table)} for {len(target)} targets; name one for each, in order"
         )
-    began = time.monotonic()
+    began, of_run = time.monotonic(), open_run(run)
+    places = [] if out is None else [out / file_name(name) for name in target]
+    for place in places:
+        ensure_absent(place)
     found = derive_fronts(
-        open_run(run),
+        of_run,
         target,
         objective,
         [find_table(word) for word in table or []],
         say=notes(quiet),
         root=data_root,
     )
+    for one, word, place in zip(found, target, places, strict=False):
+        keep(of_run, one, word, place)
     paid = prices(found)
     seconds = time.monotonic() - began
     if json:
-        echo_json(as_dict(found, paid, seconds, run))
+        kept = {one.target: str(place) for one, place in zip(found, places, strict=False)}
+        echo_json({**as_dict(found, paid, seconds, run), "kept": kept})
         return
     _print(found, paid, seconds, run)
+    if out is None:
+        again = [word for name in target for word in ("--target", name)]
+        say_next(("derive", run, *again, "--objective", objective, "--out", Path("derived")))
+    else:
+        say_next(*(("train", place, "--all") for place in places))
 
 
 def as_dict(found: list[Derived], paid: list[Price], seconds: float, run: Path) -> dict[str, Any]:

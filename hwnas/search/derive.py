@@ -42,11 +42,13 @@ from profilers.errors import InputError
 
 @dataclass(frozen=True, kw_only=True)
 class Derived:
-    """One target's front, and what its cost is for any network."""
+    """One target's front, what its cost is for any network, and the trials of the last stage with
+    that cost."""
 
     target: str
     summary: SearchSummary
     cost: CostModel
+    trials: tuple[Trial, ...] = ()
 
 
 def derive(
@@ -88,17 +90,20 @@ def derive(
             cost.name: cost_range(SPACES[config.space], cost, rng(config.seed, STAGE))
             for cost in costs
         }
+        told = _told(trials, costs)
         searched = Searched(
             searcher=state.searcher,
             net=state.shared.net,
-            trials=_told(trials, costs),
+            trials=told,
             evaluations=state.position.trials,
             seconds=0.0,
             candidates=state.candidates,
         )
         say(f"scoring networks for {other.target}")
         finished = finish(other, dataset, costs, ranges, searched, say=say)
-        found.append(Derived(target=other.target, summary=finished.summary, cost=costs[0]))
+        found.append(
+            Derived(target=other.target, summary=finished.summary, cost=costs[0], trials=told)
+        )
     return found
 
 
