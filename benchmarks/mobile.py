@@ -39,6 +39,7 @@ import numpy as np
 import torch
 
 from benchmarks.mobile_parts import epoch_seconds, latencies, trained, write_images
+from benchmarks.photos_page import mean_and_error
 from hwnas.config import Config, resolve
 from hwnas.runs.front import Bounds, hypervolume
 from hwnas.search.plan import plan
@@ -265,38 +266,62 @@ def _train(row: dict[str, Any], network: Architecture, dataset: Dataset, seed: i
 
 
 def table(path: Path) -> str:
-    """Markdown: each member beside its RESNET8, then hypervolumes."""
+    """Markdown: each member beside its RESNET8, then hypervolumes of whole fronts and, paired by
+    seed, how much of them an arm lacks."""
     results = [json.loads(line) for line in path.read_text().splitlines()]
     lines = [
         "| task | seed | within | member, ms | RESNET8, ms | member | RESNET8 | CPU s of both | search, CPU s |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    for one in (one for one in results if one["arm"] == "mobile"):
+    for one in results:
         by_role = {row["role"]: row for row in one["networks"]}
-        for width in WIDTHS:
+        for width in WIDTHS if f"RESNET8 {WIDTHS[0]}" in by_role else ():
             ours, theirs = by_role[f"within RESNET8 {width}"], by_role[f"RESNET8 {width}"]
             lines.append(
                 f"| {one['task']} | {one['seed']} | {width} | {ours['latency_ms']:.4f} | {theirs['latency_ms']:.4f} |"
                 f" {ours['test_accuracy']:.1%} | {theirs['test_accuracy']:.1%} |"
                 f" {ours['train_cpu_s']:.0f}, {theirs['train_cpu_s']:.0f} | {one['search_cpu_s']:.0f} |"
             )
-    lines += [
-        "",
-        "| task | arm | hypervolume by seed | mean | search, CPU s |",
-        "|---|---|---|---|---|",
-    ]
-    for task, arm in dict.fromkeys(
-        (one["task"], one["arm"]) for one in results if one["hypervolume"] is not None
-    ):
-        own = sorted(
-            (r for r in results if (r["task"], r["arm"]) == (task, arm) and r["hypervolume"]),
-            key=lambda r: r["seed"],
-        )
-        values = [one["hypervolume"] for one in own]
-        each = ", ".join(f"{value:.3f}" for value in values)
-        cpu = ", ".join(f"{one['search_cpu_s']:.0f}" for one in own)
-        lines.append(f"| {task} | {arm} | {each} | {statistics.mean(values):.3f} | {cpu} |")
-    return "\n".join(lines)
+    whole = [one for one in results if one["hypervolume"] is not None]
+    if len(lines) == 2:
+        lines = []
+    return "\n".join([*lines, *([""] if lines and whole else []), *_volumes(whole)])
+
+
+VOLUMES = {"hypervolume": "to 1 ms", "hypervolume_within_resnet8_16": "to RESNET8 16"}
+
+
+def _volumes(whole: list[dict[str, Any]]) -> list[str]:
+    """Lines about whole fronts, each arm by its seeds, the first arm less the others."""
+    if not whole:
+        return []
+    lines = ["| task | arm | box | by seed | mean | the first arm minus this | search, CPU s |"]
+    lines.append("|---|---|---|---|---|---|---|")
+    for task in dict.fromkeys(one["task"] for one in whole):
+        arms = list(dict.fromkeys(one["arm"] for one in whole if one["task"] == task))
+        for column, box in VOLUMES.items():
+            of = {
+                (one["arm"], one["seed"]): one
+                for one in whole
+                if one["task"] == task and one.get(column) is not None
+            }
+            for arm in arms:
+                seeds = sorted(seed for name, seed in of if name == arm)
+                if not seeds:
+                    continue
+                values = [of[arm, seed][column] for seed in seeds]
+                leads = [
+                    of[arms[0], seed][column] - of[arm, seed][column]
+                    for seed in seeds
+                    if (arms[0], seed) in of
+                ]
+                lead = "" if arm == arms[0] or not leads else mean_and_error(leads, 3, "+")
+                each = ", ".join(f"{value:.3f}" for value in values)
+                cpu = ", ".join(f"{of[arm, seed]['search_cpu_s']:.0f}" for seed in seeds)
+                lines.append(
+                    f"| {task} | {arm} | {box} | {each} | {statistics.mean(values):.3f} | {lead} | {cpu} |"
+                )
+    return lines
 
 
 def main() -> None:

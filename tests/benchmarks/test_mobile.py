@@ -64,4 +64,21 @@ def test_the_table_sets_each_member_beside_its_residual_network(tmp_path: Path) 
     file.write_text(json.dumps({**row, "networks": networks}) + "\n")
     text = mobile.table(file)
     assert "| six | 0 | 8 | 0.0100 | 0.0200 | 10.0% | 20.0% | 20, 20 | 50 |" in text
-    assert "| six | mobile | 0.500 | 0.500 | 50 |" in text
+    assert "| six | mobile | to 1 ms | 0.500 | 0.500 |  | 50 |" in text
+
+
+def test_fronts_of_two_arms_are_compared_seed_by_seed(tmp_path: Path) -> None:
+    rows = [
+        {"task": "ten", "arm": arm, "seed": seed, "search_cpu_s": 100.0, "networks": []}
+        | {"hypervolume": 0.5 + 0.1 * seed - less, "hypervolume_within_resnet8_16": 0.3 - less}
+        for seed in (1, 0)
+        for arm, less in (("mobile", 0.0), ("random", 0.02))
+    ]
+    file = tmp_path / "rows.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    lines = mobile.table(file).splitlines()
+    assert lines[0].startswith("| task | arm | box |")
+    assert lines[3] == (
+        "| ten | random | to 1 ms | 0.480, 0.580 | 0.530 | +0.020 ± 0.000 | 100, 100 |"
+    )
+    assert lines[5].startswith("| ten | random | to RESNET8 16 | 0.280, 0.280 | 0.280 | +0.020")
