@@ -96,13 +96,13 @@ def as_dict(found: list[Derived], paid: list[Price], seconds: float, run: Path) 
 
 
 def _print(found: list[Derived], paid: list[Price], seconds: float, run: Path) -> None:
-    from hwnas.cli.outside import console
+    from hwnas.cli.outside import print_table
     from hwnas.cli.show import front_table
     from hwnas.runs.models import search_knee
 
     for one in found:
         echo(f"{one.target}: {one.cost.name} {one.cost.provenance} ({one.cost.source})")
-        console().print(front_table(one.summary, search_knee(one.summary)))
+        print_table(front_table(one.summary, search_knee(one.summary)))
     unit = found[0].cost.unit
     for price in paid:
         best = (
@@ -114,4 +114,5 @@ def _print(found: list[Derived], paid: list[Price], seconds: float, run: Path) -
             f"the middle of {price.chosen_for}'s front on {price.used_on}: {price.value:,.4g}"
             f" {unit}; {best}"
         )
-    echo(f"{len(found)} fronts from the weights of {run} in {seconds:.0f} s, nothing was trained")
+    fronts = f"{len(found)} front{'s' * (len(found) > 1)}"
+    echo(f"{fronts} from the weights of {run} in {seconds:.0f} s, nothing was trained")
