@@ -122,7 +122,7 @@ def _line(found: PhotoClasses) -> str:
 
 
 def _counts(counted: PhotoTally) -> str:
-    named = ", ".join(f"'{name}' of {count:,}" for name, count in counted.classes)
+    named = ", ".join(f"'{name}' ({count:,})" for name, count in counted.classes)
     if not counted.sorted:
         return f"likeliest: {named}"
     share = 100 * counted.right / counted.sorted

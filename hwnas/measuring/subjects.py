@@ -61,7 +61,7 @@ class Named:
 
 
 FOLDER = re.compile(r"[\w. ~-]*/[\w./ -]{1,200}")
-"""What no genotype is spelt like: a path, of a run directory that is not there."""
+"""A path. No genotype is written like one, so a run directory is meant."""
 
 
 def resolve(text: str, shape: Shape) -> list[Named]:

@@ -65,7 +65,7 @@ def test_photos_in_folders_of_classes_are_judged_by_them(predict, model, tmp_pat
 
 def test_counts_of_classes_that_are_numbers_are_told_from_their_names() -> None:
     counted = PhotoTally(classes=(("5", 7), ("3", 1)), right=0, sorted=0)
-    assert _counts(counted) == "likeliest: '5' of 7, '3' of 1"
+    assert _counts(counted) == "likeliest: '5' (7), '3' (1)"
 
 
 def test_photos_that_cannot_be_read_stop_no_others(predict, model, tmp_path) -> None:
