@@ -41,7 +41,7 @@ def test_each_photo_has_a_line_and_the_end_says_what_was_timed(predict, model, t
     assert [line.partition(": ")[0] for line in lines] == list(map(str, photos))
     assert all(line.partition(": ")[2].count(" 0.") + line.count(" 1.0000") for line in lines)
     assert counts.startswith("likeliest: ") and "right by" not in counts
-    assert sum(map(int, re.findall(r" (\d+)(?=, |$)", counts))) == len(photos)
+    assert sum(map(int, re.findall(r" \((\d+)\)(?=, |$)", counts))) == len(photos)
     lines = done.out.splitlines()
     assert lines[-1].startswith(f"{len(photos)} photos; {model} by ONNX Runtime, 1 thread, one ")
     assert "network " in lines[-1] and "reading and resizing" in lines[-1]
