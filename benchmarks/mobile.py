@@ -78,8 +78,9 @@ SEARCH: dict[str, dict[str, Any]] = {
         "stages": [
             {"epochs": 6, "frozen_epochs": 3},
             {"epochs": 5, "frozen_epochs": 2},
-            {"epochs": 7, "frozen_epochs": 2},
+            {"epochs": 10, "frozen_epochs": 1, "finalist_epochs": 6},
         ],
+        "finalists_by": "cover",
         "weight_step": {"batch_size": 64},
         "alpha_step": {"every": 8, "images": 128},
         "finalists_per_policy": 2,
@@ -94,6 +95,7 @@ SPACE: dict[str, dict[str, Any]] = {
         "space": "tnd",
         "channels": 4,
         "stages": [{"cells": 3, "epochs": 3, "frozen_epochs": 1}],
+        "finalists_by": "regression",
         "evaluation": {"channels": 4, "cells": 3},
     },
 }

@@ -18,8 +18,8 @@ WHOLE_STEPS, PART_STEPS = 160, 160
 More of them make parts better as they are, and little after `train`; fewer of the whole network
 cost its parts a point (docs/log.md, 2026-11-29)."""
 CHAIN_STEPS = (480, 400, 560)
-"""Of chains from random weights, stage by stage, as configs/mobile-cifar10.toml has them for 10,000
-images."""
+"""Of chains from random weights, stage by stage: those of the searches beside RESNET8 in
+docs/evidence/mobile.md, of 10,000 images."""
 FROZEN = (1 / 2, 2 / 5, 2 / 7)
 """The share of each of these stages that trains weights alone."""
 MOST_EPOCHS = 60

@@ -84,7 +84,7 @@ CASES: tuple[Case, ...] = (
     Case(name="a label of 10^9", make=archive(y_train=labels(10**9)), command=COMMAND, code=2,
          says=("error: x.npz: y_train: label 1000000000; labels are class numbers",)),
     Case(name="a label of 10^5", make=archive(y_train=labels(10**5)), command=COMMAND, code=2,
-         says=("class '2' has 0 training images",)),
+         says=("class '2' has 0",)),
     Case(name="F05 a label of 2^63 without a sign", make=archive(y_train=labels(2**63 + 5, "u8")), command=COMMAND,
          code=2, says=("error: x.npz: y_train: label 9223372036854775813",)),
     Case(name="F06 10^12 names of no characters", make=archive(classes=header("(1000000000000,)", "<U0")),
