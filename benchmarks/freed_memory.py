@@ -92,6 +92,8 @@ def table(rows: list[dict[str, Any]]) -> str:
     for task in dict.fromkeys(row["task"] for row in rows):
         of = {(row["seed"], row["kept"]): row for row in rows if row["task"] == task}
         seeds = [seed for seed, kept in of if kept and (seed, False) in of]
+        if not seeds:
+            continue
         spent = {at: row["user_s"] + row["system_s"] for at, row in of.items()}
         ratios = [spent[seed, True] / spent[seed, False] for seed in seeds]
         text, peaks = {}, {}
