@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import resource
 import statistics
 import subprocess
@@ -24,6 +23,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from benchmarks.page import mean_and_error
 from benchmarks.worth import subset
 
 SIDES = (64, 128)
@@ -121,15 +121,9 @@ def summarise(path: Path) -> None:
             for compared in one["verdict"]["comparisons"]:
                 found.setdefault(compared["title"], []).append(compared)
         for title, each in found.items():
-            points = [100 * one["difference"] for one in each]
-            error = (
-                statistics.stdev(points) / math.sqrt(len(points)) if len(points) > 1 else math.nan
-            )
-            spread = f" ± {error:.1f}" if len(points) > 1 else ""
+            difference = mean_and_error([100 * one["difference"] for one in each], 1, "+")
             ratio = statistics.mean(one["cost_ratio"] for one in each)
-            print(
-                f"| {photos} | {title} | {len(each)} | {ratio:.2f} | {statistics.mean(points):+.1f}{spread} |"
-            )
+            print(f"| {photos} | {title} | {len(each)} | {ratio:.2f} | {difference} |")
     for one in rows:
         print(
             f"- {one['photos']}, seed {one['seed']}: {one['verdict']['line']} CPU seconds: {one['cpu_s']}"

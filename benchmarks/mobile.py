@@ -39,7 +39,7 @@ import numpy as np
 import torch
 
 from benchmarks.mobile_parts import epoch_seconds, latencies, trained, write_images
-from benchmarks.photos_page import mean_and_error
+from benchmarks.page import mean_and_error
 from hwnas.config import Config, resolve
 from hwnas.runs.front import Bounds, hypervolume
 from hwnas.search.plan import plan
@@ -271,23 +271,23 @@ def table(path: Path) -> str:
     """Markdown: each member beside its RESNET8, then hypervolumes of whole fronts and, paired by
     seed, how much of them an arm lacks."""
     results = [json.loads(line) for line in path.read_text().splitlines()]
-    lines = [
+    head = [
         "| task | seed | within | member, ms | RESNET8, ms | member | RESNET8 | CPU s of both | search, CPU s |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
+    beside = []
     for one in results:
         by_role = {row["role"]: row for row in one["networks"]}
         for width in WIDTHS if f"RESNET8 {WIDTHS[0]}" in by_role else ():
             ours, theirs = by_role[f"within RESNET8 {width}"], by_role[f"RESNET8 {width}"]
-            lines.append(
+            beside.append(
                 f"| {one['task']} | {one['seed']} | {width} | {ours['latency_ms']:.4f} | {theirs['latency_ms']:.4f} |"
                 f" {ours['test_accuracy']:.1%} | {theirs['test_accuracy']:.1%} |"
                 f" {ours['train_cpu_s']:.0f}, {theirs['train_cpu_s']:.0f} | {one['search_cpu_s']:.0f} |"
             )
-    whole = [one for one in results if one["hypervolume"] is not None]
-    if len(lines) == 2:
-        lines = []
-    return "\n".join([*lines, *([""] if lines and whole else []), *_volumes(whole)])
+    volumes = _volumes([one for one in results if one["hypervolume"] is not None])
+    parts = [[*head, *beside] if beside else [], volumes]
+    return "\n\n".join("\n".join(part) for part in parts if part)
 
 
 VOLUMES = {"hypervolume": "to 1 ms", "hypervolume_within_resnet8_16": "to RESNET8 16"}

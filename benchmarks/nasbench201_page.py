@@ -22,7 +22,7 @@ from scipy.stats import t as student
 from benchmarks import tabular
 from benchmarks.draw import curves
 from benchmarks.nasbench201 import COSTS, chance, tables_of
-from benchmarks.page import filled
+from benchmarks.page import filled, standard_error
 from benchmarks.tabular import Table
 from hwnas.space.encoding import to_choices
 from hwnas.space.text import parse
@@ -36,8 +36,8 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
     """Where the mean of such values lies with 95 %; not numbers with fewer than two."""
     if len(values) < 2:
         return float("nan"), float("nan")
-    error = statistics.stdev(values) / len(values) ** 0.5
-    low, high = student.interval(LEVEL, len(values) - 1, loc=statistics.mean(values), scale=error)
+    at = {"loc": statistics.mean(values), "scale": standard_error(values)}
+    low, high = student.interval(LEVEL, len(values) - 1, **at)
     return float(low), float(high)
 
 
@@ -57,8 +57,7 @@ def accuracies(rows: Sequence[dict[str, Any]], other: Table) -> list[float]:
 
 
 def report(rows: list[dict[str, Any]], tables: dict[str, Table]) -> str:
-    """Markdown: one line per run, means and intervals per arm, what chance gives, and the rank
-    correlations."""
+    """Markdown: one line per run, means per arm, what chance gives, and the rank correlations."""
     uniform = chance(tables)
     shares = uniform["uniform_share"]
     lines = [

@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.page import filled
+from benchmarks.page import filled, mean_and_error
 from benchmarks.photos_figure import figure
 
 Row = dict[str, Any]
@@ -64,14 +63,6 @@ def at_latency(front: Sequence[Row], limit: float) -> Row | None:
     """The member of a front that its search found best of those no slower; None where all are slower."""
     fitting = [row for row in front if row["of_stock"] <= limit]
     return max(fitting, key=lambda row: float(row["shared_accuracy"]), default=None)
-
-
-def mean_and_error(values: Sequence[float], digits: int = 1, sign: str = "") -> str:
-    """The mean, with its standard error over seeds where there are several."""
-    mean = f"{statistics.mean(values):{sign}.{digits}f}"
-    if len(values) < 2:
-        return mean
-    return f"{mean} ± {statistics.stdev(values) / math.sqrt(len(values)):.{digits}f}"
 
 
 def networks(rows: Sequence[Row]) -> str:

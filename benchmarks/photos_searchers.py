@@ -23,8 +23,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.page import filled
-from benchmarks.photos_page import mean_and_error
+from benchmarks.page import filled, mean_and_error
 from benchmarks.photos_parts import one_thread
 from hwnas.config import Config
 from hwnas.nets.network import Network

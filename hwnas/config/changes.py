@@ -39,7 +39,13 @@ def _epochs_of(stage: SearchStage, config: Config, epochs: int) -> int:
     if stage.train == "nothing":
         return stage.epochs
     paths = [one.epochs for one in config.stages if one.train == "paths"]
-    return max(1, round(epochs * stage.epochs / max([*paths, 1])))
+    return epochs_of_largest(stage.epochs, max([*paths, 1]), epochs)
+
+
+def epochs_of_largest(own: int, paths: int, epochs: int) -> int:
+    """What keeps the share of a stage that trains the largest network, where ``paths`` epochs that
+    train paths become ``epochs``."""
+    return max(1, round(epochs * own / paths))
 
 
 def with_data(config: Config, **changes: Any) -> Config:

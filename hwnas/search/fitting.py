@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from hwnas.config.changes import epochs_of_largest
+
 KEPT_ASIDE, JUDGED = 368, 256
 """Images that no weights are trained on, and those of them that candidates are compared on: their
 likelihood ranks well (docs/log.md, 2026-11-28). Finalists are scored on all of them."""
@@ -48,7 +50,7 @@ def elastic_fit(images: int, side: int, resizable: bool, typed: int | None = Non
     steps = max(1, round(images * (1 - share)) // 32)
     whole, parts = _epochs(WHOLE_STEPS, steps), _epochs(PART_STEPS, steps)
     if typed is not None:
-        whole, parts = max(1, round(typed * whole / parts)), typed
+        whole, parts = epochs_of_largest(whole, parts, typed), typed
     judged = min(JUDGED, max(1, round(images * share)))
     return Fitting(
         settings={
