@@ -40,6 +40,7 @@ from benchmarks import cifar_jpeg, tabular
 from benchmarks.search_fronts import Member
 from benchmarks.tabular import Floats, Ints, Table
 from hwnas.config import Config, resolve
+from hwnas.nets.fast.allocator import keep_freed_memory
 from hwnas.nets.supernet import build_supernet
 from hwnas.runs import directory as runs
 from hwnas.runs.checkpoint import load_checkpoint
@@ -435,6 +436,7 @@ def main() -> int:
         "--keep", type=Path, help="run directory to keep (default: it is thrown away)"
     )
     given = parser.parse_args()
+    keep_freed_memory()  # as `hwnas search` does
     row = (
         untrained(given.data, given.size)
         if given.arm == "synflow"

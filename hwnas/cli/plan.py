@@ -122,10 +122,12 @@ def plan(
     if epochs is not None:
         resolved = with_epochs(resolved, epochs)
     chosen_table = named_table(table, resolved)
+    from hwnas.nets.fast.allocator import keep_freed_memory
     from hwnas.search.advice import advise
     from hwnas.search.plan import plan as planning
     from hwnas.training.describe import described
 
+    keep_freed_memory()  # as the search will, whose epochs it times
     planned = planning(resolved, say, chosen_table)
     for line in described(planned.dataset):
         say(line)

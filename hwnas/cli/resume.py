@@ -37,10 +37,12 @@ def resume(
     from hwnas.cli.show import print_summary
 
     several.launched(processes, context.find_root().obj)
+    from hwnas.nets.fast.allocator import keep_freed_memory
     from hwnas.runs.summary import read_front
     from hwnas.runs.verdict import with_verdict
     from hwnas.search.search import resume as go_on
 
+    keep_freed_memory()
     images: dict[str, Any] = {
         "root": data_root,
         "download": download,

@@ -114,6 +114,9 @@ def search(
     path = out or new_directory(resolved.data.source, [one.metric for one in resolved.objectives])
     ensure_absent(path)
     several.launched(processes, context.find_root().obj)
+    from hwnas.nets.fast.allocator import keep_freed_memory
+
+    keep_freed_memory()
     with several.joined() as ranks:
         run_search(
             resolved,

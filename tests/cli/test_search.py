@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from hwnas.nets.fast import allocator
 from tests.search import tiny
 from tests.typed import Done, type_command
 
@@ -55,7 +56,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_users_own_sentence_with_small_settings(hwnas: Command) -> None:
+def test_the_users_own_sentence_with_small_settings(
+    hwnas: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[None] = []
+    monkeypatch.setattr(allocator, "keep_freed_memory", lambda: kept.append(None))
     sentence = ["search", "--target", "1080ti", "--objective", "params"]
     done = hwnas(
         *sentence, "--config", "quick.toml", "--data", "tiny.npz", "--out", "run", "--json"
@@ -71,6 +76,7 @@ def test_the_users_own_sentence_with_small_settings(hwnas: Command) -> None:
     assert "shared weights (validation)" in table.out and "counted" in table.out
     again = hwnas("resume", "run", "--json", "--quiet")
     assert json.loads(again.out) == found and again.err == ""
+    assert len(kept) == 2  # by the search, and by what goes on with it
 
 
 @pytest.mark.slow

@@ -1,7 +1,8 @@
 """What happens to memory that a step frees.
 
-It is kept for the next step by a setting of the process that `hwnas train` makes, and not `hwnas
-search`. It is given back where a step found too little memory.
+It is kept for the next step by a setting of the process that `hwnas train`, `search`, `resume` and
+`plan` make; the Python interface, in a process of the user's own, doesn't. It is given back where a
+step found too little memory.
 """
 
 from __future__ import annotations
