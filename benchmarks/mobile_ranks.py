@@ -1,7 +1,8 @@
 """Do shared weights rank chains of blocks as trainings of their own do?
 
     OMP_NUM_THREADS=1 python -m benchmarks.mobile_ranks --train 0 --out benchmarks/results/mobile-ranks.jsonl    # to 19
-    python -m benchmarks.mobile_ranks --rank benchmarks/results/mobile-ranks.jsonl --stages 4 --finalists 6 --seed 11
+    python -m benchmarks.mobile_ranks --rank benchmarks/results/mobile-ranks.jsonl --stages 4 --finalists 6 --seed 11 --out benchmarks/results/mobile-ranked.jsonl
+    python -m benchmarks.mobile_ranks --summary benchmarks/results/mobile-ranked.jsonl
 
 ``--train K`` trains one of TRAINED networks of mobile-small for EPOCHS epochs, as benchmarks/mobile.py does, and appends a row:
 those at equal steps of rank among DRAWN uniform networks in the order of their MACs. ``--rank`` trains a supernet, uniform paths in
@@ -24,7 +25,7 @@ import torch
 
 from benchmarks.mobile import CLASSES, EACH, RECIPE
 from benchmarks.mobile_parts import trained, write_images
-from hwnas.config import resolve
+from hwnas.config import WeightStep, resolve
 from hwnas.nets.supernet import build_supernet
 from hwnas.search.distributed import shared_weights
 from hwnas.search.plan import SearchPlan, plan
@@ -39,6 +40,7 @@ TRAINED = 20
 DRAWN = 2000
 EPOCHS = 30
 SEED = 10
+BATCH = 64
 
 
 def planned(folder: Path, weight_step: dict[str, Any] | None = None) -> SearchPlan:
@@ -50,7 +52,7 @@ def planned(folder: Path, weight_step: dict[str, Any] | None = None) -> SearchPl
         "objectives": [{"metric": "macs"}],
         "seed": SEED,
         "data": {"source": str(folder / "images.npz")},
-        "weight_step": {"batch_size": 64, **(weight_step or {})},
+        "weight_step": {"batch_size": BATCH, **(weight_step or {})},
     }
     return plan(resolve(given))
 
@@ -123,7 +125,8 @@ def ranked(
             say("finalists" if last else f"stage {stage}")
     return {
         "stages": list(stages),
-        "finalists": finalists,
+        "epochs_alone": finalists,
+        "networks": len(truth),
         "kept": kept,
         "seed": seed,
         **weight_step,
@@ -156,6 +159,25 @@ def _train(
             shared_weights.weight_step(shared, batch, path, shared_weights.cosine(settings, done))
 
 
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """Markdown: a line per supernet."""
+    lines = [
+        "| networks | epochs of uniform paths | of their paths alone | batch | weight decay | seed | tau, of all / of the larger half |"
+        " after their paths alone | test accuracy of the one ranked first | CPU s |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    defaults = WeightStep()
+    for row in sorted(rows, key=lambda row: (sum(row["stages"]), row["seed"])):
+        before, after = row[f"stage {len(row['stages']) - 1}"], row["finalists"]
+        decay = row.get("weight_decay", defaults.weight_decay)
+        lines.append(
+            f"| {row['networks']} | {', '.join(map(str, row['stages']))} | {row['epochs_alone']} | {row.get('batch_size', BATCH)} |"
+            f" {decay:g} | {row['seed']} | {before['tau']:.2f} / {before['tau_larger']:.2f} |"
+            f" {after['tau']:.2f} / {after['tau_larger']:.2f} | {after['picked']:.1%} | {after['cpu_s']:.0f} |"
+        )
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(
@@ -169,7 +191,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--weight-step", type=json.loads, default={}, help="settings, as JSON")
     parser.add_argument("--out", type=Path, help="file of JSON lines to append to")
+    parser.add_argument("--summary", type=Path, help="print the table of ranked rows and stop")
     given = parser.parse_args()
+    if given.summary:
+        print(table([json.loads(line) for line in given.summary.read_text().splitlines()]))
+        return
     torch.set_num_threads(1)
     if given.train is not None:
         row = train_one(given.train)
