@@ -26,14 +26,14 @@ import torch
 from benchmarks.mobile import CLASSES, EACH, RECIPE
 from benchmarks.mobile_parts import trained, write_images
 from hwnas.config import WeightStep, resolve
-from hwnas.nets.supernet import build_supernet
+from hwnas.nets.supernet import Supernet, build_supernet
 from hwnas.search.distributed import shared_weights
 from hwnas.search.plan import SearchPlan, plan
 from hwnas.space.encoding import sample, to_genotype
 from hwnas.space.genotype import Architecture
 from hwnas.space.space import SPACES, Choices
 from hwnas.space.text import format_text
-from hwnas.training.data import batches, equal_batches
+from hwnas.training.data import batch_count, batches, equal_batches
 from profilers.agreement import kendall_tau
 
 TRAINED = 20
@@ -93,36 +93,35 @@ def ranked(
     weight_step: dict[str, Any],
 ) -> dict[str, Any]:
     """A row: how a supernet ranks the trained networks, before and after their paths are trained alone."""
-    torch.set_num_threads(1)
     began = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
         of = planned(Path(folder), weight_step)
         choices = networks(of)[[row["number"] for row in truth]]
         trained_alone = np.array([row["test_accuracy"] for row in truth])
         larger = np.argsort([row["macs"] for row in truth])[len(truth) // 2 :]
-        shared = None
-        found: dict[str, Any] = {}
+        images = list(equal_batches(of.dataset, "policy", 256, (201,)))
 
-        def say(phase: str) -> None:
-            assert shared is not None
-            images = list(equal_batches(of.dataset, "policy", 256, (201,)))
-            seen = shared_weights.accuracies(shared.net, choices, images)
-            found[phase] = {
+        def compared(net: Supernet) -> dict[str, float]:
+            seen = shared_weights.accuracies(net, choices, images)
+            return {
                 "tau": round(kendall_tau(seen, trained_alone), 3),
                 "tau_larger": round(kendall_tau(seen[larger], trained_alone[larger]), 3),
                 "picked": round(float(trained_alone[seen.argmax()]), 4),
                 "mean": round(float(seen.mean()), 4),
                 "cpu_s": round(time.process_time() - began, 1),
             }
-            print(phase, found[phase], flush=True)
 
+        shared = None
+        found = {}
         for stage, epochs in enumerate((*stages, finalists)):
             last = stage == len(stages)
             if shared is None or not (kept or last):
                 net = build_supernet(of.config.stage_family(0, of.dataset.task), seed=seed + stage)
                 shared = shared_weights.optimise(net, of.config.weight_step)
             _train(of, shared, choices if last else None, epochs, (seed, stage))
-            say("finalists" if last else f"stage {stage}")
+            phase = "finalists" if last else f"stage {stage}"
+            found[phase] = compared(shared.net)
+            print(phase, found[phase], flush=True)
     return {
         "stages": list(stages),
         "epochs_alone": finalists,
@@ -143,19 +142,18 @@ def _train(
     """Uniform paths, or those of some networks alone, with a rate that falls along a cosine."""
     space, settings = SPACES[of.config.space], of.config.weight_step
     rng = np.random.default_rng(words)
+    steps = batch_count(of.dataset, "weights", settings.batch_size)
     for epoch in range(epochs):
-        drawn = list(
-            batches(
-                of.dataset,
-                "weights",
-                settings.batch_size,
-                (*words, epoch),
-                augment=of.dataset.augment,
-            )
+        drawn = batches(
+            of.dataset,
+            "weights",
+            settings.batch_size,
+            (*words, epoch),
+            augment=of.dataset.augment,
         )
         for number, batch in enumerate(drawn):
             path = sample(space, rng) if among is None else among[rng.integers(len(among))]
-            done = (epoch + number / len(drawn)) / epochs
+            done = (epoch + number / steps) / epochs
             shared_weights.weight_step(shared, batch, path, shared_weights.cosine(settings, done))
 
 
