@@ -77,9 +77,7 @@ Download = Annotated[bool, DataOption("--download", help="Fetch a missing public
 DataNoise = Annotated[
     float | None, DataOption(help="Gaussian noise on every image, 0..1: a harder task.")
 ]
-ImageSize = Annotated[
-    int | None, DataOption(help="Side in pixels that folders of images are read at.")
-]
+ImageSize = Annotated[int | None, DataOption(help="Side in pixels that images are resized to.")]
 SkipBroken = Annotated[
     bool,
     DataOption(

@@ -17,11 +17,10 @@ from hwnas.training.augment import Augment
 from hwnas.training.dataset import Dataset, generator, halves
 from hwnas.training.order import Labelled as Labelled
 from hwnas.training.order import hold_out, in_order, taken
+from hwnas.training.resized import SMALLEST_SIDE, resized
 from hwnas.training.stored import Images
 from profilers.errors import InputError
 
-# A cell-based network halves height and width twice.
-SMALLEST_SIDE = 8
 # Pixels of other types become bytes in pieces of so many numbers.
 _PIECE = 1 << 24
 
@@ -129,13 +128,14 @@ def default_augment(image: tuple[int, int, int]) -> Augment:
     return Augment(crop_padding=min(height, width) // 8, flip=channels > 1)
 
 
-def load_npz(path: Path, *, seed: int, noise: float) -> Dataset:
+def load_npz(path: Path, *, seed: int, noise: float, image_size: int | None = None) -> Dataset:
     """Read `x_train`, `y_train`, `x_test`, `y_test` and, if present, the names `classes` from an
     archive.
 
     Images: (N, H, W), (N, H, W, C) or (N, C, H, W) with C of 1, 3 or 4; uint8, or floats in 0..1 or
     0..255. Labels: whole numbers from 0, (N,) or (N, 1), or one-hot (N, K). Nothing is unpickled.
-    Raises `InputError` that names the file and the array.
+    `image_size`: as hwnas.training.resized takes it. Raises `InputError` that names the file and
+    the array.
     """
     arrays = read_npz(path)
     train, test = (
@@ -151,12 +151,15 @@ def load_npz(path: Path, *, seed: int, noise: float) -> Dataset:
             f"{path}: x_train has images of {tuple(train.images.shape[1:])}, x_test of "
             f"{tuple(test.images.shape[1:])} (channels, height, width)"
         )
-    image = _image(train.images)
+    images, test_images = (
+        resized(part, image_size, str(path)) for part in (train.images, test.images)
+    )
+    image = _image(images)
     return build(
         path.stem,
         _class_names(arrays, int(train.labels.max()) + 1, path),
-        train,
-        test,
+        train._replace(images=images),
+        test._replace(images=test_images),
         image=image,
         augment=default_augment(image),
         seed=seed,

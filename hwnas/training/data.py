@@ -65,9 +65,9 @@ def load(
 
     `root`: where public data sets are, by default `default_root()`; `download`: fetch a missing
     one. `seed`: how the training set is halved; the test set never depends on it. `noise`: standard
-    deviation of Gaussian noise on every image, in the range 0..1. `image_size`: side in pixels for
-    folders and ImageNet, inferred without it. `test`: a folder of test images, one sub-folder per
-    class, where `source` is a folder.
+    deviation of Gaussian noise on every image, in the range 0..1. `image_size`: side in pixels that
+    images are resized to; without it that of the arrays, or what suits a folder. `test`: a folder
+    of test images, one sub-folder per class, where `source` is a folder.
     `crop`: which part of the side of each picture's middle square is seen, of a folder.
     `skip_broken`: leave out the files of a folder that cannot be read. The order of files, of their
     names (but see hwnas.training.order) and of rows changes nothing. Raises `InputError` with one
@@ -79,9 +79,11 @@ def load(
     if test is not None and (word in NAMES or word.lower().endswith(".npz")):
         raise InputError(f"data.test {test}: only a folder of images takes one, not {word!r}")
     if word == "digits":
-        return load_digits(seed=seed, noise=noise)
+        return load_digits(seed=seed, noise=noise, image_size=image_size)
     if word in TORCHVISION:
-        return load_torchvision(word, root, download=download, seed=seed, noise=noise)
+        return load_torchvision(
+            word, root, download=download, seed=seed, noise=noise, image_size=image_size
+        )
     # Here, since only pictures in files need Pillow.
     from hwnas.training.folders import load_folder, load_imagenet
     from hwnas.training.pixels import Unreadable
@@ -110,6 +112,6 @@ def load(
         wrong = why_no_file(path)
         if wrong is not None:
             raise InputError(f"data file {path}: {wrong}")
-        return load_npz(path, seed=seed, noise=noise)
+        return load_npz(path, seed=seed, noise=noise, image_size=image_size)
     wrong = why_no_file(path) or "neither a folder of images nor an .npz file"
     raise InputError(f"data set {word}: {wrong}")

@@ -19,7 +19,7 @@ LOOKED_AT = 200
 @dataclass(frozen=True, kw_only=True)
 class FirstLook:
     """How many training images there are, of how many classes, and the median of their shorter
-    sides, in pixels. ``resizable``: they are files, which may be read at any side."""
+    sides, in pixels. ``resizable``: they are files, which have no side of their own in common."""
 
     images: int
     classes: int

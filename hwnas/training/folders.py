@@ -14,13 +14,14 @@ import torch
 
 from hwnas.heard import counted
 from hwnas.training import torchvision_shim
-from hwnas.training.arrays import SMALLEST_SIDE, build, default_augment
+from hwnas.training.arrays import build, default_augment
 from hwnas.training.augment import Augment
 from hwnas.training.dataset import Dataset
 from hwnas.training.files import READERS, Files, spread
 from hwnas.training.order import Labelled
 from hwnas.training.parts import parts
 from hwnas.training.picture import Header, probe
+from hwnas.training.resized import SMALLEST_SIDE
 from hwnas.training.scan import passed_over, scan, scan_test
 from hwnas.training.stored import Images
 from hwnas.training.usable import usable

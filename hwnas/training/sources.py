@@ -19,31 +19,43 @@ from hwnas.training.arrays import Labelled, as_images, build, default_augment
 from hwnas.training.augment import Augment
 from hwnas.training.dataset import Dataset
 from hwnas.training.named import TORCHVISION
+from hwnas.training.resized import resized
 from profilers.errors import InputError
 
 
-def load_digits(*, seed: int, noise: float) -> Dataset:
+def load_digits(*, seed: int, noise: float, image_size: int | None = None) -> Dataset:
     """Return scikit-learn's 1,797 real 8 x 8 digits (from UCI), a fixed fifth of them for
-    testing."""
+    testing; ``image_size``: as hwnas.training.resized takes it."""
     pixels, labels = _digits()
     # 0..16 of the file to 0..255.
     images = torch.from_numpy((pixels * (255 / 16)).round().astype(np.uint8)).view(-1, 1, 8, 8)
+    images = resized(images, image_size, "digits")
+    side = images.shape[2]
     return build(
         "digits",
         tuple("0123456789"),
         Labelled(images, labels),
         None,
-        image=(1, 8, 8),
-        # One pixel is an eighth of the width; a mirrored digit is no digit.
-        augment=Augment(crop_padding=1),
+        image=(1, side, side),
+        # An eighth of the width; a mirrored digit is no digit.
+        augment=Augment(crop_padding=side // 8),
         seed=seed,
         noise=noise,
     )
 
 
-def load_torchvision(name: str, root: Path, *, download: bool, seed: int, noise: float) -> Dataset:
+def load_torchvision(
+    name: str,
+    root: Path,
+    *,
+    download: bool,
+    seed: int,
+    noise: float,
+    image_size: int | None = None,
+) -> Dataset:
     """Return one of `TORCHVISION`, read and checked by torchvision from `root`.
 
+    `image_size`: as hwnas.training.resized takes it.
     CIFAR is stored as pickles, which torchvision opens only after their md5 sums have matched its
     own list. Raises `InputError` where the files are missing or damaged, or cannot be downloaded.
     """
@@ -51,7 +63,10 @@ def load_torchvision(name: str, root: Path, *, download: bool, seed: int, noise:
         _torchvision_part(name, root, train=part, download=download) for part in (True, False)
     )
     parts = [
-        Labelled(as_images(np.asarray(part.data), name), torch.as_tensor(part.targets).long())
+        Labelled(
+            resized(as_images(np.asarray(part.data), name), image_size, name),
+            torch.as_tensor(part.targets).long(),
+        )
         for part in (train, test)
     ]
     images = parts[0].images

@@ -9,12 +9,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from benchmarks import nasbench201, nasbench201_page, tabular
-from hwnas.config import resolve
+from benchmarks.cifar_jpeg import halved
+from hwnas.config import resolve, with_data
 from hwnas.space.encoding import to_genotype
 from hwnas.space.nasbench201 import SPACE
 from hwnas.space.text import format_text
+from hwnas.training import data
+from hwnas.training.run_images import read_images
 
 
 def member(
@@ -145,3 +149,20 @@ def test_the_named_configs_are_what_the_benchmark_runs(name: str, size: str, arm
     named = resolve({}, name).model_dump()
     ours = nasbench201.config_of(size, arm, 0, Path("cifar10.npz")).model_dump()
     assert {**ours, "data": {}} == {**named, "data": {}}
+
+
+def test_the_cpu_configs_see_the_images_that_the_benchmark_makes(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    x, y = rng.integers(0, 256, (40, 32, 32, 3), dtype=np.uint8), np.arange(40) % 2
+    arrays = {"x_train": x, "y_train": y, "x_test": x[:6], "y_test": y[:6]}
+    np.savez(tmp_path / "whole.npz", **arrays)
+    np.savez(
+        tmp_path / "halved.npz",
+        **{name: halved(one) if name[0] == "x" else one for name, one in arrays.items()},
+    )
+    wanted = data.load(tmp_path / "halved.npz")
+    for name in ("tnd-nasbench201-cpu", "darts-nasbench201-cpu", "ndarts-nasbench201-cpu"):
+        config = with_data(resolve({}, name), source=str(tmp_path / "whole.npz"))
+        seen = read_images(config)
+        assert torch.equal(seen.train, wanted.train) and torch.equal(seen.test, wanted.test)
+        assert (seen.image, seen.augment, seen.mean) == (wanted.image, wanted.augment, wanted.mean)

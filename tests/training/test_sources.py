@@ -104,6 +104,15 @@ def test_cifar_files_are_read_through_torchvision(tmp_path, monkeypatch, name, r
     assert dataset.augment.flip
 
 
+def test_cifar_is_read_at_the_side_that_is_asked_for(tmp_path, monkeypatch):
+    write_cifar(tmp_path, monkeypatch)
+    whole = data.load("cifar10", root=tmp_path)
+    dataset = data.load("cifar10", root=tmp_path, image_size=16)
+    assert dataset.image == (3, 16, 16)
+    assert dataset.augment.crop_padding == 2 and dataset.augment.flip
+    assert dataset.train.float().mean() == pytest.approx(float(whole.train.float().mean()), abs=1)
+
+
 def test_a_changed_cifar_file_is_never_unpickled(tmp_path, monkeypatch):
     write_cifar(tmp_path, monkeypatch)
 
