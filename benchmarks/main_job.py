@@ -14,7 +14,9 @@ front.json is believed. What is judged, all with the weights of the search:
   the most expensive network of the space; beside it that of 64 uniform networks of the operations that are left;
 - the ends, the cheapest and the most expensive member: how many times the parameters, and by how many standard errors
   the second is more accurate, image by image, on the images that the search printed from, on the test images, and on
-  both together: all those that did not choose.
+  both together. In a run that covers the costs none of these chose among candidates; before, the printed ones did;
+- how many members are better than every cheaper one, on either kind of images. A front that covers the costs keeps a
+  member unless a cheaper one is better by three standard errors, so it has more.
 """
 
 from __future__ import annotations
@@ -49,6 +51,7 @@ from hwnas.training.data import Batch, equal_batches
 Row = dict[str, Any]
 Bools = NDArray[np.bool_]
 
+ENDS = ("errors_printed", "errors_test", "errors_both")
 RANDOM = 64
 BATCH = 1024
 """All test images of digits at once: sub-networks normalise by the statistics of their batch."""
@@ -165,28 +168,43 @@ def page(files: list[Path]) -> str:
         lines += [
             f"{path.stem}:",
             "",
-            "| seed | threads | members | times the parameters | standard errors between the ends,"
+            "| seed | threads | members | better than every cheaper one, printed / test"
+            " | times the parameters | standard errors between the ends,"
             " printed / test / both | hypervolume on test images | of 64 random | CPU s |",
-            "|---|---|---|---|---|---|---|---|",
+            "|---|---|---|---|---|---|---|---|---|",
         ]
         lines += [
-            f"| {row['seed']} | {row['threads']} | {row['members']} | {row['factor']:.1f}"
-            f" | {row['errors_printed']:.1f} / {row['errors_test']:.1f} / {row['errors_both']:.1f} | {row['hypervolume']:.3f}"
+            f"| {', '.join(str(row[key]) for key in ('seed', 'form') if key in row)} | {row['threads']} | {row['members']}"
+            f" | {better(row, 'printed')} / {better(row, 'test')} | {row['factor']:.1f}"
+            f" | {' / '.join(f'{row[key]:.1f}' for key in ENDS if key in row)} | {row['hypervolume']:.3f}"
             f" | {row['random']:.3f} | {row['cpu_s'] or ''} |"
             for row in rows
         ]
+        alone = [row for row in rows if row["threads"] == 1]
         means = {
-            name: mean([row for row in rows if row["threads"] == 1], name)
+            name: mean(alone, name)
             for name in ("members", "factor", "hypervolume", "random", "cpu_s")
         }
+        counts = (
+            statistics.mean(better(row, kind) for row in alone) for kind in ("printed", "test")
+        )
         lines += [
-            f"| mean | 1 | {means['members']:.1f} | {means['factor']:.1f} | | {means['hypervolume']:.3f}"
+            f"| mean | 1 | {means['members']:.1f} | {' / '.join(f'{one:.1f}' for one in counts)} | {means['factor']:.1f} | | {means['hypervolume']:.3f}"
             f" | {means['random']:.3f} | {means['cpu_s']:.1f} |",
             "",
         ]
     if len(tables) == 2:
         lines += differences(*(rows for _, rows in tables))
     return "\n".join(lines)
+
+
+def better(row: Row, images: str) -> int:
+    """How many members of a front, cheapest first, are right on more of these images than every cheaper one."""
+    best, found = -1.0, 0
+    for member in row["front"]:
+        if member[images] > best:
+            best, found = member[images], found + 1
+    return found
 
 
 def differences(before: list[Row], after: list[Row]) -> list[str]:
@@ -207,7 +225,7 @@ def differences(before: list[Row], after: list[Row]) -> list[str]:
     return [
         f"second minus first, {len(pairs)} pairs: hypervolume {statistics.mean(gains):+.4f} +- {error:.4f}, the least"
         f" {min(gains):+.4f}; above random in {sum(one['hypervolume'] > one['random'] for _, one in pairs)}; CPU time"
-        f" {f'{statistics.mean(times):.3f}' if times else 'unknown,'} times",
+        f" {f'{statistics.mean(times):.3f} ({min(times):.2f} to {max(times):.2f})' if times else 'unknown,'} times",
     ]
 
 

@@ -2,8 +2,9 @@
 
     python -m benchmarks.nasbench201_page ../shared/data benchmarks/results/nasbench201-fresh.jsonl --page docs/evidence/nasbench201.md
     python -m benchmarks.nasbench201_page ../shared/data benchmarks/results/nasbench201.jsonl --figure docs/evidence/nasbench201.svg
+    python -m benchmarks.nasbench201_page ../shared/data benchmarks/results/nasbench201-tried.jsonl --tried
 
-With ``--page`` the table of fresh seeds is replaced there, else it is printed. An interval holds the mean of an arm with 95 %
+With ``--page`` the table of fresh seeds is replaced there, else tables are printed. An interval holds the mean of an arm with 95 %
 (Student's t over its seeds). CIFAR-100 is looked up for the same cells; nothing was chosen by it.
 """
 
@@ -12,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from scipy.stats import t as student
 
 from benchmarks import tabular
 from benchmarks.draw import curves
-from benchmarks.nasbench201 import COSTS, chance, tables_of
+from benchmarks.nasbench201 import COSTS, chance, share, tables_of
 from benchmarks.page import filled, standard_error
 from benchmarks.tabular import Table
 from hwnas.space.encoding import to_choices
@@ -117,16 +118,33 @@ def figure(rows: list[dict[str, Any]]) -> str:
     )
 
 
-def fresh(rows: list[dict[str, Any]], other: Table) -> str:
-    """Markdown: one line per run and one per arm, with its interval."""
-    lines = [
-        "| arm | seed | share of the exact front, params | latency | best cell, CIFAR-10 test accuracy in % |"
-        " the same cell on CIFAR-100 | CPU s |",
-        "|---|---|---|---|---|---|---|",
+def shares_of(
+    rows: Sequence[dict[str, Any]], tables: Mapping[str, Table], name: str
+) -> list[float]:
+    """The share of the exact front of these tables that the cells reach which each run handed back for a cost."""
+    return [
+        share(
+            tables[name],
+            tabular.codes(np.array([to_choices(parse(text)) for text in row["cells"][name]])),
+        )
+        for row in rows
+        if row.get("cells")
     ]
+
+
+def fresh(rows: list[dict[str, Any]], others: Mapping[str, Table]) -> str:
+    """Markdown: one line per run and one per arm, with its interval; ``others``: by cost, the
+    tables of another data set that the same cells are looked up in."""
+    lines = [
+        "| arm | seed | share of the exact front, params | latency | the same cells on CIFAR-100, params | latency |"
+        " best cell, CIFAR-10 test accuracy in % | the same cell on CIFAR-100 | CPU s |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    other = next(iter(others.values()))
     for arm in dict.fromkeys(row["arm"] for row in rows):
         mine = sorted((row for row in rows if row["arm"] == arm), key=lambda row: int(row["seed"]))
         shares = {name: [row["share"][name] for row in mine if "share" in row] for name in COSTS}
+        shares |= {f"{name}, other": shares_of(mine, others, name) for name in COSTS}
         best, elsewhere = [row["test_accuracy"] for row in mine], accuracies(mine, other)
         for place, row in enumerate(mine):
             cells = [f"{some[place]:.3f}" if some else "" for some in shares.values()]
@@ -141,6 +159,29 @@ def fresh(rows: list[dict[str, Any]], other: Table) -> str:
     return "\n".join(lines)
 
 
+def tried(rows: list[dict[str, Any]]) -> str:
+    """Markdown: what earlier settings handed back, a line for each of them and of its arms, seed by seed."""
+    lines = [
+        "| what | arm | seeds | epochs | tau of shared weights, at the end | share of the exact front, params | latency"
+        " | best cell, test accuracy in % |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    groups: dict[tuple[str, str, int], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault((row["what"], row["arm"], row["epochs"]), []).append(row)
+    for (what, arm, epochs), mine in groups.items():
+        mine.sort(key=lambda row: int(row["seed"]))
+        columns = [
+            [str(row["seed"]) for row in mine],
+            [str(epochs)],
+            [f"{row['tau'][-1]['tau']:.2f}" for row in mine if row["tau"]],
+            *([f"{row['share'][name]:.3f}" for row in mine if "share" in row] for name in COSTS),
+            [f"{row['test_accuracy']:.2f}" for row in mine],
+        ]
+        lines.append(f"| {what} | {arm} | {' | '.join(', '.join(one) for one in columns)} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(
@@ -150,15 +191,22 @@ def main() -> None:
     parser.add_argument("rows", type=Path)
     parser.add_argument("--page", type=Path, help="the page whose table of fresh seeds is replaced")
     parser.add_argument("--figure", type=Path, help="SVG file to draw rank correlations into")
+    parser.add_argument("--tried", action="store_true", help="print what earlier settings gave")
     given = parser.parse_args()
     rows = [json.loads(line) for line in given.rows.read_text(encoding="utf-8").splitlines()]
+    if given.tried:
+        print(tried(rows))
+        return
     if given.figure is not None:
         given.figure.write_text(figure(rows), encoding="utf-8")
     if given.page is None:
         print(report(rows, tables_of(given.data)))
         return
-    other = tabular.load(given.data / "nasbench201.csv.gz", OTHER, COSTS["params"])
-    page = filled(given.page.read_text(encoding="utf-8"), fresh(rows, other), BEGIN, END)
+    others = {
+        name: tabular.load(given.data / "nasbench201.csv.gz", OTHER, column)
+        for name, column in COSTS.items()
+    }
+    page = filled(given.page.read_text(encoding="utf-8"), fresh(rows, others), BEGIN, END)
     given.page.write_text(page, encoding="utf-8")
 
 

@@ -24,6 +24,7 @@ there makes 16 x 16 pixels) given by --npz.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import statistics
 import tempfile
@@ -35,6 +36,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.page import standard_error
 from hwnas.config import Config, resolve, with_epochs
 from hwnas.runs.front import Bounds, hypervolume, non_dominated, to_minimise
 from hwnas.search.plan import plan
@@ -246,7 +248,29 @@ def table(path: Path) -> str:
                 f" (seeds {[row['seed'] for row in mine]}: {values}), search CPU s {cpu}"
                 + (f"; whole fronts {statistics.mean(fronts):.4f}: {fronts}" if fronts else "")
             )
+        lines += differences([row for row in rows if row["task"] == task])
     return "\n".join(lines)
+
+
+def differences(rows: list[dict[str, Any]]) -> list[str]:
+    """How far one arm is ahead of another, seed by seed, of all pairs of arms that share two seeds
+    or more."""
+    lines = []
+    by_arm = {
+        arm: {row["seed"]: row for row in rows if row["arm"] == arm}
+        for arm in dict.fromkeys(row["arm"] for row in rows)
+    }
+    for (one, first), (other, second) in itertools.combinations(by_arm.items(), 2):
+        seeds = sorted(set(first) & set(second))
+        for name, words in (("whole_front", "whole fronts"), ("hypervolume", "of five")):
+            both = [(first[seed].get(name), second[seed].get(name)) for seed in seeds]
+            gains = [here - there for here, there in both if here is not None and there is not None]
+            if len(gains) > 1:
+                lines.append(
+                    f"{one} minus {other}, {words}, {len(gains)} seeds: {statistics.mean(gains):+.4f}"
+                    f" (standard error {standard_error(gains):.4f}, the least {min(gains):+.4f})"
+                )
+    return lines
 
 
 def main() -> None:

@@ -13,9 +13,13 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 from pymoo.algorithms.moo.nsga2 import NSGA2
+from pymoo.core.crossover import Crossover
 from pymoo.core.mutation import Mutation
 from pymoo.core.problem import Problem
+from pymoo.operators.crossover.pntx import TwoPointCrossover
+from pymoo.operators.crossover.sbx import SBX
 from pymoo.operators.crossover.ux import UX
+from pymoo.operators.repair.rounding import RoundingRepair
 from pymoo.operators.sampling.rnd import IntegerRandomSampling
 
 from hwnas.runs.front import to_minimise
@@ -24,11 +28,15 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Evaluate = Callable[[Ints], tuple[Floats, Floats]]  # (M, E) -> accuracy (M,), costs (M, 1)
 
-# The best in the mean of 200, 500 and 1,000 evaluations among populations of 10 to 100, uniform,
-# two-point and simulated binary crossover and mutation rates of 0.1 to 1/3
-# (docs/evidence/tabular.md).
+# Chosen by `python -m benchmarks.tabular_tuning` (docs/evidence/tabular.md).
 POPULATION = 20
 MUTATION = 0.1
+CROSSOVER = "uniform"
+CROSSOVERS: dict[str, Callable[[], Crossover]] = {
+    "uniform": lambda: UX(prob=0.9),
+    "two-point": lambda: TwoPointCrossover(prob=0.9),
+    "simulated binary": lambda: SBX(prob=0.9, eta=3, vtype=float, repair=RoundingRepair()),
+}
 
 
 class Spent(Exception):
@@ -68,6 +76,7 @@ def nsga2(
     seed: int,
     population: int = POPULATION,
     mutation: float = MUTATION,
+    crossover: str = CROSSOVER,
 ) -> None:
     """pymoo's NSGA-II on the operation indices; what is not eligible is the worst of all."""
     slots, operations = mask.shape
@@ -75,7 +84,7 @@ def nsga2(
     algorithm = NSGA2(
         pop_size=population,
         sampling=IntegerRandomSampling(),
-        crossover=UX(prob=0.9),
+        crossover=CROSSOVERS[crossover](),
         mutation=Redraw(mutation),
         eliminate_duplicates=True,
     )

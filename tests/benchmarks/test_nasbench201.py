@@ -128,12 +128,48 @@ def test_fresh_seeds_have_an_interval_and_the_same_cells_on_another_data_set(
         | {"best": format_text(to_genotype(SPACE, np.array(cell)))}
         for seed, accuracy, cell in zip((101, 100), (94.0, 93.0), cells, strict=True)
     ]
-    text = nasbench201_page.fresh(rows, tables["params"])
+    text = nasbench201_page.fresh(rows, tables)
     elsewhere = [100 * tables["params"].accuracy[place(cell)] for cell in cells]
     first = text.splitlines()[2]
-    assert first == f"| darts | 100 |  |  | 93.00 | {elsewhere[1]:.2f} | 60 |"
+    assert first == f"| darts | 100 |  |  |  |  | 93.00 | {elsewhere[1]:.2f} | 60 |"
     # Student's t with one degree of freedom: 12.706 standard errors, here of 0.5.
-    assert "| darts | mean of 2 |  |  | 93.50 (87.15 to 99.85) |" in text
+    assert "| darts | mean of 2 |  |  |  |  | 93.50 (87.15 to 99.85) |" in text
+
+
+def test_cells_that_were_handed_back_are_looked_up_on_another_data_set(
+    tables: dict[str, tabular.Table],
+) -> None:
+    cells = [[3] * 6, [1, 3, 0, 1, 2, 3]]
+    texts = [format_text(to_genotype(SPACE, np.array(cell))) for cell in cells]
+    row = {
+        "arm": "front",
+        "seed": 100,
+        "share": {"params": 0.9, "latency": 0.8},
+        "cells": {"params": texts, "latency": texts[:1]},
+        "best": texts[0],
+        "test_accuracy": 93.0,
+        "cpu_s": 60,
+    }
+    found = [
+        nasbench201.share(tables[name], np.array([place(cell) for cell in some]))
+        for name, some in (("params", cells), ("latency", cells[:1]))
+    ]
+    text = nasbench201_page.fresh([row], tables)
+    assert f"| front | 100 | 0.900 | 0.800 | {found[0]:.3f} | {found[1]:.3f} | 93.00 |" in text
+
+
+def test_what_was_tried_has_a_line_for_each_setting_and_arm() -> None:
+    base = {"what": "this", "epochs": 4, "test_accuracy": 93.0, "tau": [{"epoch": 4, "tau": 0.25}]}
+    rows = [
+        {**base, "arm": "front", "seed": 3, "share": {"params": 0.9, "latency": 0.8}},
+        {**base, "arm": "darts", "seed": 1, "tau": []},
+        {**base, "arm": "front", "seed": 0, "share": {"params": 0.7, "latency": 0.6}},
+    ]
+    lines = nasbench201_page.tried(rows).splitlines()
+    assert lines[2:] == [
+        "| this | front | 0, 3 | 4 | 0.25, 0.25 | 0.700, 0.900 | 0.600, 0.800 | 93.00, 93.00 |",
+        "| this | darts | 1 | 4 |  |  |  | 93.00 |",
+    ]
 
 
 @pytest.mark.parametrize(

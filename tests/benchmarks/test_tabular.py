@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import tabular, tabular_peers
+from benchmarks import tabular, tabular_peers, tabular_tuning
 from hwnas.space.nasbench201 import SPACE
 from profilers.errors import InputError
 
@@ -135,3 +135,31 @@ def test_every_run_is_kept_and_the_means_are_theirs(table: tabular.Table) -> Non
     kept: list[list[float]] = []
     result = tabular.compare(table, 2, ("random",), lambda name, seed, found: kept.append(found))
     np.testing.assert_allclose(result["methods"]["random"]["mean"], np.mean(kept, axis=0))
+
+
+@pytest.mark.parametrize("crossover", list(tabular_peers.CROSSOVERS))
+def test_every_crossover_of_the_peer_asks_for_cells_of_the_space(
+    table: tabular.Table, crossover: str
+) -> None:
+    seen = tabular.history(tabular_peers.nsga2, table, 0, 200, crossover=crossover)
+    assert len(set(seen.tolist())) == 200 and 0 <= seen.min() <= seen.max() < SIZE
+
+
+def test_tuning_runs_every_setting_and_puts_the_best_first(
+    table: tabular.Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tabular_tuning, "POPULATIONS", (10, 100))
+    monkeypatch.setattr(tabular_tuning, "MUTATIONS", (0.1,))
+    monkeypatch.setattr(tabular_tuning, "SEEDS", range(100, 102))
+    rows = tabular_tuning.rows_of(table, ("accuracy", "cost"))
+    assert [(row["population"], row["crossover"]) for row in rows] == [
+        (population, crossover)
+        for population in (10, 100)
+        for crossover in ("uniform", "two-point", "simulated binary")
+    ]
+    again = tabular.shares(tabular_peers.nsga2, table, 101, population=100, mutation=0.1)
+    assert rows[3]["shares"][1] == pytest.approx(again, abs=1e-6)
+    lines = tabular_tuning.page(rows).splitlines()[2:]
+    means = [float(line.split(" | ")[-2]) for line in lines]
+    assert len(lines) == 6 and means == sorted(means, reverse=True)
+    assert lines[0].split(" | ")[-1].strip(" |") == ""
