@@ -30,7 +30,8 @@ def profile(
     subject: Annotated[
         str,
         typer.Argument(
-            help="A genotype (name, file or text), an .onnx or .tflite file, or a run.",
+            help="A network (a name such as MOBILENET_V2_0.35, a genotype's file or text), an .onnx"
+            " or .tflite file, or a run.",
             metavar="SUBJECT",
         ),
     ],

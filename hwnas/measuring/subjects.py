@@ -157,11 +157,12 @@ def sizes_of(found: Sequence[Named]) -> list[str]:
     lines = []
     for one in found:
         if one.architecture is not None:
-            at, parts = one.architecture, SPACES[one.architecture.genotype.space].parts
+            at, space = one.architecture, SPACES[one.architecture.genotype.space]
             image = "x".join(map(str, one.shape.image))
+            cells = "--cells, " if space.depth is None else ""
             lines.append(
-                f"{one.key}: {at.channels} channels, {at.cells} {parts}, {one.shape.classes}"
-                f" classes, images of {image} (otherwise: --channels, --cells, --classes, --image)"
+                f"{one.key}: {at.channels} channels, {at.cells} {space.parts}, {one.shape.classes}"
+                f" classes, images of {image} (otherwise: --channels, {cells}--classes, --image)"
             )
     return lines
 

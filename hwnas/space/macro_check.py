@@ -58,6 +58,8 @@ def check_macro(macro: Macro) -> None:
         )
     for number, stage in enumerate(macro.stages):
         _check_stage(f"{where}: stages[{number}]", stage, macro.divisor)
+        if macro.sliced:
+            _check_parts(f"{where}: stages[{number}]", stage)
     if sizes == 1 and not any(_decides(stage) for stage in macro.stages):
         raise InputError(f"{where}: nothing to decide: no stage has two blocks to choose from")
 
@@ -79,6 +81,23 @@ def _check_stage(where: str, stage: Stage, divisor: int) -> None:
                 )
     if set(stage.first or stage.blocks) == {NONE}:
         raise InputError(f"{where}: its first block can't be absent: offer another than {NONE!r}")
+
+
+def _check_parts(where: str, stage: Stage) -> None:
+    """Raise InputError unless the options of each block can be parts of the largest of them."""
+    for key, names in (("blocks", stage.blocks), ("first", stage.first)):
+        blocks = [block_of(name) for name in names if name != NONE]
+        kinds = {(block.kind, block.gated) for block in blocks}
+        sizes = {(block.kernel, block.expansion) for block in blocks}
+        # Column by column the largest: itself one of them, where one block holds all others.
+        largest = tuple(map(max, zip(*sizes, strict=True)))
+        grouped = any(block.groups > 1 for block in blocks)
+        if blocks and (len(kinds) > 1 or grouped or largest not in sizes):
+            raise InputError(
+                f"{where}.{key}: with sliced = true all blocks are parts of the largest one: of one"
+                " kind, all with gates or none, without groups, and one has the largest kernel and"
+                " the largest expansion"
+            )
 
 
 def _check_different(where: str, names: Sequence[str], least: int = 1) -> None:

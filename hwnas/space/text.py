@@ -114,7 +114,10 @@ def from_dict(data: Any) -> Genotype:
         raise InputError("genotype: expected an object with the key 'space'")
     name = data["space"]
     if name not in SPACES:
-        raise InputError(f"genotype: unknown space {name!r}{nearest(name, SPACES.names())}")
+        raise InputError(
+            f"genotype: unknown space {name!r}{nearest(name, SPACES.names())} (a space of one's own"
+            " table is known to its runs: give a run and a key)"
+        )
     if not SPACES[name].slots:
         return _from_operations(name, data)
     legal = (

@@ -135,7 +135,7 @@ def test_random_genotypes_export(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SWEPT)
+@pytest.mark.parametrize("name", (*SWEPT, "mobile-small", "fbnet"))
 def test_fifty_random_genotypes_export(name: str) -> None:
     space, rng = SPACES[name], np.random.default_rng(6)
     for _ in range(50):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import pytest
 
-from hwnas.space.chain import chain_space
+from hwnas.space.chain import chain_graph, chain_space
 from hwnas.space.known_macros import KNOWN_MACROS
 from hwnas.space.macro import Head, Macro, SqueezeExciteRule, Stage, Stem
 from hwnas.space.macro_check import check_macro
 from hwnas.space.mobile import SEARCHED
+from hwnas.space.size import CellSize
+from hwnas.space.task import Task
 from profilers.errors import InputError
 
 STAGE = Stage(width=8, depth=2, blocks=("k3_e3", "none"))
@@ -60,9 +63,37 @@ def test_a_table_that_can_be_built_passes(macro: Macro) -> None:
         (staged(blocks=("none",)), r"stages\[1\]: its first block can't be absent"),
         (staged(blocks=("k3_e3_g3",)), "k3_e3_g3 divides its channels into 3 groups"),
         ({"stages": (replace(STAGE, blocks=("k3_e3",)),)}, "nothing to decide"),
+        (
+            {**staged(blocks=("k3_e6", "k5_e3")), "sliced": True},
+            r"macro mine: stages\[1\]\.blocks: with sliced = true all blocks are parts of the",
+        ),
+        (
+            {**staged(first=("k3_e3", "plain_k3")), "sliced": True},
+            r"stages\[1\]\.first: with sliced = true",
+        ),
     ],
 )
 def test_a_table_that_can_not_be_built_is_refused(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(InputError, match=words) as caught:
         chain_space(replace(MACRO, **changes))
     assert "\n" not in str(caught.value)
+
+
+BLOCKS = ("k3_e1", "k5_e1", "k3_e3", "k5_e3", "k3_e3_se", "k5_e6_se", "k3_e1_g2", "k5_e2_g2")
+BLOCKS += ("separable_k3", "separable_k5_se", "fused_k3_e2", "fused_k5_e4", "plain_k3", "plain_k5")
+
+
+@pytest.mark.parametrize("pair", list(combinations(BLOCKS, 2)), ids="+".join)
+def test_a_sliced_table_passes_where_its_graph_can_be_built_and_nowhere_else(
+    pair: tuple[str, str],
+) -> None:
+    stage = replace(STAGE, blocks=pair)
+    macro = replace(MACRO, name="sliced-" + "-".join(pair), stages=(stage,), sliced=True)
+    space = replace(chain_space(replace(macro, sliced=False)), macro=macro)
+    try:
+        chain_graph(space, CellSize(channels=8, cells=2), Task(classes=2, image=(3, 32, 32)), ())
+    except InputError:
+        with pytest.raises(InputError, match="with sliced = true"):
+            check_macro(macro)
+    else:
+        check_macro(macro)
