@@ -15,6 +15,7 @@ chosen, and appends one line of JSON. Arms:
 
 Tasks: ``six``: six classes of CIFAR-10, 150 images each; ``ten``: 1,000 images of each class. Both
 are of 32 x 32 pixels, from lossy JPEGs, and tested on half of the test images of their classes.
+With --enlarged they are a folder of pictures of 96 x 96 pixels, as a user's photos, read at 32.
 
 A member is chosen before anything is trained, by its validation accuracy with shared weights alone:
 of those at most as slow as RESNET8 at one width, the best; with --whole, FRONT of the front, evenly
@@ -38,7 +39,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.mobile_parts import epoch_seconds, latencies, trained, write_images
+from benchmarks.mobile_parts import (
+    epoch_seconds,
+    latencies,
+    trained,
+    write_images,
+    write_pictures,
+)
 from benchmarks.page import mean_and_error
 from hwnas.config import Config, resolve
 from hwnas.runs.front import Bounds, hypervolume
@@ -49,6 +56,7 @@ from hwnas.space.known import KNOWN
 from hwnas.space.text import from_dict
 from hwnas.training.data import Dataset
 from hwnas.training.recipe import RECIPES
+from profilers.host import cpu_model
 
 Member = dict[str, Any]
 
@@ -58,6 +66,8 @@ EACH = {"six": 150, "ten": 1000}
 SECONDS = {"six": 20.0, "ten": 30.0}
 RECIPE = replace(RECIPES["quick"], weight_decay=5e-3, label_smoothing=0.1, cutout=8)
 WIDTHS = (8, 16)
+ENLARGED, READ = 96, 32
+"""Pixels: the side of enlarged pictures, and that they are read at."""
 FRONT = 4
 SLOWEST_MS = 1.0
 """The box of the hypervolume reaches from no latency to this one, from chance to every image
@@ -165,6 +175,7 @@ def run(
     changes: dict[str, Any],
     seconds: float,
     epochs: int | None = None,
+    enlarged: bool = False,
 ) -> dict[str, Any]:
     """Search, measure, choose, train; ``whole``: a front of FRONT networks, not those that RESNET8
     is beside."""
@@ -172,7 +183,11 @@ def run(
     with tempfile.TemporaryDirectory() as folder:
         npz = Path(folder) / f"{task}{seed}.npz"
         write_images(npz, (CLASSES if seed < 10 else TUNING)[task], EACH[task], seed)
-        config = config_of(arm, task, seed, npz, changes)
+        data = {}
+        if enlarged:
+            where = write_pictures(Path(folder) / "pictures", npz, ENLARGED)
+            data = {"data": {**where, "image_size": READ}}
+        config = config_of(arm, task, seed, npz, {**changes, **data})
         began = time.process_time()
         # Not measured by the search: all are measured below, beside RESNET8.
         planned = replace(plan(config), attached_target=None)
@@ -221,9 +236,12 @@ def run(
         for slowest in (SLOWEST_MS, limits[-1])
     )
     return {
-        "task": task,
+        "task": f"{task}, enlarged" if enlarged else task,
         "arm": arm,
         "seed": seed,
+        "changes": changes,
+        "cpu": cpu_model(),
+        "box_ms": [SLOWEST_MS, round(limits[-1], 5)],
         "search_cpu_s": round(searched, 1),
         "evaluations": found["evaluations"],
         "test_images": len(dataset.test_labels),
@@ -297,11 +315,13 @@ def _volumes(whole: list[dict[str, Any]]) -> list[str]:
     """Lines about whole fronts, each arm by its seeds, the first arm less the others."""
     if not whole:
         return []
-    lines = ["| task | arm | box | by seed | mean | the first arm minus this | search, CPU s |"]
-    lines.append("|---|---|---|---|---|---|---|")
+    lines = [
+        "| task | arm | box | its end by seed, ms | by seed | mean | the first arm minus this | search, CPU s |"
+    ]
+    lines.append("|---|---|---|---|---|---|---|---|")
     for task in dict.fromkeys(one["task"] for one in whole):
         arms = list(dict.fromkeys(one["arm"] for one in whole if one["task"] == task))
-        for column, box in VOLUMES.items():
+        for place, (column, box) in enumerate(VOLUMES.items()):
             of = {
                 (one["arm"], one["seed"]): one
                 for one in whole
@@ -319,9 +339,14 @@ def _volumes(whole: list[dict[str, Any]]) -> list[str]:
                 ]
                 lead = "" if arm == arms[0] or not leads else mean_and_error(leads, 3, "+")
                 each = ", ".join(f"{value:.3f}" for value in values)
+                ends = ", ".join(
+                    f"{of[arm, seed]['box_ms'][place]:.3f}"
+                    for seed in seeds
+                    if "box_ms" in of[arm, seed]
+                )
                 cpu = ", ".join(f"{of[arm, seed]['search_cpu_s']:.0f}" for seed in seeds)
                 lines.append(
-                    f"| {task} | {arm} | {box} | {each} | {statistics.mean(values):.3f} | {lead} | {cpu} |"
+                    f"| {task} | {arm} | {box} | {ends} | {each} | {statistics.mean(values):.3f} | {lead} | {cpu} |"
                 )
     return lines
 
@@ -341,6 +366,9 @@ def main() -> None:
     )
     parser.add_argument("--seconds", type=float, help="of CPU time for each training")
     parser.add_argument("--epochs", type=int, help="of each training, in place of a time")
+    parser.add_argument(
+        "--enlarged", action="store_true", help="the images as a folder of larger pictures"
+    )
     parser.add_argument("--out", type=Path, help="file of JSON lines to append to")
     parser.add_argument("--summary", type=Path, help="print the tables of such a file and stop")
     options = parser.parse_args()
@@ -356,6 +384,7 @@ def main() -> None:
         options.changes,
         seconds,
         options.epochs,
+        options.enlarged,
     )
     print(json.dumps(row))
     if options.out:

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
+from PIL import Image
 
 from benchmarks.cifar_jpeg import CLASSES, decode
 from hwnas.export.onnx_format import onnx_model
@@ -53,6 +54,23 @@ def write_images(path: Path, classes: Sequence[int], each: int, seed: int) -> No
             arrays[f"x_{part}"] = np.concatenate(images)
             arrays[f"y_{part}"] = np.repeat(np.arange(len(classes)), [len(some) for some in images])
     np.savez(path, **arrays)
+
+
+def write_pictures(folder: Path, npz: Path, side: int) -> dict[str, str]:
+    """The images of such a file as a user's pictures: PNG files, enlarged to ``side`` pixels, one folder per class.
+
+    Returns where they are, as a config names it.
+    """
+    where = {"x_train": folder / "train", "x_test": folder / "test"}
+    with np.load(npz, allow_pickle=False) as arrays:
+        for part, target in where.items():
+            names = [str(arrays["classes"][label]) for label in arrays[f"y{part[1:]}"]]
+            for name in dict.fromkeys(names):
+                (target / name).mkdir(parents=True)
+            for number, (image, name) in enumerate(zip(arrays[part], names, strict=True)):
+                picture = Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)
+                picture.save(target / name / f"{number:05}.png", compress_level=1)
+    return {"source": str(where["x_train"]), "test": str(where["x_test"])}
 
 
 def latencies(
