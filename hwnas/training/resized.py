@@ -10,8 +10,8 @@ from profilers.errors import InputError
 
 SMALLEST_SIDE = 8
 """Pixels. A cell-based network halves height and width twice."""
-_AT_ONCE = 4096
-"""Images that are held as float32 at a time."""
+_AT_ONCE = 1 << 24
+"""Pixel values that are held as float32 at a time."""
 
 
 def resized(images: Tensor, side: int | None, name: str) -> Tensor:
@@ -31,7 +31,8 @@ def resized(images: Tensor, side: int | None, name: str) -> Tensor:
     square = images[:, :, top : top + shorter, left : left + shorter]
     if shorter == side:
         return square.contiguous()
-    return torch.cat([_scaled(part, side) for part in torch.split(square, _AT_ONCE)])
+    several = max(1, _AT_ONCE // (square.shape[1] * max(shorter, side) ** 2))
+    return torch.cat([_scaled(part, side) for part in torch.split(square, several)])
 
 
 def _scaled(square: Tensor, side: int) -> Tensor:
