@@ -51,10 +51,14 @@ def with_interval(values: Sequence[float], digits: int) -> str:
     return mean if len(values) < 2 else f"{mean} ({low:.{digits}f} to {high:.{digits}f})"
 
 
+def places(texts: Sequence[str]) -> tabular.Ints:
+    """The rows of a table that such cells stand in."""
+    return tabular.codes(np.array([to_choices(parse(text)) for text in texts]))
+
+
 def accuracies(rows: Sequence[dict[str, Any]], other: Table) -> list[float]:
     """What another column says of each run's best cell, in %."""
-    cells = np.array([to_choices(parse(row["best"])) for row in rows])
-    return [100 * float(value) for value in other.accuracy[tabular.codes(cells)]]
+    return [100 * float(value) for value in other.accuracy[places([row["best"] for row in rows])]]
 
 
 def report(rows: list[dict[str, Any]], tables: dict[str, Table]) -> str:
@@ -122,14 +126,7 @@ def shares_of(
     rows: Sequence[dict[str, Any]], tables: Mapping[str, Table], name: str
 ) -> list[float]:
     """The share of the exact front of these tables that the cells reach which each run handed back for a cost."""
-    return [
-        share(
-            tables[name],
-            tabular.codes(np.array([to_choices(parse(text)) for text in row["cells"][name]])),
-        )
-        for row in rows
-        if row.get("cells")
-    ]
+    return [share(tables[name], places(row["cells"][name])) for row in rows if row.get("cells")]
 
 
 def fresh(rows: list[dict[str, Any]], others: Mapping[str, Table]) -> str:
