@@ -3,7 +3,8 @@
 For every baseline, the member of the front that costs no more and that the search held for the most
 accurate (by shared weights, so the test images choose nothing). The verdict is about the baseline
 whose cost is nearest to that of the knee; the others are listed. Costs are compared where they are
-of one kind: latency measured in one sitting, else the first objective, else MACs.
+of one kind: latency measured in one sitting, else the first objective, else MACs. Nothing is said
+to be better than a network that was trained for fewer epochs.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def verdict_of(run: Run, summary: SearchSummary) -> Verdict:
     found = [
         compared
         for baseline in read_baselines(run)
-        if (compared := _compared(summary, baseline, trained, together)) is not None
+        if (compared := _compared(run, summary, baseline, trained, together)) is not None
     ]
     if not found:
         return Verdict(line=unknown_line(run.path, bool(read_baselines(run))), outcome="unknown")
@@ -116,6 +117,7 @@ def costs_together(name: str, costs: Costs, together: Together) -> Costs:
 
 
 def _compared(
+    run: Run,
     summary: SearchSummary,
     baseline: TrainingRecord,
     trained: Mapping[str, TrainingRecord],
@@ -135,6 +137,7 @@ def _compared(
     outcome = {"better": "paid", "worse": "did not pay", "open": "open"}[difference.outcome]
     # More accurate and more expensive is no gain, but a choice.
     outcome = "open" if outcome == "paid" and ratio > 1 else outcome
+    outcome = "open" if _is_unfair(run, outcome, record.epochs, baseline.epochs) else outcome
     return BaselineComparison.model_validate(
         {
             "baseline": baseline.name,
@@ -149,8 +152,22 @@ def _compared(
             "images": difference.images,
             "paired": difference.paired,
             "outcome": outcome,
+            "baseline_epochs": baseline.epochs,
+            "member_epochs": record.epochs,
         }
     )
+
+
+def _is_unfair(run: Run, outcome: str, member: int | None, baseline: int | None) -> bool:
+    """Whether the network that lost was trained for fewer epochs than the other.
+
+    A member that went on from weights which the search has tuned needs fewer than a baseline.
+    """
+    if member is None or baseline is None:
+        return False
+    if outcome == "paid":
+        return baseline < member
+    return outcome == "did not pay" and member < baseline and run.config.weights_from is None
 
 
 def _difference(member: TrainingRecord, baseline: TrainingRecord) -> Difference | None:
@@ -163,9 +180,33 @@ def _difference(member: TrainingRecord, baseline: TrainingRecord) -> Difference 
 
 
 def line_of(one: BaselineComparison) -> str:
-    """A comparison in one sentence."""
+    """A comparison in a sentence; in two, where one network was trained for longer."""
+    is_longer = None not in (one.member_epochs, one.baseline_epochs) and (
+        one.member_epochs != one.baseline_epochs
+    )
+    if not is_longer:
+        return _sentence(one)
+    member, baseline = one.member_epochs or 0, one.baseline_epochs or 0
+    if one.outcome == "open" and ((one.within and one.low > 0) or one.high < 0):
+        return (
+            f"Whether the search paid can't be told: {one.title} was trained for"
+            f" {_epochs(baseline)}, the front ({one.member}) for {_epochs(member)}."
+            f" Train both alike: --epochs {max(member, baseline)}."
+        )
+    return (
+        f"{_sentence(one)} {one.member} was trained for {_epochs(member)}, {one.title} for"
+        f" {_epochs(baseline)}."
+    )
+
+
+def _epochs(count: int) -> str:
+    return f"{count:,} epoch{'s' if count != 1 else ''}"
+
+
+def _sentence(one: BaselineComparison) -> str:
     word, points = cost_word(one.metric), f"{100 * abs(one.difference):.1f} points"
-    low, high = 100 * one.low, 100 * one.high
+    # Zero has no sign.
+    low, high = (round(100 * end, 1) + 0.0 for end in (one.low, one.high))
     is_cheaper = one.cost_ratio < ALIKE
     if not one.within:
         front = f"the cheapest network of the front, {one.member}, at {_times(one)} its {word}, is"
@@ -186,10 +227,10 @@ def line_of(one: BaselineComparison) -> str:
     if one.outcome == "did not pay":
         return (
             f"The search did not pay here: beside {one.title} {front} {points} worse"
-            f" ({-high:.1f} to {-low:.1f})."
+            f" ({0.0 - high:.1f} to {0.0 - low:.1f})."
         )
     side = "better" if one.difference >= 0 else "worse"
-    ends = (low, high) if one.difference >= 0 else (-high, -low)
+    ends = (low, high) if one.difference >= 0 else (0.0 - high, 0.0 - low)
     if not one.within and one.low > 0:
         return (
             f"Whether the search paid can't be told: no network of the front is as cheap as"

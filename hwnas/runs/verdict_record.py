@@ -14,7 +14,8 @@ class BaselineComparison(Record):
 
     ``cost_ratio``: the member's cost ``metric`` over the baseline's; ``within``: whether that is at
     most 1. ``difference``: accuracy of the member minus the baseline's on the test images, in
-    -1..1, with its 95 % interval.
+    -1..1, with its 95 % interval. ``baseline_epochs``, ``member_epochs``: for how many each was
+    trained; None where its record does not say.
     """
 
     baseline: Name
@@ -29,6 +30,8 @@ class BaselineComparison(Record):
     images: Positive
     paired: bool
     outcome: Literal["paid", "did not pay", "open"]
+    baseline_epochs: int | None = None
+    member_epochs: int | None = None
 
 
 class Verdict(Record):

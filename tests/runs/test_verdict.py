@@ -208,3 +208,40 @@ def test_what_latencies_were_asked_for_in_stands_in_what_show_prints(run: Run) -
     headers = [str(column.header) for column in front_table(found, None).columns]
     (header,) = (one for one in headers if one.startswith("latency"))
     assert header.endswith(", openvino int8")
+
+
+@pytest.mark.parametrize(
+    ("counts", "epochs", "expected", "words"),
+    [
+        (
+            (90, 70),
+            (33, 2),
+            "open",
+            "Plain was trained for 2 epochs, the front ({}) for 33 epochs.",
+        ),
+        ((70, 90), (1, 33), "open", "Plain was trained for 33 epochs, the front ({}) for 1 epoch."),
+        # Whoever is ahead after fewer epochs is ahead all the same.
+        ((90, 70), (3, 9), "paid", "{} was trained for 3 epochs, Plain for 9 epochs."),
+        ((70, 90), (9, 3), "did not pay", "{} was trained for 9 epochs, Plain for 3 epochs."),
+        ((80, 77), (9, 3), "open", "No difference can be told: beside Plain the front ({})"),
+    ],
+)
+def test_nothing_is_better_than_what_was_trained_for_fewer_epochs(
+    run: Run, counts: tuple[int, int], epochs: tuple[int, int], expected: str, words: str
+) -> None:
+    trained(run, "models", 2, counts[0], epochs=epochs[0])
+    baseline(run, params(run)[2] + 1, counts[1], epochs=epochs[1])
+    verdict = verdict_of(run, read_front(run))
+    (one,) = verdict.comparisons
+    assert verdict.outcome == expected
+    assert (one.member_epochs, one.baseline_epochs) == epochs
+    assert words.format(one.member) in verdict.line
+    unfair = expected == "open" and counts != (80, 77)
+    assert verdict.line.endswith("Train both alike: --epochs 33.") == unfair
+
+
+def test_a_difference_of_nothing_has_no_sign(run: Run) -> None:
+    trained(run, "models", 2, 80)
+    baseline(run, params(run)[2] + 1, 80)
+    line = verdict_of(run, read_front(run)).line
+    assert "0.0 points better (-3.7 to 3.7)" in line and "-0.0" not in line
