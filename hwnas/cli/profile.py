@@ -54,8 +54,16 @@ def profile(
             help="On nodes of Ray that offer device:NAME; ADDRESS HOST:PORT.",
         ),
     ] = None,
-    channels: Annotated[int | None, typer.Option(help="Initial channels. Default: 36; 16.")] = None,
-    cells: Annotated[int | None, typer.Option(help="Searched cells. Default: 20; 15.")] = None,
+    channels: Annotated[
+        int | None,
+        typer.Option(help="Initial channels. Default: 36; of nasbench201 16; a chain's own."),
+    ] = None,
+    cells: Annotated[
+        int | None,
+        typer.Option(
+            help="Cells. Default: 20; of nasbench201 15. A chain's blocks are its table's."
+        ),
+    ] = None,
     classes: Annotated[int | None, typer.Option(min=1, help="Classes. Default: 10.")] = None,
     image: Annotated[
         str | None, typer.Option(help="Image: SIDE or CHANNELSxHEIGHTxWIDTH. Default: 32.")
@@ -67,8 +75,8 @@ def profile(
         list[str] | None,
         typer.Option(help="Back ends, such as openvino,ncnn,onnxruntime; may be given again."),
     ] = None,
-    batch: Annotated[int, typer.Option(min=1)] = 1,
-    threads: Annotated[int, typer.Option(min=1)] = 1,
+    batch: Annotated[int, typer.Option(min=1, help="Images that a network is run on at once.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads that run it.")] = 1,
     shape: Annotated[
         list[str] | None, typer.Option(help="ONNX: sizes of an input, NAME=1,3,32,32.")
     ] = None,
@@ -99,7 +107,13 @@ def profile(
         bool, typer.Option("--tensorrt", help="ORT on CUDA: by TensorRT what that takes.")
     ] = False,
     budget: Annotated[float, typer.Option(help="Seconds of sampling per network.")] = 2.0,
-    statistic: Annotated[str, typer.Option(help="auto, median, p10 or min.")] = "auto",
+    statistic: Annotated[
+        str,
+        typer.Option(
+            help="Of all runs: median, p10 or min. auto: at the quiet host's speed where that is"
+            " known, else the median, or on a noisy host the steadiest of the three."
+        ),
+    ] = "auto",
     limit: Annotated[
         float, typer.Option(help="Seconds after which a measurement is given up.")
     ] = 60.0,
@@ -107,7 +121,7 @@ def profile(
         str | None, typer.Option(help="Refuse a latency that is less: measured or table.")
     ] = None,
     table: Annotated[
-        str | None, typer.Option(help="Calibration table of the target, JSON.")
+        str | None, typer.Option(help="Calibration table of a target that isn't attached, JSON.")
     ] = None,
     ssh: Annotated[
         str | None, typer.Option(help="Measure on user@host (numpy and the runtime there).")
@@ -204,18 +218,24 @@ def profile(
         run=measure_elsewhere(ssh, run_with, remote_python),
         time=utc_now(),
     )
-    if table is None:
-        table = table_of_run(subject, devices)
-    elif len(devices) > 1:
+    run_table = table_of_run(subject, devices) if table is None else None
+    if table is not None and len(devices) > 1:
         raise InputError("--table: with a single target")
     if ray is None:
         profiles = [
             measure_here(
-                found, device, options, backends=backends, table=table, per_op=per_op, note=_note
+                found,
+                device,
+                options,
+                backends=backends,
+                table=table,
+                run_table=run_table,
+                per_op=per_op,
+                note=_note,
             )
             for device in devices
         ]
-    elif ssh or run_with or per_op or table:
+    elif ssh or run_with or per_op or table or run_table:
         raise InputError("--ray: not together with --ssh, --run-with, --per-op or --table")
     else:
         profiles = measure_by_ray(found, devices, options, backends, ray)

@@ -9,6 +9,8 @@ from hwnas.measuring.rooflines import ROOFLINE_FACTOR, ROOFLINE_WORDS
 from profilers.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hwnas.costs.latency import Predictor
     from hwnas.measuring.subjects import Named
     from profilers.backends import Options
@@ -64,6 +66,21 @@ def latency(named: Named, device: Device, options: Options, table: str | None) -
         origin=source.origin,
         receipt=receipt,
     )
+
+
+def check_table(found: Sequence[Named], device: Device, options: Options, table: str) -> None:
+    """Raise InputError for a named table that is missing or about other networks, or for files,
+    of which no table says anything."""
+    from hwnas.costs.tables import predictor
+    from hwnas.measuring.subjects import family_of
+
+    for named in found:
+        if named.architecture is None:
+            raise InputError(
+                f"--table: {named.key}: a table is about networks of its space, not about a file"
+            )
+        of = family_of(named.architecture, named.shape)
+        predictor(device, of, batch=options.batch, table=table)
 
 
 def memory(named: Named, device: Device, options: Options) -> Outcome:

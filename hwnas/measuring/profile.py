@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from hwnas.measuring.estimates import latency, memory
+from hwnas.measuring.estimates import check_table, latency, memory
 from hwnas.measuring.estimates import operations as estimated
 from hwnas.measuring.subjects import Named, build
 from profilers import remote
@@ -54,16 +54,22 @@ def measure_here(
     *,
     backends: Sequence[str] | None,
     table: str | None,
+    run_table: str | None = None,
     per_op: bool,
     note: Callable[[str], None],
 ) -> Profile:
     """On this host, or by ``options.run`` on another; ``note`` takes lines for people.
 
-    Raises InputError.
+    ``table``: the latency table that was named, which is checked even where the device is
+    measured. ``run_table``: the one that a run keeps, for want of another. Raises InputError.
     """
     options = replace(options, place=place(device, options.run is not None, note))
+    if table is not None:
+        check_table(found, device, options, table)
+        if options.place:
+            note(f"--table {table}: not used, because {device.name} is measured")
     began = time.time()
-    rows = measure_all(found, device, options, backends, table)
+    rows = measure_all(found, device, options, backends, table or run_table)
     if options.run is not None:
         rows = [(key, noted(device, outcome)) for key, outcome in rows]
     ended = time.time()

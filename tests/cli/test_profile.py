@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from dataclasses import replace
 
 import pytest
 from onnx import helper
@@ -14,6 +15,8 @@ from hwnas.space.published import PUBLISHED
 from hwnas.space.text import format_text
 from profilers import backends
 from profilers.measurement import Measurement
+from profilers.table import NetworkSize, save
+from tests.costs.test_tables import TABLE
 from tests.profilers.onnx_files import endless, model, not_finite, saved, small
 from tests.runs.made import finished_run
 from tests.typed import type_command
@@ -161,6 +164,49 @@ def test_the_size_of_a_genotype_is_said_where_it_was_not_given(hwnas):
     assert "32 channels, 17 blocks, 10 classes, images of 3x32x32 (otherwise: --channels" in said
     size = ("--channels", "32", "--cells", "17", "--classes", "10", "--image", "32")
     assert hwnas(*counted, *size)[2] == ""
+
+
+@pytest.fixture
+def fitted(tmp_path, hwnas) -> str:
+    """The path of a latency table of the networks that SMALL says."""
+    del hwnas  # first: its environment
+    network = NetworkSize(channels=4, cells=3, classes=10, image=(3, 16, 16))
+    save(replace(TABLE, network=network), tmp_path / "here.json")
+    return "here.json"
+
+
+@pytest.mark.parametrize("target", ["cpu", "1080ti"])
+@pytest.mark.parametrize("more", [(), ("--require", "table")])
+@pytest.mark.parametrize(
+    ("subject", "table", "line"),
+    [
+        ("DARTS_V2", "nosuch", "unknown table 'nosuch'"),
+        ("DARTS_V2", "none.json", "table file none.json: not found"),
+        ("TND_CIFAR10", "here.json", "here.json: a table of darts"),
+        ("m.onnx", "here.json", "--table: m.onnx: a table is about networks of its space"),
+    ],
+)
+def test_a_named_table_is_checked_whether_or_not_the_target_is_measured(
+    hwnas, tmp_path, fitted, target, more, subject, table, line
+):
+    saved(tmp_path, small())
+    size = () if subject == "m.onnx" else SMALL
+    words = ("profile", subject, *size, "--target", target, "--table", table, *more)
+    code, out, err = hwnas(*words)
+    assert (code, out) == (2, "")
+    assert line in err
+
+
+def test_a_table_of_a_target_that_is_measured_is_said_not_to_be_used(hwnas, fitted):
+    size = (*SMALL, "--classes", "10")
+    words = ("profile", "DARTS_V2", *size, *QUICK, "--table", fitted, "--require", "table")
+    code, out, err = hwnas(*words, "--json")
+    assert (code, err) == (0, "note: --table here.json: not used, because cpu is measured\n")
+    (latency,) = (one for one in json.loads(out)["metrics"] if one["name"] == "latency")
+    assert latency["origin"] == "measured"
+    code, out, err = hwnas(*words, "--target", "1080ti", "--json")
+    (latency,) = (one for one in json.loads(out)["metrics"] if one["name"] == "latency")
+    assert (code, err, latency["origin"]) == (0, "", "table")
 
 
 @pytest.mark.parametrize(
