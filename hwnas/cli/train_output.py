@@ -24,7 +24,7 @@ def print_trained(run: Run, records: list[TrainingRecord]) -> None:
     from hwnas.runs.choice import knee_of_run
     from hwnas.runs.confusion import confusion_line
     from hwnas.runs.models import write_trained
-    from hwnas.runs.training_record import TRAINED
+    from hwnas.runs.training_record import TRAINED, read_records
     from hwnas.space import SPACES
     from hwnas.space.chosen_size import size_names, size_text
 
@@ -46,7 +46,11 @@ def print_trained(run: Run, records: list[TrainingRecord]) -> None:
     columns = ["C", f"size\n{sized}" if sized else space.parts] if sized or sizes else []
     for name in asked:
         columns.append(f"{name}\n{members[0].costs[name].unit}")
-    for column in (*columns, "accuracy", "params", "MACs"):
+    # Which of two networks is better, says only one that was trained for as long as the other.
+    epochs = {record.name: record.epochs for record in read_records(run)}
+    is_mixed = len({epochs.get(one.label) for one in members}) > 1
+    trained_for = ["epochs"] if is_mixed else []
+    for column in (*columns, *trained_for, "accuracy", "params", "MACs"):
         grid.add_column(column, justify="right", no_wrap=True)
     # Where there is no room these words are broken, and no figure is cut.
     grid.add_column("")
@@ -64,6 +68,7 @@ def print_trained(run: Run, records: list[TrainingRecord]) -> None:
             *([size_text(member.architecture.genotype)] if sized else []),
             *([str(member.cells)] if sizes and not sized else []),
             *(f"{member.costs[name].value:.4g}" for name in asked),
+            *([str(epochs.get(member.label) or "")] if is_mixed else []),
             f"{member.accuracy.value:.4f}",
             f"{member.costs['params'].value:,}",
             f"{member.costs['macs'].value:,}",

@@ -105,8 +105,8 @@ class HealthNote(Record):
 
 
 def health_lines(notes: Iterable[HealthNote]) -> list[str]:
-    """A line for each note. What was seen once in each of several stages is said once, as in the
-    last of them."""
+    """A line for each note. What was seen once in each of several stages is said once, with the
+    figures of the last; where those of the others differ, the line says whose they are."""
     of_kind: dict[str, list[HealthNote]] = {}
     for note in notes:
         of_kind.setdefault(note.kind, []).append(note)
@@ -119,6 +119,8 @@ def health_lines(notes: Iterable[HealthNote]) -> list[str]:
             where = (
                 f"stages {earlier} and {last.stage + 1}" if earlier else f"stage {last.stage + 1}"
             )
+            if len({note.text for note in group}) > 1:
+                where += f" (figures of stage {last.stage + 1})"
             lines.append(f"{where}: {last.text}; {last.advice}")
     return lines
 

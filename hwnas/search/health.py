@@ -30,6 +30,8 @@ EARLY = 0.5
 """Deciding is early in the first half of a stage's learning epochs."""
 CHANCE = 1.2
 """Shared weights have learnt nothing below this many times the accuracy of guessing."""
+JUDGED = 5
+"""Whether they have is judged from so many trials on."""
 RANKS = 0.2
 """Shared weights do not rank when Kendall's tau with trained accuracies is below this; of five
 pairs or more.
@@ -177,7 +179,7 @@ def _collapsed(config: Config, algorithm: Algorithm, lines: Sequence[Epoch]) -> 
 
 
 def _guessing(task: Task | None, trials: Sequence[Trial]) -> list[Diagnostic]:
-    if task is None or len(trials) < 20:
+    if task is None or len(trials) < JUDGED:
         return []
     latest = trials[-max(20, len(trials) // 10) :]
     mean = float(np.mean([trial.accuracy for trial in latest]))

@@ -17,8 +17,8 @@ from hwnas.report.load import load_run
 from hwnas.report.page import embedded, page
 from hwnas.report.photos import strip
 from profilers.errors import InputError
-from tests.runs.made import finished_run
-from tests.runs.test_verdict import baseline, trained
+from tests.runs.made import finished_run, trained
+from tests.runs.test_verdict import baseline
 
 HOSTILE = '</script><script>alert("x")</script><!--<script>&{{script}}'
 

@@ -7,12 +7,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hwnas.config import validate
 from hwnas.costs.counts import count
 from hwnas.runs.directory import Run, create
 from hwnas.runs.models import model_of
+from hwnas.runs.right_images import packed
 from hwnas.runs.schema import to_json
 from hwnas.runs.summary import SearchSummary, read_front, write_front
+from hwnas.runs.training_record import TrainingRecord, write_record
 from hwnas.space.genotype import Architecture
 from hwnas.space.published import PUBLISHED
 from hwnas.space.text import format_text
@@ -122,3 +126,32 @@ def limited(run: Run, **targets: float) -> Run:
     met = [one["key"] for one in reversed(found["front"]) if one["within_target"]]
     run.front_path.write_text(json.dumps(found | {"targets": targets, "within_target": met}))
     return run
+
+
+IMAGES = 100
+"""Test images of a trained network."""
+
+
+def right(count: int) -> np.ndarray[Any, Any]:
+    return np.arange(IMAGES) < count
+
+
+def trained(run: Run, folder: str, number: int, count: int, **changes: Any) -> TrainingRecord:
+    """A record of the front's member ``number`` with ``count`` of the images right, in a folder."""
+    member = read_front(run).front[number]
+    values = {
+        **{name: getattr(member, name) for name in ("key", "channels", "cells", "genotype")},
+        "name": member.key,
+        "text": member.text,
+        "test_accuracy": count / IMAGES,
+        "data": "digits",
+        "costs": dict(member.costs),
+        "test_images": IMAGES,
+        "right": packed(right(count)),
+        **changes,
+    }
+    record = TrainingRecord(**values)
+    path = run.path / folder / record.name
+    path.mkdir(parents=True)
+    write_record(run, path, record)
+    return record

@@ -6,51 +6,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from hwnas.cli.show import front_table
 from hwnas.runs.baselines import MeasuredTogether, read_baselines, write_together
 from hwnas.runs.choice import Choice, choose
 from hwnas.runs.directory import Run
-from hwnas.runs.right_images import packed
 from hwnas.runs.summary import Cost, read_front
-from hwnas.runs.training_record import TrainingRecord, read_records, write_record
+from hwnas.runs.training_record import read_records
 from hwnas.runs.verdict import verdict_of, with_verdict
 from profilers.errors import InputError
-from tests.runs.made import finished_run
-
-IMAGES = 100
+from tests.runs.made import IMAGES, finished_run, trained
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     return finished_run(tmp_path / "run")
-
-
-def right(count: int) -> np.ndarray[Any, Any]:
-    return np.arange(IMAGES) < count
-
-
-def trained(run: Run, folder: str, number: int, count: int, **changes: Any) -> TrainingRecord:
-    """A record of the front's member ``number`` with ``count`` of the images right, in a folder."""
-    member = read_front(run).front[number]
-    values = {
-        **{name: getattr(member, name) for name in ("key", "channels", "cells", "genotype")},
-        "name": member.key,
-        "text": member.text,
-        "test_accuracy": count / IMAGES,
-        "data": "digits",
-        "costs": dict(member.costs),
-        "test_images": IMAGES,
-        "right": packed(right(count)),
-        **changes,
-    }
-    record = TrainingRecord(**values)
-    path = run.path / folder / record.name
-    path.mkdir(parents=True)
-    write_record(run, path, record)
-    return record
 
 
 def baseline(run: Run, params: float, count: int, name: str = "plain", **more: Any) -> None:

@@ -96,6 +96,10 @@ def test_weights_that_only_guess_are_found(config: Config) -> None:
     seen = trials(np.random.default_rng(0).uniform(0.25, 0.4, 100))
     assert kinds(diagnose(config, TASK, history, seen)) == ["chance"]
     assert diagnose(config, replace(TASK, classes=10), history, seen) == []
+    # A search of a few steps has ten trials: it, too, chooses by chance.
+    few = trials(np.random.default_rng(0).uniform(0.25, 0.4, 10))
+    assert kinds(diagnose(config, TASK, history, few)) == ["chance"]
+    assert diagnose(config, TASK, history, few[:4]) == []
 
 
 def test_a_baseline_that_accuracy_outruns_is_found(config: Config) -> None:
