@@ -46,7 +46,7 @@ class Announced(dict[str, T], Generic[T]):
         if super().__contains__(name):
             return True
         # A package that is being loaded may ask for the name that it is about to give.
-        return name not in self._loading and any(entry.name == name for entry in self._entries())
+        return name not in self._loading and self.announces(name)
 
     def __missing__(self, name: str) -> T:
         """A value that is asked for first. Raises KeyError for an unknown name, InputError for no
@@ -78,6 +78,10 @@ class Announced(dict[str, T], Generic[T]):
     def names(self) -> list[str]:
         """Every name that may be asked for, those of installed packages last; loads nothing."""
         return list(dict.fromkeys([*self, *(entry.name for entry in self._entries())]))
+
+    def announces(self, name: object) -> bool:
+        """Whether an installed package announces this name; loads nothing."""
+        return any(entry.name == name for entry in self._entries())
 
     def _entries(self) -> Iterator[EntryPoint]:
         yield from self.shipped

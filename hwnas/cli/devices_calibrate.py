@@ -13,21 +13,21 @@ from profilers.errors import InputError
 from profilers.limits import check_input, check_numbers
 
 if TYPE_CHECKING:
+    from hwnas.space.space import Space
     from profilers.table import Table
 
 
-def size_of_networks(space: str, channels: int | None, cells: int | None) -> tuple[int, int]:
+def size_of_networks(known: Space, channels: int | None, cells: int | None) -> tuple[int, int]:
     """Initial channels and searched cells of the networks of a space; None stands for what is
     usual.
 
     A chain of blocks has those of its table, and no other depth. Raises InputError for cells that
     it can't have.
     """
-    from hwnas.space import SPACES
     from hwnas.space.genotype import check_cells
 
-    known = SPACES[space]
-    usual = (16, {"nasbench201": 15}.get(space, 8)) if known.depth is None else known.published_size
+    usual = (16, {"nasbench201": 15}.get(known.name, 8))
+    usual = usual if known.depth is None else known.published_size
     cells = usual[1] if cells is None else cells
     try:
         check_cells(known, cells)
@@ -39,7 +39,7 @@ def size_of_networks(space: str, channels: int | None, cells: int | None) -> tup
 def calibrate(
     target: Annotated[str, typer.Option(help="Device: a name, an alias or a .toml file.")] = "cpu",
     space: Annotated[
-        str, typer.Option(help="Search space whose operations are measured.")
+        str, typer.Option(help="Search space of the networks; a chain of your own: its .toml.")
     ] = "darts",
     channels: Annotated[
         int | None, typer.Option(min=1, help="Initial channels. Default: 16; a chain's own.")
@@ -112,22 +112,20 @@ def calibrate(
     from hwnas.cli.devices_bench import make_bench
     from hwnas.cli.devices_few import from_csv, print_few, write_design
     from hwnas.cli.values import image_size, one_of
+    from hwnas.config.typed_space import typed_space
     from hwnas.costs.table_runtime import runtime_words
     from hwnas.costs.tables import default_path
     from hwnas.measuring.calibrate import calibrate
     from hwnas.measuring.calibration_runs import USUAL, CalibrationPlan
     from hwnas.measuring.few_networks import placing
     from hwnas.measuring.few_runs import calibrate_few
-    from hwnas.space import SPACES
     from hwnas.space.family import family
     from hwnas.space.genotype import check_cells
     from profilers.device import load
-    from profilers.errors import nearest
     from profilers.onnx_latency import utc_now
 
-    if space not in SPACES:
-        raise InputError(f"unknown space {space!r}{nearest(space, SPACES.names())}")
-    channels, cells = size_of_networks(space, channels, cells)
+    known = typed_space(space)
+    channels, cells = size_of_networks(known, channels, cells)
     check_numbers(
         "--",
         channels=channels,
@@ -139,7 +137,7 @@ def calibrate(
     )
     device = load(find_device(target))
     of = family(
-        SPACES[space],
+        known,
         channels=channels,
         cells=cells,
         classes=classes,
@@ -152,7 +150,7 @@ def calibrate(
     if csv is not None:
         table = from_csv(csv, of, device, batch, seed)
         _save(table, path)
-        print_few(table, path, target, as_json)
+        print_few(table, path, target, space, as_json)
         return
     if choose is not None:
         if networks is None:
@@ -184,7 +182,7 @@ def calibrate(
             now=utc_now(),
         )
         _save(table, path)
-        print_few(table, path, target, as_json)
+        print_few(table, path, target, space, as_json)
         return
     plan = CalibrationPlan(
         family=of,
@@ -205,7 +203,7 @@ def calibrate(
     if as_json:
         echo_json(summary(table, path))
     else:
-        _print(table, path, target)
+        _print(table, path, target, space)
 
 
 def summary(table: Table, path: Path) -> dict[str, Any]:
@@ -241,7 +239,7 @@ def _save(table: Table, path: Path) -> None:
     save(table, path)
 
 
-def _print(table: Table, path: Path, target: str) -> None:
+def _print(table: Table, path: Path, target: str, space: str) -> None:
     from hwnas.costs.table_words import images_words, search_words
 
     found = summary(table, path)
@@ -258,4 +256,4 @@ def _print(table: Table, path: Path, target: str) -> None:
         f"{found['ceiling_kendall_tau']:.3f}"
     )
     echo(f"A search finds it for {images_words(table)}.")
-    echo(f"Next: {search_words(table, path, target)}")
+    echo(f"Next: {search_words(table, path, target, space)}")

@@ -91,7 +91,7 @@ def enough(table: Table) -> bool:
     return bool(few["networks_needed"] <= few["networks"])
 
 
-def print_few(table: Table, path: Path, target: str, as_json: bool) -> None:
+def print_few(table: Table, path: Path, target: str, space: str, as_json: bool) -> None:
     """Print what a table from few networks is worth, and what to type next."""
     from hwnas.costs.table_words import search_words
 
@@ -116,4 +116,4 @@ def print_few(table: Table, path: Path, target: str, as_json: bool) -> None:
             f"  {few['networks']} networks are not enough for +-10 %: with {few['networks_needed']}"
             f" half would be narrower than +-{few['half_interval_with_more_percent']:.0f} %"
         )
-    echo(f"Next: {search_words(table, path, target)}")
+    echo(f"Next: {search_words(table, path, target, space)}")

@@ -3,9 +3,8 @@ measurements."""
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,9 +12,9 @@ from hwnas.cli.devices_calibrate import calibrate
 from hwnas.cli.outside import echo, echo_json
 
 if TYPE_CHECKING:
-    from hwnas.costs.latency_csv import Measured
+    from hwnas.space.space import Space
     from profilers.device import Device
-    from profilers.table import NetworkSize, Table
+    from profilers.table import NetworkSize
 
 __all__ = ["calibrate", "fit", "predict"]
 
@@ -37,7 +36,10 @@ def fit(
         typer.Option("--out", help="The table to write, JSON. Default: where a search finds it."),
     ] = None,
     space: Annotated[
-        str, typer.Option("--space", help="Search space of the architectures.")
+        str,
+        typer.Option(
+            "--space", help="Search space of the architectures; a chain of your own: its .toml."
+        ),
     ] = "nasbench201",
     unit: Annotated[
         str | None,
@@ -79,23 +81,23 @@ def fit(
     """Fit a latency table to networks that were measured elsewhere."""
     from datetime import datetime, timezone
 
+    from hwnas.cli.devices_fit_output import print_fit, spread, summary
+    from hwnas.config.typed_space import typed_space
     from hwnas.costs.latency_csv import read_measured
     from hwnas.costs.latency_fit import digest, fit_measured
     from hwnas.costs.tables import BENCHMARK, default_path, family_of
     from hwnas.costs.units import check_range
-    from hwnas.space import SPACES
     from profilers.errors import InputError, nearest
     from profilers.table import UNITS, save
 
-    if space not in SPACES:
-        raise InputError(f"unknown space {space!r}{nearest(space, SPACES.names())}")
+    of_space = typed_space(space)
     if metric not in UNITS:
         raise InputError(f"--metric: {metric!r} is none{nearest(metric, UNITS)}")
     name, known = named_device(device)
-    network = network_of(space, channels, cells, image)
+    network = network_of(of_space, channels, cells, image)
     measured = read_measured(
         csv,
-        SPACES[space],
+        of_space,
         arch_column=arch_column,
         latency_column=latency_column,
         unit=unit,
@@ -103,7 +105,7 @@ def fit(
         metric=metric,
     )
     if metric == "latency":
-        check_range(csv, measured, unit, known, SPACES[space], network, batch or 1)
+        check_range(csv, measured, unit, known, of_space, network, batch or 1)
     provenance = {
         "source": csv.name,
         "sha256": digest(csv),
@@ -112,7 +114,7 @@ def fit(
         "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }
     table = fit_measured(
-        SPACES[space],
+        of_space,
         measured,
         device=name,
         batch=batch,
@@ -121,7 +123,7 @@ def fit(
         network=network,
         metric=metric,
     )
-    of = family_of(SPACES[space], network or BENCHMARK)
+    of = family_of(of_space, network or BENCHMARK)
     path = out or default_path(name, of, batch or 1, metric=metric)
     if out is None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -130,7 +132,7 @@ def fit(
     if as_json:
         echo_json(found)
     else:
-        _print_fit(table, path, found, device)
+        print_fit(table, path, found, device, space)
 
 
 def predict(
@@ -146,11 +148,14 @@ def predict(
     from hwnas.costs.features import is_constant
     from hwnas.costs.latency import TablePredictor
     from hwnas.costs.latency_csv import read_architectures, write_predictions
+    from hwnas.costs.table_chain import learn_chain
     from hwnas.costs.tables import find_table
     from profilers.table import load
 
     path = Path(table) if Path(table).is_file() else find_table(table)
-    predictor = TablePredictor(table=load(path), source=str(path))
+    found = load(path)
+    learn_chain(found, str(path))
+    predictor = TablePredictor(table=found, source=str(path))
     texts, choices = read_architectures(csv, predictor.space, arch_column)
     interval = predictor.interval(choices)
     write_predictions(out, texts, predictor.predict(choices), interval)
@@ -197,7 +202,7 @@ def named_device(word: str) -> tuple[str, Device | None]:
 
 
 def network_of(
-    space: str, channels: int | None, cells: int | None, image: str | None
+    space: Space, channels: int | None, cells: int | None, image: str | None
 ) -> NetworkSize | None:
     """Which networks were measured; None where nothing is said about them."""
     from hwnas.cli.devices_calibrate import size_of_networks
@@ -209,88 +214,3 @@ def network_of(
     size = image_size("32" if image is None else image)
     usual_channels, usual_cells = size_of_networks(space, channels, cells)
     return NetworkSize(channels=usual_channels, cells=usual_cells, classes=10, image=size)
-
-
-def spread(measured: Measured) -> dict[str, float]:
-    """Smallest, median and largest latency that was read, in ms."""
-    import numpy as np
-
-    values = measured.latency_ms
-    return {
-        "min": float(values.min()),
-        "median": float(np.median(values)),
-        "max": float(values.max()),
-    }
-
-
-def summary(table: Table, out: Path) -> dict[str, Any]:
-    """What `fit --json` prints."""
-    from profilers.table import UNITS
-
-    form, validation = table.fitted.form, table.agreement["cross_validation"]
-    return {
-        "device": table.device,
-        "space": table.space,
-        "unit": UNITS[table.metric],
-        "batch": table.batch,
-        "mape_percent": validation["mape_percent"],
-        "kendall_tau": validation["kendall_tau"],
-        "training_mape_percent": table.agreement["training"]["mape_percent"],
-        "mape_percent_by_design": validation["mape_percent_by_design"],
-        "model": {
-            "design": form.design,
-            "loss": form.loss,
-            "ridge": form.ridge,
-            "process": form.view,
-        },
-        "rows": table.provenance["rows"],
-        "blank": table.provenance["blank"],
-        "failed": table.provenance["failed"],
-        "read_as": table.provenance["unit"],
-        "folded": table.provenance["folded"],
-        "out": str(out),
-    }
-
-
-_DESIGNS = {
-    "eager": "runs everything that is written",
-    "reached": "drops what the output does not need",
-    "live": "drops what the output does not need and what only carries zeros",
-}
-
-
-def _print_fit(table: Table, path: Path, found: dict[str, Any], device: str) -> None:
-    from hwnas.costs.table_words import search_words
-    from hwnas.costs.tables import BENCHMARK, why_not_found
-
-    unit, named = found["unit"], {"latency": "latencies", "energy": "energies"}[table.metric]
-    echo(f"{path}: {table.metric} table of {found['device']} for {found['space']}, in {unit}")
-    echo(
-        f"  {found['rows']} networks read, {found['blank']} rows without a latency skipped"
-        + (f", {found['failed']} failed ones left out" if found["failed"] else "")
-        + (f", {found['folded']} constant networks set apart" if found["folded"] else "")
-    )
-    low, median, high = (found["latency_ms"][name] for name in ("min", "median", "max"))
-    echo(
-        f"  {named} from {low:.4g} to {high:.4g} {unit}, median {median:.4g} {unit} (read as"
-        f" {found['read_as']})"
-    )
-    echo(f"  the device {_DESIGNS[table.fitted.form.design]} (chosen by cross-validation)")
-    echo(
-        f"  cross-validated: MAPE {found['mape_percent']:.2f} %, Kendall tau"
-        f" {found['kendall_tau']:.3f}; on the networks themselves"
-        f" {found['training_mape_percent']:.2f} %"
-    )
-    image = "x".join(map(str, (table.network or BENCHMARK).image))
-    why, search = why_not_found(table.device, table, path), search_words(table, path, device)
-    if not why:
-        echo(f"  a search on images of {image} finds it: {search} --require table")
-    elif "--table" in why:
-        echo(f"  no search finds it by itself: {why}")
-        echo(f"  on images of {image}: {search} --require table")
-    else:
-        echo(f"  no search asks it: {why}")
-    echo(
-        f"Next: hwnas devices predict {shlex.quote(str(path))} --csv ARCHITECTURES.csv"
-        " --out PREDICTIONS.csv"
-    )

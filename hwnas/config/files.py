@@ -30,6 +30,7 @@ from hwnas.config.sections import (
     SearchStage,
     WeightStep,
 )
+from hwnas.config.typed_space import is_file, space_in
 from hwnas.costs.metrics import METRICS
 from hwnas.plugins import Announced
 from hwnas.space import SPACES
@@ -62,7 +63,7 @@ def resolve(
         if found != given and not allows_download(overrides):
             say(f"{path}: {PASSED_OVER}")
     own = overrides.get("space")
-    if isinstance(own, str) and own.lower().endswith(".toml"):
+    if isinstance(own, str) and is_file(own):
         others = {key: value for key, value in overrides.items() if key != "space"}
         given = {key: value for key, value in given.items() if key not in ("space", "macro")}
         overrides = {**others, "macro": own}
@@ -123,7 +124,7 @@ def _with_macro(data: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     if macro is None:
         return dict(data)
     file = folder / macro if isinstance(macro, str) else None
-    space = known_space(macro_of(macro) if file is None else macro_of(read_toml(file), str(file)))
+    space = known_space(macro_of(macro)) if file is None else space_in(file)
     return {"space": space.name, **data, "macro": table_of(space.macro)}
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from hwnas.costs import sized
 from hwnas.costs.features import BENCHMARK_CELLS, designs, is_constant
 from hwnas.costs.latency_csv import Measured
+from hwnas.costs.table_chain import chain_kept
 from hwnas.space.space import Space
 from profilers.agreement import mape_percent
 from profilers.errors import InputError
@@ -67,6 +68,7 @@ def fit_measured(
         "folded": int(folded.sum()),
         "seed": seed,
     }
+    said = {**chain_kept(space), **provenance, **counted, "numpy": np.__version__}
     return Table(
         device=device,
         space=space.name,
@@ -75,7 +77,7 @@ def fit_measured(
         metric=metric,
         fitted=fitted,
         agreement=agreement,
-        provenance={**provenance, **counted, "numpy": np.__version__},
+        provenance=said,
     )
 
 

@@ -10,11 +10,12 @@ from hwnas.costs.tables import BENCHMARK, DIGITS, PUBLIC, why_not_found
 from profilers.table import NetworkSize, Table
 
 
-def search_words(table: Table, path: Path, target: str) -> str:
-    """The command of a search that asks this table, which lies at ``path``; ``target`` as it is
-    typed. PHOTOS stands for images of the user's own."""
+def search_words(table: Table, path: Path, target: str, space: str | None = None) -> str:
+    """The command of a search that asks this table, which lies at ``path``; ``target`` and
+    ``space``, by default the table's, as they are typed. PHOTOS stands for images of the user's
+    own."""
     network = table.network or BENCHMARK
-    words = ["hwnas", "search", "--target", target, "--space", table.space]
+    words = ["hwnas", "search", "--target", target, "--space", space or table.space]
     words += [
         "--channels",
         str(network.channels),

@@ -14,6 +14,7 @@ from pathlib import Path
 from hwnas import catalog
 from hwnas.costs.latency import Predictor, TablePredictor, roofline
 from hwnas.costs.sized import family_of as family_of
+from hwnas.costs.table_chain import parts_of, same_chain, space_word
 from hwnas.costs.table_runtime import USUAL, in_runtime, runtime_of, runtime_options
 from hwnas.space.family import Family
 from hwnas.space.space import SPACES, Space
@@ -55,7 +56,7 @@ def predictor(
         if not fits(found, of, batch):
             raise InputError(
                 f"{path}: a table of {described(found)}, not of"
-                f" {_networks(of.space.name, size_of(of))} at batch {batch}:"
+                f" {_networks(of.space.name, of.space.parts, size_of(of))} at batch {batch}:"
                 f" {_differences(found, of, batch)}"
             )
         return TablePredictor(table=found, source=f"table {path}")
@@ -70,8 +71,9 @@ def predictor(
         )
     if peaks is None:
         raise InputError(
-            f"{device.name}: no latency table of {_networks(of.space.name, size_of(of))} at batch"
-            f" {batch}{f' in {runtime}' if runtime else ''}, and no peaks to estimate from; run:"
+            f"{device.name}: no latency table of"
+            f" {_networks(of.space.name, of.space.parts, size_of(of))} at batch {batch}"
+            f"{f' in {runtime}' if runtime else ''}, and no peaks to estimate from; run:"
             f" {calibration(device, of, batch, runtime)}"
         )
     return roofline(of, peaks, RUNTIMES[device.kind], f"roofline of {device.name}", batch)
@@ -94,7 +96,7 @@ def calibration(device: Device, of: Family, batch: int = 1, runtime: str = "") -
     size = f"--channels {network.channels} --cells {network.cells} --image {image}"
     at = f" --batch {batch}" if batch != 1 else ""
     at += runtime_options(runtime)
-    return f"hwnas devices calibrate --target {device.name} --space {space.name} {size}{at}"
+    return f"hwnas devices calibrate --target {device.name} --space {space_word(space)} {size}{at}"
 
 
 def default_path(
@@ -128,9 +130,11 @@ def why_not_found(device: str, table: Table, path: Path) -> str:
         where = f"is of {measured_on}" if measured_on else "does not say which"
         return f"cpu is another machine elsewhere, and this table {where}: name it with --table"
     if path.resolve() not in {one.resolve() for one in tables(device)}:
+        named = f"name it with --table {shlex.quote(str(path))}"
+        if table.space not in SPACES:
+            return named
         of = family_of(SPACES[table.space], table.network or BENCHMARK)
-        kept = default_path(device, of, runtime=runtime_of(table))
-        return f"name it with --table {shlex.quote(str(path))}, or let it lie at {kept}"
+        return f"{named}, or let it lie at {default_path(device, of, runtime=runtime_of(table))}"
     return ""
 
 
@@ -176,6 +180,7 @@ def fits(table: Table, of: Family, batch: int, metric: str = "latency") -> bool:
         same
         and table.metric == metric
         and table.space == of.space.name
+        and same_chain(table, of.space)
         and (table.batch or 1) == batch
         and of.size.stem == "cifar"
     )
@@ -199,12 +204,11 @@ def described(table: Table) -> str:
     batch = f" at batch {table.batch}" if table.batch else ""
     if table.network is None:
         return f"{table.space} networks on {table.device}{batch}"
-    return f"{_networks(table.space, table.network)} on {table.device}{batch}"
+    return f"{_networks(table.space, parts_of(table), table.network)} on {table.device}{batch}"
 
 
-def _networks(space: str, network: NetworkSize) -> str:
+def _networks(space: str, parts: str, network: NetworkSize) -> str:
     channels, height, width = network.image
-    parts = SPACES[space].parts if space in SPACES else "cells"
     return (
         f"{space} networks ({network.cells} {parts}, {network.channels} channels, {height}x{width}"
         f" pixels, {channels} image channels)"
@@ -227,6 +231,8 @@ def _differences(table: Table, of: Family, batch: int) -> str:
         ("stem", "cifar", of.size.stem),
     ]
     told = [f"{name} {theirs}, not {ours}" for name, theirs, ours in sides if theirs != ours]
+    if table.space == of.space.name and not same_chain(table, of.space):
+        told.append(f"another chain that is called {table.space}, too")
     return f"it has {'; '.join(told)}"
 
 

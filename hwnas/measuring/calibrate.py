@@ -26,6 +26,7 @@ from hwnas.costs import sized
 from hwnas.costs.counts import Additive
 from hwnas.costs.features import designs, with_operations
 from hwnas.costs.latency import TablePredictor
+from hwnas.costs.table_chain import chain_kept
 from hwnas.costs.tables import size_of
 from hwnas.measuring.bench import Bench
 from hwnas.measuring.calibration_runs import (
@@ -94,6 +95,7 @@ def calibrate(
     judged = _judge(table, held, held.steadied(usual_ms), again.steadied(usual_ms))
     agreement = {**table.agreement, **judged}
     provenance = {
+        **chain_kept(plan.space),
         "how": (f"{len(receipts)} operations and " if receipts else "")
         + f"{len(train.choices)} networks measured",
         "receipt": train.receipt,

@@ -22,6 +22,7 @@ from hwnas.costs.known_devices import known_devices
 from hwnas.costs.latency import Predictor, roofline
 from hwnas.costs.likeness import likeness
 from hwnas.costs.other_tables import other_predictors
+from hwnas.costs.table_chain import chain_kept
 from hwnas.costs.tables import RUNTIMES, peaks_of, size_of
 from hwnas.measuring.calibration_runs import random_networks
 from hwnas.measuring.operations_apart import OperationsApart
@@ -164,7 +165,7 @@ def few_table(
                 "mape_of_table_percent": 100 * off,
             }
         },
-        provenance={**provenance, "known": list(of.known)},
+        provenance={**chain_kept(of.family.space), **provenance, "known": list(of.known)},
     )
 
 

@@ -9,4 +9,7 @@ for _space in (darts.SPACE, tnd.SPACE, nasbench201.SPACE):
 for _macro in (*mobile.SEARCHED, *known_macros.KNOWN_MACROS, *elastic.ELASTIC.values()):
     SPACES[_macro.name] = chain_space(_macro)
 
-__all__ = ["SPACES", "Choices", "Mask", "Probabilities", "Slot", "Space"]
+SHIPPED = frozenset(SPACES)
+"""The names of the spaces that come with hwnas."""
+
+__all__ = ["SHIPPED", "SPACES", "Choices", "Mask", "Probabilities", "Slot", "Space"]

@@ -178,10 +178,13 @@ def test_networks_are_of_the_size_that_their_space_says_unless_told_otherwise() 
     from hwnas.cli.devices_calibrate import size_of_networks
 
     proxyless = SPACES["proxyless"].macro
-    assert size_of_networks("proxyless", None, None) == (proxyless.stem.width, proxyless.depth)
-    assert size_of_networks("proxyless", 8, None) == (8, proxyless.depth)
-    assert size_of_networks("nasbench201", None, None) == (16, 15)
-    assert size_of_networks("darts", None, 3) == (16, 3)
+    assert size_of_networks(SPACES["proxyless"], None, None) == (
+        proxyless.stem.width,
+        proxyless.depth,
+    )
+    assert size_of_networks(SPACES["proxyless"], 8, None) == (8, proxyless.depth)
+    assert size_of_networks(SPACES["nasbench201"], None, None) == (16, 15)
+    assert size_of_networks(SPACES["darts"], None, 3) == (16, 3)
 
 
 @pytest.mark.parametrize("space, cells", [("mobile", 8), ("nasbench201", 4)])
