@@ -142,7 +142,8 @@ def profile(
     from hwnas.cli.profile_runtimes import split
     from hwnas.cli.subject_options import subject_size, table_of_run
     from hwnas.measuring.profile import measure_elsewhere, measure_here, refuse_less
-    from hwnas.measuring.subjects import members, resolve, sizes_of
+    from hwnas.measuring.subject_notes import sizes_of, strides_of
+    from hwnas.measuring.subjects import members, resolve
     from hwnas.runs.choice import Choice, knee_of_run
     from hwnas.runs.directory import open_run
     from hwnas.runs.training_record import read_records
@@ -249,7 +250,11 @@ def profile(
         for one in profiles
     ]
     usual = not is_run and None in (channels, cells, classes, image)
-    for line in (*(sizes_of(found) if usual else ()), *folded_notes(subject, profiles[0].rows)):
+    for line in (
+        *(sizes_of(found) if usual else ()),
+        *(() if is_run else strides_of(found)),
+        *folded_notes(subject, profiles[0].rows),
+    ):
         _note(line)
     if as_json:
         echo_json(answers if several else answers[0])

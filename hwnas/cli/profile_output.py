@@ -104,7 +104,8 @@ def cells_of(outcome: Outcome) -> list[str]:
         return [name, "failed", "", unit, f"{outcome.reason} ({receipt.backend})"]
     count = outcome.origin == "counted"
     value = f"{outcome.value:,.0f}" if count else f"{outcome.value:.4g}"
-    interval = f"{outcome.low:.4g} .. {outcome.high:.4g}"
+    # A single sample, or an estimate that says no spread, has no interval.
+    interval = f"{outcome.low:.4g} .. {outcome.high:.4g}" if outcome.low < outcome.high else ""
     if count:
         interval = (
             f"{outcome.low:,.0f} .. {outcome.high:,.0f}" if outcome.low < outcome.high else "exact"

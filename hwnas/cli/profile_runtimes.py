@@ -77,7 +77,8 @@ def lines(rows: Sequence[Row]) -> list[tuple[str, list[str]]]:
         receipt = one.receipt
         value, shown = float("inf"), ["failed", getattr(one, "reason", "")]
         if isinstance(one, Measurement):
-            value, shown = one.value, [f"{one.value:.4g}", f"{one.low:.4g}..{one.high:.4g}"]
+            interval = f"{one.low:.4g}..{one.high:.4g}" if one.low < one.high else ""
+            value, shown = one.value, [f"{one.value:.4g}", interval]
         cells = [runtime_name(receipt), *shown, off_by(one)]
         cells.append(memory.get((key, runtime_name(receipt)), ""))
         found.append((value, key, cells))

@@ -149,24 +149,6 @@ def genotype(text: str, shape: Shape) -> Named:
     return Named(key=found.key, architecture=architecture, shape=shape)
 
 
-def sizes_of(found: Sequence[Named]) -> list[str]:
-    """At which size genotypes are measured, and how to choose another: a line for each; none for
-    files, which have a size of their own."""
-    from hwnas.space.space import SPACES
-
-    lines = []
-    for one in found:
-        if one.architecture is not None:
-            at, space = one.architecture, SPACES[one.architecture.genotype.space]
-            image = "x".join(map(str, one.shape.image))
-            cells = "--cells, " if space.depth is None else ""
-            lines.append(
-                f"{one.key}: {at.channels} channels, {at.cells} {space.parts}, {one.shape.classes}"
-                f" classes, images of {image} (otherwise: --channels, {cells}--classes, --image)"
-            )
-    return lines
-
-
 def family_of(architecture: Architecture, shape: Shape) -> Family:
     """All networks of the architecture's space and size, for what the shape says."""
     from hwnas.space.family import family

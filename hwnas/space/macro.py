@@ -7,6 +7,7 @@ writes the graph.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -148,6 +149,12 @@ def strides(macro: Macro, side: int) -> tuple[int, ...]:
             break
         kept[number] = min(stride, 1)
     return tuple(kept)
+
+
+def fewest_pixels(macro: Macro) -> int:
+    """The shortest side, in pixels, of images on which no stride is left out."""
+    every = [macro.stem.stride, *(stage.stride for stage in macro.stages)]
+    return math.prod(every) * (macro.smallest_map - 1) + 1
 
 
 def last_side(strides: list[int], side: int) -> int:

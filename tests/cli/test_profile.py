@@ -75,6 +75,15 @@ def test_the_table_for_people_names_units_intervals_and_origins(hwnas):
     assert "Conv" in out
 
 
+def test_a_single_value_is_shown_without_an_interval(hwnas):
+    code, out, _ = hwnas("profile", "DARTS_V2", *SMALL, "--target", "1080ti")
+    assert code == 0
+    (memory,) = (line for line in out.splitlines() if "memory" in line and "MiB" in line)
+    assert ".." not in memory
+    (latency,) = (line for line in out.splitlines() if "latency" in line and " ms " in line)
+    assert ".." in latency
+
+
 def test_counts_are_those_of_the_golden_network(hwnas):
     code, out, _ = hwnas("profile", "DARTS_V2", "--backend", "counts", "--json")
     assert code == 0
@@ -162,8 +171,44 @@ def test_the_size_of_a_genotype_is_said_where_it_was_not_given(hwnas):
     counted = ("profile", "MOBILENET_V2", "--backend", "counts", "--json")
     said = hwnas(*counted)[2]
     assert "32 channels, 17 blocks, 10 classes, images of 3x32x32 (otherwise: --channels" in said
-    size = ("--channels", "32", "--cells", "17", "--classes", "10", "--image", "32")
+    size = ("--channels", "32", "--cells", "17", "--classes", "10", "--image", "65")
     assert hwnas(*counted, *size)[2] == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("mobilenet_v2_0.35",), "MOBILENET_V2_0.35: width 0.35 of 32 channels, 17 blocks, 10 cl"),
+        (("MOBILENET_V2_1.4",), "MOBILENET_V2_1.4: width 1.4 of 32 channels, 17 blocks"),
+        (
+            ("RESNET8", "--channels", "1", "--classes", "1"),
+            "RESNET8: 1 channel, 9 blocks, 1 class,",
+        ),
+        (("DARTS_V2",), "DARTS_V2: 36 channels, 20 cells, 10 classes, images of 3x32x32 (other"),
+    ],
+)
+def test_a_known_network_is_called_by_its_name_with_its_width(hwnas, words, line):
+    said = hwnas("profile", *words, "--backend", "counts", "--json")[2]
+    assert said.startswith(f"note: {line}")
+
+
+@pytest.mark.parametrize(
+    ("name", "side", "left_out"),
+    [
+        ("MOBILENET_V2", 65, ""),
+        ("MOBILENET_V2", 64, "1 of its 5 strides is left out on images of 64 pixels (stem), "),
+        ("MOBILENET_V2", 32, "2 of its 5 strides are left out on images of 32 pixels (stem, stage 1), "),
+        ("MOBILENET_V2", 16, "3 of its 5 strides are left out on images of 16 pixels (stem, stage 1, stage 2), "),
+        ("RESNET8", 8, "1 of its 2 strides is left out on images of 8 pixels (stage 1), "),
+        ("RESNET8", 9, ""),
+        ("DARTS_V2", 8, ""),
+    ],
+)  # fmt: skip
+def test_the_strides_that_small_images_leave_out_are_said(hwnas, name, side, left_out):
+    size = ("--image", str(side), "--backend", "counts", "--json")
+    said = [line for line in hwnas("profile", name, *size)[2].splitlines() if "stride" in line]
+    assert len(said) == bool(left_out)
+    assert not left_out or said[0].startswith(f"note: {name}: {left_out}")
 
 
 @pytest.fixture
@@ -350,8 +395,8 @@ def test_several_runtimes_give_one_table_with_the_fastest_first(hwnas, monkeypat
         if line.split()[:1] in (["slow"], ["quick"], ["wrong"])
     ]
     assert rows == [
-        ["quick", "1", "1..1", "2.0e-03"],
-        ["slow", "3", "3..3", "2.0e-03"],
+        ["quick", "1", "2.0e-03"],  # one value has no interval
+        ["slow", "3", "2.0e-03"],
         ["wrong", "failed", "parity", "2.0e-03"],
     ]
     assert "precision fp32 unless it is named; versions: slow 1.2, quick 1.2, wrong 1.2" in out
