@@ -5,8 +5,9 @@ A sum of measured operations ranks networks well but is off by what a runtime fu
 overlaps. So the sum is one column of a fit to whole networks, with counts per operation as
 corrections (``profilers.fit``). Where image side or widths are decided, an operation has as many
 latencies as there are sizes: none is measured alone, and whole networks are fitted to their work
-(hwnas.costs.sized). Networks that took no part in the fit say how good it is, and are measured
-twice: how well the repeats agree with each other is the ceiling that no prediction can pass.
+(hwnas.costs.sized). Networks that took no part in the fit say how good it is. They are measured
+twice: how well one measurement predicts the next stands beside it. That is no limit: both have
+noise, and a table averages the noise of all networks that it is fitted to.
 
 A calibration takes minutes, and what else a host does in that time changes. Two anchors, networks
 like the others, are measured with every chunk; what slows them, slows the chunk, and is taken out
@@ -40,6 +41,7 @@ from hwnas.measuring.calibration_runs import (
     least_seconds,
     measure_networks,
     measure_operations,
+    measures_operations,
 )
 from hwnas.measuring.heartbeat import heartbeat
 from hwnas.space.space import Choices
@@ -66,16 +68,17 @@ def calibrate(
     the whole ends within ``plan.budget_s``. Where even the fewest take longer, that is said before
     anything is measured.
     """
-    least = least_seconds(plan)
+    least, alone = least_seconds(plan), measures_operations(plan.space)
     if least > plan.budget_s:
         say(
             f"note: the least is about {least:.0f} s, more than the budget of {plan.budget_s:g} s:"
-            f" every operation once and {least_networks(plan)} measurements of networks"
+            f" {'every operation once and ' if alone else ''}{least_networks(plan)} measurements of"
+            f" {'networks' if alone else 'whole networks'}"
         )
     start = clock()
     operations: Operations | None = None
     receipts: list[dict[str, Any]] = []
-    if not plan.space.size_rows:  # each operation has one latency: the table begins with those
+    if alone:  # each operation has one latency: the table begins with those
         with heartbeat(say, "measuring the operations", clock, start=start):
             operations, receipts = measure_operations(plan, bench)
         taken = clock() - start
@@ -191,7 +194,7 @@ def _fit(
 def _judge(
     table: Table, held: MeasuredNetworks, first: Floats, again: Floats
 ) -> dict[str, dict[str, Any]]:
-    """Held-out agreement, and the ceiling: the first measurements as predictions of the second."""
+    """Held-out agreement, and beside it that of the first measurements with the second."""
     good = np.isfinite(again)
     predicted = TablePredictor(table=table, source=table.device).predict(np.stack(held.choices))
     return {

@@ -109,7 +109,14 @@ def least_networks(plan: CalibrationPlan) -> int:
 
 def least_seconds(plan: CalibrationPlan) -> float:
     """About the least that a calibration takes, whatever its budget; known before it starts."""
-    return SECONDS_EACH * (len(operation_sites(plan.family)) + least_networks(plan))
+    operations = len(operation_sites(plan.family)) if measures_operations(plan.space) else 0
+    return SECONDS_EACH * (operations + least_networks(plan))
+
+
+def measures_operations(space: Space) -> bool:
+    """Whether operations are measured alone; where image side or widths are decided, each has as
+    many latencies as there are sizes, and whole networks alone are measured."""
+    return not space.size_rows
 
 
 def measure_operations(
@@ -200,7 +207,7 @@ def measure_networks(
         held_left, train_left = held_left[part:], train_left[CHUNK - part :]
         say(f"{len(train.choices) + len(held.choices)} networks measured, {clock() - start:.0f} s")
     for first in range(0, len(held.choices), CHUNK):
-        # The ceiling may be of fewer networks where time is up; half of the fewest will do.
+        # Fewer networks may be measured twice where time is up; half of the fewest will do.
         late = first >= FEWEST_NETWORKS // 4 and clock() - start > plan.budget_s
         part_again = [] if late else held.choices[first : first + CHUNK]
         with heartbeat(say, "measuring held-out networks again", clock, start=start):

@@ -290,6 +290,23 @@ def test_a_budget_that_can_not_be_kept_is_answered_before_anything_is_measured(
         assert fake.seconds == operations + least_networks(plan)
 
 
+def test_the_least_of_a_space_of_several_sizes_is_whole_networks_alone() -> None:
+    space = SPACES["mobile"]
+    network = replace(NETWORK, channels=16, cells=space.depth or 0, image=(3, 32, 32))
+    plan = CalibrationPlan(family=family_of(space, network), train=100, held_out=40, budget_s=20.0)
+    # 20 to fit, 20 held out, ten of them again, two anchors beside each of five chunks.
+    assert least_networks(plan) == 60
+    assert least_seconds(plan) == pytest.approx(60 * 0.9)
+    lines: list[str] = []
+    fake = Fake(network=network)
+    calibrate(plan, fake, "moon", 1, say=lines.append, clock=lambda: fake.seconds)
+    assert fake.seconds >= 60
+    assert lines[0] == (
+        "note: the least is about 54 s, more than the budget of 20 s: 60 measurements of whole"
+        " networks"
+    )
+
+
 def test_what_says_nothing_is_spoken_for() -> None:
     said: list[str] = []
     with heartbeat(said.append, "measuring", lambda: 12.0, start=2.0, every_s=0.01):
