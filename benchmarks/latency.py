@@ -220,7 +220,7 @@ def calibrate(path: Path) -> list[Bar]:
         Bar(name="held-out networks", value=held["networks"], bar=40, at_most=False),
         Bar(name="MAPE", value=held["mape_percent"], bar=5.0, at_most=True, unit=" %"),
         Bar(
-            name=f"tau {held['kendall_tau']:.3f}, under the ceiling",
+            name=f"tau {held['kendall_tau']:.3f}, under that of measuring twice",
             value=under,
             bar=0.05,
             at_most=True,

@@ -111,6 +111,7 @@ def calibrate(
     from hwnas.catalog import find_device
     from hwnas.cli.devices_bench import make_bench
     from hwnas.cli.devices_few import from_csv, print_few, write_design
+    from hwnas.cli.devices_saved import save_beside
     from hwnas.cli.values import image_size, one_of
     from hwnas.config.typed_space import typed_space
     from hwnas.costs.table_runtime import runtime_words
@@ -149,7 +150,7 @@ def calibrate(
     path.parent.mkdir(parents=True, exist_ok=True)
     if csv is not None:
         table = from_csv(csv, of, device, batch, seed)
-        _save(table, path)
+        save_beside(table, path)
         print_few(table, path, target, space, as_json)
         return
     if choose is not None:
@@ -181,7 +182,7 @@ def calibrate(
             say=lambda line: echo(line, err=True),
             now=utc_now(),
         )
-        _save(table, path)
+        save_beside(table, path)
         print_few(table, path, target, space, as_json)
         return
     plan = CalibrationPlan(
@@ -199,7 +200,7 @@ def calibrate(
         say=lambda line: echo(line, err=True),
         now=utc_now(),
     )
-    _save(table, path)
+    save_beside(table, path)
     if as_json:
         echo_json(summary(table, path))
     else:
@@ -228,17 +229,6 @@ def summary(table: Table, path: Path) -> dict[str, Any]:
     }
 
 
-def _save(table: Table, path: Path) -> None:
-    """Write a table; one that lies there already is kept beside it, and that is said."""
-    from profilers.table import save
-
-    if path.exists():
-        before = path.with_name(f"{path.name}.before")
-        path.replace(before)
-        echo(f"{path}: replaced; the table that was there is {before.name} now", err=True)
-    save(table, path)
-
-
 def _print(table: Table, path: Path, target: str, space: str) -> None:
     from hwnas.costs.table_words import images_words, search_words
 
@@ -252,7 +242,7 @@ def _print(table: Table, path: Path, target: str, space: str) -> None:
         f"Kendall tau {found['kendall_tau']:.3f}"
     )
     echo(
-        f"  the ceiling, measuring them twice: {found['repeat_mape_percent']:.2f} %, "
+        f"  measured twice, for comparison: MAPE {found['repeat_mape_percent']:.2f} %, Kendall tau "
         f"{found['ceiling_kendall_tau']:.3f}"
     )
     echo(f"A search finds it for {images_words(table)}.")

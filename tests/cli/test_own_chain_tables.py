@@ -122,6 +122,7 @@ def test_calibrate_takes_the_file_of_a_chain_and_a_search_of_it_finds_the_table(
     assert done.code == 0, done.err
     path = user_folder() / "my-board.mine.c8-n5-1x8x8.json"
     assert f"{path}: latency table of my-board for mine, in ms" in done.out
+    assert "  measured twice, for comparison: MAPE 0.00 %, Kendall tau 1.000\n" in done.out
     assert f"Next: hwnas search --target board.toml --space {mine} " in done.out
     (cost, *_) = plan(config(mine)).costs
     assert (cost.provenance, cost.table) == ("table", path)
