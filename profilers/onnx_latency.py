@@ -24,7 +24,7 @@ from profilers.onnx_check import OnnxModel, check_onnx
 from profilers.parity import Expected
 from profilers.prepared import prepare_models, prepare_reference
 from profilers.providers import Provider, fell_back, took
-from profilers.reference import default_store, nominal_speed
+from profilers.reference import NominalSpeed, default_store, nominal_speed
 from profilers.runtimes import RUNTIMES
 from profilers.timing import Protocol
 
@@ -156,9 +156,8 @@ def latency_request(
 
 def reference_level(
     facts: Answer, answers: Sequence[Answer], options: OnnxOptions, elsewhere: bool = False
-) -> float | None:
-    """Seconds that the reference takes on the quiet host that measured; None where it did not
-    run."""
+) -> NominalSpeed | None:
+    """How long the reference takes on the quiet host that measured; None where it did not run."""
     runs = max((answer.get("reference") or [] for answer in answers), key=len, default=[])
     if not runs:
         return None
@@ -177,7 +176,7 @@ def latency_outcome(
     answer: Answer,
     facts: Answer,
     options: OnnxOptions,
-    level: float | None,
+    level: NominalSpeed | None,
     device: str,
     time: str,
     expected: Expected | None = None,
@@ -198,7 +197,7 @@ def latency_outcome(
             receipt = make_receipt(model, facts, options, device, time, settings=compared)
             return failed(LATENCY, {"failure": "parity", "detail": why}, receipt)
     summary, wall = answer["summary"], answer["wall_summary"]
-    scale = MS * (level if answer["reference"] and level else 1.0)
+    scale = MS * (level.seconds if answer["reference"] and level else 1.0)
     details = {
         name: f"{MS * wall[name]:.6g}" for name in ("min", "p10", "median", "p90", "p99", "iqr")
     }
@@ -213,7 +212,8 @@ def latency_outcome(
     }
     if level is not None:
         typical = sorted(answer["reference"])[len(answer["reference"]) // 2]
-        settings |= {"reference_ms": f"{MS * level:.6g}", "reference_now_ms": f"{MS * typical:.6g}"}
+        settings["reference_ms"] = f"{MS * level.seconds:.6g}"
+        settings["reference_now_ms"] = f"{MS * typical:.6g}"
     receipt = make_receipt(
         model,
         facts,
@@ -232,7 +232,7 @@ def latency_outcome(
         high=scale * summary["high"],
         samples=tuple(MS * value for value in answer["wall"]),
         origin="measured",
-        receipt=receipt,
+        receipt=receipt.with_notes(*(level.notes if level else ())),
         series=tuple(
             (name, tuple(MS * value for value in answer[name])) for name in ("own", "reference")
         ),

@@ -15,6 +15,7 @@ import os
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -108,8 +109,28 @@ def quiet_level(durations: Sequence[float]) -> float:
     return float(np.median(medians[: max(1, len(medians) // 4)]))
 
 
-def nominal_speed(store: Path | None, key: str, durations: Sequence[float]) -> float:
-    """Seconds that stand for the reference on this host: those remembered under `key`, else those
+@dataclass(frozen=True, kw_only=True)
+class NominalSpeed:
+    """What stands for the reference on a host: `seconds`, and those that stood for it until now,
+    where the host has just proved faster (`before`)."""
+
+    seconds: float
+    before: float | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of other latencies of this host has to know."""
+        if self.before is None:
+            return ()
+        times = self.before / self.seconds
+        return (
+            f"the host was not quiet until now: its earlier latencies are {times:.2f} times too"
+            " long; compare networks that were measured in one command",
+        )
+
+
+def nominal_speed(store: Path | None, key: str, durations: Sequence[float]) -> NominalSpeed:
+    """What stands for the reference on this host: what is remembered under `key`, else what was
     just seen.
 
     A host that proves more than 5 % faster than remembered was not quiet when it was first met;
@@ -119,10 +140,10 @@ def nominal_speed(store: Path | None, key: str, durations: Sequence[float]) -> f
     seen = quiet_level(durations)
     remembered = _read(store).get(key)
     if remembered is not None and seen >= FASTER * remembered:
-        return remembered
+        return NominalSpeed(seconds=remembered)
     if store is not None:
         _write(store, {**_read(store), key: seen})
-    return seen
+    return NominalSpeed(seconds=seen, before=remembered)
 
 
 def default_store() -> Path:

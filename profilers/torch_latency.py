@@ -149,13 +149,16 @@ def uses_reference(options: TorchOptions) -> bool:
 
 def finished(samples: Samples, receipt: Receipt, options: TorchOptions) -> Measurement:
     """One module's samples as a measurement in ms."""
-    scale, settings = MS, dict[str, object]()
+    scale, settings, notes = MS, dict[str, object](), receipt.notes
     if samples.reference:
         key = f"{receipt.host} torch {torch.__version__} threads {options.threads}"
         level = nominal_speed(options.store, key, samples.reference)
-        scale = MS * level
+        scale, notes = MS * level.seconds, (*notes, *level.notes)
         now = sorted(samples.reference)[len(samples.reference) // 2]
-        settings = {"reference_ms": f"{MS * level:.6g}", "reference_now_ms": f"{MS * now:.6g}"}
+        settings = {
+            "reference_ms": f"{MS * level.seconds:.6g}",
+            "reference_now_ms": f"{MS * now:.6g}",
+        }
     wall, summary = samples.wall_summary, samples.summary
     settings |= {
         f"wall_{name}_ms": f"{MS * getattr(wall, name):.6g}"
@@ -173,6 +176,7 @@ def finished(samples: Samples, receipt: Receipt, options: TorchOptions) -> Measu
                 **vars(receipt),
                 "statistic": summary.statistic,
                 "noisy": wall.noisy,
+                "notes": notes,
                 "settings": pairs({**dict(receipt.settings), "runs": wall.n, **settings}),
             }
         ),
