@@ -97,15 +97,20 @@ def export(
     channels: Annotated[int | None, Option(help="For --untrained: initial channels.")] = None,
     cells: Annotated[int | None, Option(help="For --untrained: cells.")] = None,
     classes: Annotated[
-        int, Option(min=2, max=1_000_000, help="For an untrained genotype: number of classes.")
-    ] = 10,
+        int | None,
+        Option(
+            min=2,
+            max=1_000_000,
+            help="For an untrained genotype: number of classes. Default: those of --data, or 10.",
+        ),
+    ] = None,
     image: Annotated[
         str | None,
         Option(
             help=(
                 "For a genotype that is untrained, or with weights of other code: SIDE or"
-                " CHANNELSxHEIGHTxWIDTH, in pixels (default 3x32x32; with an ImageNet stem of other"
-                " code 3x224x224)."
+                " CHANNELSxHEIGHTxWIDTH, in pixels (default that of --data, or 3x32x32; with an"
+                " ImageNet stem of other code 3x224x224). Images of --data are read at this side."
             )
         ),
     ] = None,

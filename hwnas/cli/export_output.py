@@ -14,7 +14,9 @@ def print_exported(records: list[dict[str, Any]], middle: str | None = None) -> 
     from rich import box
 
     tested = any(record["accuracy"] is not None for record in records)
-    origin = "trained (test)" if tested else "not tested, random images"
+    on_random = any(record["checked_on"] == "random images" for record in records)
+    untested = "not tested, random images" if on_random else "not tested, untrained"
+    origin = "trained (test)" if tested else untested
     measured = any(record["latency"] for record in records)
     host = ", latency: measured on this host" if measured else ""
     title = f"Exported networks; accuracy: {origin}{host}"
@@ -60,10 +62,11 @@ def print_exported(records: list[dict[str, Any]], middle: str | None = None) -> 
     for record in records:
         folder = Path(next(iter(record["files"].values()))).parent
         known = f" ({record['known_as']})" if record["known_as"] else ""
+        images = record["checked_on"].removeprefix("test ")
         echo(
             f"{record['name']}{known}: {folder}"
-            f" (verified on {record['parity']['test_images']} images; model-card.md there says how"
-            " to use the files)"
+            f" (verified on {record['parity']['test_images']} {images}; model-card.md there says"
+            " how to use the files)"
         )
         if record["averaged_down"]:
             echo(f"note: {record['name']}: {record['averaged_down']}")

@@ -10,6 +10,7 @@ from typing import Any
 from profilers.errors import InputError, nearest
 from profilers.limits import check_input
 
+LARGEST_SIDE = 4096
 _WHOLE = re.compile(r"[0-9]{1,12}")
 
 
@@ -17,10 +18,12 @@ def image_size(text: str) -> tuple[int, int, int]:
     """SIDE, CHANNELSxHEIGHTxWIDTH or channels,height,width, or InputError."""
     # Not both signs in one text: 3x32,32 is a slip.
     parts = [part.strip() for part in text.lower().split("," if "," in text else "x")]
-    if len(parts) in (1, 3) and all(
-        _WHOLE.fullmatch(part) and 0 < int(part) <= 4096 for part in parts
-    ):
+    if len(parts) in (1, 3) and all(_WHOLE.fullmatch(part) and int(part) for part in parts):
         numbers = [int(part) for part in parts]
+        if max(numbers) > LARGEST_SIDE:
+            raise InputError(
+                f"--image {text[:40]}: at most {LARGEST_SIDE} pixels a side, and as many channels"
+            )
         sizes = (
             (3, numbers[0], numbers[0])
             if len(numbers) == 1

@@ -43,6 +43,8 @@ def export_all(
     for network in networks:
         folder = _folder(network, out)
         images = images_for(network.weights, network.dataset, raw=raw)
+        if network.notes.get("accuracy") == UNTRAINED:  # chance: no accuracy to speak of
+            images = replace(images, labels=None, validation=[], validation_labels=None)
         result = export(
             network.weights,
             folder,
@@ -73,7 +75,8 @@ def export_all(
     for (network, folder, result), latency in zip(exported, measured, strict=True):
         warnings = (*result.warnings, *int8_notes(result.sizes, latency))
         result = replace(result, latency=latency, warnings=warnings)
-        record = {"name": network.name, **result.to_dict()}
+        drawn = "random images" if network.dataset is None else "test images"
+        record = {"name": network.name, **result.to_dict(), "checked_on": drawn}
         # In the folder the files are named as seen from it: it may be moved.
         there = {name: path.name for name, path in result.files.items()}
         write_files(folder, {RECORD: record_bytes({**record, "files": there})})

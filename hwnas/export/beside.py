@@ -87,7 +87,7 @@ def card(
     lines = [
         f"# {weights.architecture.genotype.key}",
         "",
-        "A network that hwnas found. A JSON beside each file says the same for programs.",
+        f"{_origin(notes)} A JSON beside each file says the same for programs.",
         "",
         *(f"- {name}: {_note(value)}" for name, value in notes.items()),
         "",
@@ -127,6 +127,15 @@ def card(
         " train`.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _origin(notes: Mapping[str, Any]) -> str:
+    """Whether a search found the network, or its genotype was given."""
+    if "run" in notes:
+        return "A network that hwnas found."
+    if "known_as" in notes:
+        return f"The published network {_text(notes['known_as'])}, written by hwnas."
+    return "A network whose genotype was given to hwnas, which wrote it."
 
 
 def _photo(rule: Mapping[str, Any]) -> list[str]:

@@ -26,9 +26,9 @@ from hwnas.training.run_images import images_of
 from hwnas.training.weights import Weights, load_weights
 from profilers.errors import InputError, nearest
 
-Size = tuple[int | None, int | None, int, tuple[int, int, int] | None, str]
+Size = tuple[int | None, int | None, int | None, tuple[int, int, int] | None, str]
 """Channels, cells, classes, image and stem of an untrained genotype."""
-IMAGE = (3, 32, 32)
+IMAGE, CLASSES = (3, 32, 32), 10
 """Of an untrained genotype where nothing is said."""
 
 
@@ -152,7 +152,11 @@ def of_genotype(
     foreign = file is not None and is_foreign(file)
     weights = None if file is None or foreign else load_weights(file)
     genotype = _genotype(text)
-    dataset = load(data, root=data_root, download=download) if data is not None else None
+    dataset = None
+    if data is not None:
+        # Our own weights say the size of their images themselves.
+        side = size[3][1] if weights is None and size[3] is not None else None
+        dataset = load(data, root=data_root, download=download, image_size=side)
     if foreign and file is not None:
         read = darts_weights(file, genotype, size[3], dataset)
         for line in read.notes:
@@ -178,7 +182,9 @@ def of_genotype(
         ]
     channels, cells, classes, image, stem = size
     architecture = sized(genotype, channels, cells, stem)
-    named = dataset.classes if dataset else tuple(map(str, range(classes)))
+    if dataset is not None and data is not None:
+        _check_size(data, dataset, classes, image)
+    named = dataset.classes if dataset else tuple(map(str, range(classes or CLASSES)))
     shape = dataset.image if dataset else image or IMAGE
     mean, std = (dataset.mean, dataset.std) if dataset else ((0.5,) * shape[0], (0.25,) * shape[0])
     weights = Weights(
@@ -194,8 +200,25 @@ def of_genotype(
     folder = Path(EXPORTED) / f"{genotype.key}-untrained"
     notes = {"accuracy": UNTRAINED}
     return [
-        NetworkToExport(name=genotype.key, weights=untrained(weights), folder=folder, notes=notes)
+        NetworkToExport(
+            name=genotype.key,
+            weights=untrained(weights),
+            folder=folder,
+            notes=notes,
+            dataset=dataset,
+        )
     ]
+
+
+def _check_size(
+    data: str, dataset: Dataset, classes: int | None, image: tuple[int, int, int] | None
+) -> None:
+    """Raise InputError where the images that were given are not as was said."""
+    if classes not in (None, len(dataset.classes)):
+        raise InputError(f"--classes {classes}: {data} has {len(dataset.classes)}: leave it out")
+    if image is not None and image != dataset.image:
+        said, read = ("x".join(map(str, one)) for one in (image, dataset.image))
+        raise InputError(f"--image {said}: images of {data} are read as {read}: say that instead")
 
 
 def _genotype(text: str) -> Genotype:

@@ -45,6 +45,7 @@ def test_an_export_of_a_chain_fits_80_columns(monkeypatch, capsys, known_as: str
         "latency": {"onnx": MEASURED, "int8": MEASURED},
         "files": {"onnx": "here/model.onnx"},
         "parity": {"test_images": 64},
+        "checked_on": "test images",
         "warnings": [],
     }
     print_exported([record])

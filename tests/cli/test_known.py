@@ -4,6 +4,7 @@ refuse."""
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -108,3 +109,58 @@ def test_a_known_network_keeps_its_name_in_an_export(typed) -> None:
     other = ("export", "DARTS_V2", "--untrained", "--channels", "4", "--cells", "2", "--no-measure")
     (record,) = json.loads(typed(*other, "--formats", "weights", "--json")[0])
     assert record["known_as"] == "DARTS_V2"
+
+
+OF_DIGITS = ("export", "RESNET8", "--untrained", "--channels", "8", "--data", "digits")
+OF_DIGITS += ("--formats", "onnx", "--no-measure")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--classes", "4"), "--classes 4: digits has 10: leave it out"),
+        (("--image", "16"), "--image 3x16x16: images of digits are read as 1x16x16"),
+        (("--image", "1x16x8"), "--image 1x16x8: images of digits are read as 1x16x16"),
+    ],
+)
+def test_a_size_that_the_images_have_not_is_refused(typed, words, said) -> None:
+    _, err = typed(*OF_DIGITS, *words, code=2)
+    assert said in err and err.count("\n") == 1
+
+
+def test_the_images_of_an_untrained_export_are_read_at_the_side_that_is_said(typed) -> None:
+    (found,) = json.loads(typed(*OF_DIGITS, "--image", "1x16x16", "--classes", "10", "--json")[0])
+    assert (found["image"], found["checked_on"], found["accuracy"]) == (
+        [1, 16, 16],
+        "test images",
+        None,
+    )
+    (found,) = json.loads(typed(*OF_DIGITS, "--json")[0])
+    assert (found["image"], found["parity"]["test_images"]) == ([1, 8, 8], 359)
+
+
+def test_what_an_untrained_export_was_checked_on_is_said(typed) -> None:
+    out = " ".join(typed(*OF_DIGITS, "--out", "here")[0].split())
+    assert "accuracy: not tested, untrained" in out and "verified on 359 images" in out
+    words = ("export", "RESNET8", "--untrained", "--channels", "8", "--image", "8", "--no-measure")
+    out = " ".join(typed(*words, "--formats", "onnx")[0].split())
+    assert "accuracy: not tested, random images" in out and "verified on 64 random images" in out
+
+
+def test_the_card_says_whether_a_search_found_the_network(typed) -> None:
+    words = ("--untrained", "--channels", "4", "--no-measure", "--formats", "onnx", "--json")
+    for name, said in (
+        ("RESNET8", "The published network RESNET8, written by hwnas. A JSON"),
+        ("DARTS_V2", "The published network DARTS\\_V2, written by hwnas. A JSON"),
+    ):
+        size = ("--image", "8", *(("--cells", "3") if name == "DARTS_V2" else ()))
+        (found,) = json.loads(typed("export", name, *words, *size)[0])
+        card = Path(found["files"]["onnx"]).with_name("model-card.md").read_text()
+        assert said in card and "hwnas found" not in card
+
+
+@pytest.mark.parametrize("text", ["5000", "4097x8x8", "3,8,4097"])
+def test_the_largest_image_is_said(typed, text: str) -> None:
+    for words in (("profile", "RESNET8"), ("export", "RESNET8", "--untrained")):
+        _, err = typed(*words, "--image", text, code=2)
+        assert f"--image {text}: at most 4096 pixels a side, and as many channels" in err
