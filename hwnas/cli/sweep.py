@@ -111,11 +111,19 @@ def sweep(
 
 
 def _print(found: dict[str, Any], report: Path | None) -> None:
+    from hwnas.errors import quoted
+
     print_table(_table(found["runs"]))
     if any(len(one["seeds"]) > 1 for one in found["over_seeds"]):
         print_table(_means(found["over_seeds"]))
     if not found["comparable"]:
         echo("hypervolumes of other spaces, targets or data are measured in other boxes")
+    noted = [row for row in found["runs"] if row.get("notes")]
+    if noted:
+        echo(f"note: {noted[0]['name']}: {noted[0]['notes'][0]}")
+    if sum(len(row["notes"]) for row in noted) > 1:
+        where = quoted(noted[0]["path"])
+        echo(f"{len(noted)} of {len(found['runs'])} runs have notes: hwnas show {where}")
     if report is not None:
         echo(f"report: {report}")
 

@@ -14,7 +14,7 @@ from hwnas import __version__
 from hwnas.cluster.sweep_file import Planned, state_of
 from hwnas.runs.atomic import atomic_write
 from hwnas.runs.directory import open_run
-from hwnas.runs.summary import read_front
+from hwnas.runs.summary import health_lines, read_front
 from profilers.errors import InputError
 
 SWEEP = "sweep.json"
@@ -26,7 +26,8 @@ def compare(runs: Sequence[Planned], out: Path) -> dict[str, Any]:
     """{"runs": a row per run, "over_seeds": means and standard deviations, "comparable": same boxes
     or not}.
 
-    Accuracies in 0..1 are those of shared weights. A hypervolume is measured in the box of its run:
+    Accuracies in 0..1 are those of shared weights; "notes" are what there is to be known of a
+    search. A hypervolume is measured in the box of its run:
     those of other spaces or targets are other boxes, and then "comparable" is false.
     """
     rows = [_row(run, out / run.name) for run in runs]
@@ -55,6 +56,7 @@ def _row(run: Planned, path: Path) -> dict[str, Any]:
         "front": len(summary.front),
         "evaluations": summary.evaluations,
         "seconds": float(summary.seconds),
+        "notes": health_lines(summary.health or []),
         "bounds": summary.bounds,
     }
 

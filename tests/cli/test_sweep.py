@@ -35,7 +35,9 @@ def hwnas(
             raise InputError("the target is out of reach")
         create(out, config, sys.argv, "0" * 16)
         found = json.loads(front.read_text())
-        found |= {"hypervolume": config.seed / 10, "target": config.target, "health": []}
+        chance = {"stage": 0, "kind": "chance", "text": "right by chance", "advice": "do more"}
+        found |= {"hypervolume": config.seed / 10, "target": config.target}
+        found["health"] = [chance] if config.seed in (3, 5) else []
         (out / "front.json").write_text(json.dumps(found))
 
     monkeypatch.setattr(module, "search", search)
@@ -63,14 +65,25 @@ def test_a_sweep_leaves_runs_a_comparison_and_a_report(hwnas: Hwnas, tmp_path: P
         "over seeds",
         "0.2000 ± 0.1414",
         "report.html",
+        "note: seed=3,space=darts: stage 1: right by chance; do more",
     ):
         assert text in out
+    assert "runs have notes" not in out
     runs = tmp_path / "runs" / "s"
     assert sorted(path.name for path in runs.iterdir() if path.name[0] != ".") == [
         "report.html", "seed=1,space=darts", "seed=3,space=darts", "sweep.json",
     ]  # fmt: skip
     assert json.loads((runs / "sweep.json").read_text())["over_seeds"][0]["seeds"] == [1, 3]
     assert "The runs side by side" in (runs / "report.html").read_text()
+
+
+def test_what_there_is_to_know_of_several_runs_is_told_once(hwnas: Hwnas, tmp_path: Path) -> None:
+    (tmp_path / "more.toml").write_text(
+        "objectives = [{metric = 'params'}]\n[sweep]\nseed = [1, 3, 5]\n"
+    )
+    _, out, _ = hwnas("more.toml")
+    assert out.count("right by chance") == 1
+    assert f"2 of 3 runs have notes: hwnas show {tmp_path / 'runs' / 'more' / 'seed=3'}" in out
 
 
 def test_called_again_it_only_compares_and_json_is_alone_on_standard_output(
