@@ -105,14 +105,24 @@ def _print(found: list[Derived], paid: list[Price], seconds: float, run: Path) -
         print_table(front_table(one.summary, search_knee(one.summary)))
     unit = found[0].cost.unit
     for price in paid:
-        best = (
-            f"its own best of that accuracy {price.best:,.4g} {unit}: {price.times:.2f} times"
-            if price.best is not None
-            else "its own front has none as accurate"
-        )
-        echo(
-            f"the middle of {price.chosen_for}'s front on {price.used_on}: {price.value:,.4g}"
-            f" {unit}; {best}"
-        )
+        echo(price_words(price, unit))
     fronts = f"{len(found)} front{'s' * (len(found) > 1)}"
     echo(f"{fronts} from the weights of {run} in {seconds:.0f} s, nothing was trained")
+
+
+def price_words(price: Price, unit: str) -> str:
+    """What the middle network of one target's front costs on another, and whether that target's own
+    front has something cheaper."""
+    costs = (
+        f"on {price.used_on}, the middle network of {price.chosen_for}'s front costs"
+        f" {price.value:,.4g} {unit}. "
+    )
+    front = f"{price.used_on}'s own front"
+    if price.best is None or price.times is None:
+        return f"{costs}No network of {front} is as accurate"
+    if price.best == price.value:
+        return f"{costs}No network of {front} that is as accurate costs less"
+    return (
+        f"{costs}The cheapest network of {front} that is as accurate costs {price.best:,.4g}"
+        f" {unit}: the first costs {price.times:.2f} times as much"
+    )

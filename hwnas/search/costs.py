@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hwnas.config import Config
 from hwnas.costs.amounts import parse_quantity
 from hwnas.costs.metrics import METRICS, Asked, CostMetric, predicted
+from hwnas.costs.short import short_amount
 from hwnas.costs.table_runtime import runtime_words
 from hwnas.search.algorithms.reward import Objective
 from hwnas.space.encoding import project, sample
@@ -224,9 +225,9 @@ def target_value(target: str, costs: CostRange) -> float:
     value = parse_quantity(target, costs.cost.unit)
     low, high = costs.bounds
     if value < low:
-        unit = costs.cost.unit
+        least, most = (short_amount(bound, costs.cost.unit) for bound in (low, high))
         raise InputError(
-            f"target-value: {costs.cost.name} {target} can't be met, this space reaches {low:.4g}"
-            f" to {high:.4g} {unit}"
+            f"target-value: {costs.cost.name} {target} can't be met, this space reaches {least} to"
+            f" {most}"
         )
     return value

@@ -169,8 +169,9 @@ def within(planned: SearchPlan, rates: tuple[Rates, Rates, float], budget: float
         if expected.high > budget:
             if fitting is None:
                 raise InputError(
-                    f"budget: one epoch of each stage may take {expected.high:,.0f} s"
-                    f"{rest_words(expected)}, not {budget:,.0f} s"
+                    f"budget: {budget:,.0f} s are too few. One epoch of each stage takes about"
+                    f" {expected.seconds:,.0f} s in all{rest_words(expected)}, and may take up to"
+                    f" {expected.high:,.0f} s"
                 )
             break
         fitting = config
@@ -179,17 +180,16 @@ def within(planned: SearchPlan, rates: tuple[Rates, Rates, float], budget: float
 
 
 def rest_words(expected: Forecast) -> str:
-    """What a forecast counts beside its stages, where that is most of it."""
+    """What a forecast counts beside its stages, where that is most of it. These seconds are part
+    of ``expected.seconds``, not of its upper end."""
     parts = {
-        "measuring its finalists": expected.measuring_seconds,
-        "training its front afterwards": expected.tuning_seconds,
+        "measure its finalists": expected.measuring_seconds,
+        "train its front afterwards": expected.tuning_seconds,
     }
     if 2 * sum(parts.values()) < expected.seconds:
         return ""
-    words = " and ".join(
-        f"{seconds:,.0f} s of {name}" for name, seconds in parts.items() if seconds
-    )
-    return f" with about {words}"
+    words = " and ".join(f"{seconds:,.0f} s {name}" for name, seconds in parts.items() if seconds)
+    return f" (of these, {words})"
 
 
 def timed(

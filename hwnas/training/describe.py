@@ -66,5 +66,15 @@ def _too_few(dataset: Dataset, counts: dict[str, list[int]]) -> list[str]:
     return [
         f"few images: {classes:,} of {len(dataset.classes):,} classes have fewer than {FEW} in a"
         f" part; the fewest: {dataset.classes[label]}, {count:,} {part};"
-        f" {'accuracies are uncertain there' if count else 'no accuracy says anything about it'}"
+        f" {_what_follows(part, count)}"
     ]
+
+
+def _what_follows(part: str, count: int) -> str:
+    """What so few images of a class in a part mean."""
+    if not count:
+        return "no accuracy says anything about it"
+    if part == "to train":
+        return "a class can hardly be learnt from so few"
+    moves = f"{100 / count:.0f} %"
+    return f"its accuracy is uncertain: one image more or less that is right moves it by {moves}"

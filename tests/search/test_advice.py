@@ -66,7 +66,7 @@ def test_few_images_to_compare_on_few_steps_and_few_networks_are_each_a_reason(d
 
 def test_too_little_time_for_an_epoch_is_no_fault_but_a_reason_not_to_search(data: Path) -> None:
     found = advise(planned_for(data), budget=5.0)
-    assert not found.search and "one epoch of each stage" in found.why[0]
+    assert not found.search and "5 s are too few. One epoch of each stage" in found.why[0]
 
 
 def test_more_time_gives_more_epochs_until_they_are_enough(data: Path) -> None:

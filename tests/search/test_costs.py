@@ -9,6 +9,7 @@ import pytest
 from hwnas.catalog import find_device
 from hwnas.config import resolve
 from hwnas.costs.counts import count
+from hwnas.costs.short import short_amount
 from hwnas.search.costs import build_costs, cost_range, objectives_of, target_value
 from hwnas.space import SPACES
 from hwnas.space.encoding import project, sample, to_genotype
@@ -77,7 +78,10 @@ def test_a_target_is_read_with_its_unit_and_checked_against_the_cost_range() -> 
     cost = build_costs(config, CPU, 10, (3, 32, 32))[0]
     found = cost_range(SPACES["nasbench201"], cost, np.random.default_rng(0), count=10)
     assert target_value("0.5M", found) == 500_000
-    with pytest.raises(InputError, match="can't be met, this space reaches"):
+    # As the line of what a space reaches says it before a search.
+    low, high = (short_amount(bound, "parameters") for bound in found.bounds)
+    assert low.endswith("k") and high.endswith("M")
+    with pytest.raises(InputError, match=f"can't be met, this space reaches {low} to {high}$"):
         target_value("50k", found)
     with pytest.raises(InputError, match="target-value"):
         target_value("2ms", found)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from hwnas.config import with_epochs
 from hwnas.search import rehearsal
 from hwnas.search.advice import advise
 from hwnas.search.forecast import Rates, forecast, rest_words, within
@@ -61,15 +62,25 @@ def test_a_budget_takes_the_most_epochs_whose_upper_bound_fits(planned: SearchPl
 
 
 def test_a_budget_too_small_for_one_epoch_is_refused(planned: SearchPlan) -> None:
-    with pytest.raises(InputError, match="one epoch of each stage may take"):
+    config = with_epochs(planned.config, 1)
+    least = forecast(planned, config, (RATES, RATES, 100.0))
+    with pytest.raises(InputError) as refused:
         within(planned, (RATES, RATES, 100.0), 1.0)
+    # The middle and the upper end are told apart: parts are of the middle.
+    assert str(refused.value) == (
+        f"budget: 1 s are too few. One epoch of each stage takes about {least.seconds:,.0f} s in"
+        f" all{rest_words(least)}, and may take up to {least.high:,.0f} s"
+    )
 
 
 def test_what_most_of_a_budget_goes_to_is_said_where_it_is_no_stage(planned: SearchPlan) -> None:
     plain = forecast(planned, planned.config, (RATES, RATES, 100.0))
     assert rest_words(plain) == ""
     more = replace(plain, tuning_seconds=400.0, seconds=plain.seconds + 400.0)
-    assert rest_words(more) == " with about 400 s of training its front afterwards"
+    assert rest_words(more) == " (of these, 400 s train its front afterwards)"
+    both = replace(more, measuring_seconds=100.0)
+    words = " (of these, 100 s measure its finalists and 400 s train its front afterwards)"
+    assert rest_words(both) == words
 
 
 def test_a_long_epoch_is_the_line_through_two_short_ones() -> None:

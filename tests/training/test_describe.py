@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hwnas.training import data
-from hwnas.training.describe import FEW, LISTED, described
+from hwnas.training.describe import FEW, LISTED, _what_follows, described
 
 
 def dataset(tmp_path, classes=2, each=100):
@@ -48,6 +48,15 @@ def test_a_long_list_of_classes_is_shortened_and_says_by_how_many(tmp_path):
 def test_a_class_of_few_images_in_a_part_is_a_line(tmp_path, each, few):
     lines = described(dataset(tmp_path, each=each))
     assert any(f"2 of 2 classes have fewer than {FEW}" in line for line in lines) == few
+
+
+def test_what_few_images_of_a_class_mean_is_said(tmp_path):
+    (line,) = [line for line in described(dataset(tmp_path, each=8)) if "few images" in line]
+    said = "its accuracy is uncertain: one image more or less that is right moves it by 25 %"
+    assert line.endswith(f"the fewest: name0, 4 to compare; {said}")
+    assert _what_follows("to test", 4) == said
+    assert _what_follows("to test", 0) == "no accuracy says anything about it"
+    assert _what_follows("to train", 4) == "a class can hardly be learnt from so few"
 
 
 def test_what_was_not_read_is_said_before_the_classes(tmp_path):
