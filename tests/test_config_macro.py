@@ -55,6 +55,16 @@ def test_a_space_may_be_typed_as_the_file_of_a_macro(
         resolve({"space": "absent.toml"})
 
 
+def test_a_space_that_is_typed_wins_over_the_chain_of_the_file(folder: Path) -> None:
+    """As every flag does; the name of the file's own chain leaves it as it is."""
+    file = str(folder / "c.toml")
+    typed = resolve({"space": "mobile-small"}, file)
+    assert (typed.space, typed.macro) == ("mobile-small", None)
+    assert typed.evaluation.cells == SPACES["mobile-small"].depth
+    assert [objective.metric for objective in typed.objectives] == ["params"]
+    assert resolve({"space": "mine"}, file) == resolve({}, file)
+
+
 def test_a_kept_config_makes_its_genotypes_readable(folder: Path) -> None:
     config = resolve({}, str(folder / "c.toml"))
     text = format_text(
@@ -130,3 +140,13 @@ def test_a_weights_file_brings_its_table_along(folder: Path) -> None:
         InputError, match=r"weights\.safetensors: .*another space is called 'mine' here"
     ):
         load_weights(folder / "weights.safetensors")
+
+
+def test_a_file_whose_name_is_taken_is_named(folder: Path) -> None:
+    file = folder / "mine.toml"
+    file.write_text(TEXT.replace('"mine"', '"mobile"'))
+    for config in ({"space": str(file)}, {"macro": str(file)}):
+        with pytest.raises(InputError) as caught:
+            resolve(config)
+        assert f"{file}: macro: name: another space is called 'mobile' here" in str(caught.value)
+        assert str(caught.value).count(str(file)) == 1

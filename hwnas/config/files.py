@@ -67,6 +67,8 @@ def resolve(
         others = {key: value for key, value in overrides.items() if key != "space"}
         given = {key: value for key, value in given.items() if key not in ("space", "macro")}
         overrides = {**others, "macro": own}
+    elif isinstance(own, str) and "macro" not in overrides:
+        given = _without_other_chain(given, own, beside)
     merged = _with_macro(_merge(given, overrides), beside if "macro" in given else Path())
     if file is None and merged.get("data", {}).get("source", "digits") == "digits":
         merged = _merge(DIGITS_DEFAULTS, merged)
@@ -89,6 +91,14 @@ def resolve(
         if flag is not None and rest and _said(overrides, key.split(".")):
             raise InputError(f"{flag(key)}: {rest}") from None
         raise InputError(f"{where}: {line}") from None
+
+
+def _without_other_chain(given: dict[str, Any], name: str, folder: Path) -> dict[str, Any]:
+    """What a file says, but for its chain where another space is typed; the file stands in
+    ``folder``."""
+    if given.get("macro") is None or _with_macro(given, folder)["space"] == name:
+        return given
+    return {key: value for key, value in given.items() if key not in ("space", "macro")}
 
 
 def _takes_cover(given: Mapping[str, Any]) -> bool:
