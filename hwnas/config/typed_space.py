@@ -27,4 +27,4 @@ def is_file(word: str) -> bool:
 
 def space_in(file: Path) -> Space:
     """The space of the chain in a file, known by its name from now on. Raises InputError."""
-    return known_space(macro_of(read_toml(file), str(file)))
+    return known_space(macro_of(read_toml(file), str(file)), str(file))

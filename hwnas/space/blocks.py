@@ -23,9 +23,10 @@ from hwnas.space.space import NONE
 from profilers.errors import InputError
 
 BlockKind = Literal["inverted", "separable", "fused", "plain"]
+_EXPANSION = r"[1-9][0-9]?(?:\.[0-9]{1,2})?"
 _NAME = re.compile(
     r"(?:(?P<kind>separable|fused|plain)_)?k(?P<kernel>[1-9])"
-    r"(?:_e(?P<expansion>[1-9][0-9]?(?:\.[0-9]{1,2})?))?(?:_g(?P<groups>[2-8]))?(?P<gated>_se)?"
+    rf"(?:_e(?P<expansion>{_EXPANSION}))?(?:_g(?P<groups>[2-8]))?(?P<gated>_se)?"
 )
 FORMS = "k5_e6, k5_e6_se, k3_e1_g2, separable_k3, separable_k3_se, fused_k3_e4, plain_k3 or none"
 
@@ -48,7 +49,7 @@ def block_of(name: str) -> Block:
     """Read the name of a block that is not absent. Raises InputError for one that says none."""
     found = _NAME.fullmatch(name)
     if found is None or int(found["kernel"]) % 2 == 0:
-        raise InputError(f"unknown block {name!r}: a block is called {FORMS}, with an odd kernel")
+        raise InputError(f"unknown block {name!r}: a block is called {FORMS}{_wrong_number(name)}")
     kind: BlockKind = found["kind"] or "inverted"  # type: ignore[assignment]
     block = Block(
         kind=kind,
@@ -65,6 +66,21 @@ def block_of(name: str) -> Block:
     ):
         raise InputError(f"unknown block {name!r}: a block is called {FORMS}")
     return block
+
+
+def _wrong_number(name: str) -> str:
+    """Which number of a name is out of its bounds, as the end of a line; empty where it isn't of
+    such a form."""
+    parts = re.fullmatch(r"(?:[a-z]+_)?k([0-9]+)(?:_e([0-9.]+))?(?:_g([0-9]+))?(?:_se)?", name)
+    if parts is None:
+        return ""
+    if not re.fullmatch("[13579]", parts[1]):
+        return f"; its kernel must be odd, of 1..9, not {parts[1]}"
+    if parts[2] and not re.fullmatch(_EXPANSION, parts[2]):
+        return f"; its expansion (e) must be of 1..99.99, with at most two decimals, not {parts[2]}"
+    if parts[3] and not re.fullmatch("[2-8]", parts[3]):
+        return f"; its groups (g) must be of 2..8, not {parts[3]}"
+    return ""
 
 
 def inverted(

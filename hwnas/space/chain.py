@@ -42,10 +42,11 @@ def chain_space(macro: Macro) -> Space:
     )
 
 
-def known_space(macro: Macro) -> Space:
+def known_space(macro: Macro, file: str | None = None) -> Space:
     """The space of a macro architecture, under whose name its genotypes are read from now on.
 
-    A package makes the value behind its entry point `hwnas.spaces` by `chain_space`.
+    A package makes the value behind its entry point `hwnas.spaces` by `chain_space`. ``file``: that
+    of the table, for messages.
 
     Raises InputError where another space is known by this name, or where the macro can't be built.
     """
@@ -53,8 +54,10 @@ def known_space(macro: Macro) -> Space:
         SPACES[macro.name] = chain_space(macro)
     space = SPACES[macro.name]
     if space.macro != macro:
+        where = "" if file is None else f"{file}: "
         raise InputError(
-            f"macro: name: another space is called {macro.name!r} here; give this one another name"
+            f"{where}macro: name: another space is called {macro.name!r} here; give this one"
+            " another name"
         )
     return space
 

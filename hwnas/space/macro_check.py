@@ -4,9 +4,9 @@ something to decide."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from hwnas.space.blocks import block_of
+from hwnas.space.blocks import Block, block_of
 from hwnas.space.macro import Macro, Stage
 from hwnas.space.space import NONE
 from profilers.errors import InputError
@@ -86,18 +86,33 @@ def _check_stage(where: str, stage: Stage, divisor: int) -> None:
 def _check_parts(where: str, stage: Stage) -> None:
     """Raise InputError unless the options of each block can be parts of the largest of them."""
     for key, names in (("blocks", stage.blocks), ("first", stage.first)):
-        blocks = [block_of(name) for name in names if name != NONE]
-        kinds = {(block.kind, block.gated) for block in blocks}
-        sizes = {(block.kernel, block.expansion) for block in blocks}
-        # Column by column the largest: itself one of them, where one block holds all others.
-        largest = tuple(map(max, zip(*sizes, strict=True)))
-        grouped = any(block.groups > 1 for block in blocks)
-        if blocks and (len(kinds) > 1 or grouped or largest not in sizes):
+        wrong = _no_part({name: block_of(name) for name in names if name != NONE})
+        if wrong:
             raise InputError(
                 f"{where}.{key}: with sliced = true all blocks are parts of the largest one: of one"
                 " kind, all with gates or none, without groups, and one has the largest kernel and"
-                " the largest expansion"
+                f" the largest expansion; here {wrong}"
             )
+
+
+def _no_part(blocks: Mapping[str, Block]) -> str:
+    """Which of the blocks, by name, can't be parts of one block, and why; empty where all can."""
+    if not blocks:
+        return ""
+    first = next(iter(blocks))
+    for name, block in blocks.items():
+        if block.groups > 1:
+            return f"{name} has groups"
+        if block.kind != blocks[first].kind:
+            return f"{name} is of another kind than {first}"
+        if block.gated != blocks[first].gated:
+            gated, other = (name, first) if block.gated else (first, name)
+            return f"{gated} has gates, and {other} has none"
+    kernel = max(blocks, key=lambda name: (blocks[name].kernel, blocks[name].expansion))
+    expansion = max(blocks, key=lambda name: (blocks[name].expansion, blocks[name].kernel))
+    if kernel != expansion:
+        return f"{kernel} has the largest kernel, and {expansion} the largest expansion"
+    return ""
 
 
 def _check_different(where: str, names: Sequence[str], least: int = 1) -> None:

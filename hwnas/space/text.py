@@ -10,7 +10,7 @@ import ast
 import json
 import re
 from contextlib import suppress
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from typing import Any
 
 from hwnas.space.cell_text import cell_of
@@ -76,8 +76,15 @@ def _meant(text: str) -> str:
         close = min(known, key=lambda name: abs(known[name] - float(parts[2])))
         return f"; did you mean '{close}'? (choices: {', '.join(known)})"
     # Of a network at several widths the nearest, and else its name alone.
-    likely = get_close_matches(text.upper(), PUBLISHED, n=1)
-    return nearest(text, list(dict.fromkeys([*likely, *names])))
+    typed = text.upper().replace("-", "_")
+    likely = get_close_matches(typed, PUBLISHED, n=1)
+    return nearest(text, sorted({*likely, *names}, key=lambda name: _distance(typed, name)))
+
+
+def _distance(typed: str, name: str) -> tuple[bool, float, str]:
+    """Sorts names: those that begin as was typed, then the most alike."""
+    alike = SequenceMatcher(None, typed, name).ratio()
+    return (not name.startswith(typed), -alike, name)
 
 
 def _depth(text: str) -> int:

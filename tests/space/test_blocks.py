@@ -63,6 +63,24 @@ def test_a_name_that_says_no_block_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("k4_e6", "; its kernel must be odd, of 1..9, not 4"),
+        ("fused_k33_e6", "; its kernel must be odd, of 1..9, not 33"),
+        ("k3_e0", "; its expansion (e) must be of 1..99.99, with at most two decimals, not 0"),
+        ("k3_e100_se", "; its expansion (e) must be of 1..99.99, with at most two decimals, not 100"),
+        ("k3_e6_g1", "; its groups (g) must be of 2..8, not 1"),
+        ("skip", " or none"),
+        ("plain_k3_e2", " or none"),
+    ],
+)  # fmt: skip
+def test_the_number_that_is_wrong_in_a_name_is_said(name: str, said: str) -> None:
+    with pytest.raises(InputError) as caught:
+        block_of(name)
+    assert str(caught.value).endswith(said)
+
+
+@pytest.mark.parametrize(
     ("name", "expected"),
     [
         (

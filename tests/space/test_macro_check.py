@@ -69,8 +69,17 @@ def test_a_table_that_can_be_built_passes(macro: Macro) -> None:
         ),
         (
             {**staged(first=("k3_e3", "plain_k3")), "sliced": True},
-            r"stages\[1\]\.first: with sliced = true",
+            r"stages\[1\]\.first: with sliced = true.*; here plain_k3 is of another kind than k3_e3$",
         ),
+        (
+            {**staged(blocks=("k3_e6", "k5_e3")), "sliced": True},
+            "here k5_e3 has the largest kernel, and k3_e6 the largest expansion$",
+        ),
+        (
+            {**staged(blocks=("k3_e6", "none", "k5_e6_se")), "sliced": True},
+            "here k5_e6_se has gates, and k3_e6 has none$",
+        ),
+        ({**staged(blocks=("k3_e6", "k3_e3_g2")), "sliced": True}, "here k3_e3_g2 has groups$"),
     ],
 )
 def test_a_table_that_can_not_be_built_is_refused(changes: dict[str, Any], words: str) -> None:

@@ -153,6 +153,22 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         parse(text)
 
 
+@pytest.mark.parametrize(
+    ("typed", "first"),
+    [
+        ("PROXYLESS", ["PROXYLESS_CPU", "PROXYLESS_GPU", "PROXYLESS_MOBILE"]),
+        ("proxyless", ["PROXYLESS_CPU", "PROXYLESS_GPU", "PROXYLESS_MOBILE"]),
+        ("mobilenet-v2", ["MOBILENET_V2", "MOBILENET_V3_LARGE", "MOBILENET_V3_SMALL"]),
+        ("resnet", ["RESNET8", "RESNET20"]),
+    ],
+)
+def test_the_names_that_are_nearest_are_listed_first(typed: str, first: list[str]) -> None:
+    with pytest.raises(InputError) as caught:
+        parse(typed)
+    assert f"'? (choices: {', '.join(first)}, " in str(caught.value)
+    assert f"did you mean '{first[0][:9]}" in str(caught.value)
+
+
 def test_names_are_read_in_any_case() -> None:
     assert parse("mobilenet_v2_0.35") == parse("MOBILENET_V2_0.35")
     assert parse("Darts_v2") == parse("DARTS_V2")
