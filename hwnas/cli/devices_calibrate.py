@@ -47,10 +47,15 @@ def calibrate(
     cells: Annotated[
         int | None, typer.Option(min=1, help="Searched cells. Default: 8; 15; a chain's own.")
     ] = None,
-    classes: Annotated[int, typer.Option(min=1)] = 10,
-    image: Annotated[str, typer.Option(help="Image: SIDE or CHANNELSxHEIGHTxWIDTH.")] = "32",
-    batch: Annotated[int, typer.Option(min=1)] = 1,
-    threads: Annotated[int, typer.Option(min=1)] = 1,
+    classes: Annotated[
+        int, typer.Option(min=1, help="Classes of the networks; tables serve any number of them.")
+    ] = 10,
+    image: Annotated[
+        str,
+        typer.Option(help="Image: its side, or channels, height and width: 32 or 3x32x32."),
+    ] = "32",
+    batch: Annotated[int, typer.Option(min=1, help="Images that are measured at once.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads that a network runs on.")] = 1,
     backend: Annotated[
         str | None,
         typer.Option(

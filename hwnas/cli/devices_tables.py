@@ -48,12 +48,14 @@ def fit(
         ),
     ] = None,
     arch_column: Arch = None,
-    latency_column: Annotated[
+    value_column: Annotated[
         str | None,
         typer.Option(
-            "--latency-column", "--value-column", help="Column of the latencies. Default: latency."
+            "--value-column",
+            help="Column of the latencies (--latency-column is the same). Default: latency.",
         ),
     ] = None,
+    latency_column: Annotated[str | None, typer.Option("--latency-column", hidden=True)] = None,
     skip_failed: Annotated[
         bool,
         typer.Option("--skip-failed", help="Leave out rows whose latency is OOM, -1, 0, inf ..."),
@@ -69,7 +71,8 @@ def fit(
         int | None, typer.Option(min=1, max=1_000, help="Searched cells of the networks measured.")
     ] = None,
     image: Annotated[
-        str | None, typer.Option(help="Their image: SIDE or CHANNELSxHEIGHTxWIDTH.")
+        str | None,
+        typer.Option(help="Their image: its side, or channels, height and width: 32 or 3x32x32."),
     ] = None,
     metric: Annotated[str, typer.Option("--metric", help="latency or energy.")] = "latency",
     seed: Annotated[
@@ -99,7 +102,7 @@ def fit(
         csv,
         of_space,
         arch_column=arch_column,
-        latency_column=latency_column,
+        latency_column=latency_column if value_column is None else value_column,
         unit=unit,
         skip_failed=skip_failed,
         metric=metric,

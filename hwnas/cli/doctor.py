@@ -29,8 +29,7 @@ def doctor(
 ) -> None:
     """Check installation, hardware, back ends and, if named, a run; exit code 1 for problems.
 
-    hwnas doctor --data PHOTOS lists every image that is unreadable (exit code 2), odd, turned,
-    duplicated or hidden.
+    With --data PHOTOS: every image that is unreadable (exit code 2), odd, turned, twice or hidden.
     """
     from hwnas.doctor import examine, examine_data
     from profilers.errors import InputError

@@ -59,8 +59,10 @@ def export(
         Option(
             help=(
                 "What to write, with commas between: onnx, int8, pt2, python, weights; with their"
-                " extras openvino, openvino-fp16, ncnn, ncnn-fp16, tflite, tflite-int8."
-            )
+                " extras openvino, openvino-fp16, ncnn, ncnn-fp16, tflite, tflite-int8. Default:"
+                " the first five."
+            ),
+            show_default=False,
         ),
     ] = USUAL,
     precision: Annotated[
@@ -108,9 +110,10 @@ def export(
         str | None,
         Option(
             help=(
-                "For a genotype that is untrained, or with weights of other code: SIDE or"
-                " CHANNELSxHEIGHTxWIDTH, in pixels (default that of --data, or 3x32x32; with an"
-                " ImageNet stem of other code 3x224x224). Images of --data are read at this side."
+                "For a genotype that is untrained, or with weights of other code: the side in"
+                " pixels, or channels, height and width, such as"
+                " 3x32x32 (default that of --data, or 3x32x32; with an ImageNet stem of other code"
+                " 3x224x224). Images of --data are read at this side."
             )
         ),
     ] = None,
