@@ -57,6 +57,12 @@ def quoted(path: object) -> str:
     return shlex.quote(str(path))
 
 
+def several(count: int, word: str) -> str:
+    """A number of things, in words: 1 channel, 2 classes, 1,000 epochs."""
+    ending = "" if count == 1 else "es" if word.endswith("s") else "s"
+    return f"{count:,} {word}{ending}"
+
+
 def reason_of(error: OSError) -> str:
     """Why the system refused, in words."""
     return _REASONS.get(error.errno or 0, error.strerror or str(error))

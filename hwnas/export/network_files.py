@@ -169,6 +169,7 @@ def export(
         if FORMATS[name].runtime in ("onnxruntime", "litert")
     }
     accuracy, int8_accuracy = tested["onnx"], tested.get("int8")
+    labelled = 0 if images.labels is None else len(images.labels)
     by_litert = {name: value for name, value in tested.items() if FORMATS[name].extra == "litert"}
     by_format = {FORMATS[name]: content for name, content in kept.items()}
     contents = {name: files_of(FORMATS[name], content) for name, content in kept.items()}
@@ -191,8 +192,8 @@ def export(
         sizes={name: sum(map(len, written.values())) for name, written in contents.items()},
         validated=validated(by_format, exporting, images, task),
         warnings=(
-            *_warnings(accuracy, int8_accuracy),
-            *_warnings(accuracy, by_litert.get("tflite-int8"), "tflite-int8"),
+            *_warnings(accuracy, int8_accuracy, labelled),
+            *_warnings(accuracy, by_litert.get("tflite-int8"), labelled, "tflite-int8"),
         ),
     )
     shown = [
@@ -221,14 +222,14 @@ def _counted(params: int, macs: int) -> dict[str, Any]:
 
 
 def _warnings(
-    accuracy: float | None, int8_accuracy: float | None, name: str = "int8"
+    accuracy: float | None, int8_accuracy: float | None, images: int, name: str = "int8"
 ) -> tuple[str, ...]:
     if accuracy is None or int8_accuracy is None or accuracy - int8_accuracy <= COSTLY:
         return ()
     return (
         (
             f"{name} costs {100 * (accuracy - int8_accuracy):.1f} points: {accuracy:.4f} ->"
-            f" {int8_accuracy:.4f}"
+            f" {int8_accuracy:.4f} of {images:,} images"
         ),
     )
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hwnas.errors import several
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -68,8 +70,3 @@ def name(one: Named) -> str:
     from hwnas.space.published import name_of
 
     return (one.architecture and name_of(one.architecture.genotype)) or one.key
-
-
-def several(count: int, word: str) -> str:
-    """A number of things: 1 channel, 2 classes."""
-    return f"{count} {word}" if count == 1 else f"{count} {word}{'es' if word[-1] == 's' else 's'}"

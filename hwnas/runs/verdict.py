@@ -15,7 +15,7 @@ from pathlib import Path
 
 from hwnas.costs.short import cost_word
 from hwnas.costs.table_runtime import runtime_words
-from hwnas.errors import quoted
+from hwnas.errors import quoted, several
 from hwnas.runs.baselines import read_baselines, read_together, with_baselines, with_sitting
 from hwnas.runs.directory import Run
 from hwnas.runs.models import search_knee
@@ -186,21 +186,14 @@ def line_of(one: BaselineComparison) -> str:
     )
     if not is_longer:
         return _sentence(one)
-    member, baseline = one.member_epochs or 0, one.baseline_epochs or 0
+    lengths = one.member_epochs or 0, one.baseline_epochs or 0
+    member, baseline = (several(length, "epoch") for length in lengths)
     if one.outcome == "open" and ((one.within and one.low > 0) or one.high < 0):
         return (
-            f"Whether the search paid can't be told: {one.title} was trained for"
-            f" {_epochs(baseline)}, the front ({one.member}) for {_epochs(member)}."
-            f" Train both alike: --epochs {max(member, baseline)}."
+            f"Whether the search paid can't be told: {one.title} was trained for {baseline}, the"
+            f" front ({one.member}) for {member}. Train both alike: --epochs {max(lengths)}."
         )
-    return (
-        f"{_sentence(one)} {one.member} was trained for {_epochs(member)}, {one.title} for"
-        f" {_epochs(baseline)}."
-    )
-
-
-def _epochs(count: int) -> str:
-    return f"{count:,} epoch{'s' if count != 1 else ''}"
+    return f"{_sentence(one)} {one.member} was trained for {member}, {one.title} for {baseline}."
 
 
 def _sentence(one: BaselineComparison) -> str:

@@ -187,10 +187,10 @@ def test_a_file_that_gives_other_results_is_not_kept(
 
 
 def test_int8_that_costs_more_than_a_point_is_warned_of() -> None:
-    assert exporting._warnings(0.90, 0.895) == ()
-    (warning,) = exporting._warnings(0.90, 0.85)
-    assert "5.0 points" in warning
-    assert exporting._warnings(None, None) == ()
+    assert exporting._warnings(0.90, 0.895, 1000) == ()
+    (warning,) = exporting._warnings(0.90, 0.85, 1000)
+    assert warning == "int8 costs 5.0 points: 0.9000 -> 0.8500 of 1,000 images"
+    assert exporting._warnings(None, None, 0) == ()
 
 
 @pytest.mark.slow
