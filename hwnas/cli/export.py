@@ -179,6 +179,11 @@ def export(
     if os.path.isdir(subject):
         if weights is not None:
             raise InputError("export: a run has its own weights; --weights is for a genotype")
+        if classes is not None or image is not None:
+            raise InputError(
+                "export: --classes and --image are for a genotype; a run's networks have those of"
+                " its search"
+            )
         run = moved(open_run(Path(subject)), data, test)
         pool: Pool = "front" if untrained else "trained"
         middle = knee_of_run(run, pool).label

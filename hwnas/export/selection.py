@@ -170,6 +170,8 @@ def of_genotype(
             )
         if found != genotype:
             raise InputError(f"{file}: weights of the genotype {found.key}, not of {genotype.key}")
+        if not foreign:
+            _check_trained(str(file), weights, size[2], size[3])
         accuracy = {"value": weights.notes.get("test_accuracy"), "origin": TRAINED}
         return [
             NetworkToExport(
@@ -208,6 +210,19 @@ def of_genotype(
             dataset=dataset,
         )
     ]
+
+
+def _check_trained(
+    file: str, weights: Weights, classes: int | None, image: tuple[int, int, int] | None
+) -> None:
+    """Raise InputError where weights were trained for other images than was said."""
+    if classes not in (None, len(weights.classes)):
+        raise InputError(
+            f"--classes {classes}: {file} was trained for {len(weights.classes)}: leave it out"
+        )
+    if image is not None and image != weights.image:
+        said, own = ("x".join(map(str, one)) for one in (image, weights.image))
+        raise InputError(f"--image {said}: {file} was trained for images of {own}: leave it out")
 
 
 def _check_size(

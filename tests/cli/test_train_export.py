@@ -165,6 +165,7 @@ def read_front_keys(path: Path) -> list[str]:
         (["export", "RUN", "--channels", "8"], "are for --untrained"),
         (["export", "runs/nowhere", "--untrained"], "nor is there a run directory 'runs/nowhere'"),
         (["export", "RUN", "--weights", "w"], "a run has its own weights"),
+        (["export", "RUN", "--image", "8"], "--classes and --image are for a genotype"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(

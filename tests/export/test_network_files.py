@@ -30,6 +30,7 @@ from hwnas.export.selection import NetworkToExport, of_genotype
 from hwnas.runs.atomic import atomic_write_all
 from hwnas.space.genotype import Architecture
 from hwnas.space.published import PUBLISHED
+from hwnas.space.text import format_text
 from hwnas.training.data import Dataset, load
 from hwnas.training.recipe import RECIPES
 from hwnas.training.train import train
@@ -271,6 +272,32 @@ def test_of_a_large_test_set_images_of_all_classes_are_taken(
 
 
 SIZE = (4, 3, 10, (3, 16, 16), "cifar")
+
+
+@pytest.mark.parametrize(
+    ("classes", "image", "said"),
+    [
+        (9, None, "--classes 9: .* was trained for 10: leave it out"),
+        (None, (3, 16, 16), "--image 3x16x16: .* was trained for images of 1x8x8: leave it out"),
+    ],
+)
+def test_a_size_that_the_weights_were_not_trained_for_is_refused(
+    trained: Weights,
+    tmp_path: Path,
+    classes: int | None,
+    image: tuple[int, int, int] | None,
+    said: str,
+) -> None:
+    file = tmp_path / "w.safetensors"
+    file.write_bytes(weights_bytes(trained))
+    genotype = trained.architecture.genotype
+    text = format_text(genotype)
+    size = (None, None, classes, image, "cifar")
+    with pytest.raises(InputError, match=said):
+        of_genotype(text, file, without_training=False, size=size, data=None, data_root=None)
+    same = (None, None, 10, trained.image, "cifar")
+    (found,) = of_genotype(text, file, without_training=False, size=same, data=None, data_root=None)
+    assert found.name == genotype.key
 
 
 def test_weights_of_another_genotype_are_refused(trained: Weights, tmp_path: Path) -> None:
