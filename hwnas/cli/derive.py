@@ -10,6 +10,7 @@ import typer
 
 from hwnas.cli.next_steps import say_next
 from hwnas.cli.outside import echo, echo_json
+from hwnas.errors import several
 from profilers.errors import InputError
 
 if TYPE_CHECKING:
@@ -106,8 +107,10 @@ def _print(found: list[Derived], paid: list[Price], seconds: float, run: Path) -
     unit = found[0].cost.unit
     for price in paid:
         echo(price_words(price, unit))
-    fronts = f"{len(found)} front{'s' * (len(found) > 1)}"
-    echo(f"{fronts} from the weights of {run} in {seconds:.0f} s, nothing was trained")
+    echo(
+        f"{several(len(found), 'front')} from the weights of {run} in {seconds:.0f} s, nothing was"
+        " trained"
+    )
 
 
 def price_words(price: Price, unit: str) -> str:

@@ -19,6 +19,7 @@ from hwnas.cli.choice_options import (
     refuse_choice,
 )
 from hwnas.cli.outside import echo, echo_json
+from hwnas.errors import several
 from profilers.limits import MOST_THREADS
 
 if TYPE_CHECKING:
@@ -139,10 +140,9 @@ def _as_dict(found: PhotoClasses) -> dict[str, object]:
 
 def _summary(network: PhotoNetwork, took: PhotoTimes, failed: int, threads: int) -> str:
     unread = f", {failed:,} could not be read" if failed else ""
-    several = f"{threads} threads" if threads > 1 else "1 thread"
     slower = "; exported files are faster" if network.runtime == "torch" else ""
     return (
-        f"{took.photos:,} photo{'s' * (took.photos != 1)}{unread}; {network.name} by"
-        f" {network.runtime}, {several}, one photo at a time: network {took.network_ms:.3g} ms,"
-        f" reading and resizing {took.read_ms:.3g} ms (medians){slower}"
+        f"{several(took.photos, 'photo')}{unread}; {network.name} by"
+        f" {network.runtime}, {several(threads, 'thread')}, one photo at a time: network"
+        f" {took.network_ms:.3g} ms, reading and resizing {took.read_ms:.3g} ms (medians){slower}"
     )

@@ -21,7 +21,7 @@ from typing import Any
 from hwnas import __version__
 from hwnas.cluster.job import Cluster, Job, JobResult, check_room, total
 from hwnas.cluster.lacking import changes, lacking
-from hwnas.errors import Stopped
+from hwnas.errors import Stopped, several
 from profilers.children import working_in
 from profilers.errors import InputError
 
@@ -64,7 +64,7 @@ def connected(
         try:
             nodes = _nodes(ray)
             say(
-                f"Ray: {len(nodes)} node{'s' * (len(nodes) > 1)}, {total(nodes, 'CPU'):g} CPUs,"
+                f"Ray: {several(len(nodes), 'node')}, {total(nodes, 'CPU'):g} CPUs,"
                 f" {total(nodes, 'GPU'):g} GPUs"
             )
             yield Cluster(

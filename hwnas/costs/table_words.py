@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hwnas.costs.table_runtime import USUAL, runtime_of, runtime_options
 from hwnas.costs.tables import BENCHMARK, DIGITS, PUBLIC, why_not_found
+from hwnas.errors import several
 from profilers.table import NetworkSize, Table
 
 
@@ -45,4 +46,4 @@ def _data_words(network: NetworkSize) -> list[str]:
 def images_words(table: Table) -> str:
     """Which images a search that asks this table must have."""
     channels, height, width = (table.network or BENCHMARK).image
-    return f"images of {channels} channel{'s' * (channels > 1)}, {height}x{width} pixels"
+    return f"images of {several(channels, 'channel')}, {height}x{width} pixels"

@@ -171,7 +171,8 @@ def of_genotype(
         if found != genotype:
             raise InputError(f"{file}: weights of the genotype {found.key}, not of {genotype.key}")
         if not foreign:
-            _check_trained(str(file), weights, size[2], size[3])
+            was = f"{file} was trained for"
+            _check_asked(size, weights, has=was, of=f"{was} images of", do="leave it out")
         accuracy = {"value": weights.notes.get("test_accuracy"), "origin": TRAINED}
         return [
             NetworkToExport(
@@ -185,7 +186,8 @@ def of_genotype(
     channels, cells, classes, image, stem = size
     architecture = sized(genotype, channels, cells, stem)
     if dataset is not None and data is not None:
-        _check_size(data, dataset, classes, image)
+        read_as = f"images of {data} are read as"
+        _check_asked(size, dataset, has=f"{data} has", of=read_as, do="say that instead")
     named = dataset.classes if dataset else tuple(map(str, range(classes or CLASSES)))
     shape = dataset.image if dataset else image or IMAGE
     mean, std = (dataset.mean, dataset.std) if dataset else ((0.5,) * shape[0], (0.25,) * shape[0])
@@ -212,28 +214,18 @@ def of_genotype(
     ]
 
 
-def _check_trained(
-    file: str, weights: Weights, classes: int | None, image: tuple[int, int, int] | None
-) -> None:
-    """Raise InputError where weights were trained for other images than was said."""
-    if classes not in (None, len(weights.classes)):
-        raise InputError(
-            f"--classes {classes}: {file} was trained for {len(weights.classes)}: leave it out"
-        )
-    if image is not None and image != weights.image:
-        said, own = ("x".join(map(str, one)) for one in (image, weights.image))
-        raise InputError(f"--image {said}: {file} was trained for images of {own}: leave it out")
+def _check_asked(asked: Size, found: Dataset | Weights, *, has: str, of: str, do: str) -> None:
+    """Raise InputError where images or weights are not of the size that was asked for.
 
-
-def _check_size(
-    data: str, dataset: Dataset, classes: int | None, image: tuple[int, int, int] | None
-) -> None:
-    """Raise InputError where the images that were given are not as was said."""
-    if classes not in (None, len(dataset.classes)):
-        raise InputError(f"--classes {classes}: {data} has {len(dataset.classes)}: leave it out")
-    if image is not None and image != dataset.image:
-        said, read = ("x".join(map(str, one)) for one in (image, dataset.image))
-        raise InputError(f"--image {said}: images of {data} are read as {read}: say that instead")
+    The line says what they have: so many classes, after ``has``, or the image, after ``of``, and
+    what to ``do`` about it.
+    """
+    _, _, classes, image, _ = asked
+    if classes not in (None, len(found.classes)):
+        raise InputError(f"--classes {classes}: {has} {len(found.classes)}: leave it out")
+    if image is not None and image != found.image:
+        said, own = ("x".join(map(str, one)) for one in (image, found.image))
+        raise InputError(f"--image {said}: {of} {own}: {do}")
 
 
 def _genotype(text: str) -> Genotype:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import partial
+from statistics import NormalDist
 from typing import Literal
 
 from scipy.optimize import brentq
@@ -15,7 +15,7 @@ from hwnas.space.task import CLASSIFICATION
 
 Outcome = Literal["better", "worse", "open"]
 CONFIDENCE = 0.95
-Z = 1.959964
+Z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 """Standard errors on either side that hold 95 % of a normal distribution."""
 EDGE = 1e-9
 """How near to -1 and 1 the ends of an interval are looked for."""
@@ -79,16 +79,17 @@ def _score_interval(only_first: int, only_second: int, images: int) -> tuple[flo
         variance = images * max(2 * q + difference * (1 - difference), 1e-300)
         return (only_first - only_second - images * difference) / math.sqrt(variance)
 
+    def beyond(difference: float, side: int) -> float:
+        return side * errors_away(difference) - Z
+
+    def end(side: int) -> float:
+        edge = -side * (1 - EDGE)
+        if side * (seen - edge) <= 0 or beyond(edge, side) <= 0:
+            return float(-side)
+        return float(brentq(beyond, edge, seen, args=(side,)))
+
     seen = (only_first - only_second) / images
-    ends = []
-    for edge, sign in ((-1 + EDGE, 1), (1 - EDGE, -1)):
-        far = sign * errors_away(edge) - Z
-        if far <= 0 or sign * (seen - edge) <= 0:
-            ends.append(float(-sign))
-        else:
-            beyond = partial(lambda at, side: side * errors_away(at) - Z, side=sign)
-            ends.append(float(brentq(beyond, edge, seen)))
-    return ends[0], ends[1]
+    return end(1), end(-1)
 
 
 def standard_errors_lost(first: Bools, second: Bools) -> float:

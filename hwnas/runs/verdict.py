@@ -181,17 +181,14 @@ def _difference(member: TrainingRecord, baseline: TrainingRecord) -> Difference 
 
 def line_of(one: BaselineComparison) -> str:
     """A comparison in a sentence; in two, where one network was trained for longer."""
-    is_longer = None not in (one.member_epochs, one.baseline_epochs) and (
-        one.member_epochs != one.baseline_epochs
-    )
-    if not is_longer:
+    own, theirs = one.member_epochs, one.baseline_epochs
+    if own is None or theirs is None or own == theirs:
         return _sentence(one)
-    lengths = one.member_epochs or 0, one.baseline_epochs or 0
-    member, baseline = (several(length, "epoch") for length in lengths)
+    member, baseline = several(own, "epoch"), several(theirs, "epoch")
     if one.outcome == "open" and ((one.within and one.low > 0) or one.high < 0):
         return (
             f"Whether the search paid can't be told: {one.title} was trained for {baseline}, the"
-            f" front ({one.member}) for {member}. Train both alike: --epochs {max(lengths)}."
+            f" front ({one.member}) for {member}. Train both alike: --epochs {max(own, theirs)}."
         )
     return f"{_sentence(one)} {one.member} was trained for {member}, {one.title} for {baseline}."
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwnas.space.known_macros import MOBILENET_V2
-from hwnas.space.macro import last_side, rounded, scaled, strides
+from hwnas.space.macro import fewest_pixels, last_side, rounded, scaled, strides
+from hwnas.space.space import SPACES
 
 
 @given(st.floats(0.1, 5000), st.sampled_from([1, 2, 4, 8, 16]))
@@ -41,6 +42,16 @@ def test_a_multiplier_counts_always_or_only_above_one_or_never() -> None:
 )
 def test_small_images_leave_out_the_first_strides(side: int, kept: tuple[int, ...]) -> None:
     assert strides(MOBILENET_V2, side) == kept
+
+
+@pytest.mark.parametrize("name", [name for name, space in SPACES.items() if space.macro])
+def test_one_pixel_below_the_fewest_a_stride_is_left_out(name: str) -> None:
+    macro = SPACES[name].macro
+    assert macro is not None
+    whole = (macro.stem.stride, *(stage.stride for stage in macro.stages))
+    fewest = fewest_pixels(macro)
+    assert strides(macro, fewest) == whole
+    assert fewest == 1 or strides(macro, fewest - 1) != whole
 
 
 @given(st.integers(1, 512))
